@@ -1,0 +1,20 @@
+"""What the lab builds or installs: each version once, with where it comes from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PULUMI: Final = "3.259.0"
+"""CLI and engine, Go module github.com/pulumi/pulumi/pkg/v3; requirements.txt pins the SDK to the same version."""
+
+KUBERNETES: Final = "1.34.4"
+"""Go module k8s.io/kubernetes v1.34.4, staging modules v0.34.4."""
+
+COREDNS: Final = "1.14.7"
+"""Go module github.com/coredns/coredns."""
+
+LOCAL_PATH_PROVISIONER: Final = "0.0.30"
+"""Go module github.com/rancher/local-path-provisioner."""
+
+DEBIAN: Final = "bookworm"
+"""Suite of the lab's images: mariadb-server 10.11, docker-registry 2.8.2, skopeo 1.9."""
