@@ -1,0 +1,182 @@
+"""Finds the user's Pulumi, or builds the CLI from its Go module and completes it with the lab's language host and plugins.
+
+The CLI is built once per machine, in the lab's cache. What belongs to this checkout (a link to the CLI, launchers that run this
+checkout's code, the Pulumi home) lies in ``.lab``, so that two checkouts do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lab import cache, paths, process, versions
+from lab.console import Step
+from lab.console import step as console_step
+from lab.engine import plugin_home
+from lab.engine.launchers import LANGUAGE_HOST, is_launcher, write_launcher
+from lab.errors import LabError
+
+MINIMUM: Final = (3, 244, 0)
+"""Oldest CLI that is used: earlier ones lose state in ``up --refresh`` (fixes in 3.206, 3.231 and 3.244 of its change log)."""
+
+BIN: Final = paths.STATE / "engine" / "bin"
+"""This checkout's CLI, language host and, where a genuine CLI lacks plugins, their stand-ins."""
+
+HOME: Final = paths.STATE / "pulumi"
+"""``PULUMI_HOME`` of the built CLI when the user's environment sets none."""
+
+_MODULE: Final = Path(__file__).parent / "module"
+_PROGRAM: Final = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
+_VERSION_SYMBOL: Final = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+_BUILD_GIB: Final = 3.0
+"""Free space that the build needs, GiB: the binary takes 0.15, the rest is Go's own cache of a cold build."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A complete engine. Run ``pulumi`` with ``environment()`` added to the process's own."""
+
+    pulumi: Path
+    """The CLI."""
+    home: Path | None
+    """``PULUMI_HOME`` to set, or None to leave the user's."""
+    path: tuple[Path, ...]
+    """Folders that go in front of ``PATH``."""
+    genuine_cli: bool
+    """The CLI was the user's own, with its own language host."""
+    genuine_plugins: Mapping[str, bool]
+    """For each provider plugin whether it is Pulumi's own (True) or the lab's stand-in (False)."""
+
+    def environment(self) -> dict[str, str]:
+        """Return what a process needs to run this engine, on top of its environment (whose ``PULUMI_*`` stay as they are)."""
+        variables = {"PATH": os.pathsep.join([*map(str, self.path), os.environ.get("PATH", os.defpath)])}
+        if self.home is not None:
+            variables["PULUMI_HOME"] = str(self.home)
+        variables["PULUMI_SKIP_UPDATE_CHECK"] = os.environ.get("PULUMI_SKIP_UPDATE_CHECK", "true")
+        return variables
+
+    @property
+    def genuine(self) -> bool:
+        """Nothing of this engine is the lab's."""
+        return self.genuine_cli and all(self.genuine_plugins.values())
+
+
+def ensure_engine(step: Step | None = None) -> Engine:
+    """Return an engine that can run this checkout's program, building or installing what is missing.
+
+    Args:
+        step: the step on screen to report to; without one, each piece of work that takes time shows its own.
+
+    Raises:
+        LabError: there is no suitable ``pulumi`` and no ``go`` to build one, the build failed, or the disk is full.
+    """
+    if (own := find_own_cli()) is not None:
+        target = plugin_home.Target(os.environ.get("PULUMI_HOME"), launchers=BIN, in_home=False)
+        plugins = plugin_home.ensure(own, target, step)
+        path = (own.parent,) if all(plugins.values()) else (own.parent, BIN)
+        return Engine(own, None, path, genuine_cli=True, genuine_plugins=plugins)
+    pulumi = _linked_into_checkout(_built_cli(step))
+    write_launcher(BIN / LANGUAGE_HOST, "lab.engine.language_host")
+    home = Path(os.environ.get("PULUMI_HOME") or HOME)
+    plugins = plugin_home.ensure(pulumi, plugin_home.Target(str(home), launchers=BIN, in_home=True), step)
+    return Engine(pulumi, home, (BIN,), genuine_cli=False, genuine_plugins=plugins)
+
+
+def find_own_cli() -> Path | None:
+    """Return the user's ``pulumi`` when it is recent enough and has its own Python language host, else None."""
+    found = shutil.which("pulumi")
+    if found is None or Path(found).parent == BIN:
+        return None
+    host = _language_host(Path(found))
+    if host is None or is_launcher(host) or not is_suitable(_version_of(found)):
+        return None
+    return Path(found)
+
+
+def is_suitable(version: tuple[int, int, int] | None) -> bool:
+    """Tell whether a CLI of this version can be used: the same major, and not older than ``MINIMUM``."""
+    return version is not None and version[0] == MINIMUM[0] and version >= MINIMUM
+
+
+def parse_version(text: str) -> tuple[int, int, int] | None:
+    """Return the version in ``pulumi version``'s output, None when it holds none."""
+    found = re.search(r"v?(\d+)\.(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def _version_of(pulumi: str) -> tuple[int, int, int] | None:
+    try:
+        answer = subprocess.run(
+            [pulumi, "version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return parse_version(answer.stdout) if answer.returncode == 0 else None
+
+
+def _language_host(pulumi: Path) -> Path | None:
+    beside = pulumi.resolve().parent / LANGUAGE_HOST
+    if beside.is_file():
+        return beside
+    found = shutil.which(LANGUAGE_HOST)
+    return Path(found) if found else None
+
+
+def _built_cli(step: Step | None) -> Path:
+    """Return the built CLI in the cache, building it when it is not there."""
+    flags = ["-mod=readonly", "-trimpath", "-ldflags", f"-s -w -X {_VERSION_SYMBOL}=v{versions.PULUMI}"]
+    key = cache.key(cache.tree_key(_MODULE), _PROGRAM, *flags, os.uname().sysname, os.uname().machine)
+    if (folder := cache.find("pulumi", key)) is not None:
+        return folder / "pulumi"
+    if step is None:
+        with console_step(f"building the Pulumi CLI {versions.PULUMI} from its Go module (about 4 minutes, once)") as own_step:
+            return _build_cli(key, flags, own_step)
+    return _build_cli(key, flags, step)
+
+
+def _build_cli(key: str, flags: list[str], step: Step) -> Path:
+    go = shutil.which("go")
+    if go is None:
+        raise LabError(
+            "there is no suitable pulumi on PATH, and no 'go' to build one.",
+            f"Install Pulumi {'.'.join(map(str, MINIMUM))} or newer, or a Go that satisfies {_MODULE / 'go.mod'}.",
+        )
+
+    def make(work: Path) -> None:
+        command = [go, "build", "-v", *flags, "-o", str(work / "pulumi"), _PROGRAM]
+        log = paths.LOGS / "build-pulumi.log"
+        remedy = f"Run again to resume; the whole output is in {log}."
+        process.run(command, log=log, step=step, cwd=_MODULE, env={"CGO_ENABLED": "0", "GOWORK": "off"}, remedy=remedy)
+
+    return cache.build("pulumi", key, make, needs_gib=_BUILD_GIB) / "pulumi"
+
+
+def _linked_into_checkout(built: Path) -> Path:
+    """Put the CLI into ``BIN`` and return it there.
+
+    The CLI looks for its language host beside its own file, symbolic links followed; so it must be a hard link, or a copy on another disk.
+    """
+    target = BIN / "pulumi"
+    if target.is_file() and (
+        target.samefile(built) or (target.stat().st_size, target.stat().st_mtime) == (built.stat().st_size, built.stat().st_mtime)
+    ):
+        return target
+    BIN.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".pulumi.{os.getpid()}")
+    try:
+        fresh.hardlink_to(built)
+    except OSError:
+        shutil.copy2(built, fresh)
+    fresh.replace(target)
+    return target

@@ -1,0 +1,150 @@
+"""The common ground of random and tls: values made once from their inputs, replaced by any change, forgotten on delete."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from typing_extensions import override
+
+from lab.engine.plugins.codec import UNKNOWN, Properties, Secret, has_unknown, plain
+from lab.engine.plugins.provider import (
+    Change,
+    ChangeCall,
+    ChangeKind,
+    CheckCall,
+    Checked,
+    DiffCall,
+    Difference,
+    Live,
+    Provider,
+    ProviderError,
+    ReadCall,
+)
+
+
+class Kind(ABC):
+    """One resource type. Class attributes are its schema, in the genuine plugin's names."""
+
+    inputs: ClassVar[Mapping[str, type | tuple[type, ...]]]
+    """Input names and their Python types."""
+    required: ClassVar[frozenset[str]] = frozenset()
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """What an input that is left out means; part of the outputs."""
+    outputs: ClassVar[tuple[str, ...]]
+    secret_outputs: ClassVar[frozenset[str]] = frozenset()
+    updatable: ClassVar[frozenset[str]] = frozenset()
+    """Inputs that change in place; every other change replaces."""
+
+    def problems(self, inputs: Properties) -> list[tuple[str, str]]:
+        """Return what is wrong with complete, known inputs, as pairs of property and reason."""
+        del inputs
+        return []
+
+    @abstractmethod
+    def make(self, inputs: Properties) -> tuple[str, Properties]:
+        """Return the id and the computed outputs for complete, plain inputs."""
+
+    def adopt(self, resource_id: str) -> tuple[str, Properties, Properties]:
+        """Return id, inputs and computed outputs of an existing value given as an import id.
+
+        Raises:
+            ProviderError: the type cannot be imported, or the id is not one of its values.
+        """
+        del resource_id
+        raise ProviderError(f"{type(self).__name__} cannot be imported.")
+
+    def refresh(self, state: Properties) -> Properties:
+        """Return the state as it is now: values that depend on the clock may change."""
+        return state
+
+    def expired(self, state: Properties) -> bool:
+        """Tell whether the value must be made anew although its inputs are the same."""
+        del state
+        return False
+
+
+class GeneratedProvider(Provider):
+    """Serves a table of kinds by type token."""
+
+    def __init__(self, package: str, kinds: Mapping[str, Kind]) -> None:
+        self.package = package
+        self._kinds = kinds
+
+    @override
+    def check(self, call: CheckCall) -> Checked:
+        kind = self._kind(call.urn.type)
+        failures = [(name, f"'{name}' is required") for name in sorted(kind.required) if call.new.get(name) is None]
+        for name, value in call.new.items():
+            failures += _problems_of(kind, name, plain(value))
+        if not failures and not has_unknown(call.new):
+            failures = kind.problems(_complete(kind, call.new))
+        return Checked(call.new, failures)
+
+    @override
+    def diff(self, call: DiffCall) -> Difference:
+        kind = self._kind(call.urn.type)
+        old, new = _complete(kind, call.old_inputs), _complete(kind, call.new)
+        changes = {}
+        for name in sorted({*old, *new}):
+            if name not in call.ignored and old.get(name) != new.get(name):
+                change = ChangeKind.ADD if old.get(name) is None else ChangeKind.DELETE if new.get(name) is None else ChangeKind.UPDATE
+                changes[name] = Change(change, replaces=name not in kind.updatable)
+        if not changes and kind.expired(plain(call.state)):
+            changes["readyForRenewal"] = Change(ChangeKind.UPDATE, replaces=True)
+        return Difference(changes)
+
+    @override
+    def create(self, call: ChangeCall) -> tuple[str, Properties]:
+        kind = self._kind(call.urn.type)
+        if call.preview:
+            return "", _outputs(kind, call.new, dict.fromkeys(kind.outputs, UNKNOWN))
+        resource_id, computed = kind.make(_complete(kind, call.new))
+        return resource_id, _outputs(kind, call.new, computed)
+
+    @override
+    def read(self, call: ReadCall) -> Live | None:
+        kind = self._kind(call.urn.type)
+        if call.state:
+            return Live(call.resource_id, call.inputs, kind.refresh(call.state))
+        resource_id, inputs, computed = kind.adopt(call.resource_id)
+        return Live(resource_id, inputs, _outputs(kind, inputs, computed))
+
+    @override
+    def update(self, call: ChangeCall) -> Properties:
+        kind = self._kind(call.urn.type)
+        return _outputs(kind, call.new, {name: call.state[name] for name in kind.outputs if name in call.state})
+
+    @override
+    def delete(self, call: ChangeCall) -> None:
+        """Forget the value: it lives in the state only."""
+
+    def _kind(self, token: str) -> Kind:
+        kind = self._kinds.get(token)
+        if kind is None:
+            known = ", ".join(sorted(name.rsplit(":", 1)[-1] for name in self._kinds))
+            raise ProviderError(f"the lab's stand-in for the {self.package} plugin does not serve '{token}' (it serves {known}).")
+        return kind
+
+
+def _complete(kind: Kind, inputs: Properties) -> Properties:
+    """Return plain inputs with defaults, without those that are null."""
+    given = {name: plain(value) for name, value in inputs.items() if value is not None}
+    return {**kind.defaults, **given}
+
+
+def _outputs(kind: Kind, inputs: Properties, computed: Properties) -> Properties:
+    given = {name: value for name, value in inputs.items() if value is not None}
+    made = {name: Secret(plain(value)) if name in kind.secret_outputs else value for name, value in computed.items()}
+    return {**kind.defaults, **given, **made}
+
+
+def _problems_of(kind: Kind, name: str, value: Any) -> list[tuple[str, str]]:
+    if name not in kind.inputs:
+        return [(name, f"'{name}' is not a property of {type(kind).__name__}")]
+    if value is None or value is UNKNOWN:
+        return []
+    wanted = kind.inputs[name]
+    wrong = not isinstance(value, wanted) or (isinstance(value, bool) and wanted is int)
+    return [(name, f"'{name}' has the wrong type ({type(value).__name__})")] if wrong else []
