@@ -1,0 +1,178 @@
+"""What the lab's images are made of: packages, files, and how their containers start. Data only; ``build.py`` acts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from lab.images.archive import ImageConfig
+from lab.images.rootfs import PATH
+
+HERE: Final = Path(__file__).resolve().parent
+
+PREFIX: Final = "localhost"
+"""Not a registry: no cluster ever tries to pull these images from anywhere."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Folder:
+    """An empty folder (or link) of an image.
+
+    Attributes:
+        owner: user and group, by number.
+        link_to: makes a link of it instead.
+    """
+
+    path: str
+    mode: int = 0o755
+    owner: tuple[int, int] = (0, 0)
+    link_to: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """One image.
+
+    Attributes:
+        name: repository below `PREFIX`; ends in ``-lab``, for these are not the upstream images.
+        tag: follows the version of what it stands for.
+        family: images of one family share their layer of packages.
+        packages: Debian packages on top of the base.
+        setup: shell lines run after their installation.
+        copies: source below this folder -> path in the image. A folder's content is copied, tests and compiled Python left out.
+        folders: made after the copies.
+    """
+
+    name: str
+    tag: str
+    family: str
+    packages: tuple[str, ...]
+    setup: str
+    config: ImageConfig
+    copies: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    folders: tuple[Folder, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """What a pod names: ``localhost/mariadb-lab:10.11``."""
+        return f"{PREFIX}/{self.name}:{self.tag}"
+
+
+MYSQL: Final = (999, 999)
+"""User and group of the official MariaDB image."""
+
+WWWRUN: Final = (30, 8)
+"""User and group of the 2016 Portus image: wwwrun, www."""
+
+MARIADB: Final = Recipe(
+    name="mariadb-lab",
+    tag="10.11",
+    family="mariadb",
+    packages=("mariadb-server-core", "mariadb-client", "mariadb-backup", "xz-utils", "zstd"),
+    setup="groupadd --system --gid 999 mysql; useradd --system --uid 999 --gid 999 --home-dir /var/lib/mysql --no-create-home mysql",
+    copies=MappingProxyType({"mariadb/rootfs": "/"}),
+    folders=(
+        Folder(path="/docker-entrypoint-initdb.d"),
+        Folder(path="/var/lib/mysql", mode=0o1777, owner=MYSQL),
+        Folder(path="/run/mysqld", mode=0o1777, owner=MYSQL),
+    ),
+    config=ImageConfig(
+        entrypoint=["docker-entrypoint.sh"],
+        command=["mariadbd"],
+        environment={"PATH": PATH, "LANG": "C.UTF-8"},
+        ports=["3306/tcp"],
+        volumes=["/var/lib/mysql"],
+    ),
+)
+
+REGISTRY: Final = Recipe(
+    name="registry-lab",
+    tag="2.8",
+    family="registry",
+    packages=("docker-registry",),
+    setup="mv /usr/bin/docker-registry /usr/bin/registry",
+    copies=MappingProxyType({"registry/rootfs": "/"}),
+    folders=(Folder(path="/var/lib/registry", mode=0o1777),),
+    config=ImageConfig(
+        entrypoint=["/entrypoint.sh"],
+        command=["/etc/docker/registry/config.yml"],
+        environment={"PATH": PATH},
+        ports=["5000/tcp"],
+        volumes=["/var/lib/registry"],
+    ),
+)
+
+CLIENT: Final = Recipe(
+    name="client-lab",
+    tag="1",
+    family="client",
+    packages=("skopeo", "curl", "jq", "mariadb-client"),
+    setup="",
+    folders=(Folder(path="/work", mode=0o1777),),
+    config=ImageConfig(command=["sh"], environment={"PATH": PATH, "HOME": "/work"}, working_dir="/work"),
+)
+
+_PORTUS_CODE: Final = "/usr/lib/portus-double/lab/images/portus"
+"""The double's place in the image ends in its place in this repository, so both import it by the same name."""
+
+_PORTUS_SETUP: Final = r"""
+groupmod --gid 1008 mail  # Debian's holder of number 8
+groupadd --system --gid 8 www
+useradd --system --uid 30 --gid 8 --home-dir /srv/Portus --no-create-home wwwrun
+printf '%s\n' 'Defaults !env_reset, !secure_path' \
+  'wwwrun ALL=(root) NOPASSWD: /usr/sbin/update-ca-certificates, /usr/sbin/start_apache2' > /etc/sudoers.d/portus
+chmod 440 /etc/sudoers.d/portus
+"""
+
+
+def _portus(version: str, user: str, *ports: str) -> Recipe:
+    return Recipe(
+        name="portus-lab",
+        tag=version,
+        family="portus",
+        packages=tuple((HERE / "portus" / "debian-packages.txt").read_text(encoding="utf-8").split()),
+        setup=_PORTUS_SETUP,
+        copies=MappingProxyType(
+            {
+                "portus/__init__.py": f"{_PORTUS_CODE}/__init__.py",
+                "portus/contract_double": f"{_PORTUS_CODE}/contract_double",
+                "portus/init": "/init",
+            }
+        ),
+        folders=(
+            Folder(path="/srv/Portus"),
+            *(Folder(path=f"/srv/Portus/{name}", mode=0o1770, owner=(0, 8)) for name in ("log", "tmp", "db")),
+            *(Folder(path=path) for path in ("/srv/Portus/config", "/certificates", "/secrets", "/var/lib/ca-certificates")),
+            Folder(path="/etc/pki/trust"),
+            Folder(path="/etc/pki/trust/anchors", link_to="/certificates"),
+        ),
+        config=ImageConfig(
+            entrypoint=["/init"],
+            environment={
+                "PATH": PATH,
+                "PORTUS_DOUBLE_VERSION": version,
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONPATH": "/usr/lib/portus-double",
+                "PYTHONUNBUFFERED": "1",
+            },
+            user=user,
+            working_dir="/srv/Portus",
+            ports=ports,
+        ),
+    )
+
+
+def recipes() -> dict[str, Recipe]:
+    """Return every image's recipe by its short name, ``mariadb-lab:10.11``."""
+    known = (
+        MARIADB,
+        REGISTRY,
+        CLIENT,
+        _portus("2.2", "30:8", "80/tcp", "443/tcp"),
+        _portus("2.4", "", "3000/tcp"),
+        _portus("2.5", "", "3000/tcp"),
+    )
+    return {f"{recipe.name}:{recipe.tag}": recipe for recipe in known}
