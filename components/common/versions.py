@@ -1,0 +1,50 @@
+"""Every image and version this program chooses by itself, each with its origin.
+
+Tags only: the digests cannot be looked up from the closed network this is built in, and an invented digest would be worse
+than none. Pin them in the stack file (``images.*: name:tag@sha256:...``); profile ``production`` asks for it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class PortusVersion(StrEnum):
+    """The Portus releases whose images this program knows (SUSE/Portus branches portus-2.0 to portus-2.5)."""
+
+    V2_0 = "2.0"
+    V2_1 = "2.1"
+    V2_2 = "2.2"
+    V2_3 = "2.3"
+    V2_4 = "2.4"
+    V2_5 = "2.5"
+
+    @property
+    def is_puma(self) -> bool:
+        """Whether the image runs Puma on port 3000 with a separate worker (2.3 on) rather than Apache and Passenger."""
+        return self >= PortusVersion.V2_3
+
+
+MARIADB_VERSION: Final = "10.11"
+REGISTRY_VERSION: Final = "2.8"
+
+MARIADB_IMAGE: Final = "docker.io/library/mariadb:10.11.14"
+"""Docker official image, long-term series 10.11 (supported until February 2028): newer series change the default collation."""
+
+REGISTRY_IMAGE: Final = "docker.io/library/registry:2.8.3"
+"""Docker official image of distribution 2.8.3 (2023-10), the last release of the series that Portus was written for."""
+
+EDGE_IMAGE: Final = "docker.io/library/haproxy:3.2-alpine"
+"""Docker official image of HAProxy, long-term series 3.2; anything from 2.4 on reads the configuration rendered here."""
+
+CLIENT_IMAGE: Final = "docker.io/curlimages/curl:8.17.0"
+"""curl with a POSIX shell, for the first set-up through Portus' API."""
+
+PORTUS_IMAGES: Final[dict[PortusVersion, str]] = {
+    PortusVersion.V2_3: "docker.io/opensuse/portus:2.3",
+    PortusVersion.V2_4: "docker.io/opensuse/portus:2.4",
+    PortusVersion.V2_5: "docker.io/opensuse/portus:2.5",
+}
+"""Upstream's last published images (docker.io/opensuse/portus, unmaintained since 2020). 2.0-2.2 name none: those images were built
+by each team from the Dockerfile of openSUSE/docker-containers, so ``images.portus`` has to say which."""

@@ -1,0 +1,32 @@
+"""What Portus has to know of a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pulumi
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseEndpoint:
+    """Where the database is and as whom to connect.
+
+    Args:
+        password: secret.
+        ready: resources that have to be up before a client starts: an endpoint answers only then, and Portus gives up after 90 s.
+    """
+
+    host: str
+    port: int
+    name: str
+    user: str
+    password: pulumi.Output[str]
+    ready: tuple[pulumi.Resource, ...]
+
+
+class Database(Protocol):
+    """Something that offers an endpoint."""
+
+    endpoint: DatabaseEndpoint

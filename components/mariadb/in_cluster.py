@@ -1,0 +1,169 @@
+"""MariaDB as a StatefulSet of one, on a claim of its own.
+
+Owns: Service, claim, configuration, passwords' Secret, StatefulSet. Leaves alone: backups (``operations``), who may connect
+(``network``). The claim is no ``volumeClaimTemplate``, because those can be neither resized nor protected (pulumi-kubernetes#4328);
+the management policy is Parallel, because OrderedReady never recovers from a broken revision (kubernetes#67250) and cannot be
+changed later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+
+from components.common import names, pods
+from components.common.base import ServiceComponent
+from components.common.claims import claim
+from components.common.secrets import config_map, secret
+from components.common.versions import MARIADB_VERSION
+from components.mariadb import configuration
+from components.mariadb.endpoint import DatabaseEndpoint
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from components.common.placement import Placement
+    from components.settings.database import InClusterDatabase
+
+DATA: Final = "/var/lib/mysql"
+
+PRIVILEGES: Final = pods.Privileges(user=10999, group=10999)
+"""Any uid works on an empty volume (mariadb-docker Dockerfile); above 10000 it belongs to no user of the node."""
+
+RESOURCES: Final = pods.Resources(
+    requests={"cpu": "100m", "memory": "384Mi", "ephemeral-storage": "64Mi"},
+    limits={"cpu": "2", "memory": "768Mi", "ephemeral-storage": "512Mi"},
+)
+"""256M buffer pool, 150 connections at about 1 MiB, the rest for sorting and dumps."""
+
+GRACE_SECONDS: Final = 120
+"""A clean shutdown writes the dirty pages; a kill in between means crash recovery at the next start."""
+
+STARTUP_PERIOD: Final = 2
+STARTUP_FAILURES: Final = 300
+"""Ten minutes: crash recovery of a full buffer pool on a slow disk."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MariaDbPasswords:
+    """The three accounts' passwords; secret."""
+
+    root: pulumi.Output[str]
+    application: pulumi.Output[str]
+    backup: pulumi.Output[str]
+
+
+class InClusterMariaDb(ServiceComponent):
+    """One MariaDB server; ``endpoint`` is up when this component is."""
+
+    endpoint: DatabaseEndpoint
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: InClusterDatabase,
+        image: str,
+        passwords: MariaDbPasswords,
+        placement: Placement,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("database:MariaDb", name, opts)
+        self._name = name
+        self._settings = settings
+        self._placement = placement
+        self._labels = placement.labels(name=names.DATABASE, component="database", version=MARIADB_VERSION)
+        self._services()
+        data = claim(f"{name}-data", names.DATABASE_CLAIM, settings.claim, labels=self._labels, placement=placement, parent=self)
+        server = self._server(image, data, self._credentials(passwords), self._configuration())
+        self.endpoint = DatabaseEndpoint(
+            host=names.in_cluster(names.DATABASE, placement.namespace),
+            port=names.DATABASE_PORT,
+            name=settings.name,
+            user=settings.user,
+            password=passwords.application,
+            ready=(server,),
+        )
+        self.register_outputs({"host": self.endpoint.host})
+
+    def _services(self) -> None:
+        port = core.ServicePortArgs(name="mariadb", port=names.DATABASE_PORT, target_port="mariadb")
+        for role, physical, address in (("service", names.DATABASE, None), ("peers", names.DATABASE_PEERS, "None")):
+            core.Service(
+                f"{self._name}-{role}",
+                metadata=self._placement.metadata(self._labels, physical, annotations=names.SKIP_AWAIT),
+                spec=core.ServiceSpecArgs(selector=self._labels.selector, ports=[port], cluster_ip=address),
+                opts=self.child(after=self._placement.after),
+            )
+
+    def _credentials(self, passwords: MariaDbPasswords) -> core.Secret:
+        content = {
+            configuration.ROOT_PASSWORD: passwords.root,
+            configuration.APPLICATION_PASSWORD: passwords.application,
+            configuration.BACKUP_PASSWORD: passwords.backup,
+        }
+        return secret(f"{self._name}-credentials", content, self._labels, self._placement, self.child(after=self._placement.after))
+
+    def _configuration(self) -> core.ConfigMap:
+        content = {"my.cnf": configuration.my_cnf(self._settings), "backup-user.sh": configuration.backup_user_script(self._settings)}
+        return config_map(f"{self._name}-configuration", content, self._labels, self._placement, self.child(after=self._placement.after))
+
+    def _server(self, image: str, data: core.PersistentVolumeClaim, credentials: core.Secret, settings: core.ConfigMap) -> apps.StatefulSet:
+        container = pods.container(
+            "mariadb",
+            image,
+            self._placement,
+            PRIVILEGES,
+            resources=pods.merged(RESOURCES, self._settings.resources),
+            environment=configuration.environment(self._settings),
+            ports={"mariadb": names.DATABASE_PORT},
+            mounts=[
+                pods.mount("data", DATA, read_only=False),
+                pods.mount("run", "/run/mysqld", read_only=False),
+                pods.mount("tmp", "/tmp", read_only=False),  # noqa: S108 - the server's temporary tables, on a volume of its own
+                pods.mount("credentials", configuration.CREDENTIALS),
+                pods.mount("configuration", "/etc/mysql/conf.d/portus.cnf", sub_path="my.cnf"),
+                pods.mount("configuration", "/docker-entrypoint-initdb.d/backup-user.sh", sub_path="backup-user.sh"),
+            ],
+            probes=_probes(),
+        )
+        template = pods.pod_template(
+            self._labels,
+            self._placement,
+            PRIVILEGES,
+            containers=[container],
+            volumes=[
+                pods.claim_volume("data", data.metadata.name),
+                pods.empty_dir("run", "16Mi"),
+                pods.empty_dir("tmp", "256Mi"),
+                pods.secret_volume("credentials", credentials.metadata.name),
+                pods.config_volume("configuration", settings.metadata.name, mode=pods.EXECUTABLE),
+            ],
+            grace_seconds=GRACE_SECONDS,
+        )
+        return apps.StatefulSet(
+            f"{self._name}-server",
+            metadata=self._placement.metadata(self._labels, names.DATABASE),
+            spec=apps.StatefulSetSpecArgs(
+                service_name=names.DATABASE_PEERS,
+                replicas=1,
+                pod_management_policy="Parallel",
+                selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),
+                template=template,
+            ),
+            opts=self.child(),
+        )
+
+
+def _probes() -> pods.Probes:
+    """Return probes by the image's own script: an answer on the socket alone is a false start while the first start still sets up."""
+    ready = ["healthcheck.sh", "--connect", "--innodb_initialized"]
+    return pods.Probes(
+        startup=pods.exec_probe(ready, period=STARTUP_PERIOD, failures=STARTUP_FAILURES),
+        readiness=pods.exec_probe(ready, period=10, failures=3),
+        liveness=pods.exec_probe(["healthcheck.sh", "--connect"], period=20, failures=6),
+    )

@@ -1,0 +1,29 @@
+"""The one place that chooses who runs the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from components.mariadb.external import ExternalMariaDb
+from components.mariadb.in_cluster import InClusterMariaDb, MariaDbPasswords
+from components.settings.database import ExternalDatabase, InClusterDatabase
+
+if TYPE_CHECKING:
+    from components.common.placement import Placement
+    from components.credentials import Credentials
+    from components.mariadb.endpoint import Database
+    from components.settings.database import DatabaseSettings
+
+
+def database(name: str, settings: DatabaseSettings, *, image: str, credentials: Credentials, placement: Placement) -> Database:
+    """Return the database that the stack file asks for."""
+    match settings:
+        case InClusterDatabase():
+            passwords = MariaDbPasswords(
+                root=credentials.database_root, application=credentials.database_application, backup=credentials.database_backup
+            )
+            return InClusterMariaDb(name, settings=settings, image=image, passwords=passwords, placement=placement)
+        case ExternalDatabase():
+            return ExternalMariaDb(name, settings=settings)
+        case _:
+            assert_never(settings)

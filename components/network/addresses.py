@@ -1,0 +1,75 @@
+"""One name for each server, the same inside and outside.
+
+Portus, the registry and their clients all use the public names, so that one certificate, one token service and one registry record
+fit everywhere. Inside the cluster those names must not leave it: the Pods that use them get them as host aliases of Service
+addresses, and the Services listen on the public port. The Services exist before the Pods, which need their addresses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_kubernetes.core import v1 as core
+
+from components.common import names
+from components.common.base import ServiceComponent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from components.common.labels import Labels
+    from components.common.placement import Placement
+
+
+class Addresses(ServiceComponent):
+    """The Services of Portus, the registry and, where one host serves both, of the edge.
+
+    Args:
+        host: public name of Portus.
+        registry_name: public name of the registry; equal to ``host`` where one name serves both by path.
+        https_port: port in the public URLs.
+        plain_events: whether Portus takes the registry's notifications on port 80 (2.0-2.2).
+    """
+
+    for_portus: Mapping[str, pulumi.Output[str]]
+    """Host aliases of Portus' own Pods."""
+    for_registry: Mapping[str, pulumi.Output[str]]
+    """Host aliases of the registry's Pods: Portus' name leads to Portus alone, which takes the notifications the edge refuses."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: str,
+        registry_name: str,
+        https_port: int,
+        plain_events: bool,
+        placement: Placement,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("network:Addresses", name, opts)
+        self._name = name
+        self._placement = placement
+        ports = {"https": https_port, "http": names.HTTP_PORT} if plain_events else {"https": https_port}
+        portus = self._service(names.PORTUS, names.WEB, ports)
+        registry = self._service(names.REGISTRY, names.REGISTRY, {"https": https_port, "debug": names.REGISTRY_DEBUG_PORT})
+        if registry_name == host:
+            self.for_portus = {host: self._service(names.EDGE, names.EDGE, {"https": https_port})}
+        else:
+            self.for_portus = {host: portus, registry_name: registry}
+        self.for_registry = {host: portus}
+        self.register_outputs({"portus": portus, "registry": registry})
+
+    def _service(self, application: str, component: str, ports: Mapping[str, int]) -> pulumi.Output[str]:
+        labels: Labels = self._placement.labels(name=application, component=component)
+        service = core.Service(
+            f"{self._name}-{application}",
+            metadata=self._placement.metadata(labels, application, annotations=names.SKIP_AWAIT),
+            spec=core.ServiceSpecArgs(
+                selector=labels.selector,
+                ports=[core.ServicePortArgs(name=port, port=number, target_port=port) for port, number in ports.items()],
+            ),
+            opts=self.child(after=self._placement.after),
+        )
+        return service.spec.cluster_ip

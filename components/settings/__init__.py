@@ -1,0 +1,1 @@
+"""What a stack may say: typed, strict, frozen. ``load`` alone reads Pulumi's configuration."""

@@ -1,0 +1,45 @@
+"""The two bases of every section, and how a rule on one value speaks.
+
+Portus' and the registry's settings keep the names of their own documentation, as do Kubernetes' (camelCase); the rest is
+snake_case. ``KubernetesSection`` makes the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+
+class Section(BaseModel):
+    """A part of the stack file: unknown keys, wrong types and later changes are errors."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=False)
+
+
+class KubernetesSection(Section):
+    """A part whose keys are Kubernetes' own, hence camelCase in the stack file."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+RULE = "stack_rule"
+"""The pydantic error type of every rule of ours; its context carries rule and remedy."""
+
+
+def broken(rule: str, remedy: str) -> PydanticCustomError:
+    """Return the error of a value that breaks ``rule``."""
+    return PydanticCustomError(RULE, "{rule}: {remedy}", {"rule": rule, "remedy": remedy})
+
+
+def checked(test: Callable[[str], bool], rule: str, remedy: str) -> AfterValidator:
+    """Return a validator that accepts a text when ``test`` does."""
+
+    def check(value: str) -> str:
+        if not test(value):
+            raise broken(rule, remedy)
+        return value
+
+    return AfterValidator(check)

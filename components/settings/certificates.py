@@ -1,0 +1,140 @@
+"""Whether a provided certificate can serve this stack, told before anything is created.
+
+``cryptography`` is imported inside, so that stacks which bring no certificate do not pay for it in time and memory.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from components.settings.report import HIDDEN, Problem
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+    from components.settings.tls import ProvidedTls
+
+MINIMUM_KEY_BITS: Final = 2048
+"""Portus would take 1024; nobody else does any more."""
+
+RENEWAL_WARNING: Final = dt.timedelta(days=7)
+"""A certificate that ends sooner is refused: the next deployment may be later."""
+
+
+def certificate_problems(tls: ProvidedTls, *, hosts: tuple[str, ...]) -> Iterator[Problem]:
+    """Yield what is wrong with the certificate, the key and the chain for serving ``hosts``."""
+    from cryptography import x509  # noqa: PLC0415 - see the module's docstring
+
+    try:
+        chain = x509.load_pem_x509_certificates(tls.certificate.encode())
+    except ValueError as error:
+        yield Problem(
+            key="tls.certificate", value="", rule="is one readable certificate or more in PEM form", remedy=f"give the whole file ({error})"
+        )
+        return
+    yield from _key_problems(tls, chain[0])
+    yield from _name_problems(chain[0], hosts)
+    yield from _validity_problems(chain)
+    yield from _chain_problems(chain)
+
+
+def _key_problems(tls: ProvidedTls, leaf: x509.Certificate) -> Iterator[Problem]:
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
+
+    key = _load_key(tls.private_key.get_secret_value())
+    if isinstance(key, str):
+        yield Problem(key="tls.private_key", value=HIDDEN, rule="is a readable private key without a passphrase", remedy=key)
+        return
+    if not isinstance(key, rsa.RSAPrivateKey):
+        yield Problem(
+            key="tls.private_key",
+            value=HIDDEN,
+            rule="is an RSA key: Portus signs the registry's tokens with it and knows no other kind",
+            remedy="ask for an RSA certificate (certbot: --key-type rsa; cert-manager: privateKey.algorithm RSA)",
+        )
+        return
+    if key.key_size < MINIMUM_KEY_BITS:
+        yield Problem(
+            key="tls.private_key", value=HIDDEN, rule=f"has {MINIMUM_KEY_BITS} bits or more, not {key.key_size}", remedy="make a longer one"
+        )
+    if leaf.public_key() != key.public_key():
+        yield Problem(
+            key="tls.private_key",
+            value=HIDDEN,
+            rule="belongs to the first certificate of tls.certificate",
+            remedy="give the key the certificate was made for, and put the leaf first",
+        )
+
+
+def _load_key(pem: str) -> PrivateKeyTypes | str:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
+    try:
+        return load_pem_private_key(pem.encode(), password=None)
+    except TypeError:
+        return "remove the passphrase: openssl rsa -in encrypted.key -out plain.key"
+    except ValueError:
+        return "give the whole PEM file, from BEGIN to END"
+
+
+def _name_problems(leaf: x509.Certificate, hosts: tuple[str, ...]) -> Iterator[Problem]:
+    from cryptography import x509  # noqa: PLC0415
+
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        names = []
+    for host in dict.fromkeys(hosts):
+        if not any(_covers(name.lower(), host) for name in names):
+            yield Problem(
+                key="tls.certificate",
+                value="",
+                rule=f"names {host} among its subject alternative names; it names {', '.join(names) or 'none'}",
+                remedy="ask for a certificate with that name too (the subject's common name no longer counts)",
+            )
+
+
+def _covers(name: str, host: str) -> bool:
+    if name.startswith("*."):
+        return host.partition(".")[2] == name[2:]
+    return name == host
+
+
+def _validity_problems(chain: list[x509.Certificate]) -> Iterator[Problem]:
+    now = dt.datetime.now(dt.UTC)
+    for certificate in chain:
+        begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        subject = certificate.subject.rfc4514_string()
+        if begins > now:
+            yield Problem(
+                key="tls.certificate",
+                value=subject,
+                rule=f"is valid already; it begins at {begins:%Y-%m-%d %H:%M} UTC",
+                remedy="wait, or mend the clock",
+            )
+        if ends < now:
+            yield Problem(
+                key="tls.certificate", value=subject, rule=f"has not ended; it did at {ends:%Y-%m-%d %H:%M} UTC", remedy="renew it"
+            )
+        elif ends < now + RENEWAL_WARNING:
+            yield Problem(
+                key="tls.certificate",
+                value=subject,
+                rule=f"is valid for {RENEWAL_WARNING.days} days more; it ends at {ends:%Y-%m-%d %H:%M} UTC",
+                remedy="renew it",
+            )
+
+
+def _chain_problems(chain: list[x509.Certificate]) -> Iterator[Problem]:
+    for child, issuer in itertools.pairwise(chain):
+        if child.issuer != issuer.subject:
+            yield Problem(
+                key="tls.certificate",
+                value=issuer.subject.rfc4514_string(),
+                rule="each certificate is followed by its issuer, leaf first",
+                remedy=f"put {child.issuer.rfc4514_string()} after {child.subject.rfc4514_string()}",
+            )

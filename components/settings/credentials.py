@@ -1,0 +1,45 @@
+"""The generated secrets: their rotation counters."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from components.settings.base import Section, broken
+from components.settings.types import Generation
+
+
+def _first_only(value: int) -> int:
+    if value != 1:
+        raise broken(
+            "database passwords do not follow a counter: MariaDB reads them at its first start only, and Portus would be locked out",
+            "leave it at 1 until the rotation procedure is there",
+        )
+    return value
+
+
+DatabaseGeneration = Annotated[Generation, AfterValidator(_first_only)]
+
+
+class RotationSettings(Section):
+    """One counter per secret; raising one makes a new value and rolls who uses it. Older values stay in the state."""
+
+    secret_key_base: Generation = 1
+    """Signs Portus' session cookies: a new value logs every browser out, nothing else."""
+
+    portus_password: Generation = 1
+    """Of the hidden user ``portus`` by which Portus reads the registry; set anew at each start of Portus."""
+
+    http_secret: Generation = 1
+    """Of the registry: uploads under way at the moment of the change start again."""
+
+    database_root: DatabaseGeneration = 1
+    database_application: DatabaseGeneration = 1
+    database_backup: DatabaseGeneration = 1
+
+
+class CredentialSettings(Section):
+    """Secrets that the stack generates and keeps in its state."""
+
+    rotation: RotationSettings = RotationSettings()

@@ -1,0 +1,47 @@
+"""Where Portus keeps its state."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.settings.base import Section
+from components.settings.cluster import ClaimSettings, WorkloadResources
+from components.settings.types import Fqdn, Port, SafeSecret
+
+DatabaseName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+DatabaseUser = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+
+
+class InClusterDatabase(Section):
+    """MariaDB as a StatefulSet of this stack with a claim of its own."""
+
+    kind: Literal["in_cluster"] = "in_cluster"
+    name: DatabaseName = "portus_production"
+    """Portus' own default."""
+    user: DatabaseUser = "portus"
+    backup_user: DatabaseUser = "portus_backup"
+    """May only read and lock: SELECT, LOCK TABLES, SHOW VIEW, EVENT, TRIGGER."""
+    claim: ClaimSettings = ClaimSettings()
+    resources: WorkloadResources = WorkloadResources()
+    innodb_buffer_pool_size: Annotated[str, Field(pattern=r"^[1-9][0-9]*[MG]$")] = "256M"
+    """MariaDB's name and notation. Portus' data is small: 256M holds it whole."""
+    max_connections: Annotated[int, Field(ge=20, le=2000)] = 150
+
+
+class ExternalDatabase(Section):
+    """A MariaDB or MySQL that somebody else runs; utf8 with utf8_unicode_ci, the user owning the database."""
+
+    kind: Literal["external"]
+    adapter: Literal["mysql2"] = "mysql2"
+    """Portus' name. PostgreSQL is refused: its readiness check ends in a NameError (SUSE/Portus#1697)."""
+    host: Fqdn
+    port: Port = 3306
+    """Portus 2.0-2.2 cannot be told another one."""
+    name: DatabaseName = "portus_production"
+    user: DatabaseUser
+    password: SafeSecret
+
+
+DatabaseSettings = Annotated[InClusterDatabase | ExternalDatabase, Field(discriminator="kind")]

@@ -1,0 +1,35 @@
+"""The line on which a key of the stack file stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+
+def line_of(file: Path, key: str) -> int:
+    """Return the line (from 1) of ``key`` (``registry.storage.driver``), or of its nearest parent that stands there; 0 for none."""
+    try:
+        root = yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader)
+    except (OSError, yaml.YAMLError):
+        return 0
+    node = _child(root, "config")[1]
+    line = 0
+    for index, step in enumerate(step for step in re.split(r"\.|\[|\]", key) if step):
+        found, node = _child(node, f"portus:{step}" if index == 0 else step)
+        if found == 0:
+            break
+        line = found
+    return line
+
+
+def _child(node: yaml.Node | None, step: str) -> tuple[int, yaml.Node | None]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == step:
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and step.isdigit() and int(step) < len(node.value):
+        item = node.value[int(step)]
+        return item.start_mark.line + 1, item
+    return 0, None

@@ -1,0 +1,74 @@
+"""The only reader of Pulumi's configuration (``tests/test_contracts.py`` holds it)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
+
+from components.settings import parse as parsing
+from components.settings.report import Problem, SettingsError
+from components.settings.stack import StackSettings
+
+STACKS = Path("stacks")
+"""Pulumi.yaml's ``stackConfigDir``, seen from the program's folder."""
+
+
+def load() -> StackSettings:
+    """Return the selected stack's settings.
+
+    Raises:
+        SettingsError: the whole report of what is wrong, before anything was registered.
+    """
+    project, stack = pulumi.get_project(), pulumi.get_stack()
+    file = STACKS / f"Pulumi.{stack}.yaml"
+    prefix = f"{project}:"
+    raw = {key.removeprefix(prefix): _decode(value) for key, value in get_config_env().items() if key.startswith(prefix)}
+    written = _read(file, prefix)
+    secret_sections = {key.removeprefix(prefix) for key in get_config_secret_keys_env() if key.startswith(prefix)}
+
+    def encrypted(path: parsing.Path) -> bool:
+        return str(path[0]) in secret_sections and _is_secure(written, path)
+
+    try:
+        return parsing.parse(raw, file=str(file), encrypted=encrypted)
+    except SettingsError as error:
+        raise SettingsError(str(file), [_located(problem, file) for problem in error.problems]) from None
+
+
+def _decode(value: object) -> object:
+    """Return a section as data. Pulumi hands sections over as JSON and top-level values as text."""
+    if isinstance(value, str) and (value[:1] in {"{", "["} or value in {"true", "false"}):
+        return json.loads(value)
+    return value
+
+
+def _read(file: Path, prefix: str) -> Mapping[str, Any] | None:
+    """Return the stack file as it is written, secrets encrypted; None when the configuration comes from elsewhere."""
+    if not file.is_file():
+        return None
+    written = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - a safe loader
+    return {str(key).removeprefix(prefix): value for key, value in (written.get("config") or {}).items()}
+
+
+def _is_secure(written: Mapping[str, Any] | None, path: parsing.Path) -> bool:
+    node: Any = written
+    for step in path:
+        if node is None or (isinstance(node, Mapping) and "secure" in node):
+            return True
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return written is None or (isinstance(node, Mapping) and set(node) == {"secure"})
+
+
+def _located(problem: Problem, file: Path) -> Problem:
+    from components.settings.lines import line_of  # noqa: PLC0415 - a report may take its time, a good stack file must not
+
+    return Problem(key=problem.key, value=problem.value, rule=problem.rule, remedy=problem.remedy, line=line_of(file, problem.key))

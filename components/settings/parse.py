@@ -1,0 +1,112 @@
+"""From the stack file's plain data to ``StackSettings``, or to the report of everything that is wrong with it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pydantic import SecretStr, ValidationError
+
+from components.settings.base import Section
+from components.settings.explain import explain
+from components.settings.report import HIDDEN, Problem, SettingsError
+from components.settings.rules import RULES
+from components.settings.stack import StackSettings
+
+Path = tuple[str | int, ...]
+
+PLACEHOLDERS: Final[Mapping[str, object]] = {
+    "host": "placeholder.example.invalid",
+    "portus": {"version": "2.5"},
+    "exposure": {"kind": "node_port", "httpsNodePort": 30443},
+}
+"""Stand in for required keys that are missing, so that the rules can still look at the rest."""
+
+
+def parse(raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], bool]) -> StackSettings:
+    """Return the settings that ``raw`` says.
+
+    Args:
+        raw: section -> value, as the stack file holds it under ``portus:``, secrets in clear.
+        file: its name, for the report.
+        encrypted: whether the value at a path stands encrypted in the file.
+
+    Raises:
+        SettingsError: with every problem, the rules across settings included.
+    """
+    try:
+        stack = StackSettings.model_validate_json(json.dumps(raw))
+        problems: list[Problem] = []
+    except ValidationError as error:
+        problems = explain(error, raw, encrypted)
+        salvaged = _salvage(raw, error)
+        if salvaged is None:
+            raise SettingsError(file, problems) from None
+        stack = salvaged
+    blamed = {problem.key for problem in problems}
+    found = [problem for rule in RULES for problem in rule(stack)]
+    problems += [problem for problem in found if not _rests_on(problem.key, blamed)]
+    problems += _clear_secrets(stack, raw, encrypted)
+    if problems:
+        raise SettingsError(file, problems) from None
+    return stack
+
+
+def _salvage(raw: Mapping[str, object], error: ValidationError) -> StackSettings | None:
+    """Return settings without what is wrong, None when even the rest does not stand."""
+    rest: dict[str, Any] = copy.deepcopy(dict(raw))
+    for _ in range(10):
+        for entry in error.errors(include_url=False, include_context=False):
+            _drop(rest, entry["loc"])
+        for key, value in PLACEHOLDERS.items():
+            if key not in rest:
+                rest[key] = copy.deepcopy(value)
+        if isinstance(rest.get("portus"), dict):
+            rest["portus"].setdefault("version", "2.5")
+        try:
+            return StackSettings.model_validate_json(json.dumps(rest))
+        except ValidationError as again:
+            error = again
+    return None
+
+
+def _drop(data: Any, loc: Path) -> None:
+    """Remove the value at ``loc``; a list or union tag on the way goes as a whole with its nearest key."""
+    parent: Any = None
+    last: Any = None
+    node = data
+    for step in loc:
+        if isinstance(node, dict) and step in node:
+            parent, last, node = node, step, node[step]
+        elif isinstance(node, list):
+            break
+    if parent is not None:
+        parent.pop(last, None)
+
+
+def _rests_on(key: str, blamed: set[str]) -> bool:
+    return any(key == other or key.startswith(other + ".") or other.startswith(key + ".") for other in blamed)
+
+
+def _clear_secrets(section: Section, raw: Any, encrypted: Callable[[Path], bool], path: Path = ()) -> list[Problem]:
+    """Return a problem for each secret that the file holds in clear."""
+    problems: list[Problem] = []
+    for name, field in type(section).model_fields.items():
+        key = field.alias or name
+        value = getattr(section, name)
+        if isinstance(value, Section) and isinstance(raw, Mapping) and key in raw:
+            problems += _clear_secrets(value, raw[key], encrypted, (*path, key))
+        elif isinstance(value, SecretStr) and not encrypted((*path, key)):
+            dotted = ".".join(str(step) for step in (*path, key))
+            section_key, _, rest = dotted.partition(".")
+            problems.append(
+                Problem(
+                    key=dotted,
+                    value=HIDDEN,
+                    rule="a secret stands encrypted in the stack file; this one can be read by whoever reads the file",
+                    remedy=f"pulumi config set --secret --path 'portus:{section_key}.{rest}' (and change it: it has been seen)",
+                )
+            )
+    return problems

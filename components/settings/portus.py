@@ -1,0 +1,56 @@
+"""Portus: its version, its workloads, its first set-up."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.common.versions import PortusVersion
+from components.settings.base import Section
+from components.settings.cluster import WorkloadResources
+from components.settings.portus_config import PortusConfig
+from components.settings.types import Email, Username
+
+
+class WebSettings(Section):
+    """The web server."""
+
+    replicas: Annotated[int, Field(ge=1, le=20)] = 1
+    """Sessions are cookies, so replicas need no stickiness. On an empty database start with one: of two that create the schema at once,
+    one dies (and heals by restarting)."""
+    resources: WorkloadResources = WorkloadResources()
+    puma_workers: Annotated[int, Field(ge=1, le=32)] = 2
+    """Processes (PORTUS_PUMA_WORKERS); about 110 MiB each. 2.3 on."""
+    puma_max_threads: Annotated[int, Field(ge=1, le=64)] = 4
+    """Threads a process (PORTUS_PUMA_MAX_THREADS); each holds a database connection. 2.3 on."""
+
+
+class WorkerSettings(Section):
+    """The background worker: exactly one, for it takes no locks."""
+
+    resources: WorkloadResources = WorkloadResources()
+
+
+class BootstrapSettings(Section):
+    """The first administrator and the registry's record, made once, by a Job, where they are missing."""
+
+    enabled: bool = True
+    """Off: by hand, on the pages of Portus. 2.0 has no task that could do it."""
+    username: Username = "admin"
+    email: Email | None = None
+    """None makes ``<username>@<host>``."""
+
+
+class PortusSettings(Section):
+    """Portus."""
+
+    version: PortusVersion
+    """Decides the image generation: 2.0-2.2 Apache and Passenger, 2.3-2.5 Puma with a separate worker."""
+    log_level: Literal["info", "warn", "error", "fatal"] = "info"
+    """PORTUS_LOG_LEVEL; ``debug`` is not offered: the images' start script would print its environment, secrets included. 2.3 on."""
+    web: WebSettings = WebSettings()
+    worker: WorkerSettings = WorkerSettings()
+    bootstrap: BootstrapSettings = BootstrapSettings()
+    config: PortusConfig = PortusConfig()
+    """Portus' own settings, under the names of its config.yml; what is not said keeps Portus' default."""

@@ -1,0 +1,81 @@
+"""The whole stack file."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from components.common.names import HTTPS_PORT
+from components.settings.base import Section
+from components.settings.cluster import ClusterSettings, ImageSettings
+from components.settings.credentials import CredentialSettings
+from components.settings.database import DatabaseSettings, InClusterDatabase
+from components.settings.exposure import ExposureSettings
+from components.settings.portus import PortusSettings
+from components.settings.registry import RegistrySettings
+from components.settings.tls import SelfSignedTls, TlsSettings
+from components.settings.types import Fqdn
+
+
+class Profile(StrEnum):
+    """What is refused: ``production`` adds the rules of ``components/settings/rules.py`` that ``accept`` lifts."""
+
+    PRODUCTION = "production"
+    DEVELOPMENT = "development"
+
+
+class Accepted(StrEnum):
+    """What profile ``production`` refuses unless the stack file accepts it by name."""
+
+    SELF_SIGNED_CERTIFICATE = "self_signed_certificate"
+    UNPROTECTED_STATE = "unprotected_state"
+    FLOATING_IMAGE_TAGS = "floating_image_tags"
+
+
+class StackSettings(Section):
+    """One environment."""
+
+    profile: Profile = Profile.PRODUCTION
+    accept: tuple[Accepted, ...] = ()
+    """What profile ``production`` would refuse and this stack does knowingly."""
+    host: Fqdn
+    """Public name of Portus: token issuer, realm, PORTUS_MACHINE_FQDN_VALUE, exposure and certificate checks all follow from it."""
+    protect: bool = True
+    """Whether claims, generated secrets and keys refuse deletion and replacement. A stack that has to be destroyed is first deployed
+    with this off."""
+    cluster: ClusterSettings = ClusterSettings()
+    images: ImageSettings = ImageSettings()
+    credentials: CredentialSettings = CredentialSettings()
+    tls: TlsSettings = SelfSignedTls()
+    database: DatabaseSettings = InClusterDatabase()
+    portus: PortusSettings
+    registry: RegistrySettings = RegistrySettings()
+    exposure: ExposureSettings
+
+    @property
+    def registry_name(self) -> str:
+        """Public host name of the registry."""
+        return self.registry.host or self.host
+
+    @property
+    def one_host(self) -> bool:
+        """Whether one name serves Portus and the registry by path."""
+        return self.registry_name == self.host
+
+    @property
+    def portus_authority(self) -> str:
+        """Portus' host, with the port where it is not 443."""
+        return _authority(self.host, self.exposure.https_port)
+
+    @property
+    def registry_authority(self) -> str:
+        """The registry's host, with the port where it is not 443: the first part of every image's name and the token's service."""
+        return _authority(self.registry_name, self.exposure.https_port)
+
+    @property
+    def portus_url(self) -> str:
+        """Where browsers go."""
+        return f"https://{self.portus_authority}"
+
+
+def _authority(host: str, port: int) -> str:
+    return host if port == HTTPS_PORT else f"{host}:{port}"

@@ -1,0 +1,163 @@
+"""The types of values: each says its rule and the remedy in the words of who has to mend it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from components.settings.base import broken, checked
+
+_DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_DURATION: Final = re.compile(r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+")
+_QUANTITY: Final = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
+_IMAGE: Final = re.compile(
+    r"(?:[a-zA-Z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?P<tag>:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?"
+)
+_SAFE_SECRET: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{31,}")
+_USERNAME: Final = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
+_EMAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
+
+DNS_NAME_LENGTH: Final = 253
+"""Characters in a DNS name (RFC 1035)."""
+
+
+def is_dns_name(value: str) -> bool:
+    """Whether ``value`` is a lower-case DNS name of two labels or more, and no address."""
+    labels = value.split(".")
+    return (
+        len(value) <= DNS_NAME_LENGTH
+        and len(labels) > 1
+        and not labels[-1].isdigit()
+        and all(_DNS_LABEL.fullmatch(label) for label in labels)
+    )
+
+
+def _host(value: str) -> str:
+    if "://" in value or "/" in value:
+        raise broken("is a host name alone, without scheme or path", f"write '{value.partition('://')[2].partition('/')[0] or value.partition('/')[0]}'")
+    if ":" in value:
+        raise broken("is a host name alone, without a port", "the port follows from 'exposure'")
+    if not is_dns_name(value):
+        raise broken("is a DNS name in lower case with a domain, e.g. portus.example.com", "correct the name")
+    return value
+
+
+def _cidr(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", str(error)) from error
+    return value
+
+
+def _address(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError as error:
+        raise broken("is an IP address", str(error)) from error
+    return value
+
+
+def image_tag(image: str) -> str | None:
+    """Return the tag of an image reference, None when it has only a digest."""
+    match = _IMAGE.fullmatch(image)
+    tag = match["tag"] if match else None
+    return tag[1:] if tag else None
+
+
+def image_digest(image: str) -> str | None:
+    """Return the digest of an image reference, None when it has only a tag."""
+    match = _IMAGE.fullmatch(image)
+    digest = match["digest"] if match else None
+    return digest[1:] if digest else None
+
+
+def _image(value: str) -> str:
+    match = _IMAGE.fullmatch(value)
+    if match is None:
+        raise broken("is an image reference: registry/name:tag, optionally @sha256:digest", "correct the reference")
+    if not match["tag"] and not match["digest"]:
+        raise broken("an image names its tag or its digest", f"write '{value}:<tag>' or '{value}@sha256:<digest>'")
+    return value
+
+
+Fqdn = Annotated[str, AfterValidator(_host)]
+"""A public host name: no scheme, port, path or address."""
+
+DnsLabel = Annotated[
+    str,
+    checked(
+        lambda v: _DNS_LABEL.fullmatch(v) is not None,
+        "is a Kubernetes name: lower case letters, digits and '-', at most 63",
+        "correct the name",
+    ),
+]
+
+Duration = Annotated[
+    str,
+    checked(
+        lambda v: _DURATION.fullmatch(v) is not None,
+        "is a Go duration with its unit (a bare number would be nanoseconds)",
+        "write e.g. 2000ms, 30s or 5m",
+    ),
+]
+
+Quantity = Annotated[
+    str,
+    checked(
+        lambda v: _QUANTITY.fullmatch(v) is not None and not v.startswith("0"),
+        "is a Kubernetes quantity above zero, e.g. 10Gi or 500m",
+        "correct the quantity",
+    ),
+]
+
+ImageRef = Annotated[str, AfterValidator(_image)]
+Cidr = Annotated[str, AfterValidator(_cidr)]
+IpAddress = Annotated[str, AfterValidator(_address)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+NodePort = Annotated[int, Field(ge=30000, le=32767)]
+Generation = Annotated[int, Field(ge=1, le=99)]
+"""A rotation counter: it only grows."""
+
+Username = Annotated[
+    str,
+    checked(
+        lambda v: _USERNAME.fullmatch(v) is not None and 2 <= len(v) <= 255,  # noqa: PLR2004
+        "is a name that can also be a namespace: lower case letters and digits, joined by one '.', '_' or '-'",
+        "choose such a name",
+    ),
+]
+
+Email = Annotated[str, checked(lambda v: _EMAIL.fullmatch(v) is not None, "is an e-mail address", "write e.g. portus@example.com")]
+
+
+def _safe_secret(value: SecretStr) -> SecretStr:
+    if not _SAFE_SECRET.fullmatch(value.get_secret_value()):
+        raise broken(
+            "is a letter followed by at least 31 letters or digits: Portus pastes it unquoted into YAML",
+            "generate one: openssl rand -hex 32 | sed 's/^/p/'",
+        )
+    return value
+
+
+Secret = SecretStr
+"""A secret of free form; in the stack file it stands encrypted (``pulumi config set --secret --path ...``)."""
+
+SafeSecret = Annotated[SecretStr, AfterValidator(_safe_secret)]
+"""A secret that ends in an unquoted YAML file of Portus (contract.md: database.yml, secrets.yml)."""
+
+PemSecret = Annotated[
+    SecretStr,
+    AfterValidator(
+        lambda v: (
+            v if "-----BEGIN " in v.get_secret_value() else (_ for _ in ()).throw(broken("is PEM text", "give the file's whole content"))
+        )
+    ),
+]
+
+Pem = Annotated[
+    str, checked(lambda v: "-----BEGIN CERTIFICATE-----" in v, "is one certificate or more in PEM form", "give the file's whole content")
+]

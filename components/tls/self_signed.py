@@ -1,0 +1,89 @@
+"""A private CA and a leaf of its making, by pulumi-tls, in Pulumi's state.
+
+A CA rather than a lone certificate, so that clients keep their trust when the leaf is renewed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pulumi
+import pulumi_tls as tls
+
+from components.common.base import ServiceComponent
+from components.tls.key_id import key_id_of_pem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from components.settings.tls import SelfSignedTls
+
+HOURS: Final = 24
+
+COMMON_NAME_LENGTH: Final = 64
+"""Characters that X.509 allows a common name; clients look at the alternative names only, which hold the whole host."""
+
+
+class SelfSignedCertificate(ServiceComponent):
+    """A certificate for ``hosts`` under a CA of its own.
+
+    Args:
+        hosts: the subject alternative names.
+        protect: whether the keys refuse deletion.
+    """
+
+    def __init__(
+        self, name: str, *, settings: SelfSignedTls, hosts: Sequence[str], protect: bool, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("tls:SelfSignedCertificate", name, opts)
+        self._name = name
+        self._settings = settings
+        ca_key, authority = self._authority(protect=protect)
+        key = self._key("key", protect=protect)
+        leaf = self._leaf(key, ca_key, authority, hosts)
+        self.chain = pulumi.Output.concat(leaf.cert_pem, authority.cert_pem)
+        self.private_key = key.private_key_pem
+        self.trust = authority.cert_pem
+        self.signing_bundle = leaf.cert_pem
+        self.key_id = key.public_key_pem.apply(key_id_of_pem)
+        self.is_private = True
+        self.register_outputs({"key_id": self.key_id})
+
+    def _key(self, role: str, *, protect: bool) -> tls.PrivateKey:
+        return tls.PrivateKey(f"{self._name}-{role}", algorithm="RSA", rsa_bits=self._settings.key_bits, opts=self.child(protect=protect))
+
+    def _authority(self, *, protect: bool) -> tuple[tls.PrivateKey, tls.SelfSignedCert]:
+        key = self._key("ca-key", protect=protect)
+        certificate = tls.SelfSignedCert(
+            f"{self._name}-ca",
+            private_key_pem=key.private_key_pem,
+            subject=tls.SelfSignedCertSubjectArgs(common_name="Portus private CA"),
+            is_ca_certificate=True,
+            set_subject_key_id=True,
+            validity_period_hours=self._settings.ca_validity_days * HOURS,
+            allowed_uses=["cert_signing", "crl_signing"],
+            opts=self.child(protect=protect),
+        )
+        return key, certificate
+
+    def _leaf(
+        self, key: tls.PrivateKey, ca_key: tls.PrivateKey, authority: tls.SelfSignedCert, hosts: Sequence[str]
+    ) -> tls.LocallySignedCert:
+        request = tls.CertRequest(
+            f"{self._name}-request",
+            private_key_pem=key.private_key_pem,
+            subject=tls.CertRequestSubjectArgs(common_name=hosts[0][:COMMON_NAME_LENGTH]),
+            dns_names=list(dict.fromkeys(hosts)),
+            opts=self.child(),
+        )
+        return tls.LocallySignedCert(
+            f"{self._name}-certificate",
+            cert_request_pem=request.cert_request_pem,
+            ca_private_key_pem=ca_key.private_key_pem,
+            ca_cert_pem=authority.cert_pem,
+            validity_period_hours=self._settings.validity_days * HOURS,
+            early_renewal_hours=self._settings.renewal_days * HOURS,
+            set_subject_key_id=True,
+            allowed_uses=["digital_signature", "key_encipherment", "server_auth"],
+            opts=self.child(),
+        )
