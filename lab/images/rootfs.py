@@ -74,13 +74,13 @@ class Running:
         """The host's number of the container's first process.
 
         Raises:
-            LabError: the container has ended.
+            LabError: the container has not begun yet, or has ended.
         """
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         try:
             return int(children.read_text().split()[0])
         except (OSError, IndexError) as error:
-            raise LabError("the container has ended.", "Look at what it wrote.") from error
+            raise LabError("the container is not running (not yet, or no more).", "Look at what it wrote.") from error
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the container's first process, as a runtime does."""

@@ -1,0 +1,150 @@
+"""Throw-away servers from the lab's images, on the host's loopback: for tests and for replaying recordings."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+import httpx
+
+from lab.errors import LabError
+from lab.images.build import build_images
+from lab.images.rootfs import Bind, Running, started
+
+START_SECONDS: Final = 60.0
+"""Bound of every start here; a MariaDB from nothing takes 2 s on two idle cores."""
+
+LOOPBACK: Final = "127.0.0.1"
+
+MARIADB_OPTIONS: Final = (
+    "--character-set-server=utf8",
+    "--collation-server=utf8_unicode_ci",
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-log-file-size=16M",
+)
+"""The character set that Portus needs; and, for data that nobody keeps, no wait for the disk."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Database:
+    """Where a throw-away MariaDB answers, and its one database with the user that owns it."""
+
+    port: int
+    socket: Path
+    user: str
+    password: str
+    database: str
+    root_password: str
+    host: str = LOOPBACK
+
+
+@contextmanager
+def fresh_mariadb(*, database: str = "portus", user: str = "portus", options: Sequence[str] = MARIADB_OPTIONS) -> Iterator[Database]:
+    """Run an empty MariaDB of the lab's image until the block ends; nothing of it is left then.
+
+    Raises:
+        LabError: not root, or the server was not ready within `START_SECONDS` (with the end of its log).
+    """
+    (image,) = build_images(["mariadb-lab"])
+    password, root_password = (f"p{secrets.token_hex(16)}" for _ in range(2))
+    with tempfile.TemporaryDirectory(prefix="lab-mariadb-") as scratch, (Path(scratch) / "log").open("w+") as log:
+        data, run = Path(scratch) / "data", Path(scratch) / "run"
+        for folder in (data, run):
+            folder.mkdir()
+        port = free_port()
+        container = image.container(
+            {
+                "MARIADB_ROOT_PASSWORD": root_password,
+                "MARIADB_DATABASE": database,
+                "MARIADB_USER": user,
+                "MARIADB_PASSWORD": password,
+                "MARIADB_INITDB_SKIP_TZINFO": "1",
+            },
+            binds=[Bind(source=data, target="/var/lib/mysql"), Bind(source=run, target="/run/mysqld")],
+        )
+        with started(container, [*image.argv, f"--bind-address={LOOPBACK}", f"--port={port}", *options], output=log) as server:
+            check = ["healthcheck.sh", "--connect", "--innodb_initialized"]
+            wait_ready("MariaDB", server, log, lambda: server.exec(check).returncode == 0)
+            yield Database(
+                port=port,
+                socket=run / "mysqld.sock",
+                user=user,
+                password=password,
+                database=database,
+                root_password=root_password,
+            )
+
+
+@contextmanager
+def fresh_registry(settings: dict[str, Any] | None = None, *, binds: Sequence[Bind] = ()) -> Iterator[str]:
+    """Run an empty registry of the lab's image until the block ends; give its ``host:port``.
+
+    Args:
+        settings: more of the registry's configuration (``auth``, ``notifications`` ...); ``http`` and ``storage`` are set here.
+        binds: files that ``settings`` names.
+
+    Raises:
+        LabError: not root, or the registry was not ready within `START_SECONDS` (with the end of its log).
+    """
+    (image,) = build_images(["registry-lab"])
+    address = f"{LOOPBACK}:{free_port()}"
+    with tempfile.TemporaryDirectory(prefix="lab-registry-") as scratch, (Path(scratch) / "log").open("w+") as log:
+        data, config = Path(scratch) / "data", Path(scratch) / "config.yml"
+        data.mkdir(mode=0o777)
+        document = {
+            **(settings or {}),
+            "version": 0.1,
+            "http": {"addr": address, "secret": secrets.token_hex(32)},
+            "storage": {"filesystem": {"rootdirectory": "/var/lib/registry"}, "delete": {"enabled": True}},
+        }
+        config.write_text(json.dumps(document))  # JSON is YAML, too
+        container = image.container(
+            binds=[
+                Bind(source=data, target="/var/lib/registry"),
+                Bind(source=config, target="/etc/docker/registry/config.yml", read_only=True),
+                *binds,
+            ],
+            read_only=True,
+        )
+        with started(container, image.argv, output=log) as server:
+            wait_ready("the registry", server, log, lambda: _answers(f"http://{address}/"))
+            yield address
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_ready(name: str, server: Running, log: IO[str], ready: Callable[[], bool]) -> None:
+    """Return as soon as ``ready()`` holds.
+
+    Raises:
+        LabError: the server ended, or `START_SECONDS` went by (with the end of its log).
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.process.poll() is None:
+        with suppress(LabError):  # not begun yet, or ended between the two looks
+            if ready():
+                return
+        time.sleep(0.05)
+    log.seek(0)
+    tail = "".join(log.readlines()[-15:])
+    raise LabError(f"{name} was not ready within {START_SECONDS:.0f} s, or ended.", "Its own words follow.", tail)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).is_success
+    except httpx.TransportError:
+        return False
