@@ -28,6 +28,7 @@ REGISTRY_DEBUG_PORT: Final = 5001
 
 EDGE: Final = "edge"
 """The front proxy, where the exposure needs one."""
+EDGE_PUBLIC: Final = "edge-public"
 
 WEB: Final = "web"
 WORKER: Final = "worker"

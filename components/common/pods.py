@@ -146,8 +146,8 @@ def secret_volume(name: str, secret: pulumi.Input[str], items: Mapping[str, str]
         items: key -> file name; None takes every key under its own name.
         mode: of the files; 0440 because the Pod's group, not always its user, owns them.
     """
-    chosen = None if items is None else [core.KeyToPathArgs(key=key, path=path) for key, path in sorted(items.items())]
-    return core.VolumeArgs(name=name, secret=core.SecretVolumeSourceArgs(secret_name=secret, items=chosen, default_mode=mode))
+    source = core.SecretVolumeSourceArgs(secret_name=secret, items=_items(items), default_mode=mode)
+    return core.VolumeArgs(name=name, secret=source)
 
 
 def claim_volume(name: str, claim: pulumi.Input[str]) -> core.VolumeArgs:
@@ -155,9 +155,16 @@ def claim_volume(name: str, claim: pulumi.Input[str]) -> core.VolumeArgs:
     return core.VolumeArgs(name=name, persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim))
 
 
-def config_volume(name: str, config_map: pulumi.Input[str], *, mode: int = 0o444) -> core.VolumeArgs:
-    """Return a volume of a ConfigMap's keys."""
-    return core.VolumeArgs(name=name, config_map=core.ConfigMapVolumeSourceArgs(name=config_map, default_mode=mode))
+def config_volume(
+    name: str, config_map: pulumi.Input[str], items: Mapping[str, str] | None = None, *, mode: int = 0o444
+) -> core.VolumeArgs:
+    """Return a volume of a ConfigMap's keys; arguments as ``secret_volume``'s."""
+    source = core.ConfigMapVolumeSourceArgs(name=config_map, items=_items(items), default_mode=mode)
+    return core.VolumeArgs(name=name, config_map=source)
+
+
+def _items(items: Mapping[str, str] | None) -> list[core.KeyToPathArgs] | None:
+    return None if items is None else [core.KeyToPathArgs(key=key, path=path) for key, path in sorted(items.items())]
 
 
 EXECUTABLE: Final = 0o555

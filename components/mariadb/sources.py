@@ -9,21 +9,31 @@ from components.mariadb.in_cluster import InClusterMariaDb, MariaDbPasswords
 from components.settings.database import ExternalDatabase, InClusterDatabase
 
 if TYPE_CHECKING:
+    import pulumi
+
     from components.common.placement import Placement
     from components.credentials import Credentials
     from components.mariadb.endpoint import Database
     from components.settings.database import DatabaseSettings
 
 
-def database(name: str, settings: DatabaseSettings, *, image: str, credentials: Credentials, placement: Placement) -> Database:
+def database(
+    name: str,
+    settings: DatabaseSettings,
+    *,
+    image: str,
+    credentials: Credentials,
+    placement: Placement,
+    opts: pulumi.ResourceOptions | None = None,
+) -> Database:
     """Return the database that the stack file asks for."""
     match settings:
         case InClusterDatabase():
             passwords = MariaDbPasswords(
                 root=credentials.database_root, application=credentials.database_application, backup=credentials.database_backup
             )
-            return InClusterMariaDb(name, settings=settings, image=image, passwords=passwords, placement=placement)
+            return InClusterMariaDb(name, settings=settings, image=image, passwords=passwords, placement=placement, opts=opts)
         case ExternalDatabase():
-            return ExternalMariaDb(name, settings=settings)
+            return ExternalMariaDb(name, settings=settings, opts=opts)
         case _:
             assert_never(settings)

@@ -28,6 +28,8 @@ class OwnedNamespace(ServiceComponent):
         super().__init__("network:Namespace", name, opts)
         labels = {"app.kubernetes.io/part-of": PART_OF, "app.kubernetes.io/managed-by": MANAGED_BY, **POD_SECURITY}
         self.resource = core.Namespace(
-            f"{name}-namespace", metadata=meta.ObjectMetaArgs(name=namespace, labels=labels), opts=self.child(protect=protect, retain=protect)
+            f"{name}-namespace",
+            metadata=meta.ObjectMetaArgs(name=namespace, labels=labels),
+            opts=self.child(protect=protect, retain=protect),
         )
         self.register_outputs({})

@@ -23,7 +23,7 @@ def load() -> StackSettings:
     """Return the selected stack's settings.
 
     Raises:
-        SettingsError: the whole report of what is wrong, before anything was registered.
+        pulumi.RunError: with the whole report of what is wrong, before anything was registered; Pulumi shows it without a traceback.
     """
     project, stack = pulumi.get_project(), pulumi.get_stack()
     file = STACKS / f"Pulumi.{stack}.yaml"
@@ -38,7 +38,8 @@ def load() -> StackSettings:
     try:
         return parsing.parse(raw, file=str(file), encrypted=encrypted)
     except SettingsError as error:
-        raise SettingsError(str(file), [_located(problem, file) for problem in error.problems]) from None
+        located = SettingsError(str(file), [_located(problem, file) for problem in error.problems])
+        raise pulumi.RunError(str(located)) from None
 
 
 def _decode(value: object) -> object:

@@ -37,7 +37,10 @@ def is_dns_name(value: str) -> bool:
 
 def _host(value: str) -> str:
     if "://" in value or "/" in value:
-        raise broken("is a host name alone, without scheme or path", f"write '{value.partition('://')[2].partition('/')[0] or value.partition('/')[0]}'")
+        raise broken(
+            "is a host name alone, without scheme or path",
+            f"write '{value.partition('://')[2].partition('/')[0] or value.partition('/')[0]}'",
+        )
     if ":" in value:
         raise broken("is a host name alone, without a port", "the port follows from 'exposure'")
     if not is_dns_name(value):

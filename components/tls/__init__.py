@@ -2,7 +2,8 @@
 
 from components.tls.certificate import Certificate
 from components.tls.provided import ProvidedCertificate
+from components.tls.secret import TlsSecret
 from components.tls.self_signed import SelfSignedCertificate
 from components.tls.sources import certificate
 
-__all__ = ["Certificate", "ProvidedCertificate", "SelfSignedCertificate", "certificate"]
+__all__ = ["Certificate", "ProvidedCertificate", "SelfSignedCertificate", "TlsSecret", "certificate"]

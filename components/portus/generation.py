@@ -1,0 +1,51 @@
+"""What differs between the image generations; nobody else asks for the version.
+
+2.0-2.2 run Apache and Passenger on 80 and 443, 2.3-2.5 run Puma on 3000 with a separate worker (contract.md, section b).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from components.portus.apache import Apache
+from components.portus.puma import Puma
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from components.common.pods import Environment, Privileges, Probes
+    from components.common.versions import PortusVersion
+    from components.portus.inputs import PortusInputs
+    from components.portus.roles import FirstSetUp, Role
+
+
+class Generation(Protocol):
+    """One image generation of Portus."""
+
+    version: PortusVersion
+    ports: Mapping[str, int]
+    """Container ports: ``https`` always, ``http`` where the registry's notifications come in plain."""
+    has_worker: bool
+    """Whether events wait in the database for a worker; else the web server handles them inside the request."""
+    privileges: Privileges
+    first_set_up: FirstSetUp
+    tls_files: Mapping[str, Mapping[str, str]]
+    """Folder -> key of the TLS Secret -> file name, as the image expects them."""
+    notification_timeout: str
+    """Go duration that one notification may take."""
+    stop_command: Sequence[str]
+    """Run before a container is told to stop."""
+
+    def environment(self, inputs: PortusInputs, role: Role) -> Environment:
+        """Return the whole environment of a container; pure."""
+
+    def local_config(self, inputs: PortusInputs) -> str | None:
+        """Return config-local.yml, None where the environment says everything; holds no secret; pure."""
+
+    def probes(self) -> Probes:
+        """Return the web server's probes."""
+
+
+def generation(version: PortusVersion) -> Generation:
+    """Return the generation that ``version`` belongs to."""
+    return Puma(version) if version.is_puma else Apache(version)

@@ -1,0 +1,44 @@
+"""What an environment table of Portus is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from components.mariadb import DatabaseEndpoint
+    from components.settings.stack import StackSettings
+
+SECRET_KEY_BASE: Final = "secret-key-base"  # noqa: S105 - a key's name
+PORTUS_PASSWORD: Final = "portus-password"  # noqa: S105 - a key's name
+DATABASE_PASSWORD: Final = "database-password"  # noqa: S105 - a key's name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PortusSecrets:
+    """The Secrets that Portus' containers read, by name.
+
+    Args:
+        credentials: holds SECRET_KEY_BASE, PORTUS_PASSWORD and DATABASE_PASSWORD.
+        tls: holds ``tls.crt``, ``tls.key`` and ``ca.crt``.
+    """
+
+    credentials: pulumi.Input[str]
+    tls: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PortusInputs:
+    """The facts behind a container's environment.
+
+    Args:
+        stack: the stack file.
+        database: where Portus keeps its state.
+        secrets: the Secrets its containers read.
+    """
+
+    stack: StackSettings
+    database: DatabaseEndpoint
+    secrets: PortusSecrets

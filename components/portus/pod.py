@@ -1,0 +1,104 @@
+"""The Pod that runs Portus' image, in any role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from components.common import pods
+from components.portus.roles import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pulumi
+    from pulumi_kubernetes.core import v1 as core
+
+    from components.common.labels import Labels
+    from components.common.placement import Placement
+    from components.portus.generation import Generation
+    from components.portus.inputs import PortusInputs
+
+LOCAL_CONFIG: Final = "/srv/Portus/config/config-local.yml"
+CREDENTIALS: Final = "/run/secrets/portus"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PortusPods:
+    """Makes Pods of Portus' image for one stack.
+
+    Args:
+        aliases: host name -> address, for the public names inside the cluster.
+        local_config: name of the ConfigMap with config-local.yml, None where the generation has none.
+    """
+
+    generation: Generation
+    inputs: PortusInputs
+    image: str
+    placement: Placement
+    aliases: Mapping[str, pulumi.Input[str]]
+    local_config: pulumi.Input[str] | None
+
+    def container(
+        self,
+        role: Role,
+        *,
+        resources: pods.Resources,
+        command: Sequence[str] | None = None,
+        mounts: Sequence[core.VolumeMountArgs] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> core.ContainerArgs:
+        """Return the container for ``role``."""
+        web = role is Role.WEB
+        return pods.container(
+            role.value,
+            self.image,
+            self.placement,
+            self.generation.privileges,
+            resources=resources,
+            environment={**self.generation.environment(self.inputs, role), **(environment or {})},
+            command=command,
+            ports=self.generation.ports if web else None,
+            mounts=[*self._mounts(), *mounts],
+            probes=self.generation.probes() if web else None,
+            pre_stop=None if role is Role.TASK else self.generation.stop_command,
+        )
+
+    def template(
+        self,
+        labels: Labels,
+        containers: Sequence[core.ContainerArgs],
+        *,
+        volumes: Sequence[core.VolumeArgs] = (),
+        grace_seconds: int = 30,
+    ) -> core.PodTemplateSpecArgs:
+        """Return the Pod around ``containers``."""
+        return pods.pod_template(
+            labels,
+            self.placement,
+            self.generation.privileges,
+            containers=containers,
+            volumes=[*self.volumes(), *volumes],
+            grace_seconds=grace_seconds,
+            host_aliases=self.aliases,
+        )
+
+    def _mounts(self) -> list[core.VolumeMountArgs]:
+        mounts = [pods.mount(_volume(folder), folder) for folder in self.generation.tls_files]
+        mounts.append(pods.mount("credentials", CREDENTIALS))
+        if self.local_config is not None:
+            mounts.append(pods.mount("local-config", LOCAL_CONFIG, sub_path="config-local.yml"))
+        return mounts
+
+    def volumes(self) -> list[core.VolumeArgs]:
+        """Return the volumes of every role."""
+        secrets = self.inputs.secrets
+        volumes = [pods.secret_volume(_volume(folder), secrets.tls, items) for folder, items in self.generation.tls_files.items()]
+        volumes.append(pods.secret_volume("credentials", secrets.credentials))
+        if self.local_config is not None:
+            volumes.append(pods.config_volume("local-config", self.local_config))
+        return volumes
+
+
+def _volume(folder: str) -> str:
+    return "tls-" + folder.strip("/").replace("/", "-")

@@ -1,0 +1,116 @@
+"""2.3-2.5: Puma on port 3000 over TLS, a separate worker; root inside the image.
+
+Source: SUSE/Portus branches portus-2.3 to 2.5, config/{puma.rb,database.yml,secrets.yml,initializers}, and the images' init (contract.md).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from components.common.pods import Privileges, Probes, http_probe, tcp_probe
+from components.common.versions import PortusVersion
+from components.portus import inputs as keys
+from components.portus.roles import FirstSetUp, Role
+from components.portus.settings_text import as_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from components.common.pods import Environment
+    from components.portus.inputs import PortusInputs
+
+PORT: Final = 3000
+SECRETS: Final = "/secrets"
+CERTIFICATES: Final = "/certificates"
+CREDENTIALS: Final = "/run/secrets/portus"
+PING: Final = "/api/v1/_ping"
+"""Answers without login and database, and is exempt from the check that judges the first page request for everybody (contract.md)."""
+
+STARTUP_PERIOD: Final = 2
+STARTUP_FAILURES: Final = 120
+"""Four minutes: 18 s on an empty database, and the image itself gives up on a missing one after three minutes."""
+
+
+class Puma:
+    """The Puma generation."""
+
+    ports: Mapping[str, int] = {"https": PORT}
+    has_worker: bool = True
+    privileges: Privileges = Privileges(root=True, writable_root=True, drop_all=False)
+    """The images start as root, import CA certificates and write to /srv/Portus (2.5 even to its schema file)."""
+    tls_files: Mapping[str, Mapping[str, str]] = {
+        SECRETS: {"tls.key": "portus.key", "tls.crt": "portus.crt"},
+        CERTIFICATES: {"ca.crt": "portus-stack-ca.crt"},
+    }
+    notification_timeout: str = "2000ms"
+    stop_command: Sequence[str] = ("/bin/sh", "-c", "sleep 3; kill -TERM -1")
+    """The images' first process is a shell that forwards no signal, so everything beside it is told itself; before that the Service has to
+    forget the Pod."""
+
+    def __init__(self, version: PortusVersion) -> None:
+        self.version = version
+        self.first_set_up: FirstSetUp = FirstSetUp.API if version >= PortusVersion.V2_4 else FirstSetUp.RAKE
+
+    def environment(self, inputs: PortusInputs, role: Role) -> Environment:
+        """Return the environment; secrets come as files, which the images' init reads."""
+        stack, database = inputs.stack, inputs.database
+        return {
+            "RACK_ENV": "production",
+            "RAILS_ENV": "production",
+            "CCONFIG_PREFIX": "PORTUS",
+            "PORTUS_MACHINE_FQDN_VALUE": stack.host,
+            "PORTUS_SECRET_KEY_BASE_FILE": f"{CREDENTIALS}/{keys.SECRET_KEY_BASE}",
+            "PORTUS_PASSWORD_FILE": f"{CREDENTIALS}/{keys.PORTUS_PASSWORD}",
+            "PORTUS_KEY_PATH": f"{SECRETS}/portus.key",
+            "PORTUS_DB_ADAPTER": "mysql2",
+            "PORTUS_DB_HOST": database.host,
+            "PORTUS_DB_PORT": str(database.port),
+            "PORTUS_DB_DATABASE": database.name,
+            "PORTUS_DB_USERNAME": database.user,
+            "PORTUS_DB_PASSWORD_FILE": f"{CREDENTIALS}/{keys.DATABASE_PASSWORD}",
+            "PORTUS_DB_POOL": str(stack.portus.web.puma_max_threads),
+            "PORTUS_LOG_LEVEL": stack.portus.log_level,
+            **as_environment(stack.portus.config),
+            **self._role(inputs, role),
+        }
+
+    def _role(self, inputs: PortusInputs, role: Role) -> dict[str, str]:
+        stack = inputs.stack
+        match role:
+            case Role.WORKER:
+                return {"PORTUS_BACKGROUND": "true"}
+            case Role.TASK:
+                return {}
+            case Role.WEB:
+                web = {
+                    "PORTUS_PUMA_TLS_KEY": f"{SECRETS}/portus.key",
+                    "PORTUS_PUMA_TLS_CERT": f"{SECRETS}/portus.crt",
+                    "PORTUS_PUMA_WORKERS": str(stack.portus.web.puma_workers),
+                    "PORTUS_PUMA_MAX_THREADS": str(stack.portus.web.puma_max_threads),
+                    "RAILS_SERVE_STATIC_FILES": "true",
+                }
+                return {**web, **self._registry_record(inputs)}
+
+    def _registry_record(self, inputs: PortusInputs) -> dict[str, str]:
+        """Return the variables by which Portus itself makes a registry record that is missing at its start (2.4 on).
+
+        They heal a first set-up that was cut off between the administrator and the record; a wrong attempt is a log line only.
+        """
+        if self.version < PortusVersion.V2_4 or not inputs.stack.portus.bootstrap.enabled:
+            return {}
+        return {
+            "PORTUS_INIT_REGISTRY_NAME": "registry",
+            "PORTUS_INIT_REGISTRY_HOSTNAME": inputs.stack.registry_authority,
+            "PORTUS_INIT_REGISTRY_USE_SSL": "true",
+        }
+
+    def local_config(self, inputs: PortusInputs) -> None:
+        """Return None: the environment says everything."""
+
+    def probes(self) -> Probes:
+        """Return probes on ``_ping`` alone; ``/api/v1/health`` takes seconds and says 503 until a registry is recorded."""
+        return Probes(
+            startup=http_probe("https", PING, scheme="HTTPS", period=STARTUP_PERIOD, failures=STARTUP_FAILURES),
+            readiness=http_probe("https", PING, scheme="HTTPS", period=5, failures=3),
+            liveness=tcp_probe("https", period=20, failures=6),
+        )

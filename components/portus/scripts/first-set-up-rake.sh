@@ -1,0 +1,26 @@
+#!/bin/sh
+# Makes the registry's record and the first administrator by the image's own rake tasks (Portus 2.1 to 2.3), where they are missing.
+#
+# Whether they are is known from $WORK/recorded, which ask-record.sh wrote. The administrator's password is an argument of the rake task,
+# because the task takes it in no other way: it is seen inside this container only (docs/decisions/0004-first-set-up.md).
+# Environment: that of the web server, and REGISTRY, ADMINISTRATOR, EMAIL, FILES (mounted Secret: password), WORK.
+set -eu
+
+for name in SECRET_KEY_BASE PASSWORD DB_PASSWORD; do # the image's init would do this, but the task does not pass through it
+  eval "file=\${PORTUS_${name}_FILE:-}"
+  if [ -n "$file" ]; then
+    eval "PORTUS_${name}=\$(cat \"\$file\"); export PORTUS_${name}"
+  fi
+done
+
+if [ -e "$WORK/recorded" ]; then
+  echo "first set-up: the registry $REGISTRY is recorded already, nothing is made"
+  exit 0
+fi
+if [ ! -e "$WORK/made-record" ]; then
+  portusctl rake "portus:create_registry[registry,$REGISTRY,true,$REGISTRY]"
+  touch "$WORK/made-record"
+  echo "first set-up: recorded the registry $REGISTRY"
+fi
+portusctl rake "portus:create_user[$ADMINISTRATOR,$EMAIL,$(cat "$FILES/password"),true]"
+echo "first set-up: made the administrator $ADMINISTRATOR"

@@ -1,0 +1,114 @@
+"""Portus' web server: pages, API, token and event endpoints.
+
+Owns: the credentials' Secret, config-local.yml, the Deployment. The Service belongs to ``network.Addresses``, which comes first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.meta import v1 as meta
+
+from components.common import names, pods
+from components.common.base import ServiceComponent
+from components.common.secrets import config_map, secret
+from components.portus import inputs as keys
+from components.portus.inputs import PortusInputs, PortusSecrets
+from components.portus.pod import PortusPods
+from components.portus.roles import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pulumi
+
+    from components.common.placement import Placement
+    from components.credentials import Credentials
+    from components.mariadb import DatabaseEndpoint
+    from components.portus.generation import Generation
+    from components.settings.stack import StackSettings
+
+RESOURCES: Final = pods.Resources(
+    requests={"cpu": "200m", "memory": "384Mi", "ephemeral-storage": "128Mi"},
+    limits={"cpu": "2", "memory": "1Gi", "ephemeral-storage": "1Gi"},
+)
+"""225 MB with one Puma worker, about 110 MB for each further one (contract.md, "Surprises"), and room for Rails' growth."""
+
+GRACE_SECONDS: Final = 15
+"""Longer than the stop command and Puma's 0.3 s; the images' shell ignores the signal, so a long grace would only be waited out."""
+
+
+class PortusWeb(ServiceComponent):
+    """The web server; ``ready`` comes before whoever needs Portus to answer.
+
+    Args:
+        tls: name of the Secret with ``tls.crt``, ``tls.key`` and ``ca.crt``.
+        aliases: host aliases for the public names.
+    """
+
+    pods: PortusPods
+    """Makes further Pods of the same image and settings."""
+    ready: tuple[pulumi.Resource, ...]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        stack: StackSettings,
+        generation: Generation,
+        image: str,
+        database: DatabaseEndpoint,
+        credentials: Credentials,
+        tls: pulumi.Input[str],
+        aliases: Mapping[str, pulumi.Input[str]],
+        placement: Placement,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("portus:Web", name, opts)
+        self._name = name
+        self._placement = placement
+        self._labels = placement.labels(name=names.PORTUS, component=names.WEB, version=generation.version)
+        held = self._credentials(credentials, database)
+        inputs = PortusInputs(stack=stack, database=database, secrets=PortusSecrets(credentials=held, tls=tls))
+        self.pods = PortusPods(
+            generation=generation,
+            inputs=inputs,
+            image=image,
+            placement=placement,
+            aliases=aliases,
+            local_config=self._local_config(generation.local_config(inputs)),
+        )
+        self.ready = (self._deployment(stack, database),)
+        self.register_outputs({})
+
+    def _credentials(self, credentials: Credentials, database: DatabaseEndpoint) -> pulumi.Output[str]:
+        content = {
+            keys.SECRET_KEY_BASE: credentials.secret_key_base,
+            keys.PORTUS_PASSWORD: credentials.portus_password,
+            keys.DATABASE_PASSWORD: database.password,
+        }
+        held = secret(f"{self._name}-credentials", content, self._labels, self._placement, self.child(after=self._placement.after))
+        return held.metadata.name
+
+    def _local_config(self, document: str | None) -> pulumi.Output[str] | None:
+        if document is None:
+            return None
+        options = self.child(after=self._placement.after)
+        return config_map(f"{self._name}-config", {"config-local.yml": document}, self._labels, self._placement, options).metadata.name
+
+    def _deployment(self, stack: StackSettings, database: DatabaseEndpoint) -> apps.Deployment:
+        container = self.pods.container(Role.WEB, resources=pods.merged(RESOURCES, stack.portus.web.resources))
+        return apps.Deployment(
+            f"{self._name}-web",
+            metadata=self._placement.metadata(self._labels, names.PORTUS),
+            spec=apps.DeploymentSpecArgs(
+                replicas=stack.portus.web.replicas,
+                selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),
+                strategy=apps.DeploymentStrategyArgs(
+                    type="RollingUpdate", rolling_update=apps.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0)
+                ),
+                template=self.pods.template(self._labels, [container], grace_seconds=GRACE_SECONDS),
+            ),
+            opts=self.child(after=database.ready),  # an image that finds no database gives up after three minutes
+        )

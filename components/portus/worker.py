@@ -1,0 +1,66 @@
+"""Portus' background worker (2.3 on): turns the registry's events into repositories and tags.
+
+Exactly one, replaced by stopping the old one first: it takes no locks, and two would handle an event twice (contract.md, "Worker tasks").
+It has no probe, for it listens nowhere: when it dies, which a bad event or a 401 from the catalog makes it do, its container restarts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.meta import v1 as meta
+
+from components.common import names, pods
+from components.common.base import ServiceComponent
+from components.portus.roles import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pulumi
+
+    from components.portus.pod import PortusPods
+    from components.settings.portus import WorkerSettings
+
+RESOURCES: Final = pods.Resources(
+    requests={"cpu": "100m", "memory": "192Mi", "ephemeral-storage": "64Mi"},
+    limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "512Mi"},
+)
+"""111 MB measured (contract.md, "Surprises"), and room for a synchronisation's lists."""
+
+GRACE_SECONDS: Final = 15
+
+
+class PortusWorker(ServiceComponent):
+    """The worker.
+
+    Args:
+        web: makes Pods of the same image and settings.
+        after: what has to be there first: a schema, and a registry that answers, or it dies of the first synchronisation.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        web: PortusPods,
+        settings: WorkerSettings,
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("portus:Worker", name, opts)
+        labels = web.placement.labels(name=names.PORTUS, component=names.WORKER, version=web.generation.version)
+        container = web.container(Role.WORKER, resources=pods.merged(RESOURCES, settings.resources))
+        apps.Deployment(
+            f"{name}-deployment",
+            metadata=web.placement.metadata(labels, names.PORTUS_WORKER),
+            spec=apps.DeploymentSpecArgs(
+                replicas=1,
+                selector=meta.LabelSelectorArgs(match_labels=labels.selector),
+                strategy=apps.DeploymentStrategyArgs(type="Recreate"),
+                template=web.template(labels, [container], grace_seconds=GRACE_SECONDS),
+            ),
+            opts=self.child(after=after),
+        )
+        self.register_outputs({})

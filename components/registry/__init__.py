@@ -1,0 +1,5 @@
+"""The Docker registry (distribution 2.8), with token authentication and notifications wired to Portus."""
+
+from components.registry.component import Registry
+
+__all__ = ["Registry"]

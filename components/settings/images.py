@@ -1,0 +1,39 @@
+"""Which image each container runs: the stack file's, else this program's own choice behind the stack's mirror."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from components.common import versions
+
+if TYPE_CHECKING:
+    from components.settings.stack import StackSettings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Images:
+    """Image references."""
+
+    portus: str
+    registry: str
+    mariadb: str
+    edge: str
+    client: str
+
+
+def images(stack: StackSettings) -> Images:
+    """Return every image of ``stack``; the rules have refused a version without one."""
+    said, mirror = stack.images, stack.images.mirror
+    return Images(
+        portus=said.portus or _mirrored(versions.PORTUS_IMAGES[stack.portus.version], mirror),
+        registry=said.registry or _mirrored(versions.REGISTRY_IMAGE, mirror),
+        mariadb=said.mariadb or _mirrored(versions.MARIADB_IMAGE, mirror),
+        edge=said.edge or _mirrored(versions.EDGE_IMAGE, mirror),
+        client=said.client or _mirrored(versions.CLIENT_IMAGE, mirror),
+    )
+
+
+def _mirrored(image: str, mirror: str | None) -> str:
+    """Return ``image`` with the mirror in place of its registry's host."""
+    return image if mirror is None else f"{mirror}/{image.partition('/')[2]}"
