@@ -1,0 +1,139 @@
+"""Waiting for an object to become ready, or to be gone, with its progress on screen and its Pods' own words in a failure."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from lab.engine.plugins.codec import Properties
+from lab.engine.plugins.kube import pods
+from lab.engine.plugins.kube.cluster import Cluster
+from lab.engine.plugins.kube.conditions import wait_for_rule
+from lab.engine.plugins.kube.objects import SKIP_AWAIT, TIMEOUT_SECONDS, annotation, id_of, kind_of, metadata, name_of, namespace_of
+from lab.engine.plugins.kube.readiness import READ_RULES, SKIP_DELETE_WAIT, Look, Progress, rule_for
+from lab.engine.plugins.provider import ProviderError, Urn
+from lab.engine.plugins.serve import Engine
+
+DEFAULT_SECONDS: Final = 600.0
+"""How long a wait may take: the genuine plugin's ten minutes."""
+
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 1.0
+_GROWTH: Final = 1.25
+
+
+class NotReadyError(ProviderError):
+    """The object exists but is not ready. ``live`` is how it was seen last."""
+
+    def __init__(self, message: str, live: Properties, reasons: list[str]) -> None:
+        super().__init__(message)
+        self.live = live
+        self.reasons = reasons
+
+
+def timeout_of(obj: Mapping[str, Any], custom: float) -> float:
+    """Return the seconds that a wait may take: custom timeouts, then the annotation, then ``DEFAULT_SECONDS``."""
+    text = annotation(obj, TIMEOUT_SECONDS)
+    return custom or (float(text) if text.isdigit() else DEFAULT_SECONDS)
+
+
+class Waiter:
+    """Waits on one cluster; ``cancelled`` ends every wait."""
+
+    def __init__(self, cluster: Cluster, engine: Engine, cancelled: threading.Event) -> None:
+        self._cluster = cluster
+        self._engine = engine
+        self._cancelled = cancelled
+
+    def until_ready(self, urn: Urn, inputs: Properties, live: Properties, custom_timeout: float) -> Properties:
+        """Wait until the object is ready and return it as it is then.
+
+        Raises:
+            NotReadyError: it failed, was deleted, took too long, or the engine cancelled.
+        """
+        rule = None if annotation(inputs, SKIP_AWAIT) == "true" else wait_for_rule(inputs) or rule_for(live)
+        if rule is None:
+            return live
+        limit = timeout_of(inputs, custom_timeout)
+        began, said = time.monotonic(), ""
+        progress = Progress(ready=False, message="")
+        for seconds in self._ticks(began, limit):
+            progress = rule(Look(self._cluster, live, seconds))
+            if progress.ready:
+                if said:
+                    self._engine.status("", urn)
+                return live
+            if progress.failed:
+                raise self._failure(progress.message, live, progress)
+            said = self._tell(urn, said, progress)
+            found = self._cluster.get(kind_of(live), namespace_of(live), name_of(live))
+            if found is None:
+                raise NotReadyError(f"'{id_of(live)}' was deleted while it was waited for", live, [])
+            live = found
+        if self._cancelled.is_set():
+            raise NotReadyError(f"the wait for '{id_of(live)}' was cancelled: {progress.message}", live, list(progress.problems))
+        raise self._failure(f"'{id_of(live)}' timed out after {limit:.0f} s: {progress.message}", live, progress)
+
+    def look(self, inputs: Properties, live: Properties) -> None:
+        """Judge the object as it is now.
+
+        Raises:
+            NotReadyError: it is not ready.
+        """
+        rule = rule_for(live) if kind_of(live) in READ_RULES and annotation(inputs, SKIP_AWAIT) != "true" else None
+        progress = rule(Look(self._cluster, live, DEFAULT_SECONDS)) if rule is not None else None
+        if progress is not None and not progress.ready:
+            raise NotReadyError(f"'{id_of(live)}' is not ready: {progress.message}", live, list(progress.problems))
+
+    def until_gone(self, urn: Urn, obj: Properties, custom_timeout: float) -> None:
+        """Wait until the object, or the one of its name and uid, is gone.
+
+        Raises:
+            ProviderError: it took too long, or the engine cancelled.
+        """
+        if annotation(obj, SKIP_AWAIT) == "true" and kind_of(obj) in SKIP_DELETE_WAIT:
+            return
+        limit = timeout_of(obj, custom_timeout)
+        uid, said, holders = metadata(obj).get("uid"), False, ""
+        began = time.monotonic()
+        for seconds in self._ticks(began, limit):
+            found = self._cluster.get(kind_of(obj), namespace_of(obj), name_of(obj))
+            if found is None or (uid and metadata(found).get("uid") != uid):
+                if said:
+                    self._engine.status("", urn)
+                return
+            holders = ", ".join(metadata(found).get("finalizers") or ())
+            if seconds > 1.0 and not said:
+                self._engine.status("waiting until it is gone" + (f" (finalizers: {holders})" if holders else ""), urn)
+                said = True
+        why = "was cancelled" if self._cancelled.is_set() else f"timed out after {limit:.0f} s"
+        raise ProviderError(
+            f"the delete of '{id_of(obj)}' {why}; it is still there" + (f", held by the finalizers {holders}." if holders else ".")
+        )
+
+    def _ticks(self, began: float, limit: float) -> Iterator[float]:
+        """Yield the seconds since ``began``, often at first, until the limit or a cancel."""
+        pause = _FIRST_PAUSE
+        while True:
+            seconds = time.monotonic() - began
+            yield seconds
+            if seconds >= limit or self._cancelled.wait(min(pause, max(limit - seconds, 0.0))):
+                return
+            pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+
+    def _tell(self, urn: Urn, said: str, progress: Progress) -> str:
+        message = "; ".join([progress.message, *progress.problems])
+        if message != said:
+            self._engine.status(message, urn)
+        return message
+
+    def _failure(self, message: str, live: Properties, progress: Progress) -> NotReadyError:
+        owned = [live] if kind_of(live) == pods.POD else pods.selected(self._cluster, live) if _has_pods(live) else []
+        reasons = [*progress.problems, *pods.warnings(self._cluster, owned)]
+        return NotReadyError(message, live, list(dict.fromkeys(reasons)))
+
+
+def _has_pods(live: Mapping[str, Any]) -> bool:
+    return isinstance((live.get("spec") or {}).get("template"), dict)
