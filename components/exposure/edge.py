@@ -55,7 +55,7 @@ class Edge(ServiceComponent):
         in_namespace = self.child(after=self._placement.after)
         pem = {"edge.pem": pulumi.Output.concat(certificate.chain, certificate.private_key)}
         tls = secret(f"{self._name}-tls", pem, self._labels, self._placement, in_namespace)
-        texts = {"haproxy.cfg": haproxy.haproxy_cfg(self._routes()), "ca.crt": certificate.trust}
+        texts: dict[str, pulumi.Input[str]] = {"haproxy.cfg": haproxy.haproxy_cfg(self._routes()), "ca.crt": certificate.trust}
         config = config_map(f"{self._name}-config", texts, self._labels, self._placement, in_namespace)
         return [
             pods.secret_volume("tls", tls.metadata.name),

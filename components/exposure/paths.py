@@ -11,7 +11,7 @@ from typing import Final
 EVENTS: Final = r"^/+v2/+webhooks(/|$)"
 """Refused always. Anchored and tolerant of doubled slashes, which Portus' router folds."""
 
-APPLICATION_TOKENS: Final = r"^/+api/+v1/+users/+[^/]+/+application_tokens"
+APPLICATION_TOKENS: Final = r"^/+api/+v1/+users/+([^/]+/+)?application_tokens"
 """Refused unless the stack file lifts the shield: making and listing tokens of a user by id, and deleting one by id."""
 
 TOKEN: Final = r"^/+v2/+token(/|$)"  # noqa: S105 - a path

@@ -79,7 +79,7 @@ class Registry(ServiceComponent):
         self._placement = placement
         self._labels = placement.labels(name=names.REGISTRY, component=names.REGISTRY, version=REGISTRY_VERSION)
         in_namespace = self.child(after=placement.after)
-        texts = {
+        texts: dict[str, pulumi.Input[str]] = {
             "config.yml": configuration.as_yaml(configuration.configuration(settings, wiring)),
             "token-signers.crt": certificate.signing_bundle,
             "portus-ca.crt": certificate.trust,

@@ -1,0 +1,94 @@
+"""Rules over the code itself: who imports whom, who reads configuration, who makes options."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPONENTS = ROOT / "components"
+FILES = sorted(COMPONENTS.rglob("*.py"))
+
+ALLOWED = {
+    "common": set(),
+    "settings": {"common"},
+    "credentials": {"common", "settings"},
+    "tls": {"common", "settings"},
+    "network": {"common", "settings"},
+    "mariadb": {"common", "settings", "credentials"},
+    "portus": {"common", "settings", "credentials", "mariadb"},
+    "registry": {"common", "settings", "tls"},
+    "exposure": {"common", "settings", "tls"},
+    "outputs": {"common", "settings", "tls"},
+}
+"""One direction: a package imports the ones named, itself, and nothing else of components."""
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+
+
+def _package(path: Path) -> str:
+    first = path.relative_to(COMPONENTS).parts[0]
+    return first.removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    package = _package(path)
+    if package == "__init__":
+        return
+    seen = {name.split(".")[1] for name in _imports(path) if name.startswith("components.") and name.count(".") >= 1}
+    assert seen - {package} <= ALLOWED[package]
+    assert not any(name.split(".")[0] in {"lab", "tests"} for name in _imports(path))
+
+
+def test_the_lab_knows_nothing_of_the_components() -> None:
+    for path in sorted((ROOT / "lab").rglob("*.py")):
+        assert not any(name.split(".")[0] == "components" for name in _imports(path)), path
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_load_reads_configuration_environment_or_the_stacks_name(path: Path) -> None:
+    if path == COMPONENTS / "settings" / "load.py":
+        return
+    source = path.read_text(encoding="utf-8")
+    for forbidden in ("pulumi.Config", "get_stack", "get_project", "os.environ", "getenv", "get_config"):
+        assert forbidden not in source, forbidden
+
+
+def test_only_the_base_component_makes_resource_options() -> None:
+    for path in FILES:
+        made = [
+            node
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "ResourceOptions"
+        ]
+        assert not made or path == COMPONENTS / "common" / "base.py", path
+
+
+def test_no_file_grows_past_four_hundred_lines() -> None:
+    for path in [*FILES, *sorted((ROOT / "lab").rglob("*.py"))]:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
+
+
+def test_the_composition_root_stays_a_table_of_contents() -> None:
+    assert len((ROOT / "__main__.py").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_no_component_is_named_after_an_environment() -> None:
+    for path in [*FILES, ROOT / "__main__.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                values = [c.value for c in node.comparators if isinstance(c, ast.Constant)]
+                assert not {"prod", "dev", "staging", "lab"} & set(values), path

@@ -1,0 +1,151 @@
+"""Rules that hold for every Pod, Secret and ConfigMap of every stack."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from tests.recorder import STACKS, Program, Registered, run_program, stack_configuration, texts
+
+GOLDEN = Path(__file__).parent / "golden"
+SECRET_VALUES = ("generated-hex", "generated-password", "generated-private-key", "generated-base64")
+MAXIMUM_RESOURCES = 60
+
+
+@pytest.fixture(params=STACKS)
+def program(request: pytest.FixtureRequest, programs: dict[str, Program]) -> Program:
+    return programs[request.param]
+
+
+def _workload_ids(program: Program) -> list[Registered]:
+    found = program.workloads()
+    assert len(found) >= 4
+    return found
+
+
+def test_names_types_and_parents_are_the_golden_list(program: Program) -> None:
+    """A changed line moves or deletes something that runs: it needs an alias and a changelog entry. Write anew with `make golden`."""
+    lines = sorted(f"{r.type} {r.parent or '-'} {r.name}" for r in program.resources)
+    assert "\n".join(lines) + "\n" == (GOLDEN / f"{program.stack}.names").read_text(encoding="utf-8")
+
+
+def test_a_stack_has_fewer_than_sixty_resources(program: Program) -> None:
+    assert len(program.resources) < MAXIMUM_RESOURCES
+
+
+def test_no_secret_stands_in_clear_outside_a_secret(program: Program) -> None:
+    for resource in program.resources:
+        if resource.type == "kubernetes:core/v1:Secret" or not resource.type.startswith("kubernetes:"):
+            continue
+        shown = [text for text in texts(resource.inputs) if any(value in text for value in SECRET_VALUES)]
+        encoded = [t for t in texts(resource.inputs) if any(base64.b64encode(v.encode()).decode()[:16] in t for v in SECRET_VALUES)]
+        assert not shown, resource.name
+        assert not encoded, resource.name
+
+
+def test_each_value_of_a_secret_is_marked_secret(program: Program) -> None:
+    found = program.all("Secret")
+    assert found
+    for resource in found:
+        assert "data" in resource.secrets or {f"data.{key}" for key in resource.inputs["data"]} <= resource.secrets, resource.name
+
+
+def test_no_container_gets_a_secret_as_a_plain_value(program: Program) -> None:
+    for workload in _workload_ids(program):
+        for container in workload.containers:
+            for variable in container.get("env", []):
+                assert not any(secret in variable.get("value", "") for secret in SECRET_VALUES), variable["name"]
+
+
+def test_secrets_and_config_maps_are_immutable_and_auto_named(program: Program) -> None:
+    for resource in program.all("Secret") + program.all("ConfigMap"):
+        assert resource.inputs["immutable"] is True
+        assert "name" not in resource.inputs["metadata"]
+
+
+def test_pods_have_no_service_links_no_token_and_a_seccomp_profile(program: Program) -> None:
+    for workload in _workload_ids(program):
+        pod = workload.pod
+        assert pod["enableServiceLinks"] is False
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+def test_only_portus_images_are_spared_the_strict_hardening(program: Program) -> None:
+    for workload in _workload_ids(program):
+        for container in workload.containers:
+            if "portus" in container["image"]:
+                continue
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["privileged"] is False
+            if container["image"] and not any("portus" in other["image"] for other in workload.containers):
+                assert context["readOnlyRootFilesystem"] is True
+                assert context["capabilities"] == {"drop": ["ALL"]}
+                assert workload.pod["securityContext"]["runAsNonRoot"] is True
+                assert workload.pod["securityContext"]["runAsUser"] > 10000
+
+
+def test_each_container_has_requests_limits_and_a_termination_message(program: Program) -> None:
+    for workload in _workload_ids(program):
+        for container in workload.containers:
+            for kind in ("requests", "limits"):
+                assert set(container["resources"][kind]) == {"cpu", "memory", "ephemeral-storage"}
+            assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
+def test_liveness_and_readiness_probes_differ(program: Program) -> None:
+    for workload in _workload_ids(program):
+        for container in workload.containers:
+            if "livenessProbe" in container:
+                assert container["livenessProbe"] != container["readinessProbe"]
+
+
+def test_no_service_name_would_poison_another_pods_environment(program: Program) -> None:
+    names = {r.inputs["metadata"]["name"] for r in program.all("Service")}
+    assert names.isdisjoint({"registry-storage", "registry-auth", "portus-db", "portus-ldap"})
+
+
+def test_selectors_hold_nothing_that_ever_changes(program: Program) -> None:
+    for workload in program.all("Deployment") + program.all("StatefulSet"):
+        selector = workload.spec["selector"]["matchLabels"]
+        assert set(selector) == {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"}
+        assert selector.items() <= workload.spec["template"]["metadata"]["labels"].items()
+
+
+def test_every_service_selects_the_pods_of_one_workload(program: Program) -> None:
+    for service in program.all("Service"):
+        selector = service.spec["selector"]
+        hits = [w for w in program.workloads() if selector.items() <= w.spec["template"]["metadata"]["labels"].items()]
+        assert len(hits) == 1, service.name
+        ports = {p["name"] for c in hits[0].containers for p in c.get("ports", [])}
+        assert {p["targetPort"] for p in service.spec["ports"]} <= ports
+
+
+def test_issuer_realm_and_service_follow_from_the_hosts(program: Program) -> None:
+    config = stack_configuration(program.stack)
+    host = config["portus:host"]
+    text = program.one("ConfigMap", "registry-config").inputs["data"]["config.yml"]
+    assert f"issuer: {host}\n" in text
+    assert f"realm: https://{host}" in text
+
+
+def test_what_cannot_be_made_again_is_protected_and_claims_outlive_the_stack(programs: dict[str, Program]) -> None:
+    prod = programs["prod"]
+    kept = [r for r in prod.resources if r.type.startswith(("random:", "tls:index/privateKey", "tls:index/selfSigned"))]
+    claims = prod.all("PersistentVolumeClaim")
+    assert {c.inputs["metadata"]["name"] for c in claims} == {"mariadb-data", "registry-data"}
+    assert all(r.protect for r in kept + claims)
+    assert all(c.retained for c in claims)
+
+
+def test_a_stack_that_lifts_the_protection_can_be_destroyed(programs: dict[str, Program]) -> None:
+    assert not [r.name for r in programs["lab"].resources if r.protect or r.retained]
+
+
+def test_a_program_with_a_wrong_stack_file_registers_nothing() -> None:
+    with pytest.raises(pulumi.RunError, match="portus:host"):
+        run_program("prod", {**stack_configuration("prod"), "portus:host": "https://portus.example.com"})
