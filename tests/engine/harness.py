@@ -1,0 +1,113 @@
+"""A Pulumi project in a temporary folder, driven by the real engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab import paths
+from lab.engine import Engine
+
+PASSPHRASE = "only for tests"
+HEADER = """\
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_random as random
+import pulumi_tls as tls
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    text: str
+
+    @property
+    def diagnostics(self) -> str:
+        """Return what the engine reports at the end, without the rows of progress that quote it."""
+        return self.text.partition("Diagnostics:")[2]
+
+    def count(self, what: str) -> int:
+        """Return how many resources the summary says were created, updated, replaced, deleted, unchanged or imported."""
+        found = re.search(rf"^\s*\D?[-+~]?\s*(\d+) (?:to )?{what}", self.text, re.MULTILINE)
+        return int(found[1]) if found else 0
+
+
+class Stack:
+    def __init__(self, engine: Engine, folder: Path, extra_environment: dict[str, str] | None = None) -> None:
+        self.engine = engine
+        self.folder = folder
+        state = folder / "state"
+        state.mkdir()
+        self.environment = {
+            **os.environ,
+            **engine.environment(),
+            "PULUMI_BACKEND_URL": f"file://{state}",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            **(extra_environment or {}),
+        }
+        project = {"name": "engine-test", "runtime": {"name": "python", "options": {"virtualenv": str(paths.ROOT / ".venv")}}}
+        (folder / "Pulumi.yaml").write_text(json.dumps(project))
+        self.program("")
+        self.run("stack", "init", "test")
+
+    def program(self, source: str) -> None:
+        (self.folder / "__main__.py").write_text(HEADER + textwrap.dedent(source))
+
+    def popen(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(self.engine.pulumi), *arguments, "--non-interactive", "--color", "never"],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, fails: bool = False, timeout: float = 240) -> Result:
+        process = self.popen(*arguments)
+        text = process.communicate(timeout=timeout)[0]
+        assert (process.returncode != 0) is fails, f"pulumi {' '.join(arguments)} ended with {process.returncode}:\n{text}"
+        return Result(process.returncode, text)
+
+    def up(self, *arguments: str, fails: bool = False) -> Result:
+        return self.run("up", "--yes", "--skip-preview", *arguments, fails=fails)
+
+    def preview(self, *arguments: str, fails: bool = False) -> Result:
+        return self.run("preview", *arguments, fails=fails)
+
+    def refresh(self, *arguments: str) -> Result:
+        return self.run("refresh", "--yes", "--skip-preview", *arguments)
+
+    def destroy(self) -> Result:
+        return self.run("destroy", "--yes", "--skip-preview")
+
+    def outputs(self) -> dict[str, Any]:
+        answer = self.run("stack", "output", "--json", "--show-secrets").text
+        found: dict[str, Any] = json.loads(answer)
+        return found
+
+    def export(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.run("stack", "export").text)
+        return found
+
+    def resource(self, name: str) -> dict[str, Any]:
+        """Return the state of the one resource with this logical name."""
+        (found,) = [entry for entry in self.export()["deployment"].get("resources", []) if entry["urn"].endswith(f"::{name}")]
+        resource: dict[str, Any] = found
+        return resource
+
+    def names(self) -> set[str]:
+        return {entry["urn"].rpartition("::")[2] for entry in self.export()["deployment"].get("resources", [])}
+
+    def everything_written(self) -> str:
+        """Return the content of every file of the backend: what a thief of the state would read."""
+        return "\n".join(path.read_text(errors="replace") for path in (self.folder / "state").rglob("*") if path.is_file())
