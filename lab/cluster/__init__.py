@@ -1,0 +1,74 @@
+"""A real Kubernetes of one node in a box of its own: started and stopped as one process, the host stays clean.
+
+The entry points are here; `Home` says which cluster they mean, by default the checkout's own.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.cluster import access, lifecycle, publishing
+from lab.cluster.binaries import Binaries, ensure_binaries
+from lab.cluster.home import Home
+from lab.cluster.lifecycle import ClusterStatus
+from lab.cluster.publishing import Publication
+
+__all__ = [
+    "Binaries",
+    "ClusterStatus",
+    "Home",
+    "Publication",
+    "down",
+    "ensure_binaries",
+    "import_image",
+    "kubectl",
+    "publish",
+    "run_in_box",
+    "status",
+    "stop",
+    "up",
+]
+
+
+def up(home: Home | None = None) -> Path:
+    """Make the cluster run and return its kubeconfig; see `lifecycle.up`."""
+    return lifecycle.up(home=home or Home())
+
+
+def stop(home: Home | None = None) -> None:
+    """End the cluster's processes and keep its data; see `lifecycle.stop`."""
+    lifecycle.stop(home=home or Home())
+
+
+def down(home: Home | None = None) -> None:
+    """End the cluster and remove every trace of it; see `lifecycle.down`."""
+    lifecycle.down(home=home or Home())
+
+
+def status(home: Home | None = None) -> ClusterStatus:
+    """Look at the cluster without changing anything; see `lifecycle.status`."""
+    return lifecycle.status(home=home or Home())
+
+
+def publish(publications: Sequence[Publication], home: Home | None = None) -> bool:
+    """Make exactly ``publications`` reachable from the host; see `publishing.publish`."""
+    return publishing.publish(publications, home=home or Home())
+
+
+def import_image(archive: Path, home: Home | None = None) -> bool:
+    """Load a docker archive unless the cluster has it; see `access.import_image`."""
+    return access.import_image(archive, home=home or Home())
+
+
+def kubectl(home: Home | None = None) -> Path:
+    """Return the genuine kubectl with which the cluster was started; see `access.kubectl`."""
+    return access.kubectl(home=home or Home())
+
+
+def run_in_box(
+    argv: Sequence[str | Path], home: Home | None = None, *, seconds: float = 60, stdin: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command in the cluster's namespaces; see `access.run_in_box`."""
+    return access.run_in_box(argv, home=home or Home(), seconds=seconds, stdin=stdin)

@@ -1,0 +1,160 @@
+"""Builds the cluster's programs from their Go modules and unpacks the rest from Debian, all into the cache shared by all checkouts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from lab import cache, process, versions
+from lab.cluster import debian
+from lab.cluster.home import write_whole
+from lab.console import Step, step
+from lab.errors import LabError
+from lab.paths import LOGS
+
+SOURCES: Final = Path(__file__).parent / "go"
+"""One Go module a program; go.mod and go.sum fix every version, so that a build is the same everywhere."""
+
+KUBERNETES_PROGRAMS: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl")
+"""What the one Kubernetes binary is called by."""
+
+DEBIAN_PACKAGES: Final = (
+    "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "busybox-static",
+    "libip4tc2", "libip6tc2", "libxtables12", "libnftnl11", "libmnl0", "libnfnetlink0", "libnetfilter-conntrack3", "libseccomp2",
+)  # fmt: skip
+"""The programs, then the shared libraries that a minimal Debian lacks."""
+
+IPTABLES_NAMES: Final = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
+"""The names that Debian's alternatives would link to xtables-nft-multi when the package is installed."""
+
+
+RECORD: Final = "binaries.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Binaries:
+    """Folders in the cache.
+
+    Attributes:
+        kubernetes: holds ``KUBERNETES_PROGRAMS``.
+        coredns: holds ``coredns``, static.
+        provisioner: holds ``local-path-provisioner``, static.
+        pause: holds ``pause``, static.
+        debian: the unpacked packages, plus ``bin/iptables`` and its kin.
+    """
+
+    kubernetes: Path
+    coredns: Path
+    provisioner: Path
+    pause: Path
+    debian: Path
+
+    @property
+    def kubectl(self) -> Path:
+        """The genuine kubectl."""
+        return self.kubernetes / "kubectl"
+
+    @property
+    def busybox(self) -> Path:
+        """A static busybox."""
+        return self.debian / "bin" / "busybox"
+
+    @property
+    def ctr(self) -> Path:
+        """The client of containerd."""
+        return self.debian / "usr" / "bin" / "ctr"
+
+    def write(self, folder: Path) -> None:
+        """Note in ``folder`` which programs its cluster runs on; a newer build may be in the cache before it is restarted."""
+        write_whole(folder / RECORD, json.dumps({name: str(path) for name, path in asdict(self).items()}))
+
+    @staticmethod
+    def read(folder: Path) -> Binaries:
+        """Return what `write` noted.
+
+        Raises:
+            FileNotFoundError: nothing was.
+        """
+        return Binaries(**{name: Path(path) for name, path in json.loads((folder / RECORD).read_text(encoding="utf-8")).items()})
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which the programs find each other, their libraries and iptables its modules."""
+        folders = [self.kubernetes, *(self.debian / folder for folder in ("bin", "usr/sbin", "usr/bin", "usr/lib/cni"))]
+        libraries = [folder for folder in (self.debian / "usr" / "lib").glob("*-linux-gnu*") if folder.is_dir()]
+        return {
+            "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
+            "LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)),
+            "XTABLES_LIBDIR": os.pathsep.join(str(folder / "xtables") for folder in libraries),
+        }
+
+
+def ensure_binaries() -> Binaries:
+    """Return the cluster's programs, building what the cache does not hold yet (minutes once, then nothing).
+
+    An interrupted build goes on where it was: the Go tool keeps what it compiled.
+
+    Raises:
+        LabError: no ``go``, no Debian, too little disk, or a build failed (with its last lines).
+    """
+    with step("programs of the cluster") as current:
+        return Binaries(
+            debian=_debian(current),
+            pause=_build("pause", ".", current),
+            coredns=_build("coredns", ".", current, version=versions.COREDNS, needs_gib=1.5),
+            provisioner=_build(
+                "local-path-provisioner",
+                "github.com/rancher/local-path-provisioner",
+                current,
+                version=versions.LOCAL_PATH_PROVISIONER,
+                flags=f"-X main.VERSION=v{versions.LOCAL_PATH_PROVISIONER}",
+            ),
+            kubernetes=_build(
+                "kubernetes", ".", current, version=versions.KUBERNETES, flags=kubernetes_flags(versions.KUBERNETES),
+                links=KUBERNETES_PROGRAMS, needs_gib=5,
+            ),
+        )  # fmt: skip
+
+
+def kubernetes_flags(version: str) -> str:
+    """Return the linker flags that tell Kubernetes its version; without them it calls itself v0.0.0, which clients cannot parse."""
+    major, minor, _ = version.split(".")
+    values = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    return " ".join(f"-X {package}.{name}={value}" for package in packages for name, value in values.items())
+
+
+def _build(
+    name: str, package: str, current: Step, *, version: str = "", flags: str = "", links: tuple[str, ...] = (), needs_gib: float = 0.5
+) -> Path:
+    source = SOURCES / name
+    flags = f"-s -w {flags}".strip()
+
+    def make(folder: Path) -> None:
+        if shutil.which("go") is None:
+            raise LabError(
+                f"'go' is not on PATH: the lab builds {name} from its Go module.",
+                "Install Go 1.25 or newer, or deploy to a cluster that you have: make up STACK=dev KUBECONFIG=...",
+            )
+        current.say(f"building {name} {version}")
+        words: list[str | Path] = ["nice", "go", "build", "-v", "-trimpath", "-ldflags", flags, "-o", folder / name, package]
+        # Without cgo the programs need no library of the machine: some run in images that hold nothing else.
+        environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
+        process.run(words, log=LOGS / f"build-{name}.log", step=current, cwd=source, env=environment)
+        for link in links:
+            (folder / link).unlink(missing_ok=True)
+            (folder / link).symlink_to(name)
+
+    return cache.build(f"go-{name}", cache.key(cache.tree_key(source), version, package, flags), make, needs_gib=needs_gib)
+
+
+def _debian(current: Step) -> Path:
+    folder = debian.unpack("debian-cluster", DEBIAN_PACKAGES, step=current)
+    for name in IPTABLES_NAMES:
+        link = folder / "bin" / name
+        if not link.is_symlink():
+            link.symlink_to("../usr/sbin/xtables-nft-multi")
+    return folder

@@ -1,0 +1,211 @@
+"""The box: namespaces of its own in which the whole cluster runs, and the first process in them.
+
+Run as ``python -m lab.cluster.box STATE LOGS SLOT`` with the programs' environment. The first process starts the
+components, reaps what they orphan and notes which of them runs or how it ended; it starts nothing a second time, because a
+component that ends is a fault to be seen. A SIGKILL to it ends every process of the cluster, and with them go all mounts,
+interfaces and iptables rules.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import traceback
+import urllib.request
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+from lab.cluster import cgroups, config, kernel
+from lab.cluster.home import Home, Process, write_whole
+
+PRIVATE_FOLDERS: Final = ("/run", "/var/log", "/var/lib/cni", "/var/lib/kubelet")
+"""Where programs write whatever they are told; the box has an empty one of each, so the host sees nothing of it."""
+
+POLL_SECONDS: Final = 0.1
+"""How often the box asks the API server whether it is ready, until it is."""
+
+
+@dataclass(slots=True)
+class Status:
+    """What the box says about itself; the host reads it from ``Home.status``.
+
+    Attributes:
+        snapshotter: how containerd keeps image layers.
+        running: the components that run.
+        ended: how each component that ended did: ``code 1`` or ``signal 9``.
+        complete: every component has been started.
+        failure: why the box could not be furnished; empty when it could.
+    """
+
+    snapshotter: str = ""
+    running: list[str] = field(default_factory=list)
+    ended: dict[str, str] = field(default_factory=dict)
+    complete: bool = False
+    failure: str = ""
+
+    @staticmethod
+    def read(path: Path) -> Status:
+        """Return the status in ``path``; a fresh one when there is none yet."""
+        try:
+            return Status(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return Status()
+
+    def write(self, path: Path) -> None:
+        """Note the status in ``path``."""
+        write_whole(path, json.dumps(asdict(self), indent=1))
+
+
+def main() -> None:
+    """Make the namespaces, note the first process in them on the host, and become it."""
+    state, logs, slot = sys.argv[1:]
+    home = Home(Path(state), Path(logs), slot)
+    kernel.unshare(kernel.NEW_MOUNTS | kernel.NEW_NETWORK | kernel.NEW_PIDS | kernel.NEW_IPC | kernel.NEW_HOST_NAME)
+    lock = int(os.environ.pop("LAB_LOCK"))  # held until this process ends: no second start begins before the first is on record
+    ready_to_go, noted = os.pipe()
+    first = os.fork()
+    if first:
+        Process.of(first).write(home.box)
+        os.write(noted, b".")
+        return
+    os.close(noted)
+    os.close(lock)
+    if not os.read(ready_to_go, 1):  # the parent died before it could note us: nobody could ever end us
+        return
+    status = Status()
+    try:
+        status.snapshotter = _furnish(home)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the host must hear of it
+        traceback.print_exc()
+        status.failure = f"{type(error).__name__}: {error}"
+        status.write(home.status)
+        return
+    # From here on the host's /run is hidden; the folder itself stays in reach through the bind mount.
+    _Supervisor(config.HOME / home.status.name, status).run()
+
+
+def _furnish(home: Home) -> str:
+    """Give the box its mounts, network, cgroup and settings; return the snapshotter that works here."""
+    kernel.mount("", "/", flags=kernel.PRIVATE | kernel.RECURSIVE)
+    kernel.mount("proc", "/proc", "proc")
+    for folder in PRIVATE_FOLDERS:
+        kernel.mount("tmpfs", folder, "tmpfs", options="mode=0755")
+    for source, target in ((home.folder, config.HOME), (home.logs, config.LOGS)):
+        target.mkdir()
+        kernel.mount(source, target, flags=kernel.BIND)
+    socket.sethostname(config.NODE)
+    os.chdir("/")
+    cgroups.create(home.slot)
+    _network()
+    snapshotter = "overlayfs" if _overlay_works() else "native"
+    plugins = shutil.which("host-local")
+    if plugins is None:
+        raise FileNotFoundError("the CNI plugins are not on PATH")
+    write_whole(config.HOME / "containerd.toml", config.containerd_text(snapshotter, Path(plugins).parent))
+    return snapshotter
+
+
+def _network() -> None:
+    busybox = ("busybox", "ip")
+    subprocess.run([*busybox, "link", "set", "lo", "up"], check=True)
+    subprocess.run([*busybox, "link", "add", config.BRIDGE, "type", "bridge"], check=True)
+    subprocess.run([*busybox, "addr", "add", f"{config.NODE_ADDRESS}/24", "dev", config.BRIDGE], check=True)
+    subprocess.run([*busybox, "link", "set", config.BRIDGE, "up"], check=True)
+    # The node's own packets to a Service need some route before kube-proxy's rules turn them; to the world outside there is none,
+    # so whatever looks for it hears at once that it cannot be reached.
+    subprocess.run([*busybox, "route", "add", config.SERVICE_RANGE, "dev", config.BRIDGE], check=True)
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
+    # Pods reach each other over the bridge; only with this do their packets pass kube-proxy's rules, and answers come back translated.
+    Path("/proc/sys/net/bridge/bridge-nf-call-iptables").write_text("1", encoding="ascii")
+
+
+def _overlay_works() -> bool:
+    trial = config.HOME / "overlay-trial"
+    for name in ("lower", "upper", "work", "merged"):
+        (trial / name).mkdir(parents=True, exist_ok=True)
+    options = f"lowerdir={trial}/lower,upperdir={trial}/upper,workdir={trial}/work"
+    try:
+        kernel.mount("overlay", trial / "merged", "overlay", options=options)
+    except OSError:
+        return False
+    subprocess.run(["busybox", "umount", str(trial / "merged")], check=True)
+    shutil.rmtree(trial)
+    return True
+
+
+class _Supervisor:
+    """Starts the components, reaps every process, and keeps the status file true."""
+
+    def __init__(self, record: Path, status: Status) -> None:
+        self._record = record
+        self._status = status
+        self._names: dict[int, str] = {}
+        self._waiting = config.components()
+        self._trust = ssl.create_default_context(cafile=config.pki("ca.crt"))
+
+    def run(self) -> None:
+        """Run until killed. SIGTERM ends it too, and the kernel then kills the rest."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
+        self._start(needs_api=False)
+        while True:
+            seconds = POLL_SECONDS if self._waiting else 3600
+            received = signal.sigtimedwait({signal.SIGCHLD, signal.SIGTERM}, seconds)
+            if received is not None and received.si_signo == signal.SIGTERM:
+                return
+            self._reap()
+            if self._waiting and self._api_ready():
+                self._start(needs_api=True)
+
+    def _start(self, *, needs_api: bool) -> None:
+        for component in [each for each in self._waiting if each.needs_api == needs_api]:
+            self._names[_spawn(component)] = component.name
+            self._status.running.append(component.name)
+        self._waiting = [each for each in self._waiting if each.needs_api != needs_api]
+        self._status.complete = not self._waiting
+        self._status.write(self._record)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, code = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if name := self._names.pop(pid, None):
+                exit_code = os.waitstatus_to_exitcode(code)
+                self._status.running.remove(name)
+                self._status.ended[name] = f"code {exit_code}" if exit_code >= 0 else f"signal {-exit_code}"
+                self._status.write(self._record)
+
+    def _api_ready(self) -> bool:
+        try:
+            url = f"https://127.0.0.1:{config.API_PORT}/readyz"
+            with urllib.request.urlopen(url, timeout=1, context=self._trust) as answer:
+                return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
+        except OSError:
+            time.sleep(POLL_SECONDS)
+            return False
+
+
+def _spawn(component: config.Component) -> int:
+    log = str(config.LOGS / f"{component.name}.log")
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    command = component.command
+    return os.posix_spawnp(command[0], command, os.environ, file_actions=actions, setsid=True, setsigmask=[])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What must hold before a cluster can start, looked at together: one line for each thing that does not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from lab.cluster.debian import ELSEWHERE
+from lab.cluster.home import Home, Process
+from lab.errors import LabError
+
+FREE_GIB: Final = 6.0
+"""Images (2 GiB), volumes and etcd of the cluster, with room to build."""
+
+
+def machine(home: Home) -> None:
+    """Refuse a machine that cannot hold the cluster.
+
+    Raises:
+        LabError: with every reason, one a line.
+    """
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        raise LabError("the lab's own cluster needs Linux and root.", f"Run it with sudo. {ELSEWHERE}")
+    problems = [problem for problem in (_namespaces(), _disk(home), _tools(), _place(home)) if problem]
+    if problems:
+        raise LabError("; ".join(problems) + ".", ELSEWHERE)
+
+
+def owner(home: Home) -> None:
+    """Refuse to start beside the cluster of another checkout, with which it would share names and ports.
+
+    Raises:
+        LabError: naming the other checkout.
+    """
+    other = Process.read(home.run / "owner")
+    try:
+        folder = Path((home.run / "folder").read_text(encoding="utf-8"))
+    except OSError:
+        return
+    if other is not None and folder != home.state:
+        raise LabError(f"the lab of {folder.parent} runs on this machine.", f"Stop it first: make -C {folder.parent} down")
+
+
+def claim(home: Home, box: Process) -> None:
+    """Note that this checkout's cluster runs in the slot."""
+    (home.run / "folder").write_text(str(home.state), encoding="utf-8")
+    box.write(home.run / "owner")
+
+
+def _namespaces() -> str:
+    trial = subprocess.run(
+        ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "true"], capture_output=True, text=True, check=False
+    )
+    return "" if trial.returncode == 0 else f"namespaces cannot be made here ({trial.stderr.strip()})"
+
+
+def _disk(home: Home) -> str:
+    home.state.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(home.state).free / 2**30
+    return "" if free >= FREE_GIB else f"{home.state} has {free:.1f} GiB free, the cluster needs {FREE_GIB:.0f}"
+
+
+def _tools() -> str:
+    missing = [name for name in ("nsenter", "nice") if shutil.which(name) is None]
+    return f"not installed: {', '.join(missing)} (Debian: util-linux, coreutils)" if missing else ""
+
+
+def _place(home: Home) -> str:
+    hidden = [folder for folder in ("/run", "/var/log") if home.state.is_relative_to(folder)]
+    return f"a checkout below {hidden[0]} is out of the box's sight" if hidden else ""

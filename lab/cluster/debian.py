@@ -1,0 +1,59 @@
+"""Unpacks programs of the machine's own Debian release into the cache: nothing is installed, no service starts."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from lab import cache, process
+from lab.console import Step
+from lab.errors import LabError
+from lab.paths import LOGS
+
+ROOT: Final = ("-o", "APT::Sandbox::User=root")
+"""apt would fetch as its own user, who may not write in root's cache folder."""
+
+ELSEWHERE: Final = "On a machine of another kind deploy to a cluster that you have: make up STACK=dev KUBECONFIG=..."
+
+
+def unpack(name: str, packages: Sequence[str], *, step: Step) -> Path:
+    """Return a folder with the files of ``packages`` under their usual paths, fetched and unpacked unless it is cached.
+
+    The cache's key is the packages' versions in the release that the machine follows, so a security update builds a new folder.
+
+    Raises:
+        LabError: no Debian, a package that it does not know, or the archive cannot be reached.
+    """
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise LabError("the lab's cluster takes etcd, containerd, runc and iptables from Debian, and this is none.", ELSEWHERE)
+    files = _files(packages, step)
+
+    def make(folder: Path) -> None:
+        archives = folder / "archives"
+        archives.mkdir(exist_ok=True)
+        process.run(["apt-get", *ROOT, "download", *packages], log=LOGS / "debian.log", step=step, cwd=archives)
+        for archive in sorted(archives.glob("*.deb")):
+            process.run(["dpkg-deb", "-x", archive, folder], log=LOGS / "debian.log", step=step)
+        shutil.rmtree(archives)
+
+    return cache.build(name, cache.key(*files), make, needs_gib=0.5)
+
+
+def _files(packages: Sequence[str], step: Step) -> list[str]:
+    """Return the archives' file names, which hold the versions; read the package lists first where they are missing."""
+    found = _uris(packages)
+    if found.returncode != 0:
+        step.say("reading Debian's package lists")
+        process.run(["apt-get", "update", "-q"], log=LOGS / "debian.log", step=step, remedy="Look at the package sources in /etc/apt.")
+        found = _uris(packages)
+    if found.returncode != 0:
+        raise LabError(f"Debian's archive offers not all of: {', '.join(packages)}.", ELSEWHERE, found.stderr.strip())
+    return sorted(line.split()[1] for line in found.stdout.splitlines())
+
+
+def _uris(packages: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    command = ["apt-get", *ROOT, "download", "--print-uris", *packages]
+    return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,0 +1,3 @@
+module portus.example/lab/pause
+
+go 1.21
