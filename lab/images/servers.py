@@ -84,21 +84,25 @@ def fresh_mariadb(*, database: str = "portus", user: str = "portus", options: Se
 
 
 @contextmanager
-def fresh_registry(settings: dict[str, Any] | None = None, *, binds: Sequence[Bind] = ()) -> Iterator[str]:
+def fresh_registry(
+    settings: dict[str, Any] | None = None, *, binds: Sequence[Bind] = (), user: str | None = None, port: int | None = None
+) -> Iterator[str]:
     """Run an empty registry of the lab's image until the block ends; give its ``host:port``.
 
     Args:
         settings: more of the registry's configuration (``auth``, ``notifications`` ...); ``http`` and ``storage`` are set here.
-        binds: files that ``settings`` names.
+        binds: files that ``settings`` names; or a folder of the caller's at ``/var/lib/registry``, to keep the data.
+        port: where it listens; by default a free one. A token service must know the address beforehand.
 
     Raises:
         LabError: not root, or the registry was not ready within `START_SECONDS` (with the end of its log).
     """
     (image,) = build_images(["registry-lab"])
-    address = f"{LOOPBACK}:{free_port()}"
+    address = f"{LOOPBACK}:{port or free_port()}"
     with tempfile.TemporaryDirectory(prefix="lab-registry-") as scratch, (Path(scratch) / "log").open("w+") as log:
         data, config = Path(scratch) / "data", Path(scratch) / "config.yml"
-        data.mkdir(mode=0o777)
+        data.mkdir()
+        data.chmod(0o777)
         document = {
             **(settings or {}),
             "version": 0.1,
@@ -112,6 +116,7 @@ def fresh_registry(settings: dict[str, Any] | None = None, *, binds: Sequence[Bi
                 Bind(source=config, target="/etc/docker/registry/config.yml", read_only=True),
                 *binds,
             ],
+            user=user,
             read_only=True,
         )
         with started(container, image.argv, output=log) as server:

@@ -265,7 +265,11 @@ record_version() { server_version > "$DATADIR/mysql_upgrade_info"; }
 needs_upgrade() {
 	local recorded=
 	if [[ -r $DATADIR/mysql_upgrade_info ]]; then read -r recorded < "$DATADIR/mysql_upgrade_info" || true; fi
-	if [[ $recorded == "$(server_version)" ]]; then return 1; fi
+	if [[ $recorded == "$(server_version)" ]]; then
+		# After a restore of somebody else's data folder: a missing file asks for a new healthcheck user.
+		[[ -n $MARIADB_AUTO_UPGRADE && ! -e $DATADIR/.my-healthcheck.cnf ]]
+		return
+	fi
 	if [[ -z $MARIADB_AUTO_UPGRADE ]]; then
 		note "MariaDB upgrade (mariadb-upgrade) is recommended: data of ${recorded:-an unknown version}. Set MARIADB_AUTO_UPGRADE=1"
 		return 1
@@ -280,8 +284,10 @@ upgrade() {
 	fi
 	note "Upgrading the system tables"
 	mariadb-upgrade --no-defaults --socket="$SOCKET" --upgrade-system-tables --force > /dev/null
-	{ echo "FLUSH PRIVILEGES;"; healthcheck_user_sql; } | MARIADB_DATABASE='' as_root --no-password --database=mysql
 	record_version
+	stop_temporary_server
+	start_temporary_server "$@" --skip-grant-tables # again: mariadb-upgrade makes the server ask for passwords
+	{ echo "FLUSH PRIVILEGES;"; healthcheck_user_sql; } | MARIADB_DATABASE='' as_root --no-password --database=mysql
 	stop_temporary_server
 }
 
