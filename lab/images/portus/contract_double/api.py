@@ -1,0 +1,127 @@
+"""``/api``: authentication, parameters and errors around the endpoints, in the order the genuine API takes them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import pymysql
+from werkzeug.wrappers import Request, Response
+
+from . import BANNER, api_registries, api_teams, api_users, log, login, schema, sessions
+from .core import Core
+from .database import Row, State
+from .endpoint import Call, Endpoint, Endpoints, message, reply
+from .errors import ApplicationError, InvalidRecordError, NotPermittedError, RecordNotFoundError, RegistryUnreachableError
+from .params import InvalidParametersError, MalformedJsonError, declared, read
+
+_DATABASE_WORDS = {
+    State.READY: "database is up-to-date",
+    State.EMPTY: "database is initializing",
+    State.MISSING: "database has not been created",
+    State.DOWN: "cannot connect to database",
+    State.UNKNOWN: "unknown error",
+}
+ENDPOINTS = Endpoints()
+
+
+class Api:
+    """The REST API of 2.3 and later."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._endpoints = [*ENDPOINTS.listed, *api_users.ENDPOINTS.listed, *api_registries.ENDPOINTS.listed, *api_teams.ENDPOINTS.listed]
+
+    def answer(self, request: Request, method: str, path: str) -> Response:
+        """Answer a request below ``/api``."""
+        if method == "OPTIONS" and "Origin" in request.headers:
+            return Response("", HTTPStatus.OK, headers={"Access-Control-Allow-Origin": "*"})
+        if not self._core.generation.rest_api:
+            return message("Not found", HTTPStatus.NOT_FOUND)
+        for endpoint in self._endpoints:
+            match = endpoint.path.fullmatch(path)
+            if match and endpoint.method == method:
+                return self._guarded(endpoint, request, match.groups())
+        return message("Not found", HTTPStatus.NOT_FOUND)
+
+    def _guarded(self, endpoint: Endpoint, request: Request, ids: tuple[str, ...]) -> Response:
+        try:
+            return self._call(endpoint, request, ids)
+        except MalformedJsonError:
+            status, words = self._core.generation.malformed_json
+            return message(words, status, plain=True)
+        except InvalidParametersError as error:
+            return message(error.messages, HTTPStatus.BAD_REQUEST, plain=True)
+        except NotPermittedError:
+            return message("Authorization fails", HTTPStatus.FORBIDDEN, plain=True)
+        except RecordNotFoundError:
+            return message("Not found", HTTPStatus.NOT_FOUND, plain=True)
+        except InvalidRecordError as error:
+            return message(error.messages, HTTPStatus.UNPROCESSABLE_ENTITY)
+        except ApplicationError as error:
+            return message(error.message, HTTPStatus.INTERNAL_SERVER_ERROR, plain=True)
+        except pymysql.MySQLError as error:
+            log.say(f"Mysql2::Error {error.args[0] if error.args else ''}", level="fatal")
+            return message(f"Mysql2::Error: {error.args[-1] if error.args else ''}", HTTPStatus.INTERNAL_SERVER_ERROR, plain=True)
+
+    def _call(self, endpoint: Endpoint, request: Request, ids: tuple[str, ...]) -> Response:
+        tree = read(request)
+        user, stale = self._session_user(request)
+        by_session = user is not None
+        if endpoint.who != "anybody":
+            user = user or login.from_token_header(self._core.db, request.headers)
+            if user is None:
+                return self._renew(message("Authentication fails", HTTPStatus.UNAUTHORIZED), stale)
+            if endpoint.who == "admins" and not user["admin"]:
+                raise NotPermittedError
+        values = declared(tree, endpoint.params, missing=endpoint.missing_as_null)
+        call = Call(self._core, request, values, tree, ids, user, by_session=by_session)
+        return self._renew(endpoint.answer(call), stale)
+
+    def _session_user(self, request: Request) -> tuple[Row | None, str | None]:
+        """Return the cookie's user and the cookie; only a session that an application token opened names one."""
+        cookie = request.cookies.get(sessions.COOKIE)
+        user_id = sessions.user_id(self._core.secrets.key_base, cookie) if cookie else None
+        if user_id is None:
+            return None, cookie
+        return self._core.db.row("SELECT * FROM users WHERE id = %s", user_id), cookie
+
+    def _renew(self, response: Response, cookie: str | None) -> Response:
+        if cookie is not None:
+            response.headers.add("Set-Cookie", f"{sessions.COOKIE}={cookie}; path=/; HttpOnly")
+        return response
+
+
+@ENDPOINTS.add("GET", "/v1/_ping", "anybody")
+def _ping(_call: Call) -> Response:
+    return reply(200)
+
+
+@ENDPOINTS.add("GET", "/v1/health", "anybody")
+def _health(call: Call) -> Response:
+    state = schema.state(call.core.db, call.core.generation.version)
+    database: dict[str, Any] = {"msg": _DATABASE_WORDS[state], "success": state is State.READY}
+    registry = _registry_health(call.core) if state is State.READY else {"msg": "no registry configured", "success": False}
+    healthy = database["success"] and registry["success"]
+    return reply({"database": database, "registry": registry}, HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _registry_health(core: Core) -> dict[str, Any]:
+    registry = core.registry()
+    if registry is None:
+        return {"msg": "no registry configured", "success": False}
+    try:
+        reachable = core.client(registry).reachable()
+    except RegistryUnreachableError as error:
+        return {"msg": str(error), "success": False}
+    return {"msg": f"registry is{'' if reachable else ' not'} reachable", "success": reachable}
+
+
+@ENDPOINTS.add("GET", "/version", "users")
+def _version(call: Call) -> Response:
+    return reply({"api-versions": ["v1"], "version": call.core.generation.version, "software": BANNER})
+
+
+@ENDPOINTS.add("GET", "/openapi-spec", "anybody")
+def _specification(call: Call) -> Response:
+    return reply({"swagger": "2.0", "info": {"title": "Portus API", "description": BANNER, "version": call.core.generation.version}})

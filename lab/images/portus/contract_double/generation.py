@@ -1,0 +1,97 @@
+"""What differs between the generations of Portus that the double plays; nobody else asks for the version."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+VERSION_FILE: Final = Path(__file__).resolve().parent.parent / "VERSION"
+"""Beside the package in the image; ``PORTUS_DOUBLE_VERSION`` wins, for running from a checkout."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One version's rules.
+
+    Args:
+        server: the image family: Apache on 80 and 443, or Puma on 3000.
+        events_in_request: a notification is handled in the request that brings it, without a worker.
+        stored_actions: the notifications kept at all.
+        delete_exists: the token service knows ``delete``, and ``*`` means it; before, ``*`` meant push.
+        service_by_external_hostname: the token service accepts the external hostname, too.
+        unknown_namespace_is_private: a scope in an unknown namespace is judged as an empty private one (an admin gets it).
+        portus_pulls_all: the hidden user may pull even where no rule lets it.
+        paginates_users: ``/api/v1`` lists are cut into pages, newest first.
+        keeps_sizes: tags have a size and the time of their last pull.
+        jwt_minutes: life of a token as shipped.
+        delete_enabled: whether deletion is on as shipped.
+        lock_minutes: how long ten wrong passwords lock a user.
+        rest_api: ``/api/v1`` exists.
+        malformed_json: status and message of ``/api/v1`` for a body that is no JSON.
+        setup_task: the rake task by which the web's start sets up an empty database.
+        portus_password_follows: the hidden user's password is set anew at every start.
+    """
+
+    version: str
+    server: Literal["apache", "puma"]
+    events_in_request: bool = False
+    stored_actions: tuple[str, ...] = ("push", "delete")
+    delete_exists: bool = True
+    service_by_external_hostname: bool = True
+    unknown_namespace_is_private: bool = False
+    portus_pulls_all: bool = False
+    paginates_users: bool = False
+    keeps_sizes: bool = False
+    jwt_minutes: int = 15
+    delete_enabled: bool = True
+    lock_minutes: int = 10
+    rest_api: bool = True
+    malformed_json: tuple[int, str] = (500, "Grape::Exceptions::InvalidMessageBody")
+    setup_task: str = "portus:db:configure"
+    portus_password_follows: bool = True
+
+
+GENERATIONS: Final = {
+    "2.2": Generation(
+        version="2.2",
+        server="apache",
+        events_in_request=True,
+        delete_exists=False,
+        service_by_external_hostname=False,
+        jwt_minutes=5,
+        delete_enabled=False,
+        lock_minutes=300,
+        rest_api=False,
+        setup_task="db:setup",
+        portus_password_follows=False,
+    ),
+    "2.4": Generation(version="2.4", server="puma"),
+    "2.5": Generation(
+        version="2.5",
+        server="puma",
+        stored_actions=("push", "delete", "pull"),
+        unknown_namespace_is_private=True,
+        portus_pulls_all=True,
+        paginates_users=True,
+        keeps_sizes=True,
+        malformed_json=(
+            400,
+            "When specifying application/json as content-type, you must pass valid application/json in the request's 'body'",
+        ),
+        setup_task="db:setup",
+    ),
+}
+
+
+def current() -> Generation:
+    """Return the generation this image or process plays.
+
+    Raises:
+        SystemExit: neither ``PORTUS_DOUBLE_VERSION`` nor the image's VERSION file names a known one.
+    """
+    version = os.environ.get("PORTUS_DOUBLE_VERSION") or (VERSION_FILE.read_text().strip() if VERSION_FILE.is_file() else "")
+    if version not in GENERATIONS:
+        raise SystemExit(f"portus contract double: unknown version '{version}', known: {', '.join(GENERATIONS)}")
+    return GENERATIONS[version]

@@ -1,0 +1,113 @@
+"""The HTTP servers: one on 3000 for Puma's images, 80 and 443 for Apache's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cheroot.ssl.builtin import BuiltinSSLAdapter
+from cheroot.wsgi import Server
+
+from . import BANNER, log, registries, users
+from .config import typed
+from .core import Core
+from .errors import ApplicationError, InvalidRecordError
+from .web import Web
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+THREADS: Final = 10
+_CERTIFICATE: Final = "/certificates/portus-ca.crt"
+_EVENTS_PREFIX: Final = "/v2/webhooks/events"
+
+
+def run(core: Core) -> int:
+    """Serve until a signal; return the exit code (the process ends by the signal itself)."""
+    log.say(BANNER)
+    _prepare(core)
+    web = Web(core)
+    servers = _apache(core, web) if core.generation.server == "apache" else [_puma(core, web)]
+    for server in servers:
+        server.prepare()
+    pid = os.getpid()
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    for server in servers:
+        threading.Thread(target=server.serve, daemon=True).start()
+        log.say(f"* Listening on {server.bind_addr}", tag=str(pid))
+    stopped.wait()
+    log.say("- Gracefully shutting down workers...", tag=str(pid))
+    for server in servers:
+        server.stop()
+    log.say("- Goodbye!", tag=str(pid))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(pid, signal.SIGTERM)
+    return 0
+
+
+def _prepare(core: Core) -> None:
+    """Do what the application's initializers do with the database; a failure is a line in the log, no more."""
+    try:
+        hidden = users.by_name(core.db, users.HIDDEN_USER)
+        if hidden is None:
+            return
+        if core.generation.portus_password_follows and not users.matches(core.secrets.portus_password, hidden["encrypted_password"]):
+            core.db.update("users", hidden["id"], encrypted_password=users.digest(core.secrets.portus_password))
+        hostname = core.environ.get("PORTUS_INIT_REGISTRY_HOSTNAME", "").strip()
+        use_ssl = core.environ.get("PORTUS_INIT_REGISTRY_USE_SSL", "").strip()
+        if core.generation.rest_api and hostname and use_ssl and core.registry() is None:
+            name = core.environ.get("PORTUS_INIT_REGISTRY_NAME", "registry")
+            registries.create(core, {"name": name, "hostname": hostname, "use_ssl": typed(use_ssl) not in (False, 0)})
+            log.say(f"Registry created: {name} {hostname}", tag="registry")
+    except (InvalidRecordError, ApplicationError, OSError) as error:
+        log.say(f"{error}", tag="registry", level="warn")
+
+
+def _puma(core: Core, web: Web) -> Server:
+    host, _, port = core.environ.get("PORTUS_PUMA_HOST", "0.0.0.0:3000").rpartition(":")
+    key = core.environ.get("PORTUS_PUMA_TLS_KEY")
+    return _server((host, int(port)), web, (core.environ.get("PORTUS_PUMA_TLS_CERT", ""), key) if key else None)
+
+
+def _apache(core: Core, web: Web) -> list[Server]:
+    plain_port = int(core.environ.get("PORTUS_DOUBLE_PLAIN_PORT", "80"))
+    tls_port = int(core.environ.get("PORTUS_DOUBLE_TLS_PORT", "443"))
+    certificate = core.environ.get("PORTUS_DOUBLE_CERTIFICATE", _CERTIFICATE)
+    for path in (certificate, core.secrets.key_path):
+        if not Path(path).is_file():
+            raise ApplicationError("SSLCertificateFile", f"file '{path}' does not exist or is empty")
+    name = core.environ.get("SERVER_NAME", "localhost")
+    return [
+        _server(("0.0.0.0", plain_port), PlainPort(web, name), None),  # noqa: S104 - a container serves all its addresses
+        _server(("0.0.0.0", tls_port), web, (certificate, core.secrets.key_path)),  # noqa: S104
+    ]
+
+
+def _server(address: tuple[str, int], application: WSGIApplication, tls: tuple[str, str] | None) -> Server:
+    server = Server(address, application, numthreads=THREADS)
+    server.shutdown_timeout = 2
+    if tls is not None:
+        server.ssl_adapter = BuiltinSSLAdapter(*tls)
+    return server
+
+
+class PlainPort:
+    """Port 80 of the Apache images: everything goes to the start page over HTTPS, its path lost, but the registry's events."""
+
+    def __init__(self, web: WSGIApplication, name: str) -> None:
+        self._web = web
+        self._name = name
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        if environ.get("PATH_INFO", "").startswith(_EVENTS_PREFIX):
+            return self._web(environ, start_response)
+        host = (environ.get("HTTP_HOST") or self._name).split(":")[0]
+        start_response("302 Found", [("Location", f"https://{host}/"), ("Content-Type", "text/html; charset=iso-8859-1")])
+        return [b""]
