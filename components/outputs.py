@@ -28,6 +28,7 @@ def outputs(stack: StackSettings, images: Images, certificate: Certificate, admi
         "ca_certificate": certificate.trust,
         "token_key_id": certificate.key_id,
         "namespace": stack.cluster.namespace,
+        "database_name": stack.database.name,
         "versions": {
             "portus": stack.portus.version.value,
             "registry": versions.REGISTRY_VERSION,

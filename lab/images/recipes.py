@@ -115,6 +115,23 @@ CLIENT: Final = Recipe(
     config=ImageConfig(command=["sh"], environment={"PATH": PATH, "HOME": "/work"}, working_dir="/work"),
 )
 
+EDGE: Final = Recipe(
+    name="haproxy-lab",
+    tag="2.6",
+    family="haproxy",
+    packages=("haproxy",),
+    setup="",
+    folders=(Folder(path="/usr/local/etc/haproxy"),),
+    config=ImageConfig(
+        entrypoint=["haproxy", "-W", "-db"],
+        command=["-f", "/usr/local/etc/haproxy/haproxy.cfg"],
+        environment={"PATH": PATH},
+        ports=["443/tcp", "80/tcp"],
+        user="haproxy",
+    ),
+)
+"""At the official image's place for its configuration; Debian's 2.6 is the oldest series that still gets fixes."""
+
 _PORTUS_CODE: Final = "/usr/lib/portus-double/lab/images/portus"
 """The double's place in the image ends in its place in this repository, so both import it by the same name."""
 
@@ -139,7 +156,7 @@ def _portus(version: str, user: str, *ports: str) -> Recipe:
             {
                 "portus/__init__.py": f"{_PORTUS_CODE}/__init__.py",
                 "portus/contract_double": f"{_PORTUS_CODE}/contract_double",
-                "portus/init": "/init",
+                "portus/rootfs": "/",
             }
         ),
         folders=(
@@ -171,6 +188,7 @@ def recipes() -> dict[str, Recipe]:
         MARIADB,
         REGISTRY,
         CLIENT,
+        EDGE,
         _portus("2.2", "30:8", "80/tcp", "443/tcp"),
         _portus("2.4", "", "3000/tcp"),
         _portus("2.5", "", "3000/tcp"),

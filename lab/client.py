@@ -1,0 +1,104 @@
+"""skopeo as a user of the registry has it: names and ports from outside the cluster, the stack's CA, credentials in a file."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lab.errors import LabError
+from lab.images.build import build_images
+from lab.images.rootfs import Bind, command_line
+
+IMAGE: Final = "client-lab:1"
+WORK: Final = "/work"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a command of the client gave."""
+
+    code: int
+    output: str
+    """Both streams."""
+
+
+class Client:
+    """One user's skopeo and curl. Made by `client`; its files go when the block ends."""
+
+    def __init__(self, folder: Path, *, registry: str) -> None:
+        self.folder = folder
+        self._registry = registry
+
+    def skopeo(self, *words: str, seconds: float = 120) -> Answer:
+        """Run ``skopeo``; paths below the client's folder are said relative to it."""
+        return self._run(["skopeo", *words], seconds)
+
+    def curl(self, *words: str, seconds: float = 60) -> Answer:
+        """Run ``curl`` with the stack's CA."""
+        return self._run(["curl", "--silent", "--show-error", "--cacert", "certs/ca.crt", *words], seconds)
+
+    def push(self, source: str, repository: str) -> Answer:
+        """Push the ``dir:`` image in folder ``source``."""
+        return self.skopeo(
+            "copy", "--dest-cert-dir", "certs", "--dest-authfile", "auth.json", f"dir:{source}", f"docker://{self._registry}/{repository}"
+        )
+
+    def pull(self, repository: str, target: str) -> Answer:
+        """Pull into folder ``target`` as a ``dir:`` image."""
+        return self.skopeo(
+            "copy", "--src-cert-dir", "certs", "--src-authfile", "auth.json", f"docker://{self._registry}/{repository}", f"dir:{target}"
+        )
+
+    def _run(self, argv: Sequence[str], seconds: float) -> Answer:
+        with tempfile.TemporaryDirectory(prefix="lab-client-") as scratch:
+            command, environment = self._command(argv, Path(scratch))
+            try:
+                done = subprocess.run(
+                    command,
+                    cwd=self.folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    timeout=seconds,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise LabError(f"'{argv[0]}' took longer than {seconds:.0f} s.", "Look whether the stack's Pods are ready.") from error
+        return Answer(code=done.returncode, output=done.stdout)
+
+    def _command(self, argv: Sequence[str], scratch: Path) -> tuple[list[str], dict[str, str] | None]:
+        """Return how to run ``argv``: the machine's own program, else the lab's client image without a container engine."""
+        if shutil.which(argv[0]):
+            return list(argv), None
+        image = build_images([IMAGE])[0]
+        binds = [Bind(source=self.folder, target=WORK)]
+        binds += [
+            Bind(source=Path(path), target=path, read_only=True) for path in ("/etc/hosts", "/etc/resolv.conf") if Path(path).exists()
+        ]
+        container = image.container({"HOME": WORK}, binds=binds, tmpfs=("/tmp", "/var/tmp"))  # noqa: S108 - the image's own
+        return command_line(container, list(argv), scratch), dict(container.environment)
+
+
+@contextmanager
+def client(*, registry: str, ca_certificate: str, username: str = "", password: str = "") -> Iterator[Client]:
+    """Give a client of ``registry``; without ``username`` an anonymous one. The password goes to a file of the client's folder only."""
+    with tempfile.TemporaryDirectory(prefix="lab-client-") as name:
+        folder = Path(name)
+        (folder / "certs").mkdir()
+        (folder / "certs" / "ca.crt").write_text(ca_certificate, encoding="utf-8")
+        login = base64.b64encode(f"{username}:{password}".encode()).decode()
+        auths = {registry: {"auth": login}} if username else {}
+        file = folder / "auth.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({"auths": auths}), encoding="utf-8")
+        yield Client(folder, registry=registry)
