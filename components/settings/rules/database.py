@@ -1,0 +1,38 @@
+"""The database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.settings.database import ExternalDatabase, InClusterDatabase
+from components.settings.report import Problem
+from components.settings.stack import StackSettings
+
+
+def old_generation_uses_port_3306(stack: StackSettings) -> Iterator[Problem]:
+    """database.yml of 2.0-2.2 has no port key."""
+    database = stack.database
+    if isinstance(database, ExternalDatabase) and not stack.portus.version.is_puma and database.port != 3306:  # noqa: PLR2004
+        yield Problem(
+            key="database.port",
+            value=str(database.port),
+            rule=f"Portus {stack.portus.version} always connects to port 3306",
+            remedy="offer the database on 3306, or use Portus 2.3 or later",
+        )
+
+
+def database_users_differ(stack: StackSettings) -> Iterator[Problem]:
+    """One account with two passwords would lose one of them."""
+    database = stack.database
+    if not isinstance(database, InClusterDatabase):
+        return
+    if database.user == database.backup_user:
+        yield Problem(
+            key="database.backup_user",
+            value=database.backup_user,
+            rule="differs from database.user",
+            remedy="choose another name, e.g. portus_backup",
+        )
+    for key, user in (("user", database.user), ("backup_user", database.backup_user)):
+        if user in {"root", "mysql", "mariadb", "healthcheck"}:
+            yield Problem(key=f"database.{key}", value=user, rule="is not an account of the server itself", remedy="choose another name")

@@ -1,0 +1,37 @@
+"""The first set-up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.common.versions import PortusVersion
+from components.settings.report import Problem
+from components.settings.stack import StackSettings
+
+
+def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
+    """The first administrator comes by the API (2.4 on) or a rake task (2.1 on)."""
+    bootstrap = stack.portus.bootstrap
+    if not bootstrap.enabled:
+        return
+    if stack.portus.version is PortusVersion.V2_0:
+        yield Problem(
+            key="portus.bootstrap.enabled",
+            value="true",
+            rule="Portus 2.0 has no task that makes the first administrator and the registry's record",
+            remedy="set it to false and do both on the pages of Portus, or use 2.1 or later",
+        )
+    if bootstrap.username == "portus":
+        yield Problem(
+            key="portus.bootstrap.username",
+            value="portus",
+            rule="is not 'portus': Portus' own hidden user has that name",
+            remedy="choose another",
+        )
+    if stack.portus.config.first_user_admin.enabled is False:
+        yield Problem(
+            key="portus.config.first_user_admin.enabled",
+            value="false",
+            rule="is on while portus.bootstrap.enabled is: the first set-up makes the first user an administrator",
+            remedy="remove it, or set portus.bootstrap.enabled to false",
+        )

@@ -1,0 +1,34 @@
+"""The hosts and the ports that clients use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from components.settings.exposure import NodePortExposure
+from components.settings.report import Problem
+from components.settings.stack import StackSettings
+
+UPSTREAM_PLACEHOLDER: Final = "portus.test.lan"
+"""The default that Portus ships for its own name; tokens issued under it are refused everywhere (SUSE/Portus#1168)."""
+
+
+def host_is_not_the_upstream_placeholder(stack: StackSettings) -> Iterator[Problem]:
+    """The shipped default name belongs to nobody."""
+    for key, host in (("host", stack.host), ("registry.host", stack.registry.host)):
+        if host == UPSTREAM_PLACEHOLDER:
+            yield Problem(
+                key=key, value=host, rule="is your own name, not Portus' shipped placeholder", remedy="set the name that clients use"
+            )
+
+
+def node_ports_differ(stack: StackSettings) -> Iterator[Problem]:
+    """One node port serves one port."""
+    exposure = stack.exposure
+    if isinstance(exposure, NodePortExposure) and exposure.http_node_port == exposure.https_node_port:
+        yield Problem(
+            key="exposure.httpNodePort",
+            value=str(exposure.http_node_port),
+            rule="differs from exposure.httpsNodePort",
+            remedy="choose another port, or remove it",
+        )

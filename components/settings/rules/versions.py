@@ -1,0 +1,52 @@
+"""What the chosen version of Portus knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.common.versions import PORTUS_IMAGES
+from components.settings.portus_config import leaves
+from components.settings.report import Problem
+from components.settings.stack import StackSettings
+
+
+def version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
+    """A key of another version would be ignored in silence by Portus."""
+    version = stack.portus.version
+    for leaf in leaves(stack.portus.config):
+        if not leaf.versions.knows(version):
+            yield Problem(
+                key="portus.config." + ".".join(leaf.path),
+                value=str(leaf.value).lower() if isinstance(leaf.value, bool) else str(leaf.value),
+                rule=f"Portus {version} does not know this setting; versions that do: {leaf.versions}",
+                remedy="remove it, or choose such a version",
+            )
+
+
+def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
+    """2.0-2.2 run Passenger inside Apache and have no worker."""
+    if stack.portus.version.is_puma:
+        return
+    said = [
+        *(f"web.{name}" for name in ("puma_workers", "puma_max_threads") if name in stack.portus.web.model_fields_set),
+        *(["log_level"] if "log_level" in stack.portus.model_fields_set else []),
+        *(["worker"] if "worker" in stack.portus.model_fields_set else []),
+    ]
+    for name in said:
+        yield Problem(
+            key=f"portus.{name}",
+            value="",
+            rule=f"Portus {stack.portus.version} runs Apache and does not know this setting; versions that do: 2.3 to 2.5",
+            remedy="remove it",
+        )
+
+
+def old_generation_names_its_image(stack: StackSettings) -> Iterator[Problem]:
+    """No registry holds an image of 2.0-2.2 that this program could choose."""
+    if stack.images.portus is None and stack.portus.version not in PORTUS_IMAGES:
+        yield Problem(
+            key="images.portus",
+            value="",
+            rule=f"is required for Portus {stack.portus.version}: its image was never published, each team built its own",
+            remedy="name the image that your team built from openSUSE/docker-containers",
+        )
