@@ -14,6 +14,9 @@ from lab.errors import LabError
 TAIL_LINES = 15
 """How much of a failed program's output its error shows."""
 
+STOP_SECONDS = 3.0
+"""How long an interrupted program has to end by itself."""
+
 
 def run(
     command: Sequence[str | Path],
@@ -60,8 +63,17 @@ def run(
                     step.say(line)
             code = process.wait()
         except BaseException:
-            process.terminate()
-            process.wait()
+            _stop(process)
             raise
     if code != 0:
         raise LabError(f"'{Path(words[0]).name}' ended with code {code}.", remedy or f"The whole output is in {log}.", "\n".join(tail))
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End ``process``: by SIGTERM, which ``unshare`` for one ignores while its child runs, so then by SIGKILL."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

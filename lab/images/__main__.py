@@ -26,6 +26,9 @@ def main(arguments: list[str]) -> int:
     except LabError as error:
         errors.print(f"[red]error:[/red] {error.problem}\n{error.remedy}", *([error.excerpt] if error.excerpt else []), sep="\n")
         return 1
+    except KeyboardInterrupt:
+        errors.print("interrupted; the next run goes on from here")
+        return 130
     return 0
 
 

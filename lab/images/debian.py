@@ -134,6 +134,7 @@ def _make_base(work: Path, current: Step) -> None:
     root = f"{work}/scratch/root"
     words = ["debootstrap", "--variant=minbase", f"--include={','.join(BASE_PACKAGES)}", f"--cache-dir={work}/downloads"]
     script = f"""
+        umask 022
         mkdir -p {work}/scratch
         mount -t tmpfs tmpfs {work}/scratch  # dpkg asks for a sync after every file: free of charge in memory
         mkdir -p {root}/etc/dpkg/dpkg.cfg.d

@@ -181,6 +181,7 @@ def _script(container: Container, argv: Sequence[str], scratch: Path) -> Iterato
     root = f"{scratch}/root"
     upper = f"{scratch}/upper"
     layers = ":".join(str(tree) for tree in reversed(container.trees))
+    yield "umask 022"  # whatever the caller's is, a container starts with this
     yield f"mount -t tmpfs tmpfs {scratch}"
     yield f"mkdir {root} {upper} {scratch}/work"
     options = f"{OVERLAY_OPTIONS},lowerdir={shlex.quote(layers)},upperdir={upper},workdir={scratch}/work"
