@@ -19,7 +19,9 @@ def main(arguments: list[str]) -> int:
     """Play a file; return 0 if every counted case passed, 1 if not, 2 if it could not be played."""
     parser = argparse.ArgumentParser(prog="python -m lab.replay", description="Plays recordings of Portus against the lab's double.")
     parser.add_argument("file", type=Path, help="a recordings file: a JSON list of cases")
-    parser.add_argument("--core", action="store_true", help="count only the core; the other cases are played, since the core stands on them")
+    parser.add_argument(
+        "--core", action="store_true", help="count only the core; the other cases are played, since the core stands on them"
+    )
     parser.add_argument("--version", choices=VERSIONS, default="", help="which Portus answered; by default what the file shows")
     options = parser.parse_args(arguments)
     try:

@@ -74,7 +74,7 @@ def differences(case: Case, answer: Answer, values: Values) -> Iterator[str]:
     if case.jwt is not None:
         yield from _token(case.jwt, answer, values)
     if case.events_added is not None:
-        yield from _compare(case.events_added, answer.events_added, values, "registry_events_added")
+        yield from compared(case.events_added, answer.events_added, values, "registry_events_added")
 
 
 def _headers(expected: dict[str, Any], answer: Answer, values: Values, *, empty: bool) -> Iterator[str]:
@@ -95,9 +95,9 @@ def _body(expected: Any, answer: Answer, values: Values) -> Iterator[str]:
     content = _content(answer)
     if isinstance(expected, dict) and {"html_title", "html_text"} <= set(expected):
         got = {"html_title": _title(answer), "html_text": _text(answer)}
-        yield from _compare(expected, got, values, "page")
+        yield from compared(expected, got, values, "page")
     else:
-        yield from _compare(expected, content, values, "body")
+        yield from compared(expected, content, values, "body")
 
 
 def _content(answer: Answer) -> Any:
@@ -123,29 +123,31 @@ def _names(message: Any) -> set[str]:
     return {re.sub(r'["\[\] ]+', ".", key).strip(".") for key in message} if isinstance(message, dict) else set()
 
 
-def _compare(expected: Any, got: Any, values: Values, where: str) -> Iterator[str]:
-    """Compare two contents; ids only by kind, since a double may number otherwise."""
+def compared(expected: Any, got: Any, values: Values, where: str) -> Iterator[str]:
+    """Yield a line for each difference of two contents; ids are compared only by kind, since a double may number otherwise."""
     if isinstance(expected, dict) and isinstance(got, dict):
-        for name in expected.keys() | got.keys():
-            place = f"{where}.{name}"
-            if name not in got:
-                yield f"{place}: recorded {_short(expected[name])}, missing"
-            elif name not in expected:
-                yield f"{place}: not recorded, got {_short(got[name])}"
-            elif _is_id(name) and isinstance(expected[name], int) and isinstance(got[name], int):
-                continue
-            else:
-                yield from _compare(expected[name], got[name], values, place)
+        yield from _objects(expected, got, values, where)
     elif isinstance(expected, list) and isinstance(got, list):
         if len(expected) != len(got):
             yield f"{where}: recorded {len(expected)} entries, got {len(got)}: {_short(got)}"
         for index, (one, other) in enumerate(zip(expected, got, strict=False)):
-            yield from _compare(one, other, values, f"{where}[{index}]")
+            yield from compared(one, other, values, f"{where}[{index}]")
     elif isinstance(expected, str) and isinstance(got, str):
         if not values.matches(expected, got):
             yield f"{where}: recorded {_short(values.fill(expected))}, got {_short(got)}"
     elif expected != got or isinstance(expected, bool) != isinstance(got, bool):
         yield f"{where}: recorded {_short(expected)}, got {_short(got)}"
+
+
+def _objects(expected: dict[str, Any], got: dict[str, Any], values: Values, where: str) -> Iterator[str]:
+    for name in [*expected, *(name for name in got if name not in expected)]:
+        place = f"{where}.{name}"
+        if name not in got:
+            yield f"{place}: recorded {_short(expected[name])}, missing"
+        elif name not in expected:
+            yield f"{place}: not recorded, got {_short(got[name])}"
+        elif not (_is_id(name) and isinstance(expected[name], int) and isinstance(got[name], int)):
+            yield from compared(expected[name], got[name], values, place)
 
 
 def _is_id(name: str) -> bool:
@@ -158,9 +160,7 @@ def _token(expected: dict[str, Any], answer: Answer, values: Values) -> Iterator
         return
     issued = answer.jwt["claims"].get("iat", 0)
     wanted = {"header": dict(expected["header"]), "claims": dict(expected["claims"])}
-    wanted["header"] = {
-        name: answer.key_id if value == "<libtrust-key-id>" else value for name, value in wanted["header"].items()
-    }
+    wanted["header"] = {name: answer.key_id if value == "<libtrust-key-id>" else value for name, value in wanted["header"].items()}
     for name, value in wanted["claims"].items():
         if isinstance(value, str) and (match := _RELATIVE.fullmatch(value)):
             wanted["claims"][name] = issued + int((match.group(1) or "+") + (match.group(2) or "0"))
@@ -168,7 +168,7 @@ def _token(expected: dict[str, Any], answer: Answer, values: Values) -> Iterator
     unique = answer.jwt["claims"].get("jti")
     if length and isinstance(unique, str) and len(unique) == int(length.group(1)):
         wanted["claims"]["jti"] = unique
-    yield from _compare(wanted, answer.jwt, values, "token")
+    yield from compared(wanted, answer.jwt, values, "token")
 
 
 def _title(answer: Answer) -> str | None:

@@ -236,5 +236,3 @@ def _certificate(key: rsa.RSAPrivateKey) -> bytes:
     builder = builder.serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(moment - timedelta(hours=1)).not_valid_after(moment + timedelta(days=1))
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-

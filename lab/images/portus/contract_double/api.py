@@ -45,24 +45,26 @@ class Api:
         return message("Not found", HTTPStatus.NOT_FOUND)
 
     def _guarded(self, endpoint: Endpoint, request: Request, ids: tuple[str, ...]) -> Response:
+        status: int
+        words: Any
         try:
             return self._call(endpoint, request, ids)
-        except MalformedJsonError:
-            status, words = self._core.generation.malformed_json
-            return message(words, status, plain=True)
-        except InvalidParametersError as error:
-            return message(error.messages, HTTPStatus.BAD_REQUEST, plain=True)
-        except NotPermittedError:
-            return message("Authorization fails", HTTPStatus.FORBIDDEN, plain=True)
-        except RecordNotFoundError:
-            return message("Not found", HTTPStatus.NOT_FOUND, plain=True)
         except InvalidRecordError as error:
             return message(error.messages, HTTPStatus.UNPROCESSABLE_ENTITY)
+        except MalformedJsonError:
+            status, words = self._core.generation.malformed_json
+        except InvalidParametersError as error:
+            status, words = HTTPStatus.BAD_REQUEST, error.messages
+        except NotPermittedError:
+            status, words = HTTPStatus.FORBIDDEN, "Authorization fails"
+        except RecordNotFoundError:
+            status, words = HTTPStatus.NOT_FOUND, "Not found"
         except ApplicationError as error:
-            return message(error.message, HTTPStatus.INTERNAL_SERVER_ERROR, plain=True)
+            status, words = HTTPStatus.INTERNAL_SERVER_ERROR, error.message
         except pymysql.MySQLError as error:
             log.say(f"Mysql2::Error {error.args[0] if error.args else ''}", level="fatal")
-            return message(f"Mysql2::Error: {error.args[-1] if error.args else ''}", HTTPStatus.INTERNAL_SERVER_ERROR, plain=True)
+            status, words = HTTPStatus.INTERNAL_SERVER_ERROR, f"Mysql2::Error: {error.args[-1] if error.args else ''}"
+        return message(words, status, plain=True)
 
     def _call(self, endpoint: Endpoint, request: Request, ids: tuple[str, ...]) -> Response:
         tree = read(request)

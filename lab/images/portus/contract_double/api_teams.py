@@ -186,8 +186,19 @@ def _change_namespace(call: Call) -> Response:
         return message(f"unknown visibility kind '{wanted}'", HTTPStatus.UNPROCESSABLE_ENTITY, plain=True)
     if wanted and not policy.allows("change_visibility"):
         raise NotPermittedError
-    columns: dict[str, Any] = {}
+    columns = _changed(core, namespace, values)
+    if not columns:
+        raise InvalidRecordError({})
+    core.db.update("namespaces", namespace["id"], **columns, updated_at=now())
     if wanted:
+        place = ("Namespace", namespace["id"])
+        activities.note(core.db, "namespace.change_visibility", place, call.asker, parameters={"visibility": wanted})
+    return reply(_shown(call, _namespace(core, namespace["id"])))
+
+
+def _changed(core: Core, namespace: Row, values: dict[str, Any]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    if wanted := values.get("visibility"):
         columns["visibility"] = Visibility[wanted.upper()].value
         if namespace["global"] and columns["visibility"] == Visibility.PRIVATE:
             raise InvalidRecordError({"visibility": ["global namespace cannot be private"]})
@@ -199,13 +210,7 @@ def _change_namespace(call: Call) -> Response:
         columns["name"] = values["name"]
     if values.get("team"):
         columns["team_id"] = _found(core.db.row("SELECT id FROM teams WHERE name = %s", values["team"]))["id"]
-    if not columns:
-        raise InvalidRecordError({})
-    core.db.update("namespaces", namespace["id"], **columns, updated_at=now())
-    if wanted:
-        place = ("Namespace", namespace["id"])
-        activities.note(core.db, "namespace.change_visibility", place, call.asker, parameters={"visibility": wanted})
-    return reply(_shown(call, _namespace(core, namespace["id"])))
+    return columns
 
 
 def _name_problems(core: Core, name: str | None) -> list[str]:

@@ -95,7 +95,11 @@ class Settings:
             local = yaml.safe_load(path.read_text(encoding="utf-8"))
             if not isinstance(local, dict):
                 raise ApplicationError("StandardError", "Wrong format for the config-local file!")
-        self._tree = _merge(shipped(generation), local, environ, "PORTUS")
+        passed = environ
+        if generation.server == "apache":
+            # Apache hands Passenger only what its PassEnv lines name: the rest of the environment has no effect there.
+            passed = {name: value for name, value in environ.items() if name == "PORTUS_MACHINE_FQDN_VALUE"}
+        self._tree = _merge(shipped(generation), local, passed, "PORTUS")
 
     def value(self, path: str) -> Value:
         """Return the setting at ``path`` (``registry.timeout.value``)."""
@@ -151,8 +155,11 @@ def secrets(generation: Generation, environ: Mapping[str, str]) -> Secrets:
         ApplicationError: a mandatory one is missing or empty, or PORTUS_PRODUCTION_* is used without its newer name.
     """
     if generation.server == "apache":
+        key_base = _text(environ.get("PORTUS_SECRET_KEY_BASE"))
+        if not key_base:
+            raise ApplicationError("RuntimeError", "Missing `secret_token` and `secret_key_base` for 'production' environment")
         return Secrets(
-            key_base=_text(environ.get("PORTUS_SECRET_KEY_BASE")),
+            key_base=key_base,
             key_path=environ.get("PORTUS_KEY_PATH") or "/secrets/portus.key",
             portus_password=_text(environ.get("PORTUS_PORTUS_PASSWORD")),
         )

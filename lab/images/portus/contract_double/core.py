@@ -58,10 +58,7 @@ class Core:
 
     def registry_by_host(self, host: Any, *, external: bool = True) -> Row | None:
         """Return the registry known by that hostname or, if ``external``, by that external hostname."""
-        if host is None:
-            found = None
-        else:
-            found = self.db.row("SELECT * FROM registries WHERE hostname = %s", host)
+        found = None if host is None else self.db.row("SELECT * FROM registries WHERE hostname = %s", host)
         if found is None and external:
             condition = "external_hostname IS NULL" if host is None else "external_hostname = %s"
             values = () if host is None else (host,)

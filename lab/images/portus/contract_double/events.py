@@ -46,7 +46,7 @@ def relevant(generation: Generation, event: Any) -> bool:
     if not isinstance(target, dict):
         log.say("Wrong format for event", level="debug")
         return False
-    action = event["action"] if "action" in event else None
+    action = event.get("action")
     if action != "delete":
         media_type = target.get("mediaType")
         if not isinstance(media_type, str):

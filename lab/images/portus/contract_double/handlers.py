@@ -79,13 +79,15 @@ def _tag_name(core: Core, registry: Row, namespace: Row, repository: str, target
     """Return the event's tag; without one, what the manifest (schema 1) or the registry's list of tags says."""
     if target.get("tag"):
         return str(target["tag"])
+    kind = target.get("mediaType")
+    client = core.client(registry)
+    if kind not in _V1_TYPES | _V2_TYPES:
+        log.say(f'Could not fetch the tag for target {target}\nReason: unsupported media type "{kind}"')
+        return None
     try:
-        if target.get("mediaType") in _V1_TYPES:
-            content = core.client(registry).manifest(target["repository"], target["digest"], with_size=core.generation.keeps_sizes).content
-            return content.get("tag")
-        if target.get("mediaType") not in _V2_TYPES:
-            raise RegistryAnswerError(f'unsupported media type "{target.get("mediaType")}"')
-        listed = core.client(registry).tags(full_name(namespace, repository))
+        if kind in _V1_TYPES:
+            return client.manifest(target["repository"], target["digest"], with_size=core.generation.keeps_sizes).content.get("tag")
+        listed = client.tags(full_name(namespace, repository))
     except (RegistryUnreachableError, RegistryAnswerError) as error:
         log.say(f"Could not fetch the tag for target {target}\nReason: {error}")
         return None

@@ -61,25 +61,26 @@ def authenticate(db: Database, generation: Generation, header: str | None, addre
     """
     if header is None:
         return Login()
-    given = credentials(header)
-    if given is None or not given[0].strip():
+    name, password = credentials(header) or ("", None)
+    if not name.strip():
         return Login(error=NOT_SIGNED_IN)
-    name, password = given
     user = users.by_name(db, name)
     if user is None or not password:
         return Login(error=INVALID)
     lock = Lock(db, generation, user)
-    if tokens and users.token_valid(db, user, password):
-        if lock.closed() or not user["enabled"]:
-            return Login(error=DISABLED, by_token=True)
-        _signed_in(db, user, address)
-        return Login(user=user, by_token=True)
-    if error := lock.judge(users.matches(password, user["encrypted_password"])):
-        return Login(error=error)
-    if not user["enabled"]:
-        return Login(error=DISABLED)
+    by_token = tokens and users.token_valid(db, user, password)
+    error = _refusal(lock, user, password, by_token=by_token)
+    if error is not None:
+        return Login(error=error, by_token=by_token)
     _signed_in(db, user, address)
-    return Login(user=user)
+    return Login(user=user, by_token=by_token)
+
+
+def _refusal(lock: Lock, user: Row, password: str, *, by_token: bool) -> str | None:
+    if by_token:
+        return DISABLED if lock.closed() or not user["enabled"] else None
+    error = lock.judge(users.matches(password, user["encrypted_password"]))
+    return DISABLED if error is None and not user["enabled"] else error
 
 
 def from_token_header(db: Database, headers: Mapping[str, str]) -> Row | None:

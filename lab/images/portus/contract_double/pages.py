@@ -41,22 +41,21 @@ class Pages:
 
     def answer(self, request: Request, method: str, path: str) -> Response:
         """Answer a request for a page."""
-        if path == "/500" and method == "GET":
-            text = _NEEDS_SSL if "fixes" in request.args and self._fix(request) else "Oh no! Something's wrong with our lighthouse."
-            return self._page(text, 500)
-        if path == "/explore" and method == "GET":
-            return self._explore(request)
-        known = path in {"/", "/users/sign_in", "/users/sign_up"} or path.startswith(_PROTECTED)
-        if not known or method not in {"GET", "POST"}:
+        outside = {("GET", "/500"): self._error, ("GET", "/explore"): self._explore}
+        if (method, path) in outside:
+            return outside[method, path](request)
+        if not (path in _OPEN or path.startswith(_PROTECTED)) or method not in {"GET", "POST"}:
             return _without_session(self._page(_NOT_FOUND, 404))
         if method == "POST":
             # Every form needs the token that its page carries; these pages carry none.
             return _without_session(self._page(_UNPROCESSABLE, 422))
         if self._fix(request):
             return _without_session(self._redirect(request, "/500?fixes=true"))
-        if path.startswith(_PROTECTED):
-            return self._protected(request, path)
-        return self._sign_up(request) if path == "/users/sign_up" else self._sign_in(request)
+        return self._protected(request, path) if path.startswith(_PROTECTED) else _OPEN[path](self, request)
+
+    def _error(self, request: Request) -> Response:
+        explained = "fixes" in request.args and self._fix(request)
+        return self._page(_NEEDS_SSL if explained else "Oh no! Something's wrong with our lighthouse.", 500)
 
     def _fix(self, request: Request) -> bool:
         """Return whether everybody is sent to the error page: the first request for a page decides, until the next start."""
@@ -117,6 +116,9 @@ class Pages:
         cookie = sessions.make(self._core.secrets.key_base, None)
         response.headers.add("Set-Cookie", f"{sessions.COOKIE}={cookie}; path=/; HttpOnly")
         return response
+
+
+_OPEN: Final = {"/": Pages._sign_in, "/users/sign_in": Pages._sign_in, "/users/sign_up": Pages._sign_up}  # noqa: SLF001 - its own methods
 
 
 def _without_session(response: Response) -> Response:

@@ -111,7 +111,7 @@ def _put(tree: Tree, path: str, value: Any) -> None:
 
 
 def _coerce(value: Any, kind: type) -> tuple[bool, Any]:
-    if value is None or isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+    if value is None or (isinstance(value, kind) and not (kind is int and isinstance(value, bool))):
         return True, value
     text = str(value).strip().lower()
     if kind is bool and isinstance(value, str | int) and text in _TRUE | _FALSE:

@@ -30,7 +30,7 @@ def run(core: Core, call: str) -> int:
     match = _CALL.fullmatch(call.strip())
     task = TASKS.get(match.group(1)) if match else None
     if match is None or task is None:
-        log.say(f"rake aborted!\nDon't know how to build task '{call.split('[')[0]}'")
+        log.say(f"rake aborted!\nDon't know how to build task '{call.partition('[')[0]}'")
         return 1
     arguments = [part.strip() for part in match.group(2).split(",")] if match.group(2) is not None else []
     try:

@@ -37,10 +37,10 @@ def validate(core: Core, values: dict[str, Any], only: list[str] | None) -> tupl
     """
     found = problems(core, values)
     valid = not found
-    if only is None or "hostname" in only:
-        if message := core.client({"hostname": None, "use_ssl": None, **values}).problem():
-            found.setdefault("hostname", []).append(message)
-            valid = False
+    asked = only is None or "hostname" in only
+    if asked and (message := core.client({"hostname": None, "use_ssl": None, **values}).problem()):
+        found.setdefault("hostname", []).append(message)
+        valid = False
     if only is None:
         return valid, found
     return not any(found.get(field) for field in only), {field: messages for field, messages in found.items() if field in only}

@@ -10,10 +10,12 @@ import base64
 import errno
 import http.client
 import json
+import os
 import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus, urljoin, urlsplit
 
@@ -21,6 +23,7 @@ from . import log
 from .config import Settings
 from .errors import ApplicationError, CatalogError, RegistryAnswerError, RegistryUnreachableError, no_method
 
+IMPORTED: Final = "/var/lib/ca-certificates/ca-bundle.pem"
 MANIFEST_V2: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _NO_REGISTRY: Final = "Error: registry does not implement v2 of the API."
 _OK, _NOT_FOUND, _UNAUTHORIZED, _ACCEPTED, _NOT_ALLOWED = 200, 404, 401, 202, 405
@@ -195,7 +198,7 @@ def _fetch(url: str, method: str, headers: Mapping[str, str], timeouts: tuple[in
         raise ApplicationError("ArgumentError", "no host component for URI")
     open_timeout, read_timeout = timeouts
     connection = (
-        http.client.HTTPSConnection(host, port or 443, timeout=open_timeout, context=ssl.create_default_context())
+        http.client.HTTPSConnection(host, port or 443, timeout=open_timeout, context=_trust())
         if parts.scheme == "https"
         else http.client.HTTPConnection(host, port or 80, timeout=open_timeout)
     )
@@ -210,6 +213,14 @@ def _fetch(url: str, method: str, headers: Mapping[str, str], timeouts: tuple[in
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
     finally:
         connection.close()
+
+
+def _trust() -> ssl.SSLContext:
+    """Return what OpenSSL trusts by default; in the image that includes what the start script imported from ``/certificates``."""
+    context = ssl.create_default_context()
+    if "SSL_CERT_DIR" not in os.environ and Path(IMPORTED).is_file():
+        context.load_verify_locations(IMPORTED)
+    return context
 
 
 _OPEN_TIMEOUT: Final = "open"

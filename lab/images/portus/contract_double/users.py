@@ -102,7 +102,7 @@ def change(db: Database, user_id: int, values: dict[str, Any]) -> Row:
         problems.setdefault("username", []).append("cannot be updated")
     if problems:
         raise InvalidRecordError(problems)
-    columns = {name: values[name] for name in ("username", "email", "display_name") if name in values}
+    columns: dict[str, Any] = {name: values[name] for name in ("username", "email", "display_name") if name in values}
     if "password" in values:
         columns["encrypted_password"] = digest(values["password"])
     if columns:

@@ -24,9 +24,14 @@ class Task(Protocol):
     seconds: int
     name: str
 
-    def enabled(self) -> bool: ...
-    def finished(self) -> bool: ...
-    def work(self) -> None: ...
+    def enabled(self) -> bool:
+        """Return whether the settings want it."""
+
+    def finished(self) -> bool:
+        """Return whether this process needs it no more."""
+
+    def work(self) -> None:
+        """Do it once."""
 
 
 class StoredEvents:
