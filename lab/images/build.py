@@ -111,11 +111,10 @@ def _build(recipe: Recipe) -> Image:
     def make(work: Path) -> None:
         with step(f"image {recipe.reference}"):
             archive.pack(work / "image.tar", name=recipe.reference, layers=[layer.tar for layer in layers], config=recipe.config)
+            for old in _newest_first(work.parent)[KEEP_ARCHIVES:]:  # under the cache's lock, so nobody else prunes now
+                shutil.rmtree(old.parent)
 
-    fresh = cache.find(name, version) is None
     folder = cache.build(name, version, make)
-    if fresh:
-        _prune(cache_folder() / name)
     return Image(recipe=recipe, archive=folder / "image.tar", layers=layers)
 
 
@@ -179,8 +178,3 @@ def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
-
-
-def _prune(folder: Path) -> None:
-    for old in _newest_first(folder)[KEEP_ARCHIVES:]:
-        shutil.rmtree(old.parent)

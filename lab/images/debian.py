@@ -130,7 +130,7 @@ def _layer(entry: str, title: str, make: _Maker) -> Layer:
 def _make_base(work: Path, current: Step) -> None:
     _require_debootstrap(current)
     (work / "downloads").mkdir(exist_ok=True)  # kept by an interruption, so that the next run downloads the rest only
-    mirror = next(uri for uri, release, _ in _sources() if release == versions.DEBIAN)
+    mirror = next(uri for uri, release, _ in debian_sources() if release == versions.DEBIAN)
     root = f"{work}/scratch/root"
     words = ["debootstrap", "--variant=minbase", f"--include={','.join(BASE_PACKAGES)}", f"--cache-dir={work}/downloads"]
     script = f"""
@@ -154,7 +154,7 @@ def _make_packages(work: Path, current: Step, lower: Layer, wanted: Sequence[str
     downloads = work / "downloads"
     for folder in ("lists/partial", "cache/archives/partial"):
         (downloads / folder).mkdir(parents=True, exist_ok=True)
-    (downloads / "sources.list").write_text("".join(f"deb {uri} {release} {component}\n" for uri, release, component in _sources()))
+    (downloads / "sources.list").write_text("".join(f"deb {uri} {release} {component}\n" for uri, release, component in debian_sources()))
     (downloads / "apt.conf").write_text('APT::Sandbox::User "root";\n' + _proxy_settings())
     binds = [
         rootfs.Bind(source=downloads / "lists", target="/var/lib/apt/lists"),
@@ -203,7 +203,7 @@ def _require_debootstrap(current: Step) -> None:
 
 
 @once
-def _sources() -> tuple[tuple[str, str, str], ...]:
+def debian_sources() -> tuple[tuple[str, str, str], ...]:
     """Return (mirror, release, component) of each Debian source that this machine's apt is configured with for the lab's suite."""
     layout = "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)"
     try:
