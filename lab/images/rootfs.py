@@ -26,6 +26,9 @@ DEVICES: Final = ("null", "zero", "full", "random", "urandom")
 """The devices of a container that programs rely on."""
 
 
+NAME_FILES: Final = ("/etc/hosts", "/etc/resolv.conf")
+"""How names become addresses: the host's own, for the network is the host's; a runtime mounts these, too."""
+
 OVERLAY_OPTIONS: Final = "redirect_dir=off,metacopy=off,index=off"
 """What the upper folder holds is then what the image format can say."""
 
@@ -193,7 +196,9 @@ def _script(container: Container, argv: Sequence[str], scratch: Path) -> Iterato
         yield f"touch {root}/dev/{device}; mount --bind /dev/{device} {root}/dev/{device}"
     yield f"mkdir -m 1777 {root}/dev/shm; ln -s /proc/self/fd {root}/dev/fd"  # noqa: S108 - the container's own
     yield f"ln -s fd/1 {root}/dev/stdout; ln -s fd/2 {root}/dev/stderr"
-    for bind in container.binds:
+    given = {bind.target for bind in container.binds}
+    names = [Bind(source=Path(name), target=name, read_only=True) for name in NAME_FILES if name not in given and Path(name).is_file()]
+    for bind in (*names, *container.binds):
         yield from _bind(bind, root)
     for path in container.tmpfs:
         target = shlex.quote(f"{root}{path}")
