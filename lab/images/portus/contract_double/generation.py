@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
-
-VERSION_FILE: Final = Path(__file__).resolve().parent.parent / "VERSION"
-"""Beside the package in the image; ``PORTUS_DOUBLE_VERSION`` wins, for running from a checkout."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +85,9 @@ def current() -> Generation:
     """Return the generation this image or process plays.
 
     Raises:
-        SystemExit: neither ``PORTUS_DOUBLE_VERSION`` nor the image's VERSION file names a known one.
+        SystemExit: ``PORTUS_DOUBLE_VERSION``, which the image sets, names no known one.
     """
-    version = os.environ.get("PORTUS_DOUBLE_VERSION") or (VERSION_FILE.read_text().strip() if VERSION_FILE.is_file() else "")
+    version = os.environ.get("PORTUS_DOUBLE_VERSION", "")
     if version not in GENERATIONS:
         raise SystemExit(f"portus contract double: unknown version '{version}', known: {', '.join(GENERATIONS)}")
     return GENERATIONS[version]

@@ -26,7 +26,7 @@ from .errors import ApplicationError, CatalogError, RegistryAnswerError, Registr
 IMPORTED: Final = "/var/lib/ca-certificates/ca-bundle.pem"
 MANIFEST_V2: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _NO_REGISTRY: Final = "Error: registry does not implement v2 of the API."
-_OK, _NOT_FOUND, _UNAUTHORIZED, _ACCEPTED, _NOT_ALLOWED = 200, 404, 401, 202, 405
+_OK, _NOT_FOUND, _UNAUTHORIZED = 200, 404, 401
 
 
 @dataclass(frozen=True)
@@ -124,18 +124,6 @@ class RegistryClient:
         """
         return self._pages(f"{repository}/tags/list", "tags")
 
-    def delete_manifest(self, repository: str, digest: str) -> None:
-        """Delete a manifest.
-
-        Raises:
-            RegistryUnreachableError, RegistryAnswerError, CatalogError: as they say.
-        """
-        answer = self._ask(f"{repository}/manifests/{digest}", method="DELETE")
-        if answer.status in {_NOT_FOUND, _NOT_ALLOWED}:
-            raise RegistryAnswerError(f"Code: {answer.status}")
-        if answer.status != _ACCEPTED:
-            raise CatalogError(f"Something went wrong while deleting blob: [{answer.status}]")
-
     def _pages(self, path: str, key: str) -> list[str]:
         found: list[str] = []
         link = f"{path}?n={self._page_size}"
@@ -149,16 +137,16 @@ class RegistryClient:
             link = answer.headers.get("link", "").split(";")[0].strip().strip("<>")
         return found
 
-    def _ask(self, path: str, *, method: str = "GET", login: bool = True) -> Answer:
+    def _ask(self, path: str, *, login: bool = True) -> Answer:
         headers = {"Accept": MANIFEST_V2, "User-Agent": "Ruby"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         url = urljoin(self._base, path)
         try:
-            answer = _fetch(url, method, headers, self._timeouts)
+            answer = _fetch(url, headers, self._timeouts)
             if answer.status == _UNAUTHORIZED and login:
                 self._token = self._fetch_token(answer)
-                return self._ask(path, method=method, login=False)
+                return self._ask(path, login=False)
         except OSError as error:
             raise RegistryUnreachableError(_net_error(error)) from error
         except http.client.HTTPException as error:
@@ -173,7 +161,7 @@ class RegistryClient:
         query = {"account": "portus", "scope": given.get("scope"), "service": given.get("service")}
         pairs = "&".join(f"{name}={quote_plus(value)}" for name, value in query.items() if value is not None)
         basic = base64.b64encode(f"portus:{self._password}".encode()).decode()
-        token = _fetch(f"{given['Bearer realm']}?{pairs}", "GET", {"Authorization": f"Basic {basic}"}, self._timeouts)
+        token = _fetch(f"{given['Bearer realm']}?{pairs}", {"Authorization": f"Basic {basic}"}, self._timeouts)
         if token.status != _OK:
             raise RegistryAnswerError(f"Cannot obtain authorization token: {token.status}")
         return str(json.loads(token.body)["token"])
@@ -186,7 +174,7 @@ def _size(content: Mapping[str, Any]) -> int:
     return int(config["size"]) + sum(int(layer["size"]) for layer in content.get("layers") or [])
 
 
-def _fetch(url: str, method: str, headers: Mapping[str, str], timeouts: tuple[int, int]) -> Answer:
+def _fetch(url: str, headers: Mapping[str, str], timeouts: tuple[int, int]) -> Answer:
     parts = urlsplit(url)
     try:
         host, port = parts.hostname, parts.port
@@ -208,7 +196,7 @@ def _fetch(url: str, method: str, headers: Mapping[str, str], timeouts: tuple[in
         except TimeoutError as error:
             raise TimeoutError(_OPEN_TIMEOUT) from error
         connection.sock.settimeout(read_timeout or None)
-        connection.request(method, f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}", headers=dict(headers))
+        connection.request("GET", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}", headers=dict(headers))
         response = connection.getresponse()
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
     finally:
