@@ -150,6 +150,15 @@ def secret_volume(name: str, secret: pulumi.Input[str], items: Mapping[str, str]
     return core.VolumeArgs(name=name, secret=source)
 
 
+def secrets_volume(name: str, files: Mapping[str, SecretKey], *, mode: int = 0o440) -> core.VolumeArgs:
+    """Return a volume of keys of several Secrets; ``files``: file name -> where its content stands."""
+    sources = [
+        core.VolumeProjectionArgs(secret=core.SecretProjectionArgs(name=place.secret, items=[core.KeyToPathArgs(key=place.key, path=path)]))
+        for path, place in sorted(files.items())
+    ]
+    return core.VolumeArgs(name=name, projected=core.ProjectedVolumeSourceArgs(sources=sources, default_mode=mode))
+
+
 def claim_volume(name: str, claim: pulumi.Input[str]) -> core.VolumeArgs:
     """Return the volume of a PersistentVolumeClaim."""
     return core.VolumeArgs(name=name, persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from components.common import names
-from components.common.pods import Privileges, Probes, SecretKey, http_probe, tcp_probe
+from components.common.pods import Privileges, Probes, http_probe, tcp_probe
 from components.common.versions import PortusVersion
 from components.portus import inputs as keys
 from components.portus.roles import FirstSetUp, Role
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from components.common.pods import Environment
     from components.portus.inputs import PortusInputs
+    from components.portus.settings_text import Document
 
 TOKEN: Final = names.TOKEN_PATH
 """Answers 200 to anybody and only when key and database work; ``/`` would decide the SSL check, ``/v2/`` answers 401."""
@@ -39,6 +40,7 @@ class Apache:
         "/secrets": {"tls.key": "portus.key"},
         "/certificates": {"tls.crt": "portus-ca.crt", "ca.crt": "portus-stack-ca.crt"},
     }
+    secret_files: Mapping[str, str] = {}
     notification_timeout: str = "10s"
     stop_command: Sequence[str] = ("/bin/sh", "-c", "sleep 3")
     """The Service has to forget the Pod before Apache stops."""
@@ -49,20 +51,20 @@ class Apache:
 
     def environment(self, inputs: PortusInputs, role: Role) -> Environment:  # noqa: ARG002 - one process does everything
         """Return the seed's variables. The image reads no files for its secrets, so they come as references to the Secret."""
-        database, credentials = inputs.database, inputs.secrets.credentials
+        database, secrets = inputs.database, inputs.secrets.keys
         return {
             "PORTUS_MACHINE_FQDN_VALUE": inputs.stack.host,
-            "PORTUS_SECRET_KEY_BASE": SecretKey(credentials, keys.SECRET_KEY_BASE),
-            "PORTUS_PORTUS_PASSWORD": SecretKey(credentials, keys.PORTUS_PASSWORD),
+            "PORTUS_SECRET_KEY_BASE": secrets[keys.SECRET_KEY_BASE],
+            "PORTUS_PORTUS_PASSWORD": secrets[keys.PORTUS_PASSWORD],
             "MARIADB_SERVICE_HOST": database.host,
             "MARIADB_DATABASE": database.name,
             "MARIADB_USER": database.user,
-            "MARIADB_PASSWORD": SecretKey(credentials, keys.DATABASE_PASSWORD),
+            "MARIADB_PASSWORD": secrets[keys.DATABASE_PASSWORD],
         }
 
-    def local_config(self, inputs: PortusInputs) -> str:
+    def local_config(self, inputs: PortusInputs) -> Document:
         """Return config-local.yml: Apache hands Passenger only the variables its apache.conf lists, in 2.0 and 2.1 not even the name."""
-        return as_document(inputs.stack.portus.config, host=inputs.stack.host)
+        return as_document(inputs.stack)
 
     def probes(self) -> Probes:
         """Return probes on the token endpoint; liveness only asks whether Apache listens."""

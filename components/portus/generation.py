@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from components.common.versions import PortusVersion
     from components.portus.inputs import PortusInputs
     from components.portus.roles import FirstSetUp, Role
+    from components.portus.settings_text import Document
 
 
 class Generation(Protocol):
@@ -31,6 +32,8 @@ class Generation(Protocol):
     first_set_up: FirstSetUp
     tls_files: Mapping[str, Mapping[str, str]]
     """Folder -> key of the TLS Secret -> file name, as the image expects them."""
+    secret_files: Mapping[str, str]
+    """Secret -> variable of those that the image reads from files."""
     notification_timeout: str
     """Go duration that one notification may take."""
     stop_command: Sequence[str]
@@ -39,8 +42,8 @@ class Generation(Protocol):
     def environment(self, inputs: PortusInputs, role: Role) -> Environment:
         """Return the whole environment of a container; pure."""
 
-    def local_config(self, inputs: PortusInputs) -> str | None:
-        """Return config-local.yml, None where the environment says everything; holds no secret; pure."""
+    def local_config(self, inputs: PortusInputs) -> Document | None:
+        """Return config-local.yml, None where the environment says everything; pure."""
 
     def probes(self) -> Probes:
         """Return the web server's probes."""

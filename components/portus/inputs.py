@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pulumi
 
+    from components.common.pods import SecretKey
     from components.mariadb import DatabaseEndpoint
     from components.settings.stack import StackSettings
 
@@ -18,14 +21,14 @@ DATABASE_PASSWORD: Final = "database-password"  # noqa: S105 - a key's name
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PortusSecrets:
-    """The Secrets that Portus' containers read, by name.
+    """The Secrets that Portus' containers read.
 
     Args:
-        credentials: holds SECRET_KEY_BASE, PORTUS_PASSWORD and DATABASE_PASSWORD.
+        keys: where each secret stands: SECRET_KEY_BASE, PORTUS_PASSWORD, DATABASE_PASSWORD and those of Portus' own settings.
         tls: holds ``tls.crt``, ``tls.key`` and ``ca.crt``.
     """
 
-    credentials: pulumi.Input[str]
+    keys: Mapping[str, SecretKey]
     tls: pulumi.Input[str]
 
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from components.portus.generation import Generation
     from components.portus.inputs import PortusInputs
 
-LOCAL_CONFIG: Final = "/srv/Portus/config/config-local.yml"
+LOCAL_CONFIG_FILE: Final = "config-local.yml"
+LOCAL_CONFIG_VOLUME: Final = "local-config"
+LOCAL_CONFIG: Final = f"/srv/Portus/config/{LOCAL_CONFIG_FILE}"
 CREDENTIALS: Final = "/run/secrets/portus"
 
 
@@ -29,7 +31,7 @@ class PortusPods:
 
     Args:
         aliases: host name -> address, for the public names inside the cluster.
-        local_config: name of the ConfigMap with config-local.yml, None where the generation has none.
+        local_config: the volume with config-local.yml, None where the generation has none.
     """
 
     generation: Generation
@@ -37,7 +39,7 @@ class PortusPods:
     image: str
     placement: Placement
     aliases: Mapping[str, pulumi.Input[str]]
-    local_config: pulumi.Input[str] | None
+    local_config: core.VolumeArgs | None
 
     def container(
         self,
@@ -85,18 +87,21 @@ class PortusPods:
 
     def _mounts(self) -> list[core.VolumeMountArgs]:
         mounts = [pods.mount(_volume(folder), folder) for folder in self.generation.tls_files]
-        mounts.append(pods.mount("credentials", CREDENTIALS))
+        if self.generation.secret_files:
+            mounts.append(pods.mount("credentials", CREDENTIALS))
         if self.local_config is not None:
-            mounts.append(pods.mount("local-config", LOCAL_CONFIG, sub_path="config-local.yml"))
+            mounts.append(pods.mount(LOCAL_CONFIG_VOLUME, LOCAL_CONFIG, sub_path=LOCAL_CONFIG_FILE))
         return mounts
 
     def volumes(self) -> list[core.VolumeArgs]:
         """Return the volumes of every role."""
         secrets = self.inputs.secrets
         volumes = [pods.secret_volume(_volume(folder), secrets.tls, items) for folder, items in self.generation.tls_files.items()]
-        volumes.append(pods.secret_volume("credentials", secrets.credentials))
+        if self.generation.secret_files:
+            files = {key: place for key, place in secrets.keys.items() if key in self.generation.secret_files}
+            volumes.append(pods.secrets_volume("credentials", files))
         if self.local_config is not None:
-            volumes.append(pods.config_volume("local-config", self.local_config))
+            volumes.append(self.local_config)
         return volumes
 
 

@@ -11,7 +11,7 @@ from components.common.pods import Privileges, Probes, http_probe, tcp_probe
 from components.common.versions import PortusVersion
 from components.portus import inputs as keys
 from components.portus.roles import FirstSetUp, Role
-from components.portus.settings_text import as_environment
+from components.portus.settings_text import as_environment, secret_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,16 @@ PORT: Final = 3000
 SECRETS: Final = "/secrets"
 CERTIFICATES: Final = "/certificates"
 CREDENTIALS: Final = "/run/secrets/portus"
+SECRET_FILES: Final = {
+    keys.SECRET_KEY_BASE: "PORTUS_SECRET_KEY_BASE",
+    keys.PORTUS_PASSWORD: "PORTUS_PASSWORD",
+    keys.DATABASE_PASSWORD: "PORTUS_DB_PASSWORD",
+    secret_key(("email", "smtp", "password")): "PORTUS_EMAIL_SMTP_PASSWORD",
+    secret_key(("ldap", "authentication", "password")): "PORTUS_LDAP_AUTHENTICATION_PASSWORD",
+}
+"""Secret -> variable of the five that the images' init reads from a file named by ``<variable>_FILE``. 2.3 and 2.4 export the variable
+empty where that is unset, which would win over any other way (fixed in 2.5)."""
+
 PING: Final = "/api/v1/_ping"
 """Answers without login and database, and is exempt from the check that judges the first page request for everybody (contract.md)."""
 
@@ -42,6 +52,7 @@ class Puma:
         SECRETS: {"tls.key": "portus.key", "tls.crt": "portus.crt"},
         CERTIFICATES: {"ca.crt": "portus-stack-ca.crt"},
     }
+    secret_files: Mapping[str, str] = SECRET_FILES
     notification_timeout: str = "2000ms"
     stop_command: Sequence[str] = ("/bin/sh", "-c", "sleep 3; kill -TERM -1")
     """The images' first process is a shell that forwards no signal, so everything beside it is told itself; before that the Service has to
@@ -52,25 +63,24 @@ class Puma:
         self.first_set_up: FirstSetUp = FirstSetUp.API if version >= PortusVersion.V2_4 else FirstSetUp.RAKE
 
     def environment(self, inputs: PortusInputs, role: Role) -> Environment:
-        """Return the environment; secrets come as files, which the images' init reads."""
+        """Return the environment; secrets come as files where the images' init reads them, else as references to a Secret."""
         stack, database = inputs.stack, inputs.database
+        secrets = inputs.secrets.keys
         return {
             "RACK_ENV": "production",
             "RAILS_ENV": "production",
             "CCONFIG_PREFIX": "PORTUS",
             "PORTUS_MACHINE_FQDN_VALUE": stack.host,
-            "PORTUS_SECRET_KEY_BASE_FILE": f"{CREDENTIALS}/{keys.SECRET_KEY_BASE}",
-            "PORTUS_PASSWORD_FILE": f"{CREDENTIALS}/{keys.PORTUS_PASSWORD}",
             "PORTUS_KEY_PATH": f"{SECRETS}/portus.key",
             "PORTUS_DB_ADAPTER": "mysql2",
             "PORTUS_DB_HOST": database.host,
             "PORTUS_DB_PORT": str(database.port),
             "PORTUS_DB_DATABASE": database.name,
             "PORTUS_DB_USERNAME": database.user,
-            "PORTUS_DB_PASSWORD_FILE": f"{CREDENTIALS}/{keys.DATABASE_PASSWORD}",
             "PORTUS_DB_POOL": str(stack.portus.web.puma_max_threads),
             "PORTUS_LOG_LEVEL": stack.portus.log_level,
-            **as_environment(stack.portus.config),
+            **{f"{name}_FILE": f"{CREDENTIALS}/{key}" for key, name in SECRET_FILES.items() if key in secrets},
+            **as_environment(stack, {key: place for key, place in secrets.items() if key not in SECRET_FILES}),
             **self._role(inputs, role),
         }
 

@@ -12,21 +12,25 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import names, pods
 from components.common.base import ServiceComponent
+from components.common.pods import SecretKey
 from components.common.secrets import config_map, secret
 from components.portus import inputs as keys
 from components.portus.inputs import PortusInputs, PortusSecrets
-from components.portus.pod import PortusPods
+from components.portus.pod import LOCAL_CONFIG_FILE, LOCAL_CONFIG_VOLUME, PortusPods
 from components.portus.roles import Role
+from components.portus.settings_text import existing_secrets, given_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pulumi
+    from pulumi_kubernetes.core import v1 as core
 
     from components.common.placement import Placement
     from components.credentials import Credentials
     from components.mariadb import DatabaseEndpoint
     from components.portus.generation import Generation
+    from components.portus.settings_text import Document
     from components.settings.stack import StackSettings
 
 RESOURCES: Final = pods.Resources(
@@ -69,8 +73,8 @@ class PortusWeb(ServiceComponent):
         self._name = name
         self._placement = placement
         self._labels = placement.labels(name=names.PORTUS, component=names.WEB, version=generation.version)
-        held = self._credentials(credentials, database)
-        inputs = PortusInputs(stack=stack, database=database, secrets=PortusSecrets(credentials=held, tls=tls))
+        secrets = PortusSecrets(keys=self._secrets(stack, generation, credentials, database), tls=tls)
+        inputs = PortusInputs(stack=stack, database=database, secrets=secrets)
         self.pods = PortusPods(
             generation=generation,
             inputs=inputs,
@@ -82,20 +86,30 @@ class PortusWeb(ServiceComponent):
         self.ready = (self._deployment(stack, database),)
         self.register_outputs({})
 
-    def _credentials(self, credentials: Credentials, database: DatabaseEndpoint) -> pulumi.Output[str]:
-        content = {
+    def _secrets(
+        self, stack: StackSettings, generation: Generation, credentials: Credentials, database: DatabaseEndpoint
+    ) -> Mapping[str, SecretKey]:
+        """Return where each secret stands, after making the Secret of those that this stack knows."""
+        content: dict[str, pulumi.Input[str]] = {
             keys.SECRET_KEY_BASE: credentials.secret_key_base,
             keys.PORTUS_PASSWORD: credentials.portus_password,
             keys.DATABASE_PASSWORD: database.password,
         }
+        if generation.secret_files:  # else config-local.yml holds them
+            content |= given_secrets(stack)
         held = secret(f"{self._name}-credentials", content, self._labels, self._placement, self.child(after=self._placement.after))
-        return held.metadata.name
+        return {**{key: SecretKey(held.metadata.name, key) for key in content}, **existing_secrets(stack)}
 
-    def _local_config(self, document: str | None) -> pulumi.Output[str] | None:
+    def _local_config(self, document: Document | None) -> core.VolumeArgs | None:
+        """Return the volume of config-local.yml, from a Secret where it holds one."""
         if document is None:
             return None
-        options = self.child(after=self._placement.after)
-        return config_map(f"{self._name}-config", {"config-local.yml": document}, self._labels, self._placement, options).metadata.name
+        content, options = {LOCAL_CONFIG_FILE: document.text}, self.child(after=self._placement.after)
+        if document.secret:
+            held = secret(f"{self._name}-config", content, self._labels, self._placement, options)
+            return pods.secret_volume(LOCAL_CONFIG_VOLUME, held.metadata.name)
+        shown = config_map(f"{self._name}-config", content, self._labels, self._placement, options)
+        return pods.config_volume(LOCAL_CONFIG_VOLUME, shown.metadata.name)
 
     def _deployment(self, stack: StackSettings, database: DatabaseEndpoint) -> apps.Deployment:
         container = self.pods.container(Role.WEB, resources=pods.merged(RESOURCES, stack.portus.web.resources))

@@ -6,7 +6,9 @@ snake_case. ``KubernetesSection`` makes the difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -18,11 +20,24 @@ class Section(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=False)
 
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """Keys that a reader of the field's own documentation would write here, and what to do instead."""
+
 
 class KubernetesSection(Section):
     """A part whose keys are Kubernetes' own, hence camelCase in the stack file."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What a later change of a setting does to what runs; a setting without one takes its section's.
+
+    Stands in a field's ``Annotated``; ``docs/settings.md`` shows it.
+    """
+
+    effect: str
 
 
 RULE = "stack_rule"

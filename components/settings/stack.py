@@ -24,11 +24,15 @@ class Profile(StrEnum):
 
 
 class Accepted(StrEnum):
-    """What profile ``production`` refuses unless the stack file accepts it by name."""
+    """What is refused unless the stack file accepts it by name: the first part by profile ``production``, the rest by every profile."""
 
     SELF_SIGNED_CERTIFICATE = "self_signed_certificate"
     UNPROTECTED_STATE = "unprotected_state"
     FLOATING_IMAGE_TAGS = "floating_image_tags"
+    CLEAR_TEXT_PASSWORDS = "clear_text_passwords"
+    DELETING_SYNCHRONISATION = "deleting_synchronisation"
+    COLLECTION_OF_PULLED_IMAGES = "collection_of_pulled_images"
+    UNRECORDED_PUSHES = "unrecorded_pushes"
 
 
 class StackSettings(Section):
@@ -36,7 +40,7 @@ class StackSettings(Section):
 
     profile: Profile = Profile.PRODUCTION
     accept: tuple[Accepted, ...] = ()
-    """What profile ``production`` would refuse and this stack does knowingly."""
+    """What would be refused and this stack does knowingly."""
     host: Fqdn
     """Public name of Portus: token issuer, realm, PORTUS_MACHINE_FQDN_VALUE, exposure and certificate checks all follow from it."""
     protect: bool = True

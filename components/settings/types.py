@@ -18,6 +18,8 @@ _IMAGE: Final = re.compile(
 )
 _SAFE_SECRET: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{31,}")
 _USERNAME: Final = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
+_URL: Final = re.compile(r"https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[^\s?#]*)?")
+_RUBY_ONLY: Final = re.compile(r"\\[hHzZAGRKX]|\\[pP]\{\^?\w+\}")
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 
 DNS_NAME_LENGTH: Final = 253
@@ -46,6 +48,34 @@ def _host(value: str) -> str:
     if not is_dns_name(value):
         raise broken("is a DNS name in lower case with a domain, e.g. portus.example.com", "correct the name")
     return value
+
+
+def _network_host(value: str) -> str:
+    if "://" in value or "/" in value or ":" in value:
+        raise broken("is a host alone, without scheme, port or path", "the port has a key of its own")
+    if not (_DNS_LABEL.fullmatch(value) or is_dns_name(value) or _is_address(value)):
+        raise broken("is a host name in lower case, a Service's name or an IP address", "correct the name")
+    return value
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _regexp(value: str) -> str:
+    try:
+        re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", _RUBY_ONLY.sub("x", value)))
+    except re.error as error:
+        raise broken("is a regular expression", f"correct it: {error}") from error
+    return value
+
+
+def _one_line(value: str) -> bool:
+    return bool(value) and value == value.strip() and value.isprintable()
 
 
 def _cidr(value: str) -> str:
@@ -146,9 +176,6 @@ def _safe_secret(value: SecretStr) -> SecretStr:
     return value
 
 
-Secret = SecretStr
-"""A secret of free form; in the stack file it stands encrypted (``pulumi config set --secret --path ...``)."""
-
 SafeSecret = Annotated[SecretStr, AfterValidator(_safe_secret)]
 """A secret that ends in an unquoted YAML file of Portus (contract.md: database.yml, secrets.yml)."""
 
@@ -163,4 +190,63 @@ PemSecret = Annotated[
 
 Pem = Annotated[
     str, checked(lambda v: "-----BEGIN CERTIFICATE-----" in v, "is one certificate or more in PEM form", "give the file's whole content")
+]
+
+Text = Annotated[
+    str,
+    checked(
+        _one_line,
+        "is one line of text, not empty and without spaces around it",
+        "correct it; to keep Portus' own default remove the key",
+    ),
+]
+
+NetworkHost = Annotated[str, AfterValidator(_network_host)]
+"""A server that Portus connects to: a DNS name, the name of a Service, or an address."""
+
+Url = Annotated[
+    str, checked(lambda v: _URL.fullmatch(v) is not None, "is a URL that begins with http:// or https://", "write e.g. https://example.com")
+]
+
+BaseUrl = Annotated[
+    Url, checked(lambda v: not v.endswith("/"), "is a URL without a '/' at its end: paths are appended to it", "remove the last '/'")
+]
+
+ContainerPath = Annotated[
+    str,
+    checked(
+        lambda v: v.startswith("/") and _one_line(v) and "/../" not in f"{v}/",
+        "is an absolute path inside the container",
+        "begin it with '/', e.g. /certificates/ca.crt",
+    ),
+]
+
+LdapName = Annotated[
+    str,
+    checked(
+        lambda v: _one_line(v) and all("=" in part for part in re.split(r"(?<!\\),", v)),
+        "is a distinguished name: attribute=value pairs joined by commas",
+        "write e.g. ou=users,dc=example,dc=com",
+    ),
+]
+
+LdapFilter = Annotated[
+    str,
+    checked(
+        lambda v: _one_line(v) and "=" in v and v.count("(") == v.count(")"),
+        "is an LDAP filter with as many opening as closing brackets",
+        "write e.g. (memberOf=cn=portus,dc=example,dc=com)",
+    ),
+]
+
+Regexp = Annotated[Text, AfterValidator(_regexp)]
+"""A regular expression, which Portus' Ruby reads; what only Ruby knows is let pass."""
+
+SecretName = Annotated[
+    str,
+    checked(
+        lambda v: len(v) <= DNS_NAME_LENGTH and all(_DNS_LABEL.fullmatch(label) for label in v.split(".")),
+        "is a Secret's name: lower case letters, digits, '-' and '.'",
+        "correct the name",
+    ),
 ]

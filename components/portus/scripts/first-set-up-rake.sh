@@ -6,7 +6,7 @@
 # Environment: that of the web server, and REGISTRY, ADMINISTRATOR, EMAIL, FILES (mounted Secret: password), WORK.
 set -eu
 
-for name in SECRET_KEY_BASE PASSWORD DB_PASSWORD; do # the image's init would do this, but the task does not pass through it
+for name in SECRET_KEY_BASE PASSWORD DB_PASSWORD EMAIL_SMTP_PASSWORD LDAP_AUTHENTICATION_PASSWORD; do # the image's init would do this, but the task does not pass through it
   eval "file=\${PORTUS_${name}_FILE:-}"
   if [ -n "$file" ]; then
     eval "PORTUS_${name}=\$(cat \"\$file\"); export PORTUS_${name}"

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from components.settings.report import Problem
+from components.settings.rules.access import github_team_names_its_organization, someone_can_log_in
 from components.settings.rules.database import (
     database_users_differ,
     old_generation_uses_port_3306,
 )
+from components.settings.rules.features import enabled_feature_is_complete, settings_have_their_feature_switched
 from components.settings.rules.first_set_up import (
     bootstrap_can_be_done,
 )
@@ -21,14 +23,30 @@ from components.settings.rules.hosts import (
     host_is_not_the_upstream_placeholder,
     node_ports_differ,
 )
+from components.settings.rules.images import (
+    clair_settings_need_its_server,
+    collection_by_age_is_accepted,
+    contributors_delete_only_where_deletion_is_on,
+    deletion_needs_the_registrys_consent,
+)
+from components.settings.rules.ldap import ldap_closes_sign_up, ldap_encryption_options_need_a_method, ldap_port_fits_its_encryption
+from components.settings.rules.mail import (
+    mail_has_a_sender_of_its_own,
+    smtp_account_is_whole,
+    smtp_authorities_are_used,
+    smtp_encrypts_one_way,
+)
 from components.settings.rules.production import (
     production_has_a_trusted_certificate,
     production_is_protected,
     production_pins_its_images,
+    production_sends_no_password_in_clear,
 )
 from components.settings.rules.registry import (
     catalog_holds_a_page,
 )
+from components.settings.rules.tasks import deleting_synchronisation_is_accepted, pushes_are_recorded
+from components.settings.rules.texts import apache_writes_its_secrets_itself, secrets_are_single_lines, texts_survive_the_environment
 from components.settings.rules.tls import (
     provided_certificate_serves_the_stack,
     renewal_lies_within_validity,
@@ -50,6 +68,26 @@ RULES: Final[tuple[Rule, ...]] = (
     old_generation_uses_port_3306,
     database_users_differ,
     bootstrap_can_be_done,
+    enabled_feature_is_complete,
+    settings_have_their_feature_switched,
+    texts_survive_the_environment,
+    secrets_are_single_lines,
+    apache_writes_its_secrets_itself,
+    mail_has_a_sender_of_its_own,
+    smtp_account_is_whole,
+    smtp_encrypts_one_way,
+    smtp_authorities_are_used,
+    ldap_port_fits_its_encryption,
+    ldap_encryption_options_need_a_method,
+    ldap_closes_sign_up,
+    someone_can_log_in,
+    github_team_names_its_organization,
+    deletion_needs_the_registrys_consent,
+    contributors_delete_only_where_deletion_is_on,
+    collection_by_age_is_accepted,
+    clair_settings_need_its_server,
+    deleting_synchronisation_is_accepted,
+    pushes_are_recorded,
     catalog_holds_a_page,
     node_ports_differ,
     renewal_lies_within_validity,
@@ -57,4 +95,5 @@ RULES: Final[tuple[Rule, ...]] = (
     production_is_protected,
     production_has_a_trusted_certificate,
     production_pins_its_images,
+    production_sends_no_password_in_clear,
 )

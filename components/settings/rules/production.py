@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from components.common.versions import PortusVersion
 from components.settings.report import Problem
 from components.settings.stack import Accepted, Profile, StackSettings
 from components.settings.tls import SelfSignedTls
@@ -44,6 +45,31 @@ def production_pins_its_images(stack: StackSettings) -> Iterator[Problem]:
                 Accepted.FLOATING_IMAGE_TAGS,
                 "name a version or a digest",
             )
+
+
+def production_sends_no_password_in_clear(stack: StackSettings) -> Iterator[Problem]:
+    """Every user's password passes between Portus and the directory, and the mail account's at each mail."""
+    if _accepted(stack, Accepted.CLEAR_TEXT_PASSWORDS):
+        return
+    ldap, smtp = stack.portus.config.ldap, stack.portus.config.email.smtp
+    old = not stack.portus.version >= PortusVersion.V2_3
+    if ldap.enabled and (ldap.method if old else ldap.encryption.method) in {None, "plain"}:
+        yield _refused(
+            "portus.config.ldap.method" if old else "portus.config.ldap.encryption.method",
+            ldap.method or "",
+            "passwords reach the directory encrypted",
+            Accepted.CLEAR_TEXT_PASSWORDS,
+            "set it to simple_tls or, with 389, to " + ("starttls" if old else "start_tls"),
+        )
+    encrypted = smtp.ssl_tls is not None or smtp.enable_starttls_auto
+    if smtp.enabled and smtp.user_name is not None and stack.portus.version >= PortusVersion.V2_4 and not encrypted:
+        yield _refused(
+            "portus.config.email.smtp.enable_starttls_auto",
+            "" if smtp.enable_starttls_auto is None else "false",
+            "the mail account's password is sent encrypted",
+            Accepted.CLEAR_TEXT_PASSWORDS,
+            "set it to true, or for port 465 set ssl_tls",
+        )
 
 
 def _accepted(stack: StackSettings, what: Accepted) -> bool:

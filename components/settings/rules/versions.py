@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pydantic import SecretStr
+
 from components.common.versions import PORTUS_IMAGES
 from components.settings.portus_config import leaves
-from components.settings.report import Problem
+from components.settings.report import HIDDEN, Problem
+from components.settings.secrets import ExistingSecret
 from components.settings.stack import StackSettings
 
 
@@ -16,8 +19,8 @@ def version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
     for leaf in leaves(stack.portus.config):
         if not leaf.versions.knows(version):
             yield Problem(
-                key="portus.config." + ".".join(leaf.path),
-                value=str(leaf.value).lower() if isinstance(leaf.value, bool) else str(leaf.value),
+                key=leaf.key,
+                value=_shown(leaf.value),
                 rule=f"Portus {version} does not know this setting; versions that do: {leaf.versions}",
                 remedy="remove it, or choose such a version",
             )
@@ -50,3 +53,11 @@ def old_generation_names_its_image(stack: StackSettings) -> Iterator[Problem]:
             rule=f"is required for Portus {stack.portus.version}: its image was never published, each team built its own",
             remedy="name the image that your team built from openSUSE/docker-containers",
         )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return HIDDEN
+    if isinstance(value, ExistingSecret):
+        return f"{{secret: {value.secret}, key: {value.key}}}"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,34 @@
+"""Who gets in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.settings.report import Problem
+from components.settings.stack import StackSettings
+
+
+def someone_can_log_in(stack: StackSettings) -> Iterator[Problem]:
+    """Without local accounts, provider and directory the log-in page is empty, for the administrator too."""
+    config = stack.portus.config
+    oauth = config.oauth
+    providers = (oauth.google_oauth2, oauth.open_id, oauth.openid_connect, oauth.github, oauth.gitlab, oauth.bitbucket)
+    if oauth.local_login.enabled is False and not config.ldap.enabled and not any(provider.enabled for provider in providers):
+        yield Problem(
+            key="portus.config.oauth.local_login.enabled",
+            value="false",
+            rule="is off only where an oauth provider or LDAP is on: nobody could log in",
+            remedy="switch a provider on, or remove it",
+        )
+
+
+def github_team_names_its_organization(stack: StackSettings) -> Iterator[Problem]:
+    """Teams belong to organizations; without one Portus lets every GitHub account in."""
+    github = stack.portus.config.oauth.github
+    if github.team is not None and github.organization is None:
+        yield Problem(
+            key="portus.config.oauth.github.organization",
+            value="",
+            rule="is required where github.team is set: Portus looks at the team only inside an organization",
+            remedy="set it",
+        )

@@ -1,0 +1,45 @@
+"""Features that need further settings, and settings that need their feature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.settings.base import Section
+from components.settings.portus_config.kinds import Feature
+from components.settings.portus_config.leaves import leaves
+from components.settings.report import Problem
+from components.settings.stack import StackSettings
+
+
+def enabled_feature_is_complete(stack: StackSettings) -> Iterator[Problem]:
+    """Portus would fill the gaps with its shipped samples (ldap_hostname, smtp.example.com) and fail at the first use."""
+    for key, feature in _features(stack.portus.config, "portus.config"):
+        if feature.enabled is not True:
+            continue
+        for name in feature.needs:
+            if getattr(feature, name) is None:
+                yield Problem(
+                    key=f"{key}.{name}", value="", rule=f"is required while {key}.enabled is true", remedy="set it, or remove enabled"
+                )
+
+
+def settings_have_their_feature_switched(stack: StackSettings) -> Iterator[Problem]:
+    """Settings of a feature that nobody switched on do nothing; who wrote them believes they do."""
+    for key, feature in _features(stack.portus.config, "portus.config"):
+        if feature.enabled is None and any(leaf.path[-1] != "enabled" for leaf in leaves(feature)):
+            yield Problem(
+                key=f"{key}.enabled",
+                value="",
+                rule="is said where other settings of the feature are: Portus ships it switched off",
+                remedy="set it to true, or to false to keep the other settings for later",
+            )
+
+
+def _features(section: Section, key: str) -> Iterator[tuple[str, Feature]]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            inner = f"{key}.{field.alias or name}"
+            if isinstance(value, Feature):
+                yield inner, value
+            yield from _features(value, inner)

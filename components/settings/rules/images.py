@@ -1,0 +1,65 @@
+"""Deletion and scanning of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.common.versions import PortusVersion
+from components.settings.report import Problem
+from components.settings.stack import Accepted, StackSettings
+
+
+def deletion_needs_the_registrys_consent(stack: StackSettings) -> Iterator[Problem]:
+    """A registry without ``storage.delete.enabled`` answers 405, and Portus shows its buttons all the same."""
+    if stack.registry.delete_enabled:
+        return
+    delete, version = stack.portus.config.delete, stack.portus.version
+    deletes = delete.enabled if delete.enabled is not None else version >= PortusVersion.V2_4
+    collects = bool(delete.garbage_collector.enabled)
+    for key, on, what in (("delete.enabled", deletes, "deletion"), ("delete.garbage_collector.enabled", collects, "the garbage collector")):
+        if on:
+            yield Problem(
+                key="registry.delete_enabled",
+                value="false",
+                rule=f"is on while {what} is on in Portus (portus.config.{key}; Portus' default from 2.4 on: on)",
+                remedy=f"remove it, or set portus.config.{key} to false",
+            )
+
+
+def contributors_delete_only_where_deletion_is_on(stack: StackSettings) -> Iterator[Problem]:
+    """Switched off for owners, deletion is off for contributors too."""
+    delete = stack.portus.config.delete
+    if delete.contributors and delete.enabled is False:
+        yield Problem(
+            key="portus.config.delete.contributors",
+            value="true",
+            rule="has no effect while delete.enabled is false",
+            remedy="remove it, or switch deletion on",
+        )
+
+
+def collection_by_age_is_accepted(stack: StackSettings) -> Iterator[Problem]:
+    """2.4 deletes what was not pushed for a while, however often it is pulled (contract.md, "GC differs")."""
+    collector = stack.portus.config.delete.garbage_collector
+    wanted = collector.enabled and stack.portus.version is PortusVersion.V2_4
+    if wanted and Accepted.COLLECTION_OF_PULLED_IMAGES not in stack.accept:
+        yield Problem(
+            key="portus.config.delete.garbage_collector.enabled",
+            value="true",
+            rule="Portus 2.4 deletes images by the age of their last push, also those that are pulled every day",
+            remedy=f"use Portus 2.5, which spares them, or add '{Accepted.COLLECTION_OF_PULLED_IMAGES}' to portus:accept",
+        )
+
+
+def clair_settings_need_its_server(stack: StackSettings) -> Iterator[Problem]:
+    """Scanning is switched on by the server's address alone."""
+    clair = stack.portus.config.security.clair
+    if clair.server is None:
+        for name, value in (("health_port", clair.health_port), ("timeout", clair.timeout)):
+            if value is not None:
+                yield Problem(
+                    key=f"portus.config.security.clair.{name}",
+                    value=str(value),
+                    rule="needs security.clair.server: without it Portus scans nothing",
+                    remedy="set the server, or remove it",
+                )

@@ -1,0 +1,65 @@
+"""Mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.common.versions import PortusVersion
+from components.settings.report import Problem
+from components.settings.stack import StackSettings
+
+
+def mail_has_a_sender_of_its_own(stack: StackSettings) -> Iterator[Problem]:
+    """Servers refuse portus@example.com, which Portus ships."""
+    mail = stack.portus.config.email
+    if mail.smtp.enabled and mail.from_ is None:
+        yield Problem(
+            key="portus.config.email.from",
+            value="",
+            rule="is required while email.smtp.enabled is true: Portus would send as portus@example.com",
+            remedy="set the address that mails come from",
+        )
+
+
+def smtp_account_is_whole(stack: StackSettings) -> Iterator[Problem]:
+    """A name without a password, or the other way round, ends in a refused mail; before 2.4 the shipped sample would be sent."""
+    smtp, version = stack.portus.config.email.smtp, stack.portus.version
+    if not smtp.enabled:
+        return
+    given = {"user_name": smtp.user_name is not None, "password": smtp.password is not None}
+    always = version < PortusVersion.V2_4
+    why = (
+        f"is required: Portus {version} would log in with its shipped sample account" if always else "user_name and password come together"
+    )
+    if not always and not any(given.values()):
+        return
+    for name, there in given.items():
+        if not there:
+            yield Problem(key=f"portus.config.email.smtp.{name}", value="", rule=why, remedy="set it")
+
+
+def smtp_encrypts_one_way(stack: StackSettings) -> Iterator[Problem]:
+    """Ruby's client raises at each mail where both are on."""
+    smtp = stack.portus.config.email.smtp
+    if smtp.ssl_tls is not None and smtp.enable_starttls_auto:
+        yield Problem(
+            key="portus.config.email.smtp.enable_starttls_auto",
+            value="true",
+            rule=f"is not on together with ssl_tls ({smtp.ssl_tls}): a connection is encrypted from its start or by STARTTLS",
+            remedy="remove it for port 465, or remove ssl_tls for port 587",
+        )
+
+
+def smtp_authorities_are_used(stack: StackSettings) -> Iterator[Problem]:
+    """A CA is looked at only where certificates are checked."""
+    smtp = stack.portus.config.email.smtp
+    if smtp.openssl_verify_mode not in {None, "none"}:
+        return
+    for name, value in (("ca_file", smtp.ca_file), ("ca_path", smtp.ca_path)):
+        if value is not None:
+            yield Problem(
+                key=f"portus.config.email.smtp.{name}",
+                value=value,
+                rule="needs openssl_verify_mode: peer, for Portus' default (none) checks no certificate",
+                remedy="set portus.config.email.smtp.openssl_verify_mode to peer, or remove it",
+            )

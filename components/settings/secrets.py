@@ -1,0 +1,40 @@
+"""Where a secret comes from: encrypted text in the stack file, or a key of a Secret that somebody else makes.
+
+A stack file says ``password: {secure: ...}`` (written by ``pulumi config set --secret --path``), or
+``password: {secret: mail, key: password}``. The second form cannot be checked here, and a change of that Secret rolls no Pod.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from pydantic import Discriminator, Field, SecretStr, Tag
+
+from components.settings.base import Section
+from components.settings.types import SafeSecret, SecretName
+
+TEXT: Final = "<text>"
+EXISTING: Final = "<existing>"
+"""pydantic's names of the two forms; what stands in angle brackets is no key of a stack file."""
+
+
+class ExistingSecret(Section):
+    """One key of a Secret in the stack's namespace that this stack does not make."""
+
+    secret: SecretName
+    """Name of the Secret."""
+    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]{1,253}$")]
+    """Key inside it."""
+
+
+def _form(value: Any) -> str:
+    return EXISTING if isinstance(value, dict | ExistingSecret) else TEXT
+
+
+_BY_FORM: Final = Discriminator(_form)
+
+SecretSource = Annotated[Annotated[SecretStr, Tag(TEXT)] | Annotated[ExistingSecret, Tag(EXISTING)], _BY_FORM]
+"""A secret of free form."""
+
+SafeSecretSource = Annotated[Annotated[SafeSecret, Tag(TEXT)] | Annotated[ExistingSecret, Tag(EXISTING)], _BY_FORM]
+"""A secret that ends in an unquoted YAML file of Portus."""
