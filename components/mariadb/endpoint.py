@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import pulumi
 
+    from components.common.pods import SecretKey
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseEndpoint:
     """Where the database is and as whom to connect.
 
     Args:
-        password: secret.
+        password: secret, or where a Secret of somebody else holds it.
         ready: resources that have to be up before a client starts: an endpoint answers only then, and Portus gives up after 90 s.
     """
 
@@ -22,7 +24,7 @@ class DatabaseEndpoint:
     port: int
     name: str
     user: str
-    password: pulumi.Output[str]
+    password: pulumi.Output[str] | SecretKey
     ready: tuple[pulumi.Resource, ...]
 
 

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from components.common.base import ServiceComponent
+from components.common.pods import SecretKey
 from components.mariadb.endpoint import DatabaseEndpoint
+from components.settings.secrets import ExistingSecret
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from components.settings.database import ExternalDatabase
 
 
@@ -25,7 +29,13 @@ class ExternalMariaDb(ServiceComponent):
             port=settings.port,
             name=settings.name,
             user=settings.user,
-            password=pulumi.Output.secret(settings.password.get_secret_value()),
+            password=_password(settings.password),
             ready=(),
         )
         self.register_outputs({"host": self.endpoint.host})
+
+
+def _password(source: SecretStr | ExistingSecret) -> pulumi.Output[str] | SecretKey:
+    if isinstance(source, ExistingSecret):
+        return SecretKey(source.secret, source.key)
+    return pulumi.Output.secret(source.get_secret_value())

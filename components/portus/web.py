@@ -90,15 +90,18 @@ class PortusWeb(ServiceComponent):
         self, stack: StackSettings, generation: Generation, credentials: Credentials, database: DatabaseEndpoint
     ) -> Mapping[str, SecretKey]:
         """Return where each secret stands, after making the Secret of those that this stack knows."""
-        content: dict[str, pulumi.Input[str]] = {
+        wanted: dict[str, pulumi.Input[str] | SecretKey] = {
             keys.SECRET_KEY_BASE: credentials.secret_key_base,
             keys.PORTUS_PASSWORD: credentials.portus_password,
             keys.DATABASE_PASSWORD: database.password,
+            **existing_secrets(stack),
         }
         if generation.secret_files:  # else config-local.yml holds them
-            content |= given_secrets(stack)
+            wanted |= given_secrets(stack)
+        content = {key: value for key, value in wanted.items() if not isinstance(value, SecretKey)}
+        elsewhere = {key: value for key, value in wanted.items() if isinstance(value, SecretKey)}
         held = secret(f"{self._name}-credentials", content, self._labels, self._placement, self.child(after=self._placement.after))
-        return {**{key: SecretKey(held.metadata.name, key) for key in content}, **existing_secrets(stack)}
+        return {**{key: SecretKey(held.metadata.name, key) for key in content}, **elsewhere}
 
     def _local_config(self, document: Document | None) -> core.VolumeArgs | None:
         """Return the volume of config-local.yml, from a Secret where it holds one."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from components.settings.base import Section
+from components.settings.base import Section, broken
 from components.settings.cluster import ClaimSettings, WorkloadResources
-from components.settings.types import Fqdn, Port, SafeSecret
+from components.settings.secrets import SafeSecretSource
+from components.settings.types import NetworkHost, Port
 
 DatabaseName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 DatabaseUser = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -30,18 +31,33 @@ class InClusterDatabase(Section):
     max_connections: Annotated[int, Field(ge=20, le=2000)] = 150
 
 
+def _no_postgresql(value: object) -> object:
+    if value in {"postgresql", "postgres", "pg"}:
+        raise broken(
+            "is mysql2: on PostgreSQL Portus' own readiness check ends in a NameError, and no Pod gets ready (SUSE/Portus#1697)",
+            "use MariaDB or MySQL",
+        )
+    return value
+
+
+Adapter = Annotated[Literal["mysql2"], BeforeValidator(_no_postgresql)]
+
+
 class ExternalDatabase(Section):
     """A MariaDB or MySQL that somebody else runs; utf8 with utf8_unicode_ci, the user owning the database."""
 
     kind: Literal["external"]
-    adapter: Literal["mysql2"] = "mysql2"
+    adapter: Adapter = "mysql2"
     """Portus' name. PostgreSQL is refused: its readiness check ends in a NameError (SUSE/Portus#1697)."""
-    host: Fqdn
+    host: NetworkHost
+    """The server, as Portus' Pods reach it."""
     port: Port = 3306
     """Portus 2.0-2.2 cannot be told another one."""
     name: DatabaseName = "portus_production"
     user: DatabaseUser
-    password: SafeSecret
+    """Owns the database."""
+    password: SafeSecretSource
+    """The user's password."""
 
 
 DatabaseSettings = Annotated[InClusterDatabase | ExternalDatabase, Field(discriminator="kind")]

@@ -6,13 +6,14 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from components.settings.base import RULE
+from components.settings.base import RULE, Section
 from components.settings.report import HIDDEN, Problem
+from components.settings.secrets import EXISTING, TEXT
 from components.settings.stack import StackSettings
 
 if TYPE_CHECKING:
@@ -57,17 +58,17 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
     kind = entry["type"]
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         path = (*path, str(context["discriminator"]).strip("'"))
-    value = "" if kind in {"missing", "union_tag_not_found"} else _shown(path, _at(raw, path, entry["input"]), encrypted)
+    value = "" if kind in {"missing", "union_tag_not_found"} else _shown(path, models, _at(raw, path, entry["input"]), encrypted)
     rule, remedy = _words(kind, path, models, context, entry)
     return Problem(key=_dotted(path), value=value, rule=rule, remedy=remedy)
 
 
-def _words(kind: str, path: Path, models: list[type[BaseModel]], context: Mapping[str, Any], entry: ErrorDetails) -> tuple[str, str]:
+def _words(kind: str, path: Path, models: list[type[Section]], context: Mapping[str, Any], entry: ErrorDetails) -> tuple[str, str]:
     last = str(path[-1]) if path else ""
     if kind == RULE:
         return str(context["rule"]), str(context["remedy"])
     if kind == "extra_forbidden":
-        return "unknown key", _nearest(last, _keys(models))
+        return "unknown key", next((model.elsewhere[last] for model in models if last in model.elsewhere), _nearest(last, _keys(models)))
     if kind in {"missing", "union_tag_not_found"}:
         tags = f"one of {_listed(context)}" if kind == "union_tag_not_found" else _purpose(models, last)
         return "is required", f"set it: {tags}"
@@ -105,17 +106,17 @@ def _listed(context: Mapping[str, Any]) -> str:
 
 def _nearest(key: str, valid: list[str]) -> str:
     close = difflib.get_close_matches(key, valid, n=1, cutoff=0.6)
-    known = f"known here: {', '.join(valid)}"
-    return f"did you mean '{close[0]}'? {known}" if close else f"remove it; {known}"
+    return f"did you mean '{close[0]}'?" if close else f"remove it; known here: {', '.join(valid)}"
 
 
-def _walk(loc: Path, raw: Mapping[str, object]) -> tuple[Path, list[type[BaseModel]]]:
+def _walk(loc: Path, raw: Mapping[str, object]) -> tuple[Path, list[type[Section]]]:
     """Return ``loc`` without pydantic's union tags, and the models that the last key may belong to."""
     node: Any = raw
     path: list[str | int] = []
-    models: list[type[BaseModel]] = [StackSettings]
-    for index, step in enumerate(loc):
-        is_last = index == len(loc) - 1
+    models: list[type[Section]] = [StackSettings]
+    steps = [step for step in loc if step not in {TEXT, EXISTING}]
+    for index, step in enumerate(steps):
+        is_last = index == len(steps) - 1
         inside = (isinstance(node, Mapping) and step in node) or (isinstance(node, list) and isinstance(step, int))
         if not inside and not is_last:
             models = [model for model in models if _tag(model) in {None, step}] or models
@@ -127,7 +128,7 @@ def _walk(loc: Path, raw: Mapping[str, object]) -> tuple[Path, list[type[BaseMod
     return tuple(path), models
 
 
-def _tag(model: type[BaseModel]) -> object:
+def _tag(model: type[Section]) -> object:
     """Return the value by which a union knows the model, None when it is in none."""
     for name in ("source", "kind", "driver"):
         if name in model.model_fields:
@@ -136,24 +137,24 @@ def _tag(model: type[BaseModel]) -> object:
     return None
 
 
-def _inner(model: type[BaseModel], step: str | int) -> list[type[BaseModel]]:
+def _inner(model: type[Section], step: str | int) -> list[type[Section]]:
     field = next((f for name, f in model.model_fields.items() if step in {name, f.alias}), None)
     return [] if field is None else _models(field.annotation)
 
 
-def _models(annotation: object) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _models(annotation: object) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
         return [annotation]
     if get_origin(annotation) is None and not get_args(annotation):
         return []
     return [model for argument in get_args(annotation) for model in _models(argument)]
 
 
-def _keys(models: list[type[BaseModel]]) -> list[str]:
+def _keys(models: list[type[Section]]) -> list[str]:
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
 
 
-def _purpose(models: list[type[BaseModel]], key: str) -> str:
+def _purpose(models: list[type[Section]], key: str) -> str:
     fields: list[FieldInfo] = [field for model in models for name, field in model.model_fields.items() if key in {name, field.alias}]
     text = next((field.description for field in fields if field.description), None)
     return " ".join(text.split()) if text else "it has no default"
@@ -169,13 +170,36 @@ def _at(raw: object, path: Path, otherwise: object) -> object:
     return node
 
 
-def _shown(path: Path, value: object, encrypted: Callable[[Path], bool]) -> str:
-    if any(encrypted(path[: length + 1]) for length in range(len(path))) or any(SECRET_NAME.search(str(step)) for step in path):
-        return HIDDEN
-    if isinstance(value, Mapping | list) and SECRET_NAME.search(json.dumps(value, default=str)):
+def _shown(path: Path, models: list[type[Section]], value: object, encrypted: Callable[[Path], bool]) -> str:
+    if any(encrypted(path[: length + 1]) for length in range(len(path))) or _may_be_secret(path, models, value):
         return HIDDEN
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…"
+
+
+def _may_be_secret(path: Path, models: list[type[Section]], value: object) -> bool:
+    """Return whether ``value`` may be a secret: by its setting's type, and where that does not fit by the names around it."""
+    if isinstance(value, Mapping | list):
+        return SECRET_NAME.search(json.dumps(value, default=str)) is not None
+    key = next((step for step in reversed(path) if isinstance(step, str)), "")
+    kinds = {kind for model in models for kind in _kinds(_annotation(model, key))}
+    if SecretStr in kinds:
+        return True
+    fits = type(value) in kinds
+    return not fits and any(SECRET_NAME.search(str(step)) for step in path)
+
+
+def _annotation(model: type[Section], key: str) -> object:
+    return next((field.annotation for name, field in model.model_fields.items() if key in {name, field.alias}), None)
+
+
+def _kinds(annotation: object) -> set[type]:
+    """Return the plain types that ``annotation`` is made of."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return {annotation} | ({str} if issubclass(annotation, str) else set())
+    if get_origin(annotation) is Literal:
+        return {type(choice) for choice in get_args(annotation)}
+    return {kind for argument in get_args(annotation) for kind in _kinds(argument)}
 
 
 def _dotted(path: Path) -> str:

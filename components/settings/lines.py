@@ -1,14 +1,22 @@
-"""The line on which a key of the stack file stands."""
+"""The lines on which the keys of a stack file stand; read only once something is wrong with it."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
+from components.settings.report import SettingsError
 
-def line_of(file: Path, key: str) -> int:
+
+def located(error: SettingsError, file: Path) -> SettingsError:
+    """Return ``error`` with the line of each problem in ``file``."""
+    return SettingsError(error.file, [replace(problem, line=line_of(file, problem.key, problem.namespace)) for problem in error.problems])
+
+
+def line_of(file: Path, key: str, namespace: str = "portus") -> int:
     """Return the line (from 1) of ``key`` (``registry.storage.driver``), or of its nearest parent that stands there; 0 for none."""
     try:
         root = yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader)
@@ -17,7 +25,7 @@ def line_of(file: Path, key: str) -> int:
     node = _child(root, "config")[1]
     line = 0
     for index, step in enumerate(step for step in re.split(r"\.|\[|\]", key) if step):
-        found, node = _child(node, f"portus:{step}" if index == 0 else step)
+        found, node = _child(node, f"{namespace}:{step}" if index == 0 else step)
         if found == 0:
             break
         line = found

@@ -12,7 +12,7 @@ import yaml
 from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
 
 from components.settings import parse as parsing
-from components.settings.report import Problem, SettingsError
+from components.settings.report import SettingsError
 from components.settings.stack import StackSettings
 
 STACKS = Path("stacks")
@@ -28,7 +28,7 @@ def load() -> StackSettings:
     project, stack = pulumi.get_project(), pulumi.get_stack()
     file = STACKS / f"Pulumi.{stack}.yaml"
     prefix = f"{project}:"
-    raw = {key.removeprefix(prefix): _decode(value) for key, value in get_config_env().items() if key.startswith(prefix)}
+    configuration = get_config_env()
     written = _read(file, prefix)
     secret_sections = {key.removeprefix(prefix) for key in get_config_secret_keys_env() if key.startswith(prefix)}
 
@@ -36,14 +36,24 @@ def load() -> StackSettings:
         return str(path[0]) in secret_sections and _is_secure(written, path)
 
     try:
-        return parsing.parse(raw, file=str(file), encrypted=encrypted)
+        return parsing.parse(sections(configuration, prefix), file=str(file), encrypted=encrypted, strays=strays(configuration, project))
     except SettingsError as error:
-        located = SettingsError(str(file), [_located(problem, file) for problem in error.problems])
-        raise pulumi.RunError(str(located)) from None
+        from components.settings.lines import located  # noqa: PLC0415 - a report may take its time, a good stack file must not
+
+        raise pulumi.RunError(str(located(error, file))) from None
+
+
+def sections(configuration: Mapping[str, object], prefix: str) -> dict[str, object]:
+    """Return the sections under ``prefix`` as data. Pulumi hands them over as JSON, and top-level values as text."""
+    return {key.removeprefix(prefix): _decode(value) for key, value in configuration.items() if key.startswith(prefix)}
+
+
+def strays(configuration: Mapping[str, object], project: str) -> tuple[str, ...]:
+    """Return the keys that nobody reads, because their namespace is neither the project's nor Pulumi's own."""
+    return tuple(key for key in configuration if key.partition(":")[0] not in {project, "pulumi"})
 
 
 def _decode(value: object) -> object:
-    """Return a section as data. Pulumi hands sections over as JSON and top-level values as text."""
     if isinstance(value, str) and (value[:1] in {"{", "["} or value in {"true", "false"}):
         return json.loads(value)
     return value
@@ -67,9 +77,3 @@ def _is_secure(written: Mapping[str, Any] | None, path: parsing.Path) -> bool:
         except (KeyError, IndexError, TypeError):
             return False
     return written is None or (isinstance(node, Mapping) and set(node) == {"secure"})
-
-
-def _located(problem: Problem, file: Path) -> Problem:
-    from components.settings.lines import line_of  # noqa: PLC0415 - a report may take its time, a good stack file must not
-
-    return Problem(key=problem.key, value=problem.value, rule=problem.rule, remedy=problem.remedy, line=line_of(file, problem.key))

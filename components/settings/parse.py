@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import SecretStr, ValidationError
@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 from components.settings.base import Section
 from components.settings.explain import explain
 from components.settings.report import HIDDEN, Problem, SettingsError
-from components.settings.rules import RULES
+from components.settings.rules import RULES, foundations
 from components.settings.stack import StackSettings
 
 Path = tuple[str | int, ...]
@@ -25,13 +25,14 @@ PLACEHOLDERS: Final[Mapping[str, object]] = {
 """Stand in for required keys that are missing, so that the rules can still look at the rest."""
 
 
-def parse(raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], bool]) -> StackSettings:
+def parse(raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], bool], strays: Sequence[str] = ()) -> StackSettings:
     """Return the settings that ``raw`` says.
 
     Args:
         raw: section -> value, as the stack file holds it under ``portus:``, secrets in clear.
         file: its name, for the report.
         encrypted: whether the value at a path stands encrypted in the file.
+        strays: the keys of other namespaces, which nobody reads.
 
     Raises:
         SettingsError: with every problem, the rules across settings included.
@@ -46,12 +47,24 @@ def parse(raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], b
             raise SettingsError(file, problems) from None
         stack = salvaged
     blamed = {problem.key for problem in problems}
-    found = [problem for rule in RULES for problem in rule(stack)]
-    problems += [problem for problem in found if not _rests_on(problem.key, blamed)]
+    sound = [rule for rule in RULES if not any(_rests_on(key, blamed) for key in foundations(rule))]
+    problems += [problem for rule in sound for problem in rule(stack) if not _rests_on(problem.key, blamed)]
     problems += _clear_secrets(stack, raw, encrypted)
+    problems += [_stray(key) for key in strays]
     if problems:
         raise SettingsError(file, problems) from None
     return stack
+
+
+def _stray(key: str) -> Problem:
+    namespace, _, name = key.partition(":")
+    return Problem(
+        key=name,
+        namespace=namespace,
+        value="",
+        rule=f"nobody reads the namespace '{namespace}'",
+        remedy=f"write 'portus:{name}'" if name in StackSettings.model_fields else "remove it; this program's keys begin with 'portus:'",
+    )
 
 
 def _salvage(raw: Mapping[str, object], error: ValidationError) -> StackSettings | None:

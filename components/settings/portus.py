@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -44,6 +45,15 @@ class BootstrapSettings(Section):
 
 class PortusSettings(Section):
     """Portus."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "machine_fqdn": "remove it: it follows from portus:host",
+        "secret_key_base": "remove it: it is generated; portus:credentials counts its rotations",
+        "password": "remove it: it is generated; portus:credentials counts its rotations",
+        "host": "write it at the top: portus:host",
+        "image": "write it under portus:images",
+        **dict.fromkeys(PortusConfig.model_fields, "write it under portus:portus.config"),
+    }
 
     version: PortusVersion
     """Decides the image generation: 2.0-2.2 Apache and Passenger, 2.3-2.5 Puma with a separate worker."""

@@ -19,6 +19,7 @@ class Problem:
         rule: what has to hold.
         remedy: what to do.
         line: in the stack file, 0 where unknown.
+        namespace: what stands before the key's colon.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Problem:
     rule: str
     remedy: str
     line: int = 0
+    namespace: str = "portus"
 
 
 class SettingsError(Exception):
@@ -48,7 +50,7 @@ def _block(number: int, problem: Problem) -> str:
     shown = f" = {problem.value}" if problem.value else ""
     return "\n".join(
         [
-            f"{number:3}. portus:{problem.key}{shown}{where}",
+            f"{number:3}. {problem.namespace}:{problem.key}{shown}{where}",
             f"     rule:   {problem.rule}",
             f"     remedy: {problem.remedy}",
         ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import ClassVar
 
 from components.common.names import HTTPS_PORT
 from components.settings.base import Section
@@ -37,6 +39,14 @@ class Accepted(StrEnum):
 
 class StackSettings(Section):
     """One environment."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "mariadb": "the section is called 'database'",
+        "ingress": "remove it: 'exposure' says how clients reach Portus and the registry",
+        "namespace": "write it under 'cluster'",
+        "version": "write it under 'portus'",
+        "mirror": "write it under 'images'",
+    }
 
     profile: Profile = Profile.PRODUCTION
     accept: tuple[Accepted, ...] = ()

@@ -6,10 +6,8 @@ each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Final
 
-from components.settings.report import Problem
 from components.settings.rules.access import github_team_names_its_organization, someone_can_log_in
 from components.settings.rules.database import (
     database_users_differ,
@@ -19,6 +17,7 @@ from components.settings.rules.features import enabled_feature_is_complete, sett
 from components.settings.rules.first_set_up import (
     bootstrap_can_be_done,
 )
+from components.settings.rules.foundations import Rule, foundations
 from components.settings.rules.hosts import (
     host_is_not_the_upstream_placeholder,
     node_ports_differ,
@@ -56,9 +55,8 @@ from components.settings.rules.versions import (
     puma_settings_need_puma,
     version_knows_each_setting,
 )
-from components.settings.stack import StackSettings
 
-Rule = Callable[[StackSettings], Iterator[Problem]]
+__all__ = ["RULES", "Rule", "foundations"]
 
 RULES: Final[tuple[Rule, ...]] = (
     host_is_not_the_upstream_placeholder,

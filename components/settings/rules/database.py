@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from components.settings.database import ExternalDatabase, InClusterDatabase
 from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
 
 
+@rests_on("portus.version")
 def old_generation_uses_port_3306(stack: StackSettings) -> Iterator[Problem]:
     """database.yml of 2.0-2.2 has no port key."""
     database = stack.database

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from components.common.versions import PortusVersion
 from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
 
 
+@rests_on("portus.version")
 def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
     """The first administrator comes by the API (2.4 on) or a rake task (2.1 on)."""
     bootstrap = stack.portus.bootstrap

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from components.common.versions import PortusVersion
 from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
 from components.settings.stack import Accepted, StackSettings
 
 
+@rests_on("portus.version")
 def deletion_needs_the_registrys_consent(stack: StackSettings) -> Iterator[Problem]:
     """A registry without ``storage.delete.enabled`` answers 405, and Portus shows its buttons all the same."""
     if stack.registry.delete_enabled:
@@ -38,6 +40,7 @@ def contributors_delete_only_where_deletion_is_on(stack: StackSettings) -> Itera
         )
 
 
+@rests_on("portus.version", "accept")
 def collection_by_age_is_accepted(stack: StackSettings) -> Iterator[Problem]:
     """2.4 deletes what was not pushed for a while, however often it is pulled (contract.md, "GC differs")."""
     collector = stack.portus.config.delete.garbage_collector

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from components.common.versions import PortusVersion
 from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
 
 
@@ -21,6 +22,7 @@ def mail_has_a_sender_of_its_own(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rests_on("portus.version")
 def smtp_account_is_whole(stack: StackSettings) -> Iterator[Problem]:
     """A name without a password, or the other way round, ends in a refused mail; before 2.4 the shipped sample would be sent."""
     smtp, version = stack.portus.config.email.smtp, stack.portus.version

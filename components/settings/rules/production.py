@@ -7,6 +7,7 @@ from typing import Final
 
 from components.common.versions import PortusVersion
 from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
 from components.settings.stack import Accepted, Profile, StackSettings
 from components.settings.tls import SelfSignedTls
 from components.settings.types import image_digest, image_tag
@@ -14,12 +15,14 @@ from components.settings.types import image_digest, image_tag
 FLOATING_TAGS: Final = frozenset({"latest", "head", "master", "stable", "edge"})
 
 
+@rests_on("profile", "accept")
 def production_is_protected(stack: StackSettings) -> Iterator[Problem]:
     """Data is never lost by a default."""
     if not stack.protect and not _accepted(stack, Accepted.UNPROTECTED_STATE):
         yield _refused("protect", "false", "claims, secrets and keys refuse deletion", Accepted.UNPROTECTED_STATE, "remove it")
 
 
+@rests_on("profile", "accept")
 def production_has_a_trusted_certificate(stack: StackSettings) -> Iterator[Problem]:
     """Every client and every node would have to be given the private CA."""
     if isinstance(stack.tls, SelfSignedTls) and not _accepted(stack, Accepted.SELF_SIGNED_CERTIFICATE):
@@ -32,6 +35,7 @@ def production_has_a_trusted_certificate(stack: StackSettings) -> Iterator[Probl
         )
 
 
+@rests_on("profile", "accept")
 def production_pins_its_images(stack: StackSettings) -> Iterator[Problem]:
     """A floating tag changes under a running deployment."""
     for name in ("portus", "registry", "mariadb", "edge", "client"):
@@ -47,6 +51,7 @@ def production_pins_its_images(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
+@rests_on("profile", "accept", "portus.version")
 def production_sends_no_password_in_clear(stack: StackSettings) -> Iterator[Problem]:
     """Every user's password passes between Portus and the directory, and the mail account's at each mail."""
     if _accepted(stack, Accepted.CLEAR_TEXT_PASSWORDS):

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from components.settings.portus_config.leaves import leaves
 from components.settings.report import HIDDEN, Problem
+from components.settings.rules.foundations import rests_on
 from components.settings.secrets import ExistingSecret
 from components.settings.stack import StackSettings
 
@@ -24,6 +25,7 @@ def is_mangled(text: str) -> bool:
     return text.strip().lower() in {"true", "false"} or RUBY_INTEGER.fullmatch(text) is not None
 
 
+@rests_on("portus.version")
 def texts_survive_the_environment(stack: StackSettings) -> Iterator[Problem]:
     """A password of digits would reach the directory as a number, an octal one as another number."""
     if not stack.portus.version.is_puma:
@@ -54,6 +56,7 @@ def secrets_are_single_lines(stack: StackSettings) -> Iterator[Problem]:
                 )
 
 
+@rests_on("portus.version")
 def apache_writes_its_secrets_itself(stack: StackSettings) -> Iterator[Problem]:
     """2.0-2.2 read these from config-local.yml alone, which cannot quote a Secret that somebody else makes."""
     if stack.portus.version.is_puma:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from components.settings.certificates import certificate_problems
 from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
 from components.settings.tls import ProvidedTls, SelfSignedTls
 
@@ -22,6 +23,7 @@ def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rests_on("host", "registry.host")
 def provided_certificate_serves_the_stack(stack: StackSettings) -> Iterator[Problem]:
     """RSA, pair, names, validity, chain order: told at preview, not by a client."""
     if isinstance(stack.tls, ProvidedTls):

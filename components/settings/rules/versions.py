@@ -9,10 +9,12 @@ from pydantic import SecretStr
 from components.common.versions import PORTUS_IMAGES
 from components.settings.portus_config import leaves
 from components.settings.report import HIDDEN, Problem
+from components.settings.rules.foundations import rests_on
 from components.settings.secrets import ExistingSecret
 from components.settings.stack import StackSettings
 
 
+@rests_on("portus.version")
 def version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
     """A key of another version would be ignored in silence by Portus."""
     version = stack.portus.version
@@ -26,6 +28,7 @@ def version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
+@rests_on("portus.version")
 def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
     """2.0-2.2 run Passenger inside Apache and have no worker."""
     if stack.portus.version.is_puma:
@@ -44,6 +47,7 @@ def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rests_on("portus.version")
 def old_generation_names_its_image(stack: StackSettings) -> Iterator[Problem]:
     """No registry holds an image of 2.0-2.2 that this program could choose."""
     if stack.images.portus is None and stack.portus.version not in PORTUS_IMAGES:
