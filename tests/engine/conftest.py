@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kubernetes.client import CoreV1Api
+from kubernetes.config import new_client_from_config
 
+from lab import paths
 from lab.engine import Engine, ensure_engine
-from tests.engine.harness import Stack
+from tests.engine.harness import ClusterStack, Stack
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +23,32 @@ def engine() -> Engine:
 @pytest.fixture
 def stack(engine: Engine, tmp_path: Path) -> Stack:
     return Stack(engine, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    """The cluster of KUBECONFIG, else the lab's own."""
+    found = Path(os.environ.get("KUBECONFIG") or paths.STATE / "kubeconfig")
+    if not found.is_file():
+        pytest.fail(f"no cluster to test with: {found} does not exist ('make up' makes the lab's)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def core(kubeconfig: Path) -> Any:
+    """The core API of the same cluster, past the plugin. Any, since objects are given and compared as plain dictionaries."""
+    return CoreV1Api(new_client_from_config(config_file=str(kubeconfig)))  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
+def namespace(core: Any) -> Iterator[str]:
+    """A namespace of the test's own, gone after it."""
+    name = f"engine-test-{secrets.token_hex(4)}"
+    core.create_namespace({"metadata": {"name": name}})
+    yield name
+    core.delete_namespace(name)
+
+
+@pytest.fixture
+def cluster_stack(engine: Engine, tmp_path: Path, kubeconfig: Path, namespace: str) -> ClusterStack:
+    return ClusterStack(engine, tmp_path, kubeconfig, namespace)

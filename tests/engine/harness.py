@@ -111,3 +111,39 @@ class Stack:
     def everything_written(self) -> str:
         """Return the content of every file of the backend: what a thief of the state would read."""
         return "\n".join(path.read_text(errors="replace") for path in (self.folder / "state").rglob("*") if path.is_file())
+
+
+CLUSTER_HEADER = """
+provider = k8s.Provider("cluster", kubeconfig={kubeconfig!r}, cluster_identifier="test"{more})
+NAMESPACE = {namespace!r}
+IMAGE = {image!r}
+def options(**more):
+    return pulumi.ResourceOptions(provider=provider, **more)
+def meta(name=None, **more):
+    return {{"namespace": NAMESPACE, **({{"name": name}} if name else {{}}), **more}}
+def pod(command, **more):
+    container = {{"name": "main", "image": IMAGE, "command": command, "terminationMessagePolicy": "FallbackToLogsOnError", **more}}
+    return {{"terminationGracePeriodSeconds": 0, "containers": [container]}}
+def deployment(name, spec, annotations=None, opts=None, **more):
+    labels = {{"app": name}}
+    template = {{"metadata": {{"labels": labels}}, "spec": spec}}
+    body = {{"selector": {{"matchLabels": labels}}, "template": template, **more}}
+    return k8s.apps.v1.Deployment(name, metadata=meta(name, annotations=annotations or {{}}), spec=body, opts=opts or options())
+"""
+
+IMAGE = "localhost/busybox-lab:1"
+"""An image that the lab's cluster has without pulling: the one its volume provisioner works with."""
+
+
+class ClusterStack(Stack):
+    """A stack whose programs have a provider, a namespace of their own and a few short-hands."""
+
+    def __init__(self, engine: Engine, folder: Path, kubeconfig: Path, namespace: str) -> None:
+        self.kubeconfig = str(kubeconfig)
+        self.namespace = namespace
+        super().__init__(engine, folder)
+
+    def program(self, source: str, provider_arguments: str = "") -> None:
+        more = f", {provider_arguments}" if provider_arguments else ""
+        header = CLUSTER_HEADER.format(kubeconfig=self.kubeconfig, namespace=self.namespace, image=IMAGE, more=more)
+        super().program(header + textwrap.dedent(source))

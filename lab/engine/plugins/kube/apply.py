@@ -49,6 +49,13 @@ _PROPAGATION: Final = {"orphan": "Orphan", "background": "Background"}
 _SIMPLE_PATH: Final = re.compile(r"^[\w-]+(\.[\w-]+)*$")
 
 
+class UndecidedError(ApiError):
+    """The server refused in a dry run what it may accept in earnest.
+
+    A dry run cannot take fields over first, so what the update removes is still there: a changed port stands beside the old one.
+    """
+
+
 class Writer:
     """Writes to one cluster."""
 
@@ -93,7 +100,12 @@ class Writer:
         inherited = _inherited(live, manager)
         if inherited is not None and not preview:
             self._take_over(live, inherited)
-        return self._apply(wanted, manager, force=self._forces(obj) or (preview and inherited is not None), preview=preview)
+        try:
+            return self._apply(wanted, manager, force=self._forces(obj) or (preview and inherited is not None), preview=preview)
+        except ApiError as error:
+            if preview and inherited is not None and error.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+                raise UndecidedError(error.status, error.reason, error.message) from error
+            raise
 
     def _apply(self, obj: Properties, manager: str, *, force: bool, preview: bool) -> Properties:
         query = {"fieldManager": manager, "force": "true" if force else "false", **_dry(preview)}

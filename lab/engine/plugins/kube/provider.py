@@ -10,7 +10,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from lab.engine.plugins.codec import UNKNOWN, Properties, has_unknown, plain
-from lab.engine.plugins.kube.apply import Writer, is_missing_namespace
+from lab.engine.plugins.kube.apply import UndecidedError, Writer, is_missing_namespace
 from lab.engine.plugins.kube.cluster import ApiError, Cluster, UnknownKindError, UnreachableError
 from lab.engine.plugins.kube.differences import difference, force_new_fields
 from lab.engine.plugins.kube.drift import live_inputs
@@ -188,8 +188,8 @@ class KubernetesProvider(Provider):
         try:
             answer = ask()
         except ApiError as error:
-            fixable = error.status == HTTPStatus.FORBIDDEN or is_missing_namespace(error) or error.reason == "AlreadyExists"
-            if fixable or "dry run" in error.message:
+            passing = error.status == HTTPStatus.FORBIDDEN or is_missing_namespace(error) or error.reason == "AlreadyExists"
+            if passing or isinstance(error, UndecidedError) or "dry run" in error.message:
                 return call.new
             raise ProviderError(f"the Kubernetes API server would refuse {call.urn.name}: {error.message}") from error
         answer.pop("status", None)
@@ -283,11 +283,12 @@ class KubernetesProvider(Provider):
 
 
 def _partial(message: str, error: NotReadyError, inputs: Properties, marked: Properties, manager: str) -> InitializationError:
-    text = f"the object exists, but it did not become ready: {message}"
-    outputs = checkpoint(inputs, error.live, marked, manager)
-    lines = "".join(f"\n  - {reason}" for reason in error.reasons)
     return InitializationError(
-        text + lines, resource_id=id_of(error.live), outputs=outputs, inputs=mark_secrets(inputs, marked), reasons=error.reasons
+        f"the object exists, but it did not become ready: {message}",
+        resource_id=id_of(error.live),
+        outputs=checkpoint(inputs, error.live, marked, manager),
+        inputs=mark_secrets(inputs, marked),
+        reasons=error.reasons,
     )
 
 
