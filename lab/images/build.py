@@ -1,4 +1,8 @@
-"""Builds the images of ``recipes.py`` into the cache: layers first, shared by all images that stand on them, then the archives."""
+"""Builds the images of ``recipes.py`` into the cache: layers first, shared by all images that stand on them, then the archives.
+
+A layer's key holds the names of its packages, not their versions: a cached lab starts without a mirror, and what is in an image
+is known (``Layer.packages``). To take in newer packages remove the cache's ``images`` folder; equal versions give equal bytes.
+"""
 
 from __future__ import annotations
 
