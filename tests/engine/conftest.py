@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,3 +54,22 @@ def namespace(core: Any) -> Iterator[str]:
 @pytest.fixture
 def cluster_stack(engine: Engine, tmp_path: Path, kubeconfig: Path, namespace: str) -> ClusterStack:
     return ClusterStack(engine, tmp_path, kubeconfig, namespace)
+
+
+@pytest.fixture
+def unused_kubeconfig(tmp_path: Path) -> Path:
+    """A kubeconfig whose server does not listen."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        server = f"https://127.0.0.1:{probe.getsockname()[1]}"
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+    }
+    path = tmp_path / "unused.json"
+    path.write_text(json.dumps(config))
+    return path
