@@ -100,11 +100,12 @@ def test_a_mutable_config_map_is_updated_in_place_unless_it_says_immutable(clust
     assert (found.metadata.uid, found.data) == (uid, {"key": "2"})
 
 
-def test_a_field_that_leaves_the_program_leaves_the_object(cluster_stack: ClusterStack, core: Any) -> None:
+@pytest.mark.parametrize("provider", ["", "enable_server_side_apply=False"])
+def test_a_field_that_leaves_the_program_leaves_the_object(cluster_stack: ClusterStack, core: Any, provider: str) -> None:
     source = 'k8s.core.v1.ServiceAccount("account", metadata=meta("account", labels={labels}), opts=options())\n'
-    cluster_stack.program(source.format(labels={"stays": "1", "goes": "1"}))
+    cluster_stack.program(source.format(labels={"stays": "1", "goes": "1"}), provider)
     cluster_stack.up()
-    cluster_stack.program(source.format(labels={"stays": "1"}))
+    cluster_stack.program(source.format(labels={"stays": "1"}), provider)
     cluster_stack.up()
     account = core.read_namespaced_service_account("account", cluster_stack.namespace)
     assert account.metadata.labels == {"stays": "1"}

@@ -90,13 +90,19 @@ class Writer:
                 raise ApiError(error.status, error.reason, f"{error.message}\n{_EXISTS}") from error
             raise
 
-    def update(self, obj: Properties, live: Properties, manager: str, ignored: Sequence[str], *, preview: bool) -> Properties:
-        """Update ``live`` to ``obj``."""
+    def update(
+        self, obj: Properties, old: Properties, live: Properties, manager: str, ignored: Sequence[str], *, preview: bool
+    ) -> Properties:
+        """Update ``live`` to ``obj``; ``old`` are the inputs that made it.
+
+        Raises:
+            ApiError: the server refused.
+        """
         wanted = _with_ignored(obj, live, ignored)
         if kind_of(obj) == _DEFINITION:
             return self._replace(wanted, live, manager, preview=preview)
         if not self._settings.server_side_apply:
-            return self._merge(wanted, live, manager, preview=preview)
+            return self._merge(wanted, old, manager, preview=preview)
         inherited = _inherited(live, manager)
         if inherited is not None and not preview:
             self._take_over(live, inherited)
@@ -121,10 +127,10 @@ class Writer:
         body = {**obj, "metadata": {**metadata(obj), "resourceVersion": metadata(live).get("resourceVersion")}}
         return self._cluster.request("PUT", self._path(obj), query={"fieldManager": manager, **_dry(preview)}, body=body)
 
-    def _merge(self, obj: Properties, live: Properties, manager: str, *, preview: bool) -> Properties:
-        del live
+    def _merge(self, obj: Properties, old: Properties, manager: str, *, preview: bool) -> Properties:
+        """Update from the client's side: set what is wanted, and remove what the last inputs had and the new ones have not."""
         query = {"fieldManager": manager, **_dry(preview)}
-        return self._cluster.request("PATCH", self._path(obj), query=query, body=obj, content_type=_MERGE_PATCH)
+        return self._cluster.request("PATCH", self._path(obj), query=query, body=merge_patch(old, obj), content_type=_MERGE_PATCH)
 
     def _take_over(self, live: Properties, fields: Sequence[Properties]) -> None:
         """Make ours what creates and kubectl manage: else a field that leaves the program would stay in the object."""
@@ -167,6 +173,15 @@ def _may_come(error: ProviderError) -> bool:
         return False
     awaited_account = error.status == HTTPStatus.FORBIDDEN and "serviceaccount" in error.message and "not found" in error.message
     return error.status == HTTPStatus.NOT_FOUND or awaited_account
+
+
+def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> Properties:
+    """Return the JSON merge patch (RFC 7386) that sets ``new`` and removes what only ``old`` had."""
+    patch: Properties = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        before = old.get(key)
+        patch[key] = merge_patch(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return patch
 
 
 def is_missing_namespace(error: ApiError) -> bool:

@@ -179,7 +179,7 @@ class KubernetesProvider(Provider):
         if live is None:
             raise ProviderError(f"'{call.resource_id}' is not in the cluster any more; 'pulumi refresh' takes note of that.")
         named = {**inputs, "metadata": {**metadata(inputs), "name": name}}
-        return self._writer.update(named, live, manager, call.ignored, preview=call.preview)
+        return self._writer.update(named, plain(call.old_inputs), live, manager, call.ignored, preview=call.preview)
 
     def _previewed(self, call: ChangeCall, ask: Any) -> Properties:
         """Return what the server says would come of a change; the inputs where it cannot be asked."""

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lab.engine.plugins.codec import UNKNOWN, Secret
+from lab.engine.plugins.kube.apply import merge_patch
+from lab.engine.plugins.kube.conditions import wait_for_rule
+from lab.engine.plugins.kube.differences import difference, force_new_fields
+from lab.engine.plugins.kube.drift import live_inputs, same_quantity
+from lab.engine.plugins.kube.objects import ObjectKind, mark_secrets
+from lab.engine.plugins.kube.readiness import Look, rule_for
+from lab.engine.plugins.kube.settings import settings_difference
+from lab.engine.plugins.provider import ProviderError
+
+NOTHING: Any = None
+"""In the place of a cluster that a rule must not ask."""
+
+
+def replaced(old: dict[str, Any], new: dict[str, Any], *, mutable: bool = False) -> set[str]:
+    fields = force_new_fields(new, secrets_mutable=mutable, config_maps_mutable=mutable)
+    return {path for path, change in difference(old, new, fields).changes.items() if change.replaces}
+
+
+def obj(api_version: str, kind: str, **fields: Any) -> dict[str, Any]:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": "b"}, **fields}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        (
+            obj("apps/v1", "StatefulSet", spec={"serviceName": "a"}),
+            obj("apps/v1", "StatefulSet", spec={"serviceName": "b"}),
+            "spec.serviceName",
+        ),
+        (
+            obj("apps/v1", "Deployment", spec={"selector": {"matchLabels": {"a": "b"}}}),
+            obj("apps/v1", "Deployment", spec={"selector": {"matchLabels": {"a": "c"}}}),
+            "spec.selector.matchLabels.a",
+        ),
+        (
+            obj("v1", "PersistentVolumeClaim", spec={"accessModes": ["ReadWriteOnce"]}),
+            obj("v1", "PersistentVolumeClaim", spec={"accessModes": ["ReadWriteMany"]}),
+            "spec.accessModes[0]",
+        ),
+        (
+            obj("v1", "Pod", spec={"containers": [{"image": "a"}]}),
+            obj("v1", "Pod", spec={"containers": [{"image": "b"}]}),
+            "spec.containers[0].image",
+        ),
+        (obj("v1", "Secret", data={"a": "b"}), obj("v1", "Secret", data={"a": UNKNOWN}), "data.a"),
+        (obj("batch/v1", "Job", spec={"template": {"a": 1}}), obj("batch/v1", "Job", spec={"template": {"a": 2}}), "spec.template.a"),
+    ],
+)
+def test_fields_that_kubernetes_cannot_change_replace(old: dict[str, Any], new: dict[str, Any], path: str) -> None:
+    assert replaced(old, new) == {path}
+
+
+def test_a_claim_grows_in_place() -> None:
+    old, new = (obj("v1", "PersistentVolumeClaim", spec={"resources": {"requests": {"storage": size}}}) for size in ("1Gi", "2Gi"))
+    assert replaced(old, new) == set()
+
+
+def test_immutable_data_replaces_even_where_the_provider_allows_updates() -> None:
+    old = obj("v1", "ConfigMap", data={"a": "1"}, immutable=True)
+    assert replaced(old, {**old, "data": {"a": "2"}}, mutable=True) == {"data.a"}
+    assert replaced(obj("v1", "ConfigMap", data={"a": "1"}), obj("v1", "ConfigMap", data={"a": "2"}), mutable=True) == set()
+
+
+def test_paths_quote_keys_that_hold_dots() -> None:
+    old, new = {"metadata": {"annotations": {"a.b/c": "1"}}}, {"metadata": {"annotations": {"a.b/c": "2"}}}
+    assert list(difference(old, new, ()).changes) == ['metadata.annotations["a.b/c"]']
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [("1000m", "1", True), ("1024Mi", "1Gi", True), ("1k", "1000", True), ("1", 1, True), ("1Gi", "1G", False), ("x", "x", False)],
+)
+def test_quantities_are_compared_by_value(one: Any, other: Any, *, same: bool) -> None:
+    assert same_quantity(one, other) is same
+
+
+def test_what_the_server_adds_or_spells_otherwise_is_no_drift() -> None:
+    inputs = obj("v1", "Pod", spec={"containers": [{"name": "a", "env": [], "resources": {"limits": {"cpu": "1000m"}}}]})
+    container = {"name": "a", "imagePullPolicy": "Always", "resources": {"limits": {"cpu": "1"}}}
+    live = obj("v1", "Pod", spec={"containers": [{"name": "injected"}, container], "nodeName": "n"})
+    assert live_inputs(inputs, live) == inputs
+
+
+def test_the_same_text_in_an_environment_variable_is_not_a_quantity() -> None:
+    inputs = obj("v1", "Pod", spec={"containers": [{"name": "a", "env": [{"name": "N", "value": "1000m"}]}]})
+    live = obj("v1", "Pod", spec={"containers": [{"name": "a", "env": [{"name": "N", "value": "1"}]}]})
+    assert live_inputs(inputs, live) == live
+
+
+def test_a_changed_or_missing_field_is_drift() -> None:
+    inputs = obj("v1", "ConfigMap", data={"a": "1", "b": "2"})
+    assert live_inputs(inputs, obj("v1", "ConfigMap", data={"a": "9"}))["data"] == {"a": "9"}
+
+
+def test_string_data_is_compared_with_the_data_that_the_server_made_of_it() -> None:
+    inputs = obj("v1", "Secret", stringData={"a": "x", "b": "y"})
+    live = obj("v1", "Secret", data={"a": "eA==", "b": "eg=="})
+    assert live_inputs(inputs, live)["stringData"] == {"a": "x", "b": "z"}
+
+
+def test_a_secret_in_a_list_hides_the_whole_list() -> None:
+    marked = mark_secrets({"kind": "Pod", "a": [{"b": "1"}], "c": {"d": "2"}}, {"a": [{"b": Secret("1")}], "c": {"d": "2"}})
+    assert marked == {"kind": "Pod", "a": Secret([{"b": "1"}]), "c": {"d": "2"}}
+
+
+def test_only_another_cluster_replaces_a_provider() -> None:
+    def kubeconfig(server: str, user: str = "u") -> str:
+        config = {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": user}}],
+            "clusters": [{"name": "k", "cluster": {"server": server}}],
+            "users": [{"name": user, "user": {}}],
+        }
+        return json.dumps(config)
+
+    def replaces(old: dict[str, Any], new: dict[str, Any]) -> bool:
+        return any(change.replaces for change in settings_difference(old, new).changes.values())
+
+    one, renewed, other = kubeconfig("https://a"), kubeconfig("https://a", "another"), kubeconfig("https://b")
+    assert not replaces({"kubeconfig": one}, {"kubeconfig": renewed})
+    assert replaces({"kubeconfig": one}, {"kubeconfig": other})
+    assert replaces({"kubeconfig": one}, {"kubeconfig": UNKNOWN})
+    assert not replaces({"kubeconfig": one, "clusterIdentifier": "x"}, {"kubeconfig": other, "clusterIdentifier": "x"})
+    assert replaces({"kubeconfig": one, "clusterIdentifier": "x"}, {"kubeconfig": one, "clusterIdentifier": "y"})
+    assert not replaces({"kubeconfig": one}, {"kubeconfig": one, "clusterIdentifier": "y"})
+
+
+def test_a_token_names_its_api_version_and_kind() -> None:
+    assert ObjectKind.of_token("kubernetes:core/v1:Secret") == ObjectKind("v1", "Secret")
+    assert ObjectKind.of_token("kubernetes:rbac.authorization.k8s.io/v1:Role") == ObjectKind("rbac.authorization.k8s.io/v1", "Role")
+    with pytest.raises(ProviderError, match="genuine plugin"):
+        ObjectKind.of_token("kubernetes:helm.sh/v3:Release")
+
+
+@pytest.mark.parametrize(
+    ("status", "ready"),
+    [
+        ({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}, True),
+        ({"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}, False),  # speaks of the old spec
+        ({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 3}, False),  # an old Pod still runs
+        ({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 1}, False),
+        ({}, False),
+    ],
+)
+def test_a_deployment_is_ready_when_its_newest_pods_are(status: dict[str, Any], *, ready: bool) -> None:
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": status}
+    rule = rule_for(deployment)
+    assert rule is not None
+    assert rule(Look(NOTHING, deployment, 0.0)).ready is ready
+
+
+@pytest.mark.parametrize(
+    ("expression", "ready"),
+    [
+        ("jsonpath={.status.phase}=Running", True),
+        ("jsonpath={.status.phase}=Pending", False),
+        ("jsonpath={.status.list[1].name}", True),
+        ("jsonpath={.status.list[9].name}", False),
+        ('jsonpath={.status.list[?(@.name=="b")].ok}=true', True),
+        ("condition=Ready", True),
+        ("condition=Ready=False", False),
+        ('["condition=Ready", "jsonpath={.status.missing}"]', False),
+    ],
+)
+def test_wait_for_understands_paths_and_conditions(expression: str, *, ready: bool) -> None:
+    status = {"phase": "Running", "list": [{"name": "a"}, {"name": "b", "ok": True}], "conditions": [{"type": "Ready", "status": "True"}]}
+    rule = wait_for_rule({"metadata": {"annotations": {"pulumi.com/waitFor": expression}}})
+    assert rule is not None
+    assert rule(Look(NOTHING, {"status": status}, 0.0)).ready is ready
+
+
+def test_wait_for_refuses_what_it_does_not_understand() -> None:
+    for expression in ("ready", "jsonpath={range .items}", "[]"):
+        with pytest.raises(ProviderError, match="waitFor"):
+            wait_for_rule({"metadata": {"annotations": {"pulumi.com/waitFor": expression}}})
+
+
+def test_a_merge_patch_removes_what_left_the_inputs() -> None:
+    assert merge_patch({"a": 1, "b": {"c": 1, "d": 2}}, {"b": {"c": 1}, "e": 3}) == {"a": None, "b": {"c": 1, "d": None}, "e": 3}

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab import versions
+from lab.engine import cli, plugin_home
+from lab.engine.launchers import LANGUAGE_HOST, is_launcher, write_launcher
+from lab.engine.plugin_home import Target
+from lab.errors import LabError
+
+MODULE = Path(cli.__file__).parent / "module"
+
+
+def script(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder first on PATH, for a Pulumi of the user's own."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("version", "used"), [("v3.259.0", True), ("v3.244.0", True), ("v3.243.9", False), ("v4.0.0", False), ("broken", False)]
+)
+def test_a_recent_cli_with_its_own_language_host_is_used(own: Path, version: str, *, used: bool) -> None:
+    pulumi = script(own / "pulumi", f"echo {version}")
+    assert cli.find_own_cli() is None, "without a language host it cannot run Python"
+    script(own / LANGUAGE_HOST, "")
+    assert cli.find_own_cli() == (pulumi if used else None)
+
+
+def test_a_cli_with_the_lab_s_language_host_is_not_the_user_s_own(own: Path) -> None:
+    script(own / "pulumi", "echo v3.259.0")
+    write_launcher(own / LANGUAGE_HOST, "lab.engine.language_host")
+    assert cli.find_own_cli() is None
+
+
+def test_the_user_s_own_cli_keeps_the_user_s_home(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("PULUMI_HOME", str(home))
+    monkeypatch.setattr(cli, "BIN", tmp_path / "bin")
+    script(own / "pulumi", "echo v3.259.0")
+    script(own / LANGUAGE_HOST, "")
+    for name in plugin_home.MODULES:
+        script(home / "plugins" / f"resource-{name}-v99.0.0" / f"pulumi-resource-{name}", "")
+    monkeypatch.setattr(plugin_home, "_parse", lambda _version: (99, 0, 0))
+    engine = cli.ensure_engine()
+    assert engine.genuine
+    assert engine.home is None
+    assert "PULUMI_HOME" not in engine.environment()
+    assert engine.environment()["PATH"].startswith(str(own))
+    assert not (tmp_path / "bin").exists()
+
+
+def test_no_pulumi_and_no_go_is_one_clear_error(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(own))
+    monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(LabError, match="no suitable pulumi on PATH, and no 'go'"):
+        cli.ensure_engine()
+
+
+def test_the_built_cli_is_the_version_that_the_program_s_sdk_has() -> None:
+    assert f"github.com/pulumi/pulumi/pkg/v3 v{versions.PULUMI}" in (MODULE / "go.mod").read_text()
+    requirements = (Path(cli.__file__).parents[2] / "requirements.txt").read_text()
+    assert re.search(rf"^pulumi=={re.escape(versions.PULUMI)}$", requirements, re.MULTILINE)
+
+
+def test_a_genuine_plugin_of_the_same_major_and_no_older_wins(own: Path, tmp_path: Path) -> None:
+    del own
+    target = Target(str(tmp_path), launchers=tmp_path / "bin", in_home=True)
+    assert not plugin_home.is_genuine_installed("random", "4.21.4", target)
+    script(target.plugins / "resource-random-v4.20.0" / "pulumi-resource-random", "")
+    script(target.plugins / "resource-random-v5.0.0" / "pulumi-resource-random", "")
+    write_launcher(target.plugins / "resource-random-v4.22.0" / "pulumi-resource-random", "x")
+    assert not plugin_home.is_genuine_installed("random", "4.21.4", target)
+    script(target.plugins / "resource-random-v4.23.0" / "pulumi-resource-random", "")
+    assert plugin_home.is_genuine_installed("random", "4.21.4", target)
+
+
+def test_a_closed_network_is_asked_once_and_the_stand_ins_serve(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = tmp_path / "calls"
+    pulumi = script(own / "pulumi", f'echo "$@" >> {calls}; exit 1')
+    monkeypatch.setattr(plugin_home, "_NO_DOWNLOADS", tmp_path / "none")
+    target = Target(str(tmp_path / "home"), launchers=tmp_path / "bin", in_home=True)
+    for _ in range(2):
+        assert plugin_home.ensure(pulumi, target, None) == {"random": False, "tls": False, "kubernetes": False}
+    assert len(calls.read_text().splitlines()) == 1
+    assert all(is_launcher(file) for file in target.plugins.glob("*/pulumi-resource-*"))
+    assert len(list(target.plugins.glob("*/pulumi-resource-*"))) == 3
+
+
+def test_a_downloaded_plugin_takes_the_stand_in_s_place(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin_home, "_NO_DOWNLOADS", tmp_path / "none")
+    target = Target(str(tmp_path / "home"), launchers=tmp_path / "bin", in_home=True)
+    closed = script(own / "closed", "exit 1")
+    plugin_home.ensure(closed, target, None)
+    (tmp_path / "none").unlink()
+    folder = '"$PULUMI_HOME/plugins/resource-$4-v$5"'
+    open_site = script(own / "open", f"mkdir -p {folder} && printf x > {folder}/pulumi-resource-$4 && chmod +x {folder}/pulumi-resource-$4")
+    assert plugin_home.ensure(open_site, target, None) == {"random": True, "tls": True, "kubernetes": True}
+    assert not any(is_launcher(file) for file in target.plugins.glob("*/pulumi-resource-*"))
+
+
+def test_a_user_s_own_home_gets_no_stand_ins(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin_home, "_NO_DOWNLOADS", tmp_path / "none")
+    target = Target(str(tmp_path / "home"), launchers=tmp_path / "bin", in_home=False)
+    plugin_home.ensure(script(own / "closed", "exit 1"), target, None)
+    assert not target.plugins.exists()
+    assert len(list((tmp_path / "bin").iterdir())) == 3
+
+
+def test_a_launcher_runs_this_checkout_whatever_the_environment(tmp_path: Path) -> None:
+    launcher = tmp_path / "a b" / "run it"
+    write_launcher(launcher, "lab.engine.plugins.random_plugin")
+    assert launcher.stat().st_mode & stat.S_IXUSR
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere"}
+    process = subprocess.Popen([launcher], cwd="/", env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip().isdigit(), "a plugin's first line is its port"
+    process.terminate()
+    assert process.wait(timeout=10) == 0
