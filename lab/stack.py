@@ -52,9 +52,7 @@ class Stack:
             LabError: the engine refused (wrong passphrase, unreachable backend).
         """
         self.environment_folder()
-        done = self._capture("stack", "select", "--create", self.name)
-        if done.returncode != 0:
-            raise LabError(f"stack {self.name} cannot be selected.", "See what Pulumi says:", (done.stderr or done.stdout).strip())
+        self.run("stack", "select", "--create")
 
     def up(self, *extra: str) -> None:
         """Deploy; Pulumi's own display is shown. Raises `LabError` when it failed."""
@@ -82,8 +80,29 @@ class Stack:
 
     def is_deployed(self) -> bool:
         """Whether the backend knows resources of the stack."""
+        return bool(self.export().get("deployment", {}).get("resources"))
+
+    def export(self) -> Mapping[str, Any]:
+        """Return the stack's state as the backend keeps it, secrets encrypted; empty for a stack it does not know."""
         done = self._capture("stack", "export")
-        return done.returncode == 0 and bool(json.loads(done.stdout)["deployment"].get("resources"))
+        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+
+    def run(self, *words: str) -> None:
+        """Run another ``pulumi`` command on the stack without showing it.
+
+        Raises:
+            LabError: it failed, with what it said.
+        """
+        done = self._capture(*words)
+        if done.returncode != 0:
+            said = (done.stderr + done.stdout).strip()
+            raise LabError(f"'pulumi {words[0]}' of stack {self.name} failed.", "It said:", said[-2000:])
+
+    @property
+    def context(self) -> str | None:
+        """Context of the kubeconfig: the lab's own, else what the stack file says, None for the current one."""
+        context = _file(self.name).get("portus:cluster", {}).get("context")
+        return None if context is None else str(context)
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment of a ``pulumi`` process."""
@@ -119,9 +138,13 @@ class Stack:
             raise LabError(f"'pulumi {words[0]}' of stack {self.name} failed.", "What to mend stands above; then run it again.")
 
     def _capture(self, *words: str) -> subprocess.CompletedProcess[str]:
-        select = [] if words[:2] == ("stack", "select") else ["--stack", self.name]
         return subprocess.run(
-            self.command(*words, *select), env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            self.command(*words, "--stack", self.name),
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
 

@@ -15,8 +15,9 @@ from lab.console import console, escape, step
 from lab.deployment import Deployment
 from lab.engine import ensure_engine
 from lab.errors import LabError
+from lab.healing import heal
 from lab.images import build
-from lab.stack import CONTEXT, Stack, images_of, is_lab_stack, stack_names
+from lab.stack import Stack, images_of, is_lab_stack, stack_names
 
 ADDRESSES: Final = "127.88.0.{}"
 """Each lab stack gets a loopback address of its own, so that all can serve port 443."""
@@ -25,6 +26,7 @@ ADDRESSES: Final = "127.88.0.{}"
 def up(name: str, kubeconfig: Path | None) -> None:
     """Deploy stack ``name``, check it, and say how to use it."""
     stack = _prepared(name, kubeconfig)
+    heal(stack)
     console.print(f"deploying stack {name}")
     stack.up()
     deployment = _deployment(stack)
@@ -103,7 +105,7 @@ def _selected(name: str, kubeconfig: Path | None) -> Stack:
 
 
 def _deployment(stack: Stack) -> Deployment:
-    return Deployment(outputs=stack.outputs(), kubeconfig=stack.kubeconfig, context=CONTEXT if is_lab_stack(stack.name) else None)
+    return Deployment(outputs=stack.outputs(), kubeconfig=stack.kubeconfig, context=stack.context)
 
 
 def _publish() -> None:
