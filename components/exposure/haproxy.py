@@ -44,7 +44,8 @@ def haproxy_cfg(routes: Routes) -> str:
     """Return haproxy.cfg.
 
     Decoded and normalised paths are matched (``url_dec``, ``normalize-uri`` is still experimental in the series), so that ``%77ebhooks`` is
-    no way round. Long time-outs: a push of a large layer is one request.
+    no way round. Long time-outs: a push of a large layer is one request. The Services' names are looked up once, at the start: their
+    addresses stay, and haproxy's own resolver would not complete the names as the system's does.
     """
     shield = (
         f"    http-request deny deny_status 403 if {{ path,url_dec,lower -m reg {paths.APPLICATION_TOKENS} }}\n" if routes.shield else ""
@@ -67,11 +68,7 @@ defaults
     timeout server 15m
     timeout http-request 30s
     timeout http-keep-alive 60s
-    default-server init-addr last,libc,none resolvers cluster check-ssl verify required ca-file {TRUST}
-
-resolvers cluster
-    parse-resolv-conf
-    hold valid 10s
+    default-server init-addr libc verify required ca-file {TRUST}
 
 frontend https
     bind :{HTTPS} ssl crt {CERTIFICATE}/edge.pem alpn h2,http/1.1
