@@ -16,7 +16,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 import traceback
 import urllib.request
 from dataclasses import asdict, dataclass, field
@@ -113,18 +112,33 @@ def _furnish(home: Home) -> str:
     return snapshotter
 
 
-def _network() -> None:
-    busybox = ("busybox", "ip")
-    subprocess.run([*busybox, "link", "set", "lo", "up"], check=True)
-    subprocess.run([*busybox, "link", "add", config.BRIDGE, "type", "bridge"], check=True)
-    subprocess.run([*busybox, "addr", "add", f"{config.NODE_ADDRESS}/24", "dev", config.BRIDGE], check=True)
-    subprocess.run([*busybox, "link", "set", config.BRIDGE, "up"], check=True)
-    # The node's own packets to a Service need some route before kube-proxy's rules turn them; to the world outside there is none,
-    # so whatever looks for it hears at once that it cannot be reached.
-    subprocess.run([*busybox, "route", "add", config.SERVICE_RANGE, "dev", config.BRIDGE], check=True)
-    Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
+KERNEL_SETTINGS: Final = {
+    "net/ipv4/ip_forward": "1",
     # Pods reach each other over the bridge; only with this do their packets pass kube-proxy's rules, and answers come back translated.
-    Path("/proc/sys/net/bridge/bridge-nf-call-iptables").write_text("1", encoding="ascii")
+    "net/bridge/bridge-nf-call-iptables": "1",
+    # A Service without endpoints refuses by ICMP. Those answers must not be saved up for, nor spent on advice about shorter ways:
+    # a client would wait for two minutes instead of being refused.
+    "net/ipv4/icmp_ratelimit": "0",
+    "net/ipv4/conf/all/send_redirects": "0",
+    "net/ipv4/conf/default/send_redirects": "0",
+}
+"""Below /proc/sys, for the box's own network only."""
+
+
+def _network() -> None:
+    for name, value in KERNEL_SETTINGS.items():
+        Path("/proc/sys", name).write_text(value, encoding="ascii")
+    for words in (
+        "link set lo up",
+        # A bridge without an address of its own takes the lowest of its ports', and changes it as Pods come and go.
+        f"link add {config.BRIDGE} address {config.BRIDGE_MAC} type bridge",
+        f"addr add {config.NODE_ADDRESS}/24 dev {config.BRIDGE}",
+        f"link set {config.BRIDGE} up",
+        # The node's own packets to a Service need some route before kube-proxy's rules turn them; to the world outside there is
+        # none, so whatever looks for it hears at once that it cannot be reached.
+        f"route add {config.SERVICE_RANGE} dev {config.BRIDGE}",
+    ):
+        subprocess.run(["busybox", "ip", *words.split()], check=True)
 
 
 def _overlay_works() -> bool:
@@ -154,21 +168,20 @@ class _Supervisor:
     def run(self) -> None:
         """Run until killed. SIGTERM ends it too, and the kernel then kills the rest."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
-        self._start(needs_api=False)
         while True:
-            seconds = POLL_SECONDS if self._waiting else 3600
-            received = signal.sigtimedwait({signal.SIGCHLD, signal.SIGTERM}, seconds)
+            self._start([each for each in self._waiting if self._answers(each.after)])
+            received = signal.sigtimedwait({signal.SIGCHLD, signal.SIGTERM}, POLL_SECONDS if self._waiting else 3600)
             if received is not None and received.si_signo == signal.SIGTERM:
                 return
             self._reap()
-            if self._waiting and self._api_ready():
-                self._start(needs_api=True)
 
-    def _start(self, *, needs_api: bool) -> None:
-        for component in [each for each in self._waiting if each.needs_api == needs_api]:
+    def _start(self, components: list[config.Component]) -> None:
+        if not components:
+            return
+        for component in components:
             self._names[_spawn(component)] = component.name
             self._status.running.append(component.name)
-        self._waiting = [each for each in self._waiting if each.needs_api != needs_api]
+            self._waiting.remove(component)
         self._status.complete = not self._waiting
         self._status.write(self._record)
 
@@ -186,14 +199,19 @@ class _Supervisor:
                 self._status.ended[name] = f"code {exit_code}" if exit_code >= 0 else f"signal {-exit_code}"
                 self._status.write(self._record)
 
-    def _api_ready(self) -> bool:
+    def _answers(self, name: str) -> bool:
+        """Whether the component ``name`` can be talked to; nobody always can."""
         try:
-            url = f"https://127.0.0.1:{config.API_PORT}/readyz"
-            with urllib.request.urlopen(url, timeout=1, context=self._trust) as answer:
-                return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
+            match name:
+                case "containerd":
+                    with socket.socket(socket.AF_UNIX) as connection:
+                        connection.connect(str(config.SOCKET))
+                case "kube-apiserver":
+                    url = f"https://127.0.0.1:{config.API_PORT}/readyz"
+                    urllib.request.urlopen(url, timeout=1, context=self._trust).close()
         except OSError:
-            time.sleep(POLL_SECONDS)
             return False
+        return True
 
 
 def _spawn(component: config.Component) -> int:

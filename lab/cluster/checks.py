@@ -13,6 +13,9 @@ from lab.cluster.debian import ELSEWHERE
 from lab.cluster.home import Home, Process
 from lab.errors import LabError
 
+OWNER: Final = "owner"
+"""The record, in the slot's folder, of the first process of the box that runs in it."""
+
 FREE_GIB: Final = 6.0
 """Images (2 GiB), volumes and etcd of the cluster, with room to build."""
 
@@ -36,19 +39,27 @@ def owner(home: Home) -> None:
     Raises:
         LabError: naming the other checkout.
     """
-    other = Process.read(home.run / "owner")
-    try:
-        folder = Path((home.run / "folder").read_text(encoding="utf-8"))
-    except OSError:
-        return
-    if other is not None and folder != home.state:
+    folder = _folder(home)
+    if folder is not None and folder != home.state and Process.read(home.run / OWNER) is not None:
         raise LabError(f"the lab of {folder.parent} runs on this machine.", f"Stop it first: make -C {folder.parent} down")
 
 
 def claim(home: Home, box: Process) -> None:
     """Note that this checkout's cluster runs in the slot."""
     (home.run / "folder").write_text(str(home.state), encoding="utf-8")
-    box.write(home.run / "owner")
+    box.write(home.run / OWNER)
+
+
+def is_ours(home: Home) -> bool:
+    """Whether the slot was last claimed by this checkout."""
+    return _folder(home) == home.state
+
+
+def _folder(home: Home) -> Path | None:
+    try:
+        return Path((home.run / "folder").read_text(encoding="utf-8"))
+    except OSError:
+        return None
 
 
 def _namespaces() -> str:

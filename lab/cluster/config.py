@@ -29,6 +29,7 @@ DNS_ADDRESS: Final = "10.96.0.10"
 API_PORT: Final = 6443
 SOCKET: Final = Path("/run/containerd/containerd.sock")
 BRIDGE: Final = "cni0"
+BRIDGE_MAC: Final = "02:00:0a:f4:00:01"
 
 USERS: Final = {
     "admin": ("system:masters", "portus-lab-admin"),
@@ -45,12 +46,12 @@ class Component:
     """One program of the control plane or the node.
 
     Attributes:
-        needs_api: it gives up when the API server does not answer soon, so it starts after it.
+        after: the component that must answer first, because this one gives up when it does not; empty for none.
     """
 
     name: str
     command: tuple[str, ...]
-    needs_api: bool = False
+    after: str = ""
 
 
 def pki(name: str) -> str:
@@ -69,10 +70,12 @@ def components() -> list[Component]:
         Component("containerd", ("containerd", "--config", str(HOME / "containerd.toml"))),
         Component("etcd", _etcd()),
         Component("kube-apiserver", _apiserver()),
-        Component("kubelet", _kubelet()),
-        Component("kube-controller-manager", _controller_manager(), needs_api=True),
-        Component("kube-scheduler", ("kube-scheduler", f"--kubeconfig={kubeconfig('scheduler')}", "--leader-elect=false"), needs_api=True),
-        Component("kube-proxy", ("kube-proxy", f"--config={HOME / 'proxy.json'}"), needs_api=True),
+        Component("kubelet", _kubelet(), after="containerd"),
+        Component("kube-controller-manager", _controller_manager(), after="kube-apiserver"),
+        Component(
+            "kube-scheduler", ("kube-scheduler", f"--kubeconfig={kubeconfig('scheduler')}", "--leader-elect=false"), after="kube-apiserver"
+        ),
+        Component("kube-proxy", ("kube-proxy", f"--config={HOME / 'proxy.json'}"), after="kube-apiserver"),
     ]
 
 

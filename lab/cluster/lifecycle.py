@@ -96,7 +96,10 @@ def up(*, home: Home) -> Path:
 
 def stop(*, home: Home) -> None:
     """End every process of the cluster and keep its data; nothing when none runs."""
-    for record in (home.forwarder, home.box):
+    records = [home.forwarder, home.box]
+    if checks.is_ours(home):
+        records.append(home.run / checks.OWNER)  # known even when somebody has removed the cluster's folder under it
+    for record in records:
         if (process := Process.read(record)) is not None:
             process.kill()
         record.unlink(missing_ok=True)
