@@ -193,6 +193,14 @@ def test_an_existing_object_is_imported_by_its_id(cluster_stack: ClusterStack, c
     cluster_stack.up("--expect-no-changes")
 
 
+def test_the_import_command_works_where_no_code_is_asked_for(cluster_stack: ClusterStack, core: Any) -> None:
+    core.create_namespaced_config_map(cluster_stack.namespace, {"metadata": {"name": "old"}, "data": {"key": "1"}})
+    cluster_stack.run("config", "set", "kubernetes:kubeconfig", cluster_stack.kubeconfig)
+    arguments = ("import", "kubernetes:core/v1:ConfigMap", "config", f"{cluster_stack.namespace}/old", "--yes", "--skip-preview")
+    assert cluster_stack.run(*arguments, "--generate-code=false").count("imported") == 1
+    assert cluster_stack.resource("config")["inputs"]["data"] == {"key": "1"}
+
+
 def test_secret_values_are_never_in_clear_in_state_or_output(cluster_stack: ClusterStack) -> None:
     values = {"plain": "value-given-in-clear", "made": "value-of-stringData"}
     encoded = [base64.b64encode(value.encode()).decode() for value in values.values()]

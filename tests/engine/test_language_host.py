@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -97,6 +101,35 @@ def test_ctrl_c_ends_the_program_quietly(stack: Stack) -> None:
     assert process.returncode != 0
     assert "Traceback" not in seen + rest
     assert "KeyboardInterrupt" not in seen + rest
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines of processes that name this test's folder."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in found if f"--pwd {folder}" in line]
+
+
+def test_a_killed_engine_leaves_no_process_behind(stack: Stack) -> None:
+    stack.program("""
+    import time
+    print("the program has begun", flush=True)
+    time.sleep(600)
+    """)
+    process = stack.popen("preview")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "the program has begun" in line:
+            break
+    assert processes_of(stack.folder)
+    process.kill()
+    process.wait(timeout=10)
+    end = time.monotonic() + 15
+    while processes_of(stack.folder) and time.monotonic() < end:
+        threading.Event().wait(0.1)
+    assert processes_of(stack.folder) == []
 
 
 def test_about_and_plugin_list_work(stack: Stack) -> None:

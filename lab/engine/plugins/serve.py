@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import signal
 import sys
@@ -90,9 +89,14 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def GetSchema(self, request: provider_pb2.GetSchemaRequest, context: grpc.ServicerContext) -> provider_pb2.GetSchemaResponse:
-        """Say the package's name and version: code generation needs the genuine plugin."""
-        del request, context
-        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": self._provider.package, "version": self._version}))
+        """Refuse: only commands that generate code ask for a schema."""
+        del request
+        package = self._provider.package
+        hint = "for 'pulumi import' there is --generate-code=false"
+        context.abort(
+            grpc.StatusCode.UNIMPLEMENTED, f"the lab's stand-in for the {package} plugin has no schema to generate code from; {hint}"
+        )
+        raise AssertionError("abort always raises")
 
     def CheckConfig(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         checked = self._run(context, lambda: self._provider.check_config(Urn(request.urn), decode(request.news)))
@@ -233,7 +237,7 @@ def _diff_response(difference: Difference) -> provider_pb2.DiffResponse:
 
 def run(make: Callable[[Engine], Provider], distribution: str) -> None:
     """Serve until the engine interrupts or ends; ``distribution`` is the Python package whose version is announced."""
-    engine_address = sys.argv[1] if len(sys.argv) > 1 else ""
+    engine_address = sys.argv[-1] if len(sys.argv) > 1 else ""  # flags for logging and tracing may stand before it
     provider = make(Engine(engine_address))
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=THREADS), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Service(provider, importlib.metadata.version(distribution)), server)
