@@ -24,12 +24,14 @@ KUBERNETES_PROGRAMS: Final = ("kube-apiserver", "kube-controller-manager", "kube
 
 DEBIAN_PACKAGES: Final = (
     "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "busybox-static",
-    "libip4tc2", "libip6tc2", "libxtables12", "libnftnl11", "libmnl0", "libnfnetlink0", "libnetfilter-conntrack3", "libseccomp2",
+    "libxtables12", "libnftnl11", "libmnl0", "libseccomp2",
 )  # fmt: skip
 """The programs, then the shared libraries that a minimal Debian lacks."""
 
-IPTABLES_NAMES: Final = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
-"""The names that Debian's alternatives would link to xtables-nft-multi when the package is installed."""
+IPTABLES_LINKS: Final = {
+    f"bin/{family}{verb}": "../usr/sbin/xtables-nft-multi" for family in ("iptables", "ip6tables") for verb in ("", "-save", "-restore")
+}
+"""What Debian's alternatives would link when the package is installed."""
 
 
 RECORD: Final = "binaries.json"
@@ -102,7 +104,7 @@ def ensure_binaries() -> Binaries:
     """
     with step("programs of the cluster") as current:
         return Binaries(
-            debian=_debian(current),
+            debian=debian.unpack("debian-cluster", DEBIAN_PACKAGES, IPTABLES_LINKS, step=current),
             pause=_build("pause", ".", current),
             coredns=_build("coredns", ".", current, version=versions.COREDNS, needs_gib=1.5),
             provisioner=_build(
@@ -149,12 +151,3 @@ def _build(
             (folder / link).symlink_to(name)
 
     return cache.build(f"go-{name}", cache.key(cache.tree_key(source), version, package, flags), make, needs_gib=needs_gib)
-
-
-def _debian(current: Step) -> Path:
-    folder = debian.unpack("debian-cluster", DEBIAN_PACKAGES, step=current)
-    for name in IPTABLES_NAMES:
-        link = folder / "bin" / name
-        if not link.is_symlink():
-            link.symlink_to("../usr/sbin/xtables-nft-multi")
-    return folder

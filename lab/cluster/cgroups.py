@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from lab.errors import LabError
+
 MOUNTS: Final = Path("/proc/self/mountinfo")
 REMOVE_SECONDS: Final = 10.0
 """How long the kernel may take to let go of a cgroup whose last process has ended."""
@@ -50,16 +52,16 @@ def remove(name: str) -> None:
     """Remove the cgroup ``name`` and all below it from every hierarchy; nothing when there is none.
 
     Raises:
-        OSError: one is still in use after ``REMOVE_SECONDS``.
+        LabError: one is still in use after ``REMOVE_SECONDS``.
     """
     until = time.monotonic() + REMOVE_SECONDS
     for root in hierarchies():
         while (root / name).is_dir():
             try:
                 _remove_tree(root / name)
-            except OSError:
+            except OSError as error:
                 if time.monotonic() > until:
-                    raise
+                    raise LabError(f"the cgroup {root / name} is still in use.", "End the processes in it and run this again.") from error
                 time.sleep(0.05)
 
 

@@ -20,14 +20,22 @@ FREE_GIB: Final = 6.0
 """Images (2 GiB), volumes and etcd of the cluster, with room to build."""
 
 
+def permission() -> None:
+    """Refuse where no box can be made or ended.
+
+    Raises:
+        LabError: not Linux, or not root.
+    """
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        raise LabError("the lab's own cluster needs Linux and root.", f"Run it with sudo. {ELSEWHERE}")
+
+
 def machine(home: Home) -> None:
     """Refuse a machine that cannot hold the cluster.
 
     Raises:
-        LabError: with every reason, one a line.
+        LabError: with every reason.
     """
-    if platform.system() != "Linux" or os.geteuid() != 0:
-        raise LabError("the lab's own cluster needs Linux and root.", f"Run it with sudo. {ELSEWHERE}")
     problems = [problem for problem in (_namespaces(), _disk(home), _tools(), _place(home)) if problem]
     if problems:
         raise LabError("; ".join(problems) + ".", ELSEWHERE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +19,10 @@ ROOT: Final = ("-o", "APT::Sandbox::User=root")
 ELSEWHERE: Final = "On a machine of another kind deploy to a cluster that you have: make up STACK=dev KUBECONFIG=..."
 
 
-def unpack(name: str, packages: Sequence[str], *, step: Step) -> Path:
+def unpack(name: str, packages: Sequence[str], links: Mapping[str, str], *, step: Step) -> Path:
     """Return a folder with the files of ``packages`` under their usual paths, fetched and unpacked unless it is cached.
 
+    ``links`` are made beside them, target by path: what the packages' own scripts would set up when they are installed.
     The cache's key is the packages' versions in the release that the machine follows, so a security update builds a new folder.
 
     Raises:
@@ -37,9 +38,12 @@ def unpack(name: str, packages: Sequence[str], *, step: Step) -> Path:
         process.run(["apt-get", *ROOT, "download", *packages], log=LOGS / "debian.log", step=step, cwd=archives)
         for archive in sorted(archives.glob("*.deb")):
             process.run(["dpkg-deb", "-x", archive, folder], log=LOGS / "debian.log", step=step)
+        for link, target in links.items():
+            (folder / link).unlink(missing_ok=True)
+            (folder / link).symlink_to(target)
         shutil.rmtree(archives)
 
-    return cache.build(name, cache.key(*files), make, needs_gib=0.5)
+    return cache.build(name, cache.key(*files, *links, *links.values()), make, needs_gib=0.5)
 
 
 def _files(packages: Sequence[str], step: Step) -> list[str]:
@@ -56,4 +60,4 @@ def _files(packages: Sequence[str], step: Step) -> list[str]:
 
 def _uris(packages: Sequence[str]) -> subprocess.CompletedProcess[str]:
     command = ["apt-get", *ROOT, "download", "--print-uris", *packages]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from lab import paths
+from lab.errors import LabError
 
 KILL_SECONDS: Final = 20.0
 """How long the kernel may take to end every process of a box; a few tenths of a second as a rule."""
@@ -116,7 +117,7 @@ class Process:
         """End it at once (SIGKILL) and wait until it is gone; for the first process of a PID namespace that means all of them.
 
         Raises:
-            TimeoutError: it is still there after ``KILL_SECONDS``: the kernel holds it in a system call.
+            LabError: it is still there after ``KILL_SECONDS``: the kernel holds it in a system call.
         """
         if not self.runs:
             return
@@ -125,7 +126,9 @@ class Process:
         until = time.monotonic() + KILL_SECONDS
         while self.runs:
             if time.monotonic() > until:
-                raise TimeoutError(f"process {self.pid} does not end")
+                raise LabError(
+                    f"process {self.pid} does not end.", "The kernel holds it in a system call: look at 'dmesg', or restart the machine."
+                )
             with contextlib.suppress(ChildProcessError):  # ours only when this very Python started it
                 os.waitpid(self.pid, os.WNOHANG)
             time.sleep(0.02)

@@ -65,12 +65,13 @@ def up(*, home: Home) -> Path:
     Raises:
         LabError: the machine cannot hold it, another checkout's lab runs, a build failed, or a component ended (with its last lines).
     """
-    checks.machine(home)
+    checks.permission()
     with _exclusive(home) as lock:
         checks.owner(home)
         fingerprint = _fingerprint(home)
         if _is_ready(home, fingerprint):
             return home.kubeconfig
+        checks.machine(home)
         binaries = ensure_binaries()
         archives = images.ensure_images(binaries)
         with step("cluster") as current:
@@ -96,6 +97,13 @@ def up(*, home: Home) -> Path:
 
 def stop(*, home: Home) -> None:
     """End every process of the cluster and keep its data; nothing when none runs."""
+    checks.permission()
+    with _exclusive(home):
+        checks.owner(home)
+        _end(home)
+
+
+def _end(home: Home) -> None:
     records = [home.forwarder, home.box]
     if checks.is_ours(home):
         records.append(home.run / checks.OWNER)  # known even when somebody has removed the cluster's folder under it
@@ -108,10 +116,10 @@ def stop(*, home: Home) -> None:
 
 def down(*, home: Home) -> None:
     """End the cluster and remove its data and every trace on the machine; nothing when there is none."""
-    checks.machine(home)
+    checks.permission()
     with _exclusive(home):
         checks.owner(home)
-        stop(home=home)
+        _end(home)
         hosts.ensure(home.slot, {})
         for made in _made(home):
             with contextlib.suppress(OSError):  # not empty: somebody else has found a use for it
@@ -186,7 +194,7 @@ def _replace_broken(home: Home, fingerprint: str) -> None:
             return
         for name, how in seen.ended.items():
             console.print(f"  {name} had ended with {how}: starting the cluster anew")
-    stop(home=home)
+    _end(home)
     home.status.unlink(missing_ok=True)
     (home.folder / "ready").unlink(missing_ok=True)
     write_whole(home.folder / "fingerprint", fingerprint)
