@@ -50,7 +50,7 @@ def _exchange(case: Case, place: Stage, values: Values) -> Answer:
     newest = "SELECT COALESCE(MAX(id), 0) AS newest FROM registry_events"
     before = place.rows(newest)[0]["newest"]
     status, headers, body = _send(case, place, values)
-    added = place.rows(f"SELECT event_id, status, data FROM registry_events WHERE id > {int(before)} ORDER BY id")  # noqa: S608
+    added = place.rows("SELECT event_id, status, data FROM registry_events WHERE id > %s ORDER BY id", before)
     events = [{"event_id": row["event_id"], "status": row["status"], "action": json.loads(row["data"])["action"]} for row in added]
     return Answer(status, headers, body, events, _decoded(body, place), key_id(place.key.public_key()))
 

@@ -86,6 +86,8 @@ def load(path: Path, version: str = "") -> Recording:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, list):
+            raise TypeError("not a list")  # noqa: TRY301 - told to the user below
         cases = tuple(_case(entry) for entry in content)
     except OSError as error:
         raise LabError(f"{path} cannot be read ({error.strerror}).", "Name a recordings file: make replay RECORDINGS=file.json") from error

@@ -103,8 +103,8 @@ class Stage:
 
     def start_registry(self) -> None:
         """Run the registry, with the double as its token service and receiver of notifications."""
-        certificate = self._folder / "bundle.crt"
-        certificate.write_bytes(_certificate(self.key))
+        bundle = self._folder / "bundle.crt"
+        bundle.write_bytes(certificate(self.key))
         settings = {
             "auth": {
                 "token": {
@@ -121,14 +121,14 @@ class Stage:
             },
         }
         port = int(self.registry.rpartition(":")[2])
-        binds = [Bind(source=certificate, target=_BUNDLE, read_only=True)]
+        binds = [Bind(source=bundle, target=_BUNDLE, read_only=True)]
         self._registry.enter_context(fresh_registry(settings, binds=binds, port=port))
 
     def stop_registry(self) -> None:
         """End the registry; nobody listens at its address any more."""
         self._registry.close()
 
-    def rows(self, sql: str) -> list[dict[str, Any]]:
+    def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Return a query's rows, seen from outside the double."""
         if self._connection is None:
             self._connection = pymysql.connect(
@@ -141,7 +141,7 @@ class Stage:
                 cursorclass=pymysql.cursors.DictCursor,
             )
         with self._connection.cursor() as cursor:
-            cursor.execute(sql)
+            cursor.execute(sql, values)
             return list(cursor.fetchall())
 
     def log_tail(self, lines: int = 15) -> str:
@@ -229,7 +229,8 @@ def _web_server() -> Iterator[str]:
         server.shutdown()
 
 
-def _certificate(key: rsa.RSAPrivateKey) -> bytes:
+def certificate(key: rsa.RSAPrivateKey) -> bytes:
+    """Return a self-signed certificate for a key, valid for a day."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "portus.example.test")])
     moment = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
