@@ -135,9 +135,9 @@ def stack_configuration(stack: str) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in written.items()}
 
 
-def run_program(stack: str, configuration: Mapping[str, str] | None = None) -> Program:
-    """Run ``__main__.py`` for ``stack`` and return what it registered."""
-    program = Program(stack)
+def run_program(stack: str, configuration: Mapping[str, str] | None = None, *, into: Program | None = None) -> Program:
+    """Run ``__main__.py`` for ``stack`` and return what it registered; ``into`` keeps it even where the program fails."""
+    program = into or Program(stack)
     settings = dict(configuration if configuration is not None else stack_configuration(stack))
     monitor = _Monitor(program)
     mocks.set_mocks(monitor.mocks, project="portus", stack=stack, preview=False, monitor=monitor)
@@ -146,7 +146,7 @@ def run_program(stack: str, configuration: Mapping[str, str] | None = None) -> P
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
     with mock.patch.dict(os.environ, {"PULUMI_CONFIG": json.dumps(settings)}), _working_in(ROOT):
-        pulumi.runtime.test(run)()
+        pulumi.runtime.test(run)()  # type: ignore[no-untyped-call]
     return program
 
 

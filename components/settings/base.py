@@ -6,13 +6,15 @@ snake_case. ``KubernetesSection`` makes the difference.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
 class Section(BaseModel):
@@ -27,7 +29,7 @@ class Section(BaseModel):
 class KubernetesSection(Section):
     """A part whose keys are Kubernetes' own, hence camelCase in the stack file."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(alias_generator=to_camel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,26 @@ RULE = "stack_rule"
 def broken(rule: str, remedy: str) -> PydanticCustomError:
     """Return the error of a value that breaks ``rule``."""
     return PydanticCustomError(RULE, "{rule}: {remedy}", {"rule": rule, "remedy": remedy})
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A text that matches ``pattern`` as a whole; the JSON Schema says so too, so that an editor can."""
+
+    pattern: str
+    rule: str
+    remedy: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^({self.pattern})$"}
+
+    def _check(self, value: str) -> str:
+        if re.fullmatch(self.pattern, value) is None:
+            raise broken(self.rule, self.remedy)
+        return value
 
 
 def checked(test: Callable[[str], bool], rule: str, remedy: str) -> AfterValidator:

@@ -31,9 +31,12 @@ def certificate_problems(tls: ProvidedTls, *, hosts: tuple[str, ...]) -> Iterato
 
     try:
         chain = x509.load_pem_x509_certificates(tls.certificate.encode())
-    except ValueError as error:
+    except ValueError:
         yield Problem(
-            key="tls.certificate", value="", rule="is one readable certificate or more in PEM form", remedy=f"give the whole file ({error})"
+            key="tls.certificate",
+            value="",
+            rule="is one readable certificate or more in PEM form",
+            remedy="give the whole file, from BEGIN to END",
         )
         return
     yield from _key_problems(tls, chain[0])

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings.base import KubernetesSection, Section
-from components.settings.types import DnsLabel, ImageRef, Quantity
+from components.settings.base import KubernetesSection, Later, Matching, Section
+from components.settings.types import Bytes, Cpu, DnsLabel, ImageRef
 
 
 class ClusterSettings(Section):
     """Where the stack is deployed."""
 
-    context: str | None = None
+    context: Annotated[str | None, Later("nothing, as long as it leads to the same cluster")] = None
     """Context of the kubeconfig (KUBECONFIG, else ~/.kube/config). None takes the current one, which is easily the wrong one."""
 
     identifier: str | None = None
@@ -23,28 +23,42 @@ class ClusterSettings(Section):
     namespace: DnsLabel = "portus"
     """Namespace of every object. A later change moves nothing: it is a new deployment."""
 
-    create_namespace: bool = True
+    create_namespace: Annotated[
+        bool, Later("on: fails where the namespace exists. Off: would delete it with everything inside, which ``protect`` refuses")
+    ] = True
     """Whether this stack owns the Namespace (and labels it for Pod Security). Off where somebody else makes it: a namespace that is
     deleted takes the volumes' claims along."""
+
+
+MirrorPrefix = Annotated[
+    str,
+    Matching(
+        r"[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*",
+        "is a registry's host and, where it has one, a path, without scheme and without '/' at the end",
+        "write e.g. registry.example.com/mirror",
+    ),
+]
 
 
 class ImageSettings(KubernetesSection):
     """Which images run; by default the ones of ``components/common/versions.py``."""
 
-    mirror: Annotated[str, Field(pattern=r"^[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]+)?$")] | None = None
+    mirror: Annotated[MirrorPrefix | None, Later("every Pod rolls")] = None
     """Prefix that replaces the registry host of the default images, e.g. registry.example.com/mirror."""
 
-    pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], Later("every Pod rolls")] = "IfNotPresent"
     """Of every container."""
 
-    pull_secrets: tuple[DnsLabel, ...] = ()
+    pull_secrets: Annotated[tuple[DnsLabel, ...], Later("every Pod rolls")] = ()
     """Secrets of the namespace that log the kubelet in to image registries."""
 
     portus: ImageRef | None = None
     """Portus; must be of the generation that ``portus.version`` names. Required for 2.0-2.2, whose images each team built itself."""
 
     registry: ImageRef | None = None
-    mariadb: ImageRef | None = None
+    """The registry (distribution)."""
+    mariadb: Annotated[ImageRef | None, Later("MariaDB restarts and brings its system tables along; never to an older version")] = None
+    """MariaDB, at the official image's paths."""
     edge: ImageRef | None = None
     """The front proxy (HAProxy)."""
     client: ImageRef | None = None
@@ -54,24 +68,33 @@ class ImageSettings(KubernetesSection):
 class ResourceAmounts(Section):
     """Amounts of one kind."""
 
-    cpu: Quantity | None = None
-    memory: Quantity | None = None
+    cpu: Cpu | None = None
+    """Processors."""
+    memory: Bytes | None = None
+    """Bytes."""
 
 
 class WorkloadResources(Section):
     """Requests and limits of a container; what is not said keeps the default."""
 
     requests: ResourceAmounts = ResourceAmounts()
+    """What is reserved on the node."""
     limits: ResourceAmounts = ResourceAmounts()
+    """What may be used: beyond it processors are shared out and memory ends the process."""
 
 
 class ClaimSettings(KubernetesSection):
     """A PersistentVolumeClaim of this stack, protected and kept when the stack goes."""
 
-    size: Quantity = "10Gi"
+    size: Annotated[Bytes, Later("grows in place where the StorageClass allows; Kubernetes refuses less")] = "10Gi"
     """Grows in place where the StorageClass allows; never shrinks."""
 
-    storage_class_name: DnsLabel | None = None
+    storage_class_name: Annotated[DnsLabel | None, Later("would replace the claim and lose its data, which ``protect`` refuses")] = None
     """None takes the cluster's default. A later change would replace the claim, which the protection refuses."""
 
-    access_modes: tuple[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"], ...] = ("ReadWriteOnce",)
+    access_modes: Annotated[
+        tuple[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"], ...],
+        Field(min_length=1),
+        Later("would replace the claim and lose its data, which ``protect`` refuses"),
+    ] = ("ReadWriteOnce",)
+    """ReadWriteMany where Pods on several nodes use it."""

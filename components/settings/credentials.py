@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from components.settings.base import Section, broken
+from components.settings.base import Later, Section, broken
 from components.settings.types import Generation
 
 
@@ -25,18 +25,21 @@ DatabaseGeneration = Annotated[Generation, AfterValidator(_first_only)]
 class RotationSettings(Section):
     """One counter per secret; raising one makes a new value and rolls who uses it. Older values stay in the state."""
 
-    secret_key_base: Generation = 1
+    secret_key_base: Annotated[Generation, Later("Portus rolls; every browser is logged out")] = 1
     """Signs Portus' session cookies: a new value logs every browser out, nothing else."""
 
-    portus_password: Generation = 1
+    portus_password: Annotated[Generation, Later("Portus rolls")] = 1
     """Of the hidden user ``portus`` by which Portus reads the registry; set anew at each start of Portus."""
 
-    http_secret: Generation = 1
+    http_secret: Annotated[Generation, Later("the registry restarts; uploads under way start again")] = 1
     """Of the registry: uploads under way at the moment of the change start again."""
 
     database_root: DatabaseGeneration = 1
+    """Of MariaDB's administrator."""
     database_application: DatabaseGeneration = 1
+    """Of Portus' account at MariaDB."""
     database_backup: DatabaseGeneration = 1
+    """Of the backups' account at MariaDB."""
 
 
 class CredentialSettings(Section):

@@ -6,29 +6,37 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from components.settings.base import Section, broken
+from components.settings.base import Later, Matching, Section, broken
 from components.settings.cluster import ClaimSettings, WorkloadResources
 from components.settings.secrets import SafeSecretSource
 from components.settings.types import NetworkHost, Port
 
-DatabaseName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-DatabaseUser = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+DatabaseName = Annotated[
+    str, Matching(r"[a-z][a-z0-9_]{0,62}", "is a database's name: a lower case letter, then letters, digits and '_'", "correct the name")
+]
+DatabaseUser = Annotated[
+    str, Matching(r"[a-z][a-z0-9_]{0,31}", "is a user's name: a lower case letter, then letters, digits and '_', at most 32", "correct it")
+]
+BufferPoolSize = Annotated[str, Matching(r"[1-9][0-9]*[MG]", "is a size in MariaDB's notation: a number and M or G", "write e.g. 256M")]
 
 
 class InClusterDatabase(Section):
     """MariaDB as a StatefulSet of this stack with a claim of its own."""
 
-    kind: Literal["in_cluster"] = "in_cluster"
-    name: DatabaseName = "portus_production"
+    kind: Annotated[Literal["in_cluster"], Later("another, empty database: move the data first")] = "in_cluster"
+    """Who runs the server."""
+    name: Annotated[DatabaseName, Later("MariaDB reads it at its first start only: Portus would be locked out")] = "portus_production"
     """Portus' own default."""
-    user: DatabaseUser = "portus"
-    backup_user: DatabaseUser = "portus_backup"
+    user: Annotated[DatabaseUser, Later("MariaDB reads it at its first start only: Portus would be locked out")] = "portus"
+    """Portus' account."""
+    backup_user: Annotated[DatabaseUser, Later("MariaDB reads it at its first start only: backups would fail")] = "portus_backup"
     """May only read and lock: SELECT, LOCK TABLES, SHOW VIEW, EVENT, TRIGGER."""
     claim: ClaimSettings = ClaimSettings()
-    resources: WorkloadResources = WorkloadResources()
-    innodb_buffer_pool_size: Annotated[str, Field(pattern=r"^[1-9][0-9]*[MG]$")] = "256M"
+    resources: Annotated[WorkloadResources, Later("MariaDB restarts; Portus waits for seconds")] = WorkloadResources()
+    innodb_buffer_pool_size: Annotated[BufferPoolSize, Later("MariaDB restarts; Portus waits for seconds")] = "256M"
     """MariaDB's name and notation. Portus' data is small: 256M holds it whole."""
-    max_connections: Annotated[int, Field(ge=20, le=2000)] = 150
+    max_connections: Annotated[int, Field(ge=20, le=2000), Later("MariaDB restarts; Portus waits for seconds")] = 150
+    """Each thread of Puma and the worker hold one; each may cost about 1 MiB. 150 serves eight replicas of the default size."""
 
 
 def _no_postgresql(value: object) -> object:
@@ -46,7 +54,8 @@ Adapter = Annotated[Literal["mysql2"], BeforeValidator(_no_postgresql)]
 class ExternalDatabase(Section):
     """A MariaDB or MySQL that somebody else runs; utf8 with utf8_unicode_ci, the user owning the database."""
 
-    kind: Literal["external"]
+    kind: Annotated[Literal["external"], Later("another, empty database: move the data first")]
+    """Who runs the server."""
     adapter: Adapter = "mysql2"
     """Portus' name. PostgreSQL is refused: its readiness check ends in a NameError (SUSE/Portus#1697)."""
     host: NetworkHost
@@ -54,6 +63,7 @@ class ExternalDatabase(Section):
     port: Port = 3306
     """Portus 2.0-2.2 cannot be told another one."""
     name: DatabaseName = "portus_production"
+    """The database; Portus' own default."""
     user: DatabaseUser
     """Owns the database."""
     password: SafeSecretSource

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from components.common.versions import PortusVersion
-from components.settings.base import Section
+from components.settings.base import Later, Section
 from components.settings.cluster import WorkloadResources
 from components.settings.portus_config import PortusConfig
 from components.settings.types import Email, Username
@@ -39,6 +39,7 @@ class BootstrapSettings(Section):
     enabled: bool = True
     """Off: by hand, on the pages of Portus. 2.0 has no task that could do it."""
     username: Username = "admin"
+    """The first administrator."""
     email: Email | None = None
     """None makes ``<username>@<host>``."""
 
@@ -55,12 +56,12 @@ class PortusSettings(Section):
         **dict.fromkeys(PortusConfig.model_fields, "write it under portus:portus.config"),
     }
 
-    version: PortusVersion
+    version: Annotated[PortusVersion, Later("the database is migrated, and no older version reads it again; back it up first")]
     """Decides the image generation: 2.0-2.2 Apache and Passenger, 2.3-2.5 Puma with a separate worker."""
     log_level: Literal["info", "warn", "error", "fatal"] = "info"
     """PORTUS_LOG_LEVEL; ``debug`` is not offered: the images' start script would print its environment, secrets included. 2.3 on."""
     web: WebSettings = WebSettings()
-    worker: WorkerSettings = WorkerSettings()
-    bootstrap: BootstrapSettings = BootstrapSettings()
+    worker: Annotated[WorkerSettings, Later("the worker restarts; events wait")] = WorkerSettings()
+    bootstrap: Annotated[BootstrapSettings, Later("nothing once there is a user")] = BootstrapSettings()
     config: PortusConfig = PortusConfig()
     """Portus' own settings, under the names of its config.yml; what is not said keeps Portus' default."""

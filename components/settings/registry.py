@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings.base import Section
+from components.settings.base import Later, Section
 from components.settings.cluster import ClaimSettings, WorkloadResources
 from components.settings.types import Duration, Fqdn
 
@@ -14,7 +14,8 @@ from components.settings.types import Duration, Fqdn
 class FilesystemStorage(Section):
     """Blobs on a claim of this stack."""
 
-    driver: Literal["filesystem"] = "filesystem"
+    driver: Annotated[Literal["filesystem"], Later("another, empty store: copy the blobs first")] = "filesystem"
+    """``storage``'s own word."""
     claim: ClaimSettings = ClaimSettings(size="50Gi")
 
 
@@ -29,15 +30,17 @@ class NotificationSettings(Section):
     threshold: Annotated[int, Field(ge=1, le=100)] = 5
     """Failures in a row before the registry backs off."""
     backoff: Duration = "1s"
+    """How long it then waits."""
 
 
 class RegistrySettings(Section):
     """The registry (distribution 2.8)."""
 
-    host: Fqdn | None = None
+    host: Annotated[Fqdn | None, Later("renames every image; Portus' record of the registry has to be renamed by hand")] = None
     """Public name. None: the same as ``host``; then one name serves both by path. Part of every image's name: a later change
     renames all."""
     log_level: Literal["error", "warn", "info", "debug"] = "info"
+    """``log.level``."""
     storage: FilesystemStorage = FilesystemStorage()
     delete_enabled: bool = True
     """``storage.delete.enabled``: without it Portus cannot delete."""

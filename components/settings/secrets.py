@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from pydantic import Discriminator, Field, SecretStr, Tag
+from pydantic import Discriminator, SecretStr, Tag
 
-from components.settings.base import Section
+from components.settings.base import Matching, Section
 from components.settings.types import SafeSecret, SecretName
 
 TEXT: Final = "<text>"
@@ -23,7 +23,7 @@ class ExistingSecret(Section):
 
     secret: SecretName
     """Name of the Secret."""
-    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]{1,253}$")]
+    key: Annotated[str, Matching(r"[-._a-zA-Z0-9]{1,253}", "is a key of a Secret: letters, digits, '-', '_' and '.'", "correct the key")]
     """Key inside it."""
 
 

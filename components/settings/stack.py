@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from components.common.names import HTTPS_PORT
-from components.settings.base import Section
+from components.settings.base import Later, Section
 from components.settings.cluster import ClusterSettings, ImageSettings
 from components.settings.credentials import CredentialSettings
 from components.settings.database import DatabaseSettings, InClusterDatabase
@@ -48,22 +48,26 @@ class StackSettings(Section):
         "mirror": "write it under 'images'",
     }
 
-    profile: Profile = Profile.PRODUCTION
-    accept: tuple[Accepted, ...] = ()
+    profile: Annotated[Profile, Later("nothing; other rules are checked")] = Profile.PRODUCTION
+    """``production`` refuses what a deployment of worth must not do; ``development`` does not ask."""
+    accept: Annotated[tuple[Accepted, ...], Later("nothing; fewer rules are checked")] = ()
     """What would be refused and this stack does knowingly."""
-    host: Fqdn
+    host: Annotated[
+        Fqdn,
+        Later("every URL, the token issuer and the certificate; where it serves the registry too every image's name. All Pods roll"),
+    ]
     """Public name of Portus: token issuer, realm, PORTUS_MACHINE_FQDN_VALUE, exposure and certificate checks all follow from it."""
-    protect: bool = True
+    protect: Annotated[bool, Later("nothing that runs; only what Pulumi may delete")] = True
     """Whether claims, generated secrets and keys refuse deletion and replacement. A stack that has to be destroyed is first deployed
     with this off."""
-    cluster: ClusterSettings = ClusterSettings()
-    images: ImageSettings = ImageSettings()
-    credentials: CredentialSettings = CredentialSettings()
-    tls: TlsSettings = SelfSignedTls()
-    database: DatabaseSettings = InClusterDatabase()
-    portus: PortusSettings
-    registry: RegistrySettings = RegistrySettings()
-    exposure: ExposureSettings
+    cluster: Annotated[ClusterSettings, Later("everything is made anew elsewhere")] = ClusterSettings()
+    images: Annotated[ImageSettings, Later("the Pods of that image roll")] = ImageSettings()
+    credentials: Annotated[CredentialSettings, Later("who uses the secret rolls")] = CredentialSettings()
+    tls: Annotated[TlsSettings, Later("Portus, the registry and the front proxy roll")] = SelfSignedTls()
+    database: Annotated[DatabaseSettings, Later("Portus rolls and asks the other database")] = InClusterDatabase()
+    portus: Annotated[PortusSettings, Later("Portus' web server and worker roll")]
+    registry: Annotated[RegistrySettings, Later("the registry restarts; uploads under way start again")] = RegistrySettings()
+    exposure: Annotated[ExposureSettings, Later("the front proxy rolls")]
 
     @property
     def registry_name(self) -> str:

@@ -8,19 +8,15 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from components.settings.base import broken, checked
+from components.settings.base import Matching, broken, checked
 
-_DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_DURATION: Final = re.compile(r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+")
-_QUANTITY: Final = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
+_LABEL: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_DNS_LABEL: Final = re.compile(_LABEL)
 _IMAGE: Final = re.compile(
     r"(?:[a-zA-Z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?P<tag>:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?"
 )
 _SAFE_SECRET: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{31,}")
-_USERNAME: Final = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
-_URL: Final = re.compile(r"https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[^\s?#]*)?")
 _RUBY_ONLY: Final = re.compile(r"\\[hHzZAGRKX]|\\[pP]\{\^?\w+\}")
-_EMAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 
 DNS_NAME_LENGTH: Final = 253
 """Characters in a DNS name (RFC 1035)."""
@@ -120,30 +116,32 @@ def _image(value: str) -> str:
 Fqdn = Annotated[str, AfterValidator(_host)]
 """A public host name: no scheme, port, path or address."""
 
-DnsLabel = Annotated[
-    str,
-    checked(
-        lambda v: _DNS_LABEL.fullmatch(v) is not None,
-        "is a Kubernetes name: lower case letters, digits and '-', at most 63",
-        "correct the name",
-    ),
-]
+DnsLabel = Annotated[str, Matching(_LABEL, "is a Kubernetes name: lower case letters, digits and '-', at most 63", "correct the name")]
 
 Duration = Annotated[
     str,
-    checked(
-        lambda v: _DURATION.fullmatch(v) is not None,
+    Matching(
+        r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+",
         "is a Go duration with its unit (a bare number would be nanoseconds)",
         "write e.g. 2000ms, 30s or 5m",
     ),
 ]
 
-Quantity = Annotated[
+Bytes = Annotated[
     str,
-    checked(
-        lambda v: _QUANTITY.fullmatch(v) is not None and not v.startswith("0"),
-        "is a Kubernetes quantity above zero, e.g. 10Gi or 500m",
-        "correct the quantity",
+    Matching(
+        r"([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)",
+        "is an amount of bytes above zero in Kubernetes' notation, with its unit",
+        "write e.g. 10Gi or 512Mi",
+    ),
+]
+
+Cpu = Annotated[
+    str,
+    Matching(
+        r"([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)m?",
+        "is an amount of processors above zero in Kubernetes' notation",
+        'write e.g. "2" or 500m',
     ),
 ]
 
@@ -157,14 +155,14 @@ Generation = Annotated[int, Field(ge=1, le=99)]
 
 Username = Annotated[
     str,
-    checked(
-        lambda v: _USERNAME.fullmatch(v) is not None and 2 <= len(v) <= 255,  # noqa: PLR2004
+    Matching(
+        r"(?=.{2,255}$)[a-z0-9]+([._-][a-z0-9]+)*",
         "is a name that can also be a namespace: lower case letters and digits, joined by one '.', '_' or '-'",
         "choose such a name",
     ),
 ]
 
-Email = Annotated[str, checked(lambda v: _EMAIL.fullmatch(v) is not None, "is an e-mail address", "write e.g. portus@example.com")]
+Email = Annotated[str, Matching(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", "is an e-mail address", "write e.g. portus@example.com")]
 
 
 def _safe_secret(value: SecretStr) -> SecretStr:
@@ -205,7 +203,12 @@ NetworkHost = Annotated[str, AfterValidator(_network_host)]
 """A server that Portus connects to: a DNS name, the name of a Service, or an address."""
 
 Url = Annotated[
-    str, checked(lambda v: _URL.fullmatch(v) is not None, "is a URL that begins with http:// or https://", "write e.g. https://example.com")
+    str,
+    Matching(
+        r"https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[^\s?#]*)?",
+        "is a URL that begins with http:// or https://",
+        "write e.g. https://example.com",
+    ),
 ]
 
 BaseUrl = Annotated[

@@ -23,12 +23,15 @@ class UserPermission(Section):
     change_visibility: Switch = Switch()
     """The visibility of their own namespace."""
     create_team: Annotated[Switch, Since("2.3")] = Switch()
+    """Make teams."""
     manage_team: Switch = Switch()
     """Change the teams they own; before 2.3 also make some."""
     create_namespace: Annotated[Switch, Since("2.3")] = Switch()
+    """Make namespaces."""
     manage_namespace: Switch = Switch()
     """Change the namespaces they own; before 2.3 also make some."""
     create_webhook: Annotated[Switch, Since("2.4")] = Switch()
+    """Make webhooks in the namespaces they own."""
     manage_webhook: Annotated[Switch, Since("2.4")] = Switch()
     """Change the webhooks of the namespaces they own."""
     push_images: Annotated[PushPolicy, Since("2.4")] = PushPolicy()

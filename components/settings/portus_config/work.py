@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings.base import Section
+from components.settings.base import Matching, Section
 from components.settings.portus_config.kinds import Count, Minutes, Seconds, Switch
 from components.settings.portus_config.versions import Since
 
@@ -28,7 +28,9 @@ class RegistryClient(Section):
 class RubyMinutes(Section):
     """Minutes as 2.0 writes them."""
 
-    value: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}\.minutes$")] | None = None
+    value: (
+        Annotated[str, Matching(r"[1-9][0-9]{0,2}\.minutes", "is a number of minutes as Ruby writes it", "write e.g. 15.minutes")] | None
+    ) = None
     """Ruby, which 2.0 runs as it stands: nothing but e.g. 15.minutes is let through. Portus' default: 5.minutes."""
 
 

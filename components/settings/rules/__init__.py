@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from components.settings.rules.access import github_team_names_its_organization, someone_can_log_in
+from components.settings.rules.cluster import namespace_is_the_stacks_own, requests_fit_into_limits
 from components.settings.rules.database import (
     database_users_differ,
     old_generation_uses_port_3306,
@@ -60,6 +61,8 @@ __all__ = ["RULES", "Rule", "foundations"]
 
 RULES: Final[tuple[Rule, ...]] = (
     host_is_not_the_upstream_placeholder,
+    namespace_is_the_stacks_own,
+    requests_fit_into_limits,
     version_knows_each_setting,
     puma_settings_need_puma,
     old_generation_names_its_image,

@@ -18,12 +18,13 @@ def deletion_needs_the_registrys_consent(stack: StackSettings) -> Iterator[Probl
     delete, version = stack.portus.config.delete, stack.portus.version
     deletes = delete.enabled if delete.enabled is not None else version >= PortusVersion.V2_4
     collects = bool(delete.garbage_collector.enabled)
-    for key, on, what in (("delete.enabled", deletes, "deletion"), ("delete.garbage_collector.enabled", collects, "the garbage collector")):
+    for key, on in (("delete.enabled", deletes), ("delete.garbage_collector.enabled", collects)):
         if on:
+            shipped = ", which is Portus' default from 2.4 on" if delete.enabled is None and key == "delete.enabled" else ""
             yield Problem(
                 key="registry.delete_enabled",
                 value="false",
-                rule=f"is on while {what} is on in Portus (portus.config.{key}; Portus' default from 2.4 on: on)",
+                rule=f"is on while portus.config.{key} is{shipped}: the registry would refuse what Portus offers",
                 remedy=f"remove it, or set portus.config.{key} to false",
             )
 

@@ -1,0 +1,146 @@
+"""Where in the models an error stands: the way from pydantic's location to the stack file's key and its field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args, get_origin
+
+from annotated_types import Ge, Le
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from components.settings.base import RULE, Section
+from components.settings.secrets import EXISTING, TEXT
+from components.settings.stack import StackSettings
+
+Path = tuple[str | int, ...]
+
+TAGS: Final = ("source", "kind", "driver")
+"""The keys by which unions of sections tell their members apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A key of the stack file and the sections that it may belong to.
+
+    Args:
+        path: as the file spells it.
+        models: the sections of which the last key is, or should be, a field.
+        siblings: the other members of their union.
+    """
+
+    path: Path
+    models: tuple[type[Section], ...]
+    siblings: tuple[type[Section], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The last key that is no index."""
+        return next((step for step in reversed(self.path) if isinstance(step, str)), "")
+
+    @property
+    def dotted(self) -> str:
+        """The path as the report writes it."""
+        text = ""
+        for step in self.path:
+            text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        return text
+
+    @property
+    def fields(self) -> list[FieldInfo]:
+        """The fields that the last key may mean."""
+        return [field for model in self.models for name, field in model.model_fields.items() if self.key == (field.alias or name)]
+
+    @property
+    def inner(self) -> list[type[Section]]:
+        """The sections that may stand at the key."""
+        return [model for field in self.fields for model in sections_of(field.annotation)]
+
+    @property
+    def purpose(self) -> str:
+        """What the key is for, by its own words or its section's."""
+        text = next((field.description for field in self.fields if field.description), None)
+        text = text or next((model.__doc__ for model in self.inner if model.__doc__), None) or ""
+        return " ".join(text.replace("``", "").split())
+
+    @property
+    def kinds(self) -> set[type]:
+        """The plain types of the key's value."""
+        return {kind for field in self.fields for kind in _kinds(field.annotation)}
+
+    @property
+    def bounds(self) -> tuple[object, object]:
+        """The least and the greatest number, None where there is none."""
+        found = [entry for field in self.fields for entry in (*field.metadata, *_annotations(field.annotation))]
+        least = next((entry.ge for entry in found if isinstance(entry, Ge)), None)
+        return least, next((entry.le for entry in found if isinstance(entry, Le)), None)
+
+    def rule_for(self, value: str) -> tuple[str, str] | None:
+        """Return rule and remedy that ``value`` would break if it stood at the key, None for none of ours."""
+        for field in self.fields:
+            try:
+                TypeAdapter[Any](field.rebuild_annotation()).validate_python(value)
+            except ValidationError as error:
+                context = next((entry["ctx"] for entry in error.errors() if entry["type"] == RULE), None)
+                if context:
+                    return str(context["rule"]), str(context["remedy"])
+        return None
+
+
+def find(location: Path, raw: Mapping[str, object]) -> Place:
+    """Return the place of pydantic's ``location`` in ``raw``: without the union tags that pydantic puts in."""
+    node: Any = raw
+    path: list[str | int] = []
+    models: tuple[type[Section], ...] = (StackSettings,)
+    siblings: tuple[type[Section], ...] = ()
+    steps = [step for step in location if step not in {TEXT, EXISTING}]
+    for index, step in enumerate(steps):
+        is_last = index == len(steps) - 1
+        inside = (isinstance(node, Mapping) and step in node) or (isinstance(node, list) and isinstance(step, int))
+        if not inside and not is_last:
+            chosen = tuple(model for model in models if tag_of(model)[1] in {None, step}) or models
+            models, siblings = chosen, tuple(model for model in models if model not in chosen)
+            continue
+        path.append(step)
+        if not is_last:
+            node = node[step]
+            models = tuple(Place((step,), models).inner) or models
+            siblings = ()
+    return Place(tuple(path), models, siblings)
+
+
+def tag_of(model: type[Section]) -> tuple[str, object]:
+    """Return key and value by which a union knows ``model``; ("", None) when it is in none."""
+    for name in TAGS:
+        if name in model.model_fields:
+            choices = get_args(model.model_fields[name].annotation)
+            return (name, choices[0]) if len(choices) == 1 else ("", None)
+    return "", None
+
+
+def keys_of(models: tuple[type[Section], ...]) -> list[str]:
+    """Return the keys of ``models``."""
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+
+
+def sections_of(annotation: object) -> list[type[Section]]:
+    """Return the sections that ``annotation`` is made of."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return [annotation] if issubclass(annotation, Section) else []
+    return [model for argument in get_args(annotation) for model in sections_of(argument)]
+
+
+def _kinds(annotation: object) -> set[type]:
+    if isinstance(annotation, type) and not get_args(annotation):
+        return {annotation} | ({str} if issubclass(annotation, str) else set())
+    if get_origin(annotation) is Literal:
+        return {type(choice) for choice in get_args(annotation)}
+    return {kind for argument in get_args(annotation) for kind in _kinds(argument)}
+
+
+def _annotations(annotation: object) -> list[object]:
+    """Return the metadata inside ``annotation``, e.g. of ``Annotated[int, Field(ge=1)] | None``."""
+    found: list[object] = list(getattr(annotation, "__metadata__", ()))
+    found = [entry for outer in found for entry in (outer.metadata if isinstance(outer, FieldInfo) else [outer])]
+    return found + [entry for argument in get_args(annotation) if get_args(argument) for entry in _annotations(argument)]

@@ -1,0 +1,70 @@
+"""The namespace and the Pods' resources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+from components.settings.base import Section
+from components.settings.cluster import WorkloadResources
+from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
+from components.settings.stack import StackSettings
+
+SUFFIXES: Final[dict[str, Decimal]] = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", start=1)},
+    **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", start=1)},
+}
+"""Of Kubernetes quantities."""
+
+
+@rests_on("cluster.create_namespace")
+def namespace_is_the_stacks_own(stack: StackSettings) -> Iterator[Problem]:
+    """A namespace goes with the stack that owns it, and everybody's objects in it."""
+    namespace = stack.cluster.namespace
+    if namespace.startswith("kube-"):
+        yield Problem(
+            key="cluster.namespace",
+            value=namespace,
+            rule="does not begin with 'kube-': those are the cluster's",
+            remedy="choose another",
+        )
+    elif namespace == "default" and stack.cluster.create_namespace:
+        yield Problem(
+            key="cluster.namespace",
+            value=namespace,
+            rule="is not 'default' where this stack owns its namespace: every cluster has one already",
+            remedy="choose another, or set cluster.create_namespace to false",
+        )
+
+
+def requests_fit_into_limits(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses a Pod that asks for more than it may have."""
+    for key, resources in _resources(stack, ""):
+        for kind in ("cpu", "memory"):
+            request, limit = getattr(resources.requests, kind), getattr(resources.limits, kind)
+            if request is not None and limit is not None and _amount(request) > _amount(limit):
+                yield Problem(
+                    key=f"{key}.requests.{kind}",
+                    value=request,
+                    rule=f"is at most {key}.limits.{kind} ({limit})",
+                    remedy="lower it, or raise the limit",
+                )
+
+
+def _resources(section: Section, key: str) -> Iterator[tuple[str, WorkloadResources]]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        inner = f"{key}.{field.alias or name}".lstrip(".")
+        if isinstance(value, WorkloadResources):
+            yield inner, value
+        elif isinstance(value, Section):
+            yield from _resources(value, inner)
+
+
+def _amount(quantity: str) -> Decimal:
+    number = quantity.rstrip("".join(SUFFIXES))
+    return Decimal(number) * SUFFIXES[quantity[len(number) :]]

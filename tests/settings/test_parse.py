@@ -1,0 +1,158 @@
+"""What is accepted, what is told at once, and where it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.settings.parse import parse
+from components.settings.report import HIDDEN, SettingsError
+from components.settings.stack import StackSettings
+from tests.settings.corpus import HERE, StackFile
+
+BASE: dict[str, Any] = {
+    "profile": "development",
+    "host": "portus.example.com",
+    "portus": {"version": "2.5"},
+    "exposure": {"kind": "load_balancer"},
+}
+
+
+def parsed(**sections: Any) -> StackSettings:
+    return parse({**BASE, **sections}, file="stack.yaml", encrypted=lambda _: True)
+
+
+def problems(**sections: Any) -> dict[str, str]:
+    with pytest.raises(SettingsError) as raised:
+        parsed(**sections)
+    return {problem.key: problem.rule for problem in raised.value.problems}
+
+
+def configured(version: str = "2.5", **config: Any) -> StackSettings:
+    images = {} if version >= "2.3" else {"portus": f"registry.example.com/portus:{version}"}
+    return parsed(portus={"version": version, "config": config, "bootstrap": {"enabled": version != "2.0"}}, images=images)
+
+
+def test_the_smallest_stack_file_needs_host_version_and_exposure() -> None:
+    stack = parse({k: v for k, v in BASE.items() if k != "profile"} | {"accept": ["self_signed_certificate"]}, file="", encrypted=bool)
+    assert stack.registry_authority == "portus.example.com"
+    assert stack.protect
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2", "2.3", "2.4", "2.5"])
+def test_each_version_takes_what_all_know(version: str) -> None:
+    stack = configured(version, gravatar={"enabled": False}, email={"from": "portus@example.com", "name": "Portus"})
+    assert stack.portus.config.gravatar.enabled is False
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("ldap.hostname", "ldap"),
+        ("ldap.hostname", "10.0.0.1"),
+        ("ldap.hostname", "fd00::1".replace(":", "-")),
+        ("ldap.hostname", "ldap.directory.svc.cluster.local"),
+        ("ldap.base", r"ou=People\, old,dc=example,dc=com"),
+        ("ldap.filter", "mail=george*"),
+        ("ldap.filter", "(&(objectClass=person)(|(ou=a)(ou=b)))"),
+        ("delete.garbage_collector.tag", r"build-\d+"),
+        ("delete.garbage_collector.tag", r"\A(?<name>build|test)-\h+\z"),
+        ("delete.garbage_collector.tag", r"(?<!v)\p{Alpha}+$"),
+        ("security.clair.server", "http://clair:6060"),
+        ("oauth.openid_connect.issuer", "https://tenant.example.com/"),
+        ("oauth.google_oauth2.id", "1234567890-abc.apps.googleusercontent.com"),
+        ("email.name", "Portus — Registry"),
+        ("email.name", "0815"),  # no octal number, so Ruby leaves it a text
+    ],
+)
+def test_values_that_look_odd_and_are_right(path: str, value: str) -> None:
+    config: dict[str, Any] = {path.rsplit(".", maxsplit=1)[-1]: value}
+    for step in reversed(path.split(".")[:-1]):
+        config = {step: config}
+    for feature in ("ldap", "oauth", "delete"):
+        _off(config.get(feature))
+    assert configured(**config)
+
+
+def _off(node: Any) -> None:
+    """Switch every feature on the way off, so that its settings may stand there."""
+    if isinstance(node, dict):
+        if not {"hd", "team", "garbage_collector"} & set(node) and not all(isinstance(item, dict) for item in node.values()):
+            node.setdefault("enabled", False)
+        for item in node.values():
+            _off(item)
+
+
+def test_what_is_accepted_by_name_is_not_refused() -> None:
+    sync = {"background": {"sync": {"strategy": "update-delete"}, "registry": {"enabled": False}}}
+    stack = parsed(portus={"version": "2.5", "config": sync}, accept=["deleting_synchronisation", "unrecorded_pushes"])
+    assert stack.portus.config.background.sync.strategy == "update-delete"
+
+
+def test_a_secret_may_stand_in_a_secret_of_somebody_else() -> None:
+    oauth = {"gitlab": {"enabled": True, "application_id": "abc", "secret": {"secret": "gitlab", "key": "client-secret"}}}
+    stack = parse({**BASE, "portus": {"version": "2.5", "config": {"oauth": oauth}}}, file="", encrypted=lambda _: False)
+    assert stack.portus.config.oauth.gitlab.secret is not None
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    found = problems(
+        host="https://portus.example.com",
+        portus={"version": "2.4", "config": {"pagination": {"per_page": 9}, "email": {"smtp": {"enabled": "yes"}}}},
+        database={"kind": "in_cluster", "user": "root", "pool": 5},
+        exposure={"kind": "node_port", "httpsNodePort": 30443, "httpNodePort": 30443},
+    )
+    assert set(found) == {
+        "host",
+        "portus.config.pagination.per_page",
+        "portus.config.email.smtp.enabled",
+        "database.user",
+        "database.pool",
+        "exposure.httpNodePort",
+    }
+
+
+def test_a_rule_does_not_speak_of_what_is_blamed_already() -> None:
+    config = {"email": {"from": "Portus", "smtp": {"enabled": True, "address": "smtp:25"}}}
+    assert set(problems(portus={"version": "2.5", "config": config})) == {
+        "portus.config.email.from",
+        "portus.config.email.smtp.address",
+    }
+
+
+def test_a_rule_that_rests_on_a_wrong_version_is_silent() -> None:
+    config = {"pagination": {"limit": 9}}
+    assert set(problems(portus={"version": "2.7", "config": config})) == {"portus.version"}
+
+
+@pytest.mark.parametrize("secret", ["hunter2-hunter2", "12345678"])
+def test_no_value_of_a_secret_is_ever_shown(secret: str) -> None:
+    config = {
+        "ldap": {"authentication": {"password": secret, "pasword": secret}},
+        "email": {"smtp": {"user_name": "x", "password": [secret]}},
+    }
+    with pytest.raises(SettingsError) as raised:
+        parse({**BASE, "portus": {"version": "2.5", "config": config}}, file="", encrypted=lambda _: False)
+    assert secret not in str(raised.value)
+    assert HIDDEN in str(raised.value)
+
+
+def test_each_problem_names_the_line_of_its_key_or_of_the_nearest_above() -> None:
+    file = HERE / "bad" / "together" / "every_section.yaml"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    named = re.findall(r"portus:(\S+).*\(line (\d+)\)", StackFile(file).report())
+    assert len(named) > 10
+    for key, line in named:
+        steps = [f"portus:{key.split('.')[0]}", *key.split(".")[1:]]
+        assert any(lines[int(line) - 1].strip().startswith(f"{step}:") for step in steps), key
+
+
+def test_the_line_of_an_entry_of_a_list_is_the_entrys(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.x.yaml"
+    file.write_text(yaml.safe_dump({"config": {f"portus:{k}": v for k, v in {**BASE, "accept": ["unprotected_state", "x"]}.items()}}))
+    wanted = next(n for n, line in enumerate(file.read_text().splitlines(), start=1) if line.strip() == "- x")
+    assert f'portus:accept[1] = "x"  (line {wanted})' in StackFile(file).report()
