@@ -42,7 +42,7 @@ TASK_RESOURCES: Final = pods.Resources(
 )
 """A rake task boots Rails once, without Puma's workers."""
 
-BACKOFF_LIMIT: Final = 3
+BACKOFF_LIMIT: Final = 2
 """Starts again after a failure; each waits for Portus and the registry by itself, so more would only repeat a wrong setting."""
 
 
@@ -112,7 +112,7 @@ class Bootstrap(ServiceComponent):
                 pods.empty_dir("work", "4Mi", memory=True),
             ],
             host_aliases=self._web.aliases,
-            restart_policy="OnFailure",
+            restart_policy="Never",  # a failed Pod stays, with its log; Kubernetes would delete one that restarts too often,
         )
         return batch.Job(
             f"{self._name}-job",

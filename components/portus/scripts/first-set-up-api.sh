@@ -4,7 +4,7 @@
 #
 # Repeatable: with users present nothing is made. Passwords and tokens go through files, never through arguments.
 # Environment: PORTUS_URL, REGISTRY_URL, REGISTRY (host, with the port where it is not 443), ADMINISTRATOR, FILES (mounted Secret:
-# user.json, registry.json, netrc), CA_FILE, WORK (scratch that outlives a restart of this container).
+# user.json, registry.json, netrc), CA_FILE, WORK (scratch).
 set -eu
 
 tries=90 # of two seconds each: the longest start of Portus, and room
@@ -25,20 +25,18 @@ ask --fail --output /dev/null --retry "$tries" --retry-delay 2 --retry-all-error
 got=$(status_of --retry "$tries" --retry-delay 2 --retry-all-errors "$REGISTRY_URL/v2/") || fail "the registry does not answer at $REGISTRY_URL/v2/"
 [ "$got" = 401 ] || fail "the registry answers $got at $REGISTRY_URL/v2/, not 401: is token authentication on?"
 
-if [ ! -s "$header" ]; then
-  got=$(status_of --header 'Content-Type: application/json' --data "@$FILES/user.json" "$PORTUS_URL/api/v1/users/bootstrap")
-  case "$got" in
-    201)
-      token=$(sed -n 's/.*"plain_token" *: *"\([^"]*\)".*/\1/p' "$WORK/answer")
-      [ -n "$token" ] || fail "Portus made the administrator, but its answer holds no token"
-      printf 'Portus-Auth: %s:%s\n' "$ADMINISTRATOR" "$token" >"$header"
-      echo "first set-up: made the administrator $ADMINISTRATOR"
-      ;;
-    400) echo "first set-up: Portus has users already, none is made ($(said))" ;;
-    405) fail "Portus refuses a first administrator (405): first_user_admin is off" ;;
-    *) fail "POST /api/v1/users/bootstrap answers $got: $(said)" ;;
-  esac
-fi
+got=$(status_of --header 'Content-Type: application/json' --data "@$FILES/user.json" "$PORTUS_URL/api/v1/users/bootstrap")
+case "$got" in
+  201)
+    token=$(sed -n 's/.*"plain_token" *: *"\([^"]*\)".*/\1/p' "$WORK/answer")
+    [ -n "$token" ] || fail "Portus made the administrator, but its answer holds no token"
+    printf 'Portus-Auth: %s:%s\n' "$ADMINISTRATOR" "$token" >"$header"
+    echo "first set-up: made the administrator $ADMINISTRATOR"
+    ;;
+  400) echo "first set-up: Portus has users already, none is made ($(said))" ;;
+  405) fail "Portus refuses a first administrator (405): first_user_admin is off" ;;
+  *) fail "POST /api/v1/users/bootstrap answers $got: $(said)" ;;
+esac
 
 if [ -s "$header" ]; then
   got=$(status_of --header "@$header" "$PORTUS_URL/api/v1/registries")

@@ -6,6 +6,14 @@
 # Environment: that of the web server, and REGISTRY, ADMINISTRATOR, EMAIL, FILES (mounted Secret: password), WORK.
 set -eu
 
+# Nor does it import the CA, without which Portus refuses the registry's certificate; the 2016 image's user may do just this as root.
+if [ "$(id -u)" = 0 ]; then
+  cp /certificates/*.crt /etc/pki/trust/anchors/ 2>/dev/null || true # a link to the folder itself in some images
+  update-ca-certificates
+else
+  sudo update-ca-certificates
+fi
+
 for name in SECRET_KEY_BASE PASSWORD DB_PASSWORD EMAIL_SMTP_PASSWORD LDAP_AUTHENTICATION_PASSWORD; do # the image's init would do this, but the task does not pass through it
   eval "file=\${PORTUS_${name}_FILE:-}"
   if [ -n "$file" ]; then
@@ -14,13 +22,20 @@ for name in SECRET_KEY_BASE PASSWORD DB_PASSWORD EMAIL_SMTP_PASSWORD LDAP_AUTHEN
 done
 
 if [ -e "$WORK/recorded" ]; then
-  echo "first set-up: the registry $REGISTRY is recorded already, nothing is made"
-  exit 0
-fi
-if [ ! -e "$WORK/made-record" ]; then
+  echo "first set-up: the registry $REGISTRY is recorded already"
+else
   portusctl rake "portus:create_registry[registry,$REGISTRY,true,$REGISTRY]"
-  touch "$WORK/made-record"
   echo "first set-up: recorded the registry $REGISTRY"
 fi
-portusctl rake "portus:create_user[$ADMINISTRATOR,$EMAIL,$(cat "$FILES/password"),true]"
-echo "first set-up: made the administrator $ADMINISTRATOR"
+
+if said=$(portusctl rake "portus:create_user[$ADMINISTRATOR,$EMAIL,$(cat "$FILES/password"),true]" 2>&1); then
+  echo "first set-up: made the administrator $ADMINISTRATOR"
+else
+  case "$said" in # Rails' words for a name that exists: an earlier run made it
+    *'already been taken'*) echo "first set-up: the user $ADMINISTRATOR exists already" ;;
+    *)
+      echo "first set-up: rake portus:create_user failed: $said" >&2
+      exit 1
+      ;;
+  esac
+fi

@@ -1,0 +1,75 @@
+# One command per verb, the same here and in CI. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+STACK ?= lab
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+export STACK KUBECONFIG
+
+.PHONY: help up down preview check password outputs test e2e replay bench lint types format golden clean
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  STACK=lab (default), lab-apache: on this machine, needs Linux and root."
+	@echo "  STACK=dev KUBECONFIG=...: on a cluster of yours."
+
+$(READY): requirements.txt requirements-dev.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: '$(PYTHON)' is not installed; it is needed in version 3.11 or later (PYTHON=... names another)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; PYTHON=... names another." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "error: '$(PYTHON) -m venv' failed; on Debian install python3-venv." >&2; exit 1; }
+	@echo "installing the Python packages of requirements-dev.txt into $(VENV)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+up: $(READY) ## Deploy STACK, check it with a push and a pull, say how to use it
+	@$(RUN) -m lab up --stack $(STACK)
+
+down: $(READY) ## Remove STACK; for a lab stack the whole lab
+	@$(RUN) -m lab down --stack $(STACK)
+
+preview: $(READY) ## Show what `make up` would change
+	@$(RUN) -m lab preview --stack $(STACK)
+
+check: $(READY) ## Push and pull an image through the deployed STACK
+	@$(RUN) -m lab check --stack $(STACK)
+
+password: $(READY) ## Print the administrator's password of the deployed STACK
+	@$(RUN) -m lab password --stack $(STACK)
+
+outputs: $(READY) ## Print what the deployed STACK tells its user
+	@$(RUN) -m lab outputs --stack $(STACK)
+
+test: $(READY) ## Every test but those that need the cluster
+	@$(RUN) -m pytest -m "not cluster"
+
+e2e: $(READY) ## The tests on the lab's cluster, on both Portus generations; starts what it needs
+	@$(RUN) -m pytest -m cluster
+
+replay: $(READY) ## Play RECORDINGS=file.json against a fresh Portus double (CORE=1: the core cases only)
+	@test -n "$(RECORDINGS)" || { echo "error: say which recordings: make replay RECORDINGS=file.json" >&2; exit 2; }
+	@$(RUN) -m lab.replay $(RECORDINGS) $(if $(CORE),--core) $(if $(VERSION),--version $(VERSION))
+
+bench: $(READY) ## Compare preview and no-op up with a floor of literal dictionaries (JSON=file)
+	@$(RUN) -m lab.bench $(if $(JSON),--json $(JSON))
+
+lint: $(READY) ## Style of the Python code
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+
+types: $(READY) ## Types of the Python code, strict
+	@$(VENV)/bin/mypy __main__.py components lab tests
+
+format: $(READY) ## Format the Python code
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+golden: $(READY) ## Write the golden lists anew, for review
+	@$(RUN) -m tests.golden
+
+clean: ## Remove the virtualenv and what the checks left (the lab goes with `make down`)
+	@rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache
