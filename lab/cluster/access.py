@@ -94,9 +94,11 @@ def import_image(archive: Path, *, home: Home) -> bool:
     """
     identity, name = _identity(archive)
     digests = {line.split()[0]: line.split()[2] for line in _ctr(home, "images", "ls").splitlines()[1:]}
-    # Kubernetes' side of containerd keeps a second name for each image, its id; equal manifests mean the same image.
-    if name in digests and digests[name] == digests.get(identity):
-        return False
+    if name in digests:
+        if json.loads(_ctr(home, "content", "get", digests[name]))["config"]["digest"] == identity:
+            return False
+        # Kubernetes' side of containerd takes full note of an image only when its name is new.
+        _ctr(home, "images", "remove", name)
     snapshotter = Status.read(home.status).snapshotter
     _ctr(home, "images", "import", "--snapshotter", snapshotter, str(archive))
     return True
