@@ -57,7 +57,7 @@ class Stage:
         self._folder = folder
         self._log: IO[str] = (folder / "double.log").open("w")
         self._web: subprocess.Popen[str] | None = None
-        self._environment: dict[str, str] = {}
+        self._environment: dict[str, str] = dict(SCENARIO)
         self._registry = contextlib.ExitStack()
         self._connection: Any = None
 
@@ -92,10 +92,13 @@ class Stage:
         Raises:
             LabError: the task failed.
         """
-        self._environment = dict(SCENARIO)
         task = {"2.4": "portus:db:configure"}.get(self.version, "db:setup")
-        if self._process("rake", task).wait() != 0:
+        if self.rake(task) != 0:
             raise LabError("the database could not be set up.", "The double's own words follow.", self.log_tail())
+
+    def rake(self, task: str) -> int:
+        """Run a rake task as ``portusctl rake`` does; return its exit code."""
+        return self._process("rake", task).wait()
 
     def worker(self) -> subprocess.Popen[str]:
         """Start a worker with the web's settings; the caller ends it."""

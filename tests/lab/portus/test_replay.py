@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from lab.replay.player import play
@@ -61,6 +62,28 @@ def test_the_2_5_worker_ends_when_the_registry_refuses_its_catalogue(empty: Stag
     finally:
         end(worker)
     assert "Something went wrong while fetching the catalog Response: [401]" in empty.log_tail(3)
+
+
+def test_the_registry_of_the_environment_is_made_at_the_start_if_it_answers(empty: Stage) -> None:
+    wanted = {"PORTUS_INIT_REGISTRY_NAME": "registry", "PORTUS_INIT_REGISTRY_USE_SSL": "false"}
+    empty.start({**SCENARIO, **wanted, "PORTUS_INIT_REGISTRY_HOSTNAME": empty.unreachable})
+    assert not empty.rows("SELECT * FROM registries")
+    assert "Registry not reachable:" in empty.log_tail()
+    empty.start({**SCENARIO, **wanted, "PORTUS_INIT_REGISTRY_HOSTNAME": empty.registry})
+    assert [row["name"] for row in empty.rows("SELECT name FROM namespaces ORDER BY id")] == ["portus_global_namespace_1", "portus"]
+
+
+def test_an_older_database_is_refused_by_setup_and_migrated_with_its_rows_kept() -> None:
+    with stage("2.4") as place:
+        place.rows("INSERT INTO teams (name, created_at, updated_at) VALUES ('kept', NOW(), NOW())")
+        place.version = "2.5"
+        assert place.rake("db:setup") == 1
+        assert "ProtectedEnvironmentError" in place.log_tail()
+        assert place.rake("db:migrate") == 0
+        assert [row["name"] for row in place.rows("SELECT name, checked_at FROM teams")] == ["kept"]
+        place.start({**SCENARIO})
+        health = httpx.get(f"http://{place.portus}/api/v1/health", timeout=30).json()
+        assert health["database"] == {"msg": "database is up-to-date", "success": True}
 
 
 def columns(place: Stage, table: str) -> list[dict[str, Any]]:

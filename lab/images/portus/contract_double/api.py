@@ -8,11 +8,18 @@ from typing import Any
 import pymysql
 from werkzeug.wrappers import Request, Response
 
-from . import BANNER, api_registries, api_teams, api_users, log, login, schema, sessions
+from . import BANNER, api_members, api_registries, api_teams, api_users, log, login, schema, sessions
 from .core import Core
-from .database import Row, State
-from .endpoint import Call, Endpoint, Endpoints, message, reply
-from .errors import ApplicationError, InvalidRecordError, NotPermittedError, RecordNotFoundError, RegistryUnreachableError
+from .database import State
+from .endpoint import Call, Endpoint, Endpoints, message, nothing, reply
+from .errors import (
+    ApplicationError,
+    InvalidRecordError,
+    NotPermittedError,
+    RecordNotFoundError,
+    RegistryUnreachableError,
+    UnprocessableError,
+)
 from .params import InvalidParametersError, MalformedJsonError, declared, read
 
 _DATABASE_WORDS = {
@@ -30,7 +37,13 @@ class Api:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._endpoints = [*ENDPOINTS.listed, *api_users.ENDPOINTS.listed, *api_registries.ENDPOINTS.listed, *api_teams.ENDPOINTS.listed]
+        self._endpoints = [
+            *ENDPOINTS.listed,
+            *api_users.ENDPOINTS.listed,
+            *api_registries.ENDPOINTS.listed,
+            *api_teams.ENDPOINTS.listed,
+            *api_members.ENDPOINTS.listed,
+        ]
 
     def answer(self, request: Request, method: str, path: str) -> Response:
         """Answer a request below ``/api``."""
@@ -40,6 +53,8 @@ class Api:
             return message("Not found", HTTPStatus.NOT_FOUND)
         for endpoint in self._endpoints:
             match = endpoint.path.fullmatch(path)
+            if match and method == "OPTIONS":
+                return nothing()
             if match and endpoint.method == method:
                 return self._guarded(endpoint, request, match.groups())
         return message("Not found", HTTPStatus.NOT_FOUND)
@@ -51,6 +66,8 @@ class Api:
             return self._call(endpoint, request, ids)
         except InvalidRecordError as error:
             return message(error.messages, HTTPStatus.UNPROCESSABLE_ENTITY)
+        except UnprocessableError as error:
+            return message(str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
         except MalformedJsonError:
             status, words = self._core.generation.malformed_json
         except InvalidParametersError as error:
@@ -68,25 +85,18 @@ class Api:
 
     def _call(self, endpoint: Endpoint, request: Request, ids: tuple[str, ...]) -> Response:
         tree = read(request)
-        user, stale = self._session_user(request)
+        cookie = request.cookies.get(sessions.COOKIE)
+        user = sessions.user(self._core.db, self._core.secrets.key_base, request)
         by_session = user is not None
         if endpoint.who != "anybody":
             user = user or login.from_token_header(self._core.db, request.headers)
             if user is None:
-                return self._renew(message("Authentication fails", HTTPStatus.UNAUTHORIZED), stale)
+                return self._renew(message("Authentication fails", HTTPStatus.UNAUTHORIZED), cookie)
             if endpoint.who == "admins" and not user["admin"]:
                 raise NotPermittedError
         values = declared(tree, endpoint.params, missing=endpoint.missing_as_null)
         call = Call(self._core, request, values, tree, ids, user, by_session=by_session)
-        return self._renew(endpoint.answer(call), stale)
-
-    def _session_user(self, request: Request) -> tuple[Row | None, str | None]:
-        """Return the cookie's user and the cookie; only a session that an application token opened names one."""
-        cookie = request.cookies.get(sessions.COOKIE)
-        user_id = sessions.user_id(self._core.secrets.key_base, cookie) if cookie else None
-        if user_id is None:
-            return None, cookie
-        return self._core.db.row("SELECT * FROM users WHERE id = %s", user_id), cookie
+        return self._renew(endpoint.answer(call), cookie)
 
     def _renew(self, response: Response, cookie: str | None) -> Response:
         if cookie is not None:

@@ -11,11 +11,10 @@ from . import activities
 from .core import Core
 from .database import Row, now
 from .endpoint import Call, Endpoints, listing, message, number, reply
-from .errors import ApplicationError, InvalidRecordError, NotPermittedError, RecordNotFoundError
+from .errors import InvalidRecordError, NotPermittedError, RecordNotFoundError
 from .names import namespace_problems
 from .params import Param
 from .policy import Role, Visibility
-from .users import by_name
 
 ENDPOINTS: Final = Endpoints()
 _TAKEN: Final = "has already been taken"
@@ -46,7 +45,7 @@ def _create_team(call: Call) -> Response:
     if values.get("owner_id") is not None:
         if not call.asker["admin"]:
             raise NotPermittedError
-        owner = _found(db.row("SELECT * FROM users WHERE id = %s", values["owner_id"]))
+        owner = found(db.row("SELECT * FROM users WHERE id = %s", values["owner_id"]))
     name = values["name"]
     if not (name or "").strip():
         raise InvalidRecordError({"name": ["can't be blank"]})
@@ -56,31 +55,7 @@ def _create_team(call: Call) -> Response:
     team_id = db.insert("teams", name=name, description=values.get("description"), hidden=0, created_at=moment, updated_at=moment)
     db.insert("team_users", user_id=owner["id"], team_id=team_id, role=Role.OWNER.value, created_at=moment, updated_at=moment)
     activities.note(db, "team.create", ("Team", team_id), call.asker, parameters={"team": name})
-    return reply(shown_team(_found(db.row("SELECT * FROM teams WHERE id = %s", team_id))), HTTPStatus.CREATED)
-
-
-@ENDPOINTS.add("POST", "/v1/teams/:id/members", "users", Param("role"), Param("user"))
-def _add_member(call: Call) -> Response:
-    db = call.core.db
-    team = _found(db.row("SELECT * FROM teams WHERE id = %s AND hidden = 0", number(call.ids[0])))
-    member = _found(by_name(db, call.values["user"]))
-    roles = {role.name.lower(): role for role in Role}
-    if call.values["role"] not in roles:
-        raise ApplicationError("ArgumentError", f"'{call.values['role']}' is not a valid role")
-    role = Role.OWNER if member["admin"] else roles[call.values["role"]]
-    if not call.asker["admin"] and call.core.role(call.asker, team["id"]) is not Role.OWNER:
-        raise NotPermittedError
-    if call.core.role(member, team["id"]) is not None:
-        raise InvalidRecordError({"user": [_TAKEN]})
-    moment = now()
-    ids = {"team_id": team["id"], "user_id": member["id"]}
-    member_id = db.insert("team_users", **ids, role=role.value, created_at=moment, updated_at=moment)
-    parameters = {"team_user": member["username"], "team": team["name"], "role": role.name.lower()}
-    place, recipient = ("Team", team["id"]), ("User", member["id"])
-    activities.note(db, "team.add_member", place, call.asker, recipient=recipient, parameters=parameters)
-    by_display_name = call.core.settings.enabled("display_name") and member["display_name"]
-    entity = {"id": member_id, **ids, "created_at": moment, "updated_at": moment, "role": role.name.lower()}
-    return reply({**entity, "display_name": member["display_name"] if by_display_name else member["username"]}, HTTPStatus.CREATED)
+    return reply(shown_team(found(db.row("SELECT * FROM teams WHERE id = %s", team_id))), HTTPStatus.CREATED)
 
 
 def shown_namespace(core: Core, namespace: Row) -> dict[str, Any]:
@@ -140,6 +115,14 @@ def _namespaces(call: Call) -> Response:
     return listing(call, query, lambda row: _shown(call, row), *values, orders_by_name=True)
 
 
+@ENDPOINTS.add("GET", "/v1/teams/:id", "users")
+def _team(call: Call) -> Response:
+    team = found(call.core.db.row("SELECT * FROM teams WHERE id = %s", number(call.ids[0])))
+    if not call.asker["admin"] and call.core.role(call.asker, team["id"]) is None:
+        raise NotPermittedError
+    return reply(shown_team(team))
+
+
 @ENDPOINTS.add("GET", "/v1/namespaces/validate", "users", Param("name"))
 def _validate_namespace(call: Call) -> Response:
     problems = _name_problems(call.core, call.values["name"])
@@ -149,7 +132,7 @@ def _validate_namespace(call: Call) -> Response:
 @ENDPOINTS.add("POST", "/v1/namespaces", "users", Param("name"), Param("team"), Param("description", required=False))
 def _create_namespace(call: Call) -> Response:
     core, values = call.core, call.values
-    team = _found(core.db.row("SELECT * FROM teams WHERE name = %s AND hidden = 0", values["team"]))
+    team = found(core.db.row("SELECT * FROM teams WHERE name = %s AND hidden = 0", values["team"]))
     registry = core.registry()
     planned = {"id": None, "visibility": Visibility.PRIVATE.value, "global": 0, "team_id": team["id"]}
     if not core.policy(call.asker, planned).allows("create"):
@@ -169,6 +152,14 @@ def _create_namespace(call: Call) -> Response:
     )
     activities.note(core.db, "namespace.create", ("Namespace", namespace_id), call.asker, parameters={"team": team["name"]})
     return reply(_shown(call, _namespace(core, namespace_id)), HTTPStatus.CREATED)
+
+
+@ENDPOINTS.add("GET", "/v1/namespaces/:id", "users")
+def _one_namespace(call: Call) -> Response:
+    namespace = _namespace(call.core, number(call.ids[0]))
+    if not call.core.policy(call.asker, namespace).allows("show"):
+        raise NotPermittedError
+    return reply(_shown(call, namespace))
 
 
 _CHANGES: Final = tuple(Param(f"namespace.{name}", required=False) for name in ("name", "description", "team", "visibility"))
@@ -209,7 +200,7 @@ def _changed(core: Core, namespace: Row, values: dict[str, Any]) -> dict[str, An
             raise InvalidRecordError({"name": problems})
         columns["name"] = values["name"]
     if values.get("team"):
-        columns["team_id"] = _found(core.db.row("SELECT id FROM teams WHERE name = %s", values["team"]))["id"]
+        columns["team_id"] = found(core.db.row("SELECT id FROM teams WHERE name = %s", values["team"]))["id"]
     return columns
 
 
@@ -222,10 +213,15 @@ def _name_problems(core: Core, name: str | None) -> list[str]:
 
 
 def _namespace(core: Core, namespace_id: int) -> Row:
-    return _found(core.db.row("SELECT * FROM namespaces WHERE id = %s", namespace_id))
+    return found(core.db.row("SELECT * FROM namespaces WHERE id = %s", namespace_id))
 
 
-def _found(row: Row | None) -> Row:
+def found(row: Row | None) -> Row:
+    """Return a row that must be there.
+
+    Raises:
+        RecordNotFoundError: it is not.
+    """
     if row is None:
         raise RecordNotFoundError
     return row

@@ -11,7 +11,7 @@ from . import activities, users
 from .database import Row
 from .endpoint import Call, Endpoints, listing, message, nothing, number, reply
 from .errors import NotPermittedError, RecordNotFoundError
-from .params import Param
+from .params import InvalidParametersError, Param
 
 ENDPOINTS: Final = Endpoints()
 _NAMES: Final = (Param("user", kind=dict), Param("user.username"), Param("user.email"), Param("user.password"))
@@ -37,16 +37,22 @@ def _bootstrap(call: Call) -> Response:
     return _token(call, user["id"], "bootstrap", user)
 
 
+def _owner_id(call: Call) -> int:
+    if not call.ids[0].lstrip("+-").isdigit():
+        raise InvalidParametersError({'["id"]': ["is invalid"]})
+    return number(call.ids[0])
+
+
 @ENDPOINTS.add("GET", "/v1/users/:id/application_tokens", "users")
 def _tokens(call: Call) -> Response:
-    user = users.by_id(call.core.db, number(call.ids[0]))
+    user = users.by_id(call.core.db, _owner_id(call))
     rows = call.core.db.rows("SELECT id, application FROM application_tokens WHERE user_id = %s ORDER BY id", user["id"])
     return reply(rows)
 
 
 @ENDPOINTS.add("POST", "/v1/users/:id/application_tokens", "users", Param("application"))
 def _create_token(call: Call) -> Response:
-    return _token(call, number(call.ids[0]), call.values["application"], call.asker)
+    return _token(call, _owner_id(call), call.values["application"], call.asker)
 
 
 @ENDPOINTS.add("DELETE", "/v1/users/application_tokens/:id", "users")

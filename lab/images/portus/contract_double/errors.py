@@ -45,6 +45,10 @@ class InvalidRecordError(Exception):
         self.messages = messages
 
 
+class UnprocessableError(Exception):
+    """What is asked for makes no sense now; the text says why."""
+
+
 def no_method(method: str) -> ApplicationError:
     """Return the error of calling ``method`` on nothing, which is how a missing key ends the genuine worker."""
     return ApplicationError("NoMethodError", f"undefined method `{method}' for nil:NilClass")

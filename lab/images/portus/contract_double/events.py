@@ -23,7 +23,7 @@ def receive(core: Core, body: bytes) -> None:
         pymysql.MySQLError: a row does not fit (64 KB).
     """
     try:
-        envelope = json.loads(body)
+        envelope = json.loads(body, parse_constant=_refuse)
     except ValueError as error:
         raise ApplicationError("JSON::ParserError", "unexpected token") from error
     events = _member(envelope, "events")
@@ -34,6 +34,10 @@ def receive(core: Core, body: bytes) -> None:
     for event in events:
         if relevant(core.generation, event) and not _known(core, event):
             _keep(core, event)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def relevant(generation: Generation, event: Any) -> bool:

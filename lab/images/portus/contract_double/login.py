@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,10 +41,9 @@ def credentials(header: str) -> tuple[str, str | None] | None:
     scheme, _, encoded = header.strip().partition(" ")
     if scheme.lower() != "basic":
         return None
-    try:
-        text = base64.b64decode(encoded.strip(), validate=False).decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
-        return "", None
+    # As Ruby decodes: what is no base64 is skipped, and a half group at the end dropped.
+    kept = re.sub(r"[^A-Za-z0-9+/]", "", encoded)
+    text = base64.b64decode(kept[: -1 if len(kept) % 4 == 1 else None] + "==").decode("utf-8", "replace")
     user, colon, password = text.partition(":")
     return user, password if colon else None
 

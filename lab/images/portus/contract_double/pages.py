@@ -37,7 +37,7 @@ class Pages:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._needs_ssl: bool | None = None
+        self._wrong: bool | None = None
 
     def answer(self, request: Request, method: str, path: str) -> Response:
         """Answer a request for a page."""
@@ -59,9 +59,10 @@ class Pages:
 
     def _fix(self, request: Request) -> bool:
         """Return whether everybody is sent to the error page: the first request for a page decides, until the next start."""
-        if self._needs_ssl is None:
-            self._needs_ssl = scheme(request) != "https" and self._core.settings.enabled("check_ssl_usage")
-        return self._needs_ssl
+        if self._wrong is None:
+            plain = scheme(request) != "https" and self._core.settings.enabled("check_ssl_usage")
+            self._wrong = plain or not str(self._core.settings.value("machine_fqdn.value") or "").strip()
+        return self._wrong
 
     def _user(self, request: Request) -> Row | None:
         return login.from_token_header(self._core.db, request.headers)

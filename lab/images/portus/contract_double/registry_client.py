@@ -179,9 +179,9 @@ def _fetch(url: str, headers: Mapping[str, str], timeouts: tuple[int, int]) -> A
     try:
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise ApplicationError("URI::InvalidURIError", f"bad URI(is not URI?): {url!r}") from error
+        raise ApplicationError("URI::InvalidURIError", f'bad URI(is not URI?): "{url}"') from error
     if any(character.isspace() for character in url):
-        raise ApplicationError("URI::InvalidURIError", f"bad URI(is not URI?): {url!r}")
+        raise ApplicationError("URI::InvalidURIError", f'bad URI(is not URI?): "{url}"')
     if not host:
         raise ApplicationError("ArgumentError", "no host component for URI")
     open_timeout, read_timeout = timeouts

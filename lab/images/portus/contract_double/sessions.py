@@ -9,6 +9,10 @@ import json
 import secrets
 from typing import Final
 
+from werkzeug.wrappers import Request
+
+from .database import Database, Row
+
 COOKIE: Final = "_portus_session"
 
 
@@ -25,6 +29,13 @@ def user_id(key_base: str, value: str) -> int | None:
         return None
     found = json.loads(base64.urlsafe_b64decode(payload)).get("user")
     return found if isinstance(found, int) else None
+
+
+def user(db: Database, key_base: str, request: Request) -> Row | None:
+    """Return the user whom a request's cookie names; only a session that an application token opened names one."""
+    cookie = request.cookies.get(COOKIE)
+    found = user_id(key_base, cookie) if cookie else None
+    return None if found is None else db.row("SELECT * FROM users WHERE id = %s", found)
 
 
 def _signature(key_base: str, payload: str) -> str:

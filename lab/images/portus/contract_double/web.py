@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -62,6 +63,8 @@ class Web:
             log.say(f"{error}:", level="fatal")
         except pymysql.MySQLError as error:
             log.say(f"ActiveRecord::StatementInvalid (Mysql2::Error {error.args[0] if error.args else ''}):", level="fatal")
+        except Exception:  # noqa: BLE001 - whatever an odd request leads to is one failed request, as with any web application
+            log.say(traceback.format_exc(), level="fatal")
         return Response(_FAILURE, 500, content_type="text/plain")
 
     def _ping(self, request: Request) -> Response:
@@ -126,6 +129,8 @@ class Web:
 
     def _login(self, request: Request, *, with_tokens: bool) -> login.Login:
         header = request.headers.get("Authorization")
+        if header is None:
+            return login.Login(user=sessions.user(self._core.db, self._core.secrets.key_base, request), by_token=True)
         return login.authenticate(self._core.db, self._core.generation, header, request.remote_addr or "", tokens=with_tokens)
 
     def _with_session(self, response: Response, user_id: int | None) -> Response:
