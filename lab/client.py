@@ -41,6 +41,22 @@ class Client:
         """Run ``skopeo``; paths below the client's folder are said relative to it."""
         return self._run(["skopeo", *words], seconds)
 
+    def login(self, username: str, password: str) -> Answer:
+        """Log in to the registry; the password goes to standard input."""
+        words = [
+            "skopeo",
+            "login",
+            "--cert-dir",
+            "certs",
+            "--authfile",
+            "login.json",
+            "--username",
+            username,
+            "--password-stdin",
+            self._registry,
+        ]
+        return self._run(words, 60, stdin=password)
+
     def curl(self, *words: str, seconds: float = 60) -> Answer:
         """Run ``curl`` with the stack's CA."""
         return self._run(["curl", "--silent", "--show-error", "--cacert", "certs/ca.crt", *words], seconds)
@@ -57,7 +73,7 @@ class Client:
             "copy", "--src-cert-dir", "certs", "--src-authfile", "auth.json", f"docker://{self._registry}/{repository}", f"dir:{target}"
         )
 
-    def _run(self, argv: Sequence[str], seconds: float) -> Answer:
+    def _run(self, argv: Sequence[str], seconds: float, *, stdin: str = "") -> Answer:
         with tempfile.TemporaryDirectory(prefix="lab-client-") as scratch:
             command, environment = self._command(argv, Path(scratch))
             try:
@@ -65,7 +81,7 @@ class Client:
                     command,
                     cwd=self.folder,
                     env=environment,
-                    stdin=subprocess.DEVNULL,
+                    input=stdin,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -45,7 +45,7 @@ class Deployment:
         context: of the kubeconfig, None for its current one.
     """
 
-    outputs: Mapping[str, Any]
+    outputs: Mapping[str, Any] = field(repr=False)
     kubeconfig: Path
     context: str | None = None
 
@@ -114,7 +114,11 @@ class Deployment:
         )
         session.run_forever(timeout=60)
         if session.returncode != 0:
-            raise LabError(f"'{command[0]}' in Pod {pod} ended with code {session.returncode}.", "It said:", session.read_stderr())
+            raise LabError(
+                f"'{command[0]}' in Pod {pod} ended with code {session.returncode}.",
+                "It said:",
+                session.read_stdout() + session.read_stderr(),
+            )
         return str(session.read_stdout())
 
     def tags(self) -> list[Tag]:

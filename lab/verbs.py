@@ -25,17 +25,22 @@ ADDRESSES: Final = "127.88.0.{}"
 
 def up(name: str, kubeconfig: Path | None) -> None:
     """Deploy stack ``name``, check it, and say how to use it."""
+    stack, deployment = deploy(name, kubeconfig)
+    with step("checking it: a push, a pull, and Portus' record of the push") as current:
+        image = check_deployment(deployment, current)
+    _summary(stack, deployment, image)
+
+
+def deploy(name: str, kubeconfig: Path | None) -> tuple[Stack, Deployment]:
+    """Deploy stack ``name`` with all that it needs, and make a lab stack reachable on this machine."""
     stack = _prepared(name, kubeconfig)
     heal(stack)
     console.print(f"deploying stack {name}")
     stack.up()
-    deployment = _deployment(stack)
     if is_lab_stack(name):
         with step("publishing it on this machine"):
             _publish()
-    with step("checking it: a push, a pull, and Portus' record of the push") as current:
-        image = check_deployment(deployment, current)
-    _summary(stack, deployment, image)
+    return stack, _deployment(stack)
 
 
 def preview(name: str, kubeconfig: Path | None) -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from tests.recorder import STACKS, Program, run_program
 
 os.environ.setdefault("PULUMI_ERROR_OUTPUT_STRING", "true")  # an Output in a text raises instead of warning
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    """The cluster of KUBECONFIG, else the lab's own, started where it does not run."""
+    if named := os.environ.get("KUBECONFIG"):
+        return Path(named)
+    from lab import cluster  # noqa: PLC0415 - most tests need no cluster
+
+    return cluster.up()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import socket
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ import pytest
 from kubernetes.client import CoreV1Api
 from kubernetes.config import new_client_from_config
 
-from lab import paths
 from lab.engine import Engine, ensure_engine
 from tests.engine.harness import ClusterStack, Stack
 
@@ -25,15 +23,6 @@ def engine() -> Engine:
 @pytest.fixture
 def stack(engine: Engine, tmp_path: Path) -> Stack:
     return Stack(engine, tmp_path)
-
-
-@pytest.fixture(scope="session")
-def kubeconfig() -> Path:
-    """The cluster of KUBECONFIG, else the lab's own."""
-    found = Path(os.environ.get("KUBECONFIG") or paths.STATE / "kubeconfig")
-    if not found.is_file():
-        pytest.fail(f"no cluster to test with: {found} does not exist ('make up' makes the lab's)")
-    return found
 
 
 @pytest.fixture(scope="session")

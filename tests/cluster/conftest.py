@@ -1,0 +1,99 @@
+"""The two lab stacks, deployed once for all tests that use them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from lab import verbs
+from lab.client import Client, client
+from lab.deployment import Deployment
+from lab.stack import Stack
+
+USER = "alice"
+USER_PASSWORD = "alice-password-of-the-tests"
+
+
+RAKE = """
+for name in SECRET_KEY_BASE PASSWORD DB_PASSWORD; do
+  eval "file=\\${PORTUS_${name}_FILE:-}"
+  if [ -n "$file" ]; then eval "export PORTUS_${name}=\\$(cat $file)"; fi
+done
+exec portusctl rake "$1"
+"""
+"""What the image's init does for its own children only: an exec shell has the secrets' files, not the secrets."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed stack."""
+
+    stack: Stack
+    deployment: Deployment
+
+    @property
+    def is_puma(self) -> bool:
+        return str(self.deployment.outputs["versions"]["portus"]) >= "2.3"
+
+    @contextlib.contextmanager
+    def client(self, username: str = "", password: str = "") -> Iterator[Client]:
+        with client(
+            registry=self.deployment.registry,
+            ca_certificate=self.deployment.outputs["ca_certificate"],
+            username=username,
+            password=password,
+        ) as made:
+            yield made
+
+    @contextlib.contextmanager
+    def administrator(self) -> Iterator[Client]:
+        outputs = self.deployment.outputs
+        with self.client(outputs["administrator"], outputs["administrator_password"]) as made:
+            yield made
+
+    def pod(self, component: str) -> str:
+        """Return the name of a running Pod of ``component``."""
+        pods = self.deployment.api().list_namespaced_pod(
+            self.deployment.namespace, label_selector=f"app.kubernetes.io/component={component}", field_selector="status.phase=Running"
+        )
+        return next(str(pod.metadata.name) for pod in pods.items if pod.metadata and not pod.metadata.deletion_timestamp)
+
+
+@pytest.fixture(scope="session")
+def lab_stack() -> Callable[[str], Deployed]:
+    """Deploy a lab stack, or return it as it was deployed before."""
+    made: dict[str, Deployed] = {}
+
+    def deploy(name: str) -> Deployed:
+        if name not in made:
+            made[name] = Deployed(*verbs.deploy(name, None))
+        return made[name]
+
+    return deploy
+
+
+@pytest.fixture(scope="session", params=["lab", "lab-apache"])
+def deployed(request: pytest.FixtureRequest, lab_stack: Callable[[str], Deployed]) -> Deployed:
+    return lab_stack(request.param)
+
+
+@pytest.fixture(scope="session")
+def user(deployed: Deployed) -> tuple[str, str]:
+    """A user without any right but on its own namespace, made by Portus' rake task."""
+    if [USER] not in deployed.deployment.sql("SELECT username FROM users"):
+        deployed.deployment.exec(
+            deployed.pod("web"), ["sh", "-c", RAKE, "sh", f"portus:create_user[{USER},{USER}@example.test,{USER_PASSWORD},false]"]
+        )
+    return USER, USER_PASSWORD
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    """Wait for ``condition`` to hold."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {seconds:.0f} s"
+        time.sleep(0.3)
