@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -71,12 +71,18 @@ class Matching:
         return value
 
 
-def checked(test: Callable[[str], bool], rule: str, remedy: str) -> AfterValidator:
-    """Return a validator that accepts a text when ``test`` does."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A text that passes ``test``."""
 
-    def check(value: str) -> str:
-        if not test(value):
-            raise broken(rule, remedy)
+    test: Callable[[str], bool]
+    rule: str
+    remedy: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, value: str) -> str:
+        if not self.test(value):
+            raise broken(self.rule, self.remedy)
         return value
-
-    return AfterValidator(check)

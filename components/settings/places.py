@@ -67,14 +67,12 @@ class Place:
     @property
     def kinds(self) -> set[type]:
         """The plain types of the key's value."""
-        return {kind for field in self.fields for kind in _kinds(field.annotation)}
+        return {kind for field in self.fields for kind in kinds_of(field.annotation)}
 
     @property
     def bounds(self) -> tuple[object, object]:
         """The least and the greatest number, None where there is none."""
-        found = [entry for field in self.fields for entry in (*field.metadata, *_annotations(field.annotation))]
-        least = next((entry.ge for entry in found if isinstance(entry, Ge)), None)
-        return least, next((entry.le for entry in found if isinstance(entry, Le)), None)
+        return next((bounds_of(field) for field in self.fields), (None, None))
 
     def rule_for(self, value: str) -> tuple[str, str] | None:
         """Return rule and remedy that ``value`` would break if it stood at the key, None for none of ours."""
@@ -131,16 +129,29 @@ def sections_of(annotation: object) -> list[type[Section]]:
     return [model for argument in get_args(annotation) for model in sections_of(argument)]
 
 
-def _kinds(annotation: object) -> set[type]:
+def bounds_of(field: FieldInfo) -> tuple[object, object]:
+    """Return the least and the greatest number that ``field`` takes, None where there is none."""
+    found = annotations_of(field)
+    least = next((entry.ge for entry in found if isinstance(entry, Ge)), None)
+    return least, next((entry.le for entry in found if isinstance(entry, Le)), None)
+
+
+def annotations_of(field: FieldInfo) -> list[object]:
+    """Return everything that stands in a field's ``Annotated``, also inside a union."""
+    return [*field.metadata, *_inside(field.annotation)]
+
+
+def _inside(annotation: object) -> list[object]:
+    """Return the metadata inside ``annotation``, e.g. of ``Annotated[int, Field(ge=1)] | None``."""
+    found: list[object] = list(getattr(annotation, "__metadata__", ()))
+    found = [entry for outer in found for entry in (outer.metadata if isinstance(outer, FieldInfo) else [outer])]
+    return found + [entry for argument in get_args(annotation) if get_args(argument) for entry in _inside(argument)]
+
+
+def kinds_of(annotation: object) -> set[type]:
+    """Return the plain types that ``annotation`` is made of."""
     if isinstance(annotation, type) and not get_args(annotation):
         return {annotation} | ({str} if issubclass(annotation, str) else set())
     if get_origin(annotation) is Literal:
         return {type(choice) for choice in get_args(annotation)}
-    return {kind for argument in get_args(annotation) for kind in _kinds(argument)}
-
-
-def _annotations(annotation: object) -> list[object]:
-    """Return the metadata inside ``annotation``, e.g. of ``Annotated[int, Field(ge=1)] | None``."""
-    found: list[object] = list(getattr(annotation, "__metadata__", ()))
-    found = [entry for outer in found for entry in (outer.metadata if isinstance(outer, FieldInfo) else [outer])]
-    return found + [entry for argument in get_args(annotation) if get_args(argument) for entry in _annotations(argument)]
+    return {kind for argument in get_args(annotation) for kind in kinds_of(argument)}

@@ -10,7 +10,7 @@ from pydantic import Field
 from components.common.versions import PortusVersion
 from components.settings.base import Later, Section
 from components.settings.cluster import WorkloadResources
-from components.settings.portus_config import PortusConfig
+from components.settings.portus_config import PortusConfig, Since
 from components.settings.types import Email, Username
 
 
@@ -21,9 +21,9 @@ class WebSettings(Section):
     """Sessions are cookies, so replicas need no stickiness. On an empty database start with one: of two that create the schema at once,
     one dies (and heals by restarting)."""
     resources: WorkloadResources = WorkloadResources()
-    puma_workers: Annotated[int, Field(ge=1, le=32)] = 2
+    puma_workers: Annotated[int, Field(ge=1, le=32), Since("2.3")] = 2
     """Processes (PORTUS_PUMA_WORKERS); about 110 MiB each. 2.3 on."""
-    puma_max_threads: Annotated[int, Field(ge=1, le=64)] = 4
+    puma_max_threads: Annotated[int, Field(ge=1, le=64), Since("2.3")] = 4
     """Threads a process (PORTUS_PUMA_MAX_THREADS); each holds a database connection. 2.3 on."""
 
 
@@ -58,10 +58,10 @@ class PortusSettings(Section):
 
     version: Annotated[PortusVersion, Later("the database is migrated, and no older version reads it again; back it up first")]
     """Decides the image generation: 2.0-2.2 Apache and Passenger, 2.3-2.5 Puma with a separate worker."""
-    log_level: Literal["info", "warn", "error", "fatal"] = "info"
+    log_level: Annotated[Literal["info", "warn", "error", "fatal"], Since("2.3")] = "info"
     """PORTUS_LOG_LEVEL; ``debug`` is not offered: the images' start script would print its environment, secrets included. 2.3 on."""
     web: WebSettings = WebSettings()
-    worker: Annotated[WorkerSettings, Later("the worker restarts; events wait")] = WorkerSettings()
+    worker: Annotated[WorkerSettings, Since("2.3"), Later("the worker restarts; events wait")] = WorkerSettings()
     bootstrap: Annotated[BootstrapSettings, Later("nothing once there is a user")] = BootstrapSettings()
     config: PortusConfig = PortusConfig()
     """Portus' own settings, under the names of its config.yml; what is not said keeps Portus' default."""

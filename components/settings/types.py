@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from components.settings.base import Matching, broken, checked
+from components.settings.base import Checked, Matching, broken
 
 _LABEL: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _DNS_LABEL: Final = re.compile(_LABEL)
@@ -34,6 +34,7 @@ def is_dns_name(value: str) -> bool:
 
 
 def _host(value: str) -> str:
+    """A DNS name in lower case, without scheme, port and path."""
     if "://" in value or "/" in value:
         raise broken(
             "is a host name alone, without scheme or path",
@@ -47,6 +48,7 @@ def _host(value: str) -> str:
 
 
 def _network_host(value: str) -> str:
+    """A host name, a Service's name or an IP address."""
     if "://" in value or "/" in value or ":" in value:
         raise broken("is a host alone, without scheme, port or path", "the port has a key of its own")
     if not (_DNS_LABEL.fullmatch(value) or is_dns_name(value) or _is_address(value)):
@@ -63,6 +65,7 @@ def _is_address(value: str) -> bool:
 
 
 def _regexp(value: str) -> str:
+    """A regular expression of Ruby's."""
     try:
         re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", _RUBY_ONLY.sub("x", value)))
     except re.error as error:
@@ -75,6 +78,7 @@ def _one_line(value: str) -> bool:
 
 
 def _cidr(value: str) -> str:
+    """A network in CIDR form."""
     try:
         ipaddress.ip_network(value)
     except ValueError as error:
@@ -83,6 +87,7 @@ def _cidr(value: str) -> str:
 
 
 def _address(value: str) -> str:
+    """An IP address."""
     try:
         ipaddress.ip_address(value)
     except ValueError as error:
@@ -105,6 +110,7 @@ def image_digest(image: str) -> str | None:
 
 
 def _image(value: str) -> str:
+    """An image reference with tag or digest."""
     match = _IMAGE.fullmatch(value)
     if match is None:
         raise broken("is an image reference: registry/name:tag, optionally @sha256:digest", "correct the reference")
@@ -166,6 +172,7 @@ Email = Annotated[str, Matching(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}
 
 
 def _safe_secret(value: SecretStr) -> SecretStr:
+    """A letter followed by at least 31 letters or digits."""
     if not _SAFE_SECRET.fullmatch(value.get_secret_value()):
         raise broken(
             "is a letter followed by at least 31 letters or digits: Portus pastes it unquoted into YAML",
@@ -177,22 +184,23 @@ def _safe_secret(value: SecretStr) -> SecretStr:
 SafeSecret = Annotated[SecretStr, AfterValidator(_safe_secret)]
 """A secret that ends in an unquoted YAML file of Portus (contract.md: database.yml, secrets.yml)."""
 
-PemSecret = Annotated[
-    SecretStr,
-    AfterValidator(
-        lambda v: (
-            v if "-----BEGIN " in v.get_secret_value() else (_ for _ in ()).throw(broken("is PEM text", "give the file's whole content"))
-        )
-    ),
-]
+
+def _pem_secret(value: SecretStr) -> SecretStr:
+    """PEM text."""
+    if "-----BEGIN " not in value.get_secret_value():
+        raise broken("is PEM text", "give the file's whole content")
+    return value
+
+
+PemSecret = Annotated[SecretStr, AfterValidator(_pem_secret)]
 
 Pem = Annotated[
-    str, checked(lambda v: "-----BEGIN CERTIFICATE-----" in v, "is one certificate or more in PEM form", "give the file's whole content")
+    str, Checked(lambda v: "-----BEGIN CERTIFICATE-----" in v, "is one certificate or more in PEM form", "give the file's whole content")
 ]
 
 Text = Annotated[
     str,
-    checked(
+    Checked(
         _one_line,
         "is one line of text, not empty and without spaces around it",
         "correct it; to keep Portus' own default remove the key",
@@ -212,12 +220,12 @@ Url = Annotated[
 ]
 
 BaseUrl = Annotated[
-    Url, checked(lambda v: not v.endswith("/"), "is a URL without a '/' at its end: paths are appended to it", "remove the last '/'")
+    Url, Checked(lambda v: not v.endswith("/"), "is a URL without a '/' at its end: paths are appended to it", "remove the last '/'")
 ]
 
 ContainerPath = Annotated[
     str,
-    checked(
+    Checked(
         lambda v: v.startswith("/") and _one_line(v) and "/../" not in f"{v}/",
         "is an absolute path inside the container",
         "begin it with '/', e.g. /certificates/ca.crt",
@@ -226,7 +234,7 @@ ContainerPath = Annotated[
 
 LdapName = Annotated[
     str,
-    checked(
+    Checked(
         lambda v: _one_line(v) and all("=" in part for part in re.split(r"(?<!\\),", v)),
         "is a distinguished name: attribute=value pairs joined by commas",
         "write e.g. ou=users,dc=example,dc=com",
@@ -235,7 +243,7 @@ LdapName = Annotated[
 
 LdapFilter = Annotated[
     str,
-    checked(
+    Checked(
         lambda v: _one_line(v) and "=" in v and v.count("(") == v.count(")"),
         "is an LDAP filter with as many opening as closing brackets",
         "write e.g. (memberOf=cn=portus,dc=example,dc=com)",
@@ -247,7 +255,7 @@ Regexp = Annotated[Text, AfterValidator(_regexp)]
 
 SecretName = Annotated[
     str,
-    checked(
+    Checked(
         lambda v: len(v) <= DNS_NAME_LENGTH and all(_DNS_LABEL.fullmatch(label) for label in v.split(".")),
         "is a Secret's name: lower case letters, digits, '-' and '.'",
         "correct the name",

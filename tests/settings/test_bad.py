@@ -102,8 +102,8 @@ def test_every_rule_on_one_value_is_broken_by_a_wrong_stack_file() -> None:
 
 
 def _rules_in(path: Path) -> Iterator[str]:
-    """Yield the rule of each ``broken(rule, ...)``, ``checked(test, rule, ...)`` and ``Matching(pattern, rule, ...)``."""
-    position = {"broken": 0, "checked": 1, "Matching": 1}
+    """Yield the rule of each ``broken(rule, ...)``, ``Checked(test, rule, ...)`` and ``Matching(pattern, rule, ...)``."""
+    position = {"broken": 0, "Checked": 1, "Matching": 1}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in position:
             argument = node.args[position[node.func.id]]

@@ -1,0 +1,169 @@
+"""Every setting with what a reader has to know of it, taken from the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Literal, get_args, get_origin
+
+from pydantic import AfterValidator, SecretStr
+from pydantic.fields import FieldInfo
+
+from components.settings.base import Checked, Later, Matching, Section
+from components.settings.places import Place, annotations_of, bounds_of, kinds_of, sections_of, tag_of
+from components.settings.portus_config.leaves import versions_of
+from components.settings.portus_config.versions import EVERY, Since
+from components.settings.secrets import ExistingSecret
+from components.settings.stack import StackSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One setting.
+
+    Args:
+        key: from the section on, as the stack file spells it (``registry.storage.claim.size``).
+        variant: the choices above it (``kind: external``) without which it does not exist.
+        type: in words.
+        default: as YAML, "" where a section is made of its keys' defaults, None where the setting is required.
+        meaning: what it is, units and the default's reason.
+        versions: of Portus that know it.
+        later: what a later change does.
+        section: whether it is made of keys of its own.
+    """
+
+    key: str
+    variant: str
+    type: str
+    default: str | None
+    meaning: str
+    versions: Since
+    later: str
+    section: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """What a section hands down to its settings."""
+
+    key: str = ""
+    variant: str = ""
+    versions: Since = EVERY
+    later: str = ""
+    defaults: Section | None = None
+
+
+def entries() -> Iterator[Entry]:
+    """Yield every setting in the order of the models, a section before its keys."""
+    yield from _entries(StackSettings, _Above())
+
+
+def _entries(model: type[Section], above: _Above) -> Iterator[Entry]:
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        here = _Above(
+            key=f"{above.key}.{key}".lstrip("."),
+            variant=above.variant,
+            versions=versions_of(field, above.versions),
+            later=next((entry.effect for entry in annotations_of(field) if isinstance(entry, Later)), above.later),
+            defaults=_defaults(field, name, above),
+        )
+        inner = [section for section in sections_of(field.annotation) if section is not ExistingSecret]
+        yield Entry(
+            key=here.key,
+            variant=here.variant,
+            type="section" if inner else _type(field),
+            default=_default(field, name, above),
+            meaning=Place((key,), (model,)).purpose if len(inner) < 2 or field.description else _choice(inner),  # noqa: PLR2004
+            versions=here.versions,
+            later=here.later,
+            section=bool(inner),
+        )
+        for section in inner:
+            tag, value = tag_of(section) if len(inner) > 1 else ("", None)
+            defaults = here.defaults if isinstance(here.defaults, section) else None
+            variant = f"{tag}: {value}" if tag else here.variant
+            yield from _entries(section, _Above(here.key, variant, here.versions, here.later, defaults))
+
+
+def _choice(members: list[type[Section]]) -> str:
+    key = tag_of(members[0])[0]
+    return f"One of the kinds below, by ``{key}``."
+
+
+def _defaults(field: FieldInfo, name: str, above: _Above) -> Section | None:
+    """Return the section that stands where the stack file says nothing: the one above may choose another than the field."""
+    default = getattr(above.defaults, name) if above.defaults else field.get_default(call_default_factory=True)
+    return default if isinstance(default, Section) else None
+
+
+def _default(field: FieldInfo, name: str, above: _Above) -> str | None:
+    if above.defaults is not None:
+        default = getattr(above.defaults, name)
+    elif field.is_required():
+        return None
+    else:
+        default = field.get_default(call_default_factory=True)
+    return "" if isinstance(default, Section) else shown(default)
+
+
+def shown(value: object) -> str:
+    """Return ``value`` as YAML."""
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(shown(item) for item in value)}]"
+    return "{}" if value == {} else str(value)
+
+
+def _type(field: FieldInfo) -> str:
+    if SecretStr in kinds_of(field.annotation):
+        rule = next((_rule(entry) for entry in annotations_of(field) if _rule(entry)), None)
+        existing = ", or the name of an existing Secret and a key in it" if ExistingSecret in sections_of(field.annotation) else ""
+        return "secret" + (f": {rule}" if rule else "") + existing
+    return _in_words(field)
+
+
+def _in_words(field: FieldInfo) -> str:
+    choices = _literals(field.annotation)
+    if choices:
+        many = " (list)" if "tuple" in str(field.annotation) else ""
+        return "one of " + ", ".join(choices) + many
+    if "dict" in str(field.annotation):
+        return "mapping of texts"
+    plain = [kind for kind in _plain(field.annotation) if kind is not type(None)]
+    if plain == [bool]:
+        return "true or false"
+    if plain == [int]:
+        least, most = bounds_of(field)
+        return f"number, {least} to {most}"
+    rule = next((_rule(entry) for entry in annotations_of(field) if _rule(entry)), "text")
+    return f"list, each {rule}" if "tuple" in str(field.annotation) else rule
+
+
+def _plain(annotation: object) -> list[object]:
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    return [kind for argument in get_args(annotation) for kind in _plain(argument)] if get_args(annotation) else [annotation]
+
+
+def _literals(annotation: object) -> list[str]:
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return [str(member.value) for member in annotation]
+    if get_origin(annotation) is Literal:
+        return [str(choice) for choice in get_args(annotation)]
+    return [choice for argument in get_args(annotation) for choice in _literals(argument)]
+
+
+def _rule(entry: object) -> str:
+    if isinstance(entry, Matching | Checked):
+        return entry.rule.removeprefix("is ")
+    if isinstance(entry, AfterValidator) and entry.func.__doc__:
+        text = entry.func.__doc__.rstrip(".")
+        return text[0].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
+    return ""

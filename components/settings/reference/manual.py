@@ -1,0 +1,99 @@
+"""The manual of every setting, as Markdown."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from components.settings.reference.entries import Entry, entries
+
+HEAD: Final = """# Settings
+
+<!-- Written by `python -m components.settings.reference` from the models in components/settings; a test fails where it is stale. -->
+
+A stack is described by `stacks/Pulumi.<stack>.yaml`, under `config:`, each section with `portus:` before it:
+
+```yaml
+# yaml-language-server: $schema=stack.schema.json
+config:
+  portus:host: portus.example.com
+  portus:portus:
+    version: "2.5"
+  portus:exposure:
+    kind: load_balancer
+```
+
+The first line lets editors complete and check as you type. Everything is checked before anything is created: unknown keys, types,
+ranges, and rules across settings; `pulumi preview` tells all that is wrong at once, with line, rule and remedy.
+
+A **secret** stands encrypted: `pulumi config set --secret --path 'portus:database.password'`. Where the type says so it may instead be
+a key of a Secret that somebody else makes in the stack's namespace: `{secret: <name>, key: <key>}`. Such a Secret cannot be checked
+here, and its change rolls no Pod: restart them by hand.
+
+*Unset* means that Portus, the registry or the cluster keeps its own default. *A later change* says what changing the setting does to
+what runs.
+"""
+
+CONFIG: Final = "portus.config"
+"""The section whose settings differ by Portus' version."""
+
+
+def manual() -> str:
+    """Return docs/settings.md."""
+    parts = [HEAD]
+    for key, group in itertools.groupby(entries(), key=lambda entry: entry.key.partition(".")[0]):
+        parts += _section(key, list(group))
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _section(key: str, group: list[Entry]) -> Iterator[str]:
+    head, *rest = group
+    yield f"\n## `portus:{key}`\n"
+    yield f"{head.meaning}\n".replace("``", "`")
+    if not head.section:
+        yield from _facts(head)
+        return
+    if head.default is None:
+        yield "Required.\n"
+    for variant, members in itertools.groupby(rest, key=lambda entry: entry.variant):
+        if variant:
+            yield f"\n### `{variant}`\n"
+        plain, config = _parted(members)
+        yield from _table(plain, versions=False)
+        if config:
+            yield f"\n### `portus:{CONFIG}`\n"
+            yield f"{config[0].meaning} A later change: {config[0].later}, where the table says nothing else.\n"
+            yield from _table(config[1:], versions=True)
+
+
+def _parted(members: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
+    plain: list[Entry] = []
+    config: list[Entry] = []
+    for entry in members:
+        (config if f"{entry.key}.".startswith(f"{CONFIG}.") else plain).append(entry)
+    return plain, config
+
+
+def _facts(entry: Entry) -> Iterator[str]:
+    yield f"- type: {entry.type}"
+    yield f"- default: {_default(entry)}"
+    yield f"- a later change: {entry.later}".replace("``", "`")
+
+
+def _table(members: list[Entry], *, versions: bool) -> Iterator[str]:
+    usual = members[0].later if versions else ""
+    yield f"| key | type | default | {'Portus' if versions else 'a later change'} | meaning |"
+    yield "|---|---|---|---|---|"
+    for entry in members:
+        key = entry.key.removeprefix(f"{CONFIG}." if versions else f"{entry.key.partition('.')[0]}.")
+        note = str(entry.versions) if versions else entry.later
+        later = f" A later change: {entry.later}." if versions and entry.later != usual else ""
+        cells = (f"`{key}`", "" if entry.section else entry.type, _default(entry), note, entry.meaning + later)
+        yield "| " + " | ".join(cell.replace("|", "\\|").replace("``", "`") for cell in cells) + " |"
+
+
+def _default(entry: Entry) -> str:
+    if entry.default is None:
+        return "**required**"
+    return entry.default if entry.default in {"", "unset"} else f"`{entry.default}`"

@@ -1,0 +1,76 @@
+"""The JSON Schema and the manual are what the models say, and the schema is worth having."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from components.settings.reference.__main__ import SCHEMA, texts
+from components.settings.reference.entries import entries
+from components.settings.reference.schema import schema
+from tests.recorder import ROOT, STACKS
+from tests.settings.corpus import BAD, HERE
+
+WRITE = "write them anew: python -m components.settings.reference"
+FIRST_LINE = f"# yaml-language-server: $schema={SCHEMA.name}\n"
+
+
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.Draft7Validator:
+    found = schema()
+    jsonschema.Draft7Validator.check_schema(found)
+    return jsonschema.Draft7Validator(found)
+
+
+def _document(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", texts(), ids=str)
+def test_the_generated_file_is_what_the_models_say(path: Path) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == texts()[path], WRITE
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_stack_file_names_the_schema_and_fits_it(stack: str, validator: jsonschema.Draft7Validator) -> None:
+    path = ROOT / "stacks" / f"Pulumi.{stack}.yaml"
+    assert path.read_text(encoding="utf-8").startswith(FIRST_LINE)
+    assert [error.message for error in validator.iter_errors(_document(path))] == []
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "samples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_sample_fits_the_schema(path: Path, validator: jsonschema.Draft7Validator) -> None:
+    assert [error.message for error in validator.iter_errors(_document(path))] == []
+
+
+@pytest.mark.parametrize("path", [path for path in BAD if path.parent.name in {"unknown_keys", "wrong_types", "missing"}], ids=str)
+def test_an_editor_sees_what_a_key_or_a_type_gets_wrong(path: Path, validator: jsonschema.Draft7Validator) -> None:
+    assert list(validator.iter_errors(_document(path))), path
+
+
+def test_a_secret_in_clear_does_not_fit_the_schema(validator: jsonschema.Draft7Validator) -> None:
+    for path in (HERE / "bad" / "secrets").glob("*_in_clear.yaml"):
+        assert list(validator.iter_errors(_document(path))), path
+
+
+def test_every_setting_says_what_it_is_and_what_a_later_change_does() -> None:
+    found = list(entries())
+    assert len(found) > 250
+    assert [entry.key for entry in found if not entry.meaning] == []
+    assert [entry.key for entry in found if not entry.later] == []
+
+
+def test_every_default_that_is_not_empty_stands_in_the_manual() -> None:
+    manual = texts()[Path("docs/settings.md")]
+    for entry in entries():
+        if entry.default not in {None, "", "unset"}:
+            assert f"`{entry.default}`" in manual, entry.key
+
+
+def test_the_schema_is_json_that_says_whose_it_is() -> None:
+    assert json.loads((ROOT / SCHEMA).read_text(encoding="utf-8"))["title"] == "Stack file of Portus on Kubernetes"

@@ -1,0 +1,88 @@
+"""The sample stack files set every setting there is, and the program takes them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+
+from components.settings.base import Section
+from components.settings.places import TAGS
+from components.settings.reference.entries import entries
+from components.settings.secrets import ExistingSecret
+from tests.recorder import Program, run_program, texts
+from tests.settings.corpus import HERE, StackFile
+
+SAMPLES = sorted((HERE / "samples").glob("*.yaml"))
+
+
+@pytest.fixture(params=SAMPLES, ids=lambda path: path.stem, scope="module")
+def sample(request: pytest.FixtureRequest) -> StackFile:
+    return StackFile(request.param)
+
+
+@pytest.fixture(scope="module")
+def program(sample: StackFile) -> Program:
+    sections = [f"portus:{path[0]}" for path in sample.secrets]
+    with mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps(sections)}):
+        return run_program("sample", sample.configuration)
+
+
+def said(section: Section, path: str = "", variant: str = "") -> Iterator[tuple[str, str]]:
+    """Yield key and variant of every setting that a stack file says."""
+    tag = next((name for name in TAGS if isinstance(getattr(section, name, None), str)), None)
+    own = (
+        f"{tag}: {getattr(section, tag)}" if tag and path and (f"{path}.{tag}", f"{tag}: {getattr(section, tag)}") in VARIANTS else variant
+    )
+    for name, field in type(section).model_fields.items():
+        if name in section.model_fields_set:
+            key, value = f"{path}.{field.alias or name}".lstrip("."), getattr(section, name)
+            yield key, own
+            if isinstance(value, Section) and not isinstance(value, ExistingSecret):
+                yield from said(value, key, own)
+
+
+VARIANTS = {(entry.key, entry.variant) for entry in entries()}
+
+
+def test_the_samples_together_set_every_setting() -> None:
+    told = {pair for path in SAMPLES for pair in said(StackFile(path).parse())}
+    assert [pair for pair in sorted(VARIANTS) if pair not in told] == [], "set them in tests/settings/samples"
+
+
+def test_a_sample_is_deployed(program: Program) -> None:
+    assert len(program.workloads()) >= 3
+
+
+def test_no_secret_of_a_sample_stands_outside_a_secret(sample: StackFile, program: Program) -> None:
+    hidden = [text for text in sample.secrets.values() if len(text) > 8]
+    assert hidden
+    encoded = [base64.b64encode(text.encode()).decode() for text in hidden]
+    for resource in program.resources:
+        if resource.type != "kubernetes:core/v1:Secret":
+            assert not [text for text in texts(resource.inputs) for secret in (*hidden, *encoded) if secret in text], resource.name
+
+
+def test_a_secret_of_somebody_else_is_mounted_or_referred_to_and_never_copied() -> None:
+    sample = StackFile(HERE / "samples" / "alternatives.yaml")
+    with mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps(["portus:tls"])}):
+        program = run_program("sample", sample.configuration)
+    web = program.one("Deployment", "portus-web")
+    sources = next(v for v in web.pod["volumes"] if v["name"] == "credentials")["projected"]["sources"]
+    files = {source["secret"]["items"][0]["path"]: source["secret"]["name"] for source in sources}
+    assert files["database-password"] == "portus-database"
+    assert files["email-smtp-password"] == "portus-mail"
+    assert files["secret-key-base"].startswith("portus-credentials")
+    assert set(program.one("Secret", "portus-credentials").inputs["data"]) == {"secret-key-base", "portus-password"}
+
+
+def test_the_configuration_file_of_apache_lives_in_a_secret_once_it_holds_one(program: Program, sample: StackFile) -> None:
+    if sample.path.stem != "oldest":
+        return
+    volumes = program.one("Deployment", "portus-web").pod["volumes"]
+    assert "secret" in next(v for v in volumes if v["name"] == "local-config")
+    assert not [r.name for r in program.all("ConfigMap") if "config-local.yml" in r.inputs["data"]]
