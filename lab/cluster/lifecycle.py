@@ -90,6 +90,7 @@ def up(*, home: Home) -> Path:
             _apply(home, binaries)
             current.say("waiting for the node and its DNS")
             _wait(home, "the node is not Ready", lambda: _node_ready(home))
+            _declare_storage(home, binaries)
             _wait(home, "the cluster's DNS does not answer", lambda: _resolves(home))
         write_whole(home.folder / "ready", json.dumps([fingerprint, access.running_box(home).pid]))
     return home.kubeconfig
@@ -296,6 +297,20 @@ def _apply(home: Home, binaries: Binaries) -> None:
     if result.returncode != 0:
         raise LabError("the cluster's DNS and storage cannot be set up.", "Run 'make up' again.", result.stderr.strip())
     write_whole(record, text)
+
+
+def _declare_storage(home: Home, binaries: Binaries) -> None:
+    """Tell the scheduler of the node's disk.
+
+    Without ``localStorageCapacityIsolation`` the kubelet says nothing of it, and every Pod that requests ephemeral storage, as Pods should,
+    would wait for ever. Requests count; limits are not enforced.
+    """
+    free = shutil.disk_usage(home.folder).free // 2**30
+    patch = json.dumps({"status": {"capacity": {"ephemeral-storage": f"{free}Gi"}}})
+    command = [str(binaries.kubectl), "--kubeconfig", str(home.kubeconfig), "patch", "node", config.NODE, "--subresource=status"]
+    result = subprocess.run([*command, "--type=merge", f"--patch={patch}"], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise LabError("the node's disk cannot be declared.", "Run 'make up' again.", result.stderr.strip())
 
 
 def _manifests() -> str:
