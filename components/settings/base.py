@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 class Section(BaseModel):
     """A part of the stack file: unknown keys, wrong types and later changes are errors."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=False)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", validate_default=False)
 
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """Keys that a reader of the field's own documentation would write here, and what to do instead."""

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from components.settings.base import Later, Matching, Section, broken
+from components.settings.base import Checked, Later, Matching, Section, broken
 from components.settings.cluster import ClaimSettings, WorkloadResources
 from components.settings.secrets import SafeSecretSource
 from components.settings.types import NetworkHost, Port
 
+YAML_WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+"""What Portus' database.yml, into which names are pasted unquoted, would read as something else than a text."""
+
+_NO_YAML_WORD: Final = Checked(
+    lambda v: v not in YAML_WORDS, "is no word of YAML's own: Portus pastes it unquoted into its database.yml", "choose another name"
+)
 DatabaseName = Annotated[
-    str, Matching(r"[a-z][a-z0-9_]{0,62}", "is a database's name: a lower case letter, then letters, digits and '_'", "correct the name")
+    str,
+    Matching(r"[a-z][a-z0-9_]{0,62}", "is a database's name: a lower case letter, then letters, digits and '_'", "correct the name"),
+    _NO_YAML_WORD,
 ]
 DatabaseUser = Annotated[
-    str, Matching(r"[a-z][a-z0-9_]{0,31}", "is a user's name: a lower case letter, then letters, digits and '_', at most 32", "correct it")
+    str,
+    Matching(r"[a-z][a-z0-9_]{0,31}", "is a user's name: a lower case letter, then letters, digits and '_', at most 32", "correct it"),
+    _NO_YAML_WORD,
 ]
 BufferPoolSize = Annotated[str, Matching(r"[1-9][0-9]*[MG]", "is a size in MariaDB's notation: a number and M or G", "write e.g. 256M")]
 

@@ -56,6 +56,10 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
     place, kind = find(entry["loc"], raw), entry["type"]
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         place = Place((*place.path, str(entry["ctx"]["discriminator"]).strip("'")), tuple(place.inner))
+    if kind == "union_tag_not_found" and (mistyped := next((key for key in entry["input"] if _close(key, [place.key])), None)):
+        return Problem(
+            key=Place((*place.path[:-1], mistyped), ()).dotted, value="", rule="unknown key", remedy=f"did you mean '{place.key}'?"
+        )
     if kind in {"missing", "union_tag_not_found"}:
         return Problem(key=place.dotted, value="", rule="is required", remedy=_missing(place))
     given = _at(raw, place.path, entry["input"])
@@ -67,7 +71,11 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
 def _missing(place: Place) -> str:
     if place.key in TAGS:
         return f"set it to one of {', '.join(str(tag_of(model)[1]) for model in place.models)}"
-    return f"set it. {place.purpose}".strip()
+    return f"set it. {_purpose(place)}".strip()
+
+
+def _purpose(place: Place) -> str:
+    return place.purpose.replace("``", "")
 
 
 def _words(entry: ErrorDetails, place: Place, given: object) -> tuple[str, str]:
@@ -78,14 +86,14 @@ def _words(entry: ErrorDetails, place: Place, given: object) -> tuple[str, str]:
     if kind == "extra_forbidden":
         return "unknown key", _unknown(place)
     if kind not in KINDS:
-        return entry["msg"], f"correct it. {place.purpose}".strip()
+        return entry["msg"], f"correct it. {_purpose(place)}".strip()
     if kind == "string_type" and SecretStr in place.kinds:
         return "is an encrypted text, or {secret: <name>, key: <key>}", "pulumi config set --secret --path, or name an existing Secret"
     if kind == "string_type" and isinstance(given, int | float) and (broken := place.rule_for(json.dumps(given))):
         return broken
     least, most = place.bounds
     rule = KINDS[kind].format(choices=", ".join(_choices(context)), least=least, most=most)
-    return rule, _remedy(kind, place, given, _choices(context)) or f"correct it. {place.purpose}".strip()
+    return rule, _remedy(kind, place, given, _choices(context)) or f"correct it. {_purpose(place)}".strip()
 
 
 def _unknown(place: Place) -> str:
@@ -160,11 +168,10 @@ def _shown(place: Place, value: object, encrypted: Callable[[Path], bool]) -> st
 
 def _may_be_secret(place: Place, value: object) -> bool:
     """Return whether ``value`` may be a secret: by its setting's type, and where that does not fit by the names around it."""
-    kinds = place.kinds
-    if not kinds and (close := _close(place.key, keys_of(place.models))):
-        kinds = Place((close,), place.models).kinds
-    if SecretStr in kinds:
+    close = _close(place.key, keys_of(place.models))
+    meant = place.kinds or (Place((close,), place.models).kinds if close else set())
+    if SecretStr in meant:
         return True
-    if isinstance(value, Mapping | list):
-        return SECRET_NAME.search(json.dumps(value, default=str)) is not None
-    return type(value) not in kinds and any(SECRET_NAME.search(str(step)) for step in place.path)
+    if isinstance(value, Mapping | list) and SECRET_NAME.search(json.dumps(value, default=str)):
+        return True
+    return type(value) not in place.kinds and any(SECRET_NAME.search(str(step)) for step in place.path)

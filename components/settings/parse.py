@@ -10,7 +10,6 @@ from typing import Any, Final
 from pydantic import SecretStr, ValidationError
 
 from components.settings.base import Section
-from components.settings.explain import explain
 from components.settings.report import HIDDEN, Problem, SettingsError
 from components.settings.rules import RULES, foundations
 from components.settings.stack import StackSettings
@@ -41,6 +40,8 @@ def parse(raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], b
         stack = StackSettings.model_validate_json(json.dumps(raw))
         problems: list[Problem] = []
     except ValidationError as error:
+        from components.settings.explain import explain  # noqa: PLC0415 - a report may take its time, a good stack file must not
+
         problems = explain(error, raw, encrypted)
         salvaged = _salvage(raw, error)
         if salvaged is None:

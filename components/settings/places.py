@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from components.settings.base import RULE, Section
+from components.settings.documentation import documentation
 from components.settings.secrets import EXISTING, TEXT
 from components.settings.stack import StackSettings
 
@@ -60,9 +61,10 @@ class Place:
     @property
     def purpose(self) -> str:
         """What the key is for, by its own words or its section's."""
-        text = next((field.description for field in self.fields if field.description), None)
+        names = [(model, name) for model in self.models for name, field in model.model_fields.items() if self.key == (field.alias or name)]
+        text = next((documentation(model)[name] for model, name in names if name in documentation(model)), None)
         text = text or next((model.__doc__ for model in self.inner if model.__doc__), None) or ""
-        return " ".join(text.replace("``", "").split())
+        return " ".join(text.split())
 
     @property
     def kinds(self) -> set[type]:

@@ -75,6 +75,11 @@ class StackFile:
         return re.sub(re.escape(f"{authority.SOON:%Y-%m-%d %H:%M}"), "<in three days>", text)
 
 
+def sections_of(file: StackFile) -> dict[str, Any]:
+    """Return the sections that the program reads."""
+    return dict(sections(file.configuration, "portus:"))
+
+
 def _opened(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _opened(value["secure"]) if set(value) == {"secure"} else {key: _opened(item) for key, item in value.items()}

@@ -6,11 +6,20 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from components.settings.base import Section
+from components.settings.base import Checked, Section
 from components.settings.portus_config.kinds import Feature
 from components.settings.portus_config.versions import Since
 from components.settings.secrets import SecretSource
 from components.settings.types import ContainerPath, Email, Fqdn, NetworkHost, Port, Text
+
+SenderName = Annotated[
+    Text,
+    Checked(
+        lambda v: not set(v) & set('<>()[]:;@\\,."'),
+        "is a name without the characters that mean something in a mail's header (< > ( ) [ ] : ; @ \\ , . \")",
+        "leave them out: Portus puts the name there as it stands",
+    ),
+]
 
 
 class Smtp(Feature):
@@ -47,7 +56,7 @@ class Mail(Section):
 
     from_: Email | None = Field(default=None, alias="from")
     """Sender of every mail. Portus' default: portus@example.com, so required once SMTP is on."""
-    name: Text | None = None
+    name: SenderName | None = None
     """The sender's name. Portus' default: Portus."""
     reply_to: Email | None = None
     """Where answers go. Unset: to the sender; before 2.4 that is exported, for Portus ships no-reply@example.com."""

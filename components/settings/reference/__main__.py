@@ -15,7 +15,7 @@ MANUAL: Final = Path("docs/settings.md")
 
 def texts() -> dict[Path, str]:
     """Return the content of each file, by its path from the project's folder."""
-    return {SCHEMA: json.dumps(schema(), indent=2, ensure_ascii=False) + "\n", MANUAL: manual()}
+    return {SCHEMA: json.dumps(schema(), indent=2, ensure_ascii=False, sort_keys=True) + "\n", MANUAL: manual()}
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, SecretStr
 from pydantic.fields import FieldInfo
 
 from components.settings.base import Checked, Later, Matching, Section
+from components.settings.documentation import documentation
 from components.settings.places import Place, annotations_of, bounds_of, kinds_of, sections_of, tag_of
 from components.settings.portus_config.leaves import versions_of
 from components.settings.portus_config.versions import EVERY, Since
@@ -75,7 +76,7 @@ def _entries(model: type[Section], above: _Above) -> Iterator[Entry]:
             variant=here.variant,
             type="section" if inner else _type(field),
             default=_default(field, name, above),
-            meaning=Place((key,), (model,)).purpose if len(inner) < 2 or field.description else _choice(inner),  # noqa: PLR2004
+            meaning=Place((key,), (model,)).purpose if len(inner) < 2 or name in documentation(model) else _choice(inner),  # noqa: PLR2004
             versions=here.versions,
             later=here.later,
             section=bool(inner),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from components.settings.base import Section
+from components.settings.documentation import documentation
+from components.settings.places import sections_of
 from components.settings.reference.entries import entries
 from components.settings.stack import StackSettings
 
@@ -22,6 +25,10 @@ def schema() -> dict[str, Any]:
     """Return the schema; the rules across settings are not in it, ``pulumi preview`` tells those."""
     models = StackSettings.model_json_schema(by_alias=True)
     definitions = {name: _tidy(body) for name, body in models.pop("$defs").items()}
+    for model in _models(StackSettings):
+        body = models if model is StackSettings else definitions[model.__name__]
+        for name, text in documentation(model).items():
+            body["properties"][model.model_fields[name].alias or name]["description"] = text.replace("``", "")
     sections = _tidy(models)
     later = {entry.key: entry.later for entry in entries() if "." not in entry.key}
     for key, body in list(sections["properties"].items()):
@@ -49,6 +56,14 @@ def schema() -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": {"Secure": SECURE, **definitions},
     }
+
+
+def _models(model: type[Section]) -> set[type[Section]]:
+    found = {model}
+    for field in model.model_fields.values():
+        for inner in sections_of(field.annotation):
+            found |= {inner} if inner in found else _models(inner)
+    return found
 
 
 def _tidy(node: Any) -> Any:
