@@ -68,8 +68,10 @@ format: $(READY) ## Format the Python code
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-golden: $(READY) ## Write the golden lists anew, for review
+golden: $(READY) ## Write what the tests compare with anew, for review: golden lists, settings' manual and schema, reports
 	@$(RUN) -m tests.golden
+	@$(RUN) -m components.settings.reference
+	@$(RUN) -m tests.settings.corpus
 
 clean: ## Remove the virtualenv and what the checks left (the lab goes with `make down`)
 	@rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache

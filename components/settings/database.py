@@ -27,6 +27,13 @@ DatabaseUser = Annotated[
     Matching(r"[a-z][a-z0-9_]{0,31}", "is a user's name: a lower case letter, then letters, digits and '_', at most 32", "correct it"),
     _NO_YAML_WORD,
 ]
+ExternalName = Annotated[
+    str,
+    Matching(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", "is a name of letters, digits, '_', '.' and '-', a letter first", "use such a name"),
+    Checked(lambda v: v.lower() not in YAML_WORDS, _NO_YAML_WORD.rule, _NO_YAML_WORD.remedy),
+]
+"""Of an account or a database that somebody else named; without the characters that YAML would read as its own."""
+
 BufferPoolSize = Annotated[str, Matching(r"[1-9][0-9]*[MG]", "is a size in MariaDB's notation: a number and M or G", "write e.g. 256M")]
 
 
@@ -72,9 +79,9 @@ class ExternalDatabase(Section):
     """The server, as Portus' Pods reach it."""
     port: Port = 3306
     """Portus 2.0-2.2 cannot be told another one."""
-    name: DatabaseName = "portus_production"
+    name: ExternalName = "portus_production"
     """The database; Portus' own default."""
-    user: DatabaseUser
+    user: ExternalName
     """Owns the database."""
     password: SafeSecretSource
     """The user's password."""

@@ -24,7 +24,7 @@ from tests.settings.corpus import BAD, HERE, KeyPath, StackFile
 MINIMUM = 150
 """Issue 5, part 13."""
 
-REWRITE = "if the new wording is meant: python -m tests.settings.corpus, and read the difference"
+REWRITE = "if the new wording is meant: make golden, and read the difference"
 
 REPORTS = {file: file.with_suffix(".report").read_text(encoding="utf-8") for file in BAD if file.with_suffix(".report").exists()}
 

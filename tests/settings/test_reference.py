@@ -16,7 +16,7 @@ from components.settings.reference.schema import schema
 from tests.recorder import ROOT, STACKS
 from tests.settings.corpus import BAD, HERE
 
-WRITE = "write them anew: python -m components.settings.reference"
+WRITE = "write them anew: make golden"
 FIRST_LINE = f"# yaml-language-server: $schema={SCHEMA.name}\n"
 
 
