@@ -1,0 +1,105 @@
+"""``python -m lab.bench [--json FILE] [--runs N]``: what ``make bench`` runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+from lab import console
+from lab.errors import LabError
+
+LEAST_RUNS: Final = 5
+INTERRUPTED: Final = 130
+"""Exit code of a shell command that Ctrl-C ended."""
+
+EXPLANATION: Final = """\
+Prints one figure a line, "name: value"; progress goes to standard error. Ratios are medians of the program by medians of a floor: a
+program of literals that registers the same resources through the same engine and plugins (lab/bench/__init__.py says what it includes).
+The first lines are the worse of the stacks "lab" and "prod", the others each stack's own.
+
+  preview.*, noop_up.*     'pulumi preview' and 'pulumi up' of a deployed and unchanged stack: wall time of the command, and peak
+                           resident memory of the Python process that runs the program
+  program.seconds, .share  from the start of that process until the program has registered everything: interpreter, imports, settings,
+                           components; and as a share of the preview's wall time
+  up_from_nothing.seconds  from no cluster at all to a stack 'lab' that has passed the check of 'make up', with binaries and images cached
+
+It takes some minutes, and runs on a cluster of its own beside the lab, which goes in the end: a running lab is neither used nor touched.
+Needs Linux and root, as the lab's cluster does.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Measure and print; return the exit code. What its user can mend is one line, never a traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    options = _parser().parse_args(arguments)
+    console.console.file = sys.stderr
+    try:
+        _must_be_writable(options.json)
+        found = _measured(options.runs)
+    except LabError as error:
+        console.errors.print(f"[red]error:[/red] {console.escape(error.problem)}\n       {console.escape(error.remedy)}")
+        if error.excerpt:
+            console.errors.print("\n".join(f"       | {console.escape(line)}" for line in error.excerpt.splitlines()))
+        return 1
+    except KeyboardInterrupt:
+        console.errors.print("interrupted; nothing is left behind.")
+        return INTERRUPTED
+    sys.stdout.write("".join(f"{name}: {value}\n" for name, value in found.items()))
+    if options.json is not None:
+        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _must_be_writable(file: Path | None) -> None:
+    try:
+        if file is not None:
+            file.touch()
+    except OSError as error:
+        raise LabError(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+
+
+def _measured(runs: int) -> dict[str, float]:
+    from lab.bench.figures import VERBS, Pair, figures  # noqa: PLC0415 - a wrong word on the command line is told at once
+    from lab.bench.stage import FOLDER, stage  # noqa: PLC0415
+    from lab.bench.trial import compare  # noqa: PLC0415
+
+    with stage() as place:
+        measured: dict[str, dict[str, Pair]] = {}
+        for name, program in place.projects.items():
+            floor = program.floor(FOLDER / f"{name}-floor")
+            measured[name] = {}
+            for verb in VERBS:
+                with console.step(f"{name}: {verb}, {runs} runs each") as current:
+                    measured[name][verb] = compare(verb, floor=floor, program=program, runs=runs, step=current)
+        return figures(measured, place.from_nothing)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.bench",
+        description="Compares the program with a floor.",
+        epilog=EXPLANATION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the same figures there too")
+    parser.add_argument("--runs", type=_runs, default=LEAST_RUNS, metavar="N", help=f"of each, at least and by default {LEAST_RUNS}")
+    return parser
+
+
+def _runs(text: str) -> int:
+    number = int(text)
+    if number < LEAST_RUNS:
+        raise argparse.ArgumentTypeError(f"a median of fewer than {LEAST_RUNS} runs says little")
+    return number
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
