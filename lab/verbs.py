@@ -33,7 +33,7 @@ def up(name: str, kubeconfig: Path | None) -> None:
 
 def deploy(name: str, kubeconfig: Path | None) -> tuple[Stack, Deployment]:
     """Deploy stack ``name`` with all that it needs, and make a lab stack reachable on this machine."""
-    stack = _prepared(name, kubeconfig)
+    stack = prepare(name, kubeconfig)
     heal(stack)
     console.print(f"deploying stack {name}")
     stack.up()
@@ -45,7 +45,7 @@ def deploy(name: str, kubeconfig: Path | None) -> tuple[Stack, Deployment]:
 
 def preview(name: str, kubeconfig: Path | None) -> None:
     """Show what `up` would change; changes nothing."""
-    _prepared(name, kubeconfig).preview("--diff")
+    prepare(name, kubeconfig).preview("--diff")
 
 
 def check(name: str, kubeconfig: Path | None) -> None:
@@ -77,7 +77,7 @@ def down(name: str, kubeconfig: Path | None) -> None:
     _selected(name, kubeconfig).destroy()
 
 
-def _prepared(name: str, kubeconfig: Path | None) -> Stack:
+def prepare(name: str, kubeconfig: Path | None) -> Stack:
     """Return the stack with everything in place that it needs: engine, cluster, images."""
     lab = is_lab_stack(name)
     if not lab and kubeconfig is None:

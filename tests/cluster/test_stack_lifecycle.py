@@ -1,0 +1,87 @@
+"""What the engine makes of a deployed stack: nothing to do twice, nothing in clear, and an end after a beginning that was cut off."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import paths, verbs
+from lab.check import check
+from lab.console import step
+from lab.stack import Stack
+from tests.cluster.conftest import Deployed, until
+
+pytestmark = pytest.mark.cluster
+
+BACKUPS = paths.STATE / "state"
+
+
+def _state(stack: Stack) -> str:
+    """Return everything that the file backend holds of the stack, as it lies on the disk."""
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in BACKUPS.rglob(f"{stack.name}*.json*") if path.is_file())
+
+
+def test_deploying_again_changes_nothing(deployed: Deployed) -> None:
+    deployed.stack.up("--expect-no-changes")
+
+
+def test_after_a_refresh_there_is_still_nothing_to_change(deployed: Deployed) -> None:
+    deployed.stack.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    deployed.stack.run("preview", "--expect-no-changes")
+    deployed.stack.up("--expect-no-changes")
+
+
+def test_the_state_holds_no_secret_in_clear(deployed: Deployed) -> None:
+    api, namespace = deployed.deployment.api(), deployed.deployment.namespace
+    encoded = {
+        value for secret in api.list_namespaced_secret(namespace).items for key, value in (secret.data or {}).items() if "crt" not in key
+    }
+    assert len(encoded) > 5
+    state = _state(deployed.stack)
+    assert deployed.stack.name in state
+    assert not [value for value in encoded | {deployed.deployment.outputs["administrator_password"]} if value in state]
+
+
+def test_the_first_set_up_may_run_again_and_makes_nothing_twice(deployed: Deployed) -> None:
+    users = deployed.deployment.sql("SELECT id, username FROM users")
+    registries = deployed.deployment.sql("SELECT id, hostname, external_hostname FROM registries")
+    job = next(each["urn"] for each in deployed.stack.export()["deployment"]["resources"] if each["type"] == "kubernetes:batch/v1:Job")
+    deployed.stack.run("up", "--yes", "--skip-preview", f"--target-replace={job}")
+    assert deployed.deployment.sql("SELECT id, username FROM users") == users
+    assert deployed.deployment.sql("SELECT id, hostname, external_hostname FROM registries") == registries
+    authority = deployed.deployment.registry
+    assert [row[1:] for row in registries] == [[authority, authority]]
+
+
+def test_a_deployment_that_was_killed_goes_on_to_a_registry_that_works(tmp_path: Path) -> None:
+    """The kill comes while objects are being made; `make up` again takes in what the state does not know."""
+    name = "lab-apache"
+    stack = verbs.prepare(name, None)
+    stack.destroy()
+    log = tmp_path / "killed.log"
+    with log.open("w", encoding="utf-8") as sink:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lab", "up", "--stack", name],
+            cwd=paths.ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={key: value for key, value in os.environ.items() if key != "KUBECONFIG"},
+        )
+        try:
+            until(
+                lambda: "StatefulSet mariadb-server creating" in log.read_text(encoding="utf-8"), "the database is being made", seconds=120
+            )
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    _, deployment = verbs.deploy(name, None)
+    with step("check after the kill") as current:
+        check(deployment, current)
+    assert not stack.export()["deployment"].get("pending_operations")
