@@ -40,7 +40,7 @@ placement = Placement(
     after=(owned.resource,) if owned else (),
 )
 
-credentials = Credentials("credentials", rotation=stack.credentials.rotation, protect=stack.protect)
+credentials = Credentials("credentials", rotation=stack.credentials.rotation, existing=stack.credentials.existing, protect=stack.protect)
 certificate = tls.certificate("tls", stack)
 served = tls.TlsSecret("served-tls", certificate=certificate, placement=placement, opts=options)
 

@@ -17,6 +17,7 @@ from pulumi_kubernetes.core import v1 as core
 from components.common import names, pods
 from components.common.base import ServiceComponent
 from components.common.secrets import config_map, secret
+from components.portus import inputs as keys
 from components.portus.roles import FirstSetUp, Role
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 SCRIPTS: Final = Path(__file__).parent / "scripts"
 SCRIPTS_MOUNT: Final = "/scripts"
 FILES: Final = "/run/secrets/first-set-up"
+OWN_FILES: Final = ("password", "user.json", "registry.json")
 WORK: Final = "/work"
 TRUST: Final = "/trust"
 
@@ -88,9 +90,13 @@ class Bootstrap(ServiceComponent):
             "password": credentials.administrator,
             "user.json": pulumi.Output.json_dumps({"user": {"username": username, "email": email, "password": credentials.administrator}}),
             "registry.json": pulumi.Output.json_dumps({"registry": registry}),
-            "netrc": pulumi.Output.concat("machine ", stack.host, " login portus password ", credentials.portus_password, "\n"),
         }
         return secret(f"{self._name}-files", content, self._labels, self._web.placement, self.child(after=self._web.placement.after))
+
+    def _placed(self, files: core.Secret) -> dict[str, pods.SecretKey]:
+        """Return file name -> where it stands: the password of Portus' own user may be in a Secret of somebody else."""
+        own = {key: pods.SecretKey(files.metadata.name, key) for key in OWN_FILES}
+        return {**own, keys.PORTUS_PASSWORD: self._web.inputs.secrets.keys[keys.PORTUS_PASSWORD]}
 
     def _scripts(self) -> core.ConfigMap:
         content = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("*.sh"))}
@@ -106,7 +112,7 @@ class Bootstrap(ServiceComponent):
             init_containers=steps[:-1],
             volumes=[
                 *self._web.volumes(),
-                pods.secret_volume("files", files.metadata.name),
+                pods.secrets_volume("files", self._placed(files)),
                 pods.config_volume("scripts", scripts.metadata.name, mode=pods.EXECUTABLE),
                 pods.secret_volume("trust", self._web.inputs.secrets.tls, {"ca.crt": "ca.crt"}),
                 pods.empty_dir("work", "4Mi", memory=True),
@@ -153,6 +159,7 @@ class Bootstrap(ServiceComponent):
         stack = self._stack
         return {
             "PORTUS_URL": stack.portus_url,
+            "PORTUS_HOST": stack.host,
             "REGISTRY_URL": f"https://{stack.registry_authority}",
             "REGISTRY": stack.registry_authority,
             "ADMINISTRATOR": stack.portus.bootstrap.username,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
 from components.settings.base import Later, Section, broken
-from components.settings.types import Generation
+from components.settings.secrets import UnquotedSecretSource
+from components.settings.types import Generation, UnquotedSecret
 
 
 def _first_only(value: int) -> int:
@@ -18,6 +19,8 @@ def _first_only(value: int) -> int:
         )
     return value
 
+
+_AT_FIRST_START: Final = "MariaDB reads it at its first start only: who logs in with it would be locked out"
 
 DatabaseGeneration = Annotated[Generation, AfterValidator(_first_only)]
 
@@ -42,7 +45,27 @@ class RotationSettings(Section):
     """Of the backups' account at MariaDB."""
 
 
+class ExistingCredentials(Section):
+    """Secrets of a deployment that is taken over, in place of generated ones, which stay in the state unused."""
+
+    secret_key_base: Annotated[UnquotedSecretSource | None, Later("Portus rolls; every browser is logged out")] = None
+    """Signs Portus' session cookies."""
+    portus_password: Annotated[UnquotedSecretSource | None, Later("Portus rolls")] = None
+    """Of the hidden user ``portus``."""
+    http_secret: Annotated[UnquotedSecret | None, Later("the registry restarts; uploads under way start again")] = None
+    """The registry's ``http.secret``."""
+    administrator: Annotated[UnquotedSecret | None, Later("nothing once there is a user")] = None
+    """The first administrator's password."""
+    database_root: Annotated[UnquotedSecret | None, Later(_AT_FIRST_START)] = None
+    """Of MariaDB's administrator, where MariaDB runs in the cluster."""
+    database_application: Annotated[UnquotedSecret | None, Later(_AT_FIRST_START)] = None
+    """Of Portus' account at that MariaDB."""
+    database_backup: Annotated[UnquotedSecret | None, Later(_AT_FIRST_START)] = None
+    """Of the backups' account at that MariaDB."""
+
+
 class CredentialSettings(Section):
-    """Secrets that the stack generates and keeps in its state."""
+    """Secrets that the stack generates and keeps in its state, or takes over."""
 
     rotation: RotationSettings = RotationSettings()
+    existing: ExistingCredentials = ExistingCredentials()

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from pydantic import Discriminator, SecretStr, Tag
 
 from components.settings.base import Matching, Section
-from components.settings.types import SafeSecret, SecretName
+from components.settings.types import SafeSecret, SecretName, UnquotedSecret
 
 TEXT: Final = "<text>"
 EXISTING: Final = "<existing>"
@@ -35,6 +35,9 @@ _BY_FORM: Final = Discriminator(_form)
 
 SecretSource = Annotated[Annotated[SecretStr, Tag(TEXT)] | Annotated[ExistingSecret, Tag(EXISTING)], _BY_FORM]
 """A secret of free form."""
+
+UnquotedSecretSource = Annotated[Annotated[UnquotedSecret, Tag(TEXT)] | Annotated[ExistingSecret, Tag(EXISTING)], _BY_FORM]
+"""A secret that was made elsewhere and ends in an unquoted YAML file of Portus."""
 
 SafeSecretSource = Annotated[Annotated[SafeSecret, Tag(TEXT)] | Annotated[ExistingSecret, Tag(EXISTING)], _BY_FORM]
 """A secret that ends in an unquoted YAML file of Portus."""

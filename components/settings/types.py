@@ -185,6 +185,25 @@ SafeSecret = Annotated[SecretStr, AfterValidator(_safe_secret)]
 """A secret that ends in an unquoted YAML file of Portus (contract.md: database.yml, secrets.yml)."""
 
 
+_NUMBER: Final = re.compile(r"[0-9]*[eE]?[0-9]*|0[xXoObB].*")
+_UNQUOTED: Final = re.compile(r"[A-Za-z0-9]{32,}")
+
+
+def _unquoted_secret(value: SecretStr) -> SecretStr:
+    """32 letters and digits or more that YAML reads as no number."""
+    text = value.get_secret_value()
+    if not _UNQUOTED.fullmatch(text) or _NUMBER.fullmatch(text):
+        raise broken(
+            "is 32 letters and digits or more, with a letter that makes it no number: Portus pastes it unquoted into YAML",
+            "generate one: openssl rand -hex 64",
+        )
+    return value
+
+
+UnquotedSecret = Annotated[SecretStr, AfterValidator(_unquoted_secret)]
+"""A secret that was made elsewhere, e.g. by ``openssl rand -hex 64``, and ends in an unquoted YAML file of Portus."""
+
+
 def _pem_secret(value: SecretStr) -> SecretStr:
     """PEM text."""
     if "-----BEGIN " not in value.get_secret_value():

@@ -3,8 +3,8 @@
 # issuer and the signing key fit together: Portus' own user gets a token for the registry's catalog, and the registry takes it.
 #
 # Repeatable: with users present nothing is made. Passwords and tokens go through files, never through arguments.
-# Environment: PORTUS_URL, REGISTRY_URL, REGISTRY (host, with the port where it is not 443), ADMINISTRATOR, FILES (mounted Secret:
-# user.json, registry.json, netrc), CA_FILE, WORK (scratch).
+# Environment: PORTUS_URL, PORTUS_HOST, REGISTRY_URL, REGISTRY (host, with the port where it is not 443), ADMINISTRATOR, FILES (mounted Secret:
+# user.json, registry.json, portus-password), CA_FILE, WORK (scratch).
 set -eu
 
 tries=90 # of two seconds each: the longest start of Portus, and room

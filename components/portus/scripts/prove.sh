@@ -1,6 +1,7 @@
 # Sourced after the first set-up: one token round trip over the record, the issuer, the key and the realm.
 # Environment: as in first-set-up-api.sh.
-got=$(status_of --netrc-file "$FILES/netrc" --get --data-urlencode "service=$REGISTRY" --data-urlencode 'account=portus' \
+(umask 077 && printf 'machine %s login portus password %s\n' "$PORTUS_HOST" "$(cat "$FILES/portus-password")" >"$WORK/netrc")
+got=$(status_of --netrc-file "$WORK/netrc" --get --data-urlencode "service=$REGISTRY" --data-urlencode 'account=portus' \
   --data-urlencode 'scope=registry:catalog:*' "$PORTUS_URL/v2/token")
 [ "$got" = 200 ] || fail "GET /v2/token answers $got for Portus' own user: $(said)"
 token=$(sed -n 's/.*"token" *: *"\([^"]*\)".*/\1/p' "$WORK/answer")

@@ -12,6 +12,7 @@ from components.settings.rules.access import github_team_names_its_organization,
 from components.settings.rules.cluster import namespace_is_the_stacks_own, requests_fit_into_limits
 from components.settings.rules.database import (
     database_users_differ,
+    existing_passwords_need_a_database_in_the_cluster,
     old_generation_uses_port_3306,
 )
 from components.settings.rules.features import enabled_feature_is_complete, settings_have_their_feature_switched
@@ -68,6 +69,7 @@ RULES: Final[tuple[Rule, ...]] = (
     old_generation_names_its_image,
     old_generation_uses_port_3306,
     database_users_differ,
+    existing_passwords_need_a_database_in_the_cluster,
     bootstrap_can_be_done,
     enabled_feature_is_complete,
     settings_have_their_feature_switched,

@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.settings.database import ExternalDatabase, InClusterDatabase
-from components.settings.report import Problem
+from components.settings.report import HIDDEN, Problem
 from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
+
+
+def existing_passwords_need_a_database_in_the_cluster(stack: StackSettings) -> Iterator[Problem]:
+    """The accounts of an external server are not this stack's; its password stands under ``database``."""
+    if isinstance(stack.database, InClusterDatabase):
+        return
+    for name in ("database_root", "database_application", "database_backup"):
+        if getattr(stack.credentials.existing, name) is not None:
+            yield Problem(
+                key=f"credentials.existing.{name}",
+                value=HIDDEN,
+                rule="has no effect where database.kind is external",
+                remedy="remove it; Portus' password at that server is database.password",
+            )
 
 
 @rests_on("portus.version")
