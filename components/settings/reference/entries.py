@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from components.settings.base import Checked, Later, Matching, Section
 from components.settings.documentation import documentation
 from components.settings.places import Place, annotations_of, bounds_of, kinds_of, sections_of, tag_of
+from components.settings.portus_config.kinds import Feature
 from components.settings.portus_config.leaves import versions_of
 from components.settings.portus_config.versions import EVERY, Since
 from components.settings.secrets import ExistingSecret
@@ -76,7 +77,7 @@ def _entries(model: type[Section], above: _Above) -> Iterator[Entry]:
             variant=here.variant,
             type="section" if inner else _type(field),
             default=_default(field, name, above),
-            meaning=Place((key,), (model,)).purpose if len(inner) < 2 or name in documentation(model) else _choice(inner),  # noqa: PLR2004
+            meaning=_meaning(model, name, key, inner),
             versions=here.versions,
             later=here.later,
             section=bool(inner),
@@ -86,6 +87,13 @@ def _entries(model: type[Section], above: _Above) -> Iterator[Entry]:
             defaults = here.defaults if isinstance(here.defaults, section) else None
             variant = f"{tag}: {value}" if tag else here.variant
             yield from _entries(section, _Above(here.key, variant, here.versions, here.later, defaults))
+
+
+def _meaning(model: type[Section], name: str, key: str, inner: list[type[Section]]) -> str:
+    if len(inner) > 1 and name not in documentation(model):
+        return _choice(inner)
+    needed = " Required once ``enabled`` is true." if issubclass(model, Feature) and name in model.needs else ""
+    return Place((key,), (model,)).purpose + needed
 
 
 def _choice(members: list[type[Section]]) -> str:
