@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 
 export STACK KUBECONFIG
 
-.PHONY: help up down preview check password outputs test e2e replay bench lint types format golden clean
+.PHONY: help up down preview check password outputs test e2e replay bench lint types format render golden clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ password: $(READY) ## Print the administrator's password of the deployed STACK
 outputs: $(READY) ## Print what the deployed STACK tells its user
 	@$(RUN) -m lab outputs --stack $(STACK)
 
+render: $(READY) ## Write the YAML of STACK into DIR for review: no cluster, no secrets
+	@test -n "$(DIR)" || { echo "error: say where the YAML goes: make render STACK=$(STACK) DIR=rendered" >&2; exit 2; }
+	@$(RUN) -m lab render --stack $(STACK) --dir $(DIR)
+
 test: $(READY) ## Every test but those that need the cluster
 	@$(RUN) -m pytest -m "not cluster"
 
@@ -68,7 +72,7 @@ format: $(READY) ## Format the Python code
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-golden: $(READY) ## Write what the tests compare with anew, for review: golden lists, settings' manual and schema, reports
+golden: $(READY) ## Write what the tests compare with anew, for review: golden lists and renders, settings' manual and schema, reports
 	@$(RUN) -m tests.golden
 	@$(RUN) -m components.settings.reference
 	@$(RUN) -m tests.settings.corpus

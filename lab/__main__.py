@@ -1,4 +1,4 @@
-"""``python -m lab up|down|check|preview``: what the Makefile's verbs run."""
+"""``python -m lab up|down|check|preview|render``: what the Makefile's verbs run."""
 
 from __future__ import annotations
 
@@ -45,10 +45,18 @@ def _parser() -> argparse.ArgumentParser:
         ("outputs", "print what a deployed stack tells its user"),
     ):
         verbs.add_parser(verb, help=text).add_argument("--stack", default="lab")
+    render = verbs.add_parser("render", help="write the YAML of a stack, without its secrets")
+    render.add_argument("--stack", default="lab")
+    render.add_argument("--dir", type=Path, required=True)
     return parser
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.verb == "render":
+        from lab.render.preview import render  # noqa: PLC0415 - it is needed for one verb
+
+        render(options.stack, options.dir)
+        return
     from lab import verbs  # noqa: PLC0415 - a wrong word on the command line is told at once
 
     kubeconfig = Path(os.environ["KUBECONFIG"]) if os.environ.get("KUBECONFIG") else None

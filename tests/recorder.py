@@ -16,6 +16,10 @@ import pulumi
 import yaml
 from pulumi.runtime import mocks, rpc
 
+from lab.engine.plugins.codec import decode
+from lab.render.generated import TEXTS
+from lab.render.objects import KNOWN_LATER, Manifest, in_order, is_object, manifest
+
 ROOT = Path(__file__).resolve().parent.parent
 STACKS = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
 
@@ -45,6 +49,8 @@ class Registered:
     """Paths of the inputs that were marked secret."""
     protect: bool
     retained: bool
+    manifest: Manifest | None
+    """What a render shows of it; None for what is no object in the cluster."""
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -74,6 +80,10 @@ class Program:
         assert len(found) == 1, f"{len(found)} resources {kind} {name} in {self.stack}"
         return found[0]
 
+    def render(self) -> str:
+        """Return the stack's objects as one YAML text; of a preview's, since what is generated is left out of that."""
+        return "---\n".join(each.to_yaml() for each in in_order(r.manifest for r in self.resources if r.manifest))
+
     def workloads(self) -> list[Registered]:
         return [r for kind in ("Deployment", "StatefulSet", "Job", "DaemonSet") for r in self.all(kind)]
 
@@ -81,7 +91,12 @@ class Program:
 class _Mocks(mocks.Mocks):
     """Answers as the providers would."""
 
+    def __init__(self, *, preview: bool) -> None:
+        self._preview = preview
+
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        if self._preview:
+            return f"{args.name}-id", _previewed(args)
         outputs = {**args.inputs, **GENERATED.get(args.typ, {})}
         if args.typ == "kubernetes:core/v1:Service":
             outputs["spec"] = {"clusterIP": "10.96.1.1", **args.inputs["spec"]}
@@ -93,11 +108,21 @@ class _Mocks(mocks.Mocks):
         raise AssertionError(f"the program calls {args.token}")
 
 
+def _previewed(args: mocks.MockResourceArgs) -> dict[str, Any]:
+    """Return what the plugins of a render answer."""
+    outputs = {**args.inputs, **{key: KNOWN_LATER if key in TEXTS else rpc.UNKNOWN for key in GENERATED.get(args.typ, {})}}
+    if args.typ == "kubernetes:core/v1:Service":
+        outputs["spec"] = {"clusterIP": rpc.UNKNOWN, **args.inputs["spec"]}
+    if isinstance(outputs.get("metadata"), Mapping):
+        outputs["metadata"] = {"name": args.name, **outputs["metadata"]}
+    return outputs
+
+
 class _Monitor(mocks.MockMonitor):
     """Keeps each registration as the engine would see it."""
 
-    def __init__(self, program: Program) -> None:
-        super().__init__(_Mocks())
+    def __init__(self, program: Program, *, preview: bool) -> None:
+        super().__init__(_Mocks(preview=preview))
         self._program = program
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's
@@ -113,6 +138,7 @@ class _Monitor(mocks.MockMonitor):
                     secrets=frozenset(secrets),
                     protect=request.protect,
                     retained=request.retainOnDelete,
+                    manifest=manifest(request.type, request.name, decode(request.object)) if is_object(request.type) else None,
                 )
             )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
@@ -135,12 +161,14 @@ def stack_configuration(stack: str) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in written.items()}
 
 
-def run_program(stack: str, configuration: Mapping[str, str] | None = None, *, into: Program | None = None) -> Program:
+def run_program(
+    stack: str, configuration: Mapping[str, str] | None = None, *, into: Program | None = None, preview: bool = False
+) -> Program:
     """Run ``__main__.py`` for ``stack`` and return what it registered; ``into`` keeps it even where the program fails."""
     program = into or Program(stack)
     settings = dict(configuration if configuration is not None else stack_configuration(stack))
-    monitor = _Monitor(program)
-    mocks.set_mocks(monitor.mocks, project="portus", stack=stack, preview=False, monitor=monitor)
+    monitor = _Monitor(program, preview=preview)
+    mocks.set_mocks(monitor.mocks, project="portus", stack=stack, preview=preview, monitor=monitor)
 
     def run() -> None:
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")

@@ -1,0 +1,10 @@
+"""The tls plugin of a render: see ``lab.render.generated``. Started by the engine."""
+
+from __future__ import annotations
+
+from lab.engine.plugins.serve import run
+from lab.engine.plugins.tls_plugin import KINDS
+from lab.render.generated import MarkingProvider
+
+if __name__ == "__main__":
+    run(lambda _engine: MarkingProvider("tls", KINDS), "pulumi-tls")

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab.engine import Engine
+from lab.errors import LabError
+from lab.render import preview
+from lab.render.preview import render, rendered
+from lab.stack import STACKS as FOLDER
+from tests.golden import FOLDER as GOLDEN
+from tests.recorder import STACKS
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_cluster(engine: Engine) -> None:
+    """The engine is there; a cluster is not asked: the render names a kubeconfig that does not exist."""
+    assert engine.pulumi.is_file()
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_engine_renders_what_the_golden_render_holds(stack: str) -> None:
+    text = "---\n".join(each.to_yaml() for each in rendered(stack))
+    assert text == (GOLDEN / "render" / f"{stack}.yaml").read_text(encoding="utf-8")
+
+
+def test_a_render_leaves_one_file_per_object_and_what_it_did_not_write(tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: []\n")
+    (tmp_path / "deployment-gone.yaml").write_text("# Rendered from stack lab for review\n")
+    before = (FOLDER / "Pulumi.prod.yaml").read_bytes()
+    render("prod", tmp_path)
+    assert (FOLDER / "Pulumi.prod.yaml").read_bytes() == before
+    files = {path.name: yaml.safe_load(path.read_text()) for path in tmp_path.glob("*.yaml")}
+    assert files.pop("kustomization.yaml") == {"resources": []}
+    assert "deployment-gone.yaml" not in files
+    assert files["deployment-portus.yaml"]["metadata"]["name"] == "portus"
+    assert all(name == f"{each['kind'].lower()}-{each['metadata']['name']}.yaml" for name, each in files.items())
+
+
+def test_a_render_that_cannot_be_says_what_the_program_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "Pulumi.broken.yaml"
+    broken.write_text("config:\n  portus:host: https://portus.example.com\n")
+    monkeypatch.setattr(preview, "STACKS", tmp_path)
+    monkeypatch.setattr(preview, "stack_names", lambda: ["broken"])
+    monkeypatch.setattr("lab.stack.STACKS", tmp_path)
+    with pytest.raises(LabError) as raised:
+        rendered("broken")
+    assert "portus:host" in raised.value.excerpt
+    assert broken.read_text() == "config:\n  portus:host: https://portus.example.com\n"
+
+
+def test_a_render_asks_no_cluster_and_keeps_no_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    os.mkfifo(kubeconfig, stat.S_IRUSR)  # whoever reads it waits for ever
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path / 'no-backend'}")
+    assert rendered("dev")
+    assert not (tmp_path / "no-backend").exists()
+
+
+def test_an_unknown_stack_is_told_with_the_known_ones() -> None:
+    with pytest.raises(LabError, match="lab-apache"):
+        rendered("nowhere")

@@ -1,0 +1,56 @@
+"""What a stack registers and deploys is what was reviewed."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import pytest
+
+from tests.golden import golden_files, strays
+from tests.recorder import ROOT, SECRET_SIGNATURE, STACKS, Program
+
+NAMES = (
+    "A line that goes or changes moves or deletes something that runs: it needs an alias and a changelog entry. Accept with `make golden`."
+)
+RENDER = "These objects change with the next deployment. Accept with `make golden` and commit the difference for review."
+
+
+@pytest.fixture(scope="module")
+def golden(programs: dict[str, Program]) -> dict[Path, str]:
+    return dict(pair for stack in STACKS for pair in golden_files(stack, programs[stack]))
+
+
+def _difference(path: Path, text: str) -> str:
+    kept = path.read_text(encoding="utf-8") if path.exists() else ""
+    name = str(path.relative_to(ROOT))
+    return "".join(
+        difflib.unified_diff(kept.splitlines(keepends=True), text.splitlines(keepends=True), f"{name} (golden)", f"{name} (now)")
+    )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_names_types_and_parents_are_the_golden_list(golden: dict[Path, str], stack: str) -> None:
+    (path,) = [path for path in golden if path.name == f"{stack}.names"]
+    if difference := _difference(path, golden[path]):
+        pytest.fail(f"{NAMES}\n{difference}", pytrace=False)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_objects_of_a_stack_are_the_golden_render(golden: dict[Path, str], stack: str) -> None:
+    (path,) = [path for path in golden if path.name == f"{stack}.yaml"]
+    if difference := _difference(path, golden[path]):
+        pytest.fail(f"{RENDER}\n{difference}", pytrace=False)
+
+
+def test_no_golden_file_outlives_its_stack(golden: dict[Path, str]) -> None:
+    assert strays(set(golden)) == []
+
+
+def test_a_golden_render_shows_no_secret(golden: dict[Path, str], programs: dict[str, Program]) -> None:
+    for stack, program in programs.items():
+        text = next(text for path, text in golden.items() if path.name == f"{stack}.yaml")
+        assert SECRET_SIGNATURE not in text
+        values = {value for secret in program.all("Secret") for value in secret.inputs["data"].values()}
+        assert values
+        assert not [value for value in values if value in text]
