@@ -37,8 +37,8 @@ def texts_survive_the_environment(stack: StackSettings) -> Iterator[Problem]:
             yield Problem(
                 key=leaf.key,
                 value=HIDDEN if secret else text,
-                rule="is no text that Portus would read as a number or a truth value (digits, 0x.., 0b.., 1_000, true, false)",
-                remedy="choose another one, with a letter that cannot be part of a number",
+                rule="cannot be mistaken: Portus makes numbers and truth values of digits, 0x.., 0b.., 1_000, true and false",
+                remedy="choose another one, with a letter that is part of no number",
             )
 
 
@@ -52,7 +52,7 @@ def secrets_are_single_lines(stack: StackSettings) -> Iterator[Problem]:
                     key=leaf.key,
                     value=HIDDEN,
                     rule="is one line, not empty and without spaces around it",
-                    remedy="set it again, e.g. from a file: tr -d '\\n' < file | pulumi config set --secret --path ...",
+                    remedy=f"set it again, e.g. from a file: tr -d '\\n' < file | pulumi config set --secret --path 'portus:{leaf.key}'",
                 )
 
 
