@@ -9,7 +9,8 @@ from components import mariadb, tls
 from components.common.placement import Placement
 from components.credentials import Credentials
 from components.exposure import Edge
-from components.network import Addresses, OwnedNamespace
+from components.exposure.haproxy import HTTP, HTTPS
+from components.network import Addresses, NetworkPolicies, OwnedNamespace, Parts
 from components.outputs import outputs
 from components.portus import Bootstrap, PortusWeb, PortusWorker, generation
 from components.portus.roles import FirstSetUp
@@ -91,6 +92,11 @@ if stack.portus.bootstrap.enabled and portus_generation.first_set_up is not Firs
 
 if portus_generation.has_worker:
     PortusWorker("worker", web=web.pods, settings=stack.portus.worker, after=set_up, opts=options)
+
+if stack.network.policies:
+    rake = portus_generation.first_set_up is FirstSetUp.RAKE
+    parts = Parts(portus=portus_generation.ports, edge=(HTTPS, HTTP), worker=portus_generation.has_worker, rake=rake)
+    NetworkPolicies("network", stack=stack, parts=parts, placement=placement, opts=options)
 
 for name, value in outputs(stack, image, certificate, credentials.administrator).items():
     pulumi.export(name, value)

@@ -1,6 +1,8 @@
 """Addresses inside the cluster, and who may talk to whom."""
 
 from components.network.addresses import Addresses
+from components.network.flows import Parts
 from components.network.namespace import OwnedNamespace
+from components.network.policies import NetworkPolicies
 
-__all__ = ["Addresses", "OwnedNamespace"]
+__all__ = ["Addresses", "NetworkPolicies", "OwnedNamespace", "Parts"]

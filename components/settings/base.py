@@ -32,6 +32,10 @@ class KubernetesSection(Section):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
+class KubernetesShape(KubernetesSection):
+    """A type of Kubernetes' own API, which its documentation explains; the manual names it and goes no deeper."""
+
+
 @dataclass(frozen=True, slots=True)
 class Later:
     """What a later change of a setting does to what runs; a setting without one takes its section's.

@@ -48,7 +48,7 @@ SHOWN_LENGTH: Final = 80
 def explain(error: ValidationError, raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> list[Problem]:
     """Return one problem for each error, in the file's own keys."""
     entries = error.errors(include_url=False)
-    inside = {entry["loc"][:-1] for entry in entries}
+    inside = {entry["loc"][:length] for entry in entries for length in range(len(entry["loc"]))}
     return [_problem(entry, raw, encrypted) for entry in entries if not (entry["type"] == "too_short" and entry["loc"] in inside)]
 
 

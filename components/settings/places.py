@@ -17,6 +17,9 @@ from components.settings.stack import StackSettings
 
 Path = tuple[str | int, ...]
 
+MAPPING_KEY: Final = "[key]"
+"""pydantic's last step where the key of a mapping is wrong."""
+
 TAGS: Final = ("source", "kind", "driver")
 """The keys by which unions of sections tell their members apart."""
 
@@ -94,7 +97,7 @@ def find(location: Path, raw: Mapping[str, object]) -> Place:
     path: list[str | int] = []
     models: tuple[type[Section], ...] = (StackSettings,)
     siblings: tuple[type[Section], ...] = ()
-    steps = [step for step in location if step not in {TEXT, EXISTING}]
+    steps = [step for step in location if step not in {TEXT, EXISTING, MAPPING_KEY}]
     for index, step in enumerate(steps):
         is_last = index == len(steps) - 1
         inside = (isinstance(node, Mapping) and step in node) or (isinstance(node, list) and isinstance(step, int))

@@ -12,6 +12,7 @@ from components.settings.cluster import ClusterSettings, ImageSettings
 from components.settings.credentials import CredentialSettings
 from components.settings.database import DatabaseSettings, InClusterDatabase
 from components.settings.exposure import ExposureSettings
+from components.settings.network import NetworkSettings
 from components.settings.portus import PortusSettings
 from components.settings.registry import RegistrySettings
 from components.settings.tls import SelfSignedTls, TlsSettings
@@ -35,6 +36,7 @@ class Accepted(StrEnum):
     DELETING_SYNCHRONISATION = "deleting_synchronisation"
     COLLECTION_OF_PULLED_IMAGES = "collection_of_pulled_images"
     UNRECORDED_PUSHES = "unrecorded_pushes"
+    OPEN_NETWORK = "open_network"
 
 
 class StackSettings(Section):
@@ -68,6 +70,7 @@ class StackSettings(Section):
     portus: Annotated[PortusSettings, Later("Portus' web server and worker roll")]
     registry: Annotated[RegistrySettings, Later("the registry restarts; uploads under way start again")] = RegistrySettings()
     exposure: Annotated[ExposureSettings, Later("the front proxy rolls")]
+    network: Annotated[NetworkSettings, Later("at once, for new connections")] = NetworkSettings()
 
     @property
     def registry_name(self) -> str:

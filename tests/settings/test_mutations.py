@@ -15,6 +15,8 @@ from tests.settings.corpus import HERE, StackFile, sections_of
 
 SAMPLE = StackFile(HERE / "samples" / "complete.yaml")
 RAW = sections_of(SAMPLE)
+FREE = {"annotations", "labels", "pod_labels", "nodeSelector", "serviceAccountAnnotations"}
+"""Mappings whose keys are the user's."""
 MARK = "a-secret-in-the-wrong-place"
 
 
@@ -22,7 +24,7 @@ def _keys(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     if isinstance(node, Mapping):
         for key, value in node.items():
             yield (*path, key)
-            if path != ("exposure",) or key != "annotations":
+            if key not in FREE:
                 yield from _keys(value, (*path, key))
 
 
@@ -61,7 +63,7 @@ def test_a_mistyped_key_is_named_with_the_one_that_was_meant() -> None:
 @pytest.mark.parametrize("value", [{"zz": MARK}, [[MARK]], 3.5], ids=["section", "list", "fraction"])
 def test_a_value_of_another_kind_is_blamed_where_it_stands(value: Any) -> None:
     for path in KEYS:
-        if path[-1] == "annotations" and isinstance(value, dict):
+        if path[-1] in FREE and isinstance(value, dict):
             continue
         error = _report(_changed(path, path[-1], value))
         key = ".".join(path)

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from components.settings.base import Section
+from components.settings.base import KubernetesShape, Section
 from components.settings.places import TAGS
 from components.settings.reference.entries import entries
 from components.settings.secrets import ExistingSecret
@@ -42,8 +42,9 @@ def said(section: Section, path: str = "", variant: str = "") -> Iterator[tuple[
         if name in section.model_fields_set:
             key, value = f"{path}.{field.alias or name}".lstrip("."), getattr(section, name)
             yield key, own
-            if isinstance(value, Section) and not isinstance(value, ExistingSecret):
-                yield from said(value, key, own)
+            for inner in value if isinstance(value, tuple) else (value,):
+                if isinstance(inner, Section) and not isinstance(inner, ExistingSecret | KubernetesShape):
+                    yield from said(inner, key, own)
 
 
 VARIANTS = {(entry.key, entry.variant) for entry in entries()}

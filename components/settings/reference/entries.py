@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_args, get_origin
 from pydantic import AfterValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from components.settings.base import Checked, Later, Matching, Section
+from components.settings.base import Checked, KubernetesShape, Later, Matching, Section
 from components.settings.documentation import documentation
 from components.settings.places import Place, annotations_of, bounds_of, kinds_of, sections_of, tag_of
 from components.settings.portus_config.kinds import Feature
@@ -71,7 +71,11 @@ def _entries(model: type[Section], above: _Above) -> Iterator[Entry]:
             later=next((entry.effect for entry in annotations_of(field) if isinstance(entry, Later)), above.later),
             defaults=_defaults(field, name, above),
         )
-        inner = [section for section in sections_of(field.annotation) if section is not ExistingSecret]
+        inner = [
+            section
+            for section in sections_of(field.annotation)
+            if section is not ExistingSecret and not issubclass(section, KubernetesShape)
+        ]
         yield Entry(
             key=here.key,
             variant=here.variant,
@@ -139,11 +143,14 @@ def _type(field: FieldInfo) -> str:
 
 
 def _in_words(field: FieldInfo) -> str:
+    shapes = [section.__name__ for section in sections_of(field.annotation) if issubclass(section, KubernetesShape)]
+    if shapes:
+        return f"Kubernetes' {' or '.join(shapes)}" + (" (list)" if "tuple" in str(field.annotation) else "")
     choices = _literals(field.annotation)
     if choices:
         many = " (list)" if "tuple" in str(field.annotation) else ""
         return "one of " + ", ".join(choices) + many
-    if "dict" in str(field.annotation):
+    if "dict" in str(field.annotation) or "Mapping" in str(field.annotation):
         return "mapping of texts"
     plain = [kind for kind in _plain(field.annotation) if kind is not type(None)]
     if plain == [bool]:

@@ -37,6 +37,13 @@ from components.settings.rules.mail import (
     smtp_authorities_are_used,
     smtp_encrypts_one_way,
 )
+from components.settings.rules.network import (
+    an_ip_block_stands_alone,
+    network_settings_have_policies,
+    networks_belong_to_a_destination,
+    port_ranges_ascend,
+    production_denies_by_default,
+)
 from components.settings.rules.production import (
     production_has_a_trusted_certificate,
     production_is_protected,
@@ -93,10 +100,15 @@ RULES: Final[tuple[Rule, ...]] = (
     pushes_are_recorded,
     catalog_holds_a_page,
     node_ports_differ,
+    network_settings_have_policies,
+    networks_belong_to_a_destination,
+    port_ranges_ascend,
+    an_ip_block_stands_alone,
     renewal_lies_within_validity,
     provided_certificate_serves_the_stack,
     production_is_protected,
     production_has_a_trusted_certificate,
     production_pins_its_images,
     production_sends_no_password_in_clear,
+    production_denies_by_default,
 )

@@ -1,0 +1,54 @@
+"""NetworkPolicies: everything denied both ways, and for each workload one policy with exactly the flows it needs.
+
+The kubelet's probes need none: what a node sends to its own Pods is always let in. Two flows through one port cannot be told apart here:
+who may reach Portus' port 3000 (2.3 on) may also post events to it (docs/network.md).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pulumi_kubernetes.networking import v1 as networking
+
+from components.common.base import ServiceComponent
+from components.network import flows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pulumi
+
+    from components.common.placement import Placement
+    from components.settings.stack import StackSettings
+
+
+class NetworkPolicies(ServiceComponent):
+    """The policies of one stack."""
+
+    def __init__(
+        self, name: str, *, stack: StackSettings, parts: flows.Parts, placement: Placement, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("network:Policies", name, opts)
+        self._name = name
+        self._placement = placement
+        self._policy("default", _everybody(stack, placement), ingress=(), egress=(flows.dns(stack),))
+        table = flows.flows(stack, parts)
+        for workload in flows.workloads(stack, parts):
+            sides = flows.sides(workload, table, placement.instance)
+            self._policy(workload, flows.selector(workload, placement.instance), ingress=sides.ingress, egress=sides.egress)
+        self.register_outputs({})
+
+    def _policy(
+        self, role: str, pods: Mapping[str, Any], *, ingress: Sequence[Mapping[str, Any]], egress: Sequence[Mapping[str, Any]]
+    ) -> None:
+        labels = self._placement.labels(name="network", component=role)
+        spec: Any = {"podSelector": dict(pods), "policyTypes": ["Ingress", "Egress"]}  # Kubernetes' own shape, as the flows are
+        rules = {"ingress": [dict(rule) for rule in ingress], "egress": [dict(rule) for rule in egress]}
+        spec |= {side: allowed for side, allowed in rules.items() if allowed}
+        metadata = self._placement.metadata(labels)
+        networking.NetworkPolicy(f"{self._name}-{role}", metadata=metadata, spec=spec, opts=self.child(after=self._placement.after))
+
+
+def _everybody(stack: StackSettings, placement: Placement) -> dict[str, Any]:
+    """Return what selects the Pods that are denied: every Pod of a namespace that this stack owns, else its own Pods."""
+    return {} if stack.cluster.create_namespace else {"matchLabels": flows.of_stack(placement.instance)}

@@ -1,0 +1,82 @@
+"""Who may talk to whom."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.settings.base import KubernetesSection, Later, Section
+from components.settings.kubernetes import LabelMap, NetworkPolicyPeer, NetworkPolicyPort
+from components.settings.types import Cidr, DnsLabel, Port
+
+WorkloadName = Literal["web", "worker", "bootstrap", "registry", "database", "edge"]
+
+
+class DnsSettings(Section):
+    """Where Pods ask for names."""
+
+    namespace: DnsLabel = "kube-system"
+    """Namespace of the cluster's DNS; OpenShift: openshift-dns."""
+    pod_labels: LabelMap = Field(default_factory=lambda: {"k8s-app": "kube-dns"})
+    """Its Pods' labels, the same for CoreDNS and kube-dns everywhere; OpenShift: dns.operator.openshift.io/daemonset-dns: default."""
+    port: Port = 53
+    """The Pods' own port; OpenShift: 5353."""
+    cidrs: tuple[Cidr, ...] = ()
+    """Addresses of caches on the nodes (NodeLocal DNSCache: 169.254.20.10/32), beside the Pods."""
+
+
+class Destinations(Section):
+    """Networks of the services that stand in the other sections.
+
+    Their ports follow from there. Where no network is said, the port is open to everywhere: a policy knows addresses and no names.
+    """
+
+    database: tuple[Cidr, ...] = ()
+    """Of ``database`` of kind external."""
+    ldap: tuple[Cidr, ...] = ()
+    """Of ``portus.config.ldap``."""
+    smtp: tuple[Cidr, ...] = ()
+    """Of ``portus.config.email.smtp``."""
+    oauth: tuple[Cidr, ...] = ()
+    """Of the sites under ``portus.config.oauth``."""
+    scanner: tuple[Cidr, ...] = ()
+    """Of ``portus.config.security``."""
+
+
+class ExtraEgress(KubernetesSection):
+    """Connections that a workload may open beside those this program knows of."""
+
+    workloads: Annotated[tuple[WorkloadName, ...], Field(min_length=1)]
+    """Who."""
+    to: tuple[NetworkPolicyPeer, ...] = ()
+    """To whom; empty: everywhere."""
+    ports: Annotated[tuple[NetworkPolicyPort, ...], Field(min_length=1)]
+    """Through which ports."""
+
+
+class ExtraIngress(KubernetesSection):
+    """Connections that a workload may take beside those this program knows of."""
+
+    workloads: Annotated[tuple[WorkloadName, ...], Field(min_length=1)]
+    """Who."""
+    from_: Annotated[tuple[NetworkPolicyPeer, ...], Field(alias="from", min_length=1)]
+    """From whom."""
+    ports: Annotated[tuple[NetworkPolicyPort, ...], Field(min_length=1)]
+    """Through which ports."""
+
+
+class NetworkSettings(Section):
+    """NetworkPolicies: everything is denied both ways, and each flow that the stack needs is allowed by name and port."""
+
+    policies: Annotated[bool, Later("at once, for new connections")] = True
+    """Off where the cluster's own rules do this. On a cluster whose network enforces no policies they do nothing."""
+    dns: DnsSettings = DnsSettings()
+    clients: Annotated[tuple[NetworkPolicyPeer, ...], Later("others are let in, at once")] = ()
+    """Who may connect to the front proxy: networks, or the Pods of an ingress controller. Empty: everybody. Behind a load balancer or node
+    port a Pod often sees a node's address in place of the client's."""
+    destinations: Destinations = Destinations()
+    extra_egress: tuple[ExtraEgress, ...] = ()
+    """E.g. for Portus' webhooks: their addresses stand in its database."""
+    extra_ingress: tuple[ExtraIngress, ...] = ()
+    """E.g. for a monitoring system of your own."""

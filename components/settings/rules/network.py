@@ -1,0 +1,99 @@
+"""Who may talk to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.settings.destinations import destinations
+from components.settings.kubernetes import NetworkPolicyPeer
+from components.settings.network import Destinations, NetworkSettings
+from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
+from components.settings.stack import Accepted, Profile, StackSettings
+
+
+@rests_on("profile", "accept")
+def production_denies_by_default(stack: StackSettings) -> Iterator[Problem]:
+    """On Puma images whoever reaches Portus' port may post events to it."""
+    if stack.network.policies or stack.profile is not Profile.PRODUCTION or Accepted.OPEN_NETWORK in stack.accept:
+        return
+    yield Problem(
+        key="network.policies",
+        value="false",
+        rule="profile production: only the stack's own flows are allowed",
+        remedy=f"remove it; to do it knowingly add '{Accepted.OPEN_NETWORK}' to portus:accept",
+    )
+
+
+def network_settings_have_policies(stack: StackSettings) -> Iterator[Problem]:
+    """Somebody who names networks counts on their being the only ones."""
+    if stack.network.policies:
+        return
+    for key, field in NetworkSettings.model_fields.items():
+        if key != "policies" and getattr(stack.network, key) != field.get_default(call_default_factory=True):
+            yield Problem(
+                key=f"network.{key}",
+                value="",
+                rule="has no effect while network.policies is false",
+                remedy="remove it, or switch the policies on",
+            )
+
+
+@rests_on("database.kind")
+def networks_belong_to_a_destination(stack: StackSettings) -> Iterator[Problem]:
+    """A network of a service that nothing connects to is a mistake in one of the two places."""
+    used = {destination.name for destination in destinations(stack)}
+    for key in Destinations.model_fields:
+        if getattr(stack.network.destinations, key) and key not in used:
+            yield Problem(
+                key=f"network.destinations.{key}",
+                value="",
+                rule=f"belongs to {_PLACES[key]}, which this stack does not use",
+                remedy="remove it, or switch that on",
+            )
+
+
+_PLACES = {
+    "database": "database of kind external",
+    "ldap": "portus.config.ldap",
+    "smtp": "portus.config.email.smtp",
+    "oauth": "portus.config.oauth",
+    "scanner": "portus.config.security",
+}
+
+
+def port_ranges_ascend(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses the policy."""
+    for kind in ("extra_egress", "extra_ingress"):
+        for index, entry in enumerate(getattr(stack.network, kind)):
+            for position, port in enumerate(entry.ports):
+                if port.end_port is not None and port.end_port < port.port:
+                    yield Problem(
+                        key=f"network.{kind}[{index}].ports[{position}].endPort",
+                        value=str(port.end_port),
+                        rule=f"is at least port ({port.port})",
+                        remedy="correct it",
+                    )
+
+
+def an_ip_block_stands_alone(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses a peer with addresses and a selector, and one with neither."""
+    for key, peers in _peers(stack):
+        for index, peer in enumerate(peers):
+            selects = peer.pod_selector is not None or peer.namespace_selector is not None
+            if selects == (peer.ip_block is not None):
+                yield Problem(
+                    key=f"{key}[{index}]",
+                    value="",
+                    rule="is either an ipBlock or a selector (podSelector, namespaceSelector or both)",
+                    remedy="make two entries of it" if selects else "write one of them",
+                )
+
+
+def _peers(stack: StackSettings) -> Iterator[tuple[str, tuple[NetworkPolicyPeer, ...]]]:
+    network = stack.network
+    yield "network.clients", network.clients
+    for index, egress in enumerate(network.extra_egress):
+        yield f"network.extra_egress[{index}].to", egress.to
+    for index, ingress in enumerate(network.extra_ingress):
+        yield f"network.extra_ingress[{index}].from", ingress.from_

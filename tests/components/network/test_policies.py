@@ -1,0 +1,186 @@
+"""Exactly the connections of the table are allowed, for every stack, over all pairs of ends and every port that one of them has."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.network_evaluator import Endpoint, allowed, selects
+from tests.recorder import STACKS, Program, run_program, stack_configuration
+
+PORTS = (22, 53, 80, 443, 3000, 3306, 5000, 5001, 6443, 8080, 8404, 8443, 10250)
+"""Every port that something in the stack listens on, and some that nothing may reach."""
+
+BOTH = ("web", "worker")
+PUMA = {
+    *((user, "database", 3306) for user in BOTH),
+    *((user, "web", 3000) for user in (*BOTH, "bootstrap", "registry", "edge")),
+    *((user, "registry", 5000) for user in (*BOTH, "bootstrap", "edge")),
+}
+APACHE = {
+    *((user, "database", 3306) for user in ("web", "bootstrap")),
+    *((user, "web", 443) for user in ("web", "bootstrap", "edge")),
+    ("registry", "web", 80),
+    *((user, "registry", 5000) for user in ("web", "bootstrap", "edge")),
+}
+OUTSIDE = {(client, "edge", port) for client in ("internet", "neighbour", "stranger", "dns") for port in (8443, 8080)}
+INSIDERS = ("database", "web", "worker", "bootstrap", "registry", "edge")
+
+
+def _ends(program: Program) -> dict[str, Endpoint]:
+    """Return the stack's Pods, and what stands around them."""
+    found = {}
+    namespace = program.workloads()[0].inputs["metadata"]["namespace"]
+    for workload in program.workloads():
+        labels = workload.spec["template"]["metadata"]["labels"]
+        found[labels["app.kubernetes.io/component"]] = Endpoint(
+            name=labels["app.kubernetes.io/component"], namespace=namespace, labels=labels
+        )
+    backup = {**found["web"].labels, "app.kubernetes.io/component": "backup"}
+    return {
+        **found,
+        "backup": Endpoint(name="backup", namespace=namespace, labels=backup),
+        "stranger": Endpoint(name="stranger", namespace=namespace, labels={"app.kubernetes.io/component": "web"}),
+        "neighbour": Endpoint(name="neighbour", namespace="elsewhere", labels=found["web"].labels),
+        "dns": Endpoint(name="dns", namespace="kube-system", labels={"k8s-app": "kube-dns"}),
+        "internet": Endpoint(name="internet"),
+    }
+
+
+def _policies(program: Program) -> list[Mapping[str, Any]]:
+    return [policy.inputs for policy in program.all("NetworkPolicy")]
+
+
+def _allowed(program: Program, protocol: str = "TCP") -> set[tuple[str, str, int]]:
+    ends, policies = _ends(program), _policies(program)
+    return {
+        (source, target, port)
+        for (source, target), port in itertools.product(itertools.product(ends, ends), PORTS)
+        if (source in INSIDERS or target in INSIDERS) and allowed(policies, ends[source], ends[target], port, protocol)
+    }
+
+
+def _expected(program: Program) -> set[tuple[str, str, int]]:
+    ends = _ends(program)
+    table = (PUMA if "worker" in ends else APACHE) | OUTSIDE | {(pod, "dns", 53) for pod in INSIDERS}
+    if _policies(program)[0]["spec"]["podSelector"] == {}:  # the namespace is the stack's own: nobody in it is spared
+        table -= {entry for entry in OUTSIDE if entry[0] == "stranger"}
+    return {entry for entry in table if entry[0] in ends and entry[1] in ends}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_exactly_the_flows_of_the_table_are_allowed(stack: str, programs: dict[str, Program]) -> None:
+    assert _allowed(programs[stack]) == _expected(programs[stack])
+    ends = _ends(programs[stack])
+    assert _allowed(programs[stack], "UDP") == {(pod, "dns", 53) for pod in INSIDERS if pod in ends}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_policy_selects_a_pod_and_every_pod_is_denied_by_default(stack: str, programs: dict[str, Program]) -> None:
+    pods = [end.labels for name, end in _ends(programs[stack]).items() if name in INSIDERS]
+    for policy in _policies(programs[stack]):
+        assert any(selects(policy["spec"]["podSelector"], labels) for labels in pods), policy
+    nothing = {name: end for name, end in _ends(programs[stack]).items() if name in INSIDERS}
+    default = [policy for policy in _policies(programs[stack]) if "ingress" not in policy["spec"]]
+    assert not [name for name, end in nothing.items() if allowed(default, Endpoint(name="internet"), end, 443)]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_database_is_ready_for_a_backup(stack: str, programs: dict[str, Program]) -> None:
+    """A backup's own policy comes with the backup; the other side already agrees."""
+    ends = _ends(programs[stack])
+    agreeing = [p for p in _policies(programs[stack]) if p["metadata"]["labels"]["app.kubernetes.io/component"] == "database"]
+    assert allowed(agreeing, ends["backup"], ends["database"], 3306)
+    assert not allowed(agreeing, ends["edge"], ends["database"], 3306)
+
+
+def test_a_pod_of_somebody_else_in_a_shared_namespace_is_left_alone(programs: dict[str, Program]) -> None:
+    ends, policies = _ends(programs["prod"]), _policies(programs["prod"])
+    assert allowed(policies, ends["neighbour"], ends["stranger"], 443)
+    assert allowed(policies, ends["stranger"], ends["internet"], 443)
+    assert not allowed(policies, ends["stranger"], ends["web"], 3000)
+
+
+def _with(stack: str, **sections: Any) -> Program:
+    said = {f"portus:{name}": value for name, value in sections.items()}
+    before = stack_configuration(stack)
+    merged = {key: json.dumps({**json.loads(before[key]), **value} if key in before else value) for key, value in said.items()}
+    return run_program(stack, {**before, **merged})
+
+
+def test_one_host_leads_portus_own_pods_through_the_front_proxy() -> None:
+    configuration = stack_configuration("dev")
+    del configuration["portus:registry"]
+    program = run_program("dev", configuration)
+    flows = _allowed(program)
+    assert {(user, "edge", 8443) for user in (*BOTH, "bootstrap")} <= flows
+    assert ("worker", "registry", 5000) not in flows
+    assert ("registry", "web", 3000) in flows
+
+
+def test_destinations_outside_are_open_by_their_port_and_networks_alone() -> None:
+    config = {
+        "ldap": {"enabled": True, "hostname": "10.1.2.3", "port": 636, "base": "dc=example", "encryption": {"method": "simple_tls"}},
+        "signup": {"enabled": False},
+        "security": {"clair": {"server": "http://clair.example.com:6060"}},
+    }
+    destinations = {"scanner": ["10.9.0.0/16"]}
+    program = _with("dev", portus={"version": "2.5", "config": config}, network={"destinations": destinations})
+    ends, policies = _ends(program), _policies(program)
+
+    def reaches(who: str, address: str, port: int) -> bool:
+        return allowed(policies, ends[who], Endpoint(name="x", address=address), port)
+
+    for who in BOTH:
+        assert reaches(who, "10.1.2.3", 636)
+        assert not reaches(who, "10.1.2.4", 636)
+        assert not reaches(who, "10.1.2.3", 389)
+        assert reaches(who, "10.9.8.7", 6060)
+        assert reaches(who, "10.9.8.7", 6061)
+        assert not reaches(who, "10.8.0.1", 6060)
+    assert not reaches("registry", "10.1.2.3", 636)
+    assert not reaches("bootstrap", "10.1.2.3", 636)
+
+
+def test_an_external_database_takes_the_place_of_the_stacks_own() -> None:
+    database = {"kind": "external", "host": "db.example.com", "port": 3307, "user": "portus", "password": {"secret": "db", "key": "p"}}
+    configuration = {**stack_configuration("dev"), "portus:database": json.dumps(database)}
+    program = run_program("dev", configuration)
+    ends, policies = _ends(program), _policies(program)
+    assert "database" not in {policy["metadata"]["labels"]["app.kubernetes.io/component"] for policy in policies}
+    assert all(allowed(policies, ends[who], ends["internet"], 3307) for who in BOTH)
+    assert not allowed(policies, ends["bootstrap"], ends["internet"], 3307)  # by the API, it asks Portus alone
+    assert not allowed(policies, ends["web"], ends["internet"], 3306)
+
+
+def test_clients_and_extra_connections_are_as_the_stack_file_says() -> None:
+    program = _with(
+        "dev",
+        network={
+            "clients": [{"ipBlock": {"cidr": "192.0.2.0/24", "except": ["192.0.2.9/32"]}}],
+            "extra_egress": [{"workloads": ["worker"], "to": [{"ipBlock": {"cidr": "198.51.100.0/24"}}], "ports": [{"port": 8443}]}],
+            "extra_ingress": [
+                {
+                    "workloads": ["registry"],
+                    "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "elsewhere"}}}],
+                    "ports": [{"port": 5000, "endPort": 5001}],
+                }
+            ],
+        },
+    )
+    ends, policies = _ends(program), _policies(program)
+    assert allowed(policies, Endpoint(name="client", address="192.0.2.1"), ends["edge"], 8443)
+    assert not allowed(policies, Endpoint(name="client", address="192.0.2.9"), ends["edge"], 8443)
+    assert not allowed(policies, ends["neighbour"], ends["edge"], 8443)
+    hook = Endpoint(name="hook", address="198.51.100.1")
+    assert allowed(policies, ends["worker"], hook, 8443)
+    assert not allowed(policies, ends["web"], hook, 8443)
+    assert allowed(policies, ends["neighbour"], ends["registry"], 5001)
+
+
+def test_without_policies_there_is_none() -> None:
+    assert _with("dev", network={"policies": False}).all("NetworkPolicy") == []
