@@ -8,8 +8,7 @@ import pulumi_kubernetes as kubernetes
 from components import mariadb, tls
 from components.common.placement import Placement
 from components.credentials import Credentials
-from components.exposure import Edge
-from components.exposure.haproxy import HTTP, HTTPS
+from components.exposure import client_ports, expose
 from components.network import Addresses, NetworkPolicies, OwnedNamespace, Parts
 from components.outputs import outputs
 from components.portus import Bootstrap, PortusWeb, PortusWorker, generation
@@ -42,8 +41,8 @@ placement = Placement(
 )
 
 credentials = Credentials("credentials", rotation=stack.credentials.rotation, existing=stack.credentials.existing, protect=stack.protect)
-certificate = tls.certificate("tls", stack)
-served = tls.TlsSecret("served-tls", certificate=certificate, placement=placement, opts=options)
+source = tls.certificate("tls", stack, placement=placement, opts=options)
+certificate = tls.ServedTls("served-tls", stack=stack, source=source, placement=placement, opts=options)
 
 addresses = Addresses(
     "addresses",
@@ -64,7 +63,7 @@ web = PortusWeb(
     image=image.portus,
     database=database.endpoint,
     credentials=credentials,
-    tls=served.secret_name,
+    tls=certificate.files,
     aliases=addresses.for_portus,
     placement=placement,
     opts=options,
@@ -76,7 +75,6 @@ registry = Registry(
     wiring=wiring(stack, plain_events=plain_events, notification_timeout=portus_generation.notification_timeout),
     image=image.registry,
     http_secret=credentials.http_secret,
-    tls=served.secret_name,
     certificate=certificate,
     aliases=addresses.for_registry,
     placement=placement,
@@ -84,7 +82,7 @@ registry = Registry(
     opts=options,
 )
 
-edge = Edge("edge", stack=stack, image=image.edge, certificate=certificate, placement=placement, opts=options)
+expose("edge", stack=stack, image=image.edge, certificate=certificate, placement=placement, opts=options)
 
 set_up = web.ready + registry.ready
 if stack.portus.bootstrap.enabled and portus_generation.first_set_up is not FirstSetUp.BY_HAND:
@@ -95,7 +93,7 @@ if portus_generation.has_worker:
 
 if stack.network.policies:
     rake = portus_generation.first_set_up is FirstSetUp.RAKE
-    parts = Parts(portus=portus_generation.ports, edge=(HTTPS, HTTP), worker=portus_generation.has_worker, rake=rake)
+    parts = Parts(portus=portus_generation.ports, edge=client_ports(stack.exposure), worker=portus_generation.has_worker, rake=rake)
     NetworkPolicies("network", stack=stack, parts=parts, placement=placement, opts=options)
 
 for name, value in outputs(stack, image, certificate, credentials.administrator).items():

@@ -25,9 +25,15 @@ REGISTRY: Final = "registry"
 REGISTRY_CLAIM: Final = "registry-data"
 REGISTRY_PORT: Final = 5000
 REGISTRY_DEBUG_PORT: Final = 5001
+REGISTRY_CACHE: Final = "registry-cache"
+"""Redis. Not ``registry-redis``: the registry would read the variables of service links."""
+REGISTRY_CACHE_PORT: Final = 6379
+
+TLS: Final = "portus-tls"
+"""Secret that cert-manager keeps the certificate in."""
 
 EDGE: Final = "edge"
-"""The front proxy, where the exposure needs one."""
+"""The front proxy."""
 EDGE_PUBLIC: Final = "edge-public"
 
 WEB: Final = "web"

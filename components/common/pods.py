@@ -26,6 +26,14 @@ class SecretKey:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigKey:
+    """One key of a ConfigMap in the same namespace."""
+
+    config_map: pulumi.Input[str]
+    key: str
+
+
 EnvironmentValue = pulumi.Input[str] | SecretKey
 Environment = Mapping[str, EnvironmentValue]
 """A container's environment: a plain value, or where the kubelet reads it from. A secret is always the latter."""
@@ -150,13 +158,17 @@ def secret_volume(name: str, secret: pulumi.Input[str], items: Mapping[str, str]
     return core.VolumeArgs(name=name, secret=source)
 
 
-def secrets_volume(name: str, files: Mapping[str, SecretKey], *, mode: int = 0o440) -> core.VolumeArgs:
-    """Return a volume of keys of several Secrets; ``files``: file name -> where its content stands."""
-    sources = [
-        core.VolumeProjectionArgs(secret=core.SecretProjectionArgs(name=place.secret, items=[core.KeyToPathArgs(key=place.key, path=path)]))
-        for path, place in sorted(files.items())
-    ]
+def secrets_volume(name: str, files: Mapping[str, SecretKey | ConfigKey], *, mode: int = 0o440) -> core.VolumeArgs:
+    """Return a volume of keys of several Secrets and ConfigMaps; ``files``: file name -> where its content stands."""
+    sources = [_projection(place, path) for path, place in sorted(files.items())]
     return core.VolumeArgs(name=name, projected=core.ProjectedVolumeSourceArgs(sources=sources, default_mode=mode))
+
+
+def _projection(place: SecretKey | ConfigKey, path: str) -> core.VolumeProjectionArgs:
+    items = [core.KeyToPathArgs(key=place.key, path=path)]
+    if isinstance(place, SecretKey):
+        return core.VolumeProjectionArgs(secret=core.SecretProjectionArgs(name=place.secret, items=items))
+    return core.VolumeProjectionArgs(config_map=core.ConfigMapProjectionArgs(name=place.config_map, items=items))
 
 
 def claim_volume(name: str, claim: pulumi.Input[str]) -> core.VolumeArgs:
@@ -273,22 +285,27 @@ def pod_template(
     grace_seconds: int = 30,
     host_aliases: Mapping[str, pulumi.Input[str]] | None = None,
     restart_policy: str | None = None,
+    service_account: pulumi.Input[str] | None = None,
+    more_labels: Mapping[str, str] | None = None,
 ) -> core.PodTemplateSpecArgs:
     """Return a hardened Pod.
 
     Args:
         grace_seconds: between the request to stop and the kill.
         host_aliases: host name -> address, for names that inside the cluster must not leave it.
+        service_account: by which a cloud knows the Pod; None takes the namespace's default. Its token is never mounted.
+        more_labels: on top of the recommended ones, where a cloud's webhook looks for them.
     """
     aliases = [core.HostAliasArgs(ip=address, hostnames=[name]) for name, address in sorted((host_aliases or {}).items())]
     return core.PodTemplateSpecArgs(
-        metadata=meta.ObjectMetaArgs(labels=labels.all),
+        metadata=meta.ObjectMetaArgs(labels={**labels.all, **(more_labels or {})}),
         spec=core.PodSpecArgs(
             containers=list(containers),
             init_containers=list(init_containers) or None,
             volumes=list(volumes) or None,
             security_context=privileges.pod(),
             automount_service_account_token=False,
+            service_account_name=service_account,
             enable_service_links=False,
             host_aliases=aliases or None,
             image_pull_secrets=[core.LocalObjectReferenceArgs(name=name) for name in placement.pull_secrets] or None,

@@ -1,21 +1,30 @@
-"""The front proxy (HAProxy) of the exposures that cannot filter paths by themselves, and the Service that clients connect to."""
+"""The front proxy (HAProxy) that every client passes, and the Service that leads to it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
-import pulumi
 from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import names, pods
 from components.common.base import ServiceComponent
-from components.common.secrets import config_map, secret
+from components.common.secrets import config_map
 from components.exposure import haproxy
-from components.settings.exposure import LoadBalancerExposure, NodePortExposure
+from components.settings.exposure import (
+    ClusterIpExposure,
+    GatewayExposure,
+    IngressExposure,
+    LoadBalancerExposure,
+    NodePortExposure,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pulumi
+
     from components.common.placement import Placement
     from components.settings.stack import StackSettings
     from components.tls import Certificate
@@ -30,7 +39,14 @@ GRACE_SECONDS: Final = 75
 
 
 class Edge(ServiceComponent):
-    """The front proxy and its public Service."""
+    """The front proxy and its public Service.
+
+    Args:
+        annotations: of the Service, for who comes before.
+    """
+
+    public: core.Service
+    """What clients, or who comes before, connect to."""
 
     def __init__(
         self,
@@ -40,6 +56,7 @@ class Edge(ServiceComponent):
         image: str,
         certificate: Certificate,
         placement: Placement,
+        annotations: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("exposure:Edge", name, opts)
@@ -48,17 +65,14 @@ class Edge(ServiceComponent):
         self._placement = placement
         self._labels = placement.labels(name=names.EDGE, component=names.EDGE)
         self._deployment(image, self._volumes(certificate))
-        self._public_service()
+        self.public = self._public_service({**annotations})
         self.register_outputs({})
 
     def _volumes(self, certificate: Certificate) -> list[core.VolumeArgs]:
-        in_namespace = self.child(after=self._placement.after)
-        pem = {"edge.pem": pulumi.Output.concat(certificate.chain, certificate.private_key)}
-        tls = secret(f"{self._name}-tls", pem, self._labels, self._placement, in_namespace)
         texts: dict[str, pulumi.Input[str]] = {"haproxy.cfg": haproxy.haproxy_cfg(self._routes()), "ca.crt": certificate.trust}
-        config = config_map(f"{self._name}-config", texts, self._labels, self._placement, in_namespace)
+        config = config_map(f"{self._name}-config", texts, self._labels, self._placement, self.child(after=self._placement.after))
         return [
-            pods.secret_volume("tls", tls.metadata.name),
+            pods.secret_volume("tls", certificate.files.secret, haproxy.CERTIFICATE_FILES),
             pods.config_volume("config", config.metadata.name),
         ]
 
@@ -71,17 +85,24 @@ class Edge(ServiceComponent):
             portus=f"{names.in_cluster(names.PORTUS, namespace)}:{port}",
             registry=f"{names.in_cluster(names.REGISTRY, namespace)}:{port}",
             shield=stack.exposure.edge.shield_application_tokens,
+            behind_proxy=stack.exposure.behind_proxy,
+            proxy_protocol=stack.exposure.speaks_proxy_protocol,
+            ipv6=stack.exposure.speaks_ipv6,
+            hsts_max_age=stack.exposure.edge.hsts_max_age,
         )
 
     def _deployment(self, image: str, volumes: list[core.VolumeArgs]) -> None:
         settings = self._stack.exposure.edge
+        ports = {"https": haproxy.HTTPS, "http": haproxy.HTTP, "health": haproxy.HEALTH}
+        if self._stack.exposure.speaks_proxy_protocol:
+            ports |= {"proxied-https": haproxy.PROXIED_HTTPS, "proxied-http": haproxy.PROXIED_HTTP}
         container = pods.container(
             "haproxy",
             image,
             self._placement,
             PRIVILEGES,
             resources=pods.merged(RESOURCES, settings.resources),
-            ports={"https": haproxy.HTTPS, "http": haproxy.HTTP, "health": haproxy.HEALTH},
+            ports=ports,
             mounts=[
                 pods.mount("config", haproxy.CONFIGURATION),
                 pods.mount("tls", haproxy.CERTIFICATE),
@@ -103,39 +124,59 @@ class Edge(ServiceComponent):
             opts=self.child(),
         )
 
-    def _public_service(self) -> None:
-        core.Service(
+    def _public_service(self, annotations: dict[str, str]) -> core.Service:
+        exposure = self._stack.exposure
+        if isinstance(exposure, LoadBalancerExposure):
+            annotations |= exposure.annotations
+        return core.Service(
             f"{self._name}-public",
-            metadata=self._placement.metadata(self._labels, names.EDGE_PUBLIC, annotations=self._annotations()),
+            metadata=self._placement.metadata(self._labels, names.EDGE_PUBLIC, annotations=annotations or None),
             spec=self._public_spec(),
             opts=self.child(),
         )
 
-    def _annotations(self) -> dict[str, str] | None:
-        exposure = self._stack.exposure
-        return exposure.annotations or None if isinstance(exposure, LoadBalancerExposure) else None
-
     def _public_spec(self) -> core.ServiceSpecArgs:
         exposure = self._stack.exposure
+        families = list(exposure.ip_families) or None
         match exposure:
             case NodePortExposure():
-                ports = [core.ServicePortArgs(name="https", port=names.HTTPS_PORT, target_port="https", node_port=exposure.https_node_port)]
-                if exposure.http_node_port is not None:
-                    ports.append(
-                        core.ServicePortArgs(name="http", port=names.HTTP_PORT, target_port="http", node_port=exposure.http_node_port)
-                    )
-                return core.ServiceSpecArgs(type="NodePort", selector=self._labels.selector, ports=ports)
+                http, https = exposure.http_node_port, exposure.https_node_port
+                return core.ServiceSpecArgs(
+                    type="NodePort",
+                    selector=self._labels.selector,
+                    ports=[self._port("https", names.HTTPS_PORT, https)] + ([self._port("http", names.HTTP_PORT, http)] if http else []),
+                    external_traffic_policy=_unless_default(exposure.external_traffic_policy),
+                    ip_family_policy=exposure.ip_family_policy,
+                    ip_families=families,
+                )
             case LoadBalancerExposure():
                 return core.ServiceSpecArgs(
                     type="LoadBalancer",
                     selector=self._labels.selector,
-                    ports=[
-                        core.ServicePortArgs(name="https", port=exposure.public_port, target_port="https"),
-                        core.ServicePortArgs(name="http", port=names.HTTP_PORT, target_port="http"),
-                    ],
+                    ports=[self._port("https", exposure.public_port), self._port("http", names.HTTP_PORT)],
                     load_balancer_class=exposure.load_balancer_class,
                     load_balancer_ip=exposure.load_balancer_ip,
                     load_balancer_source_ranges=list(exposure.load_balancer_source_ranges) or None,
+                    external_traffic_policy=_unless_default(exposure.external_traffic_policy),
+                    ip_family_policy=exposure.ip_family_policy,
+                    ip_families=families,
+                )
+            case ClusterIpExposure() | IngressExposure() | GatewayExposure():
+                port = exposure.public_port if isinstance(exposure, ClusterIpExposure) else names.HTTPS_PORT
+                return core.ServiceSpecArgs(
+                    type="ClusterIP",
+                    selector=self._labels.selector,
+                    ports=[self._port("https", port)],
+                    ip_family_policy=exposure.ip_family_policy,
+                    ip_families=families,
                 )
             case _:
                 assert_never(exposure)
+
+    def _port(self, name: str, port: int, node_port: int | None = None) -> core.ServicePortArgs:
+        target = f"proxied-{name}" if self._stack.exposure.speaks_proxy_protocol else name
+        return core.ServicePortArgs(name=name, port=port, target_port=target, node_port=node_port)
+
+
+def _unless_default(policy: str) -> str | None:
+    return None if policy == "Cluster" else policy

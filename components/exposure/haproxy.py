@@ -1,4 +1,4 @@
-"""haproxy.cfg of the edge, rendered as text; pure.
+"""haproxy.cfg of the front proxy, rendered as text; pure.
 
 It ends TLS, refuses what must not come from outside, and speaks TLS again to Portus and the registry, whose certificates it verifies.
 """
@@ -8,12 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from components.common import names
 from components.exposure import paths
 
 HTTPS: Final = 8443
 HTTP: Final = 8080
 HEALTH: Final = 8404
+PROXIED_HTTPS: Final = 8444
+PROXIED_HTTP: Final = 8081
+"""The ports whose connections begin with the PROXY protocol's header; clients inside the cluster send none and use the others."""
+
 CERTIFICATE: Final = "/run/secrets/edge-tls"
+CERTIFICATE_FILES: Final = {"tls.crt": "edge.pem", "tls.key": "edge.pem.key"}
+"""The names by which haproxy finds the key of a certificate."""
 CONFIGURATION: Final = "/usr/local/etc/haproxy"
 """Where the official image looks."""
 TRUST: Final = f"{CONFIGURATION}/ca.crt"
@@ -21,7 +28,7 @@ TRUST: Final = f"{CONFIGURATION}/ca.crt"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Routes:
-    """What the edge serves.
+    """What the front proxy serves.
 
     Args:
         host: public name of Portus.
@@ -30,6 +37,10 @@ class Routes:
         portus: address of Portus' Service, ``name:port``.
         registry: address of the registry's Service.
         shield: whether the application tokens' paths are refused.
+        behind_proxy: whether another proxy comes before, which says who the client is.
+        proxy_protocol: whether there are ports for the PROXY protocol.
+        ipv6: whether clients come by IPv6, too.
+        hsts_max_age: of Portus' pages, in seconds; None sends no such header.
     """
 
     host: str
@@ -38,19 +49,19 @@ class Routes:
     portus: str
     registry: str
     shield: bool
+    behind_proxy: bool = False
+    proxy_protocol: bool = False
+    ipv6: bool = False
+    hsts_max_age: int | None = None
 
 
 def haproxy_cfg(routes: Routes) -> str:
     """Return haproxy.cfg.
 
-    Decoded and normalised paths are matched (``url_dec``, ``normalize-uri`` is still experimental in the series), so that ``%77ebhooks`` is
-    no way round. Long time-outs: a push of a large layer is one request. The Services' names are looked up once, at the start: their
-    addresses stay, and haproxy's own resolver would not complete the names as the system's does.
+    Paths are decoded before they are matched (``url_dec``; ``normalize-uri`` is still experimental in the series), after those that
+    decoding could make ambiguous were refused. Long time-outs: a push of a large layer is one request. The Services' names are looked up
+    once, at the start: their addresses stay, and haproxy's own resolver would not complete the names as the system's does.
     """
-    shield = (
-        f"    http-request deny deny_status 403 if {{ path,url_dec,lower -m reg {paths.APPLICATION_TOKENS} }}\n" if routes.shield else ""
-    )
-    port = "" if routes.public_port == 443 else f":{routes.public_port}"  # noqa: PLR2004
     return f"""global
     log stdout format raw local0 info
     maxconn 2000
@@ -62,7 +73,7 @@ defaults
     log global
     option httplog
     option dontlognull
-    option forwardfor
+    option forwardfor{" if-none" if routes.behind_proxy else ""}
     timeout connect 5s
     timeout client 15m
     timeout server 15m
@@ -71,23 +82,27 @@ defaults
     default-server init-addr libc verify required ca-file {TRUST}
 
 frontend https
-    bind :{HTTPS} ssl crt {CERTIFICATE}/edge.pem alpn h2,http/1.1
-    acl for_portus req.hdr(host),field(1,:),lower -m str {routes.host}
-    acl for_registry req.hdr(host),field(1,:),lower -m str {routes.registry_name}
-    acl token path,url_dec,lower -m reg {paths.TOKEN}
-    acl registry_path path,url_dec,lower -m reg {paths.REGISTRY}
-    http-request deny deny_status 404 if {{ path,url_dec,lower -m reg {paths.EVENTS} }}
-{shield}    http-request deny deny_status 421 unless for_portus or for_registry
+{_binds(routes, HTTPS, PROXIED_HTTPS, f" ssl crt {CERTIFICATE}/{CERTIFICATE_FILES['tls.crt']} alpn h2,http/1.1")}
+{_hosts(routes)}
+    acl token path,url_dec,lower -m reg '{paths.TOKEN}'
+    acl registry_path path,url_dec,lower -m reg '{paths.REGISTRY}'
+    http-request deny deny_status 400 if {{ path,lower -m reg '{paths.TWISTED}' }}
+    http-request deny deny_status 404 if {{ path,url_dec,lower -m reg '{paths.EVENTS}' }}
+{_shield(routes)}    http-request deny deny_status 421 unless for_portus or for_registry
+{_client(routes)}    http-request del-header Forwarded
     http-request set-header X-Forwarded-Proto https
     http-request set-header X-Forwarded-Port {routes.public_port}
+    http-request set-header X-Forwarded-Host %[req.hdr(host)]
     use_backend portus if for_portus token
     use_backend registry if for_registry registry_path
     use_backend portus if for_portus
     default_backend nowhere
 
 frontend http
-    bind :{HTTP}
-    http-request redirect code 301 location https://%[req.hdr(host),field(1,:)]{port}%[capture.req.uri]
+{_binds(routes, HTTP, PROXIED_HTTP)}
+{_hosts(routes)}
+    http-request deny deny_status 421 unless for_portus or for_registry
+    http-request redirect code 301 location https://%[req.hdr(host),field(1,:),lower]{_port(routes)}%[pathq]
 
 frontend health
     bind :{HEALTH}
@@ -96,7 +111,7 @@ frontend health
     http-request deny deny_status 404
 
 backend portus
-    server portus {routes.portus} ssl sni str({routes.host}) verifyhost {routes.host}
+{_hsts(routes)}    server portus {routes.portus} ssl sni str({routes.host}) verifyhost {routes.host}
 
 backend registry
     server registry {routes.registry} ssl sni str({routes.registry_name}) verifyhost {routes.registry_name}
@@ -104,3 +119,39 @@ backend registry
 backend nowhere
     http-request deny deny_status 404
 """
+
+
+def _binds(routes: Routes, port: int, proxied: int, options: str = "") -> str:
+    families = ":::{} v4v6" if routes.ipv6 else ":{}"  # a node without IPv6 has no [::] to bind to
+    lines = [f"    bind {families.format(port)}{options}"]
+    if routes.proxy_protocol:
+        lines.append(f"    bind {families.format(proxied)} accept-proxy{options}")
+    return "\n".join(lines)
+
+
+def _hosts(routes: Routes) -> str:
+    return (
+        f"    acl for_portus req.hdr(host),field(1,:),lower -m str {routes.host}\n"
+        f"    acl for_registry req.hdr(host),field(1,:),lower -m str {routes.registry_name}"
+    )
+
+
+def _shield(routes: Routes) -> str:
+    if not routes.shield:
+        return ""
+    return f"    http-request deny deny_status 403 if {{ path,url_dec,lower -m reg '{paths.APPLICATION_TOKENS}' }}\n"
+
+
+def _client(routes: Routes) -> str:
+    """Return the rule that believes nobody's word on who the client is, unless a proxy comes before."""
+    return "" if routes.behind_proxy else "    http-request del-header X-Forwarded-For\n"
+
+
+def _hsts(routes: Routes) -> str:
+    if routes.hsts_max_age is None:
+        return ""
+    return f"    http-response set-header Strict-Transport-Security max-age={routes.hsts_max_age}\n"
+
+
+def _port(routes: Routes) -> str:
+    return "" if routes.public_port == names.HTTPS_PORT else f":{routes.public_port}"

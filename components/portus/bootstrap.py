@@ -114,7 +114,7 @@ class Bootstrap(ServiceComponent):
                 *self._web.volumes(),
                 pods.secrets_volume("files", self._placed(files)),
                 pods.config_volume("scripts", scripts.metadata.name, mode=pods.EXECUTABLE),
-                pods.secret_volume("trust", self._web.inputs.secrets.tls, {"ca.crt": "ca.crt"}),
+                pods.config_volume("trust", self._web.inputs.secrets.tls.trust, {"ca.crt": "ca.crt"}),
                 pods.empty_dir("work", "4Mi", memory=True),
             ],
             host_aliases=self._web.aliases,

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pulumi
-
     from components.common.pods import SecretKey
+    from components.common.trust import TlsFiles
     from components.mariadb import DatabaseEndpoint
     from components.settings.stack import StackSettings
 
@@ -25,11 +24,11 @@ class PortusSecrets:
 
     Args:
         keys: where each secret stands: SECRET_KEY_BASE, PORTUS_PASSWORD, DATABASE_PASSWORD and those of Portus' own settings.
-        tls: holds ``tls.crt``, ``tls.key`` and ``ca.crt``.
+        tls: where certificate, keys and trusted authorities stand.
     """
 
     keys: Mapping[str, SecretKey]
-    tls: pulumi.Input[str]
+    tls: TlsFiles
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

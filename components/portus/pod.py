@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from components.common import pods
+from components.common.trust import AUTHORITY, KEY
 from components.portus.roles import Role
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from components.common.labels import Labels
     from components.common.placement import Placement
+    from components.common.pods import ConfigKey, SecretKey
     from components.portus.generation import Generation
     from components.portus.inputs import PortusInputs
 
@@ -93,10 +95,20 @@ class PortusPods:
             mounts.append(pods.mount(LOCAL_CONFIG_VOLUME, LOCAL_CONFIG, sub_path=LOCAL_CONFIG_FILE))
         return mounts
 
+    def _tls_files(self, items: Mapping[str, str]) -> dict[str, SecretKey | ConfigKey]:
+        """Return the files of one folder: with Portus' key the tokens' own, with the stack's CA the stack file's further ones."""
+        tls = self.inputs.secrets.tls
+        files = {file: tls[key] for key, file in items.items()}
+        if AUTHORITY in items:
+            files |= {key: tls[key] for key in tls.authorities if key != AUTHORITY}
+        if KEY in items and tls.signing_key is not None:
+            files[tls.signing_key.key] = tls.signing_key
+        return files
+
     def volumes(self) -> list[core.VolumeArgs]:
         """Return the volumes of every role."""
         secrets = self.inputs.secrets
-        volumes = [pods.secret_volume(_volume(folder), secrets.tls, items) for folder, items in self.generation.tls_files.items()]
+        volumes = [pods.secrets_volume(_volume(folder), self._tls_files(items)) for folder, items in self.generation.tls_files.items()]
         if self.generation.secret_files:
             files = {key: place for key, place in secrets.keys.items() if key in self.generation.secret_files}
             volumes.append(pods.secrets_volume("credentials", files))

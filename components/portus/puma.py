@@ -65,13 +65,13 @@ class Puma:
     def environment(self, inputs: PortusInputs, role: Role) -> Environment:
         """Return the environment; secrets come as files where the images' init reads them, else as references to a Secret."""
         stack, database = inputs.stack, inputs.database
-        secrets = inputs.secrets.keys
+        secrets, signing_key = inputs.secrets.keys, inputs.secrets.tls.signing_key
         return {
             "RACK_ENV": "production",
             "RAILS_ENV": "production",
             "CCONFIG_PREFIX": "PORTUS",
             "PORTUS_MACHINE_FQDN_VALUE": stack.host,
-            "PORTUS_KEY_PATH": f"{SECRETS}/portus.key",
+            "PORTUS_KEY_PATH": f"{SECRETS}/{signing_key.key if signing_key else 'portus.key'}",
             "PORTUS_DB_ADAPTER": "mysql2",
             "PORTUS_DB_HOST": database.host,
             "PORTUS_DB_PORT": str(database.port),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pulumi_kubernetes.core import v1 as core
 
     from components.common.placement import Placement
+    from components.common.trust import TlsFiles
     from components.credentials import Credentials
     from components.mariadb import DatabaseEndpoint
     from components.portus.generation import Generation
@@ -47,7 +48,7 @@ class PortusWeb(ServiceComponent):
     """The web server; ``ready`` comes before whoever needs Portus to answer.
 
     Args:
-        tls: name of the Secret with ``tls.crt``, ``tls.key`` and ``ca.crt``.
+        tls: where certificate, keys and trusted authorities stand.
         aliases: host aliases for the public names.
     """
 
@@ -64,7 +65,7 @@ class PortusWeb(ServiceComponent):
         image: str,
         database: DatabaseEndpoint,
         credentials: Credentials,
-        tls: pulumi.Input[str],
+        tls: TlsFiles,
         aliases: Mapping[str, pulumi.Input[str]],
         placement: Placement,
         opts: pulumi.ResourceOptions | None = None,

@@ -50,8 +50,7 @@ class Registry(ServiceComponent):
 
     Args:
         wiring: what ties it to Portus.
-        tls: name of the Secret with ``tls.crt`` and ``tls.key``.
-        certificate: the token signer's bundle, and what the notifications' client has to trust.
+        certificate: what it serves, the token signer's bundle, and what the clients inside it have to trust.
         aliases: host aliases for Portus' public name.
         after: what has to be up first.
     """
@@ -66,7 +65,6 @@ class Registry(ServiceComponent):
         wiring: Wiring,
         image: str,
         http_secret: pulumi.Output[str],
-        tls: pulumi.Input[str],
         certificate: Certificate,
         aliases: Mapping[str, pulumi.Input[str]],
         placement: Placement,
@@ -82,13 +80,13 @@ class Registry(ServiceComponent):
         texts: dict[str, pulumi.Input[str]] = {
             "config.yml": configuration.as_yaml(configuration.configuration(settings, wiring)),
             "token-signers.crt": certificate.signing_bundle,
-            "portus-ca.crt": certificate.trust,
+            **{f"authority-{number}.crt": text for number, text in enumerate(certificate.authorities, start=1)},
         }
         config = config_map(f"{name}-config", texts, self._labels, placement, in_namespace).metadata.name
         volumes = [
             pods.config_volume("config", config, {"config.yml": "config.yml"}),
             pods.config_volume("trust", config, {name: name for name in texts if name.endswith(".crt")}),
-            pods.secret_volume("tls", tls, {"tls.crt": "tls.crt", "tls.key": "tls.key"}),
+            pods.secret_volume("tls", certificate.files.secret, {"tls.crt": "tls.crt", "tls.key": "tls.key"}),
             self._storage(),
         ]
         held = secret(f"{name}-http", {HTTP_SECRET: http_secret}, self._labels, placement, in_namespace)

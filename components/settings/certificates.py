@@ -7,25 +7,27 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from components.settings.report import HIDDEN, Problem
+from components.settings.tls import ExistingSecretTls, ProvidedTls
 
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-    from components.settings.tls import ProvidedTls
-
 MINIMUM_KEY_BITS: Final = 2048
 """Portus would take 1024; nobody else does any more."""
+
+RSA_ONLY: Final = "is an RSA key: Portus signs the registry's tokens with it and knows no other kind"
+RSA_REMEDY: Final = "ask for an RSA certificate (certbot: --key-type rsa; cert-manager: privateKey.algorithm RSA)"
 
 RENEWAL_WARNING: Final = dt.timedelta(days=7)
 """A certificate that ends sooner is refused: the next deployment may be later."""
 
 
-def certificate_problems(tls: ProvidedTls, *, hosts: tuple[str, ...]) -> Iterator[Problem]:
+def certificate_problems(tls: ProvidedTls | ExistingSecretTls, *, hosts: tuple[str, ...]) -> Iterator[Problem]:
     """Yield what is wrong with the certificate, the key and the chain for serving ``hosts``."""
     from cryptography import x509  # noqa: PLC0415 - see the module's docstring
 
@@ -39,7 +41,10 @@ def certificate_problems(tls: ProvidedTls, *, hosts: tuple[str, ...]) -> Iterato
             remedy="give the whole file, from BEGIN to END",
         )
         return
-    yield from _key_problems(tls, chain[0])
+    if isinstance(tls, ProvidedTls):
+        yield from _key_problems(tls, chain[0])
+    elif not tls.signs_separately:
+        yield from _signer_problems("tls.certificate", chain[0])
     yield from _name_problems(chain[0], hosts)
     yield from _validity_problems(chain)
     yield from _chain_problems(chain)
@@ -53,12 +58,7 @@ def _key_problems(tls: ProvidedTls, leaf: x509.Certificate) -> Iterator[Problem]
         yield Problem(key="tls.private_key", value=HIDDEN, rule="is a readable private key without a passphrase", remedy=key)
         return
     if not isinstance(key, rsa.RSAPrivateKey):
-        yield Problem(
-            key="tls.private_key",
-            value=HIDDEN,
-            rule="is an RSA key: Portus signs the registry's tokens with it and knows no other kind",
-            remedy="ask for an RSA certificate (certbot: --key-type rsa; cert-manager: privateKey.algorithm RSA)",
-        )
+        yield Problem(key="tls.private_key", value=HIDDEN, rule=RSA_ONLY, remedy=RSA_REMEDY)
         return
     if key.key_size < MINIMUM_KEY_BITS:
         yield Problem(
@@ -141,3 +141,59 @@ def _chain_problems(chain: list[x509.Certificate]) -> Iterator[Problem]:
                 rule="each certificate is followed by its issuer, leaf first",
                 remedy=f"put {child.issuer.rfc4514_string()} after {child.subject.rfc4514_string()}",
             )
+
+
+def authority_problems(key: str, authorities: str | Sequence[str]) -> Iterator[Problem]:
+    """Yield what is wrong with CA certificates that Pods trust.
+
+    Args:
+        authorities: one PEM text, or a list whose entries hold one certificate each.
+    """
+    for name, text in _named(key, authorities):
+        found = _loaded(text)
+        if not found:
+            yield Problem(key=name, value="", rule="is a readable certificate in PEM form", remedy="give the whole file, from BEGIN to END")
+        elif len(found) > 1 and not isinstance(authorities, str):
+            yield Problem(
+                key=name,
+                value="",
+                rule="holds one certificate, for Portus' system trusts the first of a file",
+                remedy="make two entries of it",
+            )
+
+
+def signer_problems(key: str, signers: Sequence[str]) -> Iterator[Problem]:
+    """Yield what is wrong with certificates whose keys may sign tokens."""
+    for name, text in _named(key, signers):
+        found = _loaded(text)
+        if len(found) != 1:
+            yield Problem(
+                key=name, value="", rule="is one readable certificate in PEM form", remedy="give the leaf alone, from BEGIN to END"
+            )
+        else:
+            yield from _signer_problems(name, found[0])
+
+
+def _signer_problems(key: str, leaf: x509.Certificate) -> Iterator[Problem]:
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
+
+    public = leaf.public_key()
+    if not isinstance(public, rsa.RSAPublicKey):
+        yield Problem(key=key, value="", rule=f"its key {RSA_ONLY}", remedy=RSA_REMEDY)
+    elif public.key_size < MINIMUM_KEY_BITS:
+        yield Problem(
+            key=key, value="", rule=f"its key has {MINIMUM_KEY_BITS} bits or more, not {public.key_size}", remedy="make a longer one"
+        )
+
+
+def _named(key: str, texts: str | Sequence[str]) -> list[tuple[str, str]]:
+    return [(key, texts)] if isinstance(texts, str) else [(f"{key}[{index}]", text) for index, text in enumerate(texts)]
+
+
+def _loaded(text: str) -> list[x509.Certificate]:
+    from cryptography import x509  # noqa: PLC0415
+
+    try:
+        return x509.load_pem_x509_certificates(text.encode())
+    except ValueError:
+        return []

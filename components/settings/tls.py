@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings.base import Later, Section
-from components.settings.types import Pem, PemSecret
+from components.settings.base import KubernetesSection, Later, Section
+from components.settings.types import DnsLabel, Duration, Pem, PemSecret, SecretName
 
 
-class ProvidedTls(Section):
+class SigningKey(StrEnum):
+    """Which key signs the registry's tokens."""
+
+    SHARED = "shared"
+    SEPARATE = "separate"
+
+
+SigningKeyChoice = Annotated[
+    SigningKey,
+    Later("another signer: tokens under way are refused for minutes, unless ``additional_signers`` names the former certificate"),
+]
+
+
+class _Trust(Section):
+    """What every source of a certificate has besides."""
+
+    signing_key: SigningKeyChoice = SigningKey.SHARED
+    """``shared``: the certificate's key also signs the registry's tokens, as in the original image. ``separate``: a key of its own in
+    Pulumi's state, so that no renewal of the certificate ever changes the signer; Portus 2.3 on."""
+    additional_signers: Annotated[tuple[Pem, ...], Later("the registry restarts")] = ()
+    """Further certificates whose keys' tokens the registry accepts: the next one before a change of the key, the former one after it."""
+    extra_ca_certificates: Annotated[tuple[Pem, ...], Later("Portus and the registry roll")] = ()
+    """Private CAs, one certificate each, that Portus, its worker and the registry trust besides: of an LDAP or mail server, of S3."""
+
+    @property
+    def signs_separately(self) -> bool:
+        """Whether tokens are signed by a key of their own."""
+        return self.signing_key is SigningKey.SEPARATE
+
+
+class ProvidedTls(_Trust):
     """Certificate and key from the stack file; checked at preview (RSA, pair, names, validity, chain order)."""
 
     source: Literal["provided"]
@@ -23,7 +54,7 @@ class ProvidedTls(Section):
     """What clients have to trust; None when a public CA, which everybody trusts, has signed."""
 
 
-class SelfSignedTls(Section):
+class SelfSignedTls(_Trust):
     """A private CA and a leaf of its making, in Pulumi's state. Clients have to trust the CA (output ``ca_certificate``)."""
 
     source: Annotated[
@@ -40,4 +71,73 @@ class SelfSignedTls(Section):
     """The first ``pulumi up`` within this many days before the end makes a new leaf with the same key."""
 
 
-TlsSettings = Annotated[ProvidedTls | SelfSignedTls, Field(discriminator="source")]
+class ExistingSecretTls(_Trust):
+    """A ``kubernetes.io/tls`` Secret that somebody else makes; its key never reaches Pulumi.
+
+    A Pod reads certificate and key when it starts: after a renewal restart the Deployments (docs/tls.md).
+    """
+
+    source: Literal["existing_secret"]
+    """Where the certificate comes from."""
+    secret: SecretName
+    """Name of the Secret in the stack's namespace, with ``tls.crt`` (leaf first, then the intermediates) and ``tls.key`` (RSA)."""
+    certificate: Pem
+    """What stands in its ``tls.crt``: public, and the only way to check it at preview. With the shared signing key it is also what the
+    registry checks tokens against, so a new key in the Secret needs the new certificate here in the same deployment."""
+    ca_certificate: Pem | None = None
+    """What clients have to trust; None when a public CA, which everybody trusts, has signed."""
+
+
+class IssuerRef(KubernetesSection):
+    """cert-manager's ``issuerRef``."""
+
+    name: DnsLabel
+    """Name of the issuer."""
+    kind: str = "ClusterIssuer"
+    """``Issuer`` for one of the stack's own namespace."""
+    group: str = "cert-manager.io"
+    """Another one where an external issuer's documentation says so."""
+
+
+class CertificateKey(KubernetesSection):
+    """cert-manager's ``privateKey``; always RSA."""
+
+    rotation_policy: Literal["Never", "Always"] = "Never"
+    """Whether a renewal brings another key. ``Never``: a Pod that starts in the middle of a renewal cannot pair new with old."""
+    size: Literal[2048, 3072, 4096] = 2048
+    """Bits."""
+
+
+class CertificateSpec(KubernetesSection):
+    """The Certificate by cert-manager's own names; its DNS names are the stack's hosts."""
+
+    issuer_ref: IssuerRef
+    """Who signs; the issuer exists already."""
+    duration: Duration = "2160h"
+    """How long each certificate is asked to last: 90 days, what ACME issuers give anyway."""
+    renew_before: Duration = "720h"
+    """How long before its end it is renewed: 30 days, in which the Pods can be restarted."""
+    private_key: CertificateKey = CertificateKey()
+    """Of the certificate."""
+
+
+class CertManagerTls(_Trust):
+    """A Certificate that cert-manager keeps renewed in a Secret; its key never reaches Pulumi.
+
+    Hence tokens are signed by a separate key (Portus 2.3 on): of a key that Pulumi cannot see the registry could not be told.
+    A Pod reads certificate and key when it starts: after a renewal restart the Deployments (docs/tls.md).
+    """
+
+    source: Literal["cert_manager"]
+    """Where the certificate comes from."""
+    certificate: Annotated[CertificateSpec, Later("cert-manager asks for another certificate; then restart the Deployments")]
+    """What cert-manager is asked for."""
+    ca_certificate: Pem
+    """The root by which Portus, the registry and the front proxy trust each other; for an ACME issuer its public root."""
+    publicly_trusted: Annotated[bool, Later("nothing that runs; other first steps are told")] = False
+    """Whether clients trust that root already, as they do an ACME issuer's."""
+    signing_key: SigningKeyChoice = SigningKey.SEPARATE
+    """Always ``separate`` here."""
+
+
+TlsSettings = Annotated[ProvidedTls | SelfSignedTls | ExistingSecretTls | CertManagerTls, Field(discriminator="source")]

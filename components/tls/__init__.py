@@ -1,9 +1,19 @@
-"""The certificate and key that Portus, the registry and the edge serve, and that sign the registry's tokens."""
+"""The certificate and key that Portus, the registry and the edge serve, and who signs the registry's tokens."""
 
-from components.tls.certificate import Certificate
-from components.tls.provided import ProvidedCertificate
-from components.tls.secret import TlsSecret
+from components.tls.certificate import Certificate, CertificateSource, KeyPair, Signer
+from components.tls.provided import ExistingCertificate, ProvidedCertificate
 from components.tls.self_signed import SelfSignedCertificate
+from components.tls.served import ServedTls
 from components.tls.sources import certificate
 
-__all__ = ["Certificate", "ProvidedCertificate", "SelfSignedCertificate", "TlsSecret", "certificate"]
+__all__ = [
+    "Certificate",
+    "CertificateSource",
+    "ExistingCertificate",
+    "KeyPair",
+    "ProvidedCertificate",
+    "SelfSignedCertificate",
+    "ServedTls",
+    "Signer",
+    "certificate",
+]

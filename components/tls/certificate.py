@@ -1,27 +1,68 @@
-"""What every source of a certificate gives."""
+"""What a source of a certificate gives, and what everybody else sees of it."""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-import pulumi
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pulumi
+
+    from components.common.trust import TlsFiles
 
 
-@runtime_checkable
-class Certificate(Protocol):
-    """One RSA key and its certificate; all attributes are always there.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyPair:
+    """Certificate and key in PEM form.
 
-    One key serves TLS and signs tokens, as in the original image (seed.txt, "Secrets and certificates").
+    Args:
+        chain: leaf first: what the servers present.
+        private_key: RSA; secret.
     """
 
     chain: pulumi.Output[str]
-    """PEM, leaf first: what the servers present."""
     private_key: pulumi.Output[str]
-    """PEM; secret."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signer:
+    """Who signs the registry's tokens.
+
+    Args:
+        certificate: PEM, the leaf: the registry looks a token's key id up among leaves, never under a CA.
+        key_id: libtrust id of the key: a token's ``kid``.
+    """
+
+    certificate: pulumi.Output[str]
+    key_id: pulumi.Output[str]
+
+
+class CertificateSource(Protocol):
+    """Where the certificate that the servers present comes from."""
+
+    held: KeyPair | pulumi.Output[str]
+    """What has to be put into a Secret, or the name of the Secret that somebody else fills."""
     trust: pulumi.Output[str]
     """PEM: what a client of Portus or the registry has to trust."""
+    signer: Signer | None
+    """Its key as the tokens' signer; None where Pulumi cannot know it."""
+    is_private: bool
+    """Whether clients have to be given ``trust``, because no public CA has signed."""
+
+
+class Certificate(Protocol):
+    """What the rest of the stack needs to know; all attributes are always there."""
+
+    files: TlsFiles
+    """What Pods mount."""
+    trust: pulumi.Output[str]
+    """PEM: what a client of Portus or the registry has to trust."""
+    authorities: Sequence[pulumi.Output[str]]
+    """PEM: ``trust`` and the stack file's further CAs; what the stack's own servers trust."""
     signing_bundle: pulumi.Output[str]
-    """PEM: the registry's ``rootcertbundle``. Leaves, never a CA: the registry looks a token's key id up among exactly these."""
+    """PEM: the registry's ``rootcertbundle``: the signer's certificate, then those that the stack file adds for a rotation."""
     key_id: pulumi.Output[str]
     """libtrust id of the signing key: a token's ``kid``."""
     is_private: bool

@@ -1,4 +1,4 @@
-"""A certificate from the stack file; the settings have checked that it can serve (``components/settings/certificates.py``)."""
+"""Certificates that the stack file brings; the settings have checked that they can serve (``components/settings/certificates.py``)."""
 
 from __future__ import annotations
 
@@ -6,39 +6,48 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from components.common import pem
 from components.common.base import ServiceComponent
+from components.tls.certificate import KeyPair, Signer
 from components.tls.key_id import key_id_of_certificate
 
 if TYPE_CHECKING:
-    from components.settings.tls import ProvidedTls
+    from components.settings.tls import ExistingSecretTls, ProvidedTls
 
 
 class ProvidedCertificate(ServiceComponent):
-    """The stack file's certificate and key as every other source gives them."""
+    """The stack file's certificate and key."""
 
     def __init__(self, name: str, *, settings: ProvidedTls, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tls:ProvidedCertificate", name, opts)
-        self.chain = pulumi.Output.from_input(_terminated(settings.certificate))
-        self.private_key = pulumi.Output.secret(_terminated(settings.private_key.get_secret_value()))
-        self.trust = pulumi.Output.from_input(_terminated(settings.ca_certificate or _last(settings.certificate)))
-        self.signing_bundle = pulumi.Output.from_input(_first(settings.certificate))
-        self.key_id = pulumi.Output.from_input(key_id_of_certificate(settings.certificate))
+        self.held: KeyPair | pulumi.Output[str] = KeyPair(
+            chain=pulumi.Output.from_input(pem.terminated(settings.certificate)),
+            private_key=pulumi.Output.secret(pem.terminated(settings.private_key.get_secret_value())),
+        )
+        self.trust = _trust(settings)
+        self.signer: Signer | None = _signer(settings.certificate)
         self.is_private = settings.ca_certificate is not None
-        self.register_outputs({"key_id": self.key_id})
+        self.register_outputs({})
 
 
-def _terminated(pem: str) -> str:
-    return pem.strip() + "\n"
+class ExistingCertificate(ServiceComponent):
+    """The certificate in a Secret that somebody else makes; the stack file brings its public part."""
+
+    def __init__(self, name: str, *, settings: ExistingSecretTls, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("tls:ExistingCertificate", name, opts)
+        self.held: KeyPair | pulumi.Output[str] = pulumi.Output.from_input(settings.secret)
+        self.trust = _trust(settings)
+        self.signer: Signer | None = _signer(settings.certificate)
+        self.is_private = settings.ca_certificate is not None
+        self.register_outputs({})
 
 
-def _blocks(pem: str) -> list[str]:
-    end = "-----END CERTIFICATE-----"
-    return [block.strip() + "\n" + end + "\n" for block in pem.split(end) if block.strip()]
+def _trust(settings: ProvidedTls | ExistingSecretTls) -> pulumi.Output[str]:
+    return pulumi.Output.from_input(pem.terminated(settings.ca_certificate or pem.certificates(settings.certificate)[-1]))
 
 
-def _first(pem: str) -> str:
-    return _blocks(pem)[0]
-
-
-def _last(pem: str) -> str:
-    return _blocks(pem)[-1]
+def _signer(certificate: str) -> Signer:
+    return Signer(
+        certificate=pulumi.Output.from_input(pem.certificates(certificate)[0]),
+        key_id=pulumi.Output.from_input(key_id_of_certificate(certificate)),
+    )

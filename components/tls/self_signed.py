@@ -11,6 +11,7 @@ import pulumi
 import pulumi_tls as tls
 
 from components.common.base import ServiceComponent
+from components.tls.certificate import KeyPair, Signer
 from components.tls.key_id import key_id_of_pem
 
 if TYPE_CHECKING:
@@ -41,13 +42,12 @@ class SelfSignedCertificate(ServiceComponent):
         ca_key, authority = self._authority(protect=protect)
         key = self._key("key", protect=protect)
         leaf = self._leaf(key, ca_key, authority, hosts)
-        self.chain = pulumi.Output.concat(leaf.cert_pem, authority.cert_pem)
-        self.private_key = key.private_key_pem
+        chain = pulumi.Output.concat(leaf.cert_pem, authority.cert_pem)
+        self.held: KeyPair | pulumi.Output[str] = KeyPair(chain=chain, private_key=key.private_key_pem)
         self.trust = authority.cert_pem
-        self.signing_bundle = leaf.cert_pem
-        self.key_id = key.public_key_pem.apply(key_id_of_pem)
+        self.signer: Signer | None = Signer(certificate=leaf.cert_pem, key_id=key.public_key_pem.apply(key_id_of_pem))
         self.is_private = True
-        self.register_outputs({"key_id": self.key_id})
+        self.register_outputs({})
 
     def _key(self, role: str, *, protect: bool) -> tls.PrivateKey:
         return tls.PrivateKey(f"{self._name}-{role}", algorithm="RSA", rsa_bits=self._settings.key_bits, opts=self.child(protect=protect))

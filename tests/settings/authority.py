@@ -92,6 +92,8 @@ def made(name: str) -> str:
         "chain.no-names": leaf(hosts=()) + intermediate,
         "chain.ec": leaf("ec") + intermediate,
         "chain.short": leaf("short") + intermediate,
+        "leaf.ec": leaf("ec"),
+        "leaf.short": leaf("short"),
         "key.ec": private("ec"),
         "key.short": private("short"),
         "key.other": private("other"),

@@ -15,6 +15,13 @@ from components.settings.rules.database import (
     existing_passwords_need_a_database_in_the_cluster,
     old_generation_uses_port_3306,
 )
+from components.settings.rules.exposure import (
+    https_is_not_on_port_80,
+    ingress_passes_tls_where_it_can,
+    request_timeout_needs_requests,
+    two_address_families_need_a_dual_stack,
+    unknown_controller_is_told,
+)
 from components.settings.rules.features import enabled_feature_is_complete, settings_have_their_feature_switched
 from components.settings.rules.first_set_up import (
     bootstrap_can_be_done,
@@ -56,8 +63,12 @@ from components.settings.rules.registry import (
 from components.settings.rules.tasks import deleting_synchronisation_is_accepted, pushes_are_recorded
 from components.settings.rules.texts import apache_writes_its_secrets_itself, secrets_are_single_lines, texts_survive_the_environment
 from components.settings.rules.tls import (
+    authorities_are_certificates,
+    cert_manager_signs_separately,
     provided_certificate_serves_the_stack,
     renewal_lies_within_validity,
+    separate_signing_key_needs_puma,
+    signers_are_rsa_leaves,
 )
 from components.settings.rules.versions import (
     old_generation_names_its_image,
@@ -106,6 +117,15 @@ RULES: Final[tuple[Rule, ...]] = (
     an_ip_block_stands_alone,
     renewal_lies_within_validity,
     provided_certificate_serves_the_stack,
+    authorities_are_certificates,
+    signers_are_rsa_leaves,
+    separate_signing_key_needs_puma,
+    cert_manager_signs_separately,
+    https_is_not_on_port_80,
+    two_address_families_need_a_dual_stack,
+    ingress_passes_tls_where_it_can,
+    unknown_controller_is_told,
+    request_timeout_needs_requests,
     production_is_protected,
     production_has_a_trusted_certificate,
     production_pins_its_images,

@@ -1,14 +1,18 @@
-"""The certificate."""
+"""The certificate, and who signs tokens."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
-from components.settings.certificates import certificate_problems
+from components.settings.certificates import authority_problems, certificate_problems, signer_problems
 from components.settings.report import Problem
 from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
-from components.settings.tls import ProvidedTls, SelfSignedTls
+from components.settings.tls import CertManagerTls, ExistingSecretTls, ProvidedTls, SelfSignedTls
+
+UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
@@ -21,10 +25,66 @@ def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
             rule=f"is less than tls.validity_days ({tls.validity_days})",
             remedy="lower it",
         )
+    if isinstance(tls, CertManagerTls) and _seconds(tls.certificate.renew_before) >= _seconds(tls.certificate.duration):
+        yield Problem(
+            key="tls.certificate.renewBefore",
+            value=tls.certificate.renew_before,
+            rule=f"is less than tls.certificate.duration ({tls.certificate.duration})",
+            remedy="lower it",
+        )
 
 
 @rests_on("host", "registry.host")
 def provided_certificate_serves_the_stack(stack: StackSettings) -> Iterator[Problem]:
     """RSA, pair, names, validity, chain order: told at preview, not by a client."""
-    if isinstance(stack.tls, ProvidedTls):
+    if isinstance(stack.tls, ProvidedTls | ExistingSecretTls):
         yield from certificate_problems(stack.tls, hosts=(stack.host, stack.registry_name))
+
+
+def authorities_are_certificates(stack: StackSettings) -> Iterator[Problem]:
+    """One that cannot be read stops Portus' start, or is left out in silence; two in one file are one for Portus."""
+    tls = stack.tls
+    yield from authority_problems("tls.extra_ca_certificates", tls.extra_ca_certificates)
+    if not isinstance(tls, SelfSignedTls) and tls.ca_certificate is not None:
+        yield from authority_problems("tls.ca_certificate", tls.ca_certificate)
+
+
+def signers_are_rsa_leaves(stack: StackSettings) -> Iterator[Problem]:
+    """The registry dies of a bundle that it cannot read."""
+    yield from signer_problems("tls.additional_signers", stack.tls.additional_signers)
+
+
+@rests_on("portus.version")
+def separate_signing_key_needs_puma(stack: StackSettings) -> Iterator[Problem]:
+    """The Apache images have one key file for both (contract.md, image 2.0-2.2)."""
+    if stack.portus.version.is_puma or not stack.tls.signs_separately:
+        return
+    if isinstance(stack.tls, CertManagerTls):
+        yield Problem(
+            key="tls.source",
+            value="cert_manager",
+            rule=f"Portus {stack.portus.version} signs tokens with the certificate's key, and cert-manager's never reaches the registry",
+            remedy="use source: provided or existing_secret, or Portus 2.3 or later",
+        )
+    else:
+        yield Problem(
+            key="tls.signing_key",
+            value="separate",
+            rule=f"Portus {stack.portus.version} signs tokens with the certificate's own key; versions that take another: 2.3 to 2.5",
+            remedy="remove it",
+        )
+
+
+def cert_manager_signs_separately(stack: StackSettings) -> Iterator[Problem]:
+    """Pulumi never sees cert-manager's key, so it could not tell the registry whose tokens to accept."""
+    if isinstance(stack.tls, CertManagerTls) and not stack.tls.signs_separately:
+        yield Problem(
+            key="tls.signing_key",
+            value="shared",
+            rule="is separate with source: cert_manager, whose key this program never sees: the registry has to be given its certificate",
+            remedy="remove it",
+        )
+
+
+def _seconds(duration: str) -> float:
+    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", duration))

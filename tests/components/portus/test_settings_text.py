@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from components.common.pods import SecretKey
+from components.common.trust import TlsFiles
 from components.common.versions import PortusVersion
 from components.mariadb import DatabaseEndpoint
 from components.portus import generation
@@ -39,7 +40,7 @@ def inputs_of(stack: StackSettings) -> PortusInputs:
     known = [SECRET_KEY_BASE, PORTUS_PASSWORD, DATABASE_PASSWORD, *given_secrets(stack)]
     keys = {**{key: SecretKey("own", key) for key in known}, **existing_secrets(stack)}
     database = DatabaseEndpoint(host="mariadb", port=3306, name="portus", user="portus", password=SecretKey("db", "password"), ready=())
-    return PortusInputs(stack=stack, database=database, secrets=PortusSecrets(keys=keys, tls="tls"))
+    return PortusInputs(stack=stack, database=database, secrets=PortusSecrets(keys=keys, tls=TlsFiles(secret="tls", trust="trust")))
 
 
 def environment(version: str, config: dict[str, Any], role: Role = Role.WEB) -> dict[str, Any]:

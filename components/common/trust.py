@@ -1,0 +1,36 @@
+"""What Pods mount of the stack's certificate, keys and authorities; where each comes from is ``components.tls``'s business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from components.common.pods import ConfigKey, SecretKey
+
+if TYPE_CHECKING:
+    import pulumi
+
+CERTIFICATE: Final = "tls.crt"
+KEY: Final = "tls.key"
+AUTHORITY: Final = "ca.crt"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TlsFiles:
+    """Where the files stand.
+
+    Args:
+        secret: name of the Secret with ``tls.crt`` and ``tls.key``.
+        trust: name of the ConfigMap with ``authorities``.
+        authorities: its keys: ``ca.crt`` for Portus and the registry, then the stack file's further ones.
+        signing_key: the key that signs tokens, None where the certificate's own does.
+    """
+
+    secret: pulumi.Input[str]
+    trust: pulumi.Input[str]
+    authorities: tuple[str, ...] = (AUTHORITY,)
+    signing_key: SecretKey | None = None
+
+    def __getitem__(self, key: str) -> SecretKey | ConfigKey:
+        """Return where ``tls.crt``, ``tls.key`` or one of ``authorities`` stands."""
+        return ConfigKey(self.trust, key) if key in self.authorities else SecretKey(self.secret, key)

@@ -1,0 +1,76 @@
+"""How clients get in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.common.names import HTTP_PORT
+from components.settings.exposure import GatewayExposure, IngressController, IngressExposure, TlsMode
+from components.settings.report import Problem
+from components.settings.stack import StackSettings
+
+
+def https_is_not_on_port_80(stack: StackSettings) -> Iterator[Problem]:
+    """Port 80 of the same Services is plain HTTP."""
+    if stack.exposure.https_port == HTTP_PORT:
+        yield Problem(
+            key="exposure.publicPort",
+            value=str(HTTP_PORT),
+            rule="is not 80, which is plain HTTP's: it redirects, and Portus 2.0 to 2.2 take the registry's notifications there",
+            remedy="choose another port, or remove it",
+        )
+
+
+def ingress_passes_tls_where_it_can(stack: StackSettings) -> Iterator[Problem]:
+    """Traefik hands encrypted connections on by its own kinds only."""
+    exposure = stack.exposure
+    if (
+        isinstance(exposure, IngressExposure)
+        and exposure.tls_mode is TlsMode.PASSTHROUGH
+        and exposure.controller is IngressController.TRAEFIK
+    ):
+        yield Problem(
+            key="exposure.tlsMode",
+            value=exposure.tls_mode,
+            rule="is Terminate with controller: traefik, which passes TLS on for no Ingress",
+            remedy="remove it, or use kind: gateway with tlsMode: Passthrough",
+        )
+
+
+def unknown_controller_is_told(stack: StackSettings) -> Iterator[Problem]:
+    """Without a word every controller speaks plain HTTP to the front proxy and limits the size of a push."""
+    exposure = stack.exposure
+    if isinstance(exposure, IngressExposure) and exposure.controller is IngressController.OTHER and not exposure.annotations:
+        yield Problem(
+            key="exposure.annotations",
+            value="",
+            rule="are required with controller: other: they switch on HTTPS to the backend, bodies of any size and time-outs of minutes",
+            remedy="set the controller's own annotations",
+        )
+
+
+def two_address_families_need_a_dual_stack(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses the Service otherwise."""
+    exposure = stack.exposure
+    families = exposure.ip_families
+    if len(set(families)) < len(families):
+        yield Problem(key="exposure.ipFamilies", value=", ".join(families), rule="name each family once", remedy="remove one")
+    elif len(families) > 1 and exposure.ip_family_policy not in {"PreferDualStack", "RequireDualStack"}:
+        yield Problem(
+            key="exposure.ipFamilyPolicy",
+            value=exposure.ip_family_policy or "",
+            rule="is PreferDualStack or RequireDualStack where two ipFamilies are named",
+            remedy="set it",
+        )
+
+
+def request_timeout_needs_requests(stack: StackSettings) -> Iterator[Problem]:
+    """A Gateway that passes TLS on sees no requests."""
+    exposure = stack.exposure
+    if isinstance(exposure, GatewayExposure) and exposure.tls_mode is TlsMode.PASSTHROUGH and exposure.request_timeout is not None:
+        yield Problem(
+            key="exposure.requestTimeout",
+            value=exposure.request_timeout,
+            rule="is HTTPRoute's; with tlsMode: Passthrough there is only a TLSRoute, which knows no requests",
+            remedy="remove it",
+        )

@@ -1,0 +1,77 @@
+"""The certificate, the tokens' signer and the trusted authorities as objects that Pods mount."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pulumi
+
+from components.common import names, pem
+from components.common.base import ServiceComponent
+from components.common.pods import SecretKey
+from components.common.secrets import config_map, secret
+from components.common.trust import AUTHORITY, CERTIFICATE, KEY, TlsFiles
+from components.tls.certificate import KeyPair
+from components.tls.signing_key import SigningKey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from components.common.labels import Labels
+    from components.common.placement import Placement
+    from components.settings.stack import StackSettings
+    from components.tls.certificate import CertificateSource, Signer
+
+SIGNING_KEY: Final = "signing.key"
+
+
+class ServedTls(ServiceComponent):
+    """What servers and clients of the stack mount; the names change with the content, and whoever mounts it rolls.
+
+    Implements ``components.tls.Certificate``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        stack: StackSettings,
+        source: CertificateSource,
+        placement: Placement,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("tls:Served", name, opts)
+        self._name = name
+        self._placement = placement
+        self._labels: Labels = placement.labels(name=names.PORTUS, component="certificate")
+        signer, signing_key = self._signer(stack, source)
+        extra = [pulumi.Output.from_input(pem.terminated(text)) for text in stack.tls.extra_ca_certificates]
+        self.trust = source.trust
+        self.authorities: Sequence[pulumi.Output[str]] = (source.trust, *extra)
+        self.signing_bundle = pulumi.Output.concat(signer.certificate, *map(pem.terminated, stack.tls.additional_signers))
+        self.key_id = signer.key_id
+        self.is_private = source.is_private
+        files = {AUTHORITY: source.trust, **{f"extra-ca-{number}.crt": text for number, text in enumerate(extra, start=1)}}
+        trust = config_map(f"{name}-trust", files, self._labels, placement, self.child(after=placement.after))
+        self.files = TlsFiles(
+            secret=self._secret(source.held), trust=trust.metadata.name, authorities=tuple(files), signing_key=signing_key
+        )
+        self.register_outputs({})
+
+    def _signer(self, stack: StackSettings, source: CertificateSource) -> tuple[Signer, SecretKey | None]:
+        """Return who signs tokens and, where that is not the certificate's own key, where the key stands."""
+        if not stack.tls.signs_separately and source.signer is not None:
+            return source.signer, None
+        own = SigningKey(f"{self._name}-signing", host=stack.host, protect=stack.protect, opts=self.child())
+        held = self._held(f"{self._name}-signing-key", {SIGNING_KEY: own.private_key})
+        return own.signer, SecretKey(held, SIGNING_KEY)
+
+    def _secret(self, held: KeyPair | pulumi.Output[str]) -> pulumi.Output[str]:
+        if not isinstance(held, KeyPair):
+            return held
+        content = {CERTIFICATE: held.chain, KEY: held.private_key}
+        return self._held(f"{self._name}-certificate", content, kind="kubernetes.io/tls")
+
+    def _held(self, name: str, content: dict[str, pulumi.Output[str]], kind: str = "Opaque") -> pulumi.Output[str]:
+        made = secret(name, content, self._labels, self._placement, self.child(after=self._placement.after), kind=kind)
+        return made.metadata.name
