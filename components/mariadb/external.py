@@ -1,41 +1,107 @@
-"""A database that somebody else runs, as the same endpoint."""
+"""A database that somebody else runs, as the same endpoint; a Job looks whether Portus can live in it before Portus is started."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pulumi
+from pulumi_kubernetes.batch import v1 as batch
 
+from components.common import names, pods
 from components.common.base import ServiceComponent
-from components.common.pods import SecretKey
+from components.common.secrets import config_map, secret
 from components.mariadb.endpoint import DatabaseEndpoint
 from components.settings.secrets import ExistingSecret
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from components.common.placement import Placement
     from components.settings.database import ExternalDatabase
+
+PREFLIGHT: Final = Path(__file__).parent / "scripts" / "preflight.sh"
+SCRIPTS: Final = "/scripts"
+PASSWORD: Final = "password"  # noqa: S105 - a key's name
+
+PRIVILEGES: Final = pods.Privileges(user=10999, group=10999)
+RESOURCES: Final = pods.Resources(
+    requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
+    limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "32Mi"},
+)
+BACKOFF_LIMIT: Final = 1
+"""The script itself waits a minute for a server that does not answer; everything else it finds stays so."""
 
 
 class ExternalMariaDb(ServiceComponent):
-    """The endpoint that the stack file describes; creates nothing."""
+    """The endpoint that the stack file describes; ``ready`` is the Job that found it fit.
+
+    Args:
+        image: MariaDB's, for its client.
+    """
 
     endpoint: DatabaseEndpoint
 
-    def __init__(self, name: str, *, settings: ExternalDatabase, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, *, settings: ExternalDatabase, image: str, placement: Placement, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("database:ExternalMariaDb", name, opts)
+        self._name = name
+        self._placement = placement
+        self._labels = placement.labels(name=names.DATABASE, component="preflight")
+        password = _password(settings.password)
         self.endpoint = DatabaseEndpoint(
             host=settings.host,
             port=settings.port,
             name=settings.name,
             user=settings.user,
-            password=_password(settings.password),
-            ready=(),
+            password=password,
+            ready=(self._preflight(settings, image, self._key(password)),),
         )
         self.register_outputs({"host": self.endpoint.host})
 
+    def _key(self, password: pulumi.Output[str] | pods.SecretKey) -> pods.SecretKey:
+        if isinstance(password, pods.SecretKey):
+            return password
+        held = secret(f"{self._name}-account", {PASSWORD: password}, self._labels, self._placement, self.child(after=self._placement.after))
+        return pods.SecretKey(held.metadata.name, PASSWORD)
 
-def _password(source: SecretStr | ExistingSecret) -> pulumi.Output[str] | SecretKey:
+    def _preflight(self, settings: ExternalDatabase, image: str, password: pods.SecretKey) -> batch.Job:
+        text = {PREFLIGHT.name: PREFLIGHT.read_text(encoding="utf-8")}
+        scripts = config_map(f"{self._name}-preflight", text, self._labels, self._placement, self.child(after=self._placement.after))
+        container = pods.container(
+            "preflight",
+            image,
+            self._placement,
+            PRIVILEGES,
+            resources=RESOURCES,
+            environment={
+                "HOST": settings.host,
+                "PORT": str(settings.port),
+                "DATABASE": settings.name,
+                "ACCOUNT": settings.user,
+                "MYSQL_PWD": password,
+            },
+            command=["/bin/sh", f"{SCRIPTS}/{PREFLIGHT.name}"],
+            mounts=[pods.mount("scripts", SCRIPTS)],
+        )
+        template = pods.pod_template(
+            self._labels,
+            self._placement,
+            PRIVILEGES,
+            containers=[container],
+            volumes=[pods.config_volume("scripts", scripts.metadata.name, mode=pods.EXECUTABLE)],
+            restart_policy="Never",
+        )
+        return batch.Job(
+            f"{self._name}-preflight",
+            metadata=self._placement.metadata(self._labels),
+            spec=batch.JobSpecArgs(backoff_limit=BACKOFF_LIMIT, template=template),
+            opts=self.child(),
+        )
+
+
+def _password(source: SecretStr | ExistingSecret) -> pulumi.Output[str] | pods.SecretKey:
     if isinstance(source, ExistingSecret):
-        return SecretKey(source.secret, source.key)
+        return pods.SecretKey(source.secret, source.key)
     return pulumi.Output.secret(source.get_secret_value())

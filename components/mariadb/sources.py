@@ -34,6 +34,6 @@ def database(
             )
             return InClusterMariaDb(name, settings=settings, image=image, passwords=passwords, placement=placement, opts=opts)
         case ExternalDatabase():
-            return ExternalMariaDb(name, settings=settings, opts=opts)
+            return ExternalMariaDb(name, settings=settings, image=image, placement=placement, opts=opts)
         case _:
             assert_never(settings)
