@@ -74,6 +74,7 @@ registry = Registry(
     settings=stack.registry,
     wiring=wiring(stack, plain_events=plain_events, notification_timeout=portus_generation.notification_timeout),
     image=image.registry,
+    cache_image=image.redis,
     http_secret=credentials.http_secret,
     certificate=certificate,
     aliases=addresses.for_registry,

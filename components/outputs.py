@@ -31,7 +31,7 @@ def outputs(stack: StackSettings, images: Images, certificate: Certificate, admi
         "database_name": stack.database.name,
         "versions": {
             "portus": stack.portus.version.value,
-            "registry": versions.REGISTRY_VERSION,
+            "registry": stack.registry.version.value,
             "mariadb": versions.MARIADB_VERSION,
             "images": {"portus": images.portus, "registry": images.registry, "mariadb": images.mariadb},
         },

@@ -26,14 +26,28 @@ class PortusVersion(StrEnum):
         return self >= PortusVersion.V2_3
 
 
+class RegistryVersion(StrEnum):
+    """The series of the registry (distribution) that this program configures. 3.0 is left out: 3.1 reads the same and mends its Redis."""
+
+    V2_8 = "2.8"
+    V3_1 = "3.1"
+
+
 MARIADB_VERSION: Final = "10.11"
-REGISTRY_VERSION: Final = "2.8"
+REDIS_VERSION: Final = "7.2"
 
 MARIADB_IMAGE: Final = "docker.io/library/mariadb:10.11.14"
 """Docker official image, long-term series 10.11 (supported until February 2028): newer series change the default collation."""
 
-REGISTRY_IMAGE: Final = "docker.io/library/registry:2.8.3"
-"""Docker official image of distribution 2.8.3 (2023-10), the last release of the series that Portus was written for."""
+REGISTRY_IMAGES: Final[dict[RegistryVersion, str]] = {
+    RegistryVersion.V2_8: "docker.io/library/registry:2.8.3",
+    RegistryVersion.V3_1: "docker.io/library/registry:3.1.2",
+}
+"""Docker official images: of distribution 2.8.3 (2023-10), the last release of the series that Portus was written for, and of 3.1.2,
+the newest that docker-library/official-images lists."""
+
+REDIS_IMAGE: Final = "docker.io/library/redis:7.2.11-alpine"
+"""Docker official image, the last series under the BSD licence; the registry's cache where the stack runs one."""
 
 EDGE_IMAGE: Final = "docker.io/library/haproxy:3.2-alpine"
 """Docker official image of HAProxy, long-term series 3.2; anything from 2.4 on reads the configuration rendered here."""

@@ -1,7 +1,7 @@
 """The registry's workload.
 
-Owns: config.yml, the http secret, the trust files, the claim, the Deployment. The Service belongs to ``network.Addresses``, which
-comes first.
+Owns: config.yml, its secrets, the trust files, the claim, the cache, the service account, the Deployment. The Service belongs to
+``network.Addresses``, which comes first.
 """
 
 from __future__ import annotations
@@ -9,27 +9,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import names, pods
 from components.common.base import ServiceComponent
 from components.common.claims import claim
-from components.common.secrets import config_map, secret
-from components.common.versions import REGISTRY_VERSION
-from components.registry import configuration
+from components.common.durations import seconds
+from components.common.versions import RegistryVersion
+from components.registry import configuration, storage
+from components.registry.cache import RedisCache
+from components.registry.inputs import registry_inputs
+from components.settings.registry import InClusterRedis
+from components.settings.registry_storage import AzureStorage, FilesystemStorage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pulumi
-    from pulumi_kubernetes.core import v1 as core
 
     from components.common.placement import Placement
     from components.registry.configuration import Wiring
+    from components.registry.inputs import RegistryInputs
     from components.settings.registry import RegistrySettings
     from components.tls import Certificate
 
-HTTP_SECRET: Final = "http-secret"  # noqa: S105 - a key's name
 SYSTEM_TRUST: Final = "/etc/ssl/certs"
 
 PRIVILEGES: Final = pods.Privileges(user=10500, group=10500)
@@ -39,10 +43,13 @@ RESOURCES: Final = pods.Resources(
     requests={"cpu": "100m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
     limits={"cpu": "2", "memory": "512Mi", "ephemeral-storage": "512Mi"},
 )
-"""Uploads are streamed; memory goes into descriptors and TLS."""
+"""Uploads are streamed; memory goes into descriptors and TLS. An object store's driver takes ``chunksize`` for each upload under way."""
 
-GRACE_SECONDS: Final = 60
-"""Uploads under way may end (``http.draintimeout`` has no default: the registry stops at once, clients retry)."""
+GRACE_BESIDE_DRAIN_SECONDS: Final = 15
+"""Between the end of ``http.draintimeout`` and the kill."""
+
+WITHOUT_TRACES: Final = {"OTEL_TRACES_EXPORTER": "none"}
+"""3.x would else look for a collector on its own host, and complain for ever."""
 
 
 class Registry(ServiceComponent):
@@ -50,6 +57,7 @@ class Registry(ServiceComponent):
 
     Args:
         wiring: what ties it to Portus.
+        cache_image: of Redis, where the stack runs one.
         certificate: what it serves, the token signer's bundle, and what the clients inside it have to trust.
         aliases: host aliases for Portus' public name.
         after: what has to be up first.
@@ -64,6 +72,7 @@ class Registry(ServiceComponent):
         settings: RegistrySettings,
         wiring: Wiring,
         image: str,
+        cache_image: str,
         http_secret: pulumi.Output[str],
         certificate: Certificate,
         aliases: Mapping[str, pulumi.Input[str]],
@@ -75,83 +84,127 @@ class Registry(ServiceComponent):
         self._name = name
         self._settings = settings
         self._placement = placement
-        self._labels = placement.labels(name=names.REGISTRY, component=names.REGISTRY, version=REGISTRY_VERSION)
+        self._host_aliases = aliases
+        self._labels = placement.labels(name=names.REGISTRY, component=names.REGISTRY, version=settings.version.value)
         in_namespace = self.child(after=placement.after)
-        texts: dict[str, pulumi.Input[str]] = {
-            "config.yml": configuration.as_yaml(configuration.configuration(settings, wiring)),
-            "token-signers.crt": certificate.signing_bundle,
-            **{f"authority-{number}.crt": text for number, text in enumerate(certificate.authorities, start=1)},
-        }
-        config = config_map(f"{name}-config", texts, self._labels, placement, in_namespace).metadata.name
+        inputs = registry_inputs(
+            name,
+            settings,
+            wiring,
+            signers=certificate.signing_bundle,
+            authorities=certificate.authorities,
+            http_secret=http_secret,
+            labels=self._labels,
+            placement=placement,
+            opts=in_namespace,
+        )
+        variables: dict[str, pods.EnvironmentValue] = {**inputs.variables, **self._plain_variables()}
+        if isinstance(settings.redis, InClusterRedis):
+            cache = RedisCache(f"{name}-cache", settings=settings.redis, image=cache_image, placement=placement, opts=self.child())
+            variables["REGISTRY_REDIS_PASSWORD"] = cache.password  # letters, which YAML leaves as they are
+            after = [*after, *cache.ready]
         volumes = [
-            pods.config_volume("config", config, {"config.yml": "config.yml"}),
-            pods.config_volume("trust", config, {name: name for name in texts if name.endswith(".crt")}),
+            inputs.config,
+            inputs.trust,
             pods.secret_volume("tls", certificate.files.secret, {"tls.crt": "tls.crt", "tls.key": "tls.key"}),
-            self._storage(),
+            *self._storage_volumes(inputs),
         ]
-        held = secret(f"{name}-http", {HTTP_SECRET: http_secret}, self._labels, placement, in_namespace)
-        self.ready = (self._deployment(image, held, volumes, aliases, after),)
+        self.ready = (self._deployment(self._container(image, variables, inputs), volumes, after),)
         self.register_outputs({})
 
-    def _storage(self) -> core.VolumeArgs:
-        data = claim(
-            f"{self._name}-data",
-            names.REGISTRY_CLAIM,
-            self._settings.storage.claim,
-            labels=self._labels,
-            placement=self._placement,
-            parent=self,
-        )
-        return pods.claim_volume("data", data.metadata.name)
+    def _plain_variables(self) -> Mapping[str, str]:
+        traces = {} if self._settings.version is RegistryVersion.V2_8 else WITHOUT_TRACES
+        return {
+            "SSL_CERT_DIR": f"{SYSTEM_TRUST}:{configuration.TRUST}",
+            **storage.plain_variables(self._settings.storage),
+            **traces,
+        }
 
-    def _deployment(
-        self,
-        image: str,
-        held: core.Secret,
-        volumes: Sequence[core.VolumeArgs],
-        aliases: Mapping[str, pulumi.Input[str]],
-        after: Sequence[pulumi.Resource],
-    ) -> apps.Deployment:
-        container = pods.container(
+    def _storage_volumes(self, inputs: RegistryInputs) -> list[core.VolumeArgs]:
+        blobs = self._settings.storage
+        if not isinstance(blobs, FilesystemStorage):
+            return [pods.secrets_volume("storage-keys", inputs.files)] if inputs.files else []
+        if blobs.existing_claim is not None:
+            return [pods.claim_volume("data", blobs.existing_claim.name)]
+        data = claim(f"{self._name}-data", names.REGISTRY_CLAIM, blobs.claim, labels=self._labels, placement=self._placement, parent=self)
+        return [pods.claim_volume("data", data.metadata.name)]
+
+    def _container(self, image: str, variables: Mapping[str, pods.EnvironmentValue], inputs: RegistryInputs) -> core.ContainerArgs:
+        path = configuration.PATHS[self._settings.version]
+        mounts = [
+            pods.mount("config", path, sub_path="config.yml"),
+            pods.mount("tls", configuration.TLS),
+            pods.mount("trust", configuration.TRUST),
+        ]
+        if isinstance(self._settings.storage, FilesystemStorage):
+            mounts.append(pods.mount("data", storage.DATA, read_only=False))
+        if inputs.files:
+            mounts.append(pods.mount("storage-keys", storage.KEY_FILES))
+        return pods.container(
             "registry",
             image,
             self._placement,
             PRIVILEGES,
             resources=pods.merged(RESOURCES, self._settings.resources),
-            environment={
-                "REGISTRY_HTTP_SECRET": pods.SecretKey(held.metadata.name, HTTP_SECRET),
-                "SSL_CERT_DIR": f"{SYSTEM_TRUST}:{configuration.TRUST}",
-            },
-            arguments=["serve", configuration.PATH],
+            environment=variables,
+            arguments=["serve", path],
             ports={"https": names.REGISTRY_PORT, "debug": names.REGISTRY_DEBUG_PORT},
-            mounts=[
-                pods.mount("config", configuration.PATH, sub_path="config.yml"),
-                pods.mount("tls", configuration.TLS),
-                pods.mount("trust", configuration.TRUST),
-                pods.mount("data", configuration.DATA, read_only=False),
-            ],
+            mounts=mounts,
             probes=_probes(),
         )
+
+    def _deployment(
+        self, container: core.ContainerArgs, volumes: Sequence[core.VolumeArgs], after: Sequence[pulumi.Resource]
+    ) -> apps.Deployment:
         template = pods.pod_template(
             self._labels,
             self._placement,
             PRIVILEGES,
             containers=[container],
             volumes=volumes,
-            grace_seconds=GRACE_SECONDS,
-            host_aliases=aliases,
+            grace_seconds=seconds(self._settings.http.draintimeout) + GRACE_BESIDE_DRAIN_SECONDS,
+            host_aliases=self._host_aliases,
+            service_account=self._service_account(),
+            more_labels=_cloud_labels(self._settings),
         )
         return apps.Deployment(
             f"{self._name}-deployment",
             metadata=self._placement.metadata(self._labels, names.REGISTRY),
             spec=apps.DeploymentSpecArgs(
-                replicas=1,
+                replicas=self._settings.replicas,
                 selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),
-                strategy=apps.DeploymentStrategyArgs(type="Recreate"),
+                strategy=_strategy(self._settings),
                 template=template,
             ),
             opts=self.child(after=after),
         )
+
+    def _service_account(self) -> pulumi.Input[str] | None:
+        wanted = self._settings.service_account
+        if wanted is None or wanted.name is not None:
+            return None if wanted is None else wanted.name
+        account = core.ServiceAccount(
+            f"{self._name}-account",
+            metadata=self._placement.metadata(self._labels, names.REGISTRY, annotations=dict(wanted.annotations)),
+            automount_service_account_token=False,
+            opts=self.child(after=self._placement.after),
+        )
+        return account.metadata.name
+
+
+def _strategy(settings: RegistrySettings) -> apps.DeploymentStrategyArgs:
+    """Return how Pods are replaced: one after the other where the storage allows two, else first the old one goes."""
+    if not storage.is_shared(settings.storage):
+        return apps.DeploymentStrategyArgs(type="Recreate")
+    return apps.DeploymentStrategyArgs(
+        type="RollingUpdate", rolling_update=apps.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0)
+    )
+
+
+def _cloud_labels(settings: RegistrySettings) -> Mapping[str, str]:
+    """Return the label by which Azure's webhook knows the Pods that it gives an identity."""
+    by_identity = isinstance(settings.storage, AzureStorage) and settings.service_account is not None
+    return {"azure.workload.identity/use": "true"} if by_identity else {}
 
 
 def _probes() -> pods.Probes:

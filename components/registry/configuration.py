@@ -7,24 +7,39 @@ Rendered as a file: the variables ``REGISTRY_NOTIFICATIONS_ENDPOINTS_*`` are ign
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from components.common import names
-from components.registry.document import Configuration, Endpoint
+from components.common.versions import RegistryVersion
+from components.registry.merge import merged
+from components.registry.storage import parameters
+from components.settings.registry import ExternalRedis
 
 if TYPE_CHECKING:
-    from components.settings.registry import RegistrySettings
+    from collections.abc import Mapping
 
-PATH: Final = "/etc/docker/registry/config.yml"
-DATA: Final = "/var/lib/registry"
+    from components.registry.document import Configuration, Endpoint, Http, Redis, Storage, Token
+    from components.settings.registry import ExtraEndpoint, RegistrySettings
+
+PATHS: Final = {
+    RegistryVersion.V2_8: "/etc/docker/registry/config.yml",
+    RegistryVersion.V3_1: "/etc/distribution/config.yml",
+}
+"""Where each series' own image has it, so that its other commands find it without being told."""
+
 TLS: Final = "/run/secrets/registry-tls"
 TRUST: Final = "/run/registry-trust"
 BUNDLE: Final = f"{TRUST}/token-signers.crt"
+JWKS: Final = f"{TRUST}/token-signers.json"
+REDIS_CA: Final = f"{TRUST}/redis-ca.crt"
 
 IGNORED_MEDIA_TYPES: Final = ("application/octet-stream",)
 """Blobs: no Portus keeps their events, and each would be a request (contract.md: safe for every version)."""
+
+REDIS_TIMEOUT: Final = "1s"
+"""A cache that does not answer must not hold up a pull; 2.8 would wait for ever."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,27 +62,69 @@ class Wiring:
 
 
 def configuration(settings: RegistrySettings, wiring: Wiring) -> Configuration:
-    """Return the whole config.yml."""
-    return Configuration(
-        version="0.1",
-        log={"level": settings.log_level, "formatter": "text"},
-        storage={
-            "filesystem": {"rootdirectory": DATA},
-            "delete": {"enabled": settings.delete_enabled},
-            "cache": {"blobdescriptor": "inmemory"},
+    """Return the config.yml that the settings make; ``extra_config`` is not in it yet."""
+    document: Configuration = {
+        "version": "0.1",
+        "log": {"level": settings.log_level, "formatter": "text"},
+        "storage": _storage(settings),
+        "http": _http(settings, wiring),
+        "auth": {"token": _token(settings.version, wiring)},
+        "notifications": {
+            "endpoints": [_endpoint(settings, wiring), *(_extra_endpoint(extra) for extra in settings.notifications.extra_endpoints)]
         },
-        http={
-            "addr": f":{names.REGISTRY_PORT}",
-            "host": f"https://{wiring.authority}",
-            "tls": {"certificate": f"{TLS}/tls.crt", "key": f"{TLS}/tls.key", "minimumtls": "tls1.2"},
-            "headers": {"X-Content-Type-Options": ["nosniff"]},
-            "debug": {"addr": f":{names.REGISTRY_DEBUG_PORT}", "prometheus": {"enabled": True, "path": "/metrics"}},
+        "health": {"storagedriver": {"enabled": True, "interval": "10s", "threshold": 3}},
+        "catalog": {"maxentries": settings.catalog_max_entries},
+    }
+    if settings.redis is not None:
+        document["redis"] = _redis(settings)
+    return document
+
+
+def _storage(settings: RegistrySettings) -> Storage:
+    storage = settings.storage
+    document: Storage = {
+        "delete": {"enabled": settings.delete_enabled},
+        "redirect": {"disable": settings.redirect.disable},
+        "maintenance": {
+            "uploadpurging": {
+                "enabled": settings.maintenance.uploadpurging.enabled,
+                "age": settings.maintenance.uploadpurging.age,
+                "interval": settings.maintenance.uploadpurging.interval,
+                "dryrun": settings.maintenance.uploadpurging.dryrun,
+            },
+            "readonly": {"enabled": settings.maintenance.readonly.enabled},
         },
-        auth={"token": {"realm": wiring.realm, "service": wiring.authority, "issuer": wiring.issuer, "rootcertbundle": BUNDLE}},
-        notifications={"endpoints": [_endpoint(settings, wiring)]},
-        health={"storagedriver": {"enabled": True, "interval": "10s", "threshold": 3}},
-        catalog={"maxentries": settings.catalog_max_entries},
-    )
+    }
+    document[storage.driver] = parameters(storage, settings.version)
+    if settings.redis is not None:
+        document["cache"] = {"blobdescriptor": "redis"}
+    elif settings.replicas == 1:  # of what another replica deletes, a cache of one's own would know nothing
+        document["cache"] = {"blobdescriptor": "inmemory"}
+    return document
+
+
+def _http(settings: RegistrySettings, wiring: Wiring) -> Http:
+    document: Http = {
+        "addr": f":{names.REGISTRY_PORT}",
+        "host": f"https://{wiring.authority}",
+        "draintimeout": settings.http.draintimeout,
+        "tls": {"certificate": f"{TLS}/tls.crt", "key": f"{TLS}/tls.key", "minimumtls": "tls1.2"},
+        "headers": {"X-Content-Type-Options": ["nosniff"], **_lists(settings.http.headers)},
+        "debug": {"addr": f":{names.REGISTRY_DEBUG_PORT}", "prometheus": {"enabled": True, "path": "/metrics"}},
+    }
+    if settings.http.http2.disabled:
+        document["http2"] = {"disabled": True}
+    return document
+
+
+def _token(version: RegistryVersion, wiring: Wiring) -> Token:
+    document: Token = {"realm": wiring.realm, "service": wiring.authority, "issuer": wiring.issuer}
+    if version is RegistryVersion.V2_8:
+        document["rootcertbundle"] = BUNDLE
+    else:
+        document["jwks"] = JWKS
+        document["signingalgorithms"] = ["RS256"]
+    return document
 
 
 def _endpoint(settings: RegistrySettings, wiring: Wiring) -> Endpoint:
@@ -82,6 +139,55 @@ def _endpoint(settings: RegistrySettings, wiring: Wiring) -> Endpoint:
     }
 
 
-def as_yaml(document: Configuration) -> str:
-    """Return ``document`` as the registry reads it."""
-    return yaml.safe_dump(document, sort_keys=False)
+def _extra_endpoint(extra: ExtraEndpoint) -> Endpoint:
+    headers = _lists(extra.headers)
+    if extra.authorization is not None:
+        headers["Authorization"] = [extra.authorization.get_secret_value()]
+    return {
+        "name": extra.name,
+        "url": extra.url,
+        "disabled": extra.disabled,
+        "headers": headers,
+        "timeout": extra.timeout,
+        "threshold": extra.threshold,
+        "backoff": extra.backoff,
+        "ignoredmediatypes": list(extra.ignoredmediatypes),
+        "ignore": {"actions": list(extra.ignoredactions)},
+    }
+
+
+def _redis(settings: RegistrySettings) -> Redis:
+    redis = settings.redis
+    external = redis if isinstance(redis, ExternalRedis) else None
+    address = f"{names.REGISTRY_CACHE}:{names.REGISTRY_CACHE_PORT}" if external is None else external.addr
+    document: Redis = {
+        "db": 0 if external is None else external.db,
+        "dialtimeout": REDIS_TIMEOUT,
+        "readtimeout": REDIS_TIMEOUT,
+        "writetimeout": REDIS_TIMEOUT,
+    }
+    if settings.version is RegistryVersion.V2_8:
+        document["addr"] = address
+        document["pool"] = {"maxidle": 16, "maxactive": 64, "idletimeout": "300s"}
+        return document
+    document["addrs"] = [address]
+    document["maxidleconns"], document["poolsize"], document["connmaxidletime"] = 16, 64, "300s"
+    if external is not None and external.username is not None:
+        document["username"] = external.username
+    if external is not None and external.tls is not None:
+        document["tls"] = {"rootcas": [REDIS_CA]}
+    return document
+
+
+def _lists(headers: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    return {name: list(values) for name, values in headers.items()}
+
+
+def holds_a_secret(settings: RegistrySettings) -> bool:
+    """Whether config.yml has to live in a Secret."""
+    return any(extra.authorization is not None for extra in settings.notifications.extra_endpoints)
+
+
+def as_yaml(document: Configuration, extra: Mapping[str, Any]) -> str:
+    """Return ``document`` with ``extra`` merged into it, as the registry reads it."""
+    return yaml.safe_dump(merged(document, extra), sort_keys=False)

@@ -1,8 +1,11 @@
-"""The registry's config.yml as types, under the names of its own documentation (distribution 2.8, "Configuring a registry")."""
+"""The registry's config.yml as types, under the names of its own documentation ("Configuring a registry", 2.8 and 3.1)."""
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, NotRequired, TypedDict
+
+Parameters = dict[str, Any]
+"""A storage driver's own keys; the registry does not type them either."""
 
 
 class Log(TypedDict):
@@ -12,16 +15,16 @@ class Log(TypedDict):
     formatter: str
 
 
-class Delete(TypedDict):
-    """``storage.delete``."""
+class Enabled(TypedDict):
+    """A switch."""
 
     enabled: bool
 
 
-class Filesystem(TypedDict):
-    """``storage.filesystem``."""
+class Disable(TypedDict):
+    """``storage.redirect``."""
 
-    rootdirectory: str
+    disable: bool
 
 
 class Cache(TypedDict):
@@ -30,12 +33,35 @@ class Cache(TypedDict):
     blobdescriptor: str
 
 
-class Storage(TypedDict):
-    """``storage``."""
+class UploadPurging(TypedDict):
+    """``storage.maintenance.uploadpurging``."""
 
-    filesystem: Filesystem
-    delete: Delete
-    cache: Cache
+    enabled: bool
+    age: str
+    interval: str
+    dryrun: bool
+
+
+class Maintenance(TypedDict):
+    """``storage.maintenance``."""
+
+    uploadpurging: UploadPurging
+    readonly: Enabled
+
+
+class Storage(TypedDict):
+    """``storage``: exactly one driver."""
+
+    filesystem: NotRequired[Parameters]
+    s3: NotRequired[Parameters]
+    gcs: NotRequired[Parameters]
+    azure: NotRequired[Parameters]
+    swift: NotRequired[Parameters]
+    oss: NotRequired[Parameters]
+    delete: Enabled
+    redirect: Disable
+    maintenance: Maintenance
+    cache: NotRequired[Cache]
 
 
 class ServerTls(TypedDict):
@@ -60,14 +86,22 @@ class Debug(TypedDict):
     prometheus: Prometheus
 
 
+class Disabled(TypedDict):
+    """A switch that is on by itself."""
+
+    disabled: bool
+
+
 class Http(TypedDict):
     """``http``."""
 
     addr: str
     host: str
+    draintimeout: str
     tls: ServerTls
     headers: dict[str, list[str]]
     debug: Debug
+    http2: NotRequired[Disabled]
 
 
 class Token(TypedDict):
@@ -76,7 +110,9 @@ class Token(TypedDict):
     realm: str
     service: str
     issuer: str
-    rootcertbundle: str
+    rootcertbundle: NotRequired[str]
+    jwks: NotRequired[str]
+    signingalgorithms: NotRequired[list[str]]
 
 
 class Auth(TypedDict):
@@ -85,21 +121,61 @@ class Auth(TypedDict):
     token: Token
 
 
+class Ignore(TypedDict):
+    """``notifications.endpoints[].ignore``."""
+
+    actions: list[str]
+
+
 class Endpoint(TypedDict):
     """One of notifications.endpoints."""
 
     name: str
     url: str
+    disabled: NotRequired[bool]
+    headers: NotRequired[dict[str, list[str]]]
     timeout: str
     threshold: int
     backoff: str
     ignoredmediatypes: list[str]
+    ignore: NotRequired[Ignore]
 
 
 class Notifications(TypedDict):
     """``notifications``."""
 
     endpoints: list[Endpoint]
+
+
+class Pool(TypedDict):
+    """``redis.pool`` of 2.8."""
+
+    maxidle: int
+    maxactive: int
+    idletimeout: str
+
+
+class RedisTls(TypedDict):
+    """``redis.tls`` of 3.1."""
+
+    rootcas: list[str]
+
+
+class Redis(TypedDict):
+    """``redis``: ``addr`` and ``pool`` in 2.8, the rest of the optional keys in 3.1."""
+
+    db: int
+    dialtimeout: str
+    readtimeout: str
+    writetimeout: str
+    addr: NotRequired[str]
+    pool: NotRequired[Pool]
+    addrs: NotRequired[list[str]]
+    username: NotRequired[str]
+    poolsize: NotRequired[int]
+    maxidleconns: NotRequired[int]
+    connmaxidletime: NotRequired[str]
+    tls: NotRequired[RedisTls]
 
 
 class StorageDriver(TypedDict):
@@ -131,5 +207,6 @@ class Configuration(TypedDict):
     http: Http
     auth: Auth
     notifications: Notifications
+    redis: NotRequired[Redis]
     health: Health
     catalog: Catalog

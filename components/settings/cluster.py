@@ -63,6 +63,8 @@ class ImageSettings(KubernetesSection):
     """The front proxy (HAProxy)."""
     client: ImageRef | None = None
     """An image with sh and curl, for the first set-up."""
+    redis: ImageRef | None = None
+    """Redis, where ``registry.redis`` runs one in the stack."""
 
 
 class ResourceAmounts(Section):

@@ -20,6 +20,7 @@ class Images:
     mariadb: str
     edge: str
     client: str
+    redis: str
 
 
 def images(stack: StackSettings) -> Images:
@@ -27,10 +28,11 @@ def images(stack: StackSettings) -> Images:
     said, mirror = stack.images, stack.images.mirror
     return Images(
         portus=said.portus or _mirrored(versions.PORTUS_IMAGES[stack.portus.version], mirror),
-        registry=said.registry or _mirrored(versions.REGISTRY_IMAGE, mirror),
+        registry=said.registry or _mirrored(versions.REGISTRY_IMAGES[stack.registry.version], mirror),
         mariadb=said.mariadb or _mirrored(versions.MARIADB_IMAGE, mirror),
         edge=said.edge or _mirrored(versions.EDGE_IMAGE, mirror),
         client=said.client or _mirrored(versions.CLIENT_IMAGE, mirror),
+        redis=said.redis or _mirrored(versions.REDIS_IMAGE, mirror),
     )
 
 

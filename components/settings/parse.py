@@ -112,8 +112,12 @@ def _clear_secrets(section: Section, raw: Any, encrypted: Callable[[Path], bool]
         value = getattr(section, name)
         if isinstance(value, Section) and isinstance(raw, Mapping) and key in raw:
             problems += _clear_secrets(value, raw[key], encrypted, (*path, key))
+        elif isinstance(value, tuple) and isinstance(raw, Mapping) and isinstance(raw.get(key), list):
+            for number, (item, its_raw) in enumerate(zip(value, raw[key], strict=False)):
+                if isinstance(item, Section):
+                    problems += _clear_secrets(item, its_raw, encrypted, (*path, key, number))
         elif isinstance(value, SecretStr) and not encrypted((*path, key)):
-            dotted = ".".join(str(step) for step in (*path, key))
+            dotted = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in (*path, key)).lstrip(".")
             section_key, _, rest = dotted.partition(".")
             problems.append(
                 Problem(

@@ -37,6 +37,7 @@ class Accepted(StrEnum):
     COLLECTION_OF_PULLED_IMAGES = "collection_of_pulled_images"
     UNRECORDED_PUSHES = "unrecorded_pushes"
     OPEN_NETWORK = "open_network"
+    UNVERIFIED_STORAGE = "unverified_storage"
 
 
 class StackSettings(Section):

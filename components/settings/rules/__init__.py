@@ -59,6 +59,21 @@ from components.settings.rules.production import (
 )
 from components.settings.rules.registry import (
     catalog_holds_a_page,
+    extra_config_is_the_registrys_and_free,
+    notification_endpoints_have_names_of_their_own,
+    redis_options_need_redis,
+    redis_user_has_a_password,
+    registry_image_is_of_its_version,
+    registry_version_knows_each_setting,
+)
+from components.settings.rules.registry_storage import (
+    azure_credentials_are_whole,
+    production_verifies_its_storage,
+    replicas_share_their_storage,
+    s3_keys_are_whole,
+    s3_says_what_its_driver_does,
+    storage_has_one_claim,
+    storage_is_opened_by_somebody,
 )
 from components.settings.rules.tasks import deleting_synchronisation_is_accepted, pushes_are_recorded
 from components.settings.rules.texts import apache_writes_its_secrets_itself, secrets_are_single_lines, texts_survive_the_environment
@@ -110,6 +125,18 @@ RULES: Final[tuple[Rule, ...]] = (
     deleting_synchronisation_is_accepted,
     pushes_are_recorded,
     catalog_holds_a_page,
+    registry_version_knows_each_setting,
+    registry_image_is_of_its_version,
+    replicas_share_their_storage,
+    storage_has_one_claim,
+    storage_is_opened_by_somebody,
+    s3_keys_are_whole,
+    s3_says_what_its_driver_does,
+    azure_credentials_are_whole,
+    redis_options_need_redis,
+    redis_user_has_a_password,
+    notification_endpoints_have_names_of_their_own,
+    extra_config_is_the_registrys_and_free,
     node_ports_differ,
     network_settings_have_policies,
     networks_belong_to_a_destination,
@@ -131,4 +158,5 @@ RULES: Final[tuple[Rule, ...]] = (
     production_pins_its_images,
     production_sends_no_password_in_clear,
     production_denies_by_default,
+    production_verifies_its_storage,
 )

@@ -38,7 +38,7 @@ def production_has_a_trusted_certificate(stack: StackSettings) -> Iterator[Probl
 @rests_on("profile", "accept")
 def production_pins_its_images(stack: StackSettings) -> Iterator[Problem]:
     """A floating tag changes under a running deployment."""
-    for name in ("portus", "registry", "mariadb", "edge", "client"):
+    for name in ("portus", "registry", "mariadb", "edge", "client", "redis"):
         image = getattr(stack.images, name)
         floats = image is not None and image_digest(image) is None and image_tag(image) in FLOATING_TAGS
         if floats and not _accepted(stack, Accepted.FLOATING_IMAGE_TAGS):

@@ -1,11 +1,21 @@
-"""Portus and the registry together."""
+"""Portus and the registry together, and the registry's own settings."""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 
-from components.settings.report import Problem
+from pydantic import SecretStr
+
+from components.settings.registry import ExternalRedis
+from components.settings.registry_keys import is_secret_name, wrong
+from components.settings.registry_versions import unknown
+from components.settings.report import HIDDEN, Problem
+from components.settings.rules.foundations import rests_on
+from components.settings.secrets import ExistingSecret
 from components.settings.stack import StackSettings
+from components.settings.types import image_tag
 
 
 def catalog_holds_a_page(stack: StackSettings) -> Iterator[Problem]:
@@ -18,3 +28,79 @@ def catalog_holds_a_page(stack: StackSettings) -> Iterator[Problem]:
             rule=f"is at most registry.catalog_max_entries ({stack.registry.catalog_max_entries})",
             remedy="lower it, or raise registry.catalog_max_entries",
         )
+
+
+@rests_on("registry.version")
+def registry_version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
+    """The registry ignores what it does not know; a driver that is gone ends it in a panic."""
+    version = stack.registry.version
+    for key, value, known in unknown(stack.registry, version, "registry"):
+        yield Problem(
+            key=key,
+            value=_shown(value),
+            rule=f"registry {version} does not know this; versions that do: {known}",
+            remedy="remove it, or choose such a version",
+        )
+
+
+@rests_on("registry.version")
+def registry_image_is_of_its_version(stack: StackSettings) -> Iterator[Problem]:
+    """2.8 and 3.x look for their configuration and their token signers in different places."""
+    tag, version = image_tag(stack.images.registry or ""), stack.registry.version
+    major = (tag or "").removeprefix("v").partition(".")[0]
+    if tag and major.isdigit() and major != version.value.partition(".")[0]:
+        yield Problem(
+            key="images.registry",
+            value=json.dumps(stack.images.registry),
+            rule=f"is an image of registry {version}, which registry.version says",
+            remedy="name another tag, or set registry.version",
+        )
+
+
+@rests_on("registry.version")
+def extra_config_is_the_registrys_and_free(stack: StackSettings) -> Iterator[Problem]:
+    """An unknown key is ignored in silence, and what ties the registry to Portus is not to be undone."""
+    for found in wrong(stack.registry.extra_config, stack.registry.version):
+        hidden = is_secret_name(found.path.rpartition(".")[2])
+        shown = HIDDEN if hidden else "" if isinstance(found.value, dict | list | None) else json.dumps(found.value)
+        yield Problem(key=f"registry.extra_config.{found.path}", value=shown, rule=found.rule, remedy=found.remedy)
+
+
+def redis_options_need_redis(stack: StackSettings) -> Iterator[Problem]:
+    """Nothing reads them without a server."""
+    if "redis" in stack.registry.extra_config and stack.registry.redis is None:
+        yield Problem(
+            key="registry.extra_config.redis",
+            value="",
+            rule="needs registry.redis: no cache is configured",
+            remedy="set it, or remove this",
+        )
+
+
+def notification_endpoints_have_names_of_their_own(stack: StackSettings) -> Iterator[Problem]:
+    """The registry's metrics would mix them up."""
+    count = Counter(extra.name for extra in stack.registry.notifications.extra_endpoints)
+    for name in sorted(name for name, times in count.items() if times > 1):
+        yield Problem(
+            key="registry.notifications.extra_endpoints",
+            value=json.dumps(name),
+            rule="each endpoint has a name of its own",
+            remedy="choose another name",
+        )
+
+
+def redis_user_has_a_password(stack: StackSettings) -> Iterator[Problem]:
+    """Redis knows no user without one."""
+    redis = stack.registry.redis
+    if isinstance(redis, ExternalRedis) and redis.username is not None and redis.password is None:
+        yield Problem(
+            key="registry.redis.username", value=json.dumps(redis.username), rule="needs registry.redis.password", remedy="set it"
+        )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return HIDDEN
+    if isinstance(value, ExistingSecret) or not isinstance(value, str | int | bool):
+        return ""
+    return json.dumps(value)

@@ -1,0 +1,291 @@
+"""Where the registry keeps its blobs: one section for each driver, under the names of the registry's own documentation.
+
+Sources: distribution v2.8.3 and v3.1.2, docs/configuration.md and each driver's ``FromParameters``. What is unset keeps the driver's
+default.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+from components.common.versions import RegistryVersion
+from components.settings.base import KubernetesSection, Later, Matching, Section, broken
+from components.settings.cluster import ClaimSettings
+from components.settings.registry_versions import KnownBy
+from components.settings.secrets import SecretSource
+from components.settings.types import DnsLabel, Duration, Text, Url
+
+MIB: Final = 1024 * 1024
+
+OTHER_STORE: Final = Later("another, empty store: copy the blobs first")
+ONLY_2_8: Final = KnownBy(RegistryVersion.V2_8)
+ONLY_3_1: Final = KnownBy(RegistryVersion.V3_1)
+
+ChunkSize = Annotated[int, Field(ge=5 * MIB, le=5 * 1024 * MIB)]
+"""Bytes of one part of an upload; object stores take parts from 5 MiB to 5 GiB."""
+
+
+def _gcs_chunk(value: int) -> int:
+    """A number of bytes, a multiple of 262144."""
+    if value <= 0 or value % (256 * 1024):
+        raise broken("is a multiple of 262144 bytes (256 KiB)", "write e.g. 5242880")
+    return value
+
+
+GcsChunkSize = Annotated[int, AfterValidator(_gcs_chunk)]
+
+Bucket = Annotated[
+    str, Matching(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,221}", "is a bucket's name: letters, digits, '.', '-' and '_'", "correct the name")
+]
+Prefix = Annotated[
+    str, Matching(r"/?[\w.-]+(/[\w.-]+)*", "is a path inside the bucket, without '/' at its end", "write e.g. /registry or registry/images")
+]
+AwsRegion = Annotated[
+    str, Matching(r"[a-z0-9][a-z0-9-]{1,40}", "is a region's name: lower case letters, digits and '-'", "write e.g. eu-west-1")
+]
+
+
+class Redirect(Section):
+    """``storage.redirect``."""
+
+    disable: bool = False
+    """Off, the registry sends clients to the object store for each blob by a signed URL: they have to reach and trust it. On, every byte
+    passes through the registry. Without meaning for ``filesystem``."""
+
+
+class UploadPurging(Section):
+    """``storage.maintenance.uploadpurging``: the remains of broken uploads are removed."""
+
+    enabled: bool = True
+    """The registry's default."""
+    age: Duration = "168h"
+    """Uploads older than this go; longer than any push lasts."""
+    interval: Duration = "24h"
+    """Between two rounds; the first comes at a random minute of the first hour."""
+    dryrun: bool = False
+    """Only tell in the log."""
+
+
+class ReadOnly(Section):
+    """``storage.maintenance.readonly``."""
+
+    enabled: bool = False
+    """Pulls go on, pushes and deletions get 405: for garbage collection, a move of the store, a restore."""
+
+
+class Maintenance(Section):
+    """``storage.maintenance``."""
+
+    uploadpurging: UploadPurging = UploadPurging()
+    readonly: ReadOnly = ReadOnly()
+
+
+class ExistingClaim(KubernetesSection):
+    """A PersistentVolumeClaim of the stack's namespace that this stack neither makes nor removes."""
+
+    name: DnsLabel
+    """Its name."""
+    access_modes: Annotated[tuple[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"], ...], Field(min_length=1)] = (
+        "ReadWriteOnce",
+    )
+    """As it has them: what more than one replica rests on."""
+
+
+class FilesystemStorage(Section):
+    """Blobs on a claim: of this stack, or one that exists."""
+
+    driver: Annotated[Literal["filesystem"], OTHER_STORE] = "filesystem"
+    """``storage``'s own word."""
+    claim: ClaimSettings = ClaimSettings(size="50Gi")
+    existing_claim: Annotated[ExistingClaim | None, OTHER_STORE] = None
+    """Instead of ``claim``."""
+    maxthreads: Annotated[int, Field(ge=25, le=1000)] | None = None
+    """Files open at once; the driver's default is 100."""
+
+
+class S3Storage(Section):
+    """S3, or a server that speaks it.
+
+    Keys: in the stack file or in a Secret, both or neither. Without keys the registry proves itself by its service account
+    (``registry.service_account``), which 2.8 cannot, or by the node's role.
+    """
+
+    driver: Annotated[Literal["s3"], OTHER_STORE]
+    """``storage``'s own word."""
+    region: AwsRegion
+    """Also where ``regionendpoint`` is set: it is part of each signature. Most other servers want us-east-1."""
+    bucket: Annotated[Bucket, OTHER_STORE]
+    """Exists already."""
+    regionendpoint: Annotated[Url | None, OTHER_STORE] = None
+    """A server other than Amazon's. Its private CA goes to ``tls.extra_ca_certificates``."""
+    accesskey: SecretSource | None = None
+    """Reaches the registry as AWS_ACCESS_KEY_ID: a REGISTRY_STORAGE_... variable would be read as YAML, and some keys would change."""
+    secretkey: SecretSource | None = None
+    """Reaches the registry as AWS_SECRET_ACCESS_KEY."""
+    node_role: bool = False
+    """Without keys: take the node's own role from the instance's metadata service."""
+    forcepathstyle: Annotated[bool | None, ONLY_3_1] = None
+    """The bucket in the path instead of in the host's name. Unset: on with ``regionendpoint``, as 2.8 always has it, else off."""
+    accelerate: Annotated[bool | None, ONLY_3_1] = None
+    """Transfer acceleration."""
+    usedualstack: Annotated[bool | None, ONLY_3_1] = None
+    """Amazon's endpoints for IPv4 and IPv6."""
+    usefipsendpoint: Annotated[bool | None, ONLY_3_1] = None
+    """Amazon's FIPS endpoints."""
+    redirectendpoint: Annotated[Url | None, ONLY_3_1] = None
+    """Public address of the store, for redirects, where ``regionendpoint`` is an inner one; no path in it."""
+    encrypt: bool = False
+    """Ask the store to encrypt what it keeps."""
+    keyid: Text | None = None
+    """KMS key to encrypt with; needs ``encrypt``."""
+    secure: bool = True
+    """HTTPS where the endpoint names no scheme."""
+    skipverify: bool = False
+    """Take any certificate of the store's."""
+    v4auth: bool = True
+    """Signatures of version 4; version 2 only for old servers, never for Amazon."""
+    chunksize: ChunkSize | None = None
+    """Bytes of a part of an upload; default 10 MiB. Also the memory that each upload takes."""
+    multipartcopychunksize: ChunkSize | None = None
+    """Bytes of a part of a copy; default 32 MiB."""
+    multipartcopymaxconcurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Parts copied at once; default 100."""
+    multipartcopythresholdsize: Annotated[int, Field(ge=0, le=5 * 1024 * MIB)] | None = None
+    """Bytes from which on a copy is made in parts; default 32 MiB."""
+    rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None
+    """Path inside the bucket."""
+    storageclass: Literal["STANDARD", "REDUCED_REDUNDANCY", "NONE"] | None = None
+    """Of each object; NONE sends none, which some servers want."""
+    objectacl: (
+        Literal["private", "public-read", "public-read-write", "authenticated-read", "bucket-owner-read", "bucket-owner-full-control"]
+        | None
+    ) = None
+    """Canned ACL; default private."""
+
+
+class GcsStorage(Section):
+    """Google Cloud Storage."""
+
+    driver: Annotated[Literal["gcs"], OTHER_STORE]
+    """``storage``'s own word."""
+    bucket: Annotated[Bucket, OTHER_STORE]
+    """Exists already."""
+    keyfile: SecretSource | None = None
+    """A service account's key as Google's JSON. Unset: workload identity by ``registry.service_account``."""
+    rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None
+    """Path inside the bucket."""
+    chunksize: GcsChunkSize | None = None
+    """Bytes of a part of an upload, a multiple of 262144; default 16 MiB."""
+    maxconcurrency: Annotated[int, Field(ge=25, le=1000)] | None = None
+    """Requests at once; default 50."""
+
+
+class AzureCredentials(Section):
+    """``credentials``; the shared key is ``accountkey``."""
+
+    type: Literal["client_secret", "default_credentials"]
+    """``default_credentials`` is workload identity by ``registry.service_account``."""
+    clientid: Text | None = None
+    """For client_secret."""
+    tenantid: Text | None = None
+    """For client_secret."""
+    secret: SecretSource | None = None
+    """For client_secret."""
+
+
+class AzureStorage(Section):
+    """Azure Blob Storage."""
+
+    driver: Annotated[Literal["azure"], OTHER_STORE]
+    """``storage``'s own word."""
+    accountname: Annotated[Text, OTHER_STORE]
+    """Of the storage account."""
+    accountkey: SecretSource | None = None
+    """Of the storage account; 2.8 knows no other way."""
+    container: Annotated[Bucket, OTHER_STORE]
+    """Exists already."""
+    realm: Text | None = None
+    """Domain of another cloud; default core.windows.net."""
+    credentials: Annotated[AzureCredentials | None, ONLY_3_1] = None
+    """Instead of ``accountkey``."""
+    rootdirectory: Annotated[Prefix | None, ONLY_3_1, OTHER_STORE] = None
+    """Path inside the container."""
+    max_retries: Annotated[Annotated[int, Field(ge=-1, le=100)] | None, ONLY_3_1] = None
+    """Looks at a copy under way; default 5."""
+    retry_delay: Annotated[Duration | None, ONLY_3_1] = None
+    """Times the number of the look; default 100ms."""
+
+
+class SwiftStorage(Section):
+    """OpenStack Swift."""
+
+    driver: Annotated[Literal["swift"], OTHER_STORE, ONLY_2_8]
+    """``storage``'s own word."""
+    authurl: Url
+    """Keystone's URL, with its version."""
+    username: Text
+    """Who asks."""
+    password: SecretSource
+    """A Secret's text is read as YAML: quote what is no plain word there."""
+    container: Annotated[Bucket, OTHER_STORE]
+    """Made when it is missing."""
+    tenant: Text | None = None
+    """Name of the project."""
+    tenantid: Text | None = None
+    """Id of the project."""
+    domain: Text | None = None
+    """Name of the user's domain (identity v3)."""
+    domainid: Text | None = None
+    """Id of the user's domain."""
+    tenantdomain: Text | None = None
+    """Name of the project's domain, where it is another."""
+    tenantdomainid: Text | None = None
+    """Id of the project's domain."""
+    trustid: Text | None = None
+    """Keystone trust."""
+    region: Text | None = None
+    """Where there are several."""
+    endpointtype: Literal["public", "internal", "admin"] | None = None
+    """Which of the store's addresses; default public."""
+    authversion: Annotated[int, Field(ge=1, le=3)] | None = None
+    """Of identity; default by the URL."""
+    chunksize: ChunkSize | None = None
+    """Bytes of a segment; default 20 MiB."""
+    rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None
+    """Path inside the container."""
+    insecureskipverify: bool = False
+    """Take any certificate."""
+
+
+class OssStorage(Section):
+    """Alibaba Cloud OSS."""
+
+    driver: Annotated[Literal["oss"], OTHER_STORE, ONLY_2_8]
+    """``storage``'s own word."""
+    accesskeyid: SecretSource
+    """A Secret's text is read as YAML: quote what is no plain word there."""
+    accesskeysecret: SecretSource
+    """A Secret's text is read as YAML: quote what is no plain word there."""
+    region: Text
+    """OSS' name for it, e.g. oss-cn-beijing."""
+    bucket: Annotated[Bucket, OTHER_STORE]
+    """Exists already."""
+    endpoint: Annotated[Text | None, OTHER_STORE] = None
+    """Default: bucket.region.aliyuncs.com."""
+    internal: bool = False
+    """The endpoint inside Alibaba's network."""
+    encrypt: bool = False
+    """Ask the store to encrypt."""
+    secure: bool = True
+    """HTTPS."""
+    chunksize: ChunkSize | None = None
+    """Bytes of a part of an upload; default 10 MiB."""
+    rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None
+    """Path inside the bucket."""
+
+
+StorageSettings = Annotated[
+    FilesystemStorage | S3Storage | GcsStorage | AzureStorage | SwiftStorage | OssStorage, Field(discriminator="driver")
+]

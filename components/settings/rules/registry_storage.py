@@ -1,0 +1,155 @@
+"""Where the registry keeps its blobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from components.common.versions import RegistryVersion
+from components.settings.registry_storage import AzureStorage, FilesystemStorage, GcsStorage, S3Storage, StorageSettings, SwiftStorage
+from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
+from components.settings.stack import Accepted, Profile, StackSettings
+
+
+@rests_on("registry.storage")
+def replicas_share_their_storage(stack: StackSettings) -> Iterator[Problem]:
+    """Two registries on two volumes are two registries; on one ReadWriteOnce volume the second never starts."""
+    storage, replicas = stack.registry.storage, stack.registry.replicas
+    if replicas == 1 or not isinstance(storage, FilesystemStorage):
+        return
+    modes = storage.claim.access_modes if storage.existing_claim is None else storage.existing_claim.access_modes
+    if "ReadWriteMany" not in modes:
+        yield Problem(
+            key="registry.replicas",
+            value=str(replicas),
+            rule="more than one needs storage that all can write: an object store, or a claim with ReadWriteMany",
+            remedy="set it to 1, choose another storage.driver, or say accessModes: [ReadWriteMany] where the StorageClass has it",
+        )
+
+
+def storage_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
+    """A claim of the stack's own beside the existing one would stay empty."""
+    storage = stack.registry.storage
+    if isinstance(storage, FilesystemStorage) and storage.existing_claim is not None and "claim" in storage.model_fields_set:
+        yield Problem(key="registry.storage.existing_claim", value="", rule="stands instead of claim", remedy="remove one of the two")
+
+
+def s3_keys_are_whole(stack: StackSettings) -> Iterator[Problem]:
+    """The driver takes half a pair for none."""
+    storage = stack.registry.storage
+    if isinstance(storage, S3Storage) and (storage.accesskey is None) != (storage.secretkey is None):
+        given, missing = ("secretkey", "accesskey") if storage.accesskey is None else ("accesskey", "secretkey")
+        yield Problem(
+            key=f"registry.storage.{missing}",
+            value="",
+            rule=f"is required beside {given}",
+            remedy="set both, or neither for the service account's identity",
+        )
+    if isinstance(storage, S3Storage) and storage.node_role and (storage.accesskey or storage.secretkey):
+        yield Problem(key="registry.storage.node_role", value="true", rule="has no effect beside keys", remedy="remove it, or the keys")
+
+
+@rests_on("registry.version")
+def storage_is_opened_by_somebody(stack: StackSettings) -> Iterator[Problem]:
+    """Without keys a cloud knows the registry by its service account; 2.8 asks S3's and Azure's for it in vain."""
+    storage, registry = stack.registry.storage, stack.registry
+    key = _missing_key(storage)
+    if key is None:
+        return
+    old = registry.version is RegistryVersion.V2_8
+    if old and not isinstance(storage, GcsStorage):
+        yield Problem(
+            key=f"registry.storage.{key}",
+            value="",
+            rule=f"is required by registry {registry.version}: it cannot use a service account's identity; versions that can: 3.1",
+            remedy="set it, or choose registry.version 3.1 and registry.service_account",
+        )
+    elif registry.service_account is None:
+        yield Problem(
+            key=f"registry.storage.{key}",
+            value="",
+            rule="is required without registry.service_account, by which the cloud would know the registry",
+            remedy="set it, or registry.service_account",
+        )
+
+
+def _missing_key(storage: StorageSettings) -> str | None:
+    """Return the key that would open the storage and is not given; None where it is open."""
+    match storage:
+        case S3Storage():
+            return "accesskey" if storage.accesskey is None and storage.secretkey is None and not storage.node_role else None
+        case GcsStorage():
+            return "keyfile" if storage.keyfile is None else None
+        case AzureStorage():
+            by_secret = storage.credentials is not None and storage.credentials.type == "client_secret"
+            return "accountkey" if storage.accountkey is None and not by_secret else None
+        case _:
+            return None
+
+
+def azure_credentials_are_whole(stack: StackSettings) -> Iterator[Problem]:
+    """One way in, and all of it."""
+    storage = stack.registry.storage
+    if not isinstance(storage, AzureStorage) or storage.credentials is None:
+        return
+    credentials, key = storage.credentials, "registry.storage.credentials"
+    if storage.accountkey is not None:
+        yield Problem(key=key, value="", rule="stands instead of accountkey", remedy="remove one of the two")
+    for name in ("clientid", "tenantid", "secret"):
+        missing = getattr(credentials, name) is None
+        if missing and credentials.type == "client_secret":
+            yield Problem(key=f"{key}.{name}", value="", rule="is required for type client_secret", remedy="set it")
+        elif not missing and credentials.type == "default_credentials":
+            yield Problem(
+                key=f"{key}.{name}",
+                value="",
+                rule="has no effect for type default_credentials",
+                remedy="remove it, or set type: client_secret",
+            )
+
+
+@rests_on("registry.version")
+def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
+    """What the driver ignores or refuses when it starts."""
+    storage = stack.registry.storage
+    if not isinstance(storage, S3Storage):
+        return
+    if storage.keyid is not None and not storage.encrypt:
+        yield Problem(
+            key="registry.storage.keyid", value=json.dumps(storage.keyid), rule="has no effect without encrypt", remedy="set encrypt: true"
+        )
+    if not storage.v4auth and storage.regionendpoint is None:
+        yield Problem(
+            key="registry.storage.v4auth", value="false", rule="is true for Amazon S3: the registry would not start", remedy="remove it"
+        )
+    endpoint = storage.redirectendpoint
+    if endpoint is not None and endpoint.partition("://")[2].rstrip("/").find("/") >= 0:
+        yield Problem(
+            key="registry.storage.redirectendpoint",
+            value=json.dumps(endpoint),
+            rule="is a scheme and a host without a path: the registry would not start",
+            remedy="remove the path",
+        )
+
+
+@rests_on("profile", "accept")
+def production_verifies_its_storage(stack: StackSettings) -> Iterator[Problem]:
+    """Whoever stands between could give other images."""
+    storage = stack.registry.storage
+    if stack.profile is not Profile.PRODUCTION or Accepted.UNVERIFIED_STORAGE in stack.accept:
+        return
+    name = "skipverify" if isinstance(storage, S3Storage) else "insecureskipverify"
+    plain = isinstance(storage, S3Storage) and (storage.regionendpoint or "").startswith("http://")
+    if isinstance(storage, S3Storage | SwiftStorage) and getattr(storage, name):
+        key, value, remedy = name, "true", "remove it; a private CA goes to portus:tls.extra_ca_certificates"
+    elif plain and isinstance(storage, S3Storage):
+        key, value, remedy = "regionendpoint", json.dumps(storage.regionendpoint), "use https"
+    else:
+        return
+    yield Problem(
+        key=f"registry.storage.{key}",
+        value=value,
+        rule="profile production: the object store is reached by TLS and proves who it is",
+        remedy=f"{remedy}; to do it knowingly add '{Accepted.UNVERIFIED_STORAGE}' to portus:accept",
+    )
