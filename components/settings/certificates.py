@@ -47,7 +47,8 @@ def certificate_problems(tls: ProvidedTls | ExistingSecretTls, *, hosts: tuple[s
         yield from _signer_problems("tls.certificate", chain[0])
     yield from _name_problems(chain[0], hosts)
     yield from _validity_problems(chain)
-    yield from _chain_problems(chain)
+    disorder = list(_chain_problems(chain))
+    yield from disorder or _root_problems(tls.ca_certificate, chain[-1])
 
 
 def _key_problems(tls: ProvidedTls, leaf: x509.Certificate) -> Iterator[Problem]:
@@ -141,6 +142,37 @@ def _chain_problems(chain: list[x509.Certificate]) -> Iterator[Problem]:
                 rule="each certificate is followed by its issuer, leaf first",
                 remedy=f"put {child.issuer.rfc4514_string()} after {child.subject.rfc4514_string()}",
             )
+
+
+def _root_problems(authority: str | None, last: x509.Certificate) -> Iterator[Problem]:
+    """Yield what keeps a strict client (OpenSSL, hence the front proxy) from trusting the chain's end."""
+    if authority is None:
+        if last.subject != last.issuer:
+            yield Problem(
+                key="tls.ca_certificate",
+                value="",
+                rule="is required unless tls.certificate ends with its root: the front proxy verifies Portus and the registry by it",
+                remedy=f"give the certificate of {last.issuer.rfc4514_string()}; of a public CA, with publicly_trusted: true",
+            )
+        return
+    roots = _loaded(authority)
+    if roots and last not in roots and not any(_has_signed(root, last) for root in roots):
+        yield Problem(
+            key="tls.ca_certificate",
+            value=roots[0].subject.rfc4514_string(),
+            rule="has signed the last certificate of tls.certificate",
+            remedy=f"give the certificate of {last.issuer.rfc4514_string()}",
+        )
+
+
+def _has_signed(root: x509.Certificate, last: x509.Certificate) -> bool:
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+
+    try:
+        last.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def authority_problems(key: str, authorities: str | Sequence[str]) -> Iterator[Problem]:

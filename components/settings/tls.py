@@ -24,6 +24,9 @@ SigningKeyChoice = Annotated[
 ]
 
 
+PubliclyTrusted = Annotated[bool, Later("nothing that runs; other first steps are told")]
+
+
 class _Trust(Section):
     """What every source of a certificate has besides."""
 
@@ -51,7 +54,10 @@ class ProvidedTls(_Trust):
     private_key: PemSecret
     """RSA, 2048 bits or more, without passphrase; also signs the registry's tokens. Encrypted in the stack file."""
     ca_certificate: Pem | None = None
-    """What clients have to trust; None when a public CA, which everybody trusts, has signed."""
+    """The root that has signed, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
+    ``certificate`` ends with it."""
+    publicly_trusted: PubliclyTrusted = False
+    """Whether clients trust that root already, as they do a public CA's."""
 
 
 class SelfSignedTls(_Trust):
@@ -85,7 +91,10 @@ class ExistingSecretTls(_Trust):
     """What stands in its ``tls.crt``: public, and the only way to check it at preview. With the shared signing key it is also what the
     registry checks tokens against, so a new key in the Secret needs the new certificate here in the same deployment."""
     ca_certificate: Pem | None = None
-    """What clients have to trust; None when a public CA, which everybody trusts, has signed."""
+    """The root that has signed, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
+    ``certificate`` ends with it."""
+    publicly_trusted: PubliclyTrusted = False
+    """Whether clients trust that root already, as they do a public CA's."""
 
 
 class IssuerRef(KubernetesSection):
@@ -134,7 +143,7 @@ class CertManagerTls(_Trust):
     """What cert-manager is asked for."""
     ca_certificate: Pem
     """The root by which Portus, the registry and the front proxy trust each other; for an ACME issuer its public root."""
-    publicly_trusted: Annotated[bool, Later("nothing that runs; other first steps are told")] = False
+    publicly_trusted: PubliclyTrusted = False
     """Whether clients trust that root already, as they do an ACME issuer's."""
     signing_key: SigningKeyChoice = SigningKey.SEPARATE
     """Always ``separate`` here."""

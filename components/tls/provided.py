@@ -26,7 +26,7 @@ class ProvidedCertificate(ServiceComponent):
         )
         self.trust = _trust(settings)
         self.signer: Signer | None = _signer(settings.certificate)
-        self.is_private = settings.ca_certificate is not None
+        self.is_private = not settings.publicly_trusted
         self.register_outputs({})
 
 
@@ -38,7 +38,7 @@ class ExistingCertificate(ServiceComponent):
         self.held: KeyPair | pulumi.Output[str] = pulumi.Output.from_input(settings.secret)
         self.trust = _trust(settings)
         self.signer: Signer | None = _signer(settings.certificate)
-        self.is_private = settings.ca_certificate is not None
+        self.is_private = not settings.publicly_trusted
         self.register_outputs({})
 
 

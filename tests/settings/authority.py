@@ -81,6 +81,7 @@ def made(name: str) -> str:
         "chain": leaf() + intermediate,
         "key": private("server"),
         "ca": ca,
+        "ca.other": certificate("other", common_name="Other", issuer="Other", signed_by="other"),
         "chain.backwards": intermediate + leaf(),
         "chain.gap": leaf() + ca,
         "chain.expired": leaf(begins=dt.datetime(2020, 1, 1, tzinfo=dt.UTC), ends=dt.datetime(2021, 1, 1, tzinfo=dt.UTC)) + intermediate,

@@ -1,0 +1,237 @@
+"""A real haproxy from the lab's image between a client and two upstreams that keep what arrives."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import http.client
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from components.exposure import haproxy
+from lab.images.build import build_images
+from lab.images.rootfs import Bind, started
+from lab.images.servers import LOOPBACK, free_port, wait_ready
+
+PORTUS, REGISTRY = "portus.example.com", "registry.example.com"
+PROXY_LINE = "PROXY TCP4 203.0.113.9 127.0.0.1 50000 443\r\n"
+
+
+@cache
+def _key(name: str) -> rsa.RSAPrivateKey:  # noqa: ARG001 - each name's own
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def certificate(name: str, *, issuer: str, hosts: tuple[str, ...] = ()) -> str:
+    """Return the certificate of the key called ``name``, signed by that of ``issuer``; a CA's where it names no hosts."""
+    now = dt.datetime.now(dt.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .public_key(_key(name).public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=not hosts, path_length=None), critical=True)
+    )
+    if hosts:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
+    return builder.sign(_key(issuer), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def private_key(name: str) -> str:
+    """Return the key called ``name``."""
+    form = serialization.PrivateFormat.PKCS8
+    return _key(name).private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: a client that refuses the certificate is the point of some tests."""
+
+
+@dataclass
+class Upstream:
+    """A server that answers 200 with its name and keeps each request."""
+
+    name: str
+    port: int = 0
+    seen: list[dict[str, Any]] = field(default_factory=list)
+
+    @contextmanager
+    def serving(self, folder: Path, chain: str, key: str) -> Iterator[None]:
+        """Serve TLS until the block ends."""
+        upstream = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _answer(self) -> None:
+                digest, length = hashlib.sha256(), int(self.headers.get("Content-Length", 0))
+                while length and (part := self.rfile.read(min(length, 1 << 16))):
+                    digest.update(part)
+                    length -= len(part)
+                upstream.seen.append(
+                    {"method": self.command, "path": self.path, "headers": self.headers.items(), "digest": digest.hexdigest()}
+                )
+                body = json.dumps({"upstream": upstream.name}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _answer  # noqa: N815 - the library's names
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        (folder / f"{self.name}.crt").write_text(chain)
+        (folder / f"{self.name}.key").write_text(key)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / f"{self.name}.crt", folder / f"{self.name}.key")
+        server = _QuietServer((LOOPBACK, 0), Handler)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+@dataclass
+class Answer:
+    """What a client got."""
+
+    status: int
+    headers: dict[str, str]
+    upstream: str
+
+
+@dataclass
+class Stage:
+    """The front proxy and what stands behind it."""
+
+    portus: Upstream
+    registry: Upstream
+    ports: dict[str, int]
+    authority: Path
+
+    def ask(
+        self,
+        path: str,
+        *,
+        host: str = PORTUS,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        proxy_line: str = "",
+        port: str = "HTTPS",
+    ) -> Answer:
+        """Send one request, its path exactly as given."""
+        raw = socket.create_connection((LOOPBACK, self.ports[port]), timeout=20)
+        raw.sendall(proxy_line.encode())
+        secure = "HTTPS" in port
+        connection = http.client.HTTPConnection(host, timeout=20)
+        connection.sock = ssl.create_default_context(cafile=str(self.authority)).wrap_socket(raw, server_hostname=host) if secure else raw
+        connection._validate_path = lambda _: None  # type: ignore[attr-defined]  # odd paths are the point
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in {"Host": host, **(headers or {})}.items():
+            connection.putheader(name, value)
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        upstream = json.loads(text)["upstream"] if text.startswith(b"{") else ""
+        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, upstream)
+
+    def last(self) -> dict[str, str]:
+        """Return the headers of the request that reached an upstream last, by their names in lower case."""
+        request = (self.portus.seen or self.registry.seen)[-1]
+        return {name.lower(): value for name, value in request["headers"]}
+
+
+@contextmanager
+def stage(
+    folder: Path,
+    *,
+    one_host: bool = False,
+    upstream_hosts: tuple[str, ...] = (PORTUS, REGISTRY),
+    upstream_issuer: str = "Intermediate",
+    trusted: str = "Root",
+    **routes: Any,
+) -> Iterator[Stage]:
+    """Run the front proxy and its upstreams until the block ends.
+
+    Args:
+        one_host: whether one name serves both.
+        upstream_hosts: in the upstreams' certificate.
+        upstream_issuer: who has signed it.
+        trusted: the one certificate in ``ca.crt``: ``Root``, or ``Intermediate`` as for a public CA.
+        routes: of ``haproxy.Routes``.
+    """
+    intermediate = certificate("Intermediate", issuer="Root")
+    authorities = {"Root": certificate("Root", issuer="Root"), "Intermediate": intermediate}
+    chain = certificate("server", issuer="Intermediate", hosts=(PORTUS, REGISTRY)) + intermediate
+    behind = certificate("behind", issuer=upstream_issuer, hosts=upstream_hosts) + intermediate
+    stage = Stage(Upstream("portus"), Upstream("registry"), {}, folder / "root.crt")
+    stage.authority.write_text(authorities["Root"])
+    with ExitStack() as stack:
+        for upstream in (stage.portus, stage.registry):
+            stack.enter_context(upstream.serving(folder, behind, private_key("behind")))
+        for name in ("HTTPS", "HTTP", "HEALTH", "PROXIED_HTTPS", "PROXIED_HTTP"):
+            stage.ports[name] = free_port()
+            stack.enter_context(mock.patch.object(haproxy, name, stage.ports[name]))
+        values: dict[str, Any] = {
+            "host": PORTUS,
+            "registry_name": PORTUS if one_host else REGISTRY,
+            "public_port": 443,
+            "portus": f"{LOOPBACK}:{stage.portus.port}",
+            "registry": f"{LOOPBACK}:{stage.registry.port}",
+            "shield": True,
+        }
+        files = {
+            f"{haproxy.CONFIGURATION}/haproxy.cfg": haproxy.haproxy_cfg(haproxy.Routes(**(values | routes))),
+            haproxy.TRUST: authorities[trusted],
+            f"{haproxy.CERTIFICATE}/edge.pem": chain,
+            f"{haproxy.CERTIFICATE}/edge.pem.key": private_key("server"),
+        }
+        binds = []
+        for number, (target, text) in enumerate(files.items()):
+            source = folder / f"edge-{number}"
+            source.write_text(text)
+            binds.append(Bind(source=source, target=target, read_only=True))
+        (image,) = build_images(["haproxy-lab"])
+        log = stack.enter_context((folder / "haproxy.log").open("w+"))
+        container = image.container(binds=binds, user="10700:10700", read_only=True)
+        running = stack.enter_context(started(container, image.argv, output=log))
+        wait_ready("haproxy", running, log, lambda: _listens(stage.ports["HEALTH"]))
+        yield stage
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True

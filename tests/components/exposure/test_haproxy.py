@@ -1,0 +1,276 @@
+"""The front proxy, as a real haproxy: which path arrives where, what is refused however it is written, what the servers are told."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.components.exposure.stage import PORTUS, PROXY_LINE, REGISTRY, Stage, stage
+
+pytestmark = pytest.mark.images
+
+
+@pytest.fixture(scope="module")
+def two_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with stage(tmp_path_factory.mktemp("two-hosts"), hsts_max_age=600) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def one_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with stage(tmp_path_factory.mktemp("one-host"), one_host=True, public_port=8443) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def nothing_seen(request: pytest.FixtureRequest) -> None:
+    for name in ("two_hosts", "one_host"):
+        if name in request.fixturenames:
+            running: Stage = request.getfixturevalue(name)
+            running.portus.seen.clear()
+            running.registry.seen.clear()
+
+
+ONE_HOST = {
+    "/": "portus",
+    "/users/sign_in": "portus",
+    "/api/v1/_ping": "portus",
+    "/api/v1/users/bootstrap": "portus",
+    "/v20/": "portus",
+    "/v2": "registry",
+    "/v2/": "registry",
+    "/V2/": "registry",
+    "/v2/token": "portus",
+    "/v2/token/": "portus",
+    "/v2/token?service=a&scope=repository:b%2Fc:pull": "portus",
+    "/v2/%74oken": "portus",
+    "/v2/token/manifests/1": "registry",
+    "/v2/tokens/manifests/1": "registry",
+    "/v2/_catalog?n=100": "registry",
+    "/v2/team/app/manifests/1.0": "registry",
+    "/v2/team/app/manifests/sha256:0123": "registry",
+    "/v2/team/app/manifests/sha256%3A0123": "registry",
+    "/v2/team/app/blobs/uploads/?mount=sha256%3A01&from=other%2Fapp": "registry",
+    "/v2/webhooks-of-mine/manifests/1": "registry",
+    "/v2/team/webhooks/manifests/1": "registry",
+}
+
+
+@pytest.mark.parametrize(("path", "upstream"), ONE_HOST.items())
+def test_one_name_serves_both_by_path(one_host: Stage, path: str, upstream: str) -> None:
+    assert one_host.ask(path).upstream == upstream
+    assert {"portus": one_host.portus, "registry": one_host.registry}[upstream].seen[-1]["path"] == path
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "status", "upstream"),
+    [
+        (PORTUS, "/", 200, "portus"),
+        (PORTUS, "/v2/token", 200, "portus"),
+        (PORTUS, "/v2/", 200, "portus"),
+        (REGISTRY, "/v2/", 200, "registry"),
+        (REGISTRY, "/v2/team/app/tags/list", 200, "registry"),
+        (REGISTRY, "/", 404, ""),
+        (REGISTRY, "/api/v1/_ping", 404, ""),
+        (REGISTRY, "/metrics", 404, ""),
+    ],
+)
+def test_two_names_serve_one_each(two_hosts: Stage, host: str, path: str, status: int, upstream: str) -> None:
+    answer = two_hosts.ask(path, host=host)
+    assert (answer.status, answer.upstream) == (status, upstream)
+
+
+EVENTS = (
+    "/v2/webhooks",
+    "/v2/webhooks/",
+    "/v2/webhooks/events",
+    "/v2/webhooks/events/",
+    "/v2/webhooks/events.json",
+    "/v2/webhooks/events?x=1",
+    "//v2/webhooks/events",
+    "/v2//webhooks///events",
+    "/V2/Webhooks/EVENTS",
+    "/v2/%77ebhooks/events",
+    "/%76%32/%77%65%62%68%6f%6f%6b%73/events",
+    "/v2/web%68ooks",
+    f"https://{PORTUS}/v2/webhooks/events",
+    f"http://{PORTUS}/v2/webhooks/events",
+)
+"""Each of these some server reads as the webhook's path."""
+
+TWISTED = (
+    "/v2%2Fwebhooks/events",
+    "/v2/webhooks%2fevents",
+    "/v2%5Cwebhooks/events",
+    "/v2\\webhooks\\events",
+    "/v2/./webhooks/events",
+    "/v2/x/../webhooks/events",
+    "/x/../v2/webhooks/events",
+    "/v2/%2e/webhooks/events",
+    "/v2/x/%2E%2e/webhooks/events",
+    "/v2/x/.%2e/webhooks/events",
+    "/v2/%2577ebhooks/events",
+    "/v2/webhooks;x/events",
+    "/v2;/webhooks/events",
+    "/v2/webhooks%3bx/events",
+    "/v2/webhooks%00/events",
+    "/v2/webhooks/events%zz",
+    "/v2/webhooks/events%",
+    "/v2/webhooks/events.%4",
+    "/v2/webhooks%0a/events",
+    "/api/v1/users/1/../1/application_tokens",
+    "/..",
+    "/.",
+)
+"""Paths that two servers may read in two ways."""
+
+TOKENS = (
+    "/api/v1/users/1/application_tokens",
+    "/api/v1/users/1/application_tokens/",
+    "/api/v1/users/1/application_tokens.json",
+    "/api/v1/users/application_tokens/7",
+    "/api/v1/users/1/application_tokens/7",
+    "//api//v1//users//1//application_tokens",
+    "/API/V1/users/1/application_tokens",
+    "/api/v1/users/1/%61pplication_tokens",
+    "/api/v1/users/%31/application%5ftokens",
+)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", EVENTS)
+def test_the_webhook_is_reached_by_no_spelling(two_hosts: Stage, one_host: Stage, path: str, method: str) -> None:
+    for running, host in ((one_host, PORTUS), (two_hosts, PORTUS), (two_hosts, REGISTRY)):
+        answer = running.ask(path.replace(PORTUS, host), host=host, method=method, body=b"{}" if method == "POST" else None)
+        assert answer.status == 404
+        assert not running.portus.seen
+        assert not running.registry.seen
+
+
+@pytest.mark.parametrize("path", TWISTED)
+def test_a_path_that_could_be_read_in_two_ways_is_refused(two_hosts: Stage, one_host: Stage, path: str) -> None:
+    for running, host in ((one_host, PORTUS), (two_hosts, PORTUS), (two_hosts, REGISTRY)):
+        assert running.ask(path, host=host).status == 400
+        assert not running.portus.seen
+        assert not running.registry.seen
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("path", TOKENS)
+def test_the_shield_refuses_the_application_tokens_by_every_spelling(two_hosts: Stage, path: str, method: str) -> None:
+    assert two_hosts.ask(path, method=method).status == 403
+    assert not two_hosts.portus.seen
+
+
+@pytest.mark.parametrize("path", ["/api/v1/users", "/api/v1/users/1", "/users/edit", "/application_tokens", "/application_tokens/3"])
+def test_the_shield_leaves_the_rest_of_the_users_alone(two_hosts: Stage, path: str) -> None:
+    assert two_hosts.ask(path).upstream == "portus"
+
+
+def test_a_lifted_shield_lets_tokens_pass_and_still_no_event(tmp_path: Path) -> None:
+    with stage(tmp_path, shield=False) as running:
+        assert running.ask("/api/v1/users/1/application_tokens", method="POST").upstream == "portus"
+        assert running.ask("/v2/webhooks/events", method="POST").status == 404
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_both_versions_of_http_meet_the_same_rules(two_hosts: Stage, version: str) -> None:
+    def ask(path: str) -> str:
+        address = f"{PORTUS}:{two_hosts.ports['HTTPS']}"
+        command = ["curl", "--silent", version, "--path-as-is", "--cacert", str(two_hosts.authority), "--resolve", f"{address}:127.0.0.1"]
+        shown = ["--output", "/dev/null", "--write-out", "%{http_version} %{http_code}"]
+        return subprocess.run([*command, *shown, f"https://{address}{path}"], capture_output=True, text=True, check=True).stdout
+
+    spoken = {"--http1.1": "1.1", "--http2": "2"}[version]
+    assert ask("/api/v1/_ping") == f"{spoken} 200"
+    assert ask("/v2/webhooks/events") == f"{spoken} 404"
+    assert ask("/v2/x/../webhooks/events") == f"{spoken} 400"
+    assert ask("/api/v1/users/1/%61pplication_tokens") == f"{spoken} 403"
+
+
+def test_a_name_that_the_stack_does_not_serve_is_refused(two_hosts: Stage) -> None:
+    for port in ("HTTPS", "HTTP"):
+        assert two_hosts.ask("/", headers={"Host": "evil.example.com"}, port=port).status == 421
+
+
+def test_the_servers_are_told_scheme_port_name_and_client_and_nobody_else_may_tell_them(one_host: Stage) -> None:
+    lies = {
+        "X-Forwarded-For": "6.6.6.6",
+        "X-Forwarded-Proto": "http",
+        "X-Forwarded-Port": "1",
+        "X-Forwarded-Host": "evil.example.com",
+        "Forwarded": "for=6.6.6.6",
+    }
+    one_host.ask("/", headers=lies)
+    told = one_host.last()
+    assert told["x-forwarded-for"] == "127.0.0.1"
+    assert told["x-forwarded-proto"] == "https"
+    assert told["x-forwarded-port"] == "8443"
+    assert told["x-forwarded-host"] == PORTUS
+    assert "forwarded" not in told
+
+
+def test_behind_another_proxy_its_word_on_the_client_counts(tmp_path: Path) -> None:
+    with stage(tmp_path, behind_proxy=True) as running:
+        running.ask("/", headers={"X-Forwarded-For": "203.0.113.9"})
+        assert running.last()["x-forwarded-for"] == "203.0.113.9"
+        running.ask("/")
+        assert running.last()["x-forwarded-for"] == "127.0.0.1"
+
+
+def test_the_proxy_protocol_tells_the_client_on_ports_of_its_own(tmp_path: Path) -> None:
+    with stage(tmp_path, proxy_protocol=True) as running:
+        assert running.ask("/", proxy_line=PROXY_LINE, port="PROXIED_HTTPS").upstream == "portus"
+        assert running.last()["x-forwarded-for"] == "203.0.113.9"
+        assert running.ask("/x", proxy_line=PROXY_LINE, port="PROXIED_HTTP").status == 301
+        assert running.ask("/").upstream == "portus"
+        assert running.last()["x-forwarded-for"] == "127.0.0.1"
+        with pytest.raises(OSError, match=r"(?i)eof|reset|closed"):
+            running.ask("/", port="PROXIED_HTTPS")
+
+
+@pytest.mark.parametrize("path", ["/", "/users/sign_in?next=%2Fa&b=c", "/v2/webhooks/events", f"http://{PORTUS}/a?b"])
+def test_plain_http_is_sent_to_https_with_path_and_query(two_hosts: Stage, one_host: Stage, path: str) -> None:
+    for running, authority in ((two_hosts, PORTUS), (one_host, f"{PORTUS}:8443")):
+        answer = running.ask(path, port="HTTP", headers={"Host": f"{PORTUS}:80"})
+        assert answer.status == 301
+        assert answer.headers["location"] == f"https://{authority}{path.removeprefix(f'http://{PORTUS}')}"
+
+
+def test_browsers_are_held_to_https_on_portus_pages_alone(two_hosts: Stage, one_host: Stage) -> None:
+    assert two_hosts.ask("/").headers["strict-transport-security"] == "max-age=600"
+    assert "strict-transport-security" not in two_hosts.ask("/v2/", host=REGISTRY).headers
+    assert "strict-transport-security" not in one_host.ask("/").headers
+
+
+def test_a_large_body_passes_whole(two_hosts: Stage) -> None:
+    body = bytes(range(256)) * (64 << 12)  # 64 MiB
+    assert two_hosts.ask("/v2/team/app/blobs/uploads/1", host=REGISTRY, method="PATCH", body=body).upstream == "registry"
+    assert two_hosts.registry.seen[-1]["digest"] == hashlib.sha256(body).hexdigest()
+
+
+def test_a_server_with_another_name_is_no_server_of_ours(tmp_path: Path) -> None:
+    with stage(tmp_path, upstream_hosts=(REGISTRY,)) as running:
+        assert running.ask("/").status == 503
+        assert running.ask("/v2/", host=REGISTRY).upstream == "registry"
+        assert not running.portus.seen
+
+
+def test_a_server_of_another_authority_is_no_server_of_ours(tmp_path: Path) -> None:
+    with stage(tmp_path, upstream_issuer="Impostor") as running:
+        assert running.ask("/").status == 503
+        assert running.ask("/v2/", host=REGISTRY).status == 503
+
+
+def test_an_intermediate_alone_is_no_trust_and_so_the_settings_ask_for_the_root(tmp_path: Path) -> None:
+    with stage(tmp_path, trusted="Intermediate") as running:
+        assert running.ask("/").status == 503
+
+
+def test_health_tells_nothing_else(two_hosts: Stage) -> None:
+    assert two_hosts.ask("/healthz", port="HEALTH").status == 200
+    assert two_hosts.ask("/", port="HEALTH").status == 404
