@@ -16,5 +16,11 @@ COREDNS: Final = "1.14.7"
 LOCAL_PATH_PROVISIONER: Final = "0.0.30"
 """Go module github.com/rancher/local-path-provisioner."""
 
+DISTRIBUTION: Final = "3.1.2"
+"""Go module github.com/distribution/distribution/v3: the registry of the 3.x series."""
+
+VERSITYGW: Final = "1.8.0"
+"""Go module github.com/versity/versitygw: an S3 server on a folder, which checks signatures as S3 does."""
+
 DEBIAN: Final = "bookworm"
 """Suite of the lab's images: mariadb-server 10.11, docker-registry 2.8.2, skopeo 1.9."""

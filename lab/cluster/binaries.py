@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from lab import cache, process, versions
+from lab import versions
 from lab.cluster import debian
 from lab.cluster.home import write_whole
 from lab.console import Step, step
-from lab.errors import LabError
-from lab.paths import LOGS
+from lab.golang import go_program
 
 SOURCES: Final = Path(__file__).parent / "go"
 """One Go module a program; go.mod and go.sum fix every version, so that a build is the same everywhere."""
@@ -132,22 +130,4 @@ def kubernetes_flags(version: str) -> str:
 def _build(
     name: str, package: str, current: Step, *, version: str = "", flags: str = "", links: tuple[str, ...] = (), needs_gib: float = 0.5
 ) -> Path:
-    source = SOURCES / name
-    flags = f"-s -w {flags}".strip()
-
-    def make(folder: Path) -> None:
-        if shutil.which("go") is None:
-            raise LabError(
-                f"'go' is not on PATH: the lab builds {name} from its Go module.",
-                "Install Go 1.25 or newer, or deploy to a cluster that you have: make up STACK=dev KUBECONFIG=...",
-            )
-        current.say(f"building {name} {version}")
-        words: list[str | Path] = ["nice", "go", "build", "-v", "-trimpath", "-ldflags", flags, "-o", folder / name, package]
-        # Without cgo the programs need no library of the machine: some run in images that hold nothing else.
-        environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
-        process.run(words, log=LOGS / f"build-{name}.log", step=current, cwd=source, env=environment)
-        for link in links:
-            (folder / link).unlink(missing_ok=True)
-            (folder / link).symlink_to(name)
-
-    return cache.build(f"go-{name}", cache.key(cache.tree_key(source), version, package, flags), make, needs_gib=needs_gib)
+    return go_program(name, SOURCES / name, package, current, version=version, flags=flags, links=links, needs_gib=needs_gib)

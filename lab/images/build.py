@@ -16,6 +16,7 @@ from typing import Final
 from lab import cache
 from lab.console import step
 from lab.errors import LabError
+from lab.golang import go_program
 from lab.images import archive, debian
 from lab.images.debian import Layer
 from lab.images.recipes import HERE, PREFIX, Folder, Recipe, recipes
@@ -108,7 +109,7 @@ def select(names: Iterable[str]) -> list[Recipe]:
 
 
 def _build(recipe: Recipe) -> Image:
-    layers = (debian.base(), debian.packages(recipe.family, recipe.packages, recipe.setup), *_files(recipe))
+    layers = (debian.base(), *_packages(recipe), *_program(recipe), *_files(recipe))
     name = _cache_name(recipe)
     version = cache.key(recipe.reference, repr(recipe.config.document()), *(layer.folder.name for layer in layers))
 
@@ -133,6 +134,31 @@ def _cache_name(recipe: Recipe) -> str:
 
 def _newest_first(folder: Path) -> list[Path]:
     return sorted(folder.glob("*/image.tar"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _packages(recipe: Recipe) -> Iterable[Layer]:
+    """Yield the layer of the recipe's Debian packages, if it has any."""
+    if recipe.packages:
+        yield debian.packages(recipe.family, recipe.packages, recipe.setup)
+
+
+def _program(recipe: Recipe) -> Iterable[Layer]:
+    """Yield the layer of the recipe's own program, if it has one."""
+    program = recipe.program
+    if program is None:
+        return
+    with step(f"program {program.name} {program.version}") as current:
+        built = go_program(program.name, HERE / "go" / program.name, program.package, current, version=program.version, flags=program.flags)
+
+    def make(work: Path) -> None:
+        tree = work / "tree"
+        shutil.rmtree(tree, ignore_errors=True)
+        _copy(built / program.name, tree / "usr" / "bin" / program.name)
+        _make_folders(tree, ())
+        archive.write_layer(work / "layer.tar", tree)
+
+    version = cache.key(built.name, cache.tree_key(Path(__file__)))
+    yield Layer(folder=cache.build(debian.CACHE_NAME, f"{program.name}-program-{version}", make))
 
 
 def _files(recipe: Recipe) -> Iterable[Layer]:

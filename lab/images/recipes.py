@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from lab import versions
 from lab.images.archive import ImageConfig
 from lab.images.rootfs import PATH
 
@@ -33,6 +34,23 @@ class Folder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GoProgram:
+    """A program that is built from its Go module and lies in ``/usr/bin``.
+
+    Attributes:
+        name: of the program, and of the folder below ``go`` whose go.mod and go.sum fix every version.
+        package: with the ``main`` function.
+        version: shown while it is built.
+        flags: of the linker.
+    """
+
+    name: str
+    package: str
+    version: str
+    flags: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """One image.
 
@@ -44,6 +62,7 @@ class Recipe:
         setup: shell lines run after their installation.
         copies: source below this folder -> path in the image. A folder's content is copied, tests and compiled Python left out.
         folders: made after the copies.
+        program: what is built from a Go module.
     """
 
     name: str
@@ -54,6 +73,7 @@ class Recipe:
     config: ImageConfig
     copies: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     folders: tuple[Folder, ...] = ()
+    program: GoProgram | None = None
 
     @property
     def reference(self) -> str:
@@ -104,6 +124,57 @@ REGISTRY: Final = Recipe(
         volumes=["/var/lib/registry"],
     ),
 )
+
+REGISTRY_3: Final = Recipe(
+    name="registry-lab",
+    tag="3",
+    family="plain",
+    packages=(),
+    setup="",
+    copies=MappingProxyType({"registry/rootfs/entrypoint.sh": "/entrypoint.sh", "registry/config-3.yml": "/etc/distribution/config.yml"}),
+    folders=(Folder(path="/var/lib/registry", mode=0o1777),),
+    program=GoProgram(
+        name="registry",
+        package="github.com/distribution/distribution/v3/cmd/registry",
+        version=versions.DISTRIBUTION,
+        flags=f"-X github.com/distribution/distribution/v3/version.version=v{versions.DISTRIBUTION}",
+    ),
+    config=ImageConfig(
+        entrypoint=["/entrypoint.sh"],
+        command=["/etc/distribution/config.yml"],
+        environment={"PATH": PATH, "OTEL_TRACES_EXPORTER": "none"},
+        ports=["5000/tcp"],
+        volumes=["/var/lib/registry"],
+    ),
+)
+"""The genuine 3.x at the official image's paths."""
+
+S3: Final = Recipe(
+    name="s3-lab",
+    tag="1",
+    family="plain",
+    packages=(),
+    setup="",
+    folders=(Folder(path="/data", mode=0o1777),),
+    program=GoProgram(name="versitygw", package="github.com/versity/versitygw/cmd/versitygw", version=versions.VERSITYGW),
+    config=ImageConfig(
+        entrypoint=["versitygw"],
+        command=["posix", "--sidecar", "/data/meta", "/data/objects"],
+        environment={"PATH": PATH},
+        ports=["7070/tcp"],
+    ),
+)
+"""An S3 server: each folder of /data/objects is a bucket. Told by ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, VGW_CERT, VGW_KEY."""
+
+REDIS: Final = Recipe(
+    name="redis-lab",
+    tag="7.0",
+    family="redis",
+    packages=("redis-server",),
+    setup="",
+    config=ImageConfig(command=["redis-server"], environment={"PATH": PATH}, ports=["6379/tcp"]),
+)
+"""Debian's; the stack starts redis-server and redis-cli by name, as it does with the official image."""
 
 CLIENT: Final = Recipe(
     name="client-lab",
@@ -187,6 +258,9 @@ def recipes() -> dict[str, Recipe]:
     known = (
         MARIADB,
         REGISTRY,
+        REGISTRY_3,
+        S3,
+        REDIS,
         CLIENT,
         EDGE,
         _portus("2.2", "30:8", "80/tcp", "443/tcp"),
