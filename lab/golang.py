@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 from lab import cache, process
-from lab.console import Step
+from lab.console import Step, step
 from lab.errors import LabError
 from lab.paths import LOGS
 
@@ -15,7 +16,7 @@ def go_program(
     name: str,
     source: Path,
     package: str,
-    current: Step,
+    current: Step | None = None,
     *,
     version: str = "",
     flags: str = "",
@@ -27,6 +28,7 @@ def go_program(
     Args:
         source: folder with go.mod and go.sum, which fix every version, so that a build is the same everywhere.
         package: what to build there.
+        current: the step that shows the build; None makes one where there is something to build.
         version: part of the key, and shown.
         flags: of the linker.
         links: further names of the program in the folder.
@@ -42,11 +44,12 @@ def go_program(
                 f"'go' is not on PATH: the lab builds {name} from its Go module.",
                 "Install Go 1.25 or newer, or deploy to a cluster that you have: make up STACK=dev KUBECONFIG=...",
             )
-        current.say(f"building {name} {version}")
         words: list[str | Path] = ["nice", "go", "build", "-v", "-trimpath", "-ldflags", flags, "-o", folder / name, package]
         # Without cgo the programs need no library of the machine: some run in images that hold nothing else.
         environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
-        process.run(words, log=LOGS / f"build-{name}.log", step=current, cwd=source, env=environment)
+        with step(f"program {name} {version}".strip()) if current is None else nullcontext(current) as shown:
+            shown.say(f"building {name} {version}")
+            process.run(words, log=LOGS / f"build-{name}.log", step=shown, cwd=source, env=environment)
         for link in links:
             (folder / link).unlink(missing_ok=True)
             (folder / link).symlink_to(name)

@@ -147,8 +147,7 @@ def _program(recipe: Recipe) -> Iterable[Layer]:
     program = recipe.program
     if program is None:
         return
-    with step(f"program {program.name} {program.version}") as current:
-        built = go_program(program.name, HERE / "go" / program.name, program.package, current, version=program.version, flags=program.flags)
+    built = go_program(program.name, HERE / "go" / program.name, program.package, version=program.version, flags=program.flags)
 
     def make(work: Path) -> None:
         tree = work / "tree"

@@ -97,7 +97,7 @@ def fresh_registry(
     Raises:
         LabError: not root, or the registry was not ready within `START_SECONDS` (with the end of its log).
     """
-    (image,) = build_images(["registry-lab"])
+    (image,) = build_images(["registry-lab:2.8"])
     address = f"{LOOPBACK}:{port or free_port()}"
     with tempfile.TemporaryDirectory(prefix="lab-registry-") as scratch, (Path(scratch) / "log").open("w+") as log:
         data, config = Path(scratch) / "data", Path(scratch) / "config.yml"

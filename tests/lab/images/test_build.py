@@ -41,7 +41,7 @@ def test_without_root_nothing_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path))
     with pytest.raises(LabError, match="needs Linux and root"):
-        build_images(["registry-lab"])
+        build_images(["registry-lab:2.8"])
     with pytest.raises(LabError, match="needs Linux and root"):
         command_line(Container(trees=[tmp_path], environment={}), ["true"], tmp_path)
 
@@ -57,21 +57,21 @@ def test_a_machine_without_the_suite_in_its_apt_sources_is_told_so(monkeypatch: 
 @pytest.mark.images
 class TestBuild:
     def test_images_share_their_lowest_layer_and_a_family_its_packages(self) -> None:
-        images = build_images(["mariadb-lab", "registry-lab"])
+        images = build_images(["mariadb-lab", "registry-lab:2.8"])
         assert images[0].layers[0] == images[1].layers[0]
 
     def test_a_second_build_builds_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
-        first = build_images(["registry-lab"])
+        first = build_images(["registry-lab:2.8"])
         capsys.readouterr()
-        assert build_images(["registry-lab"]) == first
+        assert build_images(["registry-lab:2.8"]) == first
         assert capsys.readouterr().out == ""
 
     def test_from_nothing_gives_the_same_bytes_whatever_the_umask(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        cached = build_images(["registry-lab"])[0]
+        cached = build_images(["registry-lab:2.8"])[0]
         monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path))
         before = os.umask(0o077)
         try:
-            again = build_images(["registry-lab"])[0]
+            again = build_images(["registry-lab:2.8"])[0]
         finally:
             os.umask(before)
         if [layer.packages for layer in again.layers] != [layer.packages for layer in cached.layers]:
@@ -80,7 +80,7 @@ class TestBuild:
 
     def test_nothing_of_this_machine_is_in_an_image(self) -> None:
         theirs = {"etc/hostname", "etc/hosts", "etc/machine-id", "etc/resolv.conf", "etc/apt/sources.list"}
-        for image in build_images(["mariadb-lab", "registry-lab", "client-lab"]):
+        for image in build_images(["mariadb-lab", "registry-lab:2.8", "client-lab"]):
             for layer in image.layers:
                 with tarfile.open(layer.tar) as tar:
                     files = {member.name for member in tar if not member.isdir()}
@@ -89,6 +89,6 @@ class TestBuild:
 
     def test_loading_hands_over_each_archive(self) -> None:
         loaded: list[Path] = []
-        images = build_images(["registry-lab"])
+        images = build_images(["registry-lab:2.8"])
         load(images, loaded.append)
         assert loaded == [images[0].archive]

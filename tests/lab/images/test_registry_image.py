@@ -26,7 +26,7 @@ def client() -> Image:
 
 @pytest.fixture(scope="module")
 def registry() -> Image:
-    return build_images(["registry-lab"])[0]
+    return build_images(["registry-lab:2.8"])[0]
 
 
 def test_an_image_pushed_by_skopeo_is_pulled_with_the_same_digest(tmp_path: Path, client: Image) -> None:
