@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 
 export STACK KUBECONFIG
 
-.PHONY: help up down preview check password outputs test e2e replay bench lint types format render golden clean
+.PHONY: help up down preview check password outputs test e2e replay bench lint lint-manifests types format render golden clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ render: $(READY) ## Write the YAML of STACK into DIR for review: no cluster, no 
 	@$(RUN) -m lab render --stack $(STACK) --dir $(DIR)
 
 test: $(READY) ## Every test but those that need the cluster
-	@$(RUN) -m pytest -m "not cluster"
+	@$(RUN) -m pytest -m "not cluster and not linters"
 
 e2e: $(READY) ## The tests on the lab's cluster, on both Portus generations; starts what it needs
 	@$(RUN) -m pytest -m cluster
@@ -64,6 +64,10 @@ bench: $(READY) ## Compare preview and no-op up with a floor of literal dictiona
 lint: $(READY) ## Style of the Python code
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+
+lint-manifests: $(READY) ## Lint the YAML of every stack against tests/manifests/waivers.yaml; keep the score in docs/manifests.md
+	@$(RUN) -m pytest -q -m linters tests/manifests
+	@$(RUN) -m lab lint-manifests
 
 types: $(READY) ## Types of the Python code, strict
 	@$(VENV)/bin/mypy __main__.py components lab tests

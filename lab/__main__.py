@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         ("outputs", "print what a deployed stack tells its user"),
     ):
         verbs.add_parser(verb, help=text).add_argument("--stack", default="lab")
+    verbs.add_parser("lint-manifests", help="lint the YAML of every stack")
     render = verbs.add_parser("render", help="write the YAML of a stack, without its secrets")
     render.add_argument("--stack", default="lab")
     render.add_argument("--dir", type=Path, required=True)
@@ -56,6 +57,11 @@ def _run(options: argparse.Namespace) -> None:
         from lab.render.preview import render  # noqa: PLC0415 - it is needed for one verb
 
         render(options.stack, options.dir)
+        return
+    if options.verb == "lint-manifests":
+        from lab.manifests.lint import lint  # noqa: PLC0415 - it is needed for one verb
+
+        lint()
         return
     from lab import verbs  # noqa: PLC0415 - a wrong word on the command line is told at once
 

@@ -24,6 +24,9 @@ SECRET_DATA: Final = "PHNlY3JldD4="  # noqa: S105 - a mark, not a secret
 _FIRST: Final = ("apiVersion", "kind", "metadata", "name")
 """What identifies an object, a container or a variable leads; the rest follows in alphabetical order."""
 
+_GO_BOOLEANS: Final = frozenset("ynYN")
+"""Texts that PyYAML leaves bare and Go's YAML 1.1, which Kubernetes' tools read with, takes for booleans."""
+
 _MARKS: Final = {"data": SECRET_DATA, "stringData": SECRET}
 
 
@@ -135,7 +138,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    style = "|" if "\n" in text else "'" if text in _GO_BOOLEANS else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _text)

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from typing import Final
 import yaml
 
 from lab import paths
-from lab.console import console, step
+from lab.console import console, escape, step
 from lab.engine import Engine, ensure_engine
 from lab.engine.launchers import write_launcher
 from lab.errors import LabError
@@ -41,13 +41,18 @@ def render(name: str, folder: Path) -> None:
         raise LabError(f"{folder} is no folder.", "Name a folder for the YAML: make render STACK=... DIR=...")
     with step(f"rendering stack {name}"):
         manifests = rendered(name)
+    write(manifests, name, folder)
+    console.print(f"{len(manifests)} objects in {escape(str(folder))}")
+
+
+def write(manifests: Sequence[Manifest], name: str, folder: Path) -> None:
+    """Write the objects of stack ``name`` as `render` does."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.yaml"):
         if old.read_text(encoding="utf-8", errors="replace").startswith(_OURS):
             old.unlink()
     for each in manifests:
         (folder / each.file_name).write_text(_HEADER.format(name) + each.to_yaml(), encoding="utf-8")
-    console.print(f"{len(manifests)} objects in {folder}")
 
 
 def rendered(name: str, engine: Engine | None = None) -> list[Manifest]:

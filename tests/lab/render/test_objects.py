@@ -60,3 +60,7 @@ def test_a_text_of_several_lines_is_shown_as_such_and_reads_back_the_same() -> N
     shown = manifest(CONFIG_MAP, "c", {**_metadata(), "data": {"f": text, "g": "a\nb\n"}}).to_yaml()
     assert "  g: |\n    a\n    b\n" in shown
     assert yaml.safe_load(shown)["data"]["f"] == text
+
+
+def test_a_text_that_go_would_take_for_a_boolean_is_quoted() -> None:
+    assert "namespace: 'n'\n" in manifest(CONFIG_MAP, "c", _metadata()).to_yaml()

@@ -1,0 +1,91 @@
+"""``make lint-manifests``: renders every stack, lints it, and keeps the score in ``docs/manifests.md``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from lab import paths
+from lab.console import console, escape, step
+from lab.errors import LabError
+from lab.manifests.objects import Objects
+from lab.manifests.programs import ensure_programs
+from lab.manifests.results import Result, Score, Waiver, failures, read_waivers, scores, unused
+from lab.manifests.rules import TOOLS, judge
+from lab.manifests.tools import LINTERS
+from lab.render.preview import rendered, write
+from lab.stack import stack_names
+
+WAIVERS: Final = paths.ROOT / "tests" / "manifests" / "waivers.yaml"
+REPORT: Final = paths.ROOT / "docs" / "manifests.md"
+BEGIN, END = "<!-- score: written by make lint-manifests -->\n", "<!-- end of score -->\n"
+
+
+def lint() -> None:
+    """Lint every stack; print the score, keep it in ``REPORT``.
+
+    Raises:
+        LabError: a finding has no waiver, or a waiver has no finding.
+    """
+    waivers = read_waivers(WAIVERS)
+    with step("linters") as current:
+        programs = ensure_programs(current)
+    results: dict[str, list[Result]] = {}
+    with tempfile.TemporaryDirectory(prefix="portus-manifests-") as scratch:
+        for stack in stack_names():
+            with step(f"linting stack {stack}") as current:
+                current.say("rendering")
+                manifests = rendered(stack)
+                folder = Path(scratch).resolve() / stack
+                write(manifests, stack, folder)
+                results[stack] = judge(Objects(manifests))
+                references = {each.file_name: each.reference for each in manifests}
+                for name, linter in LINTERS.items():
+                    current.say(name)
+                    results[stack] += linter(programs, folder, references)
+    table = score_table({stack: scores(found, waivers) for stack, found in results.items()})
+    console.print(f"\n{table}\nchecks times objects: passed / waived / failed")
+    keep(REPORT, table)
+    report(results, waivers)
+
+
+def report(results: Mapping[str, Sequence[Result]], waivers: Sequence[Waiver]) -> None:
+    """Raise where a finding has no waiver, or a waiver has no finding in any stack.
+
+    Raises:
+        LabError: with every line of both.
+    """
+    everything = [result for found in results.values() for result in found]
+    lines = [
+        f"{stack}: {each.of} {each.reference}: {each.problem}" for stack, found in results.items() for each in failures(found, waivers)
+    ]
+    idle = unused(waivers, everything, (*TOOLS, *LINTERS))
+    if lines:
+        raise LabError(
+            f"{len(lines)} findings.", f"Mend them, or waive each with its reason in {WAIVERS.relative_to(paths.ROOT)}.", "\n".join(lines)
+        )
+    if idle:
+        remedy = f"Take them out of {WAIVERS.relative_to(paths.ROOT)}: what they excused is mended."
+        raise LabError(f"{len(idle)} waivers waive nothing.", remedy, "\n".join(idle))
+
+
+def score_table(by_stack: Mapping[str, Mapping[str, Score]]) -> str:
+    """Return the scores as a Markdown table: one row a tool, one column a stack."""
+    rows = [["tool", *by_stack], ["---"] * (len(by_stack) + 1)]
+    rows += [
+        [tool, *(str(found.get(tool, "")) for found in by_stack.values())] for tool in sorted({t for f in by_stack.values() for t in f})
+    ]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def keep(path: Path, table: str) -> None:
+    """Write ``table`` between the marks of a document."""
+    text = path.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    fresh = f"{before}{BEGIN}\n{table}\n{END}{after}"
+    if fresh != text:
+        path.write_text(fresh, encoding="utf-8")
+        console.print(f"the score in {escape(str(path.relative_to(paths.ROOT)))} has changed; commit it")

@@ -1,0 +1,83 @@
+"""The linters: kube-score from its Go module, checkov and kubernetes-validate in a virtualenv of their own; built once, in the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lab import cache, process
+from lab.console import Step
+from lab.errors import LabError
+from lab.paths import LOGS
+
+_REQUIREMENTS: Final = Path(__file__).parent / "linters.txt"
+_KUBE_SCORE: Final = Path(__file__).parent / "go" / "kube-score"
+_BUILD_GIB: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """What lints.
+
+    Attributes:
+        kube_score: the program.
+        python: an interpreter that has checkov and kubernetes-validate.
+    """
+
+    kube_score: Path
+    python: Path
+
+
+def ensure_programs(step: Step) -> Programs:
+    """Return the linters, building what the cache does not hold yet (about two minutes once).
+
+    Raises:
+        LabError: no ``go``, too little disk, or a registry did not give a package.
+    """
+    return Programs(kube_score=_kube_score(step), python=_virtualenv(step))
+
+
+def _kube_score(step: Step) -> Path:
+    key = cache.key(cache.tree_key(_KUBE_SCORE), os.uname().sysname, os.uname().machine)
+
+    def make(folder: Path) -> None:
+        go = shutil.which("go")
+        if go is None:
+            raise LabError("there is no 'go' to build kube-score with.", "Install Go 1.24 or newer.")
+        command: list[str | Path] = [
+            go,
+            "build",
+            "-mod=readonly",
+            "-trimpath",
+            "-o",
+            folder / "kube-score",
+            "github.com/zegl/kube-score/cmd/kube-score",
+        ]
+        process.run(command, log=LOGS / "build-kube-score.log", step=step, cwd=_KUBE_SCORE, env={"CGO_ENABLED": "0", "GOWORK": "off"})
+
+    return cache.build("kube-score", key, make, needs_gib=_BUILD_GIB) / "kube-score"
+
+
+def _virtualenv(step: Step) -> Path:
+    key = cache.key(_REQUIREMENTS.read_bytes(), sys.version)
+
+    def make(folder: Path) -> None:
+        venv.create(folder, with_pip=True, clear=True)
+        install: list[str | Path] = [
+            folder / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+            _REQUIREMENTS,
+        ]
+        process.run(install, log=LOGS / "install-linters.log", step=step)
+
+    return cache.build("linters", key, make, needs_gib=_BUILD_GIB) / "bin" / "python"

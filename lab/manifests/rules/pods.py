@@ -1,0 +1,117 @@
+"""Rules over Pods as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from lab.manifests.objects import Objects, Workload
+from lab.manifests.rules.rule import Verdict, pod_rule, rule
+
+SAFE_SYSCTLS: Final = frozenset(
+    {
+        "kernel.shm_rmid_forced",
+        "net.ipv4.ip_local_port_range",
+        "net.ipv4.ip_unprivileged_port_start",
+        "net.ipv4.ping_group_range",
+        "net.ipv4.tcp_syncookies",
+    }
+)
+
+
+@pod_rule("kube-linter/host-ipc", "polaris/hostIPCSet", "kubesec/hostIPC")
+def the_hosts_ipc_is_not_shared(workload: Workload) -> str | None:
+    """Shared memory of the node is not theirs."""
+    return "hostIPC" if workload.pod.get("hostIPC") else None
+
+
+@pod_rule("kube-linter/host-network", "polaris/hostNetworkSet", "kubesec/hostNetwork")
+def the_hosts_network_is_not_shared(workload: Workload) -> str | None:
+    """On the host's network no NetworkPolicy holds."""
+    return "hostNetwork" if workload.pod.get("hostNetwork") else None
+
+
+@pod_rule("kube-linter/host-pid", "polaris/hostPIDSet", "kubesec/hostPID")
+def the_hosts_processes_are_not_seen(workload: Workload) -> str | None:
+    """Environment and memory of other processes are theirs alone."""
+    return "hostPID" if workload.pod.get("hostPID") else None
+
+
+@pod_rule(
+    "kube-linter/docker-sock", "kube-linter/sensitive-host-mounts", "polaris/hostPathSet", "kubesec/docker-sock", "kubesec/proc-mount"
+)
+def nothing_of_the_host_is_mounted(workload: Workload) -> str | None:
+    """A hostPath, the runtime's socket first of all, is a way to the node."""
+    paths = [each["hostPath"]["path"] for each in workload.pod.get("volumes", []) if "hostPath" in each]
+    return f"mounts {', '.join(paths)} of the host" if paths else None
+
+
+@pod_rule("kube-linter/unsafe-sysctls")
+def kernel_settings_are_the_safe_ones(workload: Workload) -> str | None:
+    """Others are shared with the whole node."""
+    unsafe = [each["name"] for each in workload.security.get("sysctls", []) if each["name"] not in SAFE_SYSCTLS]
+    return f"sets {', '.join(unsafe)}" if unsafe else None
+
+
+@pod_rule("polaris/automountServiceAccountToken", "kubesec/automountServiceAccountToken")
+def no_token_of_the_cluster_is_mounted(workload: Workload) -> str | None:
+    """Nothing here talks to the Kubernetes API, so nothing needs a way in."""
+    return None if workload.pod.get("automountServiceAccountToken") is False else "the service account's token is mounted"
+
+
+@pod_rule("kube-linter/default-service-account", "kubesec/serviceAccountName")
+def a_pod_has_an_account_of_its_own(workload: Workload) -> str | None:
+    """What is granted to the default account is granted to every Pod of the namespace."""
+    return None if workload.pod.get("serviceAccountName", "default") != "default" else "runs under the default service account"
+
+
+@pod_rule("kube-linter/deprecated-service-account-field")
+def the_account_is_named_by_its_new_field(workload: Workload) -> str | None:
+    """``serviceAccount`` is the old name of ``serviceAccountName``."""
+    return "uses serviceAccount" if "serviceAccount" in workload.pod else None
+
+
+@rule("kube-linter/non-existent-service-account")
+def a_named_account_exists(objects: Objects) -> Iterator[Verdict]:
+    """A Pod whose account is missing is never made."""
+    known = objects.names("ServiceAccount") | {"default"}
+    for each in objects.workloads:
+        name = each.pod.get("serviceAccountName", "default")
+        yield each.reference, None if name in known else f"there is no ServiceAccount {name}"
+
+
+@pod_rule("kube-linter/restart-policy")
+def a_pod_is_restarted(workload: Workload) -> str | None:
+    """``Never`` is for a Job, whose retries are the Job's own."""
+    return "restartPolicy Never" if workload.pod.get("restartPolicy") == "Never" and workload.kind not in {"Job", "CronJob"} else None
+
+
+@pod_rule("kube-linter/priority-class-name", "polaris/priorityClassNotSet")
+def a_pod_has_a_priority(workload: Workload) -> str | None:
+    """When a node is full the scheduler must know who yields."""
+    return None if workload.pod.get("priorityClassName") else "no priority class"
+
+
+@pod_rule("kube-linter/dnsconfig-options")
+def names_are_asked_for_once(workload: Workload) -> str | None:
+    """With ndots 5, Kubernetes' default, each foreign name costs five questions."""
+    options = {each["name"]: each.get("value") for each in workload.pod.get("dnsConfig", {}).get("options", [])}
+    return None if "ndots" in options else "ndots is not set"
+
+
+@pod_rule("kubesec/hostAliases")
+def names_come_from_the_dns(workload: Workload) -> str | None:
+    """An entry in /etc/hosts hides where a name leads."""
+    return "has host aliases" if workload.pod.get("hostAliases") else None
+
+
+@pod_rule("kubesec/apparmor")
+def apparmor_confines_it(workload: Workload) -> str | None:
+    """A profile is named."""
+    return None if workload.security.get("appArmorProfile") else "no AppArmor profile"
+
+
+@pod_rule("kubesec/hostUsers")
+def root_inside_is_nobody_outside(workload: Workload) -> str | None:
+    """With a user namespace a uid inside is another one on the node."""
+    return None if workload.pod.get("hostUsers") is False else "shares the node's user ids"
