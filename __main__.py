@@ -37,6 +37,7 @@ placement = Placement(
     protect=stack.protect,
     pull_policy=stack.images.pull_policy,
     pull_secrets=stack.images.pull_secrets,
+    check_apis=stack.cluster.check_apis,
     after=(owned.resource,) if owned else (),
 )
 

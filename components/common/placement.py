@@ -20,6 +20,7 @@ class Placement:
         protect: whether what cannot be made again (claims, generated secrets, keys) refuses deletion.
         pull_policy: of every container.
         pull_secrets: names of the Secrets that the kubelet logs in to image registries with.
+        check_apis: whether kinds that the cluster may lack are looked up first.
         after: what must exist before anything in the namespace: the Namespace itself where this stack owns it.
     """
 
@@ -28,6 +29,7 @@ class Placement:
     protect: bool
     pull_policy: str
     pull_secrets: tuple[str, ...]
+    check_apis: bool = True
     after: tuple[pulumi.Resource, ...] = field(default=())
 
     def labels(self, *, name: str, component: str, version: str | None = None) -> Labels:

@@ -46,7 +46,7 @@ class EdgeRoutes(ServiceComponent):
         self._placement = placement
         self._labels = placement.labels(name=names.EDGE, component="gateway")
         self._after: tuple[pulumi.Resource, ...] = (edge,)
-        self._definitions: dict[str, pulumi.Resource] = {}
+        self._definitions: dict[str, tuple[pulumi.Resource, ...]] = {}
         hosts = list(dict.fromkeys((stack.host, stack.registry_name)))
         if exposure.tls_mode is TlsMode.PASSTHROUGH:
             self._object("TLSRoute", "tlsroutes", "route", tls_route(exposure, hosts), version=exposure.tls_route_version)
@@ -70,12 +70,12 @@ class EdgeRoutes(ServiceComponent):
                 self._labels, names.EDGE if role != "redirect" else f"{names.EDGE}-redirect", annotations=self._exposure.annotations or None
             ),
             spec=dict(spec),
-            opts=self.child(after=[*self._after, definition]),
+            opts=self.child(after=[*self._after, *definition]),
         )
 
-    def _definition(self, kind: str) -> pulumi.Resource:
+    def _definition(self, kind: str) -> tuple[pulumi.Resource, ...]:
         if kind not in self._definitions:
-            self._definitions[kind] = apis.served(kind, self.child())
+            self._definitions[kind] = apis.served(kind, self._placement, self.child())
         return self._definitions[kind]
 
 

@@ -92,8 +92,8 @@ class EdgeIngress(ServiceComponent):
     def _servers_transport(self, host: str, certificate: Certificate) -> None:
         from pulumi_kubernetes.apiextensions import CustomResource  # noqa: PLC0415 - only Traefik needs it
 
-        definition = apis.served("serverstransports.traefik.io", self.child())
-        after = [*self._placement.after, definition]
+        definition = apis.served("serverstransports.traefik.io", self._placement, self.child())
+        after = [*self._placement.after, *definition]
         authority = config_map(
             f"{self._name}-authority", {"ca.crt": certificate.trust}, self._labels, self._placement, self.child(after=self._placement.after)
         )

@@ -23,6 +23,10 @@ class ClusterSettings(Section):
     namespace: DnsLabel = "portus"
     """Namespace of every object. A later change moves nothing: it is a new deployment."""
 
+    check_apis: Annotated[bool, Later("nothing that runs")] = True
+    """Whether a preview looks up the kinds that a cluster may lack (cert-manager's, the Gateway API's), to name a missing one. Off where
+    the deployer may not read CustomResourceDefinitions."""
+
     create_namespace: Annotated[
         bool, Later("on: fails where the namespace exists. Off: would delete it with everything inside, which ``protect`` refuses")
     ] = True

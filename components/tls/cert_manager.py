@@ -39,7 +39,7 @@ class CertManagerCertificate(ServiceComponent):
         super().__init__("tls:CertManagerCertificate", name, opts)
         from pulumi_kubernetes.apiextensions import CustomResource  # noqa: PLC0415 - only stacks with this source need it
 
-        definition = apis.served("certificates.cert-manager.io", self.child())
+        definition = apis.served("certificates.cert-manager.io", placement, self.child())
         labels = placement.labels(name=names.PORTUS, component="certificate")
         made = CustomResource(
             f"{name}-certificate",
@@ -47,7 +47,7 @@ class CertManagerCertificate(ServiceComponent):
             kind="Certificate",
             metadata=placement.metadata(labels, names.TLS, annotations=READY),
             spec=certificate_spec(settings.certificate, hosts),
-            opts=self.child(after=[*placement.after, definition]),
+            opts=self.child(after=[*placement.after, *definition]),
         )
         self.held: KeyPair | pulumi.Output[str] = made.id.apply(lambda _: names.TLS)
         self.trust = pulumi.Output.from_input(pem.terminated(settings.ca_certificate))

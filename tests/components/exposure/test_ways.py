@@ -1,0 +1,220 @@
+"""What each kind of exposure puts before the front proxy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from components.settings.exposure import IngressController
+from tests.components.programs import program
+from tests.recorder import Program, Registered
+
+KINDS: dict[str, dict[str, Any]] = {
+    "node_port": {"kind": "node_port", "httpsNodePort": 30443},
+    "load_balancer": {"kind": "load_balancer"},
+    "cluster_ip": {"kind": "cluster_ip", "publicPort": 8443},
+    "ingress": {"kind": "ingress"},
+    "gateway": {"kind": "gateway", "parentRefs": [{"name": "public"}]},
+}
+HOSTS = ["portus.example.com", "registry.example.com"]
+
+
+def _public(made: Program) -> Registered:
+    return made.one("Service", "edge-public")
+
+
+def _configuration(made: Program) -> str:
+    return str(made.one("ConfigMap", "edge-config").inputs["data"]["haproxy.cfg"])
+
+
+def _annotations(resource: Registered) -> dict[str, str]:
+    return dict(resource.inputs["metadata"].get("annotations", {}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "service", "port"),
+    [
+        ("node_port", "NodePort", 443),
+        ("load_balancer", "LoadBalancer", 443),
+        ("cluster_ip", "ClusterIP", 8443),
+        ("ingress", "ClusterIP", 443),
+        ("gateway", "ClusterIP", 443),
+    ],
+)
+def test_every_kind_leads_to_the_front_proxy(kind: str, service: str, port: int) -> None:
+    made = program(exposure=KINDS[kind])
+    spec = _public(made).spec
+    assert spec["type"] == service
+    assert (spec["ports"][0]["port"], spec["ports"][0]["targetPort"]) == (port, "https")
+    assert spec["selector"].items() <= made.one("Deployment", "edge-deployment").spec["template"]["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_one_name_portus_reaches_it_by_the_front_proxy_and_the_registry_reaches_portus(kind: str) -> None:
+    made = program(exposure=KINDS[kind], registry={})
+    port = {"node_port": 30443, "cluster_ip": 8443}.get(kind, 443)
+    inside = made.one("Service", "addresses-edge").spec
+    assert inside["ports"] == [{"name": "https", "port": port, "targetPort": "https"}]
+    for workload in ("portus-web", "registry-deployment"):
+        assert [alias["hostnames"] for alias in made.one("Deployment", workload).pod["hostAliases"]] == [["portus.example.com"]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_speaks_for_the_client_is_believed_only_where_it_stands_before(kind: str) -> None:
+    """Else anybody could say to be anybody."""
+    configuration = _configuration(program(exposure=KINDS[kind]))
+    behind = kind in {"ingress", "gateway"}
+    assert ("del-header X-Forwarded-For" in configuration) is not behind
+    assert ("option forwardfor if-none" in configuration) is behind
+    if behind:
+        passed = program(exposure=KINDS[kind] | {"tlsMode": "Passthrough"})
+        assert "del-header X-Forwarded-For" in _configuration(passed)
+
+
+def test_an_ingress_holds_every_host_and_the_stacks_certificate() -> None:
+    ingress = program(exposure=KINDS["ingress"] | {"ingressClassName": "public"}).one("Ingress", "edge-ingress-ingress")
+    assert ingress.spec["ingressClassName"] == "public"
+    assert ingress.spec["tls"] == [{"hosts": HOSTS, "secretName": "served-tls-certificate-auto"}]
+    assert [rule["host"] for rule in ingress.spec["rules"]] == HOSTS
+    backend = {"service": {"name": "edge-public", "port": {"name": "https"}}}
+    assert [rule["http"]["paths"] for rule in ingress.spec["rules"]] == [[{"path": "/", "pathType": "Prefix", "backend": backend}]] * 2
+    assert "pulumi.com/skipAwait" not in _annotations(ingress)
+
+
+def test_nginx_is_told_of_large_bodies_long_requests_and_whom_to_trust() -> None:
+    made = program(exposure=KINDS["ingress"])
+    told = {
+        key.removeprefix("nginx.ingress.kubernetes.io/"): value
+        for key, value in _annotations(made.one("Ingress", "edge-ingress-ingress")).items()
+    }
+    assert told == {
+        "backend-protocol": "HTTPS",
+        "force-ssl-redirect": "true",
+        "proxy-body-size": "0",
+        "proxy-buffering": "off",
+        "proxy-read-timeout": "900",
+        "proxy-request-buffering": "off",
+        "proxy-send-timeout": "900",
+        "proxy-ssl-name": "portus.example.com",
+        "proxy-ssl-secret": "portus/edge-ingress-authority-auto",
+        "proxy-ssl-server-name": "on",
+        "proxy-ssl-verify": "on",
+    }
+    assert set(made.one("Secret", "edge-ingress-authority").inputs["data"]) == {"ca.crt", "tls.crt"}
+
+
+def test_haproxys_controller_is_told_whom_to_trust() -> None:
+    made = program(exposure=KINDS["ingress"] | {"controller": "haproxy"})
+    told = _annotations(made.one("Ingress", "edge-ingress-ingress"))
+    assert told["haproxy.org/server-ssl"] == "true"
+    assert told["haproxy.org/server-ca"] == "portus/edge-ingress-authority-auto"
+    assert told["haproxy.org/timeout-server"] == "900s"
+
+
+def test_traefik_is_told_by_the_service_and_a_transport_of_its_own() -> None:
+    made = program(exposure=KINDS["ingress"] | {"controller": "traefik"})
+    assert _annotations(_public(made)) == {
+        "traefik.ingress.kubernetes.io/service.serversscheme": "https",
+        "traefik.ingress.kubernetes.io/service.serverstransport": "portus-edge@kubernetescrd",
+    }
+    transport = made.one("ServersTransport", "edge-ingress-transport").inputs
+    assert (transport["apiVersion"], transport["metadata"]["name"]) == ("traefik.io/v1alpha1", "edge")
+    assert transport["spec"] == {"serverName": "portus.example.com", "rootCAs": [{"configMap": "edge-ingress-authority-auto"}]}
+
+
+@pytest.mark.parametrize(("controller", "prefix"), [("nginx", "nginx.ingress.kubernetes.io"), ("haproxy", "haproxy.org")])
+def test_a_controller_that_passes_tls_on_gets_neither_key_nor_trust(controller: str, prefix: str) -> None:
+    made = program(exposure=KINDS["ingress"] | {"controller": controller, "tlsMode": "Passthrough"})
+    ingress = made.one("Ingress", "edge-ingress-ingress")
+    assert _annotations(ingress) == {f"{prefix}/ssl-passthrough": "true"}
+    assert ingress.spec["tls"] == [{"hosts": HOSTS}]
+    assert not [r for r in made.all("Secret") if r.name == "edge-ingress-authority"]
+
+
+@pytest.mark.parametrize("controller", IngressController)
+def test_the_stack_files_annotations_win(controller: str) -> None:
+    own = {"nginx.ingress.kubernetes.io/proxy-body-size": "8g", "example.com/x": "y"}
+    exposure = KINDS["ingress"] | {"controller": str(controller), "annotations": own, "awaitAddress": False}
+    told = _annotations(program(exposure=exposure).one("Ingress", "edge-ingress-ingress"))
+    assert own.items() <= told.items()
+    assert told["pulumi.com/skipAwait"] == "true"
+
+
+def test_a_gateway_encrypts_to_the_front_proxy_and_verifies_it() -> None:
+    parents = [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
+    made = program(exposure={"kind": "gateway", "parentRefs": parents, "requestTimeout": "15m"})
+    route = made.one("HTTPRoute", "edge-gateway-route").inputs
+    assert route["apiVersion"] == "gateway.networking.k8s.io/v1"
+    assert route["spec"] == {
+        "parentRefs": parents,
+        "hostnames": HOSTS,
+        "rules": [
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+                "backendRefs": [{"name": "edge-public", "port": 443}],
+                "timeouts": {"request": "15m"},
+            }
+        ],
+    }
+    policy = made.one("BackendTLSPolicy", "edge-gateway-policy").inputs
+    assert policy["apiVersion"] == "gateway.networking.k8s.io/v1"
+    assert policy["spec"] == {
+        "targetRefs": [{"group": "", "kind": "Service", "name": "edge-public"}],
+        "validation": {
+            "hostname": "portus.example.com",
+            "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "served-tls-trust-auto"}],
+        },
+    }
+    assert not made.all("TLSRoute")
+
+
+def test_a_gateway_that_passes_tls_on_gets_a_tls_route_alone() -> None:
+    made = program(exposure=KINDS["gateway"] | {"tlsMode": "Passthrough", "tlsRouteVersion": "v1"})
+    route = made.one("TLSRoute", "edge-gateway-route").inputs
+    assert route["apiVersion"] == "gateway.networking.k8s.io/v1"
+    assert route["spec"]["rules"] == [{"backendRefs": [{"name": "edge-public", "port": 443}]}]
+    assert not made.all("HTTPRoute") + made.all("BackendTLSPolicy")
+
+
+def test_a_gateways_plain_listener_redirects() -> None:
+    made = program(exposure=KINDS["gateway"] | {"redirectParentRefs": [{"name": "public", "sectionName": "http"}], "publicPort": 8443})
+    redirect = made.one("HTTPRoute", "edge-gateway-redirect").inputs["spec"]
+    assert redirect["parentRefs"] == [{"name": "public", "sectionName": "http"}]
+    assert redirect["rules"] == [
+        {"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "port": 8443, "statusCode": 301}}]}
+    ]
+
+
+def test_a_load_balancer_takes_ranges_class_families_and_policy() -> None:
+    exposure = {
+        "kind": "load_balancer",
+        "loadBalancerSourceRanges": ["10.0.0.0/8"],
+        "loadBalancerClass": "example.com/internal",
+        "loadBalancerIP": "10.0.0.9",
+        "externalTrafficPolicy": "Local",
+        "ipFamilyPolicy": "RequireDualStack",
+        "ipFamilies": ["IPv4", "IPv6"],
+        "annotations": {"example.com/x": "y"},
+    }
+    made = program(exposure=exposure)
+    spec = _public(made).spec
+    assert {key: spec[key] for key in exposure if key in spec} == {
+        key: value for key, value in exposure.items() if key not in {"kind", "annotations"}
+    }
+    assert _annotations(_public(made)) == {"example.com/x": "y"}
+    assert "bind :::8443 v4v6" in _configuration(made)
+
+
+@pytest.mark.parametrize("kind", ["load_balancer", "node_port"])
+def test_the_proxy_protocol_has_ports_of_its_own_which_nobody_inside_uses(kind: str) -> None:
+    made = program(exposure=KINDS[kind] | {"proxyProtocol": True}, registry={})
+    assert {port["targetPort"] for port in _public(made).spec["ports"]} <= {"proxied-https", "proxied-http"}
+    assert made.one("Service", "addresses-edge").spec["ports"][0]["targetPort"] == "https"
+    assert "accept-proxy" in _configuration(made)
+    assert "accept-proxy" not in _configuration(program(exposure=KINDS[kind]))
+
+
+def test_a_kind_that_a_cluster_may_lack_can_go_unchecked() -> None:
+    made = program(exposure=KINDS["gateway"], cluster={"check_apis": False})
+    assert made.one("HTTPRoute", "edge-gateway-route")
