@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from lab.console import step
+from lab.manifests.objects import Objects
 from lab.manifests.programs import Programs, ensure_programs
 from lab.manifests.results import Result
 from lab.manifests.tools import LINTERS, SCHEMAS
@@ -37,6 +38,9 @@ apiVersion: example.com/v1
 kind: Unheard
 metadata: {name: u, namespace: n}
 """
+
+CUSTOM_GROUPS = {"cert-manager.io", "gateway.networking.k8s.io", "traefik.io", "monitoring.coreos.com"}
+"""Whose objects Kubernetes itself has no schema of."""
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +78,12 @@ def test_checkov_tells_what_it_finds_in_files_and_between_them(programs: Program
     assert found["CKV2_K8S_6"].problem
     assert found["CKV_K8S_17"].problem is None
     assert {each.reference for each in found.values()} == {"Deployment/d"}
+
+
+def test_the_samples_keep_kubernetes_own_schemas(programs: Programs, stacks: dict[str, Objects], tmp_path: Path) -> None:
+    for name, objects in stacks.items():
+        own = [each for each in objects.manifests if each.document["apiVersion"].partition("/")[0] not in CUSTOM_GROUPS]
+        folder = tmp_path / name
+        folder.mkdir()
+        results = _lint("kubernetes-validate", programs, folder, *(each.to_yaml() for each in own))
+        assert [each for each in results if each.problem] == [], name
