@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from lab.render import preview
 from lab.render.preview import render, rendered
 from lab.stack import STACKS as FOLDER
 from tests.golden import FOLDER as GOLDEN
-from tests.recorder import STACKS
+from tests.recorder import ROOT, STACKS
 
 pytestmark = pytest.mark.engine
 
@@ -67,3 +69,41 @@ def test_a_render_asks_no_cluster_and_keeps_no_state(tmp_path: Path, monkeypatch
 def test_an_unknown_stack_is_told_with_the_known_ones() -> None:
     with pytest.raises(LabError, match="lab-apache"):
         rendered("nowhere")
+
+
+def test_a_secret_of_the_stack_file_is_read_with_the_users_passphrase_and_shown_nowhere(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unlike a generated secret it is known at preview."""
+    secret = "directory-account-password"
+    file = tmp_path / "stacks" / "Pulumi.encrypted.yaml"
+    file.parent.mkdir()
+    config = yaml.safe_load((FOLDER / "Pulumi.dev.yaml").read_text())["config"]
+    authentication = {"enabled": True, "bind_dn": "cn=portus,dc=example,dc=com"}
+    ldap = {"enabled": True, "hostname": "ldap.example.com", "base": "dc=example,dc=com", "authentication": authentication}
+    config["portus:portus"]["config"] = {"ldap": ldap}
+    file.write_text(yaml.safe_dump({"config": config}))
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "the user's own")
+    (tmp_path / "state").mkdir()
+    for name in ("Pulumi.yaml", "__main__.py", "components", ".venv"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    environment = {**os.environ, **engine.environment(), "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}"}
+    key = "portus:portus.config.ldap.authentication.password"
+    for words in (("stack", "init", "encrypted", "--no-select"), ("config", "set", "--stack", "encrypted", "--secret", "--path", key)):
+        command = [str(engine.pulumi), *words, "--cwd", str(tmp_path), "--non-interactive"]
+        subprocess.run(command, env=environment, input=secret, text=True, check=True, capture_output=True)
+    assert secret not in file.read_text()
+    monkeypatch.setattr(preview, "STACKS", file.parent)
+    monkeypatch.setattr(preview, "stack_names", lambda: ["encrypted"])
+    monkeypatch.setattr("lab.stack.STACKS", file.parent)
+
+    found = {each.reference: each.to_yaml() for each in rendered("encrypted")}
+    assert "ldap" in found["Secret/portus-credentials"]
+    text = "".join(found.values())
+    assert secret not in text
+    assert base64.b64encode(secret.encode()).decode() not in text
+
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "another")
+    with pytest.raises(LabError) as raised:
+        rendered("encrypted")
+    assert "passphrase" in raised.value.excerpt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from lab.manifests.objects import Objects
 from lab.manifests.results import failures, read_waivers, unused
 from lab.manifests.rules import RULES, TOOLS, judge
 from lab.render.objects import SECRET, Manifest
+from tests.manifests.conftest import SAMPLES
+from tests.settings.corpus import StackFile
 
 WRONG = Path(__file__).parent / "wrong.yaml"
 
@@ -62,8 +65,13 @@ def test_the_rules_stand_for_every_check_of_the_three_tools() -> None:
     assert {check for rule in RULES.values() for check in rule.checks} == named
 
 
-def test_no_sample_shows_a_secret(stacks: dict[str, Objects]) -> None:
-    assert not [f"{stack}: {each.reference}" for stack, objects in stacks.items() for each in objects.manifests if SECRET in each.to_yaml()]
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_a_render_of_a_sample_shows_none_of_its_secrets(path: Path, stacks: dict[str, Objects]) -> None:
+    text = "".join(each.to_yaml() for each in stacks[f"sample {path.stem}"].manifests)
+    assert SECRET not in text, "a secret stands outside the Secrets"
+    for secret in StackFile(path).secrets.values():
+        assert secret not in text
+        assert base64.b64encode(secret.encode()).decode() not in text
 
 
 @pytest.fixture(scope="module")
