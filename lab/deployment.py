@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -79,8 +80,13 @@ class Deployment:
         return client.CoreV1Api(config.new_client_from_config(str(self.kubeconfig), self.context))  # type: ignore[no-untyped-call]
 
     def node_ports(self) -> dict[str, int]:
-        """Return the node ports of its public Service by name (``https``, ``http``)."""
-        service = self.api().read_namespaced_service(PUBLIC_SERVICE, self.namespace)
+        """Return the node ports of its public Service by name (``https``, ``http``); none where a failed deployment has not made it."""
+        try:
+            service = self.api().read_namespaced_service(PUBLIC_SERVICE, self.namespace)
+        except client.ApiException as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return {}
+            raise
         ports = (service.spec.ports if service.spec else None) or []
         return {str(port.name): port.node_port for port in ports if port.node_port}
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from kubernetes import config, dynamic
 from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
 
+from lab.cluster.home import Process
 from lab.console import step
 
 if TYPE_CHECKING:
@@ -84,7 +85,14 @@ def _existing(resource: Mapping[str, Any], stack: Stack) -> dict[str, Any] | Non
 def _is_left_locked(stack: Stack) -> bool:
     """Whether a process of this machine that no longer runs holds the file backend's lock."""
     locks = list(_locks(stack))
-    return bool(locks) and not any(lock["hostname"] != socket.gethostname() or Path(f"/proc/{lock['pid']}").exists() for lock in locks)
+    return bool(locks) and not any(lock["hostname"] != socket.gethostname() or _runs(int(lock["pid"])) for lock in locks)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Process.of(pid).runs
+    except ProcessLookupError:
+        return False
 
 
 def _locks(stack: Stack) -> Iterator[Mapping[str, Any]]:

@@ -78,9 +78,12 @@ class Stack:
             raise LabError(f"stack {self.name} has no outputs.", f"Deploy it first: make up STACK={self.name}", done.stderr.strip())
         return dict(values)
 
-    def is_deployed(self) -> bool:
-        """Whether the backend knows resources of the stack."""
-        return bool(self.export().get("deployment", {}).get("resources"))
+    def is_whole(self) -> bool:
+        """Whether the stack is deployed, and its last deployment or removal was not cut off."""
+        deployment = self.export().get("deployment", {})
+        resources = deployment.get("resources") or []
+        has_outputs = any(each["type"] == "pulumi:pulumi:Stack" and each.get("outputs") for each in resources)
+        return has_outputs and not deployment.get("pending_operations")
 
     def export(self) -> Mapping[str, Any]:
         """Return the stack's state as the backend keeps it, secrets encrypted; empty for a stack it does not know."""

@@ -114,18 +114,23 @@ def _deployment(stack: Stack) -> Deployment:
 
 
 def _publish() -> None:
-    """Publish every lab stack that is deployed."""
+    """Publish every lab stack that is deployed; one whose deployment was cut off is left out until it is whole."""
     publications = []
     for number, name in enumerate((each for each in stack_names() if is_lab_stack(each)), start=1):
         stack = Stack(name=name, engine=ensure_engine(), kubeconfig=paths.STATE / "kubeconfig")
-        if not stack.is_deployed():
-            continue
-        deployment, address = _deployment(stack), ADDRESSES.format(number)
-        ports = deployment.node_ports()
-        publications.append(Publication(address=address, port=deployment.https_port, node_port=ports["https"], names=deployment.hosts))
-        if "http" in ports:
-            publications.append(Publication(address=address, port=80, node_port=ports["http"]))
+        if stack.is_whole():
+            publications += _publications(_deployment(stack), ADDRESSES.format(number))
     cluster.publish(publications)
+
+
+def _publications(deployment: Deployment, address: str) -> list[Publication]:
+    ports = deployment.node_ports()
+    if "https" not in ports:
+        return []
+    found = [Publication(address=address, port=deployment.https_port, node_port=ports["https"], names=deployment.hosts)]
+    if "http" in ports:
+        found.append(Publication(address=address, port=80, node_port=ports["http"]))
+    return found
 
 
 def _forget() -> None:

@@ -186,3 +186,9 @@ def test_wait_for_refuses_what_it_does_not_understand() -> None:
 
 def test_a_merge_patch_removes_what_left_the_inputs() -> None:
     assert merge_patch({"a": 1, "b": {"c": 1, "d": 2}}, {"b": {"c": 1}, "e": 3}) == {"a": None, "b": {"c": 1, "d": None}, "e": 3}
+
+
+def test_two_mounts_of_one_volume_are_told_apart_by_their_paths() -> None:
+    mounts = [{"name": "configuration", "mountPath": "/a", "subPath": "a"}, {"name": "configuration", "mountPath": "/b", "subPath": "b"}]
+    inputs = {"spec": {"volumeMounts": mounts}}
+    assert live_inputs(inputs, {"spec": {"volumeMounts": [{**mounts[1], "readOnly": True}, mounts[0]]}}) == inputs

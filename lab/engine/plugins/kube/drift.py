@@ -21,6 +21,9 @@ _SUFFIXES: Final[Mapping[str, Decimal]] = {
     **{unit: Decimal(1000) ** power for power, unit in enumerate(("k", "M", "G", "T", "P", "E"), start=1)},
     **{unit: Decimal(1000) ** -power for power, unit in enumerate(("m", "u", "n"), start=1)},
 }
+_MERGE_KEYS: Final = ("name", "mountPath")
+"""Fields that tell a list's items apart, as the API's own merge keys do: two mounts of one volume share its name."""
+
 _ABSENT: Final = object()
 _EMPTY: Final = (None, "", False, 0)
 """Scalars that the server leaves out because they are a field's zero value."""
@@ -61,16 +64,22 @@ def _is_empty(value: Any) -> bool:
 
 
 def _reconcile_lists(mine: Sequence[Any], theirs: Sequence[Any], path: tuple[str, ...]) -> list[Any]:
-    """Match items by name where all have one (other managers may add their own), else by place."""
-    if mine and all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in mine):
-        by_name = {item.get("name"): item for item in theirs if isinstance(item, dict)}
-        pairs = [(item, by_name.get(item["name"], _ABSENT)) for item in mine]
+    """Match items by the field that tells them apart where all have it (other managers may add their own), else by place."""
+    key = next((name for name in _MERGE_KEYS if _tells_apart(mine, name)), None)
+    if key is not None:
+        by_key = {item.get(key): item for item in theirs if isinstance(item, dict)}
+        pairs = [(item, by_key.get(item[key], _ABSENT)) for item in mine]
     elif len(mine) == len(theirs):
         pairs = list(zip(mine, theirs, strict=True))
     else:
         return list(theirs)
     merged = [_reconcile(item, other, path) for item, other in pairs]
     return [item for item in merged if item is not _ABSENT]
+
+
+def _tells_apart(items: Sequence[Any], key: str) -> bool:
+    values = [item.get(key) for item in items if isinstance(item, dict)]
+    return len(values) == len(items) > 0 and all(isinstance(value, str) for value in values) and len(set(values)) == len(values)
 
 
 def _string_data(mine: Any, data: Mapping[str, str]) -> Any:
