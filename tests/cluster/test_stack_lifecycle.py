@@ -38,9 +38,8 @@ def test_after_a_refresh_there_is_still_nothing_to_change(deployed: Deployed) ->
 
 def test_the_state_holds_no_secret_in_clear(deployed: Deployed) -> None:
     api, namespace = deployed.deployment.api(), deployed.deployment.namespace
-    encoded = {
-        value for secret in api.list_namespaced_secret(namespace).items for key, value in (secret.data or {}).items() if "crt" not in key
-    }
+    secrets = api.list_namespaced_secret(namespace).items
+    encoded: set[str] = {str(value) for secret in secrets for key, value in (secret.data or {}).items() if "crt" not in key}
     assert len(encoded) > 5
     state = _state(deployed.stack)
     assert deployed.stack.name in state
