@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -41,15 +42,19 @@ class OwnStack(Stack):
 
 
 @contextmanager
-def own_stack(name: str, folder: Path) -> Iterator[OwnStack]:
-    """Select stack ``name`` of ``tests/cluster/stacks`` in a project made in ``folder``; whatever it made goes when the block ends."""
+def own_stack(name: str, folder: Path, sections: Mapping[str, Any] | None = None) -> Iterator[OwnStack]:
+    """Select stack ``name`` of ``tests/cluster/stacks`` in a project made in ``folder``; whatever it made goes when the block ends.
+
+    Args:
+        sections: of the stack file, instead of its own.
+    """
     (folder / "stacks").mkdir()
     (folder / "state").mkdir()
     for link in LINKED:
         (folder / link).symlink_to(paths.ROOT / link)
-    written = (FILES / f"Pulumi.{name}.yaml").read_text(encoding="utf-8")
-    (folder / "stacks" / f"Pulumi.{name}.yaml").write_text(written, encoding="utf-8")
-    images = [image for image in yaml.safe_load(written)["config"]["portus:images"].values() if image.startswith("localhost/")]
+    configuration = yaml.safe_load((FILES / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"] | (sections or {})
+    (folder / "stacks" / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": configuration}), encoding="utf-8")
+    images = [image for image in configuration["portus:images"].values() if image.startswith("localhost/")]
     kubeconfig = cluster.up()
     build.load(build.build_images(images), cluster.import_image)
     stack = OwnStack(name=name, engine=ensure_engine(), kubeconfig=kubeconfig, project=folder)

@@ -6,25 +6,46 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from kubernetes import client, config
 
-from lab import ingress
+from lab import cluster, ingress
 from lab.check import check
-from lab.client import Client, client
+from lab.client import Client
+from lab.client import client as client_of
 from lab.cluster import Publication
 from lab.console import step
 from lab.deployment import Deployment
-from lab.stack import Stack
+from lab.stack import CONTEXT, Stack
 from tests.cluster.own_stack import deployment, own_stack, published
+from tests.components.exposure import stage
 
 pytestmark = pytest.mark.cluster
 
 ADDRESS = "127.88.0.31"
 HOST = "portus.ingress.test"
+NAMESPACE = "portus-ingress"
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with ingress.controller(), own_stack("ingress", tmp_path_factory.mktemp("ingress")) as deployed:
+def certificate() -> Iterator[dict[str, str]]:
+    """Make the namespace and the Secret; give the ``tls`` section's texts."""
+    root, chain = (stage.certificate("Root", issuer="Root"), stage.certificate("server", issuer="Root", hosts=(HOST,)))
+    api = client.CoreV1Api(config.new_client_from_config(str(cluster.up()), CONTEXT))  # type: ignore[no-untyped-call]
+    api.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=NAMESPACE)))
+    try:
+        files = {"tls.crt": chain, "tls.key": stage.private_key("server")}
+        metadata = client.V1ObjectMeta(name="of-somebody")
+        api.create_namespaced_secret(NAMESPACE, client.V1Secret(metadata=metadata, type="kubernetes.io/tls", string_data=files))
+        yield {"certificate": chain, "ca_certificate": root}
+    finally:
+        api.delete_namespace(NAMESPACE)
+
+
+@pytest.fixture(scope="module")
+def stack(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    tls = {"source": "existing_secret", "secret": "of-somebody", "signing_key": "separate", **certificate}
+    folder = tmp_path_factory.mktemp("ingress")
+    with ingress.controller(), own_stack("ingress", folder, {"portus:tls": tls}) as deployed:
         deployed.up()
         ports = (
             Publication(address=ADDRESS, port=443, node_port=ingress.HTTPS_NODE_PORT, names=(HOST,)),
@@ -41,7 +62,7 @@ def reached(stack: Stack) -> Deployment:
 
 @pytest.fixture
 def anybody(reached: Deployment) -> Iterator[Client]:
-    with client(registry=reached.registry, ca_certificate=str(reached.outputs["ca_certificate"])) as made:
+    with client_of(registry=reached.registry, ca_certificate=str(reached.outputs["ca_certificate"])) as made:
         yield made
 
 

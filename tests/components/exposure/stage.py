@@ -47,7 +47,7 @@ def certificate(name: str, *, issuer: str, hosts: tuple[str, ...] = ()) -> str:
         .public_key(_key(name).public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=30))
         .add_extension(x509.BasicConstraints(ca=not hosts, path_length=None), critical=True)
     )
     if hosts:
