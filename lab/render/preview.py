@@ -93,6 +93,7 @@ def _environment(name: str, engine: Engine, project: Path) -> dict[str, str]:
     """Return the environment: the user's passphrase, where there is one, reads the encrypted values of the stack file."""
     environment = Stack(name=name, engine=engine, kubeconfig=project / "no-kubeconfig").environment()
     environment |= {"PULUMI_BACKEND_URL": f"file://{project / 'state'}", FOLDER: str(project / "objects")}
+    environment.pop("PULUMI_IGNORE_AMBIENT_PLUGINS", None)
     environment["PATH"] = os.pathsep.join([str(project / "bin"), environment["PATH"]])  # the engine prefers plugins on PATH
     file = environment.get("PULUMI_CONFIG_PASSPHRASE_FILE")
     if "PULUMI_CONFIG_PASSPHRASE" not in environment and not (file and Path(file).is_file()):
