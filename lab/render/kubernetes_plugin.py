@@ -14,7 +14,7 @@ from typing import Final
 from typing_extensions import override
 
 from lab.engine.plugins.codec import Properties, plain
-from lab.engine.plugins.provider import ChangeCall, CheckCall, Checked, Provider
+from lab.engine.plugins.provider import ChangeCall, CheckCall, Checked, Live, Provider, ReadCall
 from lab.engine.plugins.serve import Engine, run
 from lab.render.objects import manifest, outputs, with_name
 
@@ -40,6 +40,11 @@ class Renderer(Provider):
         found = manifest(call.urn.type, call.urn.name, call.new)
         (self._folder / f"{found.file_name}.json").write_text(json.dumps(found.document), encoding="utf-8")
         return "", outputs(plain(call.new))
+
+    @override
+    def read(self, call: ReadCall) -> Live:
+        """Return an object of somebody else, of which nothing is known and nothing shown: that it is there."""
+        return Live(call.resource_id, {}, {})
 
 
 if __name__ == "__main__":

@@ -66,6 +66,18 @@ def test_a_render_asks_no_cluster_and_keeps_no_state(tmp_path: Path, monkeypatch
     assert not (tmp_path / "no-backend").exists()
 
 
+def test_what_is_only_looked_up_in_the_cluster_is_not_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = yaml.safe_load((FOLDER / "Pulumi.dev.yaml").read_text())["config"]
+    config["portus:exposure"] = {"kind": "gateway", "parentRefs": [{"name": "public", "namespace": "gateways"}]}
+    (tmp_path / "Pulumi.gateway.yaml").write_text(yaml.safe_dump({"config": config}))
+    monkeypatch.setattr(preview, "STACKS", tmp_path)
+    monkeypatch.setattr(preview, "stack_names", lambda: ["gateway"])
+    monkeypatch.setattr("lab.stack.STACKS", tmp_path)
+    found = {each.reference for each in rendered("gateway")}
+    assert "HTTPRoute/edge" in found
+    assert not [reference for reference in found if reference.startswith("CustomResourceDefinition/")]
+
+
 def test_an_unknown_stack_is_told_with_the_known_ones() -> None:
     with pytest.raises(LabError, match="lab-apache"):
         rendered("nowhere")
