@@ -15,7 +15,8 @@ from typing import Final
 
 from components.tls.key_id import key_id
 
-SEQUENCE: Final = 0x30
+RSA: Final = bytes.fromhex("2a864886f70d010101")
+"""rsaEncryption (RFC 8017, appendix C): 1.2.840.113549.1.1.1."""
 VERSION: Final = 0xA0
 """The explicit tag of a certificate's version, which version 1 leaves out (RFC 5280, 4.1)."""
 PUBLIC_KEY_POSITION: Final = 5
@@ -53,10 +54,10 @@ def jwks(bundle_pem: str) -> str:
 
 
 def _jwk(public_key: _Element) -> dict[str, str]:
-    bits = public_key.children()[1].content
-    numbers = _first(bits[1:])  # the first byte counts the unused bits: none
-    if numbers.tag != SEQUENCE:
+    algorithm, bits = public_key.children()
+    if algorithm.children()[0].content != RSA:
         raise ValueError("the certificate's key is not RSA")
+    numbers = _first(bits.content[1:])  # the first byte counts the unused bits: none
     modulus, exponent = (_number(element.content) for element in numbers.children())
     return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": key_id(public_key.whole), "n": modulus, "e": exponent}
 

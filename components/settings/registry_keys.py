@@ -78,7 +78,7 @@ KNOWN: Final[Tree] = {
     },
     "middleware": {name: Key(Kind.SECTIONS) for name in ("registry", "repository", "storage")},
     "http": {
-        "relativeurls": Key(Kind.SWITCH),
+        "relativeurls": Decided("remove it: it has no effect beside http.host, which follows from the stack"),
         **{name: Decided("write it under registry.http") for name in ("headers", "draintimeout", "http2")},
         **{name: Decided("remove it: it follows from the stack") for name in ("addr", "net", "host", "prefix", "secret", "debug", "h2c")},
         "tls": Decided("remove it: it follows from portus:tls"),
