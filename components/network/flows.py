@@ -14,11 +14,14 @@ from components.common.labels import PART_OF
 from components.settings.database import InClusterDatabase
 from components.settings.destinations import destinations
 from components.settings.kubernetes import shape
+from components.settings.registry import InClusterRedis
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings
 
 DATABASE: Final = "database"
+CACHE: Final = "cache"
+"""Redis of the registry."""
 BACKUP: Final = "backup"
 """Its Pods come and go with the operations' jobs; the database lets them in."""
 
@@ -71,6 +74,7 @@ def workloads(stack: StackSettings, parts: Parts) -> tuple[str, ...]:
         names.BOOTSTRAP: stack.portus.bootstrap.enabled,
         names.REGISTRY: True,
         names.EDGE: True,
+        CACHE: isinstance(stack.registry.redis, InClusterRedis),
     }
     return tuple(name for name, there in present.items() if there)
 
@@ -96,6 +100,8 @@ def _inside(stack: StackSettings, parts: Parts) -> Iterator[Flow]:
             yield Flow(source=client, target=names.REGISTRY, ports=registry)
     events = tcp(parts.portus["http"]) if "http" in parts.portus else https
     yield Flow(source=names.REGISTRY, target=names.WEB, ports=events)
+    if isinstance(stack.registry.redis, InClusterRedis):
+        yield Flow(source=names.REGISTRY, target=CACHE, ports=tcp(names.REGISTRY_CACHE_PORT))
     yield Flow(source=names.EDGE, target=names.WEB, ports=https)
     yield Flow(source=names.EDGE, target=names.REGISTRY, ports=registry)
 

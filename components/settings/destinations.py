@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from components.common import names
 from components.settings.database import ExternalDatabase
+from components.settings.registry import ExternalRedis
+from components.settings.registry_storage import AzureStorage, GcsStorage, OssStorage, S3Storage, SwiftStorage
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings
@@ -20,6 +22,8 @@ SMTP_PORT: Final = 587
 """What is exported where the stack file names none."""
 CLAIR_HEALTH_PORT: Final = 6061
 """Portus' own default."""
+METADATA: Final = "169.254.169.254/32"
+"""Where clouds tell a Pod who it is."""
 SCHEME_PORTS: Final = {"http": 80, "https": 443}
 
 PORTUS: Final = (names.WEB, names.WORKER)
@@ -45,7 +49,16 @@ class Destination:
 
 def destinations(stack: StackSettings) -> tuple[Destination, ...]:
     """Return every service outside the stack that it uses; a service has one entry for each of its servers."""
-    return (*_database(stack), *_ldap(stack), *_smtp(stack), *_oauth(stack), *_scanners(stack))
+    return (
+        *_database(stack),
+        *_ldap(stack),
+        *_smtp(stack),
+        *_oauth(stack),
+        *_scanners(stack),
+        *_object_store(stack),
+        *_redis(stack),
+        *_notifications(stack),
+    )
 
 
 def _database(stack: StackSettings) -> Iterator[Destination]:
@@ -95,6 +108,44 @@ def _scanners(stack: StackSettings) -> Iterator[Destination]:
         if server is not None:
             networks = _networks(stack.network.destinations.scanner, urlsplit(server).hostname)
             yield Destination(name="scanner", workloads=PORTUS, ports=tuple(sorted({_port(server), *further})), networks=networks)
+
+
+def _object_store(stack: StackSettings) -> Iterator[Destination]:
+    storage, networks = stack.registry.storage, stack.network.destinations.object_store
+    https = names.HTTPS_PORT
+    by_metadata = False
+    match storage:
+        case S3Storage():
+            keyless = storage.accesskey is None
+            endpoint = _port(storage.regionendpoint) if storage.regionendpoint else https if storage.secure else names.HTTP_PORT
+            ports, by_metadata = {endpoint, *({https} if keyless else ())}, storage.node_role
+        case GcsStorage():
+            ports, by_metadata = {https}, storage.keyfile is None
+        case SwiftStorage():
+            ports = {_port(storage.authurl), https}
+        case OssStorage():
+            ports = {https if storage.secure else names.HTTP_PORT}
+        case AzureStorage():
+            ports = {https}
+        case _:
+            return
+    yield Destination(name="object_store", workloads=(names.REGISTRY,), ports=tuple(sorted(ports)), networks=networks)
+    if by_metadata:
+        yield Destination(name="object_store", workloads=(names.REGISTRY,), ports=(names.HTTP_PORT,), networks=(METADATA,))
+
+
+def _redis(stack: StackSettings) -> Iterator[Destination]:
+    redis = stack.registry.redis
+    if isinstance(redis, ExternalRedis):
+        host, _, port = redis.addr.rpartition(":")
+        networks = _networks(stack.network.destinations.redis, host)
+        yield Destination(name="redis", workloads=(names.REGISTRY,), ports=(int(port),), networks=networks)
+
+
+def _notifications(stack: StackSettings) -> Iterator[Destination]:
+    for extra in stack.registry.notifications.extra_endpoints:
+        networks = _networks(stack.network.destinations.notifications, urlsplit(extra.url).hostname)
+        yield Destination(name="notifications", workloads=(names.REGISTRY,), ports=(_port(extra.url),), networks=networks)
 
 
 def _port(url: str) -> int:

@@ -42,6 +42,12 @@ class Destinations(Section):
     """Of the sites under ``portus.config.oauth``."""
     scanner: tuple[Cidr, ...] = ()
     """Of ``portus.config.security``."""
+    object_store: tuple[Cidr, ...] = ()
+    """Of ``registry.storage``, with whoever gives out its tokens. A store behind a Service of the cluster: the port is its Pods' own."""
+    redis: tuple[Cidr, ...] = ()
+    """Of ``registry.redis`` of kind external."""
+    notifications: tuple[Cidr, ...] = ()
+    """Of ``registry.notifications.extra_endpoints``."""
 
 
 class ExtraEgress(KubernetesSection):

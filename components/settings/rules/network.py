@@ -57,6 +57,9 @@ _PLACES = {
     "database": "database of kind external",
     "ldap": "portus.config.ldap",
     "smtp": "portus.config.email.smtp",
+    "object_store": "a registry.storage outside the stack",
+    "redis": "registry.redis of kind external",
+    "notifications": "registry.notifications.extra_endpoints",
     "oauth": "portus.config.oauth",
     "scanner": "portus.config.security",
 }

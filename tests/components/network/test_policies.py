@@ -157,6 +157,37 @@ def test_an_external_database_takes_the_place_of_the_stacks_own() -> None:
     assert not allowed(policies, ends["web"], ends["internet"], 3306)
 
 
+def test_the_registry_reaches_its_object_store_and_cache_and_nobody_else_does() -> None:
+    keys = {"accesskey": {"secret": "s3", "key": "a"}, "secretkey": {"secret": "s3", "key": "s"}}
+    storage = {"driver": "s3", "region": "r1", "bucket": "images", "regionendpoint": "https://s3.example.com:9000", **keys}
+    extra = [{"name": "audit", "url": "http://192.0.2.7:8080/events"}]
+    program = _with(
+        "dev",
+        registry={"storage": storage, "redis": {"kind": "in_cluster"}, "notifications": {"extra_endpoints": extra}},
+        network={"destinations": {"object_store": ["10.9.0.0/16"]}},
+    )
+    ends, policies = _ends(program), _policies(program)
+    store, audit = Endpoint(name="s3", address="10.9.8.7"), Endpoint(name="audit", address="192.0.2.7")
+    assert allowed(policies, ends["registry"], store, 9000)
+    assert not allowed(policies, ends["registry"], store, 443)
+    assert not allowed(policies, ends["registry"], ends["internet"], 9000)
+    assert allowed(policies, ends["registry"], audit, 8080)
+    assert allowed(policies, ends["registry"], ends["cache"], 6379)
+    for who in ("web", "worker", "edge", "bootstrap"):
+        assert not allowed(policies, ends[who], ends["cache"], 6379)
+        assert not allowed(policies, ends[who], store, 9000)
+    assert not allowed(policies, ends["internet"], ends["cache"], 6379)
+    assert not allowed(policies, ends["cache"], ends["internet"], 443)
+
+
+def test_a_registry_without_keys_may_ask_who_it_is() -> None:
+    program = _with("dev", registry={"storage": {"driver": "s3", "region": "eu-west-1", "bucket": "images", "node_role": True}})
+    ends, policies = _ends(program), _policies(program)
+    assert allowed(policies, ends["registry"], Endpoint(name="metadata", address="169.254.169.254"), 80)
+    assert not allowed(policies, ends["registry"], ends["internet"], 80)
+    assert allowed(policies, ends["registry"], ends["internet"], 443)
+
+
 def test_clients_and_extra_connections_are_as_the_stack_file_says() -> None:
     program = _with(
         "dev",
