@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_kubernetes.meta import v1 as meta
 
+from components.common.kubernetes import meta
 from components.common.labels import Labels
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Final
 
 from components.common import names
-from components.settings.exposure import IngressController, TlsMode
+from components.settings.exposure import IngressController, IngressExposure, TlsMode
 
 SECONDS: Final = 900
 """As the front proxy's own time-outs: a push of a large layer is one request."""
 
+TRAEFIK: Final = "traefik.ingress.kubernetes.io"
 TRANSPORT: Final = names.EDGE
 """Name of Traefik's ServersTransport."""
 
@@ -33,19 +34,23 @@ def ingress_annotations(controller: IngressController, mode: TlsMode, *, host: s
         case IngressController.HAPROXY:
             return _under("haproxy.org", {"ssl-passthrough": "true"} if passes else _haproxy(trust))
         case IngressController.TRAEFIK:
-            return _under("traefik.ingress.kubernetes.io", {"router.entrypoints": "websecure", "router.tls": "true"})
+            return _under(TRAEFIK, {"router.entrypoints": "websecure", "router.tls": "true"})
         case IngressController.OTHER:
             return {}
 
 
-def service_annotations(controller: IngressController, namespace: str) -> dict[str, str]:
-    """Return the front proxy's Service's annotations; only Traefik looks there."""
-    if controller is not IngressController.TRAEFIK:
+def service_annotations(exposure: IngressExposure, namespace: str) -> dict[str, str]:
+    """Return the front proxy's Service's annotations; only Traefik looks there. The stack file's win."""
+    if exposure.controller is not IngressController.TRAEFIK:
         return {}
-    return _under(
-        "traefik.ingress.kubernetes.io",
-        {"service.serversscheme": "https", "service.serverstransport": f"{namespace}-{TRANSPORT}@kubernetescrd"},
-    )
+    transport = f"{namespace}-{TRANSPORT}@kubernetescrd"
+    told = _under(TRAEFIK, {"service.serversscheme": "https", "service.serverstransport": transport})
+    return told | {key: value for key, value in exposure.annotations.items() if is_for_service(key)}
+
+
+def is_for_service(annotation: str) -> bool:
+    """Whether Traefik looks for ``annotation`` at the Service, not at the Ingress."""
+    return annotation.startswith(f"{TRAEFIK}/service.")
 
 
 def _nginx(host: str, trust: str) -> dict[str, str]:

@@ -59,7 +59,8 @@ def haproxy_cfg(routes: Routes) -> str:
     """Return haproxy.cfg.
 
     Paths are decoded before they are matched (``url_dec``; ``normalize-uri`` is still experimental in the series), after those that
-    decoding could make ambiguous were refused. Long time-outs: a push of a large layer is one request. The Services' names are looked up
+    decoding could make ambiguous were refused. Headers whose names hold ``_`` or ``.`` are dropped: Rack, as CGI does, reads
+    ``X_Forwarded_For`` as ``X-Forwarded-For``. Long time-outs: a push of a large layer is one request. The Services' names are looked up
     once, at the start: their addresses stay, and haproxy's own resolver would not complete the names as the system's does.
     """
     return f"""global
@@ -89,6 +90,8 @@ frontend https
     http-request deny deny_status 400 if {{ path,lower -m reg '{paths.TWISTED}' }}
     http-request deny deny_status 404 if {{ path,url_dec,lower -m reg '{paths.EVENTS}' }}
 {_shield(routes)}    http-request deny deny_status 421 unless for_portus or for_registry
+    http-request del-header _ -m sub
+    http-request del-header . -m sub
 {_client(routes)}    http-request del-header Forwarded
     http-request set-header X-Forwarded-Proto https
     http-request set-header X-Forwarded-Port {routes.public_port}

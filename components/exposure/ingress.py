@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_kubernetes.meta import v1 as meta
-from pulumi_kubernetes.networking import v1 as networking
 
 from components.common import apis, names
 from components.common.base import ServiceComponent
+from components.common.kubernetes import meta, networking
 from components.common.secrets import config_map, secret
 from components.exposure import controllers
 from components.settings.exposure import IngressController, TlsMode
 
 if TYPE_CHECKING:
-    from pulumi_kubernetes.core import v1 as core
-
+    from components.common.kubernetes import core
     from components.common.placement import Placement
     from components.settings.exposure import IngressExposure
     from components.settings.stack import StackSettings
@@ -79,7 +77,8 @@ class EdgeIngress(ServiceComponent):
         def annotations(name: str) -> dict[str, str]:
             trust = f"{self._placement.namespace}/{name}"
             told = controllers.ingress_annotations(exposure.controller, exposure.tls_mode, host=host, trust=trust)
-            return {**told, **exposure.annotations, **skip}
+            own = {key: value for key, value in exposure.annotations.items() if not controllers.is_for_service(key)}
+            return {**told, **own, **skip}
 
         return authority.apply(annotations)
 

@@ -36,7 +36,7 @@ def expose(
     if isinstance(exposure, IngressExposure):
         from components.exposure.controllers import service_annotations  # noqa: PLC0415 - as below
 
-        annotations = service_annotations(exposure.controller, placement.namespace)
+        annotations = service_annotations(exposure, placement.namespace)
     edge = Edge(name, stack=stack, image=image, certificate=certificate, placement=placement, annotations=annotations, opts=opts)
     if isinstance(exposure, IngressExposure):
         from components.exposure.ingress import EdgeIngress  # noqa: PLC0415 - only these stacks pay for the import

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pulumi
-from pulumi_kubernetes.batch import v1 as batch
-from pulumi_kubernetes.core import v1 as core
 
 from components.common import names, pods
 from components.common.base import ServiceComponent
+from components.common.kubernetes import batch, core
 from components.common.secrets import config_map, secret
 from components.portus import inputs as keys
 from components.portus.roles import FirstSetUp, Role

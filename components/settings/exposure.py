@@ -211,8 +211,8 @@ class GatewayExposure(_Exposure):
     tls_mode: TlsMode = TlsMode.TERMINATE
     """``Terminate``: the Gateway decrypts, and encrypts again to the front proxy by a BackendTLSPolicy (Gateway API 1.4 on).
     ``Passthrough``: it hands the encrypted connection on by a TLSRoute."""
-    tls_route_version: RouteVersion = "v1alpha2"
-    """API version of TLSRoute; every experimental channel up to 1.5 serves v1alpha2, the standard channel v1 from 1.5 on."""
+    tls_route_version: RouteVersion = "v1"
+    """API version of TLSRoute: ``v1`` from Gateway API 1.5 on, before that ``v1alpha2`` of its experimental channel."""
     request_timeout: Duration | None = None
     """HTTPRoute's ``timeouts.request``, where the Gateway's own is too short for the push of a large layer; "0s" is none at all."""
     public_port: PublicPort = 443

@@ -33,6 +33,18 @@ class OwnStack(Stack):
     def context(self) -> str:
         return CONTEXT
 
+    def say(self, configuration: Mapping[str, Any]) -> None:
+        """Write the stack file."""
+        self._file.write_text(yaml.safe_dump({"config": dict(configuration)}), encoding="utf-8")
+
+    def said(self) -> dict[str, Any]:
+        """Return what the stack file says."""
+        return dict(yaml.safe_load(self._file.read_text(encoding="utf-8"))["config"])
+
+    @property
+    def _file(self) -> Path:
+        return self.project / "stacks" / f"Pulumi.{self.name}.yaml"
+
     def environment(self) -> dict[str, str]:
         backend = {"PULUMI_BACKEND_URL": f"file://{self.project / 'state'}", "PULUMI_CONFIG_PASSPHRASE": LAB_PASSPHRASE}
         return {**os.environ, **self.engine.environment(), "KUBECONFIG": str(self.kubeconfig), **backend}
@@ -53,11 +65,11 @@ def own_stack(name: str, folder: Path, sections: Mapping[str, Any] | None = None
     for link in LINKED:
         (folder / link).symlink_to(paths.ROOT / link)
     configuration = yaml.safe_load((FILES / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"] | (sections or {})
-    (folder / "stacks" / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": configuration}), encoding="utf-8")
     images = [image for image in configuration["portus:images"].values() if image.startswith("localhost/")]
     kubeconfig = cluster.up()
     build.load(build.build_images(images), cluster.import_image)
     stack = OwnStack(name=name, engine=ensure_engine(), kubeconfig=kubeconfig, project=folder)
+    stack.say(configuration)
     stack.run("stack", "select", "--create")
     try:
         yield stack

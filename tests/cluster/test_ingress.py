@@ -1,9 +1,11 @@
-"""A stack behind a real ingress controller: the same push and pull, the same refusals."""
+"""A stack behind a real controller, by Ingress and then by Gateway API: the same push and pull, the same refusals."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from kubernetes import client, config
@@ -15,8 +17,9 @@ from lab.client import client as client_of
 from lab.cluster import Publication
 from lab.console import step
 from lab.deployment import Deployment
-from lab.stack import CONTEXT, Stack
-from tests.cluster.own_stack import deployment, own_stack, published
+from lab.stack import CONTEXT
+from tests.cluster.conftest import until
+from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
 from tests.components.exposure import stage
 
 pytestmark = pytest.mark.cluster
@@ -24,6 +27,17 @@ pytestmark = pytest.mark.cluster
 ADDRESS = "127.88.0.31"
 HOST = "portus.ingress.test"
 NAMESPACE = "portus-ingress"
+
+PATHS = {
+    "/api/v1/_ping": "200",
+    "/v2/": "401",
+    "/v2/token": "200",
+    "/v2/webhooks/events": "404",
+    "/v2//webhooks/events": "404",
+    "/v2/%77ebhooks/events": "404",
+    "/api/v1/users/1/application_tokens": "403",
+    "/api/v1/users/1/%61pplication_tokens": "403",
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +56,7 @@ def certificate() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def stack(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
     tls = {"source": "existing_secret", "secret": "of-somebody", "signing_key": "separate", **certificate}
     folder = tmp_path_factory.mktemp("ingress")
     with ingress.controller(), own_stack("ingress", folder, {"portus:tls": tls}) as deployed:
@@ -56,7 +70,7 @@ def stack(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def reached(stack: Stack) -> Deployment:
+def reached(stack: OwnStack) -> Deployment:
     return deployment(stack)
 
 
@@ -75,19 +89,7 @@ def test_a_push_and_a_pull_pass_through_the_ingress_and_are_recorded(reached: De
         assert check(reached, current).startswith(f"{HOST}/")
 
 
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/api/v1/_ping", "200"),
-        ("/v2/", "401"),
-        ("/v2/token", "200"),
-        ("/v2/webhooks/events", "404"),
-        ("/v2//webhooks/events", "404"),
-        ("/v2/%77ebhooks/events", "404"),
-        ("/api/v1/users/1/application_tokens", "403"),
-        ("/api/v1/users/1/%61pplication_tokens", "403"),
-    ],
-)
+@pytest.mark.parametrize(("path", "status"), PATHS.items())
 def test_one_name_serves_both_by_path_and_refuses_what_must_stay_inside(anybody: Client, path: str, status: str) -> None:
     assert _status(anybody, f"https://{HOST}{path}") == status
 
@@ -111,8 +113,36 @@ def test_tokens_are_signed_by_a_key_of_their_own(reached: Deployment) -> None:
     assert "differ" in key
 
 
-def test_deploying_again_changes_nothing(stack: Stack) -> None:
+def test_deploying_again_changes_nothing(stack: OwnStack) -> None:
     stack.up("--expect-no-changes")
+
+
+@pytest.mark.parametrize("mode", ["Terminate", "Passthrough"])
+def test_a_stack_moves_from_an_ingress_to_a_gateway(stack: OwnStack, anybody: Client, mode: str) -> None:
+    """The Gateway takes the certificate from the same Secret, or leaves it to the front proxy."""
+    _gateway(stack, mode)
+    route = {"kind": "gateway", "parentRefs": [{"name": "public", "sectionName": "https"}], "tlsMode": mode}
+    stack.say(stack.said() | {"portus:exposure": route})
+    stack.up()
+    until(lambda: _status(anybody, f"https://{HOST}/api/v1/_ping") == "200", "the route is taken up")
+    with step("checking through the gateway") as current:
+        assert check(deployment(stack), current).startswith(f"{HOST}/")
+    for path, status in PATHS.items():
+        assert _status(anybody, f"https://{HOST}{path}") == status
+
+
+def _gateway(stack: OwnStack, mode: str) -> None:
+    """Make the Gateway, as its owner would, or change it."""
+    tls: dict[str, Any] = {"mode": mode} | ({"certificateRefs": [{"name": "of-somebody"}]} if mode == "Terminate" else {})
+    listener = {"name": "https", "protocol": "HTTPS" if mode == "Terminate" else "TLS", "port": 8443, "hostname": HOST, "tls": tls}
+    gateway = {
+        "apiVersion": f"{ingress.GATEWAY}/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "public", "namespace": NAMESPACE},
+        "spec": {"gatewayClassName": "traefik-lab", "listeners": [listener | {"allowedRoutes": {"namespaces": {"from": "Same"}}}]},
+    }
+    command = [str(cluster.kubectl()), "--kubeconfig", str(stack.kubeconfig), "apply", "--server-side", "--filename", "-"]
+    subprocess.run(command, input=json.dumps(gateway), text=True, check=True, capture_output=True)
 
 
 def _pod(reached: Deployment, component: str) -> str:

@@ -204,6 +204,9 @@ def test_the_servers_are_told_scheme_port_name_and_client_and_nobody_else_may_te
         "X-Forwarded-Port": "1",
         "X-Forwarded-Host": "evil.example.com",
         "Forwarded": "for=6.6.6.6",
+        "X_Forwarded_For": "6.6.6.6",
+        "X.Forwarded.Proto": "http",
+        "X-Forwarded_Host": "evil.example.com",
     }
     one_host.ask("/", headers=lies)
     told = one_host.last()
@@ -212,6 +215,7 @@ def test_the_servers_are_told_scheme_port_name_and_client_and_nobody_else_may_te
     assert told["x-forwarded-port"] == "8443"
     assert told["x-forwarded-host"] == PORTUS
     assert "forwarded" not in told
+    assert not [name for name in told if "_" in name or "." in name]
 
 
 def test_behind_another_proxy_its_word_on_the_client_counts(tmp_path: Path) -> None:

@@ -123,6 +123,14 @@ def test_traefik_is_told_by_the_service_and_a_transport_of_its_own() -> None:
     assert transport["spec"] == {"serverName": "portus.example.com", "rootCAs": [{"configMap": "edge-ingress-authority-auto"}]}
 
 
+def test_what_traefik_reads_at_the_service_goes_there() -> None:
+    """With its option safeNaming the transport has another name."""
+    own = {"traefik.ingress.kubernetes.io/service.serverstransport": "portus_edge@kubernetescrd"}
+    made = program(exposure=KINDS["ingress"] | {"controller": "traefik", "annotations": own})
+    assert own.items() <= _annotations(_public(made)).items()
+    assert not own.keys() & _annotations(made.one("Ingress", "edge-ingress-ingress")).keys()
+
+
 @pytest.mark.parametrize(("controller", "prefix"), [("nginx", "nginx.ingress.kubernetes.io"), ("haproxy", "haproxy.org")])
 def test_a_controller_that_passes_tls_on_gets_neither_key_nor_trust(controller: str, prefix: str) -> None:
     made = program(exposure=KINDS["ingress"] | {"controller": controller, "tlsMode": "Passthrough"})
