@@ -21,8 +21,7 @@ from components.settings.registry import ExternalRedis
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi_kubernetes.core import v1 as core
-
+    from components.common.kubernetes import core
     from components.common.labels import Labels
     from components.common.placement import Placement
     from components.registry.configuration import Wiring
