@@ -14,7 +14,8 @@ from pulumi_kubernetes import _utilities
 
 __all__ = ["apps", "batch", "core", "meta", "networking", "policy"]
 
-CAPITALS: Final = {word.lower(): word for word in "API CIDR CIDRs CPU FQDN ID IO IP IPC IPs PID URI UUID WWNs".split()}
+_WORDS: Final = ("API", "CIDR", "CIDRs", "CPU", "FQDN", "ID", "IO", "IP", "IPC", "IPs", "PID", "URI", "UUID", "WWNs")
+CAPITALS: Final = {word.lower(): word for word in _WORDS}
 """Words that Kubernetes writes so, except at a name's beginning."""
 
 SECRET_OUTPUTS: Final = ("data", "stringData")
