@@ -56,6 +56,7 @@ from components.settings.rules.production import (
     production_is_protected,
     production_pins_its_images,
     production_sends_no_password_in_clear,
+    production_shares_no_secret,
 )
 from components.settings.rules.registry import (
     catalog_holds_a_page,
@@ -157,6 +158,7 @@ RULES: Final[tuple[Rule, ...]] = (
     production_has_a_trusted_certificate,
     production_pins_its_images,
     production_sends_no_password_in_clear,
+    production_shares_no_secret,
     production_denies_by_default,
     production_verifies_its_storage,
 )

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from pydantic import SecretStr
+
 from components.common.versions import PortusVersion
-from components.settings.report import Problem
+from components.settings.base import Section
+from components.settings.report import HIDDEN, Problem
 from components.settings.rules.foundations import rests_on
 from components.settings.stack import Accepted, Profile, StackSettings
 from components.settings.tls import SelfSignedTls
@@ -75,6 +78,27 @@ def production_sends_no_password_in_clear(stack: StackSettings) -> Iterator[Prob
             Accepted.CLEAR_TEXT_PASSWORDS,
             "set it to true, or for port 465 set ssl_tls",
         )
+
+
+@rests_on("profile", "accept")
+def production_shares_no_secret(stack: StackSettings) -> Iterator[Problem]:
+    """Who learns one of them has them all, and none can be changed alone."""
+    if _accepted(stack, Accepted.SHARED_PASSWORDS):
+        return
+    first: dict[str, str] = {}
+    for key, value in _secrets(stack):
+        if value in first:
+            yield _refused(key, HIDDEN, f"is another secret than {first[value]}", Accepted.SHARED_PASSWORDS, "make a new one")
+        first.setdefault(value, key)
+
+
+def _secrets(section: Section, path: str = "") -> Iterator[tuple[str, str]]:
+    for name, field in type(section).model_fields.items():
+        value, key = getattr(section, name), f"{path}{field.alias or name}"
+        if isinstance(value, Section):
+            yield from _secrets(value, f"{key}.")
+        elif isinstance(value, SecretStr):
+            yield key, value.get_secret_value()
 
 
 def _accepted(stack: StackSettings, what: Accepted) -> bool:
