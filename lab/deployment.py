@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from kubernetes import client, config
 from kubernetes.stream import stream
+from urllib3.exceptions import HTTPError
 
 from lab.errors import LabError
 
@@ -23,6 +24,32 @@ TAGS: Final = (
     " LEFT JOIN users ON users.id = tags.user_id"
 )
 """Every tag that Portus has recorded, with the user who pushed it."""
+
+
+ANSWER_SECONDS: Final = 10
+"""How long a cluster may take to say its version before it is taken for gone."""
+
+
+def require_cluster(kubeconfig: Path, context: str | None) -> None:
+    """Make sure that a cluster answers, before anything is begun.
+
+    Raises:
+        LabError: the kubeconfig or its context is missing, or the cluster does not answer.
+    """
+    if not kubeconfig.is_file():
+        raise LabError(f"there is no kubeconfig {kubeconfig}.", "Name the one of your cluster: KUBECONFIG=...")
+    try:
+        api = config.new_client_from_config(str(kubeconfig), context)  # type: ignore[no-untyped-call]
+    except config.ConfigException as error:
+        raise LabError(f"{kubeconfig} cannot be used: {error}", f"It needs the context '{context}'." if context else "Mend it.") from error
+    api.configuration.retries = 1
+    try:
+        client.VersionApi(api).get_code(_request_timeout=ANSWER_SECONDS)
+    except (client.ApiException, HTTPError) as error:
+        said = str(error).splitlines()[0][:200]
+        raise LabError(
+            f"the cluster of {kubeconfig} does not answer: {said}", "Start it, or name another kubeconfig: KUBECONFIG=..."
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

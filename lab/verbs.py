@@ -12,7 +12,7 @@ from lab import cluster, paths
 from lab.check import check as check_deployment
 from lab.cluster import Publication
 from lab.console import console, escape, step
-from lab.deployment import Deployment
+from lab.deployment import Deployment, require_cluster
 from lab.engine import ensure_engine
 from lab.errors import LabError
 from lab.healing import heal
@@ -92,6 +92,7 @@ def prepare(name: str, kubeconfig: Path | None) -> Stack:
         build.load(build.build_images(images_of(name)), cluster.import_image)
     assert kubeconfig is not None
     stack = Stack(name=name, engine=engine, kubeconfig=kubeconfig.expanduser())
+    require_cluster(stack.kubeconfig, stack.context)
     stack.select()
     return stack
 
