@@ -28,7 +28,7 @@ def _kubeconfig(folder: Path) -> Path:
 
 
 def test_a_missing_kubeconfig_is_told_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="there is no kubeconfig .*/absent"):
+    with pytest.raises(LabError, match=r"there is no kubeconfig .*/absent"):
         require_cluster(tmp_path / "absent", None)
 
 
