@@ -6,6 +6,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components import mariadb, tls
+from components.common.accounts import ServiceAccounts
 from components.common.placement import Placement
 from components.credentials import Credentials
 from components.exposure import client_ports, expose
@@ -15,6 +16,7 @@ from components.portus import Bootstrap, PortusWeb, PortusWorker, generation
 from components.portus.roles import FirstSetUp
 from components.registry import Registry
 from components.registry.wiring import wiring
+from components.settings.extensions import accounts, extensions
 from components.settings.images import images
 from components.settings.load import load
 
@@ -38,8 +40,12 @@ placement = Placement(
     pull_policy=stack.images.pull_policy,
     pull_secrets=stack.images.pull_secrets,
     check_apis=stack.cluster.check_apis,
+    cpu_limits=stack.workloads.cpu_limits,
+    extras=extensions(stack.workloads),
     after=(owned.resource,) if owned else (),
 )
+if wanted := accounts(stack.workloads):
+    placement = ServiceAccounts("accounts", wanted=wanted, placement=placement, opts=options).placement
 
 credentials = Credentials("credentials", rotation=stack.credentials.rotation, existing=stack.credentials.existing, protect=stack.protect)
 source = tls.certificate("tls", stack, placement=placement, opts=options)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
 
+from components.common.extras import NONE, Extras
 from components.common.kubernetes import meta
 from components.common.labels import Labels
 
@@ -21,6 +23,8 @@ class Placement:
         pull_policy: of every container.
         pull_secrets: names of the Secrets that the kubelet logs in to image registries with.
         check_apis: whether kinds that the cluster may lack are looked up first.
+        cpu_limits: whether containers have a limit of processors.
+        extras: what the stack file adds to the Pods of each workload, by its component label; ``""`` for every other one.
         after: what must exist before anything in the namespace: the Namespace itself where this stack owns it.
     """
 
@@ -30,7 +34,13 @@ class Placement:
     pull_policy: str
     pull_secrets: tuple[str, ...]
     check_apis: bool = True
+    cpu_limits: bool = True
+    extras: Mapping[str, Extras] = field(default_factory=dict)
     after: tuple[pulumi.Resource, ...] = field(default=())
+
+    def extras_of(self, component: str) -> Extras:
+        """Return what the stack file adds to the Pods of ``component``."""
+        return self.extras.get(component, self.extras.get("", NONE))
 
     def labels(self, *, name: str, component: str, version: str | None = None) -> Labels:
         """Return the labels of one workload of this stack."""

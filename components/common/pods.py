@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import pulumi
 
+from components.common.extras import NONE, Extras
 from components.common.kubernetes import core, meta
 from components.common.labels import Labels
 from components.common.placement import Placement
@@ -86,9 +87,10 @@ class Resources:
     requests: Mapping[str, str]
     limits: Mapping[str, str]
 
-    def args(self) -> core.ResourceRequirementsArgs:
-        """Return them as Kubernetes takes them."""
-        return core.ResourceRequirementsArgs(requests=dict(self.requests), limits=dict(self.limits))
+    def args(self, *, cpu_limits: bool = True) -> core.ResourceRequirementsArgs:
+        """Return them as Kubernetes takes them; without ``cpu_limits`` a container may use what its node has idle."""
+        limits = {kind: amount for kind, amount in self.limits.items() if cpu_limits or kind != "cpu"}
+        return core.ResourceRequirementsArgs(requests=dict(self.requests), limits=limits)
 
 
 class ResourceWishes(Protocol):
@@ -245,11 +247,21 @@ def container(
     mounts: Sequence[core.VolumeMountArgs] = (),
     probes: Probes | None = None,
     pre_stop: Sequence[str] | None = None,
+    extras: Extras = NONE,
 ) -> core.ContainerArgs:
     """Return a hardened container.
 
     Its last log lines become the termination message, so that a failed ``pulumi up`` shows why the process ended.
+
+    Args:
+        pre_stop: run before the container is told to stop.
+        extras: whose variables and mounts it gets: those of its workload, for the workload's own container.
+
+    Raises:
+        pulumi.RunError: this program sets one of those variables itself, and the settings' rules know nothing of it.
     """
+    if taken := set(environment or {}) & {variable["name"] for variable in extras.env}:
+        raise pulumi.RunError(f"workloads: this program sets {', '.join(sorted(taken))} itself; remove it from env.")
     probes = probes or Probes()
     stop = None
     if pre_stop is not None:
@@ -260,10 +272,10 @@ def container(
         image_pull_policy=placement.pull_policy,
         command=None if command is None else list(command),
         args=None if arguments is None else list(arguments),
-        env=env_vars(environment) if environment else None,
+        env=[*env_vars(environment or {}), *_untyped(extras.env)] or None,
         ports=[core.ContainerPortArgs(name=label, container_port=port) for label, port in ports.items()] if ports else None,
-        volume_mounts=list(mounts) or None,
-        resources=resources.args(),
+        volume_mounts=[*mounts, *_untyped(extras.mounts)] or None,
+        resources=resources.args(cpu_limits=placement.cpu_limits),
         startup_probe=probes.startup,
         readiness_probe=probes.readiness,
         liveness_probe=probes.liveness,
@@ -296,19 +308,41 @@ def pod_template(
         more_labels: on top of the recommended ones, where a cloud's webhook looks for them.
     """
     aliases = [core.HostAliasArgs(ip=address, hostnames=[name]) for name, address in sorted((host_aliases or {}).items())]
+    extras = placement.extras_of(labels.component)
     return core.PodTemplateSpecArgs(
-        metadata=meta.ObjectMetaArgs(labels={**labels.all, **(more_labels or {})}),
+        metadata=meta.ObjectMetaArgs(
+            labels={**extras.labels, **labels.all, **(more_labels or {})}, annotations=dict(extras.annotations) or None
+        ),
         spec=core.PodSpecArgs(
             containers=list(containers),
             init_containers=list(init_containers) or None,
-            volumes=list(volumes) or None,
+            volumes=[*volumes, *_untyped(extras.volumes)] or None,
             security_context=privileges.pod(),
             automount_service_account_token=False,
-            service_account_name=service_account,
+            service_account_name=service_account or extras.service_account,
             enable_service_links=False,
             host_aliases=aliases or None,
             image_pull_secrets=[core.LocalObjectReferenceArgs(name=name) for name in placement.pull_secrets] or None,
             restart_policy=restart_policy,
             termination_grace_period_seconds=grace_seconds,
+            **_placed(labels, extras),
         ),
     )
+
+
+def _untyped(shapes: Sequence[Mapping[str, Any]]) -> list[Any]:
+    return [dict(shape) for shape in shapes]
+
+
+def _placed(labels: Labels, extras: Extras) -> dict[str, Any]:
+    """Return where the Pod runs. By default copies are kept apart where the cluster has room: a wish, so that one node is enough."""
+    selector = meta.LabelSelectorArgs(match_labels=labels.selector)
+    near = core.PodAffinityTermArgs(topology_key="kubernetes.io/hostname", label_selector=selector)
+    rather = core.WeightedPodAffinityTermArgs(weight=100, pod_affinity_term=near)
+    apart = core.PodAntiAffinityArgs(preferred_during_scheduling_ignored_during_execution=[rather])
+    zones = {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+    default = {"affinity": core.AffinityArgs(pod_anti_affinity=apart), "topology_spread_constraints": [zones]} if extras.spread else {}
+    placed = {**default, **extras.spec}
+    if spread := placed.get("topology_spread_constraints"):
+        placed["topology_spread_constraints"] = [{**constraint, "labelSelector": selector} for constraint in spread]
+    return placed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
-from components.common import names, pods
+from components.common import availability, names, pods
 from components.common.base import ServiceComponent
 from components.common.kubernetes import apps, core, meta
 from components.common.secrets import config_map
@@ -32,7 +32,7 @@ RESOURCES: Final = pods.Resources(
     limits={"cpu": "1", "memory": "256Mi", "ephemeral-storage": "64Mi"},
 )
 GRACE_SECONDS: Final = 75
-"""Longer than haproxy's ``hard-stop-after``: pushes under way may end."""
+"""Longer than the stop command and haproxy's ``hard-stop-after`` together: pushes under way may end."""
 
 
 class Edge(ServiceComponent):
@@ -62,6 +62,7 @@ class Edge(ServiceComponent):
         self._placement = placement
         self._labels = placement.labels(name=names.EDGE, component=names.EDGE)
         self._deployment(image, self._volumes(certificate))
+        availability.disruption_budget(f"{name}-budget", self._labels, placement, self)
         self.public = self._public_service({**annotations})
         self.register_outputs({})
 
@@ -108,6 +109,8 @@ class Edge(ServiceComponent):
                 readiness=pods.http_probe("health", "/healthz", scheme="HTTP", period=5, failures=3),
                 liveness=pods.tcp_probe("https", period=20, failures=3),
             ),
+            pre_stop=["/bin/sleep", str(availability.FORGET_SECONDS)],
+            extras=self._placement.extras_of(names.EDGE),
         )
         template = pods.pod_template(
             self._labels, self._placement, PRIVILEGES, containers=[container], volumes=volumes, grace_seconds=GRACE_SECONDS
@@ -116,7 +119,14 @@ class Edge(ServiceComponent):
             f"{self._name}-deployment",
             metadata=self._placement.metadata(self._labels, names.EDGE),
             spec=apps.DeploymentSpecArgs(
-                replicas=settings.replicas, selector=meta.LabelSelectorArgs(match_labels=self._labels.selector), template=template
+                replicas=settings.replicas,
+                min_ready_seconds=availability.MIN_READY_SECONDS,
+                revision_history_limit=availability.REVISIONS,
+                selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),
+                strategy=apps.DeploymentStrategyArgs(
+                    type="RollingUpdate", rolling_update=apps.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0)
+                ),
+                template=template,
             ),
             opts=self.child(),
         )

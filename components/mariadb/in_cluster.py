@@ -127,6 +127,7 @@ class InClusterMariaDb(ServiceComponent):
                 pods.mount("configuration", "/docker-entrypoint-initdb.d/backup-user.sh", sub_path="backup-user.sh"),
             ],
             probes=_probes(),
+            extras=self._placement.extras_of("database"),
         )
         template = pods.pod_template(
             self._labels,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from components.common import pods
+from components.common.extras import NONE
 from components.common.trust import AUTHORITY, KEY
 from components.portus.roles import Role
 
@@ -66,6 +67,7 @@ class PortusPods:
             mounts=[*self._mounts(), *mounts],
             probes=self.generation.probes() if web else None,
             pre_stop=None if role is Role.TASK else self.generation.stop_command,
+            extras=NONE if role is Role.TASK else self.placement.extras_of(role.value),
         )
 
     def template(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from components.common import names, pods
+from components.common import availability, names, pods
 from components.common.base import ServiceComponent
 from components.common.kubernetes import apps, meta
 from components.common.pods import SecretKey
@@ -83,6 +83,7 @@ class PortusWeb(ServiceComponent):
             local_config=self._local_config(generation.local_config(inputs)),
         )
         self.ready = (self._deployment(stack, database),)
+        availability.disruption_budget(f"{name}-budget", self._labels, placement, self)
         self.register_outputs({})
 
     def _secrets(
@@ -120,6 +121,8 @@ class PortusWeb(ServiceComponent):
             metadata=self._placement.metadata(self._labels, names.PORTUS),
             spec=apps.DeploymentSpecArgs(
                 replicas=stack.portus.web.replicas,
+                min_ready_seconds=availability.MIN_READY_SECONDS,
+                revision_history_limit=availability.REVISIONS,
                 selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),
                 strategy=apps.DeploymentStrategyArgs(
                     type="RollingUpdate", rolling_update=apps.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0)

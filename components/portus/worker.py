@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from components.common import names, pods
+from components.common import availability, names, pods
 from components.common.base import ServiceComponent
 from components.common.kubernetes import apps, meta
 from components.portus.roles import Role
@@ -55,6 +55,7 @@ class PortusWorker(ServiceComponent):
             metadata=web.placement.metadata(labels, names.PORTUS_WORKER),
             spec=apps.DeploymentSpecArgs(
                 replicas=1,
+                revision_history_limit=availability.REVISIONS,
                 selector=meta.LabelSelectorArgs(match_labels=labels.selector),
                 strategy=apps.DeploymentStrategyArgs(type="Recreate"),
                 template=web.template(labels, [container], grace_seconds=GRACE_SECONDS),

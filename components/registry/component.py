@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from components.common import names, pods
+from components.common import availability, names, pods
 from components.common.base import ServiceComponent
 from components.common.claims import claim
 from components.common.durations import seconds
@@ -41,6 +41,21 @@ RESOURCES: Final = pods.Resources(
     limits={"cpu": "2", "memory": "512Mi", "ephemeral-storage": "512Mi"},
 )
 """Uploads are streamed; memory goes into descriptors and TLS. An object store's driver takes ``chunksize`` for each upload under way."""
+
+DELIVERY_SECONDS: Final = 30
+"""How long a registry that is to stop waits for its notifications to be taken: their queue is in memory and goes with it."""
+
+STOP: Final = (
+    "/bin/sh",
+    "-c",
+    (
+        f"sleep {availability.FORGET_SECONDS}; left={DELIVERY_SECONDS}; "
+        f"while [ $left -gt 0 ] && wget -q -O - http://127.0.0.1:{names.REGISTRY_DEBUG_PORT}/debug/vars | grep -q '\"Pending\": *[1-9]'; "
+        "do sleep 1; left=$((left-1)); done"
+    ),
+)
+"""Serve on until every node has forgotten the address, then until no notification waits (``/debug/vars``, the only place where 2.8 counts
+them). Both images have busybox' wget; without it the wait is left out."""
 
 GRACE_BESIDE_DRAIN_SECONDS: Final = 15
 """Between the end of ``http.draintimeout`` and the kill."""
@@ -107,6 +122,7 @@ class Registry(ServiceComponent):
             *self._storage_volumes(inputs),
         ]
         self.ready = (self._deployment(self._container(image, variables, inputs), volumes, after),)
+        availability.disruption_budget(f"{name}-budget", self._labels, placement, self)
         self.register_outputs({})
 
     def _plain_variables(self) -> Mapping[str, str]:
@@ -148,6 +164,8 @@ class Registry(ServiceComponent):
             ports={"https": names.REGISTRY_PORT, "debug": names.REGISTRY_DEBUG_PORT},
             mounts=mounts,
             probes=_probes(),
+            pre_stop=STOP,
+            extras=self._placement.extras_of(names.REGISTRY),
         )
 
     def _deployment(
@@ -159,7 +177,10 @@ class Registry(ServiceComponent):
             PRIVILEGES,
             containers=[container],
             volumes=volumes,
-            grace_seconds=seconds(self._settings.http.draintimeout) + GRACE_BESIDE_DRAIN_SECONDS,
+            grace_seconds=availability.FORGET_SECONDS
+            + DELIVERY_SECONDS
+            + seconds(self._settings.http.draintimeout)
+            + GRACE_BESIDE_DRAIN_SECONDS,
             host_aliases=self._host_aliases,
             service_account=self._service_account(),
             more_labels=_cloud_labels(self._settings),
@@ -169,6 +190,7 @@ class Registry(ServiceComponent):
             metadata=self._placement.metadata(self._labels, names.REGISTRY),
             spec=apps.DeploymentSpecArgs(
                 replicas=self._settings.replicas,
+                revision_history_limit=availability.REVISIONS,
                 selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),
                 strategy=_strategy(self._settings),
                 template=template,

@@ -17,6 +17,7 @@ from components.settings.portus import PortusSettings
 from components.settings.registry import RegistrySettings
 from components.settings.tls import SelfSignedTls, TlsSettings
 from components.settings.types import Fqdn
+from components.settings.workloads import WorkloadsSettings
 
 
 class Profile(StrEnum):
@@ -73,6 +74,7 @@ class StackSettings(Section):
     registry: Annotated[RegistrySettings, Later("the registry restarts; uploads under way start again")] = RegistrySettings()
     exposure: Annotated[ExposureSettings, Later("the front proxy rolls")]
     network: Annotated[NetworkSettings, Later("at once, for new connections")] = NetworkSettings()
+    workloads: Annotated[WorkloadsSettings, Later("every Pod rolls")] = WorkloadsSettings()
 
     @property
     def registry_name(self) -> str:

@@ -115,8 +115,8 @@ REGISTRY: Final = Recipe(
     name="registry-lab",
     tag="2.8",
     family="registry",
-    packages=("docker-registry",),
-    setup="mv /usr/bin/docker-registry /usr/bin/registry",
+    packages=("docker-registry", "busybox"),
+    setup="mv /usr/bin/docker-registry /usr/bin/registry; ln -s /bin/busybox /usr/bin/wget",
     copies=MappingProxyType({"registry/rootfs": "/"}),
     folders=(Folder(path="/var/lib/registry", mode=0o1777),),
     config=ImageConfig(
@@ -132,8 +132,8 @@ REGISTRY_3: Final = Recipe(
     name="registry-lab",
     tag="3",
     family="plain",
-    packages=(),
-    setup="",
+    packages=("busybox",),
+    setup="ln -s /bin/busybox /usr/bin/wget",
     copies=MappingProxyType({"registry/rootfs/entrypoint.sh": "/entrypoint.sh", "registry/config-3.yml": "/etc/distribution/config.yml"}),
     folders=(Folder(path="/var/lib/registry", mode=0o1777),),
     program=GoProgram(

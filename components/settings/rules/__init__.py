@@ -91,6 +91,17 @@ from components.settings.rules.versions import (
     puma_settings_need_puma,
     version_knows_each_setting,
 )
+from components.settings.rules.workloads import (
+    extra_labels_are_free,
+    extra_mounts_hide_nothing,
+    extra_variables_are_free,
+    extra_variables_have_one_value,
+    extra_volumes_are_whole,
+    selectors_have_values,
+    service_accounts_are_named_or_made,
+    tolerations_are_whole,
+    workloads_exist,
+)
 
 __all__ = ["RULES", "Rule", "foundations"]
 
@@ -143,6 +154,15 @@ RULES: Final[tuple[Rule, ...]] = (
     networks_belong_to_a_destination,
     port_ranges_ascend,
     an_ip_block_stands_alone,
+    selectors_have_values,
+    workloads_exist,
+    extra_variables_are_free,
+    extra_variables_have_one_value,
+    extra_volumes_are_whole,
+    extra_mounts_hide_nothing,
+    extra_labels_are_free,
+    tolerations_are_whole,
+    service_accounts_are_named_or_made,
     renewal_lies_within_validity,
     provided_certificate_serves_the_stack,
     authorities_are_certificates,

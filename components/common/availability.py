@@ -1,0 +1,40 @@
+"""What keeps a workload answering while nodes and versions change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from components.common.kubernetes import meta, policy
+
+if TYPE_CHECKING:
+    from components.common.base import ServiceComponent
+    from components.common.labels import Labels
+    from components.common.placement import Placement
+
+MIN_READY_SECONDS: Final = 3
+"""A new copy has to stay ready for so long before an old one goes: every node has heard of its address by then, and one that dies at its
+first requests stops the rollout."""
+
+REVISIONS: Final = 2
+"""Old ReplicaSets that are kept. Each names Secrets and ConfigMaps that the next ``pulumi up`` deletes, so ``kubectl rollout undo`` leads
+nowhere far: go back by the stack file."""
+
+FORGET_SECONDS: Final = 5
+"""How long a container goes on serving once it is to stop: until then nodes may still send it new connections."""
+
+
+def disruption_budget(name: str, labels: Labels, placement: Placement, parent: ServiceComponent) -> policy.PodDisruptionBudget:
+    """Return a budget that lets a node's drain take one copy at a time, and a copy that is broken already at any time.
+
+    With a single copy it hinders nothing (a budget that did would block every drain), and holds as soon as there are more.
+    """
+    return policy.PodDisruptionBudget(
+        name,
+        metadata=placement.metadata(labels),
+        spec=policy.PodDisruptionBudgetSpecArgs(
+            max_unavailable=1,
+            selector=meta.LabelSelectorArgs(match_labels=labels.selector),
+            unhealthy_pod_eviction_policy="AlwaysAllow",
+        ),
+        opts=parent.child(after=placement.after),
+    )

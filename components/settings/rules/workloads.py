@@ -1,0 +1,227 @@
+"""What is added to a workload's Pods must not contradict what this program makes of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from components.settings.database import ExternalDatabase
+from components.settings.extensions import WORKLOADS
+from components.settings.kubernetes import LabelSelector
+from components.settings.pod_shapes import Toleration
+from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
+from components.settings.stack import StackSettings
+from components.settings.workloads import PodSettings, WorkloadSettings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reserved:
+    """What this program decides in a workload's container; ``tests/components/test_workloads.py`` holds it to what is rendered.
+
+    Args:
+        prefixes: of variables that override the application's configuration file.
+        names: of further variables.
+        free: variables with such a prefix that no setting decides.
+        paths: where something of the program's own is mounted.
+    """
+
+    prefixes: tuple[str, ...]
+    names: frozenset[str]
+    paths: tuple[str, ...]
+    free: frozenset[str] = frozenset()
+
+    def takes(self, variable: str) -> bool:
+        """Return whether the program decides ``variable``."""
+        return variable not in self.free and (variable in self.names or variable.startswith(self.prefixes))
+
+
+_PORTUS: Final = Reserved(
+    prefixes=("PORTUS_", "MARIADB_"),
+    names=frozenset({"RACK_ENV", "RAILS_ENV", "CCONFIG_PREFIX", "RAILS_SERVE_STATIC_FILES"}),
+    free=frozenset({"PORTUS_DB_TIMEOUT", "PORTUS_GEM_GLOBAL"}),
+    paths=("/secrets", "/certificates", "/run/secrets/portus", "/srv/Portus/config/config-local.yml"),
+)
+
+RESERVED: Final[Mapping[str, Reserved]] = {
+    "web": _PORTUS,
+    "worker": _PORTUS,
+    "registry": Reserved(
+        prefixes=("REGISTRY_", "OTEL_TRACES_", "AZURE_", "AWS_"),
+        names=frozenset({"SSL_CERT_DIR", "GOOGLE_APPLICATION_CREDENTIALS"}),
+        paths=("/etc/docker/registry", "/etc/distribution", "/var/lib/registry", "/run/secrets", "/run/registry-trust"),
+    ),
+    "database": Reserved(
+        prefixes=("MARIADB_", "MYSQL_"),
+        names=frozenset(),
+        paths=(
+            "/var/lib/mysql", "/run/mysqld", "/tmp", "/run/secrets", "/etc/mysql/conf.d/portus.cnf",  # noqa: S108 - a volume of the Pod
+            "/docker-entrypoint-initdb.d/backup-user.sh",
+        ),
+    ),
+    "edge": Reserved(prefixes=(), names=frozenset(), paths=("/usr/local/etc/haproxy", "/run/secrets")),
+}  # fmt: skip
+
+
+def _workloads(stack: StackSettings) -> Iterator[tuple[str, WorkloadSettings]]:
+    for name in WORKLOADS:
+        yield name, getattr(stack.workloads, name)
+
+
+@rests_on("portus.version")
+def workloads_exist(stack: StackSettings) -> Iterator[Problem]:
+    """What is said of a workload that the stack does not have would be said to nobody."""
+    absent = {
+        "worker": None if stack.portus.version.is_puma else f"Portus {stack.portus.version.value} has no worker: its web server does all",
+        "database": "the database is somebody else's" if isinstance(stack.database, ExternalDatabase) else None,
+    }
+    for name, reason in absent.items():
+        if reason and getattr(stack.workloads, name) != type(getattr(stack.workloads, name))():
+            yield Problem(key=f"workloads.{name}", value="", rule=reason, remedy="remove it")
+
+
+def extra_variables_are_free(stack: StackSettings) -> Iterator[Problem]:
+    """A variable would override a setting, or the setting the variable; nobody could tell which."""
+    for name, workload in _workloads(stack):
+        for index, variable in enumerate(workload.env):
+            if RESERVED[name].takes(variable.name):
+                yield Problem(
+                    key=f"workloads.{name}.env[{index}].name",
+                    value=variable.name,
+                    rule="is a variable that no setting of this program decides",
+                    remedy="remove it; what it does is written under its own setting (docs/settings.md)",
+                )
+        for repeated, count in Counter(variable.name for variable in workload.env).items():
+            if count > 1:
+                yield Problem(
+                    key=f"workloads.{name}.env", value=repeated, rule="names a variable once", remedy="remove all but one of them"
+                )
+
+
+def extra_variables_have_one_value(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses the Pod."""
+    for name, workload in _workloads(stack):
+        for index, variable in enumerate(workload.env):
+            source = variable.value_from
+            sources = 0 if source is None else sum(getattr(source, field) is not None for field in type(source).model_fields)
+            if (variable.value is not None) + (source is not None) != 1 or (source is not None and sources != 1):
+                yield Problem(
+                    key=f"workloads.{name}.env[{index}]",
+                    value=variable.name,
+                    rule="has either a value or one place that it comes from (valueFrom)",
+                    remedy="write exactly one of them",
+                )
+
+
+def extra_volumes_are_whole(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses the Pod."""
+    for name, workload in _workloads(stack):
+        for index, volume in enumerate(workload.volumes):
+            key = f"workloads.{name}.volumes[{index}]"
+            if sum(getattr(volume, field) is not None for field in type(volume).model_fields if field != "name") != 1:
+                yield Problem(key=key, value=volume.name, rule="has exactly one source", remedy="write one of secret, configMap, ...")
+            if volume.name in {other.name for other in workload.volumes[:index]}:
+                yield Problem(key=f"{key}.name", value=volume.name, rule="is the name of one volume", remedy="choose another")
+        known = {volume.name for volume in workload.volumes}
+        for index, mount in enumerate(workload.volume_mounts):
+            if mount.name not in known:
+                yield Problem(
+                    key=f"workloads.{name}.volumeMounts[{index}].name",
+                    value=mount.name,
+                    rule=f"is a volume of workloads.{name}.volumes",
+                    remedy=f"known here: {', '.join(sorted(known)) or 'none'}",
+                )
+
+
+def extra_mounts_hide_nothing(stack: StackSettings) -> Iterator[Problem]:
+    """A mount over a file of the program's own hides it; one below is refused by the container runtime, for those are read-only."""
+    for name, workload in _workloads(stack):
+        seen: list[str] = []
+        for index, mount in enumerate(workload.volume_mounts):
+            path = mount.mount_path.rstrip("/") or "/"
+            mine = next((own for own in (*RESERVED[name].paths, *seen) if _inside(path, own) or _inside(own, path)), None)
+            if mine is not None:
+                yield Problem(
+                    key=f"workloads.{name}.volumeMounts[{index}].mountPath",
+                    value=mount.mount_path,
+                    rule=f"lies neither above nor below {mine}, where something else is mounted",
+                    remedy="choose another path",
+                )
+            seen.append(path)
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def extra_labels_are_free(stack: StackSettings) -> Iterator[Problem]:
+    """Services, budgets and policies select by the recommended labels."""
+    pods: list[tuple[str, PodSettings]] = [("all", stack.workloads.all), *_workloads(stack)]
+    for name, settings in pods:
+        for label in settings.labels:
+            if label.startswith("app.kubernetes.io/"):
+                yield Problem(
+                    key=f"workloads.{name}.labels.{label}",
+                    value="",
+                    rule="is none of the recommended labels (app.kubernetes.io/...), by which the stack finds its Pods",
+                    remedy="use a name of your own",
+                )
+
+
+def tolerations_are_whole(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses the Pod."""
+    pods: list[tuple[str, PodSettings]] = [("all", stack.workloads.all), *_workloads(stack)]
+    for name, settings in pods:
+        for index, toleration in enumerate(settings.tolerations):
+            if wrong := _wrong(toleration):
+                key, rule = wrong
+                yield Problem(key=f"workloads.{name}.tolerations[{index}].{key}", value="", rule=rule, remedy="correct the toleration")
+
+
+def _wrong(toleration: Toleration) -> tuple[str, str] | None:
+    if toleration.operator == "Exists" and toleration.value is not None:
+        return "value", "is left out with operator Exists"
+    if toleration.operator != "Exists" and toleration.key is None:
+        return "key", "is required unless operator is Exists"
+    if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
+        return "tolerationSeconds", "needs effect NoExecute"
+    return None
+
+
+def service_accounts_are_named_or_made(stack: StackSettings) -> Iterator[Problem]:
+    """Annotations of an account that somebody else makes are theirs."""
+    for name, workload in _workloads(stack):
+        account = getattr(workload, "service_account", None)
+        if account is not None and (account.name is None) == (not account.annotations):
+            yield Problem(
+                key=f"workloads.{name}.serviceAccount",
+                value="",
+                rule="has either the name of an account that exists, or annotations of one that is made",
+                remedy="write one of them",
+            )
+
+
+def selectors_have_values(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses In and NotIn without values, and Exists and DoesNotExist with some."""
+    for key, selector in _selectors(stack):
+        for index, expression in enumerate(selector.match_expressions or ()):
+            if (expression.operator in {"In", "NotIn"}) != bool(expression.values):
+                yield Problem(
+                    key=f"{key}.matchExpressions[{index}].values",
+                    value="",
+                    rule="stands with In and NotIn, and with no other operator",
+                    remedy="correct the operator, or the values",
+                )
+
+
+def _selectors(stack: StackSettings) -> Iterator[tuple[str, LabelSelector]]:
+    peers = {"network.clients": stack.network.clients}
+    peers |= {f"network.extra_egress[{i}].to": egress.to for i, egress in enumerate(stack.network.extra_egress)}
+    peers |= {f"network.extra_ingress[{i}].from": ingress.from_ for i, ingress in enumerate(stack.network.extra_ingress)}
+    for key, found in peers.items():
+        for index, peer in enumerate(found):
+            for name, selector in (("namespaceSelector", peer.namespace_selector), ("podSelector", peer.pod_selector)):
+                if selector is not None:
+                    yield f"{key}[{index}].{name}", selector

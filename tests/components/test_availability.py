@@ -1,0 +1,67 @@
+"""What keeps a stack answering while nodes and versions change."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.network_evaluator import selects
+from tests.recorder import STACKS, Program
+
+COPIED = {"web", "registry", "edge"}
+DEFAULT_PROGRESS_DEADLINE = 600
+"""Kubernetes' own (apps/v1)."""
+
+
+@pytest.fixture(params=STACKS)
+def program(request: pytest.FixtureRequest, programs: dict[str, Program]) -> Program:
+    return programs[request.param]
+
+
+def test_a_drain_takes_one_copy_at_a_time_and_is_never_blocked(program: Program) -> None:
+    budgets = program.all("PodDisruptionBudget")
+    hit = set()
+    for budget in budgets:
+        spec = budget.spec
+        assert spec["maxUnavailable"] == 1
+        assert spec["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+        pods = [w.spec["template"]["metadata"]["labels"] for w in program.workloads()]
+        selected = [labels for labels in pods if selects(spec["selector"], labels)]
+        assert len(selected) == 1
+        hit.add(selected[0]["app.kubernetes.io/component"])
+    assert hit == COPIED
+
+
+def test_copies_are_kept_apart_without_needing_a_second_node(program: Program) -> None:
+    for workload in program.workloads():
+        component = workload.spec["template"]["metadata"]["labels"]["app.kubernetes.io/component"]
+        if component not in COPIED:
+            assert "affinity" not in workload.pod
+            continue
+        (term,) = workload.pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+        assert term["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+        assert term["podAffinityTerm"]["labelSelector"]["matchLabels"] == workload.spec["selector"]["matchLabels"]
+        (spread,) = workload.pod["topologySpreadConstraints"]
+        assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+        assert spread["labelSelector"]["matchLabels"] == workload.spec["selector"]["matchLabels"]
+
+
+def test_a_rollout_is_given_up_only_after_the_startup_probe(program: Program) -> None:
+    for deployment in program.all("Deployment"):
+        for container in deployment.pod["containers"]:
+            probe = container.get("startupProbe")
+            if probe:
+                longest = probe.get("initialDelaySeconds", 0) + probe["periodSeconds"] * probe["failureThreshold"]
+                assert deployment.spec.get("progressDeadlineSeconds", DEFAULT_PROGRESS_DEADLINE) > longest + 60, deployment.name
+
+
+def test_what_clients_connect_to_never_has_a_copy_less_while_it_rolls(program: Program) -> None:
+    for name in ("portus-web", "edge-deployment"):
+        spec = program.one("Deployment", name).spec
+        assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+        assert spec["minReadySeconds"] >= 3
+
+
+def test_what_clients_connect_to_serves_on_until_every_node_has_forgotten_it(program: Program) -> None:
+    for name in ("portus-web", "edge-deployment", "registry-deployment"):
+        (container, *_) = program.one("Deployment", name).pod["containers"]
+        assert "sleep" in " ".join(container["lifecycle"]["preStop"]["exec"]["command"]), name

@@ -1,0 +1,137 @@
+"""What a stack file adds to Pods reaches them, and contradicts nothing that this program makes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from components.settings.rules.workloads import RESERVED
+from tests.recorder import STACKS, Program, Registered, run_program, stack_configuration
+from tests.settings.corpus import HERE, StackFile
+
+SAMPLES = sorted((HERE / "samples").glob("*.yaml"))
+
+
+def _sample(path: Path) -> Program:
+    sample = StackFile(path)
+    with mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps([f"portus:{key[0]}" for key in sample.secrets])}):
+        return run_program("sample", sample.configuration)
+
+
+def _programs(programs: Mapping[str, Program]) -> list[Program]:
+    return [*programs.values(), *(_sample(path) for path in SAMPLES)]
+
+
+def _component(workload: Registered) -> str:
+    return str(workload.spec["template"]["metadata"]["labels"]["app.kubernetes.io/component"])
+
+
+def test_the_reserved_names_and_paths_are_what_is_rendered(programs: dict[str, Program]) -> None:
+    """A variable or mount of this program that the rules do not know could be overridden by a stack file."""
+    seen = 0
+    for program in _programs(programs):
+        for workload in program.workloads():
+            reserved = RESERVED.get(_component(workload))
+            if reserved is None:
+                continue
+            container = workload.pod["containers"][0]
+            for variable in container.get("env", []):
+                if variable["name"] not in {"TZ", "EXAMPLE_TOKEN"}:  # of the sample
+                    assert reserved.takes(variable["name"]), variable["name"]
+                    seen += 1
+            for mount in container["volumeMounts"]:
+                if not mount["name"].startswith("extra-"):
+                    assert any(mount["mountPath"] == path or mount["mountPath"].startswith(f"{path}/") for path in reserved.paths), mount[
+                        "mountPath"
+                    ]
+                    seen += 1
+    assert seen > 100
+
+
+@pytest.fixture(scope="module")
+def complete() -> Program:
+    return _sample(HERE / "samples" / "complete.yaml")
+
+
+@pytest.mark.parametrize("component", ["web", "worker", "registry", "database", "edge"])
+def test_additions_reach_the_workloads_pods(component: str, complete: Program) -> None:
+    workload = next(w for w in complete.workloads() if _component(w) == component)
+    metadata, pod = workload.spec["template"]["metadata"], workload.pod
+    container = pod["containers"][0]
+    assert metadata["labels"]["team"] == "registry"
+    assert metadata["annotations"] == {"example.com/note": "Anything at all."}
+    assert pod["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
+    toleration = {"key": "dedicated", "operator": "Equal", "value": "registry", "effect": "NoExecute", "tolerationSeconds": 60}
+    assert pod["tolerations"] == [toleration, toleration]  # its own after everybody's
+    assert pod["priorityClassName"] == "important"
+    assert pod["runtimeClassName"] == "gvisor"
+    assert pod["dnsConfig"]["options"] == [{"name": "ndots", "value": "1"}]
+    assert "nodeAffinity" in pod["affinity"]
+    selector = {"matchLabels": workload.spec["selector"]["matchLabels"]}
+    spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": selector}
+    assert pod["topologySpreadConstraints"] == [spread]
+    assert {"name": "TZ", "value": "Europe/Berlin"} in container["env"]
+    assert {"name": "extra-certificates", "configMap": {"name": "company-ca"}} in pod["volumes"]
+    assert {"name": "extra-certificates", "mountPath": "/etc/company", "readOnly": True} in container["volumeMounts"]
+    assert "cpu" not in container["resources"]["limits"]
+    assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
+
+
+def test_what_all_pods_are_given_reaches_the_jobs_too(complete: Program) -> None:
+    job = next(w for w in complete.workloads() if w.type.endswith(":Job"))
+    assert job.pod["priorityClassName"] == "important"
+    assert job.spec["template"]["metadata"]["labels"]["team"] == "registry"
+    assert "env" not in job.pod or {"name": "TZ"} not in job.pod["env"]
+
+
+def test_a_service_account_is_made_only_for_annotations_and_its_token_is_never_mounted(complete: Program) -> None:
+    made = {account.inputs["metadata"]["name"]: account.inputs for account in complete.all("ServiceAccount")}
+    assert {"portus-web", "portus-edge"} <= set(made)
+    assert "portus-worker" not in made
+    assert all(account["automountServiceAccountToken"] is False for account in made.values())
+    accounts = {_component(w): w.pod.get("serviceAccountName") for w in complete.workloads()}
+    assert accounts["web"] == "portus-web"
+    assert accounts["worker"] == "portus-worker-of-the-platform"
+    assert accounts["database"] is None
+    assert accounts["bootstrap"] is None
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_nothing_is_added_where_nothing_is_said(stack: str, programs: dict[str, Program]) -> None:
+    assert not programs[stack].all("ServiceAccount")
+    for workload in programs[stack].workloads():
+        assert "annotations" not in workload.spec["template"]["metadata"]
+        assert not {"nodeSelector", "tolerations", "priorityClassName", "dnsConfig", "serviceAccountName"} & workload.pod.keys()
+
+
+def _changed(stack: str, **sections: Any) -> Program:
+    before = stack_configuration(stack)
+    merged = {f"portus:{name}": json.dumps({**json.loads(before.get(f"portus:{name}", "{}")), **value}) for name, value in sections.items()}
+    return run_program(stack, {**before, **merged})
+
+
+def test_a_mirror_a_digest_and_a_pull_secret_reach_every_pod_jobs_included() -> None:
+    digest = "sha256:" + "ab" * 32
+    program = _changed(
+        "dev",
+        images={
+            "mirror": "mirror.example.com:5000/docker",
+            "pullSecrets": ["mirror-login"],
+            "pullPolicy": "Always",
+            "mariadb": f"mirror.example.com:5000/docker/library/mariadb:10.11.14@{digest}",
+        },
+    )
+    assert any(workload.type.endswith(":Job") for workload in program.workloads())
+    for workload in program.workloads():
+        assert workload.pod["imagePullSecrets"] == [{"name": "mirror-login"}]
+        for container in workload.containers:
+            assert container["image"].startswith("mirror.example.com:5000/docker/")
+            assert container["imagePullPolicy"] == "Always"
+    database = next(w for w in program.workloads() if _component(w) == "database")
+    assert database.pod["containers"][0]["image"].endswith(f"@{digest}")
