@@ -33,8 +33,6 @@ SLOT: Final = "portus-bench"
 ADDRESS: Final = "127.88.200.1"
 """Where the bench's ``lab`` answers on this machine, while it is checked."""
 
-STACK_NAMES: Final = ("lab", "prod")
-
 _ELSEWHERE: Final[Mapping[str, Mapping[str, Any]]] = {
     # Other names than the lab's, which may run at the same time.
     "lab": {"portus:host": "portus.bench.test", "portus:registry": {"host": "registry.bench.test"}, "portus:cluster": {"context": SLOT}},
