@@ -11,6 +11,7 @@ from components.common.placement import Placement
 from components.credentials import Credentials
 from components.exposure import client_ports, expose
 from components.network import Addresses, NetworkPolicies, OwnedNamespace, Parts
+from components.observability import Observability
 from components.outputs import outputs
 from components.portus import Bootstrap, PortusWeb, PortusWorker, generation
 from components.portus.roles import FirstSetUp
@@ -103,6 +104,9 @@ if stack.network.policies:
     rake = portus_generation.first_set_up is FirstSetUp.RAKE
     parts = Parts(portus=portus_generation.ports, edge=client_ports(stack.exposure), worker=portus_generation.has_worker, rake=rake)
     NetworkPolicies("network", stack=stack, parts=parts, placement=placement, opts=options)
+
+if stack.observability.wanted:
+    Observability("observability", stack=stack, certificate_ends=source.ends, placement=placement, opts=options)
 
 for name, value in outputs(stack, image, certificate, credentials.administrator).items():
     pulumi.export(name, value)

@@ -20,6 +20,7 @@ def go_program(
     *,
     version: str = "",
     flags: str = "",
+    tags: str = "",
     links: tuple[str, ...] = (),
     needs_gib: float = 0.5,
 ) -> Path:
@@ -31,6 +32,7 @@ def go_program(
         current: the step that shows the build; None makes one where there is something to build.
         version: part of the key, and shown.
         flags: of the linker.
+        tags: of the build, separated by commas.
         links: further names of the program in the folder.
 
     Raises:
@@ -44,7 +46,7 @@ def go_program(
                 f"'go' is not on PATH: the lab builds {name} from its Go module.",
                 "Install Go 1.25 or newer, or deploy to a cluster that you have: make up STACK=dev KUBECONFIG=...",
             )
-        words: list[str | Path] = ["nice", "go", "build", "-v", "-trimpath", "-ldflags", flags, "-o", folder / name, package]
+        words: list[str | Path] = ["nice", "go", "build", "-v", "-trimpath", "-tags", tags, "-ldflags", flags, "-o", folder / name, package]
         # Without cgo the programs need no library of the machine: some run in images that hold nothing else.
         environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
         with step(f"program {name} {version}".strip()) if current is None else nullcontext(current) as shown:
@@ -54,4 +56,6 @@ def go_program(
             (folder / link).unlink(missing_ok=True)
             (folder / link).symlink_to(name)
 
-    return cache.build(f"go-{name}", cache.key(cache.tree_key(source), version, package, flags), make, needs_gib=needs_gib)
+    return cache.build(
+        f"go-{name}", cache.key(cache.tree_key(source), version, package, flags, *([tags] if tags else [])), make, needs_gib=needs_gib
+    )

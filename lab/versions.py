@@ -22,6 +22,9 @@ DISTRIBUTION: Final = "3.1.2"
 VERSITYGW: Final = "1.8.0"
 """Go module github.com/versity/versitygw: an S3 server on a folder, which checks signatures as S3 does."""
 
+PROMETHEUS: Final = "3.16.0"
+"""Go module github.com/prometheus/prometheus v0.316.0: promtool, which checks the alerts."""
+
 DEBIAN: Final = "bookworm"
 """Suite of the lab's images: mariadb-server 10.11, docker-registry 2.8.2, skopeo 1.9."""
 

@@ -32,7 +32,7 @@ GENERATED = {
     "tls:index/privateKey:PrivateKey": {"privateKeyPem": "generated-private-key", "publicKeyPem": PUBLIC_KEY},
     "tls:index/selfSignedCert:SelfSignedCert": {"certPem": "generated-ca"},
     "tls:index/certRequest:CertRequest": {"certRequestPem": "generated-request"},
-    "tls:index/locallySignedCert:LocallySignedCert": {"certPem": "generated-certificate"},
+    "tls:index/locallySignedCert:LocallySignedCert": {"certPem": "generated-certificate", "validityEndTime": "2030-01-01T00:00:00Z"},
 }
 """What the providers would compute; every secret among them starts with "generated-"."""
 

@@ -22,6 +22,7 @@ ALLOWED = {
     "portus": {"common", "settings", "credentials", "mariadb"},
     "registry": {"common", "settings", "tls"},
     "exposure": {"common", "settings", "tls"},
+    "observability": {"common", "settings"},
     "outputs": {"common", "settings", "tls"},
 }
 """One direction: a package imports the ones named, itself, and nothing else of components."""

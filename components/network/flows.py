@@ -109,6 +109,9 @@ def _inside(stack: StackSettings, parts: Parts) -> Iterator[Flow]:
 def _outside(stack: StackSettings, parts: Parts) -> Iterator[Flow]:
     clients = tuple(shape(peer) for peer in stack.network.clients)
     yield Flow(source=clients, target=names.EDGE, ports=tcp(*parts.edge))
+    if stack.observability.monitor != "none":
+        prometheus = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": stack.observability.prometheus_namespace}}}
+        yield Flow(source=(prometheus,), target=names.REGISTRY, ports=tcp(names.REGISTRY_DEBUG_PORT))
     for destination in destinations(stack):
         networks = tuple({"ipBlock": {"cidr": network}} for network in destination.networks)
         for workload in destination.workloads:

@@ -13,6 +13,7 @@ from components.settings.credentials import CredentialSettings
 from components.settings.database import DatabaseSettings, InClusterDatabase
 from components.settings.exposure import ExposureSettings
 from components.settings.network import NetworkSettings
+from components.settings.observability import ObservabilitySettings
 from components.settings.portus import PortusSettings
 from components.settings.registry import RegistrySettings
 from components.settings.tls import SelfSignedTls, TlsSettings
@@ -75,6 +76,7 @@ class StackSettings(Section):
     exposure: Annotated[ExposureSettings, Later("the front proxy rolls")]
     network: Annotated[NetworkSettings, Later("at once, for new connections")] = NetworkSettings()
     workloads: Annotated[WorkloadsSettings, Later("every Pod rolls")] = WorkloadsSettings()
+    observability: Annotated[ObservabilitySettings, Later("nothing that runs")] = ObservabilitySettings()
 
     @property
     def registry_name(self) -> str:

@@ -52,6 +52,7 @@ class CertManagerCertificate(ServiceComponent):
         self.held: KeyPair | pulumi.Output[str] = made.id.apply(lambda _: names.TLS)
         self.trust = pulumi.Output.from_input(pem.terminated(settings.ca_certificate))
         self.signer: Signer | None = None
+        self.ends: pulumi.Output[float] | None = None
         self.is_private = not settings.publicly_trusted
         self.register_outputs({})
 

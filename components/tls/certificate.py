@@ -50,6 +50,8 @@ class CertificateSource(Protocol):
     """Its key as the tokens' signer; None where Pulumi cannot know it."""
     is_private: bool
     """Whether clients have to be given ``trust``, because no public CA has signed."""
+    ends: pulumi.Output[float] | None
+    """When it ends, in seconds since 1970; None where Pulumi never sees it."""
 
 
 class Certificate(Protocol):

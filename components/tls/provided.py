@@ -24,6 +24,7 @@ class ProvidedCertificate(ServiceComponent):
             chain=pulumi.Output.from_input(pem.terminated(settings.certificate)),
             private_key=pulumi.Output.secret(pem.terminated(settings.private_key.get_secret_value())),
         )
+        self.ends: pulumi.Output[float] | None = pulumi.Output.from_input(end_of(settings.certificate))
         self.trust = _trust(settings)
         self.signer: Signer | None = _signer(settings.certificate)
         self.is_private = not settings.publicly_trusted
@@ -36,10 +37,18 @@ class ExistingCertificate(ServiceComponent):
     def __init__(self, name: str, *, settings: ExistingSecretTls, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tls:ExistingCertificate", name, opts)
         self.held: KeyPair | pulumi.Output[str] = pulumi.Output.from_input(settings.secret)
+        self.ends: pulumi.Output[float] | None = pulumi.Output.from_input(end_of(settings.certificate))
         self.trust = _trust(settings)
         self.signer: Signer | None = _signer(settings.certificate)
         self.is_private = not settings.publicly_trusted
         self.register_outputs({})
+
+
+def end_of(chain: str) -> float:
+    """Return when the first certificate of ``chain`` ends, in seconds since 1970."""
+    from cryptography import x509  # noqa: PLC0415 - takes time to import, and only these sources need it
+
+    return x509.load_pem_x509_certificates(chain.encode())[0].not_valid_after_utc.timestamp()
 
 
 def _trust(settings: ProvidedTls | ExistingSecretTls) -> pulumi.Output[str]:

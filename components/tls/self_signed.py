@@ -5,6 +5,7 @@ A CA rather than a lone certificate, so that clients keep their trust when the l
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 import pulumi
@@ -47,6 +48,7 @@ class SelfSignedCertificate(ServiceComponent):
         self.trust = authority.cert_pem
         self.signer: Signer | None = Signer(certificate=leaf.cert_pem, key_id=key.public_key_pem.apply(key_id_of_pem))
         self.is_private = True
+        self.ends: pulumi.Output[float] | None = leaf.validity_end_time.apply(lambda text: dt.datetime.fromisoformat(text).timestamp())
         self.register_outputs({})
 
     def _key(self, role: str, *, protect: bool) -> tls.PrivateKey:

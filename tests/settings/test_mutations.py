@@ -15,7 +15,7 @@ from tests.settings.corpus import HERE, StackFile, sections_of
 
 SAMPLE = StackFile(HERE / "samples" / "complete.yaml")
 RAW = sections_of(SAMPLE)
-FREE = {"annotations", "labels", "pod_labels", "nodeSelector", "serviceAccountAnnotations"}
+FREE = {"annotations", "labels", "pod_labels", "dashboard_labels", "nodeSelector", "serviceAccountAnnotations"}
 """Mappings whose keys are the user's."""
 MARK = "a-secret-in-the-wrong-place"
 

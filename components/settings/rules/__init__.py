@@ -51,6 +51,7 @@ from components.settings.rules.network import (
     port_ranges_ascend,
     production_denies_by_default,
 )
+from components.settings.rules.observability import monitoring_details_have_their_object
 from components.settings.rules.production import (
     production_has_a_trusted_certificate,
     production_is_protected,
@@ -154,6 +155,7 @@ RULES: Final[tuple[Rule, ...]] = (
     networks_belong_to_a_destination,
     port_ranges_ascend,
     an_ip_block_stands_alone,
+    monitoring_details_have_their_object,
     selectors_have_values,
     workloads_exist,
     extra_variables_are_free,

@@ -1,0 +1,120 @@
+"""Monitor, alerts and dashboard; each only where the stack file asks for it.
+
+The Service that is looked at belongs to ``network.Addresses``, the way to it to ``network.NetworkPolicies``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from components.common import apis, names
+from components.common.base import ServiceComponent
+from components.common.kubernetes import core, meta
+from components.observability import alerts
+from components.observability.dashboard import dashboard
+from components.settings.database import InClusterDatabase
+from components.settings.registry_storage import FilesystemStorage
+from components.settings.tls import CertManagerTls
+
+if TYPE_CHECKING:
+    from components.common.labels import Labels
+    from components.common.placement import Placement
+    from components.settings.stack import StackSettings
+
+MONITORING = "monitoring.coreos.com"
+
+
+class Observability(ServiceComponent):
+    """What the stack file asks for of monitor, alerts and dashboard.
+
+    Args:
+        certificate_ends: when, in seconds since 1970; None where Pulumi never sees it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        stack: StackSettings,
+        certificate_ends: pulumi.Output[float] | None,
+        placement: Placement,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("observability:Observability", name, opts)
+        self._name = name
+        self._stack = stack
+        self._placement = placement
+        settings = stack.observability
+        registry = placement.labels(name=names.REGISTRY, component=names.REGISTRY)
+        match settings.monitor:
+            case "service":
+                self._monitor("ServiceMonitor", {"endpoints": [self._endpoint()]}, registry)
+            case "pod":
+                self._monitor("PodMonitor", {"podMetricsEndpoints": [self._endpoint()]}, registry)
+            case "none":
+                pass
+        if settings.rules:
+            self._custom("PrometheusRule", {"groups": self._groups(certificate_ends)})
+        if settings.dashboard:
+            self._dashboard()
+        self.register_outputs({})
+
+    def _endpoint(self) -> dict[str, Any]:
+        return {"port": "debug", "path": "/metrics", "interval": self._stack.observability.interval}
+
+    def _monitor(self, kind: str, endpoints: dict[str, Any], registry: Labels) -> None:
+        self._custom(kind, {"selector": {"matchLabels": registry.selector}, **endpoints})
+
+    def _custom(self, kind: str, spec: dict[str, Any]) -> None:
+        from pulumi_kubernetes.apiextensions import CustomResource  # noqa: PLC0415 - only stacks with monitoring need it
+
+        definition = apis.served(f"{kind.lower()}s.{MONITORING}", self._placement, self.child())
+        labels = self._labels()
+        CustomResource(
+            f"{self._name}-{kind.lower()}",
+            api_version=f"{MONITORING}/v1",
+            kind=kind,
+            metadata=meta.ObjectMetaArgs(
+                name=names.PORTUS, namespace=self._placement.namespace, labels={**self._stack.observability.labels, **labels.all}
+            ),
+            spec=spec,
+            opts=self.child(after=[*self._placement.after, *definition]),
+        )
+
+    def _labels(self) -> Labels:
+        return self._placement.labels(name=names.PORTUS, component="observability")
+
+    def _groups(self, certificate_ends: pulumi.Output[float] | None) -> list[Any]:
+        stack, settings, namespace = self._stack, self._stack.observability, self._placement.namespace
+        database, storage = isinstance(stack.database, InClusterDatabase), stack.registry.storage
+        claims = [names.DATABASE_CLAIM] if database else []
+        if isinstance(storage, FilesystemStorage):
+            claims.append(storage.existing_claim.name if storage.existing_claim else names.REGISTRY_CLAIM)
+        watched = alerts.Watched(
+            namespace=namespace,
+            registry=None if settings.monitor == "none" else stack.registry.version,
+            worker=stack.portus.version.is_puma,
+            database=database,
+            claims=claims,
+        )
+        found: list[Any] = list(alerts.groups(watched))
+        if certificate_ends is not None:
+            ends = certificate_ends.apply(lambda seconds: alerts.ends_at(seconds, settings.certificate_days))
+            found.append(alerts.certificate_end(ends, settings.certificate_days))
+        elif isinstance(stack.tls, CertManagerTls):
+            ends_then = alerts.ends_by_cert_manager(namespace, names.TLS, settings.certificate_days)
+            found.append(alerts.certificate_end(ends_then, settings.certificate_days))
+        return found
+
+    def _dashboard(self) -> None:
+        settings, title = self._stack.observability, f"Portus ({self._placement.instance})"
+        text = dashboard(title, self._placement.namespace, self._stack.registry.version)
+        core.ConfigMap(
+            f"{self._name}-dashboard",
+            metadata=meta.ObjectMetaArgs(namespace=self._placement.namespace, labels={**settings.dashboard_labels, **self._labels().all}),
+            immutable=True,
+            data={"portus.json": text},
+            opts=self.child(after=self._placement.after),
+        )

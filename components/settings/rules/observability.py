@@ -1,0 +1,29 @@
+"""What is said of monitoring has to have an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.settings.report import Problem
+from components.settings.stack import StackSettings
+
+
+def monitoring_details_have_their_object(stack: StackSettings) -> Iterator[Problem]:
+    """Somebody who sets an interval counts on being watched."""
+    settings = stack.observability
+    monitor, rules = settings.monitor != "none", settings.rules
+    needs = {
+        "interval": (monitor, "monitor"),
+        "prometheus_namespace": (monitor, "monitor"),
+        "certificate_days": (rules, "rules"),
+        "labels": (monitor or rules, "monitor or rules"),
+        "dashboard_labels": (settings.dashboard, "dashboard"),
+    }
+    for key, (there, switch) in needs.items():
+        if key in settings.model_fields_set and not there:
+            yield Problem(
+                key=f"observability.{key}",
+                value="",
+                rule=f"has no effect without {switch}",
+                remedy=f"switch {switch} on, or remove it",
+            )
