@@ -6,18 +6,16 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components import mariadb, tls
-from components.common.accounts import ServiceAccounts
-from components.common.placement import Placement
 from components.credentials import Credentials
 from components.exposure import client_ports, expose
-from components.network import Addresses, NetworkPolicies, OwnedNamespace, Parts
+from components.network import Addresses, NetworkPolicies, Parts
 from components.observability import Observability
 from components.outputs import outputs
+from components.place import place
 from components.portus import Bootstrap, PortusWeb, PortusWorker, generation
 from components.portus.roles import FirstSetUp
 from components.registry import Registry
 from components.registry.wiring import wiring
-from components.settings.extensions import accounts, extensions
 from components.settings.images import images
 from components.settings.load import load
 
@@ -29,24 +27,7 @@ plain_events = "http" in portus_generation.ports
 provider = kubernetes.Provider("kubernetes", context=stack.cluster.context, cluster_identifier=stack.cluster.identifier)
 options = pulumi.ResourceOptions(providers={"kubernetes": provider})
 
-owned = (
-    OwnedNamespace("namespace", namespace=stack.cluster.namespace, protect=stack.protect, opts=options)
-    if stack.cluster.create_namespace
-    else None
-)
-placement = Placement(
-    namespace=stack.cluster.namespace,
-    instance=pulumi.get_stack(),
-    protect=stack.protect,
-    pull_policy=stack.images.pull_policy,
-    pull_secrets=stack.images.pull_secrets,
-    check_apis=stack.cluster.check_apis,
-    cpu_limits=stack.workloads.cpu_limits,
-    extras=extensions(stack.workloads),
-    after=(owned.resource,) if owned else (),
-)
-if wanted := accounts(stack.workloads):
-    placement = ServiceAccounts("accounts", wanted=wanted, placement=placement, opts=options).placement
+placement = place(stack, instance=pulumi.get_stack(), opts=options)
 
 credentials = Credentials("credentials", rotation=stack.credentials.rotation, existing=stack.credentials.existing, protect=stack.protect)
 source = tls.certificate("tls", stack, placement=placement, opts=options)

@@ -23,6 +23,7 @@ ALLOWED = {
     "registry": {"common", "settings", "tls"},
     "exposure": {"common", "settings", "tls"},
     "observability": {"common", "settings"},
+    "place": {"common", "settings", "network"},
     "outputs": {"common", "settings", "tls"},
 }
 """One direction: a package imports the ones named, itself, and nothing else of components."""
@@ -92,7 +93,7 @@ def test_no_file_grows_past_four_hundred_lines() -> None:
 
 
 def test_the_composition_root_stays_a_table_of_contents() -> None:
-    assert len((ROOT / "__main__.py").read_text(encoding="utf-8").splitlines()) <= 120
+    assert len((ROOT / "__main__.py").read_text(encoding="utf-8").splitlines()) <= 100
 
 
 def test_no_component_is_named_after_an_environment() -> None:
