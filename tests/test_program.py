@@ -141,3 +141,12 @@ def test_a_stack_that_lifts_the_protection_can_be_destroyed(programs: dict[str, 
 def test_a_program_with_a_wrong_stack_file_registers_nothing() -> None:
     with pytest.raises(pulumi.RunError, match="portus:host"):
         run_program("prod", {**stack_configuration("prod"), "portus:host": "https://portus.example.com"})
+
+
+def test_no_container_has_a_limit_of_processors_where_the_stack_switches_them_off() -> None:
+    settings = stack_configuration("prod") | {"portus:workloads": '{"cpu_limits": false}'}
+    for workload in run_program("prod", settings).workloads():
+        for container in workload.containers:
+            assert "cpu" not in container["resources"]["limits"], workload.name
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"])
+            assert "memory" in container["resources"]["limits"]
