@@ -79,8 +79,6 @@ def test_additions_reach_the_workloads_pods(component: str, complete: Program) -
     assert {"name": "TZ", "value": "Europe/Berlin"} in container["env"]
     assert {"name": "extra-certificates", "configMap": {"name": "company-ca"}} in pod["volumes"]
     assert {"name": "extra-certificates", "mountPath": "/etc/company", "readOnly": True} in container["volumeMounts"]
-    assert "cpu" not in container["resources"]["limits"]
-    assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
 
 
 def test_what_all_pods_are_given_reaches_the_jobs_too(complete: Program) -> None:
@@ -135,3 +133,10 @@ def test_a_mirror_a_digest_and_a_pull_secret_reach_every_pod_jobs_included() -> 
             assert container["imagePullPolicy"] == "Always"
     database = next(w for w in program.workloads() if _component(w) == "database")
     assert database.pod["containers"][0]["image"].endswith(f"@{digest}")
+
+
+def test_limits_of_processors_alone_can_be_dropped() -> None:
+    for workload in _changed("dev", workloads={"cpu_limits": False}).workloads():
+        for container in workload.containers:
+            assert container["resources"]["limits"].keys() == {"memory", "ephemeral-storage"}
+            assert container["resources"]["requests"].keys() == {"cpu", "memory", "ephemeral-storage"}
