@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from components.common.base import ServiceComponent
 from components.common.kubernetes import networking
 from components.network import flows
+from components.settings.tls import CertManagerTls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,5 +50,9 @@ class NetworkPolicies(ServiceComponent):
 
 
 def _everybody(stack: StackSettings, placement: Placement) -> dict[str, Any]:
-    """Return what selects the Pods that are denied: every Pod of a namespace that this stack owns, else its own Pods."""
-    return {} if stack.cluster.create_namespace else {"matchLabels": flows.of_stack(placement.instance)}
+    """Return what selects the Pods that are denied: every Pod of a namespace that this stack owns, else its own Pods.
+
+    Its own Pods too where cert-manager may put a solver of HTTP-01 challenges beside them, which the ingress controller has to reach.
+    """
+    alone = stack.cluster.create_namespace and not isinstance(stack.tls, CertManagerTls)
+    return {} if alone else {"matchLabels": flows.of_stack(placement.instance)}

@@ -11,6 +11,7 @@ import pytest
 
 from tests.network_evaluator import Endpoint, allowed, selects
 from tests.recorder import STACKS, Program, run_program, stack_configuration
+from tests.settings import authority
 
 PORTS = (22, 53, 80, 443, 3000, 3306, 5000, 5001, 6443, 8080, 8404, 8443, 10250)
 """Every port that something in the stack listens on, and some that nothing may reach."""
@@ -103,6 +104,14 @@ def test_a_pod_of_somebody_else_in_a_shared_namespace_is_left_alone(programs: di
     assert allowed(policies, ends["neighbour"], ends["stranger"], 443)
     assert allowed(policies, ends["stranger"], ends["internet"], 443)
     assert not allowed(policies, ends["stranger"], ends["web"], 3000)
+
+
+def test_what_answers_a_challenge_for_cert_manager_is_left_alone() -> None:
+    tls = {"source": "cert_manager", "certificate": {"issuerRef": {"name": "le"}}, "ca_certificate": authority.made("ca")}
+    program = run_program("dev", {**stack_configuration("dev"), "portus:tls": json.dumps(tls)})
+    ends, policies = _ends(program), _policies(program)
+    assert allowed(policies, ends["neighbour"], ends["stranger"], 8089)
+    assert not allowed(policies, ends["neighbour"], ends["web"], 3000)
 
 
 def _with(stack: str, **sections: Any) -> Program:
