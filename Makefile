@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 
 export STACK KUBECONFIG
 
-.PHONY: help up down preview check password outputs test e2e replay bench lint lint-manifests types format render golden clean
+.PHONY: help up down preview check doctor collect export backup backups restore password outputs unit test e2e replay bench lint lint-manifests types format render golden clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,17 +26,36 @@ $(READY): requirements.txt requirements-dev.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-up: $(READY) ## Deploy STACK, check it with a push and a pull, say how to use it
-	@$(RUN) -m lab up --stack $(STACK)
+up: $(READY) ## Deploy STACK, check it with a push and a pull, say how to use it (REFRESH=1: mend what was changed by hand, too)
+	@$(RUN) -m lab up --stack $(STACK) $(if $(REFRESH),--refresh)
 
 down: $(READY) ## Remove STACK; for a lab stack the whole lab
 	@$(RUN) -m lab down --stack $(STACK)
 
-preview: $(READY) ## Show what `make up` would change
-	@$(RUN) -m lab preview --stack $(STACK)
+preview: $(READY) ## Show what `make up` would change (REFRESH=1: what was changed by hand, too)
+	@$(RUN) -m lab preview --stack $(STACK) $(if $(REFRESH),--refresh)
 
 check: $(READY) ## Push and pull an image through the deployed STACK
 	@$(RUN) -m lab check --stack $(STACK)
+
+doctor: $(READY) ## Name the broken link of the deployed STACK (JSON=1; PUSH=1: an image, too; DRIFT=1: Pulumi's comparison, too)
+	@$(RUN) -m lab doctor --stack $(STACK) $(if $(JSON),--json) $(if $(PUSH),--push) $(if $(DRIFT),--drift)
+
+collect: $(READY) ## Tell what the registry's garbage collection deletes; CONFIRM=yes deletes it (docs/garbage-collection.md)
+	@$(RUN) -m lab collect --stack $(STACK) $(if $(CONFIRM),--confirm $(CONFIRM)) $(if $(UNTAGGED),--untagged $(UNTAGGED)) $(if $(CACHE),--cache $(CACHE))
+
+export: $(READY) ## Write what leaves Portus with you into DIR: people, rights, the list of images, for skopeo, Harbor and zot
+	@test -n "$(DIR)" || { echo "error: say where it goes: make export STACK=$(STACK) DIR=leaving" >&2; exit 2; }
+	@$(RUN) -m lab export --stack $(STACK) --dir $(DIR)
+
+backup: $(READY) ## Back the database of the deployed STACK up now, with proof (docs/backup.md)
+	@$(RUN) -m lab backup --stack $(STACK)
+
+backups: $(READY) ## List the backups of the deployed STACK
+	@$(RUN) -m lab backups --stack $(STACK)
+
+restore: $(READY) ## Replace the database of the deployed STACK by backup DUMP (SAFETY=no: the present state is not backed up first)
+	@$(RUN) -m lab restore --stack $(STACK) $(if $(DUMP),--dump '$(DUMP)') $(if $(SAFETY),--safety $(SAFETY))
 
 password: $(READY) ## Print the administrator's password of the deployed STACK
 	@$(RUN) -m lab password --stack $(STACK)
@@ -48,11 +67,14 @@ render: $(READY) ## Write the YAML of STACK into DIR for review: no cluster, no 
 	@test -n "$(DIR)" || { echo "error: say where the YAML goes: make render STACK=$(STACK) DIR=rendered" >&2; exit 2; }
 	@$(RUN) -m lab render --stack $(STACK) --dir $(DIR)
 
+unit: $(READY) ## The tests that start nothing: a minute, on every processor
+	@$(RUN) -m pytest -q -n auto --dist loadfile -m "not cluster and not linters and not images and not engine"
+
 test: $(READY) ## Every test but those that need the cluster
 	@$(RUN) -m pytest -m "not cluster and not linters"
 
 e2e: $(READY) ## The tests on the lab's cluster, on both Portus generations; starts what it needs
-	@$(RUN) -m pytest -m cluster
+	@$(RUN) -m pytest -m cluster --durations=20
 
 replay: $(READY) ## Play RECORDINGS=file.json against a fresh Portus double (CORE=1: the core cases only)
 	@test -n "$(RECORDINGS)" || { echo "error: say which recordings: make replay RECORDINGS=file.json" >&2; exit 2; }

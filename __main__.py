@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
 from components import mariadb, tls
 from components.credentials import Credentials
 from components.exposure import client_ports, expose
 from components.network import Addresses, NetworkPolicies, Parts
 from components.observability import Observability
+from components.operations import backups
 from components.outputs import outputs
-from components.place import place
+from components.place import place, provider
 from components.portus import Bootstrap, PortusWeb, PortusWorker, generation
 from components.portus.roles import FirstSetUp
 from components.registry import Registry
@@ -24,9 +24,7 @@ image = images(stack)
 portus_generation = generation(stack.portus.version)
 plain_events = "http" in portus_generation.ports
 
-provider = kubernetes.Provider("kubernetes", context=stack.cluster.context, cluster_identifier=stack.cluster.identifier)
-options = pulumi.ResourceOptions(providers={"kubernetes": provider})
-
+options = pulumi.ResourceOptions(providers={"kubernetes": provider(stack)})
 placement = place(stack, instance=pulumi.get_stack(), opts=options)
 
 credentials = Credentials("credentials", rotation=stack.credentials.rotation, existing=stack.credentials.existing, protect=stack.protect)
@@ -45,49 +43,54 @@ addresses = Addresses(
 
 database = mariadb.database("mariadb", stack.database, image=image.mariadb, credentials=credentials, placement=placement, opts=options)
 
-web = PortusWeb(
-    "portus",
-    stack=stack,
-    generation=portus_generation,
-    image=image.portus,
-    database=database.endpoint,
-    credentials=credentials,
-    tls=certificate.files,
-    aliases=addresses.for_portus,
-    placement=placement,
-    opts=options,
-)
-
 registry = Registry(
     "registry",
     settings=stack.registry,
     wiring=wiring(stack, plain_events=plain_events, notification_timeout=portus_generation.notification_timeout),
     image=image.registry,
     cache_image=image.redis,
+    cache_generation=stack.credentials.rotation.registry_cache,
     http_secret=credentials.http_secret,
     certificate=certificate,
     aliases=addresses.for_registry,
     placement=placement,
-    after=database.endpoint.ready,
     opts=options,
 )
 
-expose("edge", stack=stack, image=image.edge, certificate=certificate, placement=placement, opts=options)
+saved = backups("backup", stack, images=image, database=database.endpoint, credentials=credentials, placement=placement, opts=options)
+
+web = PortusWeb(
+    "portus",
+    stack=stack,
+    generation=portus_generation,
+    images=image,
+    database=database.endpoint,
+    credentials=credentials,
+    tls=certificate.files,
+    after=saved + (registry.ready if stack.tls.signing_key_generation > 1 else ()),  # who verifies knows the next key before it signs
+    aliases=addresses.for_portus,
+    placement=placement,
+    opts=options,
+)
+
+wildcards = portus_generation.judges_wildcards
+expose("edge", stack=stack, image=image.edge, certificate=certificate, wildcards=wildcards, placement=placement, opts=options)
 
 set_up = web.ready + registry.ready
 if stack.portus.bootstrap.enabled and portus_generation.first_set_up is not FirstSetUp.BY_HAND:
-    set_up = Bootstrap("first-set-up", web=web.pods, image=image.client, credentials=credentials, after=set_up, opts=options).ready
+    set_up = Bootstrap("first-set-up", web=web.pods, image=image.client, after=set_up, opts=options).ready
 
 if portus_generation.has_worker:
-    PortusWorker("worker", web=web.pods, settings=stack.portus.worker, after=set_up, opts=options)
+    set_up = PortusWorker("worker", web=web.pods, settings=stack.portus.worker, after=set_up, opts=options).ready
 
 if stack.network.policies:
-    rake = portus_generation.first_set_up is FirstSetUp.RAKE
-    parts = Parts(portus=portus_generation.ports, edge=client_ports(stack.exposure), worker=portus_generation.has_worker, rake=rake)
+    parts = Parts(portus=portus_generation.ports, edge=client_ports(stack.exposure), worker=portus_generation.has_worker)
     NetworkPolicies("network", stack=stack, parts=parts, placement=placement, opts=options)
 
 if stack.observability.wanted:
     Observability("observability", stack=stack, certificate_ends=source.ends, placement=placement, opts=options)
+
+database.forget_former_passwords(after=set_up + saved)
 
 for name, value in outputs(stack, image, certificate, credentials.administrator).items():
     pulumi.export(name, value)

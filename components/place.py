@@ -1,8 +1,11 @@
-"""Where a stack's objects go: its Namespace and ServiceAccounts, where it owns any, and the conventions that all objects share."""
+"""Where a stack's objects go: its cluster, its own Namespace and ServiceAccounts, and the conventions that all objects share."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_kubernetes as kubernetes
 
 from components.common.accounts import ServiceAccounts
 from components.common.placement import Placement
@@ -10,9 +13,16 @@ from components.network import OwnedNamespace
 from components.settings.extensions import accounts, extensions
 
 if TYPE_CHECKING:
-    import pulumi
-
     from components.settings.stack import StackSettings
+
+
+def provider(stack: StackSettings) -> kubernetes.Provider:
+    """Return the provider of everything that goes into the cluster.
+
+    Secrets that are not marked immutable change in place: MariaDB's passwords, which must not restart it; every other one is replaced.
+    """
+    cluster = stack.cluster
+    return kubernetes.Provider("kubernetes", context=cluster.context, cluster_identifier=cluster.identifier, enable_secret_mutable=True)
 
 
 def place(stack: StackSettings, *, instance: str, opts: pulumi.ResourceOptions) -> Placement:

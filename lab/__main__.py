@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     options = _parser().parse_args(arguments)
     try:
-        _run(options)
+        return _run(options)
     except LabError as error:
         console.errors.print(f"[red]error:[/red] {console.escape(error.problem)}\n       {console.escape(error.remedy)}")
         if error.excerpt:
@@ -30,7 +30,6 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         console.errors.print("interrupted; run the same command again to go on.")
         return INTERRUPTED
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,28 +44,75 @@ def _parser() -> argparse.ArgumentParser:
         ("outputs", "print what a deployed stack tells its user"),
     ):
         verbs.add_parser(verb, help=text).add_argument("--stack", default="lab")
+    for verb in ("up", "preview"):
+        verbs.choices[verb].add_argument("--refresh", action="store_true", help="look at the cluster first, for what was changed by hand")
+    verbs.add_parser("backup", help="back the database of a deployed stack up now").add_argument("--stack", default="lab")
+    verbs.add_parser("backups", help="list the backups of a deployed stack").add_argument("--stack", default="lab")
+    restore = verbs.add_parser("restore", help="replace the database of a deployed stack by a backup")
+    restore.add_argument("--stack", default="lab")
+    restore.add_argument("--dump", default="", help="name of the backup")
+    restore.add_argument("--safety", choices=("yes", "no"), default="yes", help="no: the present state is not backed up first")
     verbs.add_parser("lint-manifests", help="lint the YAML of every stack")
+    doctor = verbs.add_parser("doctor", help="name the broken link of a deployed stack; the exit code is 0 when all hold")
+    doctor.add_argument("--stack", default="lab")
+    doctor.add_argument("--json", action="store_true", help="print JSON, for machines")
+    doctor.add_argument("--push", action="store_true", help="push and pull an image, too")
+    doctor.add_argument("--drift", action="store_true", help="have Pulumi compare the cluster with the stack file, too")
+    collect = verbs.add_parser("collect", help="tell what the registry's garbage collection deletes, and delete it when confirmed")
+    collect.add_argument("--stack", default="lab")
+    collect.add_argument("--confirm", choices=["yes", "no"], default="no", help="delete it")
+    collect.add_argument("--untagged", choices=["yes", "no", "even-of-indexes"], default="no", help="also what no tag names")
+    collect.add_argument("--cache", choices=["by-hand"], help="a Redis that is not the stack's own is flushed by its owner")
     render = verbs.add_parser("render", help="write the YAML of a stack, without its secrets")
     render.add_argument("--stack", default="lab")
     render.add_argument("--dir", type=Path, required=True)
+    export = verbs.add_parser("export", help="write what leaves Portus with you: people, rights, the list of images")
+    export.add_argument("--stack", default="lab")
+    export.add_argument("--dir", type=Path, required=True)
     return parser
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
     if options.verb == "render":
         from lab.render.preview import render  # noqa: PLC0415 - it is needed for one verb
 
         render(options.stack, options.dir)
-        return
+        return 0
     if options.verb == "lint-manifests":
         from lab.manifests.lint import lint  # noqa: PLC0415 - it is needed for one verb
 
         lint()
-        return
+        return 0
+    from lab.refusals import told  # noqa: PLC0415 - a wrong word on the command line is told at once
+
+    with told(options.verb):
+        return _run_on_cluster(options, kubeconfig_of(os.environ.get("KUBECONFIG", "")))
+
+
+def _run_on_cluster(options: argparse.Namespace, kubeconfig: Path | None) -> int:
     from lab import verbs  # noqa: PLC0415 - a wrong word on the command line is told at once
 
-    kubeconfig = Path(os.environ["KUBECONFIG"]) if os.environ.get("KUBECONFIG") else None
-    getattr(verbs, options.verb)(options.stack, kubeconfig)
+    if options.verb == "doctor":
+        holds = verbs.doctor(options.stack, kubeconfig, push=options.push, drift=options.drift, as_data=options.json)
+        return 0 if holds else 1
+    if options.verb in {"up", "preview"}:
+        getattr(verbs, options.verb)(options.stack, kubeconfig, refresh=options.refresh)
+    elif options.verb == "collect":
+        words = {"confirm": options.confirm == "yes", "untagged": options.untagged, "cache_by_hand": options.cache == "by-hand"}
+        verbs.collect(options.stack, kubeconfig, **words)
+    elif options.verb == "export":
+        verbs.export(options.stack, kubeconfig, options.dir)
+    elif options.verb == "restore":
+        verbs.restore(options.stack, kubeconfig, dump=options.dump, safety=options.safety == "yes")
+    else:
+        getattr(verbs, options.verb)(options.stack, kubeconfig)
+    return 0
+
+
+def kubeconfig_of(named: str) -> Path | None:
+    """Return the file that KUBECONFIG names; of a list the first that is there, and where none is the first, to be told by its name."""
+    files = [Path(each).expanduser() for each in named.split(os.pathsep) if each]
+    return next((file for file in files if file.is_file()), files[0] if files else None)
 
 
 def _interrupt(*_: object) -> None:

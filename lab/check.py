@@ -5,60 +5,122 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from lab.client import Answer, client
-from lab.console import Step
+from lab.client import Answer, client_of
+from lab.console import Step, step
 from lab.deployment import Deployment, Tag
+from lab.doctor.links.database import FRESH_SECONDS
 from lab.errors import LabError
 from lab.images.samples import write_sample
-
-RECORD_SECONDS: Final = 5.0
-"""A push shows in Portus within this time: the worker looks every two seconds."""
+from lab.login import Login, login_of, require_login
+from lab.records import recorded
+from lab.refusals import told
+from lab.stack import is_read_only
 
 POLL_SECONDS: Final = 0.3
 
+READ_ONLY_ANSWER: Final = "405"
+"""Method not allowed: what ``storage.maintenance.readonly`` answers to whoever may push."""
 
-def check(deployment: Deployment, step: Step) -> str:
-    """Push an image as the administrator, pull it back, find it in Portus' records; return the image's name.
+
+def checked(deployment: Deployment, done: str = "") -> str:
+    """Check that the stack does what its file says it is there for, and return what was seen, in a sentence.
+
+    Args:
+        done: what ended well before, as a clause; every error says it.
 
     Raises:
+        LabError: as `check`, or what the cluster says instead of an answer.
+    """
+    try:
+        with told("check"):
+            return _checked(deployment)
+    except LabError as error:
+        if done:
+            error.tell_first(done)
+        raise
+
+
+def _checked(deployment: Deployment) -> str:
+    if is_read_only(deployment.stack):
+        with step("checking that it is read-only: a push is refused") as current:
+            check_read_only(deployment, current)
+        return "They give images and take none: the stack file makes the registry read-only."
+    with step("checking it: a push, a pull, and Portus' record of the push") as current:
+        image = check(deployment, current)
+    return f"Portus and its registry work: {image} was pushed and pulled, and Portus recorded the push."
+
+
+def check(deployment: Deployment, current: Step) -> str:
+    """Push an image as the administrator or as whom the environment names, pull it back, find it in Portus' records; return its name.
+
+    Raises:
+        NobodyError: Portus lets nobody in whom the stack knows.
         LabError: which link of the chain is broken.
     """
-    username = str(deployment.outputs["administrator"])
-    image = f"{username}/check:latest"
-    with client(
-        registry=deployment.registry,
-        ca_certificate=str(deployment.outputs["ca_certificate"]),
-        username=username,
-        password=str(deployment.outputs["administrator_password"]),
-    ) as user:
+    login = _login(deployment, current)
+    image = f"{login.user}/check:latest"
+    with client_of(deployment, login.user, login.password) as user:
         digest = write_sample(user.folder / "pushed", text=f"check at {time.time():.0f}")
-        step.say(f"pushing {deployment.registry}/{image}")
+        current.say(f"pushing {deployment.registry}/{image}")
         _must(user.push("pushed", image), "the push was refused", "Look at the registry's and at Portus' log.")
-        step.say("pulling it back")
+        current.say("pulling it back")
         _must(user.pull(image, "pulled"), "the pull was refused", "Look at the registry's and at Portus' log.")
         if (user.folder / "pulled" / "manifest.json").read_bytes() != (user.folder / "pushed" / "manifest.json").read_bytes():
             raise LabError(f"the image that was pulled is not the one that was pushed ({digest}).", "Look at the registry's storage.")
-    step.say("waiting for Portus to record it")
-    wait_for_record(deployment, Tag(namespace=username, repository="check", tag="latest", user=username, digest=digest))
+    current.say("waiting for Portus to record it")
+    wait_for_record(deployment, Tag(namespace=login.user, repository="check", tag="latest", user=login.user, digest=digest))
     return f"{deployment.registry}/{image}"
 
 
-def wait_for_record(deployment: Deployment, tag: Tag, seconds: float = RECORD_SECONDS) -> None:
-    """Wait until Portus has recorded ``tag``, digest and user included.
+def check_read_only(deployment: Deployment, current: Step) -> None:
+    """Push an image as `check` does and see the registry refuse it as one that is read-only does.
 
     Raises:
-        LabError: it has not within ``seconds``.
+        NobodyError: as `check`.
+        LabError: it took the image, or refused for another reason.
     """
-    end = time.monotonic() + seconds
-    while tag not in (seen := deployment.tags()):
-        if time.monotonic() > end:
-            same = [other for other in seen if (other.namespace, other.repository, other.tag) == (tag.namespace, tag.repository, tag.tag)]
-            found = f"it holds {same[0]}" if same else "it holds no such tag"
-            raise LabError(
-                f"Portus has not recorded the push of {tag.namespace}/{tag.repository}:{tag.tag} within {seconds:.0f} s; {found}.",
-                "Look at the registry's log for the notification and at the worker's for its handling.",
-            )
-        time.sleep(POLL_SECONDS)
+    login = _login(deployment, current)
+    with client_of(deployment, login.user, login.password) as user:
+        write_sample(user.folder / "pushed", text=f"read-only at {time.time():.0f}")
+        current.say(f"pushing {deployment.registry}/{login.user}/check:latest, which has to be refused")
+        answer = user.push("pushed", f"{login.user}/check:latest")
+    if answer.code == 0:
+        raise LabError("the registry took a push, although the stack file makes it read-only.", "Deploy the stack again: make up")
+    if READ_ONLY_ANSWER not in answer.output:
+        raise LabError("the registry refused a push, but not as one that is read-only.", "It said:", answer.output.strip())
+
+
+def _login(deployment: Deployment, current: Step) -> Login:
+    login = login_of(deployment)
+    current.say(f"asking Portus for a token for {login.user}")
+    require_login(deployment, login)
+    return login
+
+
+def wait_for_record(deployment: Deployment, tag: Tag, seconds: float = FRESH_SECONDS) -> None:
+    """Wait until Portus has recorded ``tag``, digest and user included.
+
+    Args:
+        seconds: by default as long as the doctor lets an event wait for Portus' worker, which a synchronisation may hold up.
+
+    Raises:
+        LabError: it has not within ``seconds``, or its database cannot be read.
+    """
+    with recorded(deployment) as tags:
+        end = time.monotonic() + seconds
+        while tag not in (seen := tags()):
+            if time.monotonic() > end:
+                raise _unrecorded(tag, seen, seconds)
+            time.sleep(POLL_SECONDS)
+
+
+def _unrecorded(tag: Tag, seen: list[Tag], seconds: float) -> LabError:
+    same = [other for other in seen if (other.namespace, other.repository, other.tag) == (tag.namespace, tag.repository, tag.tag)]
+    found = f"it holds {same[0]}" if same else "it holds no such tag"
+    return LabError(
+        f"Portus has not recorded the push of {tag.namespace}/{tag.repository}:{tag.tag} within {seconds:.0f} s; {found}.",
+        "Look at the registry's log for the notification and at the worker's for its handling.",
+    )
 
 
 def _must(answer: Answer, problem: str, remedy: str) -> None:

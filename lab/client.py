@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import platform
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lab.deployment import Deployment
 from lab.errors import LabError
 from lab.images.build import build_images
+from lab.images.debian import debian_sources
 from lab.images.rootfs import Bind, command_line
 
 IMAGE: Final = "client-lab:1"
@@ -31,7 +35,7 @@ class Answer:
 
 
 class Client:
-    """One user's skopeo and curl. Made by `client`; its files go when the block ends."""
+    """One user's skopeo and curl. Made by `client_of`; its files go when the block ends."""
 
     def __init__(self, folder: Path, *, registry: str) -> None:
         self.folder = folder
@@ -73,6 +77,10 @@ class Client:
             "copy", "--src-cert-dir", "certs", "--src-authfile", "auth.json", f"docker://{self._registry}/{repository}", f"dir:{target}"
         )
 
+    def delete(self, repository: str) -> Answer:
+        """Delete the manifest that a tag names, and with it every tag of it."""
+        return self.skopeo("delete", "--cert-dir", "certs", "--authfile", "auth.json", f"docker://{self._registry}/{repository}")
+
     def _run(self, argv: Sequence[str], seconds: float, *, stdin: str = "") -> Answer:
         with tempfile.TemporaryDirectory(prefix="lab-client-") as scratch:
             command, environment = self._command(argv, Path(scratch))
@@ -105,16 +113,45 @@ class Client:
         return command_line(container, list(argv), scratch), dict(container.environment)
 
 
+def require_client() -> None:
+    """Make sure that a push can be tried from this machine, before anything is begun.
+
+    Raises:
+        LabError: there is no skopeo, and the lab's own cannot be built here.
+    """
+    if shutil.which("skopeo") or _is_buildable():
+        return
+    raise LabError(
+        "the check pushes and pulls an image, and there is no skopeo on PATH.",
+        "Install skopeo; or run this as root on Debian, where the lab builds its own.",
+    )
+
+
+def _is_buildable() -> bool:
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        return False
+    try:
+        debian_sources()
+    except LabError:
+        return False
+    return True
+
+
+def administrator_of(deployment: Deployment) -> AbstractContextManager[Client]:
+    """Give a client of the registry that has logged in as the first administrator."""
+    return client_of(deployment, str(deployment.outputs["administrator"]), deployment.administrator_password)
+
+
 @contextmanager
-def client(*, registry: str, ca_certificate: str, username: str = "", password: str = "") -> Iterator[Client]:
-    """Give a client of ``registry``; without ``username`` an anonymous one. The password goes to a file of the client's folder only."""
+def client_of(deployment: Deployment, username: str = "", password: str = "") -> Iterator[Client]:
+    """Give a client of the registry; without ``username`` an anonymous one. The password goes to a file of the client's folder only."""
     with tempfile.TemporaryDirectory(prefix="lab-client-") as name:
         folder = Path(name)
         (folder / "certs").mkdir()
-        (folder / "certs" / "ca.crt").write_text(ca_certificate, encoding="utf-8")
+        (folder / "certs" / "ca.crt").write_text(str(deployment.outputs["ca_certificate"]), encoding="utf-8")
         login = base64.b64encode(f"{username}:{password}".encode()).decode()
-        auths = {registry: {"auth": login}} if username else {}
+        auths = {deployment.registry: {"auth": login}} if username else {}
         file = folder / "auth.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps({"auths": auths}), encoding="utf-8")
-        yield Client(folder, registry=registry)
+        yield Client(folder, registry=deployment.registry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import yaml
 from kubernetes import client, config
 from kubernetes.stream import stream
 from urllib3.exceptions import HTTPError
 
 from lab.errors import LabError
+from lab.refusals import refused
 
 PUBLIC_SERVICE: Final = "edge-public"
 DATABASE_POD: Final = "mariadb-0"
@@ -34,22 +37,68 @@ def require_cluster(kubeconfig: Path, context: str | None) -> None:
     """Make sure that a cluster answers, before anything is begun.
 
     Raises:
-        LabError: the kubeconfig or its context is missing, or the cluster does not answer.
+        LabError: the kubeconfig or its context is missing, or the cluster does not answer or refuses its user.
     """
-    if not kubeconfig.is_file():
-        raise LabError(f"there is no kubeconfig {kubeconfig}.", "Name the one of your cluster: KUBECONFIG=...")
-    try:
-        api = config.new_client_from_config(str(kubeconfig), context)  # type: ignore[no-untyped-call]
-    except config.ConfigException as error:
-        raise LabError(f"{kubeconfig} cannot be used: {error}", f"It needs the context '{context}'." if context else "Mend it.") from error
+    api = connection(kubeconfig, context)
     api.configuration.retries = 1
     try:
         client.VersionApi(api).get_code(_request_timeout=ANSWER_SECONDS)
-    except (client.ApiException, HTTPError) as error:
+    except client.ApiException as error:
+        raise refused(error) from error
+    except HTTPError as error:
         said = str(error).splitlines()[0][:200]
         raise LabError(
             f"the cluster of {kubeconfig} does not answer: {said}", "Start it, or name another kubeconfig: KUBECONFIG=..."
         ) from error
+
+
+def require_namespace(kubeconfig: Path, context: str | None, namespace: str, stack: str) -> None:
+    """Make sure that a cluster is the one where ``stack`` was deployed, as far as the namespace of its objects tells that.
+
+    Who may not ask for the namespace is let pass: where it is not there he is refused its objects as well, and nothing is taken for gone.
+
+    Raises:
+        LabError: the cluster has no such namespace, or does not answer.
+    """
+    try:
+        client.CoreV1Api(connection(kubeconfig, context)).read_namespace(namespace, _request_timeout=ANSWER_SECONDS)
+    except client.ApiException as error:
+        if error.status == HTTPStatus.FORBIDDEN:
+            return
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise refused(error) from error
+        named = context or _current_context(kubeconfig)
+        raise LabError(
+            f"the cluster of {kubeconfig} (context '{named}') has no namespace '{namespace}', in which stack {stack} is deployed.",
+            "Is it this cluster? If not, name the right one: KUBECONFIG=..., or cluster.context of the stack file. If it is, and all was "
+            "lost: a plain 'pulumi refresh' drops that from the state (docs/backup.md, \"Into a new cluster\"). Nothing was changed.",
+        ) from error
+
+
+def _current_context(kubeconfig: Path) -> str:
+    return str(config.list_kube_config_contexts(str(kubeconfig))[1]["name"])  # type: ignore[no-untyped-call]
+
+
+def connection(kubeconfig: Path, context: str | None) -> client.ApiClient:
+    """Return a client of a kubeconfig's cluster, which is not asked yet.
+
+    Raises:
+        LabError: the kubeconfig or its context is missing, or it is none.
+    """
+    if not kubeconfig.is_file():
+        raise LabError(f"there is no kubeconfig {kubeconfig}.", "Name the one of your cluster: KUBECONFIG=...")
+    try:
+        return config.new_client_from_config(str(kubeconfig), context)  # type: ignore[no-untyped-call, no-any-return]
+    except (
+        config.ConfigException,
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OSError,
+    ) as error:  # it takes a file's form for granted
+        said = " ".join(str(error).split())[:200]
+        raise LabError(f"{kubeconfig} cannot be used: {said}", f"It needs the context '{context}'." if context else "Mend it.") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,11 +117,13 @@ class Deployment:
     """A deployed stack.
 
     Args:
+        stack: its name.
         outputs: of the stack, secrets in clear.
         kubeconfig: of its cluster.
         context: of the kubeconfig, None for its current one.
     """
 
+    stack: str
     outputs: Mapping[str, Any] = field(repr=False)
     kubeconfig: Path
     context: str | None = None
@@ -102,9 +153,37 @@ class Deployment:
         """Where its objects are."""
         return str(self.outputs["namespace"])
 
+    @property
+    def has_administrator(self) -> bool:
+        """Whether the stack's first set-up makes the administrator whom the outputs name; a stack of before says nothing of it and did."""
+        return bool(self.outputs.get("administrator_made", True))
+
+    @property
+    def administrator_password(self) -> str:
+        """The first administrator's password: an output, or in a Secret of somebody else that the outputs name.
+
+        Raises:
+            LabError: that Secret is not there (any more), or does not hold it.
+        """
+        elsewhere = self.outputs.get("administrator_secret")
+        if elsewhere is None:
+            return str(self.outputs["administrator_password"])
+        name, key = str(elsewhere["name"]), str(elsewhere["key"])
+        remedy = "Put it back, or name another under credentials.existing.administrator and deploy."
+        try:
+            found = (self.api().read_namespaced_secret(name, self.namespace).data or {}).get(key)
+        except client.ApiException as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            problem = f"namespace {self.namespace} has no Secret {name}, which holds the administrator's password."
+            raise LabError(problem, remedy) from error
+        if found is None:
+            raise LabError(f"Secret {name} of namespace {self.namespace} has no key {key}, which is the administrator's password.", remedy)
+        return base64.b64decode(found).decode()
+
     def api(self) -> client.CoreV1Api:
         """Return a client of its cluster."""
-        return client.CoreV1Api(config.new_client_from_config(str(self.kubeconfig), self.context))  # type: ignore[no-untyped-call]
+        return client.CoreV1Api(connection(self.kubeconfig, self.context))
 
     def node_ports(self) -> dict[str, int]:
         """Return the node ports of its public Service by name (``https``, ``http``); none where a failed deployment has not made it."""
@@ -116,6 +195,16 @@ class Deployment:
             raise
         ports = (service.spec.ports if service.spec else None) or []
         return {str(port.name): port.node_port for port in ports if port.node_port}
+
+    def has_own_database(self) -> bool:
+        """Whether its database runs in its namespace, and is not one of somebody else."""
+        try:
+            self.api().read_namespaced_pod(DATABASE_POD, self.namespace)
+        except client.ApiException as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return True
 
     def sql(self, statement: str) -> list[list[str]]:
         """Return the rows of a query, run as root on the database's own socket; its password stays in the Pod.

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from kubernetes import config, dynamic
 from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
 
+from lab import backend
 from lab.cluster.home import Process
 from lab.console import step
 
@@ -96,8 +97,8 @@ def _runs(pid: int) -> bool:
 
 
 def _locks(stack: Stack) -> Iterator[Mapping[str, Any]]:
-    backend = stack.environment().get("PULUMI_BACKEND_URL", "")
-    if backend.startswith("file://"):
-        for file in Path(backend.removeprefix("file://")).glob(f".pulumi/locks/**/{stack.name}/*.json"):
+    folder = backend.folder_of(stack.environment().get("PULUMI_BACKEND_URL", ""))
+    if folder is not None:
+        for file in folder.glob(f".pulumi/locks/**/{stack.name}/*.json"):
             if os.access(file, os.R_OK):
                 yield json.loads(file.read_text(encoding="utf-8"))

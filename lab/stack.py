@@ -8,13 +8,14 @@ import secrets
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from lab import paths
+from lab import backend, paths
 from lab.engine import Engine
 from lab.errors import LabError
 
@@ -24,8 +25,13 @@ CONTEXT: Final = "portus-lab"
 LAB_PASSPHRASE: Final = "portus-lab"  # noqa: S105 - said in the stack files: it protects nothing outside this machine
 STACKS: Final = paths.ROOT / "stacks"
 
-OWN_STATE: Final = paths.ROOT / ".pulumi-state"
-"""State of stacks on the user's own clusters when no other backend is chosen. ``make down`` never removes it."""
+SALT: Final = "encryptionsalt"
+"""Key of a stack file by which Pulumi tells whether a passphrase is the one that encrypted it."""
+
+UNKNOWN: Final = "no stack named '{}' found"
+"""What ``pulumi`` says of a stack that its backend does not know."""
+
+NO_YAML: Final = "It is no YAML: mend that place. Nothing was created or changed."
 
 
 def stack_names() -> list[str]:
@@ -49,10 +55,21 @@ class Stack:
         """Select the stack, making it in the backend where it is new.
 
         Raises:
-            LabError: the engine refused (wrong passphrase, unreachable backend).
+            LabError: the engine refused (wrong passphrase, unreachable backend); or the stack is kept in this checkout, and a backend that
+                does not know it was named since: a second one would be made over it, with new passwords, keys and CA.
         """
+        if self._is_kept_here() and self._asked_for_outputs() is None:
+            raise self._unknown()
         self.environment_folder()
         self.run("stack", "select", "--create")
+
+    def require_known(self) -> None:
+        """Make sure that the backend knows the stack.
+
+        Raises:
+            LabError: it does not, or could not be asked.
+        """
+        self._output()
 
     def up(self, *extra: str) -> None:
         """Deploy; Pulumi's own display is shown. Raises `LabError` when it failed."""
@@ -70,13 +87,12 @@ class Stack:
         """Return the stack's outputs, secrets in clear: for this process only.
 
         Raises:
-            LabError: the stack was never deployed.
+            LabError: the backend does not know the stack, it was never deployed, or the engine refused (wrong passphrase, expired token).
         """
-        done = self._capture("stack", "output", "--json", "--show-secrets")
-        values = json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else {}
+        values = self._output("--show-secrets")
         if not values:
-            raise LabError(f"stack {self.name} has no outputs.", f"Deploy it first: make up STACK={self.name}", done.stderr.strip())
-        return dict(values)
+            raise LabError(f"stack {self.name} has no outputs.", f"Deploy it first: make up STACK={self.name}")
+        return values
 
     def is_whole(self) -> bool:
         """Whether the stack is deployed, and its last deployment or removal was not cut off."""
@@ -89,6 +105,13 @@ class Stack:
         """Return the stack's state as the backend keeps it, secrets encrypted; empty for a stack it does not know."""
         done = self._capture("stack", "export")
         return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+
+    def namespace(self) -> str | None:
+        """Return the namespace of the objects that the state holds; None where it holds none, or only the Namespace itself."""
+        resources = self.export().get("deployment", {}).get("resources") or []
+        made = (each for each in resources if each["type"].startswith("kubernetes:") and not each.get("delete"))
+        places = (place for place, slash, _ in (str(each.get("id", "")).partition("/") for each in made) if slash)
+        return next(places, None)
 
     def run(self, *words: str) -> None:
         """Run another ``pulumi`` command on the stack without showing it.
@@ -104,7 +127,7 @@ class Stack:
     @property
     def context(self) -> str | None:
         """Context of the kubeconfig: the lab's own, else what the stack file says, None for the current one."""
-        context = _file(self.name).get("portus:cluster", {}).get("context")
+        context = _section(self.name, "portus:cluster").get("context")
         return None if context is None else str(context)
 
     def environment(self) -> dict[str, str]:
@@ -112,27 +135,78 @@ class Stack:
         environment = {**os.environ, **self.engine.environment(), "KUBECONFIG": str(self.kubeconfig)}
         if is_lab_stack(self.name):
             return environment | {"PULUMI_BACKEND_URL": f"file://{paths.STATE / 'state'}", "PULUMI_CONFIG_PASSPHRASE": LAB_PASSPHRASE}
-        if "PULUMI_BACKEND_URL" not in environment and "PULUMI_ACCESS_TOKEN" not in environment:
-            environment["PULUMI_BACKEND_URL"] = f"file://{OWN_STATE}"
-            if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & environment.keys():
-                environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(OWN_STATE / "passphrase")
-        return environment
+        return environment | backend.variables(os.environ)
 
     def environment_folder(self) -> None:
-        """Make the folder of a file backend, and a passphrase where this checkout's own backend has none."""
+        """Make the folder of a file backend, and a passphrase where this checkout's own backend has never had one.
+
+        Raises:
+            LabError: it had one, which is missing: a new one would read nothing, and in the next copy of the folder replace the good one.
+        """
         environment = self.environment()
-        if not environment.get("PULUMI_BACKEND_URL", "").startswith("file://"):
+        folder = backend.folder_of(environment.get("PULUMI_BACKEND_URL", ""))
+        if folder is None:
             return
-        folder = Path(environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
+        named = environment.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+        makes = folder == backend.OWN_STATE and named == str(backend.PASSPHRASE) and not backend.PASSPHRASE.exists()
+        if makes:
+            self._require_no_passphrase_before()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        passphrase = OWN_STATE / "passphrase"
-        if folder == OWN_STATE and environment.get("PULUMI_CONFIG_PASSPHRASE_FILE") == str(passphrase) and not passphrase.exists():
-            passphrase.touch(mode=0o600)
-            passphrase.write_text(secrets.token_hex(32), encoding="utf-8")
+        if makes:
+            backend.PASSPHRASE.touch(mode=0o600)
+            backend.PASSPHRASE.write_text(secrets.token_hex(32), encoding="utf-8")
 
     def command(self, *words: str) -> list[str]:
         """Return the command line of ``pulumi`` for this stack."""
         return [str(self.engine.pulumi), *words, "--non-interactive", "--cwd", str(paths.ROOT)]
+
+    def _output(self, *words: str) -> dict[str, Any]:
+        """Return the stack's outputs; ``words`` go to ``pulumi stack output``. Raises `LabError` when there is no answer."""
+        done = self._asked_for_outputs(*words)
+        if done is None:
+            raise self._unknown()
+        if done.returncode != 0:
+            raise LabError(f"'pulumi stack output' of stack {self.name} failed.", "It said:", done.stderr.strip()[-2000:])
+        return dict(json.loads(done.stdout or "{}"))
+
+    def _asked_for_outputs(self, *words: str) -> subprocess.CompletedProcess[str] | None:
+        """Return what ``pulumi stack output`` gave, None where the backend does not know the stack."""
+        folder = backend.folder_of(self.environment().get("PULUMI_BACKEND_URL", ""))
+        if folder is not None and not folder.is_dir():
+            return None
+        done = self._capture("stack", "output", "--json", *words)
+        return None if UNKNOWN.format(self.name) in done.stderr else done
+
+    def _unknown(self) -> LabError:
+        deploy = f"make up STACK={self.name}"
+        if self.context == CONTEXT:
+            return LabError(f"stack {self.name} is not deployed.", f"Deploy it first: {deploy}")
+        asked = f"the backend {backend.shown(self.environment())}"
+        if self._is_kept_here():
+            return LabError(
+                f"{asked} knows no stack {self.name}, and {backend.OWN_STATE} has one.",
+                f"To go on with that: PULUMI_BACKEND_URL=file://{backend.OWN_STATE} PULUMI_CONFIG_PASSPHRASE_FILE={backend.PASSPHRASE};"
+                " to move it: pulumi stack export and import; to begin anew: move the folder away.",
+            )
+        elsewhere = f"If it was deployed with another backend, name that: PULUMI_BACKEND_URL=...; only if it never was: {deploy}"
+        return LabError(f"{asked} knows no stack {self.name}.", elsewhere)
+
+    def _require_no_passphrase_before(self) -> None:
+        """Raise `LabError` where something is encrypted already: a stack of the checkout's own backend or, by its salt, its own file."""
+        back = "Put it back as it was, or name another file: PULUMI_CONFIG_PASSPHRASE_FILE=...; to begin anew without its secrets:"
+        if backend.keeps_stacks():
+            problem = f"the passphrase {backend.PASSPHRASE} is missing, and {backend.OWN_STATE} holds stacks that only it reads."
+            raise LabError(problem, f"{back} move the folder away. Nothing was changed.")
+        if SALT in document_of(self.name):
+            file = f"{STACKS.name}/Pulumi.{self.name}.yaml"
+            problem = f"the passphrase {backend.PASSPHRASE} is missing, and {file} was encrypted with one ({SALT})."
+            elsewhere = "If the stack's state is elsewhere, name that: PULUMI_BACKEND_URL=..."
+            raise LabError(problem, f"{back} remove {SALT} and every 'secure:' from the file. {elsewhere} Nothing was changed.")
+
+    def _is_kept_here(self) -> bool:
+        """Whether this checkout keeps a stack of the name, and another backend is asked."""
+        folder = backend.folder_of(self.environment().get("PULUMI_BACKEND_URL", ""))
+        return backend.is_kept_here(self.name) and folder != backend.OWN_STATE
 
     def _show(self, *words: str) -> None:
         process = subprocess.Popen(self.command(*words, "--stack", self.name), env=self.environment(), stdin=subprocess.DEVNULL)
@@ -163,16 +237,55 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
 
 def is_lab_stack(name: str) -> bool:
     """Whether the stack's file deploys it to the lab's own cluster."""
-    return str(_file(name).get("portus:cluster", {}).get("context")) == CONTEXT
+    return str(_section(name, "portus:cluster").get("context")) == CONTEXT
+
+
+def lab_stack_names() -> list[str]:
+    """Return the stacks of the lab's own cluster. A file that cannot be read is no business of the others: its own verbs tell of it."""
+    found = []
+    for name in stack_names():
+        with suppress(LabError):
+            found += [name] if is_lab_stack(name) else []
+    return found
+
+
+def is_read_only(name: str) -> bool:
+    """Whether the stack's file lets nobody push: ``registry.maintenance.readonly``."""
+    return _section(name, "portus:registry", "maintenance", "readonly").get("enabled") is True
 
 
 def images_of(name: str) -> list[str]:
     """Return the images that the stack's file names."""
-    return [image for image in _file(name).get("portus:images", {}).values() if isinstance(image, str) and image.startswith("localhost/")]
+    return [image for image in _section(name, "portus:images").values() if isinstance(image, str) and image.startswith("localhost/")]
 
 
-def _file(name: str) -> Mapping[str, Any]:
+def document_of(name: str) -> Mapping[str, Any]:
+    """Return the stack's file as it is written; whether it says something sensible is the program's to tell.
+
+    Raises:
+        LabError: there is no such stack, or its file is no YAML.
+    """
     path = STACKS / f"Pulumi.{name}.yaml"
+    shown = f"{STACKS.name}/{path.name}"
     if not path.is_file():
-        raise LabError(f"there is no stack '{name}' (no {path.relative_to(paths.ROOT)}).", f"The stacks are: {', '.join(stack_names())}.")
-    return dict(yaml.safe_load(path.read_text(encoding="utf-8")).get("config") or {})
+        raise LabError(f"there is no stack '{name}' (no {shown}).", f"The stacks are: {', '.join(stack_names())}.")
+    try:
+        return _mapping(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise LabError(f"{shown}{place}: {error.problem or error.context}.", NO_YAML) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise LabError(f"{shown}: {str(error).splitlines()[0]}.", NO_YAML) from error
+
+
+def _section(name: str, *keys: str) -> Mapping[str, Any]:
+    """Return a section of the stack's file; empty where it is not there or something else than a section."""
+    section = _mapping(document_of(name).get("config"))
+    for key in keys:
+        section = _mapping(section.get(key))
+    return section
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

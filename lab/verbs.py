@@ -9,72 +9,143 @@ from pathlib import Path
 from typing import Final
 
 from lab import cluster, paths
-from lab.check import check as check_deployment
+from lab.check import checked
+from lab.client import require_client
 from lab.cluster import Publication
 from lab.console import console, escape, step
-from lab.deployment import Deployment, require_cluster
+from lab.deployment import Deployment, require_cluster, require_namespace
 from lab.engine import ensure_engine
 from lab.errors import LabError
 from lab.healing import heal
 from lab.images import build
-from lab.stack import Stack, images_of, is_lab_stack, stack_names
+from lab.login import NobodyError
+from lab.stack import Stack, images_of, is_lab_stack, lab_stack_names
 
 ADDRESSES: Final = "127.88.0.{}"
 """Each lab stack gets a loopback address of its own, so that all can serve port 443."""
 
 
-def up(name: str, kubeconfig: Path | None) -> None:
-    """Deploy stack ``name``, check it, and say how to use it."""
-    stack, deployment = deploy(name, kubeconfig)
-    with step("checking it: a push, a pull, and Portus' record of the push") as current:
-        image = check_deployment(deployment, current)
-    _summary(stack, deployment, image)
+REFRESH: Final = "--refresh"
+"""Has Pulumi look at the cluster first: without it an object that was deleted or changed by hand is as its state says, and left alone."""
 
 
-def deploy(name: str, kubeconfig: Path | None) -> tuple[Stack, Deployment]:
-    """Deploy stack ``name`` with all that it needs, and make a lab stack reachable on this machine."""
+def up(name: str, kubeconfig: Path | None, *, refresh: bool = False) -> None:
+    """Deploy stack ``name``, check it, and say how to use it, also where nobody is known to check as.
+
+    Args:
+        refresh: whether what was changed by hand is mended, too.
+    """
+    stack, deployment = deploy(name, kubeconfig, refresh=refresh)
+    try:
+        seen = checked(deployment, "the deployment itself ended well")
+    except NobodyError:
+        _summary(stack, deployment, "The deployment ended well, and was not checked.")
+        raise
+    _summary(stack, deployment, seen)
+
+
+def deploy(name: str, kubeconfig: Path | None, *, refresh: bool = False) -> tuple[Stack, Deployment]:
+    """Deploy stack ``name`` with all that it needs, and make a lab stack reachable on this machine.
+
+    Raises:
+        LabError: a step failed; or ``refresh`` is asked for at a cluster of the user's that is not the stack's.
+    """
+    _require_client(name)
     stack = prepare(name, kubeconfig)
+    if refresh:
+        _require_its_cluster(stack)
     heal(stack)
     console.print(f"deploying stack {name}")
-    stack.up()
+    stack.up(*([REFRESH] if refresh else []))
     if is_lab_stack(name):
         with step("publishing it on this machine"):
             _publish()
     return stack, _deployment(stack)
 
 
-def preview(name: str, kubeconfig: Path | None) -> None:
+def preview(name: str, kubeconfig: Path | None, *, refresh: bool = False) -> None:
     """Show what `up` would change; changes nothing."""
-    prepare(name, kubeconfig).preview("--diff")
+    prepare(name, kubeconfig).preview("--diff", *([REFRESH] if refresh else []))
 
 
 def check(name: str, kubeconfig: Path | None) -> None:
     """Push and pull an image through the deployed stack ``name``."""
-    stack = _selected(name, kubeconfig)
-    with step(f"checking stack {name}") as current:
-        check_deployment(_deployment(stack), current)
+    _require_client(name)
+    checked(_reached(name, kubeconfig))
+
+
+def doctor(name: str, kubeconfig: Path | None, *, push: bool, drift: bool, as_data: bool) -> bool:
+    """Name the broken links of the deployed stack ``name``; return whether all hold. Changes nothing unless ``push``."""
+    from lab.doctor.verb import doctor as examine  # noqa: PLC0415 - it is needed for one verb
+
+    return examine(_known(name, kubeconfig), push=push, drift=drift, as_data=as_data)
+
+
+def collect(name: str, kubeconfig: Path | None, *, confirm: bool, untagged: str, cache_by_hand: bool) -> None:
+    """Tell what the registry's garbage collection deletes, and have it deleted where ``confirm``; the registry has to be read-only."""
+    from lab import collection  # noqa: PLC0415 - it is needed for one verb
+
+    request = collection.Request(confirm=confirm, untagged=untagged, cache_by_hand=cache_by_hand)
+    collection.collect(_known(name, kubeconfig), request)
+
+
+def export(name: str, kubeconfig: Path | None, folder: Path) -> None:
+    """Write what the deployed stack ``name`` holds into ``folder``, for another registry to take. Changes nothing."""
+    from lab.export.verb import export as write  # noqa: PLC0415 - it is needed for one verb
+
+    write(_known(name, kubeconfig), folder)
+
+
+def backup(name: str, kubeconfig: Path | None) -> None:
+    """Back the database of the deployed stack ``name`` up now."""
+    from lab.operations import verbs as operations  # noqa: PLC0415 - it is needed for three verbs
+
+    operations.backup(name, _reached(name, kubeconfig))
+
+
+def backups(name: str, kubeconfig: Path | None) -> None:
+    """List the backups of the deployed stack ``name``."""
+    from lab.operations import verbs as operations  # noqa: PLC0415 - it is needed for three verbs
+
+    operations.backups(name, _reached(name, kubeconfig))
+
+
+def restore(name: str, kubeconfig: Path | None, *, dump: str, safety: bool) -> None:
+    """Replace the database of the deployed stack ``name`` by backup ``dump``."""
+    from lab.operations import verbs as operations  # noqa: PLC0415 - it is needed for three verbs
+
+    _require_client(name)
+    operations.restore(name, _reached(name, kubeconfig), kubeconfig, dump=dump, safety=safety)
 
 
 def outputs(name: str, kubeconfig: Path | None) -> None:
     """Print the outputs of the deployed stack ``name``; secrets are left out."""
-    stack = _selected(name, kubeconfig)
+    stack = _known(name, kubeconfig)
     shown = {key: value for key, value in stack.outputs().items() if "password" not in key}
     console.print_json(json.dumps(shown))
 
 
 def password(name: str, kubeconfig: Path | None) -> None:
     """Print the administrator's password, and nothing else, to standard output."""
-    sys.stdout.write(f"{_selected(name, kubeconfig).outputs()['administrator_password']}\n")
+    sys.stdout.write(f"{_deployment(_known(name, kubeconfig)).administrator_password}\n")
 
 
 def down(name: str, kubeconfig: Path | None) -> None:
-    """Remove stack ``name``. For a lab stack the whole lab goes, whatever state it is in: it holds nothing that is not made again."""
+    """Remove stack ``name``. For a lab stack the whole lab goes, whatever state it is in: it holds nothing that is not made again.
+
+    Raises:
+        LabError: a step failed; or the user's cluster does not answer, or is not the stack's.
+    """
     if is_lab_stack(name):
         with step("removing the lab"):
             cluster.down()
             _forget()
         return
-    _selected(name, kubeconfig).destroy()
+    stack = _known(name, kubeconfig)
+    stack.require_known()
+    require_cluster(stack.kubeconfig, stack.context)
+    _require_its_cluster(stack)
+    stack.destroy()
 
 
 def prepare(name: str, kubeconfig: Path | None) -> Stack:
@@ -84,7 +155,7 @@ def prepare(name: str, kubeconfig: Path | None) -> Stack:
         raise LabError(
             f"stack {name} is for a cluster of yours.",
             f"Name its kubeconfig: make up STACK={name} KUBECONFIG=~/.kube/config (the lab's own cluster runs the stacks "
-            f"{', '.join(each for each in stack_names() if is_lab_stack(each))}).",
+            f"{', '.join(lab_stack_names())}).",
         )
     engine = ensure_engine()
     if lab:
@@ -97,27 +168,52 @@ def prepare(name: str, kubeconfig: Path | None) -> Stack:
     return stack
 
 
-def _selected(name: str, kubeconfig: Path | None) -> Stack:
-    """Return the stack for a look at what is deployed; starts nothing."""
+def _require_its_cluster(stack: Stack) -> None:
+    """Refuse a cluster that was never the stack's: Pulumi takes what a cluster lacks for deleted and forgets it, protected or not.
+
+    The lab's own cluster may be a fresh one: its stacks hold nothing that is not made again. Where the state has the Namespace alone, a
+    removal was cut off while that went, and has to be repeatable.
+    """
+    if is_lab_stack(stack.name):
+        return
+    namespace = stack.namespace()
+    if namespace is not None:
+        require_namespace(stack.kubeconfig, stack.context, namespace, stack.name)
+
+
+def _known(name: str, kubeconfig: Path | None) -> Stack:
+    """Return the stack for a look at what is deployed: it is neither made in the backend nor written to its file; starts nothing."""
     if is_lab_stack(name):
         kubeconfig = paths.STATE / "kubeconfig"
         if not kubeconfig.exists():
             raise LabError("the lab does not run.", f"Start it: make up STACK={name}")
     elif kubeconfig is None:
         raise LabError(f"stack {name} is on a cluster of yours.", f"Name its kubeconfig: KUBECONFIG=... STACK={name}")
-    stack = Stack(name=name, engine=ensure_engine(), kubeconfig=kubeconfig)
-    stack.select()
-    return stack
+    return Stack(name=name, engine=ensure_engine(), kubeconfig=kubeconfig.expanduser())
+
+
+def _require_client(name: str) -> None:
+    """Refuse what ends with a push where this machine cannot push; for a lab stack it has all that its cluster needs, and that is more."""
+    if not is_lab_stack(name):
+        require_client()
+
+
+def _reached(name: str, kubeconfig: Path | None) -> Deployment:
+    """Return the deployed stack ``name``, whose cluster answers."""
+    stack = _known(name, kubeconfig)
+    deployment = _deployment(stack)
+    require_cluster(stack.kubeconfig, stack.context)
+    return deployment
 
 
 def _deployment(stack: Stack) -> Deployment:
-    return Deployment(outputs=stack.outputs(), kubeconfig=stack.kubeconfig, context=stack.context)
+    return Deployment(stack=stack.name, outputs=stack.outputs(), kubeconfig=stack.kubeconfig, context=stack.context)
 
 
 def _publish() -> None:
     """Publish every lab stack that is deployed; one whose deployment was cut off is left out until it is whole."""
     publications = []
-    for number, name in enumerate((each for each in stack_names() if is_lab_stack(each)), start=1):
+    for number, name in enumerate(lab_stack_names(), start=1):
         stack = Stack(name=name, engine=ensure_engine(), kubeconfig=paths.STATE / "kubeconfig")
         if stack.is_whole():
             publications += _publications(_deployment(stack), ADDRESSES.format(number))
@@ -139,12 +235,12 @@ def _forget() -> None:
     shutil.rmtree(paths.STATE, ignore_errors=True)
 
 
-def _summary(stack: Stack, deployment: Deployment, image: str) -> None:
+def _summary(stack: Stack, deployment: Deployment, seen: str) -> None:
     authority = paths.STATE / f"ca-{stack.name}.crt"
     authority.parent.mkdir(exist_ok=True)
     authority.write_text(str(deployment.outputs["ca_certificate"]), encoding="utf-8")
     password = f"make password STACK={stack.name}"
-    console.print(f"\nPortus and its registry work: {escape(image)} was pushed and pulled, and Portus recorded the push.\n")
+    console.print(f"\n{escape(seen)}\n")
     for label, text in (
         ("Portus", deployment.portus_url),
         ("registry", deployment.registry),

@@ -1,6 +1,6 @@
 """Decides by rendered NetworkPolicies who may connect to whom, as networking.k8s.io/v1 says it; an independent reading of the objects.
 
-Neither the lab's plain bridge nor a package registry offers a network that enforces policies, so the rules are applied here.
+Without a cluster it holds every stack to the table of flows; tests/cluster/test_network_policies.py holds it to what a cluster enforces.
 """
 
 from __future__ import annotations

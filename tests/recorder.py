@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import runpy
@@ -49,6 +50,16 @@ class Registered:
     """Paths of the inputs that were marked secret."""
     protect: bool
     retained: bool
+    after: frozenset[str]
+    """Names of the resources that are up before it, those whose values it takes included."""
+    ignored: tuple[str, ...]
+    """Inputs that stay as they were made."""
+    replaced_on: tuple[str, ...]
+    """Inputs whose change means another one."""
+    deleted_first: bool
+    """Whether a successor waits for its end."""
+    seconds: str
+    """How long it may take to get ready; empty for the provider's own ten minutes."""
     manifest: Manifest | None
     """What a render shows of it; None for what is no object in the cluster."""
 
@@ -57,8 +68,14 @@ class Registered:
         return dict(self.inputs["spec"])
 
     @property
+    def template(self) -> dict[str, Any]:
+        """Of its Pods."""
+        job = self.spec["jobTemplate"]["spec"] if self.type.endswith(":CronJob") else self.spec
+        return dict(job["template"])
+
+    @property
     def pod(self) -> dict[str, Any]:
-        return dict(self.spec["template"]["spec"])
+        return dict(self.template["spec"])
 
     @property
     def containers(self) -> list[dict[str, Any]]:
@@ -85,7 +102,7 @@ class Program:
         return "---\n".join(each.to_yaml() for each in in_order(r.manifest for r in self.resources if r.manifest))
 
     def workloads(self) -> list[Registered]:
-        return [r for kind in ("Deployment", "StatefulSet", "Job", "DaemonSet") for r in self.all(kind)]
+        return [r for kind in ("Deployment", "StatefulSet", "Job", "CronJob", "DaemonSet") for r in self.all(kind)]
 
 
 class _Mocks(mocks.Mocks):
@@ -99,13 +116,18 @@ class _Mocks(mocks.Mocks):
             return f"{args.name}-id", _previewed(args)
         outputs = {**args.inputs, **GENERATED.get(args.typ, {})}
         if args.typ == "kubernetes:core/v1:Service":
-            outputs["spec"] = {"clusterIP": "10.96.1.1", **args.inputs["spec"]}
+            outputs["spec"] = {"clusterIP": _address(args.name), **args.inputs["spec"]}
         if isinstance(outputs.get("metadata"), Mapping):
             outputs["metadata"] = {"name": f"{args.name}-auto", **outputs["metadata"]}
         return f"{args.name}-id", outputs
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise AssertionError(f"the program calls {args.token}")
+
+
+def _address(service: str) -> str:
+    """Return a Service's address: its own in every run, whatever is registered first."""
+    return f"10.96.{'.'.join(str(byte) for byte in hashlib.sha256(service.encode()).digest()[:2])}"
 
 
 def _previewed(args: mocks.MockResourceArgs) -> dict[str, Any]:
@@ -138,6 +160,11 @@ class _Monitor(mocks.MockMonitor):
                     secrets=frozenset(secrets),
                     protect=request.protect,
                     retained=request.retainOnDelete,
+                    after=frozenset(urn.rsplit("::", 1)[-1] for urn in request.dependencies),
+                    ignored=tuple(request.ignoreChanges),
+                    replaced_on=tuple(request.replaceOnChanges),
+                    deleted_first=request.deleteBeforeReplace,
+                    seconds=request.customTimeouts.create,
                     manifest=manifest(request.type, request.name, decode(request.object)) if is_object(request.type) else None,
                 )
             )

@@ -23,6 +23,7 @@ ALLOWED = {
     "registry": {"common", "settings", "tls"},
     "exposure": {"common", "settings", "tls"},
     "observability": {"common", "settings"},
+    "operations": {"common", "settings", "credentials", "mariadb"},
     "place": {"common", "settings", "network"},
     "outputs": {"common", "settings", "tls"},
 }

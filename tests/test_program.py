@@ -53,8 +53,9 @@ def test_no_container_gets_a_secret_as_a_plain_value(program: Program) -> None:
 
 
 def test_secrets_and_config_maps_are_immutable_and_auto_named(program: Program) -> None:
+    """Save MariaDB's passwords, which change under a server that goes on running: it reads them at a first start only."""
     for resource in program.all("Secret") + program.all("ConfigMap"):
-        assert resource.inputs["immutable"] is True
+        assert resource.inputs.get("immutable", False) is (resource.name != "mariadb-credentials")
         assert "name" not in resource.inputs["metadata"]
 
 
@@ -71,14 +72,13 @@ def test_only_portus_images_are_spared_the_strict_hardening(program: Program) ->
         for container in workload.containers:
             if "portus" in container["image"]:
                 continue
-            context = container["securityContext"]
+            context = {**workload.pod["securityContext"], **container["securityContext"]}
             assert context["allowPrivilegeEscalation"] is False
             assert context["privileged"] is False
-            if container["image"] and not any("portus" in other["image"] for other in workload.containers):
-                assert context["readOnlyRootFilesystem"] is True
-                assert context["capabilities"] == {"drop": ["ALL"]}
-                assert workload.pod["securityContext"]["runAsNonRoot"] is True
-                assert workload.pod["securityContext"]["runAsUser"] > 10000
+            assert context["readOnlyRootFilesystem"] is True
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            assert context["runAsNonRoot"] is True
+            assert context["runAsUser"] > 10000
 
 
 def test_each_container_has_requests_limits_and_a_termination_message(program: Program) -> None:
@@ -105,13 +105,13 @@ def test_selectors_hold_nothing_that_ever_changes(program: Program) -> None:
     for workload in program.all("Deployment") + program.all("StatefulSet"):
         selector = workload.spec["selector"]["matchLabels"]
         assert set(selector) == {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"}
-        assert selector.items() <= workload.spec["template"]["metadata"]["labels"].items()
+        assert selector.items() <= workload.template["metadata"]["labels"].items()
 
 
 def test_every_service_selects_the_pods_of_one_workload(program: Program) -> None:
     for service in program.all("Service"):
         selector = service.spec["selector"]
-        hits = [w for w in program.workloads() if selector.items() <= w.spec["template"]["metadata"]["labels"].items()]
+        hits = [w for w in program.workloads() if selector.items() <= w.template["metadata"]["labels"].items()]
         assert len(hits) == 1, service.name
         ports = {p["name"] for c in hits[0].containers for p in c.get("ports", [])}
         assert {p["targetPort"] for p in service.spec["ports"]} <= ports
@@ -129,7 +129,7 @@ def test_what_cannot_be_made_again_is_protected_and_claims_outlive_the_stack(pro
     prod = programs["prod"]
     kept = [r for r in prod.resources if r.type.startswith(("random:", "tls:index/privateKey", "tls:index/selfSigned"))]
     claims = prod.all("PersistentVolumeClaim")
-    assert {c.inputs["metadata"]["name"] for c in claims} == {"mariadb-data", "registry-data"}
+    assert {c.inputs["metadata"]["name"] for c in claims} == {"mariadb-data", "registry-data", "portus-backups"}
     assert all(r.protect for r in kept + claims)
     assert all(c.retained for c in claims)
 

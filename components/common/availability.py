@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from components.common.kubernetes import meta, policy
+from components.common.kubernetes import autoscaling, meta, policy
 
 if TYPE_CHECKING:
     from components.common.base import ServiceComponent
+    from components.common.kubernetes import apps
     from components.common.labels import Labels
     from components.common.placement import Placement
 
@@ -37,4 +38,44 @@ def disruption_budget(name: str, labels: Labels, placement: Placement, parent: S
             unhealthy_pod_eviction_policy="AlwaysAllow",
         ),
         opts=parent.child(after=placement.after),
+    )
+
+
+class Bounds(Protocol):
+    """What an autoscaler keeps to: copies, and the part of the requested processors that they use on average."""
+
+    @property
+    def min_replicas(self) -> int:
+        """Copies that there are always."""
+
+    @property
+    def max_replicas(self) -> int:
+        """Copies at most."""
+
+    @property
+    def target_cpu_utilization_percentage(self) -> int:
+        """In per cent."""
+
+
+def guard_copies(
+    name: str, deployment: apps.Deployment, bounds: Bounds | None, *, labels: Labels, placement: Placement, parent: ServiceComponent
+) -> None:
+    """Give ``deployment`` its budget and, within ``bounds``, its autoscaler.
+
+    The autoscaler comes once the first copy is up, for before there is nothing to measure.
+    """
+    disruption_budget(f"{name}-budget", labels, placement, parent)
+    if bounds is None:
+        return
+    target = autoscaling.CrossVersionObjectReferenceArgs(api_version="apps/v1", kind="Deployment", name=deployment.metadata.name)
+    autoscaling.HorizontalPodAutoscaler(
+        f"{name}-autoscaler",
+        metadata=placement.metadata(labels),
+        spec=autoscaling.HorizontalPodAutoscalerSpecArgs(
+            scale_target_ref=target,
+            min_replicas=bounds.min_replicas,
+            max_replicas=bounds.max_replicas,
+            target_cpu_utilization_percentage=bounds.target_cpu_utilization_percentage,
+        ),
+        opts=parent.child(after=(deployment,)),
     )

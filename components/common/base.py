@@ -25,7 +25,9 @@ class ServiceComponent(pulumi.ComponentResource):
         protect: bool | None = None,
         retain: bool | None = None,
         delete_before_replace: bool | None = None,
-        secret_outputs: Sequence[str] = (),
+        replace_on_changes: Sequence[str] = (),
+        ignore_changes: Sequence[str] = (),
+        seconds: int | None = None,
     ) -> pulumi.ResourceOptions:
         """Return the options of a child.
 
@@ -33,6 +35,10 @@ class ServiceComponent(pulumi.ComponentResource):
             after: resources it must follow although it takes no value from them; the caller says why.
             protect: refuse every deletion and replacement of it.
             retain: leave the object in the cluster when it leaves the stack.
+            replace_on_changes: inputs that can be changed by replacement only, although the provider tries otherwise.
+            delete_before_replace: make its successor only once it is gone.
+            ignore_changes: inputs that stay as they were made.
+            seconds: how long it may take to get ready, or to go; the provider gives up after ten minutes by itself.
         """
         return pulumi.ResourceOptions(
             parent=self,
@@ -40,5 +46,9 @@ class ServiceComponent(pulumi.ComponentResource):
             protect=protect,
             retain_on_delete=retain,
             delete_before_replace=delete_before_replace,
-            additional_secret_outputs=list(secret_outputs) or None,
+            replace_on_changes=list(replace_on_changes) or None,
+            ignore_changes=list(ignore_changes) or None,
+            custom_timeouts=None
+            if seconds is None
+            else pulumi.CustomTimeouts(create=f"{seconds}s", update=f"{seconds}s", delete=f"{seconds}s"),
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pulumi
 from pulumi_kubernetes import _utilities
 
-__all__ = ["apps", "batch", "core", "meta", "networking", "policy"]
+__all__ = ["apps", "autoscaling", "batch", "core", "meta", "networking", "policy"]
 
 _WORDS: Final = ("API", "CIDR", "CIDRs", "CPU", "FQDN", "ID", "IO", "IP", "IPC", "IPs", "PID", "URI", "UUID", "WWNs")
 CAPITALS: Final = {word.lower(): word for word in _WORDS}
@@ -97,6 +97,7 @@ class Group:
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.apps import v1 as apps
+    from pulumi_kubernetes.autoscaling import v1 as autoscaling
     from pulumi_kubernetes.batch import v1 as batch
     from pulumi_kubernetes.core import v1 as core
     from pulumi_kubernetes.meta import v1 as meta
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     from pulumi_kubernetes.policy import v1 as policy
 else:
     apps = Group("apps/v1", "apps/v1")
+    autoscaling = Group("autoscaling/v1", "autoscaling/v1")
     batch = Group("batch/v1", "batch/v1")
     core = Group("v1", "core/v1")
     meta = Group("v1", "meta/v1")

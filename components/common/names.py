@@ -19,7 +19,6 @@ DATABASE_PORT: Final = 3306
 
 PORTUS: Final = "portus"
 PORTUS_WORKER: Final = "portus-worker"
-PORTUS_BOOTSTRAP: Final = "portus-bootstrap"
 
 REGISTRY: Final = "registry"
 REGISTRY_CLAIM: Final = "registry-data"
@@ -28,6 +27,11 @@ REGISTRY_DEBUG_PORT: Final = 5001
 REGISTRY_CACHE: Final = "registry-cache"
 """Redis. Not ``registry-redis``: the registry would read the variables of service links."""
 REGISTRY_CACHE_PORT: Final = 6379
+
+BACKUP: Final = "portus-backup"
+RESTORE: Final = "portus-restore"
+"""CronJobs. The second never runs by itself: `make restore` makes its Jobs."""
+BACKUP_CLAIM: Final = "portus-backups"
 
 TLS: Final = "portus-tls"
 """Secret that cert-manager keeps the certificate in."""
@@ -39,6 +43,10 @@ EDGE_PUBLIC: Final = "edge-public"
 WEB: Final = "web"
 WORKER: Final = "worker"
 BOOTSTRAP: Final = "bootstrap"
+ACCOUNTS: Final = "accounts"
+DATABASE_SERVER: Final = "database"
+CACHE: Final = "cache"
+BACKUPS: Final = "backup"
 """Roles (``app.kubernetes.io/component``), beside ``registry`` and ``edge`` which are both application and role."""
 
 HTTP_PORT: Final = 80

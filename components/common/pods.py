@@ -34,6 +34,9 @@ class ConfigKey:
     key: str
 
 
+Placed = pulumi.Output[str] | SecretKey
+"""A secret's value, or where a Secret of somebody else holds it."""
+
 EnvironmentValue = pulumi.Input[str] | SecretKey
 Environment = Mapping[str, EnvironmentValue]
 """A container's environment: a plain value, or where the kubelet reads it from. A secret is always the latter."""
@@ -50,6 +53,7 @@ class Privileges:
         escalation: whether sudo and set-uid programs work.
         writable_root: whether the root file system is writable.
         drop_all: whether every capability is dropped.
+        guest: whether its containers say user and group themselves, since the Pod is another image's.
     """
 
     user: int | None = None
@@ -58,6 +62,7 @@ class Privileges:
     escalation: bool = False
     writable_root: bool = False
     drop_all: bool = True
+    guest: bool = False
 
     def container(self) -> core.SecurityContextArgs:
         """Return the container's security context."""
@@ -66,6 +71,9 @@ class Privileges:
             privileged=False,
             read_only_root_filesystem=not self.writable_root,
             capabilities=core.CapabilitiesArgs(drop=["ALL"]) if self.drop_all else None,
+            run_as_user=self.user if self.guest else None,
+            run_as_group=self.group if self.guest else None,
+            run_as_non_root=True if self.guest else None,
         )
 
     def pod(self) -> core.PodSecurityContextArgs:

@@ -20,13 +20,17 @@ def secret(
     opts: pulumi.ResourceOptions,
     *,
     kind: str = "Opaque",
+    immutable: bool = True,
 ) -> core.Secret:
-    """Return an immutable Secret of ``content``.
+    """Return a Secret of ``content``.
 
     The values are encoded here, for ``stringData`` has shown differences where there were none (pulumi-kubernetes#2507, #2681).
+
+    Args:
+        immutable: off for what must change under a Pod that goes on running: the kubelet brings the new files within two minutes.
     """
     data = {key: pulumi.Output.secret(value).apply(_encoded) for key, value in content.items()}
-    return core.Secret(name, metadata=placement.metadata(labels), type=kind, immutable=True, data=data, opts=opts)
+    return core.Secret(name, metadata=placement.metadata(labels), type=kind, immutable=immutable or None, data=data, opts=opts)
 
 
 def config_map(

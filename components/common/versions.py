@@ -1,7 +1,8 @@
 """Every image and version this program chooses by itself, each with its origin.
 
 Tags only: the digests cannot be looked up from the closed network this is built in, and an invented digest would be worse
-than none. Pin them in the stack file (``images.*: name:tag@sha256:...``); profile ``production`` asks for it.
+than none. Pin them in the stack file (``images.*: name:tag@sha256:...``). Profile ``production`` refuses a floating tag there, but asks for
+no digest and takes these defaults as they are; the edge's moves with the patch releases of its series.
 """
 
 from __future__ import annotations
@@ -24,6 +25,18 @@ class PortusVersion(StrEnum):
     def is_puma(self) -> bool:
         """Whether the image runs Puma on port 3000 with a separate worker (2.3 on) rather than Apache and Passenger."""
         return self >= PortusVersion.V2_3
+
+
+NEWEST_MIGRATIONS: Final[dict[PortusVersion, str]] = {
+    PortusVersion.V2_0: "20151215152138",
+    PortusVersion.V2_1: "20160927141850",
+    PortusVersion.V2_2: "20160927141850",
+    PortusVersion.V2_3: "20180207145522",
+    PortusVersion.V2_4: "20181213101302",
+    PortusVersion.V2_5: "20190314173309",
+}
+"""The last of each release's db/migrate (SUSE/Portus branches v2.0 to v2.5): a database with it is read by that release and, after their
+migrations, by later ones. 2.2 added none to 2.1's, so each reads the other's."""
 
 
 class RegistryVersion(StrEnum):

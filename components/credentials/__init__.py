@@ -1,5 +1,5 @@
 """Generated secrets that never churn."""
 
-from components.credentials.component import Credentials
+from components.credentials.component import Credentials, Generations
 
-__all__ = ["Credentials"]
+__all__ = ["Credentials", "Generations"]

@@ -7,13 +7,14 @@ Lowering the counter is refused by the protection. What the Kubernetes objects l
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pulumi
 import pulumi_random as random
 
 from components.common.base import ServiceComponent
-from components.common.pods import SecretKey
+from components.common.pods import Placed, SecretKey
 from components.settings.secrets import ExistingSecret
 
 if TYPE_CHECKING:
@@ -29,8 +30,32 @@ PASSWORD_LENGTH: Final = 40
 numbers (contract.md, cconfig)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Generations:
+    """The values that a secret has had, oldest first."""
+
+    values: tuple[Placed, ...]
+
+    @property
+    def current(self) -> Placed:
+        """The value in use."""
+        return self.values[-1]
+
+    @property
+    def former(self) -> Placed:
+        """The value before it; the same where there was none."""
+        return self.values[-2] if self.rotated else self.values[-1]
+
+    @property
+    def rotated(self) -> bool:
+        """Whether the counter was ever raised."""
+        return len(self.values) > 1
+
+
 class Credentials(ServiceComponent):
-    """The random secrets; every attribute is a secret Output, or where a Secret of somebody else holds it.
+    """The secrets; every attribute is a secret Output, or where a Secret of somebody else holds it.
+
+    The text of a deployment that was taken over counts as the first generation, so that raising the counter replaces it.
 
     Args:
         rotation: the counters of the stack file.
@@ -38,13 +63,13 @@ class Credentials(ServiceComponent):
         protect: whether the secrets refuse deletion.
     """
 
-    secret_key_base: pulumi.Output[str] | SecretKey
-    portus_password: pulumi.Output[str] | SecretKey
-    http_secret: pulumi.Output[str]
-    database_root: pulumi.Output[str]
-    database_application: pulumi.Output[str]
-    database_backup: pulumi.Output[str]
-    administrator: pulumi.Output[str]
+    secret_key_base: Placed
+    portus_password: Placed
+    http_secret: Placed
+    database_root: Placed
+    database_application: Placed
+    database_backup: Placed
+    administrator: Placed
 
     def __init__(
         self,
@@ -58,41 +83,42 @@ class Credentials(ServiceComponent):
         super().__init__("credentials:Credentials", name, opts)
         self._name = name
         self._protect = protect
-        self.secret_key_base = _placed(existing.secret_key_base, self._hex("secret-key-base", rotation.secret_key_base))
-        self.portus_password = _placed(existing.portus_password, self._hex("portus-password", rotation.portus_password))
-        self.http_secret = _chosen(existing.http_secret, self._hex("http-secret", rotation.http_secret))
-        self.database_root = _chosen(existing.database_root, self._password("database-root", rotation.database_root))
-        self.database_application = _chosen(
-            existing.database_application, self._password("database-application", rotation.database_application)
-        )
-        self.database_backup = _chosen(existing.database_backup, self._password("database-backup", rotation.database_backup))
-        self.administrator = _chosen(existing.administrator, self._password("administrator", 1))
+        self.secret_key_base = self._hex("secret-key-base", rotation.secret_key_base, existing.secret_key_base).current
+        self.portus_password = self._hex("portus-password", rotation.portus_password, existing.portus_password).current
+        self.http_secret = self._hex("http-secret", rotation.http_secret, existing.http_secret).current
+        self.root_generations = self._password("database-root", rotation.database_root, existing.database_root)
+        self.application_generations = self._password("database-application", rotation.database_application, existing.database_application)
+        self.backup_generations = self._password("database-backup", rotation.database_backup, existing.database_backup)
+        self.database_root = self.root_generations.current
+        self.database_application = self.application_generations.current
+        self.database_backup = self.backup_generations.current
+        self.administrator = self._password("administrator", 1, existing.administrator).current
         self.register_outputs({})
 
-    def _hex(self, role: str, generation: int) -> pulumi.Output[str]:
-        values = [
-            random.RandomBytes(f"{self._name}-{role}-{number}", length=HEX_BYTES, opts=self.child(protect=self._protect))
-            for number in range(1, generation + 1)
+    def _hex(self, role: str, counter: int, given: SecretStr | ExistingSecret | None) -> Generations:
+        made = [
+            random.RandomBytes(f"{self._name}-{role}-{number}", length=HEX_BYTES, opts=self.child(protect=self._protect)).hex
+            for number in range(1, counter + 1)
         ]
-        return values[-1].hex
+        return _generations(given, made)
 
-    def _password(self, role: str, generation: int) -> pulumi.Output[str]:
-        values = [
+    def _password(self, role: str, counter: int, given: SecretStr | ExistingSecret | None) -> Generations:
+        made = [
             random.RandomPassword(
                 f"{self._name}-{role}-{number}",
                 length=PASSWORD_LENGTH,
                 special=False,
                 numeric=False,
                 opts=self.child(protect=self._protect),
-            )
-            for number in range(1, generation + 1)
+            ).result
+            for number in range(1, counter + 1)
         ]
-        return values[-1].result
+        return _generations(given, made)
 
 
-def _chosen(given: SecretStr | None, generated: pulumi.Output[str]) -> pulumi.Output[str]:
-    return generated if given is None else pulumi.Output.secret(given.get_secret_value())
-
-
-def _placed(given: SecretStr | ExistingSecret | None, generated: pulumi.Output[str]) -> pulumi.Output[str] | SecretKey:
-    return SecretKey(given.secret, given.key) if isinstance(given, ExistingSecret) else _chosen(given, generated)
+def _generations(given: SecretStr | ExistingSecret | None, made: list[pulumi.Output[str]]) -> Generations:
+    if given is None:
+        return Generations(tuple(made))
+    if isinstance(given, ExistingSecret):
+        return Generations((SecretKey(given.secret, given.key),))  # whose owner rotates it: the settings' rules refuse a counter
+    return Generations((pulumi.Output.secret(given.get_secret_value()), *made[1:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
-from components.common import availability, names, pods
+from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
 from components.common.kubernetes import apps, core, meta
 from components.common.secrets import config_map
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from components.tls import Certificate
 
 PRIVILEGES: Final = pods.Privileges(user=10700, group=10700)
-RESOURCES: Final = pods.Resources(
-    requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
-    limits={"cpu": "1", "memory": "256Mi", "ephemeral-storage": "64Mi"},
-)
 GRACE_SECONDS: Final = 75
 """Longer than the stop command and haproxy's ``hard-stop-after`` together: pushes under way may end."""
 
@@ -39,6 +35,7 @@ class Edge(ServiceComponent):
     """The front proxy and its public Service.
 
     Args:
+        wildcards: whether Portus judges ``*`` in a repository.
         annotations: of the Service, for who comes before.
     """
 
@@ -52,6 +49,7 @@ class Edge(ServiceComponent):
         stack: StackSettings,
         image: str,
         certificate: Certificate,
+        wildcards: bool,
         placement: Placement,
         annotations: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
@@ -59,10 +57,11 @@ class Edge(ServiceComponent):
         super().__init__("exposure:Edge", name, opts)
         self._name = name
         self._stack = stack
+        self._wildcards = wildcards
         self._placement = placement
         self._labels = placement.labels(name=names.EDGE, component=names.EDGE)
-        self._deployment(image, self._volumes(certificate))
-        availability.disruption_budget(f"{name}-budget", self._labels, placement, self)
+        deployment = self._deployment(image, self._volumes(certificate))
+        availability.guard_copies(name, deployment, stack.exposure.edge.autoscaling, labels=self._labels, placement=placement, parent=self)
         self.public = self._public_service({**annotations})
         self.register_outputs({})
 
@@ -83,13 +82,14 @@ class Edge(ServiceComponent):
             portus=f"{names.in_cluster(names.PORTUS, namespace)}:{port}",
             registry=f"{names.in_cluster(names.REGISTRY, namespace)}:{port}",
             shield=stack.exposure.edge.shield_application_tokens,
+            wildcards=self._wildcards,
             behind_proxy=stack.exposure.behind_proxy,
             proxy_protocol=stack.exposure.speaks_proxy_protocol,
             ipv6=stack.exposure.speaks_ipv6,
             hsts_max_age=stack.exposure.edge.hsts_max_age,
         )
 
-    def _deployment(self, image: str, volumes: list[core.VolumeArgs]) -> None:
+    def _deployment(self, image: str, volumes: list[core.VolumeArgs]) -> apps.Deployment:
         settings = self._stack.exposure.edge
         ports = {"https": haproxy.HTTPS, "http": haproxy.HTTP, "health": haproxy.HEALTH}
         if self._stack.exposure.speaks_proxy_protocol:
@@ -99,7 +99,7 @@ class Edge(ServiceComponent):
             image,
             self._placement,
             PRIVILEGES,
-            resources=pods.merged(RESOURCES, settings.resources),
+            resources=pods.merged(sizes.EDGE, settings.resources),
             ports=ports,
             mounts=[
                 pods.mount("config", haproxy.CONFIGURATION),
@@ -115,11 +115,11 @@ class Edge(ServiceComponent):
         template = pods.pod_template(
             self._labels, self._placement, PRIVILEGES, containers=[container], volumes=volumes, grace_seconds=GRACE_SECONDS
         )
-        apps.Deployment(
+        return apps.Deployment(
             f"{self._name}-deployment",
             metadata=self._placement.metadata(self._labels, names.EDGE),
             spec=apps.DeploymentSpecArgs(
-                replicas=settings.replicas,
+                replicas=settings.fixed_replicas,
                 min_ready_seconds=availability.MIN_READY_SECONDS,
                 revision_history_limit=availability.REVISIONS,
                 selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),

@@ -47,7 +47,7 @@ class EdgeRoutes(ServiceComponent):
         self._labels = placement.labels(name=names.EDGE, component="gateway")
         self._after: tuple[pulumi.Resource, ...] = (edge,)
         self._definitions: dict[str, tuple[pulumi.Resource, ...]] = {}
-        hosts = list(dict.fromkeys((stack.host, stack.registry_name)))
+        hosts = stack.hosts
         if exposure.tls_mode is TlsMode.PASSTHROUGH:
             self._object("TLSRoute", "tlsroutes", "route", tls_route(exposure, hosts), version=exposure.tls_route_version)
         else:

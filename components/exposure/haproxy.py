@@ -37,6 +37,7 @@ class Routes:
         portus: address of Portus' Service, ``name:port``.
         registry: address of the registry's Service.
         shield: whether the application tokens' paths are refused.
+        wildcards: whether Portus can be asked for ``*`` in a repository; what it cannot judge is refused in any case.
         behind_proxy: whether another proxy comes before, which says who the client is.
         proxy_protocol: whether there are ports for the PROXY protocol.
         ipv6: whether clients come by IPv6, too.
@@ -49,6 +50,7 @@ class Routes:
     portus: str
     registry: str
     shield: bool
+    wildcards: bool = True
     behind_proxy: bool = False
     proxy_protocol: bool = False
     ipv6: bool = False
@@ -89,7 +91,7 @@ frontend https
     acl registry_path path,url_dec,lower -m reg '{paths.REGISTRY}'
     http-request deny deny_status 400 if {{ path,lower -m reg '{paths.TWISTED}' }}
     http-request deny deny_status 404 if {{ path,url_dec,lower -m reg '{paths.EVENTS}' }}
-{_shield(routes)}    http-request deny deny_status 421 unless for_portus or for_registry
+{_shield(routes)}{_scopes(routes)}    http-request deny deny_status 421 unless for_portus or for_registry
     http-request del-header _ -m sub
     http-request del-header . -m sub
 {_client(routes)}    http-request del-header Forwarded
@@ -108,7 +110,7 @@ frontend http
     http-request redirect code 301 location https://%[req.hdr(host),field(1,:),lower]{_port(routes)}%[pathq]
 
 frontend health
-    bind :{HEALTH}
+    bind {_address(routes, HEALTH)}
     option dontlog-normal
     http-request return status 200 content-type text/plain string ok if {{ path /healthz }}
     http-request deny deny_status 404
@@ -125,11 +127,14 @@ backend nowhere
 
 
 def _binds(routes: Routes, port: int, proxied: int, options: str = "") -> str:
-    families = ":::{} v4v6" if routes.ipv6 else ":{}"  # a node without IPv6 has no [::] to bind to
-    lines = [f"    bind {families.format(port)}{options}"]
+    lines = [f"    bind {_address(routes, port)}{options}"]
     if routes.proxy_protocol:
-        lines.append(f"    bind {families.format(proxied)} accept-proxy{options}")
+        lines.append(f"    bind {_address(routes, proxied)} accept-proxy{options}")
     return "\n".join(lines)
+
+
+def _address(routes: Routes, port: int) -> str:
+    return f":::{port} v4v6" if routes.ipv6 else f":{port}"  # a node without IPv6 has no [::] to bind to
 
 
 def _hosts(routes: Routes) -> str:
@@ -143,6 +148,23 @@ def _shield(routes: Routes) -> str:
     if not routes.shield:
         return ""
     return f"    http-request deny deny_status 403 if {{ path,url_dec,lower -m reg '{paths.APPLICATION_TOKENS}' }}\n"
+
+
+def _scopes(routes: Routes) -> str:
+    """Return the rules that refuse the scopes which Portus would grant unjudged."""
+    unjudged = [paths.MIXED_WILDCARD, *([] if routes.wildcards else [paths.REPOSITORY_WILDCARD])]
+    reason = "content-type text/plain string 'scope refused: a * stands alone in the actions of a scope that Portus can judge'"
+    return "\n".join(
+        [
+            f"    acl token_request path,url_dec,lower -m reg '{paths.TOKEN_REQUEST}'",
+            f"    http-request deny deny_status 400 if token_request {{ query -m reg '{paths.BROKEN_QUERY}' }}",
+            *(
+                f"    http-request deny deny_status 403 {reason} if token_request {{ query,url_dec -m reg '{pattern}' }}"
+                for pattern in unjudged
+            ),
+            "",
+        ]
+    )
 
 
 def _client(routes: Routes) -> str:

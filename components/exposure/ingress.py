@@ -44,7 +44,7 @@ class EdgeIngress(ServiceComponent):
         self._exposure = exposure
         self._placement = placement
         self._labels = placement.labels(name=names.EDGE, component="ingress")
-        self._hosts = list(dict.fromkeys((stack.host, stack.registry_name)))
+        self._hosts = stack.hosts
         if exposure.controller is IngressController.TRAEFIK:
             self._servers_transport(stack.host, certificate)
         networking.Ingress(
@@ -66,7 +66,7 @@ class EdgeIngress(ServiceComponent):
 
     def _tls(self, certificate: Certificate) -> list[networking.IngressTLSArgs]:
         passes = self._exposure.tls_mode is TlsMode.PASSTHROUGH
-        return [networking.IngressTLSArgs(hosts=self._hosts, secret_name=None if passes else certificate.files.secret)]
+        return [networking.IngressTLSArgs(hosts=list(self._hosts), secret_name=None if passes else certificate.files.secret)]
 
     def _annotations(self, host: str, certificate: Certificate) -> pulumi.Output[dict[str, str]]:
         exposure = self._exposure

@@ -25,5 +25,20 @@ APPLICATION_TOKENS: Final = r"^/+api/+v1/+users/+([^/]+/+)?application_tokens"
 TOKEN: Final = r"^/v2/token/?$"  # noqa: S105 - a path
 """Portus' token endpoint; what lies below it belongs to a repository of that name."""
 
+TOKEN_REQUEST: Final = r"^/+v2/+token"  # noqa: S105 - a path
+"""Whatever Portus' router could take for its token endpoint, ``/v2/token.json`` included: the scopes asked for there are looked at."""
+
+BROKEN_QUERY: Final = r"%([^0-9a-fA-F]|.[^0-9a-fA-F]|.?$)"
+"""Refused with a token request: what cannot be decoded cannot be looked at."""
+
+MIXED_WILDCARD: Final = r"(^|[^:])\*|\*[^&]"
+"""Refused, of a token request's decoded query: a ``*`` that is not the whole list of a scope's actions. Portus judges such a list by its
+first action alone. ``repository:other/app:*,push,pull`` loses its ``*`` and keeps push and pull in anybody's namespace, and
+``registry:catalog:pull,*`` is not judged at all (app/controllers/api/v2/tokens_controller.rb, app/models/*/auth_scope.rb, all versions).
+No client asks for either."""
+
+REPOSITORY_WILDCARD: Final = r"repository:.*\*"
+"""Refused for Portus 2.0, which judges ``*`` but then leaves it in the token: its owner could do everything everywhere."""
+
 REGISTRY: Final = r"^/+v2(/|$)"
 """The registry, but for the above."""

@@ -24,12 +24,20 @@ def client_ports(exposure: ExposureSettings) -> tuple[int, ...]:
 
 
 def expose(
-    name: str, *, stack: StackSettings, image: str, certificate: Certificate, placement: Placement, opts: pulumi.ResourceOptions
+    name: str,
+    *,
+    stack: StackSettings,
+    image: str,
+    certificate: Certificate,
+    wildcards: bool,
+    placement: Placement,
+    opts: pulumi.ResourceOptions,
 ) -> None:
     """Make the front proxy and what stands before it.
 
     Args:
         image: of the front proxy.
+        wildcards: whether Portus judges ``*`` in a repository; where not, nobody may ask for it.
     """
     exposure = stack.exposure
     annotations: dict[str, str] = {}
@@ -37,7 +45,16 @@ def expose(
         from components.exposure.controllers import service_annotations  # noqa: PLC0415 - as below
 
         annotations = service_annotations(exposure, placement.namespace)
-    edge = Edge(name, stack=stack, image=image, certificate=certificate, placement=placement, annotations=annotations, opts=opts)
+    edge = Edge(
+        name,
+        stack=stack,
+        image=image,
+        certificate=certificate,
+        wildcards=wildcards,
+        placement=placement,
+        annotations=annotations,
+        opts=opts,
+    )
     if isinstance(exposure, IngressExposure):
         from components.exposure.ingress import EdgeIngress  # noqa: PLC0415 - only these stacks pay for the import
 

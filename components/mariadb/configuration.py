@@ -1,7 +1,9 @@
-"""The server's configuration and first-start script, rendered as text; pure."""
+"""The server's configuration and the scripts of its accounts; pure."""
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -11,8 +13,17 @@ CREDENTIALS: Final = "/run/secrets/mariadb"
 """Where the passwords are mounted, one file each."""
 
 ROOT_PASSWORD: Final = "root-password"  # noqa: S105 - a file's name
+FORMER_ROOT_PASSWORD: Final = "former-root-password"  # noqa: S105 - a file's name
 APPLICATION_PASSWORD: Final = "password"  # noqa: S105 - a file's name
 BACKUP_PASSWORD: Final = "backup-password"  # noqa: S105 - a file's name
+
+SCRIPTS: Final = Path(__file__).parent / "scripts"
+ACCOUNTS: Final = "accounts.sh"
+ROTATION: Final = "rotation.sql"
+ROTATION_FILE: Final = f"/etc/mysql/{ROTATION}"
+"""Not where the image would run it by itself."""
+ROTATION_USER: Final = "portus_rotation"
+"""May call the two procedures of `ROTATION` and nothing else; its password is root's. The settings' rules keep the name free."""
 
 
 def my_cnf(settings: InClusterDatabase) -> str:
@@ -35,30 +46,28 @@ max_connections = {settings.max_connections}
 """
 
 
-def backup_user_script(settings: InClusterDatabase) -> str:
-    """Return the script that makes the backup user at the server's first start.
+def scripts() -> dict[str, str]:
+    """Return the script of the accounts and what it reads, by file name."""
+    return {name: (SCRIPTS / name).read_text(encoding="utf-8") for name in (ACCOUNTS, ROTATION)}
 
-    It is run by the image's entry point while only the socket answers; passwords go by environment and standard input, never as arguments.
-    """
-    return f"""#!/bin/sh
-set -eu
-MYSQL_PWD="$(cat {CREDENTIALS}/{ROOT_PASSWORD})"
-export MYSQL_PWD
-password="$(cat {CREDENTIALS}/{BACKUP_PASSWORD})"
-mariadb --user=root --protocol=socket <<SQL
-CREATE USER IF NOT EXISTS '{settings.backup_user}'@'%' IDENTIFIED BY '$password';
-GRANT SELECT, LOCK TABLES, SHOW VIEW, EVENT, TRIGGER ON \\`{settings.name}\\`.* TO '{settings.backup_user}'@'%';
-SQL
-unset MYSQL_PWD password
-"""
+
+def native_hash(password: str) -> str:
+    """Return what MariaDB keeps of ``password`` for ``mysql_native_password``, the one way that Portus' client library knows."""
+    once = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
+    return "*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()
 
 
 def environment(settings: InClusterDatabase) -> dict[str, str]:
     """Return the container's variables, as the official image reads them.
 
-    root may log in on the socket only; ``MARIADB_AUTO_UPGRADE`` brings the system tables along with a newer server.
+    root may log in on the socket only; ``MARIADB_AUTO_UPGRADE`` brings the system tables along with a newer server. The first four are for
+    `ACCOUNTS`.
     """
     return {
+        "ACCOUNTS_CREDENTIALS": CREDENTIALS,
+        "ACCOUNTS_ROTATION_SQL": ROTATION_FILE,
+        "ACCOUNTS_ROTATION_USER": ROTATION_USER,
+        "ACCOUNTS_BACKUP_USER": settings.backup_user,
         "MARIADB_ROOT_PASSWORD_FILE": f"{CREDENTIALS}/{ROOT_PASSWORD}",
         "MARIADB_ROOT_HOST": "localhost",
         "MARIADB_DATABASE": settings.name,

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pulumi
 
-    from components.common.pods import SecretKey
+    from components.common.pods import Placed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +26,7 @@ class DatabaseEndpoint:
     port: int
     name: str
     user: str
-    password: pulumi.Output[str] | SecretKey
+    password: Placed
     ready: tuple[pulumi.Resource, ...]
 
 
@@ -32,3 +34,6 @@ class Database(Protocol):
     """Something that offers an endpoint."""
 
     endpoint: DatabaseEndpoint
+
+    def forget_former_passwords(self, *, after: Sequence[pulumi.Resource]) -> None:
+        """End what a rotation began, once ``after``, all who log in, are up with the new passwords."""

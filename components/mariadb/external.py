@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import pulumi
 
-from components.common import names, pods
+from components.common import jobs, names, pods
 from components.common.base import ServiceComponent
 from components.common.kubernetes import batch
 from components.common.secrets import config_map, secret
 from components.mariadb.endpoint import DatabaseEndpoint
+from components.mariadb.image import CLIENT_RESOURCES, PRIVILEGES
 from components.settings.secrets import ExistingSecret
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import SecretStr
 
     from components.common.placement import Placement
@@ -24,11 +27,6 @@ PREFLIGHT: Final = Path(__file__).parent / "scripts" / "preflight.sh"
 SCRIPTS: Final = "/scripts"
 PASSWORD: Final = "password"  # noqa: S105 - a key's name
 
-PRIVILEGES: Final = pods.Privileges(user=10999, group=10999)
-RESOURCES: Final = pods.Resources(
-    requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
-    limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "32Mi"},
-)
 BACKOFF_LIMIT: Final = 1
 """The script itself waits a minute for a server that does not answer; everything else it finds stays so."""
 
@@ -48,7 +46,7 @@ class ExternalMariaDb(ServiceComponent):
         super().__init__("database:ExternalMariaDb", name, opts)
         self._name = name
         self._placement = placement
-        self._labels = placement.labels(name=names.DATABASE, component="preflight")
+        self._labels = placement.labels(name=names.DATABASE, component=names.BOOTSTRAP)
         password = _password(settings.password)
         self.endpoint = DatabaseEndpoint(
             host=settings.host,
@@ -59,6 +57,9 @@ class ExternalMariaDb(ServiceComponent):
             ready=(self._preflight(settings, image, self._key(password)),),
         )
         self.register_outputs({"host": self.endpoint.host})
+
+    def forget_former_passwords(self, *, after: Sequence[pulumi.Resource]) -> None:
+        """Do nothing: the accounts are not this stack's (docs/credentials.md)."""
 
     def _key(self, password: pulumi.Output[str] | pods.SecretKey) -> pods.SecretKey:
         if isinstance(password, pods.SecretKey):
@@ -74,7 +75,7 @@ class ExternalMariaDb(ServiceComponent):
             image,
             self._placement,
             PRIVILEGES,
-            resources=RESOURCES,
+            resources=CLIENT_RESOURCES,
             environment={
                 "HOST": settings.host,
                 "PORT": str(settings.port),
@@ -85,19 +86,16 @@ class ExternalMariaDb(ServiceComponent):
             command=["/bin/sh", f"{SCRIPTS}/{PREFLIGHT.name}"],
             mounts=[pods.mount("scripts", SCRIPTS)],
         )
-        template = pods.pod_template(
+        spec = jobs.job_spec(
             self._labels,
             self._placement,
             PRIVILEGES,
-            containers=[container],
+            steps=[container],
             volumes=[pods.config_volume("scripts", scripts.metadata.name, mode=pods.EXECUTABLE)],
-            restart_policy="Never",
+            backoff_limit=BACKOFF_LIMIT,
         )
         return batch.Job(
-            f"{self._name}-preflight",
-            metadata=self._placement.metadata(self._labels),
-            spec=batch.JobSpecArgs(backoff_limit=BACKOFF_LIMIT, template=template),
-            opts=self.child(),
+            f"{self._name}-preflight", metadata=self._placement.metadata(self._labels), spec=spec, opts=jobs.job_options(self, ())
         )
 
 

@@ -1,7 +1,7 @@
 """MariaDB as a StatefulSet of one, on a claim of its own.
 
-Owns: Service, claim, configuration, passwords' Secret, StatefulSet. Leaves alone: backups (``operations``), who may connect
-(``network``). The claim is no ``volumeClaimTemplate``, because those can be neither resized nor protected (pulumi-kubernetes#4328);
+Owns: Service, claim, configuration, passwords' Secret, StatefulSet, the Jobs of a rotation. Leaves alone: backups (``operations``), who
+may connect (``network``). The claim is no ``volumeClaimTemplate``: those can be neither resized nor protected (pulumi-kubernetes#4328);
 the management policy is Parallel, because OrderedReady never recovers from a broken revision (kubernetes#67250) and cannot be
 changed later.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from components.common import names, pods
+from components.common import names, pods, sizes
 from components.common.base import ServiceComponent
 from components.common.claims import claim
 from components.common.kubernetes import apps, core, meta
@@ -19,23 +19,19 @@ from components.common.secrets import config_map, secret
 from components.common.versions import MARIADB_VERSION
 from components.mariadb import configuration
 from components.mariadb.endpoint import DatabaseEndpoint
+from components.mariadb.image import PRIVILEGES
+from components.mariadb.rotation import Rotation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pulumi
 
     from components.common.placement import Placement
+    from components.credentials import Generations
     from components.settings.database import InClusterDatabase
 
 DATA: Final = "/var/lib/mysql"
-
-PRIVILEGES: Final = pods.Privileges(user=10999, group=10999)
-"""Any uid works on an empty volume (mariadb-docker Dockerfile); above 10000 it belongs to no user of the node."""
-
-RESOURCES: Final = pods.Resources(
-    requests={"cpu": "100m", "memory": "384Mi", "ephemeral-storage": "64Mi"},
-    limits={"cpu": "2", "memory": "768Mi", "ephemeral-storage": "512Mi"},
-)
-"""256M buffer pool, 150 connections at about 1 MiB, the rest for sorting and dumps."""
 
 GRACE_SECONDS: Final = 120
 """A clean shutdown writes the dirty pages; a kill in between means crash recovery at the next start."""
@@ -44,18 +40,30 @@ STARTUP_PERIOD: Final = 2
 STARTUP_FAILURES: Final = 300
 """Ten minutes: crash recovery of a full buffer pool on a slow disk."""
 
+READY_SECONDS: Final = GRACE_SECONDS + STARTUP_PERIOD * STARTUP_FAILURES + 180
+"""What ``pulumi up`` waits: for the former Pod's end, the start, and a volume that comes from another node."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MariaDbPasswords:
-    """The three accounts' passwords; secret."""
+    """The three accounts' passwords."""
 
-    root: pulumi.Output[str]
-    application: pulumi.Output[str]
-    backup: pulumi.Output[str]
+    root: Generations
+    application: Generations
+    backup: Generations
+
+    @property
+    def rotated(self) -> dict[str, Generations]:
+        """Those whose counter was ever raised, by role."""
+        roles = {"application": self.application, "backup": self.backup, "root": self.root}
+        return {role: password for role, password in roles.items() if password.rotated}
 
 
 class InClusterMariaDb(ServiceComponent):
-    """One MariaDB server; ``endpoint`` is up when this component is."""
+    """One MariaDB server; ``endpoint`` is up when this component is.
+
+    A rotation never restarts it: the passwords' Secret changes in place under the Pod, which reads it at a first start only.
+    """
 
     endpoint: DatabaseEndpoint
 
@@ -73,19 +81,29 @@ class InClusterMariaDb(ServiceComponent):
         self._name = name
         self._settings = settings
         self._placement = placement
-        self._labels = placement.labels(name=names.DATABASE, component="database", version=MARIADB_VERSION)
+        self._labels = placement.labels(name=names.DATABASE, component=names.DATABASE_SERVER, version=MARIADB_VERSION)
         self._services()
         data = claim(f"{name}-data", names.DATABASE_CLAIM, settings.claim, labels=self._labels, placement=placement, parent=self)
         server = self._server(image, data, self._credentials(passwords), self._configuration())
+        self._rotation: Rotation | None = None
+        if passwords.rotated:
+            self._rotation = Rotation(
+                f"{name}-rotation", passwords=passwords, image=image, server=server, placement=placement, opts=self.child()
+            )
         self.endpoint = DatabaseEndpoint(
             host=names.in_cluster(names.DATABASE, placement.namespace),
             port=names.DATABASE_PORT,
             name=settings.name,
             user=settings.user,
-            password=passwords.application,
-            ready=(server,),
+            password=passwords.application.current,
+            ready=(server, *(self._rotation.accepted if self._rotation else ())),
         )
         self.register_outputs({"host": self.endpoint.host})
+
+    def forget_former_passwords(self, *, after: Sequence[pulumi.Resource]) -> None:
+        """Where a counter was ever raised, end the former password, once ``after``, all who log in, are up with the new one."""
+        if self._rotation is not None:
+            self._rotation.forget(after)
 
     def _services(self) -> None:
         port = core.ServicePortArgs(name="mariadb", port=names.DATABASE_PORT, target_port="mariadb")
@@ -97,25 +115,35 @@ class InClusterMariaDb(ServiceComponent):
                 opts=self.child(after=self._placement.after),
             )
 
-    def _credentials(self, passwords: MariaDbPasswords) -> core.Secret:
-        content = {
-            configuration.ROOT_PASSWORD: passwords.root,
-            configuration.APPLICATION_PASSWORD: passwords.application,
-            configuration.BACKUP_PASSWORD: passwords.backup,
+    def _credentials(self, passwords: MariaDbPasswords) -> core.VolumeArgs:
+        wanted = {
+            configuration.ROOT_PASSWORD: passwords.root.current,
+            configuration.FORMER_ROOT_PASSWORD: passwords.root.former,
+            configuration.APPLICATION_PASSWORD: passwords.application.current,
+            configuration.BACKUP_PASSWORD: passwords.backup.current,
         }
-        return secret(f"{self._name}-credentials", content, self._labels, self._placement, self.child(after=self._placement.after))
+        places = {file: value for file, value in wanted.items() if isinstance(value, pods.SecretKey)}
+        content = {file: value for file, value in wanted.items() if not isinstance(value, pods.SecretKey)}
+        if content:
+            # Of an earlier program's, which was immutable, the API server lets nobody take that back.
+            options = self.child(after=self._placement.after, replace_on_changes=["immutable"])
+            held = secret(f"{self._name}-credentials", content, self._labels, self._placement, options, immutable=False)
+            places |= {file: pods.SecretKey(held.metadata.name, file) for file in content}
+        return pods.secrets_volume("credentials", places)
 
     def _configuration(self) -> core.ConfigMap:
-        content = {"my.cnf": configuration.my_cnf(self._settings), "backup-user.sh": configuration.backup_user_script(self._settings)}
+        content = {"my.cnf": configuration.my_cnf(self._settings), **configuration.scripts()}
         return config_map(f"{self._name}-configuration", content, self._labels, self._placement, self.child(after=self._placement.after))
 
-    def _server(self, image: str, data: core.PersistentVolumeClaim, credentials: core.Secret, settings: core.ConfigMap) -> apps.StatefulSet:
+    def _server(
+        self, image: str, data: core.PersistentVolumeClaim, credentials: core.VolumeArgs, settings: core.ConfigMap
+    ) -> apps.StatefulSet:
         container = pods.container(
             "mariadb",
             image,
             self._placement,
             PRIVILEGES,
-            resources=pods.merged(RESOURCES, self._settings.resources),
+            resources=pods.merged(sizes.DATABASE, self._settings.resources),
             environment=configuration.environment(self._settings),
             ports={"mariadb": names.DATABASE_PORT},
             mounts=[
@@ -124,7 +152,8 @@ class InClusterMariaDb(ServiceComponent):
                 pods.mount("tmp", "/tmp", read_only=False),  # noqa: S108 - the server's temporary tables, on a volume of its own
                 pods.mount("credentials", configuration.CREDENTIALS),
                 pods.mount("configuration", "/etc/mysql/conf.d/portus.cnf", sub_path="my.cnf"),
-                pods.mount("configuration", "/docker-entrypoint-initdb.d/backup-user.sh", sub_path="backup-user.sh"),
+                pods.mount("configuration", f"/docker-entrypoint-initdb.d/{configuration.ACCOUNTS}", sub_path=configuration.ACCOUNTS),
+                pods.mount("configuration", configuration.ROTATION_FILE, sub_path=configuration.ROTATION),
             ],
             probes=_probes(),
             extras=self._placement.extras_of("database"),
@@ -138,7 +167,7 @@ class InClusterMariaDb(ServiceComponent):
                 pods.claim_volume("data", data.metadata.name),
                 pods.empty_dir("run", "16Mi"),
                 pods.empty_dir("tmp", "256Mi"),
-                pods.secret_volume("credentials", credentials.metadata.name),
+                credentials,
                 pods.config_volume("configuration", settings.metadata.name, mode=pods.EXECUTABLE),
             ],
             grace_seconds=GRACE_SECONDS,
@@ -153,7 +182,7 @@ class InClusterMariaDb(ServiceComponent):
                 selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),
                 template=template,
             ),
-            opts=self.child(),
+            opts=self.child(seconds=READY_SECONDS),
         )
 
 

@@ -30,7 +30,9 @@ def database(
     match settings:
         case InClusterDatabase():
             passwords = MariaDbPasswords(
-                root=credentials.database_root, application=credentials.database_application, backup=credentials.database_backup
+                root=credentials.root_generations,
+                application=credentials.application_generations,
+                backup=credentials.backup_generations,
             )
             return InClusterMariaDb(name, settings=settings, image=image, passwords=passwords, placement=placement, opts=opts)
         case ExternalDatabase():

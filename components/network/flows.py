@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from components.common import names
 from components.common.labels import PART_OF
@@ -18,12 +18,6 @@ from components.settings.registry import InClusterRedis
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings
-
-DATABASE: Final = "database"
-CACHE: Final = "cache"
-"""Redis of the registry."""
-BACKUP: Final = "backup"
-"""Its Pods come and go with the operations' jobs; the database lets them in."""
 
 Peer = Mapping[str, Any]
 Port = Mapping[str, Any]
@@ -39,13 +33,11 @@ class Parts:
         portus: ports of Portus' web server by name: ``https``, and ``http`` where notifications come in plain.
         edge: ports of the front proxy that clients connect to, HTTPS first.
         worker: whether there is a background worker.
-        rake: whether the first set-up is a rake task, which uses the database itself.
     """
 
     portus: Mapping[str, int]
     edge: tuple[int, ...]
     worker: bool
-    rake: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,13 +60,15 @@ class Sides:
 def workloads(stack: StackSettings, parts: Parts) -> tuple[str, ...]:
     """Return the workloads of the stack that have flows."""
     present = {
-        DATABASE: isinstance(stack.database, InClusterDatabase),
+        names.DATABASE_SERVER: isinstance(stack.database, InClusterDatabase),
         names.WEB: True,
         names.WORKER: parts.worker,
-        names.BOOTSTRAP: stack.portus.bootstrap.enabled,
+        names.BOOTSTRAP: True,
         names.REGISTRY: True,
         names.EDGE: True,
-        CACHE: isinstance(stack.registry.redis, InClusterRedis),
+        names.CACHE: isinstance(stack.registry.redis, InClusterRedis),
+        names.BACKUPS: stack.backup.enabled,
+        names.ACCOUNTS: _rotates(stack),
     }
     return tuple(name for name, there in present.items() if there)
 
@@ -89,9 +83,10 @@ def _inside(stack: StackSettings, parts: Parts) -> Iterator[Flow]:
     registry = tcp(names.REGISTRY_PORT)
     clients = [names.WEB, *([names.WORKER] if parts.worker else []), *([names.BOOTSTRAP] if stack.portus.bootstrap.enabled else [])]
     if isinstance(stack.database, InClusterDatabase):
-        users = [client for client in clients if client != names.BOOTSTRAP or parts.rake]
-        for user in (*users, BACKUP):
-            yield Flow(source=user, target=DATABASE, ports=tcp(names.DATABASE_PORT))
+        users = [names.WEB, *([names.WORKER] if parts.worker else []), names.BOOTSTRAP]
+        jobs = [*([names.BACKUPS] if stack.backup.enabled else []), *([names.ACCOUNTS] if _rotates(stack) else [])]
+        for user in (*users, *jobs):
+            yield Flow(source=user, target=names.DATABASE_SERVER, ports=tcp(names.DATABASE_PORT))
     for client in clients:  # catalog and tokens, by the public names, which one host serves at the edge
         if stack.one_host:
             yield Flow(source=client, target=names.EDGE, ports=tcp(parts.edge[0]))
@@ -101,9 +96,13 @@ def _inside(stack: StackSettings, parts: Parts) -> Iterator[Flow]:
     events = tcp(parts.portus["http"]) if "http" in parts.portus else https
     yield Flow(source=names.REGISTRY, target=names.WEB, ports=events)
     if isinstance(stack.registry.redis, InClusterRedis):
-        yield Flow(source=names.REGISTRY, target=CACHE, ports=tcp(names.REGISTRY_CACHE_PORT))
+        yield Flow(source=names.REGISTRY, target=names.CACHE, ports=tcp(names.REGISTRY_CACHE_PORT))
     yield Flow(source=names.EDGE, target=names.WEB, ports=https)
     yield Flow(source=names.EDGE, target=names.REGISTRY, ports=registry)
+
+
+def _rotates(stack: StackSettings) -> bool:
+    return isinstance(stack.database, InClusterDatabase) and stack.credentials.rotation.has_database
 
 
 def _outside(stack: StackSettings, parts: Parts) -> Iterator[Flow]:
@@ -115,8 +114,7 @@ def _outside(stack: StackSettings, parts: Parts) -> Iterator[Flow]:
     for destination in destinations(stack):
         networks = tuple({"ipBlock": {"cidr": network}} for network in destination.networks)
         for workload in destination.workloads:
-            if workload != names.BOOTSTRAP or parts.rake:
-                yield Flow(source=workload, target=networks, ports=tcp(*destination.ports))
+            yield Flow(source=workload, target=networks, ports=tcp(*destination.ports))
 
 
 def _extra(stack: StackSettings) -> Iterator[Flow]:

@@ -26,7 +26,24 @@ CLAIM_SHARE: Final = 0.15
 WORKER_RESTARTS: Final = 2
 """In an hour. One is a deployment; more is an event that kills it (contract.md: a manifest list, an event without a repository)."""
 
+RECEIVER: Final = ("endpoint", "exported_endpoint")
+"""Labels that may name who is notified: a monitor of the Prometheus operator names its port by the first, and the registry's own becomes
+the second."""
+
 Group = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WatchedBackups:
+    """How often backups are made.
+
+    Args:
+        longest_gap: between two of them by their schedule, in seconds.
+        deadline: how long one may take, in seconds.
+    """
+
+    longest_gap: int
+    deadline: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +56,7 @@ class Watched:
         worker: whether there is a background worker.
         database: whether MariaDB is the stack's own.
         claims: names of the stack's claims.
+        backups: None where none are made.
     """
 
     namespace: str
@@ -46,12 +64,18 @@ class Watched:
     worker: bool
     database: bool
     claims: Sequence[str]
+    backups: WatchedBackups | None = None
 
 
 def groups(watched: Watched) -> list[Group]:
     """Return every group but the certificate's."""
     registry = _registry(watched.namespace, watched.registry) if watched.registry is not None else []
-    found = {"portus-registry": registry, "portus-workloads": _workloads(watched), "portus-claims": _claims(watched)}
+    found = {
+        "portus-registry": registry,
+        "portus-workloads": _workloads(watched),
+        "portus-claims": _claims(watched),
+        "portus-backups": _backups(watched),
+    }
     return [{"name": name, "rules": rules} for name, rules in found.items() if rules]
 
 
@@ -84,10 +108,11 @@ def _registry(namespace: str, version: RegistryVersion) -> list[Mapping[str, Any
         ),
     ]
     if version is not RegistryVersion.V2_8:
+        waits = (f'min_over_time(registry_notifications_pending_total{{{here},{label}="portus"}}[10m]) > 0' for label in RECEIVER)
         rules.append(
             _alert(
                 "PortusNotificationsWait",
-                f'min_over_time(registry_notifications_pending_total{{{here},endpoint="portus"}}[10m]) > 0',
+                " or ".join(waits),
                 "5m",
                 "critical",
                 "Portus does not take the registry's notifications: pushes work and do not show up. They are lost when the registry stops.",
@@ -131,6 +156,28 @@ def _claims(watched: Watched) -> list[Mapping[str, Any]]:
     return [_alert("PortusClaimFills", f"{share} < {CLAIM_SHARE}", "15m", "warning", text)]
 
 
+def _backups(watched: Watched) -> list[Mapping[str, Any]]:
+    """Return the alerts on backups: a failed Job's own metric stays for as long as the Job is kept, so the last success is compared."""
+    if watched.backups is None:
+        return []
+    chosen = f'namespace="{watched.namespace}",cronjob="{names.BACKUP}"'
+    success = f"(kube_cronjob_status_last_successful_time{{{chosen}}} or kube_cronjob_created{{{chosen}}})"
+    deadline = watched.backups.deadline
+    old = 2 * watched.backups.longest_gap + deadline
+    failed = "The last backup of Portus' database did not end well; the ones before it are kept. The log of its Job says why."
+    too_old = "Portus' database has not been backed up for more than twice as long as its schedule says."
+    return [
+        _alert(
+            "PortusBackupFailed",
+            f"kube_cronjob_status_last_schedule_time{{{chosen}}} - {success} > 0",
+            f"{deadline // 60 + 10}m",
+            "warning",
+            failed,
+        ),
+        _alert("PortusBackupOld", f"time() - {success} > {old}", "10m", "critical", too_old),
+    ]
+
+
 def certificate_end(expression: Any, days: int) -> Group:
     """Return the group of the certificate's alert; ``expression``: when it ends, as seconds since 1970."""
     text = f"The certificate that Portus and the registry present ends within {days} days."
@@ -144,8 +191,9 @@ def ends_at(seconds: float, days: int) -> str:
 
 def ends_by_cert_manager(namespace: str, certificate: str, days: int) -> str:
     """Return the expression that holds in the last ``days`` of a certificate of cert-manager's."""
-    series = f'certmanager_certificate_expiration_timestamp_seconds{{namespace="{namespace}",name="{certificate}"}}'
-    return f"{series} - time() < {days * DAY}"
+    labels = ("namespace", "exported_namespace")  # the second where its monitor does not honour labels, the chart's default
+    ends = (f'certmanager_certificate_expiration_timestamp_seconds{{{label}="{namespace}",name="{certificate}"}}' for label in labels)
+    return f"({' or '.join(ends)}) - time() < {days * DAY}"
 
 
 def _alert(name: str, expression: Any, wait: str, severity: str, text: str) -> Mapping[str, Any]:

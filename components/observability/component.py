@@ -14,6 +14,7 @@ from components.common.base import ServiceComponent
 from components.common.kubernetes import core, meta
 from components.observability import alerts
 from components.observability.dashboard import dashboard
+from components.settings.cron import read
 from components.settings.database import InClusterDatabase
 from components.settings.registry_storage import FilesystemStorage
 from components.settings.tls import CertManagerTls
@@ -92,12 +93,15 @@ class Observability(ServiceComponent):
         claims = [names.DATABASE_CLAIM] if database else []
         if isinstance(storage, FilesystemStorage):
             claims.append(storage.existing_claim.name if storage.existing_claim else names.REGISTRY_CLAIM)
+        if stack.backup.enabled:
+            claims.append(stack.backup.existing_claim or names.BACKUP_CLAIM)
         watched = alerts.Watched(
             namespace=namespace,
             registry=None if settings.monitor == "none" else stack.registry.version,
             worker=stack.portus.version.is_puma,
             database=database,
             claims=claims,
+            backups=self._backups(),
         )
         found: list[Any] = list(alerts.groups(watched))
         if certificate_ends is not None:
@@ -107,6 +111,12 @@ class Observability(ServiceComponent):
             ends_then = alerts.ends_by_cert_manager(namespace, names.TLS, settings.certificate_days)
             found.append(alerts.certificate_end(ends_then, settings.certificate_days))
         return found
+
+    def _backups(self) -> alerts.WatchedBackups | None:
+        backup = self._stack.backup
+        if not backup.enabled:
+            return None
+        return alerts.WatchedBackups(longest_gap=read(backup.schedule).longest_gap(), deadline=backup.active_deadline_seconds)
 
     def _dashboard(self) -> None:
         settings, title = self._stack.observability, f"Portus ({self._placement.instance})"

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from components.common import names
 from components.common.versions import RegistryVersion
+from components.observability.alerts import RECEIVER
 
 SOURCE: Final = {"type": "prometheus", "uid": "${source}"}
 WIDTH: Final = 12
@@ -64,8 +65,8 @@ def _panels(here: str, version: RegistryVersion) -> Sequence[tuple[str, str, Map
         ("Claims: free", "percentunit", {"{{persistentvolumeclaim}}": f"{free} / {size}"}),
     ]
     if version is not RegistryVersion.V2_8:
-        waiting = f"sum by (endpoint) (registry_notifications_pending_total{{{here}}})"
-        panels.append(("Notifications that wait", "short", {"{{endpoint}}": waiting}))
+        waiting = f"sum by ({', '.join(RECEIVER)}) (registry_notifications_pending_total{{{here}}})"
+        panels.append(("Notifications that wait", "short", {"{{exported_endpoint}} {{endpoint}}": waiting}))
     return panels
 
 

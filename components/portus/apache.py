@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from components.common import names
+from components.common.availability import FORGET_SECONDS
 from components.common.pods import Privileges, Probes, http_probe, tcp_probe
 from components.common.versions import PortusVersion
 from components.portus import inputs as keys
@@ -34,6 +35,7 @@ class Apache:
 
     ports: Mapping[str, int] = {"https": names.HTTPS_PORT, "http": names.HTTP_PORT}
     has_worker: bool = False
+    rake: Sequence[str] = ("portusctl", "rake")
     privileges: Privileges = Privileges(user=30, group=8, escalation=True, writable_root=True, drop_all=False)
     """wwwrun in group www (helm/charts#2766); its init needs sudo for the CA import and for Apache's start."""
     tls_files: Mapping[str, Mapping[str, str]] = {
@@ -42,11 +44,12 @@ class Apache:
     }
     secret_files: Mapping[str, str] = {}
     notification_timeout: str = "10s"
-    stop_command: Sequence[str] = ("/bin/sh", "-c", "sleep 3")
+    stop_command: Sequence[str] = ("/bin/sh", "-c", f"sleep {FORGET_SECONDS}")
     """The Service has to forget the Pod before Apache stops."""
 
     def __init__(self, version: PortusVersion) -> None:
         self.version = version
+        self.judges_wildcards = version is not PortusVersion.V2_0
         self.first_set_up: FirstSetUp = FirstSetUp.BY_HAND if version is PortusVersion.V2_0 else FirstSetUp.RAKE
 
     def environment(self, inputs: PortusInputs, role: Role) -> Environment:  # noqa: ARG002 - one process does everything

@@ -7,44 +7,41 @@ A Job is replaced when its scripts or Secret change; nothing it does once is don
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pulumi
 
-from components.common import names, pods
+from components.common import jobs, names, pods
 from components.common.base import ServiceComponent
 from components.common.kubernetes import batch, core
-from components.common.secrets import config_map, secret
 from components.portus import inputs as keys
+from components.portus.pod import TASK_RESOURCES
 from components.portus.roles import FirstSetUp, Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from components.credentials import Credentials
     from components.portus.pod import PortusPods
 
-SCRIPTS: Final = Path(__file__).parent / "scripts"
 SCRIPTS_MOUNT: Final = "/scripts"
 FILES: Final = "/run/secrets/first-set-up"
-OWN_FILES: Final = ("password", "user.json", "registry.json")
+PASSWORD: Final = "password"  # noqa: S105 - a file's name
 WORK: Final = "/work"
 TRUST: Final = "/trust"
 
 CLIENT: Final = pods.Privileges(user=10100, group=10100)
+GUEST: Final = replace(CLIENT, guest=True)
+"""In a Pod of Portus' image, whose group owns the volumes, if any does."""
+FILE_MODE: Final = 0o440
+FILE_MODE_WITHOUT_GROUP: Final = 0o444
+"""Where the Pod's image stays root, as 2.3's, no group owns its volumes, and the guest has to read the files all the same."""
+
 CLIENT_RESOURCES: Final = pods.Resources(
     requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
     limits={"cpu": "500m", "memory": "64Mi", "ephemeral-storage": "32Mi"},
 )
-TASK_RESOURCES: Final = pods.Resources(
-    requests={"cpu": "200m", "memory": "256Mi", "ephemeral-storage": "64Mi"},
-    limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "256Mi"},
-)
-"""A rake task boots Rails once, without Puma's workers."""
-
-BACKOFF_LIMIT: Final = 2
-"""Starts again after a failure; each waits for Portus and the registry by itself, so more would only repeat a wrong setting."""
 
 
 class Bootstrap(ServiceComponent):
@@ -63,7 +60,6 @@ class Bootstrap(ServiceComponent):
         *,
         web: PortusPods,
         image: str,
-        credentials: Credentials,
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -73,63 +69,36 @@ class Bootstrap(ServiceComponent):
         self._image = image
         self._stack = web.inputs.stack
         self._labels = web.placement.labels(name=names.PORTUS, component=names.BOOTSTRAP, version=web.generation.version)
-        self.ready = (self._job(self._files(credentials), self._scripts(), after),)
+        self.ready = (self._job(after),)
         self.register_outputs({})
 
-    def _files(self, credentials: Credentials) -> core.Secret:
-        stack = self._stack
-        username, email = stack.portus.bootstrap.username, _email(self._web)
-        registry = {
-            "name": "registry",
-            "hostname": stack.registry_authority,
-            "use_ssl": True,
-            "external_hostname": stack.registry_authority,
-        }
-        content: dict[str, pulumi.Input[str]] = {
-            "password": credentials.administrator,
-            "user.json": pulumi.Output.json_dumps({"user": {"username": username, "email": email, "password": credentials.administrator}}),
-            "registry.json": pulumi.Output.json_dumps({"registry": registry}),
-        }
-        return secret(f"{self._name}-files", content, self._labels, self._web.placement, self.child(after=self._web.placement.after))
-
-    def _placed(self, files: core.Secret) -> dict[str, pods.SecretKey]:
-        """Return file name -> where it stands: the password of Portus' own user may be in a Secret of somebody else."""
-        own = {key: pods.SecretKey(files.metadata.name, key) for key in OWN_FILES}
-        return {**own, keys.PORTUS_PASSWORD: self._web.inputs.secrets.keys[keys.PORTUS_PASSWORD]}
-
-    def _scripts(self) -> core.ConfigMap:
-        content = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("*.sh"))}
-        return config_map(f"{self._name}-scripts", content, self._labels, self._web.placement, self.child(after=self._web.placement.after))
-
-    def _job(self, files: core.Secret, scripts: core.ConfigMap, after: Sequence[pulumi.Resource]) -> batch.Job:
-        steps = self._steps()
-        template = pods.pod_template(
+    def _job(self, after: Sequence[pulumi.Resource]) -> batch.Job:
+        secrets, generation = self._web.inputs.secrets, self._web.generation
+        by_api = generation.first_set_up is FirstSetUp.API
+        privileges = CLIENT if by_api else generation.privileges
+        files = {PASSWORD: secrets.administrator, keys.PORTUS_PASSWORD: secrets.keys[keys.PORTUS_PASSWORD]}
+        spec = jobs.job_spec(
             self._labels,
             self._web.placement,
-            CLIENT if self._web.generation.first_set_up is FirstSetUp.API else self._web.generation.privileges,
-            containers=steps[-1:],
-            init_containers=steps[:-1],
+            privileges,
+            steps=self._steps(),
             volumes=[
-                *self._web.volumes(),
-                pods.secrets_volume("files", self._placed(files)),
-                pods.config_volume("scripts", scripts.metadata.name, mode=pods.EXECUTABLE),
+                *([] if by_api else self._web.volumes()),
+                pods.secrets_volume("files", files, mode=FILE_MODE if privileges.group else FILE_MODE_WITHOUT_GROUP),
+                pods.config_volume("scripts", self._web.scripts),
                 pods.config_volume("trust", self._web.inputs.secrets.tls.trust, {"ca.crt": "ca.crt"}),
                 pods.empty_dir("work", "4Mi", memory=True),
             ],
             host_aliases=self._web.aliases,
-            restart_policy="Never",  # a failed Pod stays, with its log; Kubernetes would delete one that restarts too often,
         )
         return batch.Job(
-            f"{self._name}-job",
-            metadata=self._web.placement.metadata(self._labels),
-            spec=batch.JobSpecArgs(backoff_limit=BACKOFF_LIMIT, template=template),
-            opts=self.child(after=after),
+            f"{self._name}-job", metadata=self._web.placement.metadata(self._labels), spec=spec, opts=jobs.job_options(self, after)
         )
 
     def _steps(self) -> list[core.ContainerArgs]:
-        """Return the containers in their order; all but the last are init containers."""
+        """Return the containers in their order."""
         if self._web.generation.first_set_up is FirstSetUp.API:
-            return [self._client("first-set-up", ["first-set-up-api.sh"])]
+            return [self._client("first-set-up", CLIENT, ["first-set-up-api.sh"])]
         task = self._web.container(
             Role.TASK,
             resources=TASK_RESOURCES,
@@ -137,14 +106,14 @@ class Bootstrap(ServiceComponent):
             mounts=self._mounts(),
             environment=self._facts(),
         )
-        return [self._client("ask", ["ask-record.sh", "note"]), task, self._client("prove", ["ask-record.sh", "prove"])]
+        return [self._client("ask", GUEST, ["ask-record.sh", "note"]), task, self._client("prove", GUEST, ["ask-record.sh", "prove"])]
 
-    def _client(self, name: str, script: Sequence[str]) -> core.ContainerArgs:
+    def _client(self, name: str, privileges: pods.Privileges, script: Sequence[str]) -> core.ContainerArgs:
         return pods.container(
             name,
             self._image,
             self._web.placement,
-            CLIENT,
+            privileges,
             resources=CLIENT_RESOURCES,
             environment=self._facts(),
             command=["/bin/sh", f"{SCRIPTS_MOUNT}/{script[0]}", *script[1:]],
@@ -156,11 +125,15 @@ class Bootstrap(ServiceComponent):
 
     def _facts(self) -> dict[str, str]:
         stack = self._stack
+        name = stack.registry_authority
+        record = {"name": "registry", "hostname": name, "use_ssl": True, "external_hostname": name}
         return {
+            "NAMESPACE": self._web.placement.namespace,
             "PORTUS_URL": stack.portus_url,
             "PORTUS_HOST": stack.host,
             "REGISTRY_URL": f"https://{stack.registry_authority}",
-            "REGISTRY": stack.registry_authority,
+            "REGISTRY": name,
+            "RECORD": json.dumps({"registry": record}),
             "ADMINISTRATOR": stack.portus.bootstrap.username,
             "EMAIL": _email(self._web),
             "FILES": FILES,

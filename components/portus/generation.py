@@ -36,6 +36,10 @@ class Generation(Protocol):
     """Secret -> variable of those that the image reads from files."""
     notification_timeout: str
     """Go duration that one notification may take."""
+    rake: Sequence[str]
+    """How the image calls rake (docker/init and packaging/suse/portusctl of each branch)."""
+    judges_wildcards: bool
+    """Whether a token loses ``*`` where its owner may not have it (app/controllers/api/v2/tokens_controller.rb: not in 2.0)."""
     stop_command: Sequence[str]
     """Run before a container is told to stop."""
 

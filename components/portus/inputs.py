@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SECRET_KEY_BASE: Final = "secret-key-base"  # noqa: S105 - a key's name
 PORTUS_PASSWORD: Final = "portus-password"  # noqa: S105 - a key's name
+ADMINISTRATOR: Final = "administrator-password"
 DATABASE_PASSWORD: Final = "database-password"  # noqa: S105 - a key's name
 
 
@@ -24,10 +25,12 @@ class PortusSecrets:
 
     Args:
         keys: where each secret stands: SECRET_KEY_BASE, PORTUS_PASSWORD, DATABASE_PASSWORD and those of Portus' own settings.
+        administrator: where the first administrator's password stands.
         tls: where certificate, keys and trusted authorities stand.
     """
 
     keys: Mapping[str, SecretKey]
+    administrator: SecretKey
     tls: TlsFiles
 
 

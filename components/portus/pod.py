@@ -26,6 +26,11 @@ LOCAL_CONFIG_FILE: Final = "config-local.yml"
 LOCAL_CONFIG_VOLUME: Final = "local-config"
 LOCAL_CONFIG: Final = f"/srv/Portus/config/{LOCAL_CONFIG_FILE}"
 CREDENTIALS: Final = "/run/secrets/portus"
+TASK_RESOURCES: Final = pods.Resources(
+    requests={"cpu": "200m", "memory": "256Mi", "ephemeral-storage": "64Mi"},
+    limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "256Mi"},
+)
+"""A rake task boots Rails once, without Puma's workers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +40,7 @@ class PortusPods:
     Args:
         aliases: host name -> address, for the public names inside the cluster.
         local_config: the volume with config-local.yml, None where the generation has none.
+        scripts: name of the ConfigMap with the scripts of the Jobs.
     """
 
     generation: Generation
@@ -43,6 +49,7 @@ class PortusPods:
     placement: Placement
     aliases: Mapping[str, pulumi.Input[str]]
     local_config: core.VolumeArgs | None
+    scripts: pulumi.Output[str]
 
     def container(
         self,

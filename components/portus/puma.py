@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from components.common.availability import FORGET_SECONDS
 from components.common.pods import Privileges, Probes, http_probe, tcp_probe
 from components.common.versions import PortusVersion
 from components.portus import inputs as keys
@@ -46,6 +47,7 @@ class Puma:
 
     ports: Mapping[str, int] = {"https": PORT}
     has_worker: bool = True
+    judges_wildcards: bool = True
     privileges: Privileges = Privileges(root=True, writable_root=True, drop_all=False)
     """The images start as root, import CA certificates and write to /srv/Portus (2.5 even to its schema file)."""
     tls_files: Mapping[str, Mapping[str, str]] = {
@@ -54,12 +56,13 @@ class Puma:
     }
     secret_files: Mapping[str, str] = SECRET_FILES
     notification_timeout: str = "2000ms"
-    stop_command: Sequence[str] = ("/bin/sh", "-c", "sleep 3; kill -TERM -1")
+    stop_command: Sequence[str] = ("/bin/sh", "-c", f"sleep {FORGET_SECONDS}; kill -TERM -1")
     """The images' first process is a shell that forwards no signal, so everything beside it is told itself; before that the Service has to
     forget the Pod."""
 
     def __init__(self, version: PortusVersion) -> None:
         self.version = version
+        self.rake: Sequence[str] = ("portusctl", "exec", "rake") if version >= PortusVersion.V2_4 else ("portusctl", "rake")
         self.first_set_up: FirstSetUp = FirstSetUp.API if version >= PortusVersion.V2_4 else FirstSetUp.RAKE
 
     def environment(self, inputs: PortusInputs, role: Role) -> Environment:

@@ -5,21 +5,23 @@ Owns: the credentials' Secret, config-local.yml, the Deployment. The Service bel
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from components.common import availability, names, pods
+from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
 from components.common.kubernetes import apps, meta
 from components.common.pods import SecretKey
 from components.common.secrets import config_map, secret
 from components.portus import inputs as keys
 from components.portus.inputs import PortusInputs, PortusSecrets
+from components.portus.migration import migration
 from components.portus.pod import LOCAL_CONFIG_FILE, LOCAL_CONFIG_VOLUME, PortusPods
 from components.portus.roles import Role
 from components.portus.settings_text import existing_secrets, given_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pulumi
 
@@ -30,14 +32,10 @@ if TYPE_CHECKING:
     from components.mariadb import DatabaseEndpoint
     from components.portus.generation import Generation
     from components.portus.settings_text import Document
+    from components.settings.images import Images
     from components.settings.stack import StackSettings
 
-RESOURCES: Final = pods.Resources(
-    requests={"cpu": "200m", "memory": "384Mi", "ephemeral-storage": "128Mi"},
-    limits={"cpu": "2", "memory": "1Gi", "ephemeral-storage": "1Gi"},
-)
-"""225 MB with one Puma worker, about 110 MB for each further one (contract.md, "Surprises"), and room for Rails' growth."""
-
+SCRIPTS: Final = Path(__file__).parent / "scripts"
 GRACE_SECONDS: Final = 15
 """Longer than the stop command and Puma's 0.3 s; the images' shell ignores the signal, so a long grace would only be waited out."""
 
@@ -47,6 +45,7 @@ class PortusWeb(ServiceComponent):
 
     Args:
         tls: where certificate, keys and trusted authorities stand.
+        after: what has to be up first, besides the database.
         aliases: host aliases for the public names.
     """
 
@@ -60,10 +59,11 @@ class PortusWeb(ServiceComponent):
         *,
         stack: StackSettings,
         generation: Generation,
-        image: str,
+        images: Images,
         database: DatabaseEndpoint,
         credentials: Credentials,
         tls: TlsFiles,
+        after: Sequence[pulumi.Resource],
         aliases: Mapping[str, pulumi.Input[str]],
         placement: Placement,
         opts: pulumi.ResourceOptions | None = None,
@@ -72,36 +72,52 @@ class PortusWeb(ServiceComponent):
         self._name = name
         self._placement = placement
         self._labels = placement.labels(name=names.PORTUS, component=names.WEB, version=generation.version)
-        secrets = PortusSecrets(keys=self._secrets(stack, generation, credentials, database), tls=tls)
+        held = self._secrets(stack, generation, credentials, database)
+        secrets = PortusSecrets(keys=held, administrator=held.pop(keys.ADMINISTRATOR), tls=tls)
         inputs = PortusInputs(stack=stack, database=database, secrets=secrets)
         self.pods = PortusPods(
             generation=generation,
             inputs=inputs,
-            image=image,
+            image=images.portus,
             placement=placement,
             aliases=aliases,
             local_config=self._local_config(generation.local_config(inputs)),
+            scripts=self._scripts(),
         )
-        self.ready = (self._deployment(stack, database),)
-        availability.disruption_budget(f"{name}-budget", self._labels, placement, self)
+        before = [*database.ready, *after]
+        migrated = migration(
+            f"{name}-migration", self.pods, database_image=images.mariadb, release=images.release, parent=self, after=before
+        )
+        deployment = self._deployment(stack, [*before, migrated])
+        availability.guard_copies(name, deployment, stack.portus.web.autoscaling, labels=self._labels, placement=placement, parent=self)
+        self.ready = (deployment,)
         self.register_outputs({})
 
     def _secrets(
         self, stack: StackSettings, generation: Generation, credentials: Credentials, database: DatabaseEndpoint
-    ) -> Mapping[str, SecretKey]:
+    ) -> dict[str, SecretKey]:
         """Return where each secret stands, after making the Secret of those that this stack knows."""
         wanted: dict[str, pulumi.Input[str] | SecretKey] = {
             keys.SECRET_KEY_BASE: credentials.secret_key_base,
             keys.PORTUS_PASSWORD: credentials.portus_password,
             keys.DATABASE_PASSWORD: database.password,
+            keys.ADMINISTRATOR: credentials.administrator,
             **existing_secrets(stack),
         }
         if generation.secret_files:  # else config-local.yml holds them
             wanted |= given_secrets(stack)
         content = {key: value for key, value in wanted.items() if not isinstance(value, SecretKey)}
         elsewhere = {key: value for key, value in wanted.items() if isinstance(value, SecretKey)}
+        if not content:
+            return elsewhere
         held = secret(f"{self._name}-credentials", content, self._labels, self._placement, self.child(after=self._placement.after))
         return {**{key: SecretKey(held.metadata.name, key) for key in content}, **elsewhere}
+
+    def _scripts(self) -> pulumi.Output[str]:
+        """Return the name of the ConfigMap with the scripts of the Jobs."""
+        texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("*.sh"))}
+        made = config_map(f"{self._name}-scripts", texts, self._labels, self._placement, self.child(after=self._placement.after))
+        return made.metadata.name
 
     def _local_config(self, document: Document | None) -> core.VolumeArgs | None:
         """Return the volume of config-local.yml, from a Secret where it holds one."""
@@ -114,13 +130,13 @@ class PortusWeb(ServiceComponent):
         shown = config_map(f"{self._name}-config", content, self._labels, self._placement, options)
         return pods.config_volume(LOCAL_CONFIG_VOLUME, shown.metadata.name)
 
-    def _deployment(self, stack: StackSettings, database: DatabaseEndpoint) -> apps.Deployment:
-        container = self.pods.container(Role.WEB, resources=pods.merged(RESOURCES, stack.portus.web.resources))
+    def _deployment(self, stack: StackSettings, after: Sequence[pulumi.Resource]) -> apps.Deployment:
+        container = self.pods.container(Role.WEB, resources=pods.merged(sizes.WEB, stack.portus.web.resources))
         return apps.Deployment(
             f"{self._name}-web",
             metadata=self._placement.metadata(self._labels, names.PORTUS),
             spec=apps.DeploymentSpecArgs(
-                replicas=stack.portus.web.replicas,
+                replicas=stack.portus.web.fixed_replicas,
                 min_ready_seconds=availability.MIN_READY_SECONDS,
                 revision_history_limit=availability.REVISIONS,
                 selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),
@@ -129,5 +145,5 @@ class PortusWeb(ServiceComponent):
                 ),
                 template=self.pods.template(self._labels, [container], grace_seconds=GRACE_SECONDS),
             ),
-            opts=self.child(after=database.ready),  # an image that finds no database gives up after three minutes
+            opts=self.child(after=after),  # an image that finds no database gives up after three minutes
         )

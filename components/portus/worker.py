@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from components.common import availability, names, pods
+from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
 from components.common.kubernetes import apps, meta
 from components.portus.roles import Role
@@ -21,22 +21,18 @@ if TYPE_CHECKING:
     from components.portus.pod import PortusPods
     from components.settings.portus import WorkerSettings
 
-RESOURCES: Final = pods.Resources(
-    requests={"cpu": "100m", "memory": "192Mi", "ephemeral-storage": "64Mi"},
-    limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "512Mi"},
-)
-"""111 MB measured (contract.md, "Surprises"), and room for a synchronisation's lists."""
-
 GRACE_SECONDS: Final = 15
 
 
 class PortusWorker(ServiceComponent):
-    """The worker.
+    """The worker; ``ready`` comes before what it must not miss.
 
     Args:
         web: makes Pods of the same image and settings.
         after: what has to be there first: a schema, and a registry that answers, or it dies of the first synchronisation.
     """
+
+    ready: tuple[pulumi.Resource, ...]
 
     def __init__(
         self,
@@ -49,8 +45,8 @@ class PortusWorker(ServiceComponent):
     ) -> None:
         super().__init__("portus:Worker", name, opts)
         labels = web.placement.labels(name=names.PORTUS, component=names.WORKER, version=web.generation.version)
-        container = web.container(Role.WORKER, resources=pods.merged(RESOURCES, settings.resources))
-        apps.Deployment(
+        container = web.container(Role.WORKER, resources=pods.merged(sizes.WORKER, settings.resources))
+        deployment = apps.Deployment(
             f"{name}-deployment",
             metadata=web.placement.metadata(labels, names.PORTUS_WORKER),
             spec=apps.DeploymentSpecArgs(
@@ -62,4 +58,5 @@ class PortusWorker(ServiceComponent):
             ),
             opts=self.child(after=after),
         )
+        self.ready = (deployment,)
         self.register_outputs({})

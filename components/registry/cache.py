@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pulumi
 import pulumi_random as random
 
-from components.common import names, pods
+from components.common import names, pods, sizes
 from components.common.base import ServiceComponent
 from components.common.kubernetes import apps, core, meta
 from components.common.secrets import secret
@@ -28,24 +28,36 @@ PASSWORD_LENGTH: Final = 40
 PRIVILEGES: Final = pods.Privileges(user=10600, group=10600)
 """Redis needs no user of its own, and writes nothing."""
 
-MEMORY_BESIDE_ENTRIES_MIB: Final = 64
-"""Buffers, fragmentation and the program itself."""
-
 
 class RedisCache(ServiceComponent):
-    """The cache; ``password`` is where its clients read their password, ``ready`` comes before them."""
+    """The cache; ``password`` is where its clients read their password, ``ready`` comes before them.
+
+    Args:
+        generation: counter of the password. A new one restarts Redis and then its clients; a registry of before that is refused meanwhile
+            reads from the storage instead. Nobody holds a former password, so none is kept in the state.
+    """
 
     password: pods.SecretKey
     ready: tuple[pulumi.Resource, ...]
 
     def __init__(
-        self, name: str, *, settings: InClusterRedis, image: str, placement: Placement, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        settings: InClusterRedis,
+        image: str,
+        generation: int,
+        placement: Placement,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("registry:RedisCache", name, opts)
         self._name = name
         self._placement = placement
-        self._labels = placement.labels(name=names.REGISTRY_CACHE, component="cache", version=REDIS_VERSION)
-        generated = random.RandomPassword(f"{name}-password", length=PASSWORD_LENGTH, special=False, numeric=False, opts=self.child())
+        self._labels = placement.labels(name=names.REGISTRY_CACHE, component=names.CACHE, version=REDIS_VERSION)
+        suffix = "" if generation == 1 else f"-{generation}"
+        generated = random.RandomPassword(
+            f"{name}-password{suffix}", length=PASSWORD_LENGTH, special=False, numeric=False, opts=self.child()
+        )
         content: dict[str, pulumi.Input[str]] = {
             PASSWORD: generated.result,
             FILE: generated.result.apply(lambda password: configuration(password, settings.maxmemory_mb)),
@@ -73,7 +85,7 @@ class RedisCache(ServiceComponent):
             image,
             self._placement,
             PRIVILEGES,
-            resources=pods.merged(resources(settings.maxmemory_mb), settings.resources),
+            resources=pods.merged(sizes.redis(settings.maxmemory_mb), settings.resources),
             environment={"REDISCLI_AUTH": self.password},
             command=["redis-server", f"{FOLDER}/{FILE}"],  # not by the image's entrypoint, which has work for root alone
             ports={"redis": names.REGISTRY_CACHE_PORT},
@@ -115,12 +127,3 @@ appendonly no
 maxmemory {maxmemory_mb}mb
 maxmemory-policy allkeys-lru
 """
-
-
-def resources(maxmemory_mb: int) -> pods.Resources:
-    """Return what a Redis of that size needs."""
-    memory = f"{maxmemory_mb + MEMORY_BESIDE_ENTRIES_MIB}Mi"
-    return pods.Resources(
-        requests={"cpu": "20m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
-        limits={"cpu": "500m", "memory": memory, "ephemeral-storage": "64Mi"},
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from components.common import availability, names, pods
+from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
 from components.common.claims import claim
 from components.common.durations import seconds
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from components.common.placement import Placement
+    from components.common.pods import Placed
     from components.registry.configuration import Wiring
     from components.registry.inputs import RegistryInputs
     from components.settings.registry import RegistrySettings
@@ -35,12 +36,6 @@ SYSTEM_TRUST: Final = "/etc/ssl/certs"
 
 PRIVILEGES: Final = pods.Privileges(user=10500, group=10500)
 """The binary needs no user of its own; above 10000 it belongs to no user of the node."""
-
-RESOURCES: Final = pods.Resources(
-    requests={"cpu": "100m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
-    limits={"cpu": "2", "memory": "512Mi", "ephemeral-storage": "512Mi"},
-)
-"""Uploads are streamed; memory goes into descriptors and TLS. An object store's driver takes ``chunksize`` for each upload under way."""
 
 DELIVERY_SECONDS: Final = 30
 """How long a registry that is to stop waits for its notifications to be taken: their queue is in memory and goes with it."""
@@ -70,9 +65,10 @@ class Registry(ServiceComponent):
     Args:
         wiring: what ties it to Portus.
         cache_image: of Redis, where the stack runs one.
+        cache_generation: counter of its password.
+        http_secret: the registry reads it as YAML: letters and digits.
         certificate: what it serves, the token signer's bundle, and what the clients inside it have to trust.
         aliases: host aliases for Portus' public name.
-        after: what has to be up first.
     """
 
     ready: tuple[pulumi.Resource, ...]
@@ -85,11 +81,11 @@ class Registry(ServiceComponent):
         wiring: Wiring,
         image: str,
         cache_image: str,
-        http_secret: pulumi.Output[str],
+        cache_generation: int,
+        http_secret: Placed,
         certificate: Certificate,
         aliases: Mapping[str, pulumi.Input[str]],
         placement: Placement,
-        after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("registry:Registry", name, opts)
@@ -111,18 +107,27 @@ class Registry(ServiceComponent):
             opts=in_namespace,
         )
         variables: dict[str, pods.EnvironmentValue] = {**inputs.variables, **self._plain_variables()}
+        before: Sequence[pulumi.Resource] = ()
         if isinstance(settings.redis, InClusterRedis):
-            cache = RedisCache(f"{name}-cache", settings=settings.redis, image=cache_image, placement=placement, opts=self.child())
+            cache = RedisCache(
+                f"{name}-cache",
+                settings=settings.redis,
+                image=cache_image,
+                generation=cache_generation,
+                placement=placement,
+                opts=self.child(),
+            )
             variables["REGISTRY_REDIS_PASSWORD"] = cache.password  # letters, which YAML leaves as they are
-            after = [*after, *cache.ready]
+            before = cache.ready
         volumes = [
             inputs.config,
             inputs.trust,
             pods.secret_volume("tls", certificate.files.secret, {"tls.crt": "tls.crt", "tls.key": "tls.key"}),
             *self._storage_volumes(inputs),
         ]
-        self.ready = (self._deployment(self._container(image, variables, inputs), volumes, after),)
-        availability.disruption_budget(f"{name}-budget", self._labels, placement, self)
+        deployment = self._deployment(self._container(image, variables, inputs), volumes, before)
+        availability.guard_copies(name, deployment, settings.autoscaling, labels=self._labels, placement=placement, parent=self)
+        self.ready = (deployment,)
         self.register_outputs({})
 
     def _plain_variables(self) -> Mapping[str, str]:
@@ -158,7 +163,7 @@ class Registry(ServiceComponent):
             image,
             self._placement,
             PRIVILEGES,
-            resources=pods.merged(RESOURCES, self._settings.resources),
+            resources=pods.merged(sizes.REGISTRY, self._settings.resources),
             environment=variables,
             arguments=["serve", path],
             ports={"https": names.REGISTRY_PORT, "debug": names.REGISTRY_DEBUG_PORT},
@@ -189,7 +194,7 @@ class Registry(ServiceComponent):
             f"{self._name}-deployment",
             metadata=self._placement.metadata(self._labels, names.REGISTRY),
             spec=apps.DeploymentSpecArgs(
-                replicas=self._settings.replicas,
+                replicas=self._settings.fixed_replicas,
                 revision_history_limit=availability.REVISIONS,
                 selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),
                 strategy=_strategy(self._settings),

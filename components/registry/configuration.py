@@ -98,7 +98,7 @@ def _storage(settings: RegistrySettings) -> Storage:
     document[storage.driver] = parameters(storage, settings.version)
     if settings.redis is not None:
         document["cache"] = {"blobdescriptor": "redis"}
-    elif settings.replicas == 1:  # of what another replica deletes, a cache of one's own would know nothing
+    elif settings.most_replicas == 1:  # of what another replica deletes, a cache of one's own would know nothing
         document["cache"] = {"blobdescriptor": "inmemory"}
     return document
 

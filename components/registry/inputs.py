@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from components.common.kubernetes import core
     from components.common.labels import Labels
     from components.common.placement import Placement
+    from components.common.pods import Placed
     from components.registry.configuration import Wiring
     from components.settings.registry import RegistrySettings
     from components.settings.secrets import ExistingSecret
@@ -80,7 +81,7 @@ def registry_inputs(
     *,
     signers: pulumi.Output[str],
     authorities: Sequence[pulumi.Output[str]],
-    http_secret: pulumi.Output[str],
+    http_secret: Placed,
     labels: Labels,
     placement: Placement,
     opts: pulumi.ResourceOptions,
@@ -94,14 +95,17 @@ def registry_inputs(
     trust, config = public_texts(settings, signers, authorities), {CONFIG: config_text(settings, wiring)}
     in_secret = configuration.holds_a_secret(settings)
     wanted, files = secret_variables(settings), secret_files(settings.storage)
-    content: dict[str, pulumi.Input[str]] = {HTTP_SECRET: http_secret, **_held(wanted), **_held(files), **(config if in_secret else {})}
+    content: dict[str, pulumi.Input[str]] = {**_held(wanted), **_held(files), **(config if in_secret else {})}
+    if not isinstance(http_secret, SecretKey):
+        content[HTTP_SECRET] = http_secret
     shown = config_map(f"{name}-config", trust if in_secret else {**config, **trust}, labels, placement, opts).metadata.name
-    held = secret(f"{name}-http", content, labels, placement, opts).metadata.name
+    held = secret(f"{name}-http", content, labels, placement, opts).metadata.name if content else ""  # then nothing refers to it
     items = {CONFIG: CONFIG}
+    own_or_foreign = http_secret if isinstance(http_secret, SecretKey) else SecretKey(held, HTTP_SECRET)
     return RegistryInputs(
         config=pods.secret_volume("config", held, items) if in_secret else pods.config_volume("config", shown, items),
         trust=pods.config_volume("trust", shown, {file: file for file in trust}),
-        variables={"REGISTRY_HTTP_SECRET": SecretKey(held, HTTP_SECRET), **_places(wanted, held)},
+        variables={"REGISTRY_HTTP_SECRET": own_or_foreign, **_places(wanted, held)},
         files=_places(files, held),
     )
 

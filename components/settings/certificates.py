@@ -179,18 +179,19 @@ def authority_problems(key: str, authorities: str | Sequence[str]) -> Iterator[P
     """Yield what is wrong with CA certificates that Pods trust.
 
     Args:
-        authorities: one PEM text, or a list whose entries hold one certificate each.
+        authorities: one PEM text, or a list of them; each holds one certificate.
     """
     for name, text in _named(key, authorities):
         found = _loaded(text)
         if not found:
             yield Problem(key=name, value="", rule="is a readable certificate in PEM form", remedy="give the whole file, from BEGIN to END")
-        elif len(found) > 1 and not isinstance(authorities, str):
+        elif len(found) > 1:
+            alone = "leave the root that has signed; further ones are entries of tls.extra_ca_certificates"
             yield Problem(
                 key=name,
                 value="",
                 rule="holds one certificate, for Portus' system trusts the first of a file",
-                remedy="make two entries of it",
+                remedy=alone if isinstance(authorities, str) else "make two entries of it",
             )
 
 

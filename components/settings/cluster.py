@@ -89,6 +89,39 @@ class WorkloadResources(Section):
     """What may be used: beyond it processors are shared out and memory ends the process."""
 
 
+class Autoscaling(KubernetesSection):
+    """A HorizontalPodAutoscaler; the cluster needs metrics-server or its like."""
+
+    min_replicas: Annotated[int, Field(ge=1, le=20)] = 2
+    """Copies that there are always: two, so that the loss of one is no outage."""
+    max_replicas: Annotated[int, Field(ge=2, le=20)]
+    """Copies at most."""
+    target_cpu_utilization_percentage: Annotated[int, Field(ge=10, le=100, alias="targetCPUUtilizationPercentage")] = 75
+    """Of ``resources.requests.cpu``, on average over the copies. Below 100, so that new copies are up before the old ones are full."""
+
+
+class ScaledSection(Section):
+    """A workload of one or more copies."""
+
+    replicas: Annotated[int, Field(ge=1, le=20)] = 1
+    """Copies."""
+    autoscaling: Annotated[
+        Autoscaling | None,
+        Later("switched on, there is one copy for a moment, which is Kubernetes' own default; then the autoscaler decides"),
+    ] = None
+    """Instead of ``replicas``: the cluster decides, by the processors used. None: ``replicas`` says how many."""
+
+    @property
+    def fixed_replicas(self) -> int | None:
+        """The number of copies; None where the autoscaler's word must not be overruled at the next ``pulumi up``."""
+        return None if self.autoscaling else self.replicas
+
+    @property
+    def most_replicas(self) -> int:
+        """How many copies there may be."""
+        return self.autoscaling.max_replicas if self.autoscaling else self.replicas
+
+
 class ClaimSettings(KubernetesSection):
     """A PersistentVolumeClaim of this stack, protected and kept when the stack goes."""
 

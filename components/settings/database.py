@@ -37,17 +37,20 @@ ExternalName = Annotated[
 BufferPoolSize = Annotated[str, Matching(r"[1-9][0-9]*[MG]", "is a size in MariaDB's notation: a number and M or G", "write e.g. 256M")]
 
 
+OTHER_DATABASE: Final = Later("another, empty database: move the data first; a claim has to be let go of (docs/protection.md)")
+
+
 class InClusterDatabase(Section):
     """MariaDB as a StatefulSet of this stack with a claim of its own."""
 
-    kind: Annotated[Literal["in_cluster"], Later("another, empty database: move the data first")] = "in_cluster"
+    kind: Annotated[Literal["in_cluster"], OTHER_DATABASE] = "in_cluster"
     """Who runs the server."""
     name: Annotated[DatabaseName, Later("MariaDB reads it at its first start only: Portus would be locked out")] = "portus_production"
     """Portus' own default."""
     user: Annotated[DatabaseUser, Later("MariaDB reads it at its first start only: Portus would be locked out")] = "portus"
     """Portus' account."""
     backup_user: Annotated[DatabaseUser, Later("MariaDB reads it at its first start only: backups would fail")] = "portus_backup"
-    """May only read and lock: SELECT, LOCK TABLES, SHOW VIEW, EVENT, TRIGGER."""
+    """May only read and lock: SELECT, LOCK TABLES, SHOW VIEW."""
     claim: ClaimSettings = ClaimSettings()
     resources: Annotated[WorkloadResources, Later("MariaDB restarts; Portus waits for seconds")] = WorkloadResources()
     innodb_buffer_pool_size: Annotated[BufferPoolSize, Later("MariaDB restarts; Portus waits for seconds")] = "256M"
@@ -57,7 +60,7 @@ class InClusterDatabase(Section):
 
 
 def _no_postgresql(value: object) -> object:
-    if value in {"postgresql", "postgres", "pg"}:
+    if isinstance(value, str) and value in {"postgresql", "postgres", "pg"}:
         raise broken(
             "is mysql2: on PostgreSQL Portus' own readiness check ends in a NameError, and no Pod gets ready (SUSE/Portus#1697)",
             "use MariaDB or MySQL",
@@ -71,7 +74,7 @@ Adapter = Annotated[Literal["mysql2"], BeforeValidator(_no_postgresql)]
 class ExternalDatabase(Section):
     """A MariaDB or MySQL that somebody else runs; utf8 with utf8_unicode_ci, the user owning the database."""
 
-    kind: Annotated[Literal["external"], Later("another, empty database: move the data first")]
+    kind: Annotated[Literal["external"], OTHER_DATABASE]
     """Who runs the server."""
     adapter: Adapter = "mysql2"
     """Portus' name. PostgreSQL is refused: its readiness check ends in a NameError (SUSE/Portus#1697)."""

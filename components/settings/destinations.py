@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -24,6 +24,9 @@ CLAIR_HEALTH_PORT: Final = 6061
 """Portus' own default."""
 METADATA: Final = "169.254.169.254/32"
 """Where clouds tell a Pod who it is."""
+GKE_METADATA: Final = {"169.254.169.254/32": (80, 8080), "169.254.169.252/32": (987, 988)}
+"""Where GKE does: with Dataplane V2 at the first, else at the second, to which its nodes turn the first before a policy sees it
+(cloud.google.com/kubernetes-engine/docs/how-to/workload-identity)."""
 SCHEME_PORTS: Final = {"http": 80, "https": 443}
 
 PORTUS: Final = (names.WEB, names.WORKER)
@@ -66,7 +69,7 @@ def _database(stack: StackSettings) -> Iterator[Destination]:
     if isinstance(database, ExternalDatabase):
         yield Destination(
             name="database",
-            workloads=EVERY_TASK,
+            workloads=(*EVERY_TASK, *([names.BACKUPS] if stack.backup.enabled else [])),
             ports=(database.port,),
             networks=_networks(stack.network.destinations.database, database.host),
         )
@@ -113,14 +116,14 @@ def _scanners(stack: StackSettings) -> Iterator[Destination]:
 def _object_store(stack: StackSettings) -> Iterator[Destination]:
     storage, networks = stack.registry.storage, stack.network.destinations.object_store
     https = names.HTTPS_PORT
-    by_metadata = False
+    metadata: Mapping[str, tuple[int, ...]] = {}
     match storage:
         case S3Storage():
             keyless = storage.accesskey is None
             endpoint = _port(storage.regionendpoint) if storage.regionendpoint else https if storage.secure else names.HTTP_PORT
-            ports, by_metadata = {endpoint, *({https} if keyless else ())}, storage.node_role
+            ports, metadata = {endpoint, *({https} if keyless else ())}, {METADATA: (names.HTTP_PORT,)} if storage.node_role else {}
         case GcsStorage():
-            ports, by_metadata = {https}, storage.keyfile is None
+            ports, metadata = {https}, GKE_METADATA if storage.keyfile is None else {}
         case SwiftStorage():
             ports = {_port(storage.authurl), https}
         case OssStorage():
@@ -130,8 +133,8 @@ def _object_store(stack: StackSettings) -> Iterator[Destination]:
         case _:
             return
     yield Destination(name="object_store", workloads=(names.REGISTRY,), ports=tuple(sorted(ports)), networks=networks)
-    if by_metadata:
-        yield Destination(name="object_store", workloads=(names.REGISTRY,), ports=(names.HTTP_PORT,), networks=(METADATA,))
+    for network, listens in metadata.items():
+        yield Destination(name="object_store", workloads=(names.REGISTRY,), ports=listens, networks=(network,))
 
 
 def _redis(stack: StackSettings) -> Iterator[Destination]:

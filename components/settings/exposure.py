@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings.base import KubernetesSection, Later, Matching, Section
-from components.settings.cluster import WorkloadResources
-from components.settings.types import Cidr, DnsLabel, Duration, IpAddress, NodePort, Port
+from components.settings.base import KubernetesSection, Later, Matching
+from components.settings.cluster import ScaledSection, WorkloadResources
+from components.settings.types import Cidr, DnsLabel, GatewayDuration, IpAddress, NodePort, Port
 
 PublicPort = Annotated[Port, Later("in every URL and image's name")]
 
@@ -17,15 +17,14 @@ IpFamilyPolicy = Literal["SingleStack", "PreferDualStack", "RequireDualStack"]
 IpFamily = Literal["IPv4", "IPv6"]
 
 
-class EdgeSettings(Section):
+class EdgeSettings(ScaledSection):
     """The front proxy: it keeps the webhook and the open token paths from the outside, whatever stands before it."""
 
-    replicas: Annotated[int, Field(ge=1, le=20)] = 1
-    """Copies of the proxy."""
     resources: WorkloadResources = WorkloadResources()
     shield_application_tokens: bool = True
-    """Refuse the paths by which any user can make, list or delete another user's application tokens (contract.md, "Hole"); off only
-    where a program of yours manages tokens from outside."""
+    """Refuse the paths by which any user can make, list or delete another user's application tokens, an administrator's included
+    (contract.md, "Hole"). From 2.4 on Portus' own page takes the same paths: nobody makes tokens there while this is on
+    (docs/exposure.md says how they are made then). Off only where everybody who can log in is trusted with everything."""
     hsts_max_age: Annotated[int | None, Field(ge=0, le=63_072_000), Later("browsers keep the last value for as long as it says")] = None
     """Seconds for which browsers may only use HTTPS for Portus' pages (Strict-Transport-Security); None sends no such header, for it
     cannot be taken back before its end. 0 makes browsers forget."""
@@ -38,7 +37,8 @@ class _Exposure(KubernetesSection):
     ip_family_policy: Annotated[IpFamilyPolicy | None, Later("the Service gets or loses an address")] = None
     """None takes the cluster's default, one address family."""
     ip_families: Annotated[tuple[IpFamily, ...], Later("Kubernetes refuses another first family: make a new Service")] = ()
-    """In this order; empty takes the cluster's. On a cluster whose first family is IPv6 say so here: the front proxy listens as told."""
+    """In this order; empty takes the cluster's. The Pods' own first address has to be IPv4: the images of Portus 2.3 to 2.5 listen on no
+    other (``docker/init``), so a cluster of IPv6 alone, or with IPv6 first, cannot run them."""
 
     @property
     def behind_proxy(self) -> bool:
@@ -213,7 +213,7 @@ class GatewayExposure(_Exposure):
     ``Passthrough``: it hands the encrypted connection on by a TLSRoute."""
     tls_route_version: RouteVersion = "v1"
     """API version of TLSRoute: ``v1`` from Gateway API 1.5 on, before that ``v1alpha2`` of its experimental channel."""
-    request_timeout: Duration | None = None
+    request_timeout: GatewayDuration | None = None
     """HTTPRoute's ``timeouts.request``, where the Gateway's own is too short for the push of a large layer; "0s" is none at all."""
     public_port: PublicPort = 443
     """Port that clients use; 443 is in no URL."""

@@ -26,6 +26,11 @@ def extensions(settings: WorkloadsSettings) -> Mapping[str, Extras]:
     """Return what the Pods of each workload are given; ``""`` is every other one (the Jobs, a cache)."""
     every = settings.all
     found = {"": Extras(labels=every.labels, annotations=every.annotations, spec=_spec(every))}
+    found["backup"] = Extras(
+        labels={**every.labels, **settings.backup.labels},
+        annotations={**every.annotations, **settings.backup.annotations},
+        spec=_spec(every, settings.backup),
+    )
     for name in WORKLOADS:
         own: WorkloadSettings = getattr(settings, name)
         found[name] = Extras(

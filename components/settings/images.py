@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,15 @@ class Images:
     edge: str
     client: str
     redis: str
+    release: str
+    """Which Portus this is, for the names of what is done once for each: its version, and a hash of an image that the stack names."""
 
 
 def images(stack: StackSettings) -> Images:
     """Return every image of ``stack``; the rules have refused a version without one."""
-    said, mirror = stack.images, stack.images.mirror
+    said, mirror, version = stack.images, stack.images.mirror, stack.portus.version.value
     return Images(
+        release=version if said.portus is None else f"{version}-{hashlib.sha256(said.portus.encode()).hexdigest()[:8]}",
         portus=said.portus or _mirrored(versions.PORTUS_IMAGES[stack.portus.version], mirror),
         registry=said.registry or _mirrored(versions.REGISTRY_IMAGES[stack.registry.version], mirror),
         mariadb=said.mariadb or _mirrored(versions.MARIADB_IMAGE, mirror),

@@ -23,7 +23,9 @@ def line_of(file: Path, key: str, namespace: str = "portus") -> int:
     except (OSError, yaml.YAMLError):
         return 0
     node = _child(root, "config")[1]
-    line = 0
+    line, _ = _child(node, f"{namespace}:{key}")
+    if line:  # also a key with dots in it, as pulumi config set without --path writes one
+        return line
     for index, step in enumerate(step for step in re.split(r"\.|\[|\]", key) if step):
         found, node = _child(node, f"{namespace}:{step}" if index == 0 else step)
         if found == 0:

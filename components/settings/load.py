@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,7 +56,8 @@ def strays(configuration: Mapping[str, object], project: str) -> tuple[str, ...]
 
 def _decode(value: object) -> object:
     if isinstance(value, str) and (value[:1] in {"{", "["} or value in {"true", "false"}):
-        return json.loads(value)
+        with contextlib.suppress(ValueError):  # a text may begin so, too, e.g. a template's {{ host }}
+            return json.loads(value)
     return value
 
 

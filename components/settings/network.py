@@ -10,7 +10,7 @@ from components.settings.base import KubernetesSection, Later, Section
 from components.settings.kubernetes import LabelMap, NetworkPolicyPeer, NetworkPolicyPort
 from components.settings.types import Cidr, DnsLabel, Port
 
-WorkloadName = Literal["web", "worker", "bootstrap", "registry", "database", "edge"]
+WorkloadName = Literal["web", "worker", "bootstrap", "registry", "database", "edge", "backup"]
 
 
 class DnsSettings(Section):

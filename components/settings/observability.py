@@ -8,7 +8,7 @@ from pydantic import Field
 
 from components.settings.base import Section
 from components.settings.kubernetes import LabelMap
-from components.settings.types import DnsLabel, Duration
+from components.settings.types import DnsLabel, WholeDuration
 
 
 class ObservabilitySettings(Section):
@@ -16,7 +16,7 @@ class ObservabilitySettings(Section):
 
     monitor: Literal["none", "service", "pod"] = "none"
     """How Prometheus finds the registry's metrics: a ServiceMonitor or a PodMonitor."""
-    interval: Duration = "30s"
+    interval: WholeDuration = "30s"
     """Between two looks."""
     prometheus_namespace: DnsLabel = "monitoring"
     """Namespace of the Prometheus that looks; its Pods are let in to the registry's port 5001."""

@@ -7,10 +7,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
-from components.settings.base import Section
-from components.settings.report import HIDDEN, Problem, SettingsError
+from components.settings.clear import clear_secrets
+from components.settings.cluster import ClusterSettings
+from components.settings.report import Problem, SettingsError
 from components.settings.rules import RULES, foundations
 from components.settings.stack import StackSettings
 
@@ -36,21 +37,22 @@ def parse(raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], b
     Raises:
         SettingsError: with every problem, the rules across settings included.
     """
+    problems: list[Problem] = []
+    blamed: set[str] = set()
     try:
         stack = StackSettings.model_validate_json(json.dumps(raw))
-        problems: list[Problem] = []
     except ValidationError as error:
         from components.settings.explain import explain  # noqa: PLC0415 - a report may take its time, a good stack file must not
 
         problems = explain(error, raw, encrypted)
-        salvaged = _salvage(raw, error)
+        salvaged, left_out = _salvage(raw, error)
         if salvaged is None:
             raise SettingsError(file, problems) from None
         stack = salvaged
-    blamed = {problem.key for problem in problems}
+        blamed = left_out | {problem.key for problem in problems}
     sound = [rule for rule in RULES if not any(_rests_on(key, blamed) for key in foundations(rule))]
     problems += [problem for rule in sound for problem in rule(stack) if not _rests_on(problem.key, blamed)]
-    problems += _clear_secrets(stack, raw, encrypted)
+    problems += clear_secrets(raw, encrypted, (StackSettings,))
     problems += [_stray(key) for key in strays]
     if problems:
         raise SettingsError(file, problems) from None
@@ -59,72 +61,51 @@ def parse(raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], b
 
 def _stray(key: str) -> Problem:
     namespace, _, name = key.partition(":")
+    remedy = f"write 'portus:{name}'" if name in StackSettings.model_fields else "remove it; this program's keys begin with 'portus:'"
+    if namespace == "kubernetes" and name in ClusterSettings.model_fields:  # as for the provider that Pulumi would make by itself
+        remedy = f"write '{name}' under 'portus:cluster'"
     return Problem(
         key=name,
         namespace=namespace,
         value="",
         rule=f"nobody reads the namespace '{namespace}'",
-        remedy=f"write 'portus:{name}'" if name in StackSettings.model_fields else "remove it; this program's keys begin with 'portus:'",
+        remedy=remedy,
     )
 
 
-def _salvage(raw: Mapping[str, object], error: ValidationError) -> StackSettings | None:
-    """Return settings without what is wrong, None when even the rest does not stand."""
+def _salvage(raw: Mapping[str, object], error: ValidationError) -> tuple[StackSettings | None, set[str]]:
+    """Return settings without what is wrong, None when even the rest does not stand; and the keys that were left out for it."""
     rest: dict[str, Any] = copy.deepcopy(dict(raw))
+    left_out: set[str] = set()
     for _ in range(10):
-        for entry in error.errors(include_url=False, include_context=False):
-            _drop(rest, entry["loc"])
+        left_out |= {_drop(rest, entry["loc"]) for entry in error.errors(include_url=False, include_context=False)} - {""}
         for key, value in PLACEHOLDERS.items():
             if key not in rest:
                 rest[key] = copy.deepcopy(value)
         if isinstance(rest.get("portus"), dict):
             rest["portus"].setdefault("version", "2.5")
         try:
-            return StackSettings.model_validate_json(json.dumps(rest))
+            return StackSettings.model_validate_json(json.dumps(rest)), left_out
         except ValidationError as again:
             error = again
-    return None
+    return None, left_out
 
 
-def _drop(data: Any, loc: Path) -> None:
-    """Remove the value at ``loc``; a list or union tag on the way goes as a whole with its nearest key."""
+def _drop(data: Any, loc: Path) -> str:
+    """Remove the value at ``loc``, a list or the section of a missing key as a whole; return the key that went, "" for none."""
     parent: Any = None
-    last: Any = None
+    path: list[str] = []
     node = data
     for step in loc:
         if isinstance(node, dict) and step in node:
-            parent, last, node = node, step, node[step]
+            parent, node = node, node[step]
+            path.append(str(step))
         elif isinstance(node, list):
             break
     if parent is not None:
-        parent.pop(last, None)
+        parent.pop(path[-1], None)
+    return ".".join(path)
 
 
 def _rests_on(key: str, blamed: set[str]) -> bool:
     return any(key == other or key.startswith(other + ".") or other.startswith(key + ".") for other in blamed)
-
-
-def _clear_secrets(section: Section, raw: Any, encrypted: Callable[[Path], bool], path: Path = ()) -> list[Problem]:
-    """Return a problem for each secret that the file holds in clear."""
-    problems: list[Problem] = []
-    for name, field in type(section).model_fields.items():
-        key = field.alias or name
-        value = getattr(section, name)
-        if isinstance(value, Section) and isinstance(raw, Mapping) and key in raw:
-            problems += _clear_secrets(value, raw[key], encrypted, (*path, key))
-        elif isinstance(value, tuple) and isinstance(raw, Mapping) and isinstance(raw.get(key), list):
-            for number, (item, its_raw) in enumerate(zip(value, raw[key], strict=False)):
-                if isinstance(item, Section):
-                    problems += _clear_secrets(item, its_raw, encrypted, (*path, key, number))
-        elif isinstance(value, SecretStr) and not encrypted((*path, key)):
-            dotted = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in (*path, key)).lstrip(".")
-            section_key, _, rest = dotted.partition(".")
-            problems.append(
-                Problem(
-                    key=dotted,
-                    value=HIDDEN,
-                    rule="a secret stands encrypted in the stack file; this one can be read by whoever reads the file",
-                    remedy=f"pulumi config set --secret --path 'portus:{section_key}.{rest}' (and change it: it has been seen)",
-                )
-            )
-    return problems

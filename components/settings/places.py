@@ -58,7 +58,9 @@ class Place:
 
     @property
     def inner(self) -> list[type[Section]]:
-        """The sections that may stand at the key."""
+        """The sections that may stand at the key, or as the entry of its list."""
+        if self.path and isinstance(self.path[-1], int) and not self.fields:
+            return list(self.models)
         return [model for field in self.fields for model in sections_of(field.annotation)]
 
     @property
@@ -66,7 +68,7 @@ class Place:
         """What the key is for, by its own words or its section's."""
         names = [(model, name) for model in self.models for name, field in model.model_fields.items() if self.key == (field.alias or name)]
         text = next((documentation(model)[name] for model, name in names if name in documentation(model)), None)
-        text = text or next((model.__doc__ for model in self.inner if model.__doc__), None) or ""
+        text = text or (self.inner[0].__doc__ if len(self.inner) == 1 else None) or ""
         return " ".join(text.split())
 
     @property
@@ -101,7 +103,7 @@ def find(location: Path, raw: Mapping[str, object]) -> Place:
     for index, step in enumerate(steps):
         is_last = index == len(steps) - 1
         inside = (isinstance(node, Mapping) and step in node) or (isinstance(node, list) and isinstance(step, int))
-        if not inside and not is_last:
+        if not is_last and (not inside or _is_tag(step, node, models)):
             chosen = tuple(model for model in models if tag_of(model)[1] in {None, step}) or models
             models, siblings = chosen, tuple(model for model in models if model not in chosen)
             continue
@@ -111,6 +113,12 @@ def find(location: Path, raw: Mapping[str, object]) -> Place:
             models = tuple(Place((step,), models).inner) or models
             siblings = ()
     return Place(tuple(path), models, siblings)
+
+
+def _is_tag(step: str | int, node: Any, models: tuple[type[Section], ...]) -> bool:
+    """Return whether ``step`` is the tag that pydantic puts in, not the key of the same name (``driver: s3`` beside ``s3:``)."""
+    tags = [tag_of(model) for model in models] if isinstance(node, Mapping) and len(models) > 1 else []
+    return any(step == value == node.get(key) for key, value in tags)
 
 
 def tag_of(model: type[Section]) -> tuple[str, object]:

@@ -9,17 +9,16 @@ from pydantic import Field
 
 from components.common.versions import PortusVersion
 from components.settings.base import Later, Section
-from components.settings.cluster import WorkloadResources
+from components.settings.cluster import ScaledSection, WorkloadResources
 from components.settings.portus_config import PortusConfig, Since
 from components.settings.types import Email, Username
 
 
-class WebSettings(Section):
+class WebSettings(ScaledSection):
     """The web server."""
 
     replicas: Annotated[int, Field(ge=1, le=20)] = 1
-    """Sessions are cookies, so replicas need no stickiness. On an empty database start with one: of two that create the schema at once,
-    one dies (and heals by restarting)."""
+    """Sessions are cookies, so replicas need no stickiness."""
     resources: WorkloadResources = WorkloadResources()
     puma_workers: Annotated[int, Field(ge=1, le=32), Since("2.3")] = 2
     """Processes (PORTUS_PUMA_WORKERS); about 110 MiB each. 2.3 on."""
@@ -39,9 +38,9 @@ class BootstrapSettings(Section):
     enabled: bool = True
     """Off: by hand, on the pages of Portus. 2.0 has no task that could do it."""
     username: Username = "admin"
-    """The first administrator."""
+    """The first administrator: made so, or with ``enabled: false`` by hand, under this name and with the password that the outputs tell."""
     email: Email | None = None
-    """None makes ``<username>@<host>``."""
+    """Of the one that is made. None: ``<username>@<host>``."""
 
 
 class PortusSettings(Section):
@@ -56,7 +55,7 @@ class PortusSettings(Section):
         **dict.fromkeys(PortusConfig.model_fields, "write it under portus:portus.config"),
     }
 
-    version: Annotated[PortusVersion, Later("the database is migrated, and no older version reads it again; back it up first")]
+    version: Annotated[PortusVersion, Later("the database is backed up, then migrated; the way back is that backup")]
     """Decides the image generation: 2.0-2.2 Apache and Passenger, 2.3-2.5 Puma with a separate worker."""
     log_level: Annotated[Literal["info", "warn", "error", "fatal"], Since("2.3")] = "info"
     """PORTUS_LOG_LEVEL; ``debug`` is not offered: the images' start script would print its environment, secrets included. 2.3 on."""

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 
 from components.common.versions import RegistryVersion
 from components.settings.base import KubernetesSection, Later, Matching, Section
-from components.settings.cluster import WorkloadResources
+from components.settings.cluster import ScaledSection, WorkloadResources
 from components.settings.registry_storage import ONLY_3_1, FilesystemStorage, Maintenance, Redirect, StorageSettings
 from components.settings.secrets import SecretSource
 from components.settings.types import DnsLabel, Duration, Fqdn, Pem, Text, Url
@@ -35,9 +35,10 @@ class ExtraEndpoint(Section):
     disabled: bool = False
     """Keeps the settings for later."""
     headers: Headers = Field(default_factory=dict)
-    """Of each request; no secret."""
+    """Of each request; no secret: they stand in a ConfigMap. One is given as ``authorization``."""
     authorization: SecretStr | None = None
-    """Value of the header Authorization, e.g. Bearer and a token. Encrypted in the stack file; config.yml is then a Secret."""
+    """Value of the header Authorization, e.g. Bearer and a token. Encrypted in the stack file, in no Secret of somebody else: it stands
+    inside config.yml, which this program writes; that is then a Secret itself."""
     timeout: Duration = "2s"
     """Of one request."""
     threshold: Annotated[int, Field(ge=1, le=100)] = 5
@@ -86,7 +87,8 @@ class HttpSettings(Section):
 
     draintimeout: Duration = "45s"
     """How long a Pod that is asked to end goes on with the uploads under way. 0s would break them off, as the registry's own default
-    does; the Pod's grace period is this and 15 s more."""
+    does; the Pod's grace period is this and 50 s more: 5 s until the nodes have forgotten it, up to 30 s for notifications that wait,
+    15 s to end."""
     headers: Headers = Field(default_factory=dict)
     """Further headers of each answer."""
     http2: Http2 = Http2()
@@ -136,12 +138,13 @@ class ServiceAccountSettings(KubernetesSection):
     """The registry's ServiceAccount, by which clouds know it (workload identity). Its Kubernetes token is not mounted."""
 
     name: DnsLabel | None = None
-    """One that exists. Unset: this stack makes one with ``annotations``."""
+    """One that exists, and whose annotations are its maker's. Unset: this stack makes one, called registry, with ``annotations``."""
     annotations: dict[str, str] = Field(default_factory=dict)
-    """E.g. eks.amazonaws.com/role-arn, iam.gke.io/gcp-service-account, azure.workload.identity/client-id."""
+    """Of the one that is made, e.g. eks.amazonaws.com/role-arn, iam.gke.io/gcp-service-account, azure.workload.identity/client-id; none
+    for a cloud that knows an account by namespace and name."""
 
 
-class RegistrySettings(Section):
+class RegistrySettings(ScaledSection):
     """The registry (distribution)."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {

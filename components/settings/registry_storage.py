@@ -19,7 +19,7 @@ from components.settings.types import DnsLabel, Duration, Text, Url
 
 MIB: Final = 1024 * 1024
 
-OTHER_STORE: Final = Later("another, empty store: copy the blobs first")
+OTHER_STORE: Final = Later("another, empty store: copy the blobs first, and let go of the claim (docs/protection.md)")
 ONLY_2_8: Final = KnownBy(RegistryVersion.V2_8)
 ONLY_3_1: Final = KnownBy(RegistryVersion.V3_1)
 
@@ -28,7 +28,7 @@ ChunkSize = Annotated[int, Field(ge=5 * MIB, le=5 * 1024 * MIB)]
 
 
 def _gcs_chunk(value: int) -> int:
-    """A number of bytes, a multiple of 262144."""
+    """Bytes, a multiple of 262144 (256 KiB)."""
     if value <= 0 or value % (256 * 1024):
         raise broken("is a multiple of 262144 bytes (256 KiB)", "write e.g. 5242880")
     return value
@@ -177,7 +177,7 @@ class GcsStorage(Section):
     rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None
     """Path inside the bucket."""
     chunksize: GcsChunkSize | None = None
-    """Bytes of a part of an upload, a multiple of 262144; default 16 MiB."""
+    """Of a part of an upload. The driver's default: 5242880 in 2.8, 16777216 in 3.1."""
     maxconcurrency: Annotated[int, Field(ge=25, le=1000)] | None = None
     """Requests at once; default 50."""
 

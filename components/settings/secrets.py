@@ -6,7 +6,8 @@ A stack file says ``password: {secure: ...}`` (written by ``pulumi config set --
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Discriminator, SecretStr, Tag
 
@@ -20,6 +21,11 @@ EXISTING: Final = "<existing>"
 
 class ExistingSecret(Section):
     """One key of a Secret in the stack's namespace that this stack does not make."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("valueFrom", "secretKeyRef"), "write {secret: <name>, key: <key>} alone"),
+        "name": "write it as 'secret'",
+    }
 
     secret: SecretName
     """Name of the Secret."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from components.common.names import HTTPS_PORT
+from components.settings.backup import BackupSettings
 from components.settings.base import Later, Section
 from components.settings.cluster import ClusterSettings, ImageSettings
 from components.settings.credentials import CredentialSettings
@@ -15,6 +16,7 @@ from components.settings.exposure import ExposureSettings
 from components.settings.network import NetworkSettings
 from components.settings.observability import ObservabilitySettings
 from components.settings.portus import PortusSettings
+from components.settings.portus_config import PortusConfig
 from components.settings.registry import RegistrySettings
 from components.settings.tls import SelfSignedTls, TlsSettings
 from components.settings.types import Fqdn
@@ -22,7 +24,7 @@ from components.settings.workloads import WorkloadsSettings
 
 
 class Profile(StrEnum):
-    """What is refused: ``production`` adds the rules of ``components/settings/rules.py`` that ``accept`` lifts."""
+    """What is refused: ``production`` adds the rules of ``components/settings/rules`` that ``accept`` lifts."""
 
     PRODUCTION = "production"
     DEVELOPMENT = "development"
@@ -41,12 +43,15 @@ class Accepted(StrEnum):
     UNRECORDED_PUSHES = "unrecorded_pushes"
     OPEN_NETWORK = "open_network"
     UNVERIFIED_STORAGE = "unverified_storage"
+    NO_BACKUPS = "no_backups"
+    OVERCOMMITTED_MEMORY = "overcommitted_memory"
 
 
 class StackSettings(Section):
     """One environment."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(PortusConfig.model_fields, "write it under portus:portus.config"),
         "mariadb": "the section is called 'database'",
         "ingress": "remove it: 'exposure' says how clients reach Portus and the registry",
         "namespace": "write it under 'cluster'",
@@ -65,7 +70,7 @@ class StackSettings(Section):
     """Public name of Portus: token issuer, realm, PORTUS_MACHINE_FQDN_VALUE, exposure and certificate checks all follow from it."""
     protect: Annotated[bool, Later("nothing that runs; only what Pulumi may delete")] = True
     """Whether claims, generated secrets and keys refuse deletion and replacement. A stack that has to be destroyed is first deployed
-    with this off."""
+    with this off; one that shall do without a single one of them is not (docs/protection.md)."""
     cluster: Annotated[ClusterSettings, Later("everything is made anew elsewhere")] = ClusterSettings()
     images: Annotated[ImageSettings, Later("the Pods of that image roll")] = ImageSettings()
     credentials: Annotated[CredentialSettings, Later("who uses the secret rolls")] = CredentialSettings()
@@ -76,12 +81,18 @@ class StackSettings(Section):
     exposure: Annotated[ExposureSettings, Later("the front proxy rolls")]
     network: Annotated[NetworkSettings, Later("at once, for new connections")] = NetworkSettings()
     workloads: Annotated[WorkloadsSettings, Later("every Pod rolls")] = WorkloadsSettings()
+    backup: Annotated[BackupSettings, Later("from the next backup on; nothing that runs")] = BackupSettings()
     observability: Annotated[ObservabilitySettings, Later("nothing that runs")] = ObservabilitySettings()
 
     @property
     def registry_name(self) -> str:
         """Public host name of the registry."""
         return self.registry.host or self.host
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Public host names, Portus' first; one where the registry has none of its own."""
+        return tuple(dict.fromkeys((self.host, self.registry_name)))
 
     @property
     def one_host(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.settings.base import KubernetesSection, Later, Section
-from components.settings.types import DnsLabel, Duration, Pem, PemSecret, SecretName
+from components.settings.types import DnsLabel, Duration, Generation, Pem, PemSecret, SecretName
 
 
 class SigningKey(StrEnum):
@@ -20,7 +20,10 @@ class SigningKey(StrEnum):
 
 SigningKeyChoice = Annotated[
     SigningKey,
-    Later("another signer: tokens under way are refused for minutes, unless ``additional_signers`` names the former certificate"),
+    Later(
+        "another signer: tokens under way are refused for minutes, unless ``additional_signers`` names the former certificate; from"
+        " separate its key has to be let go of (docs/protection.md)"
+    ),
 ]
 
 
@@ -33,6 +36,19 @@ class _Trust(Section):
     signing_key: SigningKeyChoice = SigningKey.SHARED
     """``shared``: the certificate's key also signs the registry's tokens, as in the original image. ``separate``: a key of its own in
     Pulumi's state, so that no renewal of the certificate ever changes the signer; Portus 2.3 on."""
+    signing_key_generation: Annotated[
+        Generation, Later("the registry accepts former and new key, then Portus signs with the new one; no token is refused")
+    ] = 1
+    """Counter of the key that signs tokens, where this stack makes it (``separate``, or ``source: self_signed``, whose certificate changes
+    with it under the same CA). The former key stays accepted until ``oldest_accepted_generation`` is raised, too (docs/tls.md)."""
+    oldest_accepted_generation: Annotated[
+        Generation,
+        Later(
+            "the registry rolls and refuses tokens of older keys: raise it when the last of those has ended, never with the other counter"
+        ),
+    ] = 1
+    """The registry accepts tokens by the keys from this generation on. An older key leaves the state. How long a token lives:
+    ``portus.config.registry.jwt_expiration_time``."""
     additional_signers: Annotated[tuple[Pem, ...], Later("the registry restarts")] = ()
     """Further certificates whose keys' tokens the registry accepts: the next one before a change of the key, the former one after it."""
     extra_ca_certificates: Annotated[tuple[Pem, ...], Later("Portus and the registry roll")] = ()
@@ -43,6 +59,15 @@ class _Trust(Section):
         """Whether tokens are signed by a key of their own."""
         return self.signing_key is SigningKey.SEPARATE
 
+    @property
+    def signing_generations(self) -> tuple[int, ...]:
+        """The generations whose tokens are accepted, the one that signs first.
+
+        Of their keys only that one is protected. So the engine itself, which knows what is deployed, refuses to leave out a step: the key
+        that signs cannot go in the deployment that brings its successor, only in a later one, as a former key.
+        """
+        return tuple(range(self.signing_key_generation, self.oldest_accepted_generation - 1, -1))
+
 
 class ProvidedTls(_Trust):
     """Certificate and key from the stack file; checked at preview (RSA, pair, names, validity, chain order)."""
@@ -52,9 +77,10 @@ class ProvidedTls(_Trust):
     certificate: Pem
     """Leaf first, then the intermediates."""
     private_key: PemSecret
-    """RSA, 2048 bits or more, without passphrase; also signs the registry's tokens. Encrypted in the stack file."""
+    """RSA, 2048 bits or more, without passphrase; also signs the registry's tokens. Encrypted in the stack file; for one in a Secret of
+    somebody else there is ``source: existing_secret``."""
     ca_certificate: Pem | None = None
-    """The root that has signed, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
+    """The root that has signed, alone, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
     ``certificate`` ends with it."""
     publicly_trusted: PubliclyTrusted = False
     """Whether clients trust that root already, as they do a public CA's."""
@@ -64,7 +90,11 @@ class SelfSignedTls(_Trust):
     """A private CA and a leaf of its making, in Pulumi's state. Clients have to trust the CA (output ``ca_certificate``)."""
 
     source: Annotated[
-        Literal["self_signed"], Later("another key and CA: clients have to trust the new one, tokens under way are refused for minutes")
+        Literal["self_signed"],
+        Later(
+            "another key and CA: clients have to trust the new one, tokens under way are refused for minutes; from self_signed its keys"
+            " have to be let go of (docs/protection.md)"
+        ),
     ] = "self_signed"
     """Where the certificate comes from."""
     key_bits: Annotated[Literal[2048, 3072, 4096], Later("would replace the key, which ``protect`` refuses")] = 2048
@@ -87,11 +117,13 @@ class ExistingSecretTls(_Trust):
     """Where the certificate comes from."""
     secret: SecretName
     """Name of the Secret in the stack's namespace, with ``tls.crt`` (leaf first, then the intermediates) and ``tls.key`` (RSA)."""
-    certificate: Pem
+    certificate: Annotated[
+        Pem, Later("the registry rolls where its key signs tokens, too; whoever serves it does not: restart the Deployments (docs/tls.md)")
+    ]
     """What stands in its ``tls.crt``: public, and the only way to check it at preview. With the shared signing key it is also what the
     registry checks tokens against, so a new key in the Secret needs the new certificate here in the same deployment."""
     ca_certificate: Pem | None = None
-    """The root that has signed, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
+    """The root that has signed, alone, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
     ``certificate`` ends with it."""
     publicly_trusted: PubliclyTrusted = False
     """Whether clients trust that root already, as they do a public CA's."""
@@ -142,7 +174,7 @@ class CertManagerTls(_Trust):
     certificate: Annotated[CertificateSpec, Later("cert-manager asks for another certificate; then restart the Deployments")]
     """What cert-manager is asked for."""
     ca_certificate: Pem
-    """The root by which Portus, the registry and the front proxy trust each other; for an ACME issuer its public root."""
+    """The root, alone, by which Portus, the registry and the front proxy trust each other; for an ACME issuer its public root."""
     publicly_trusted: PubliclyTrusted = False
     """Whether clients trust that root already, as they do an ACME issuer's."""
     signing_key: SigningKeyChoice = SigningKey.SEPARATE

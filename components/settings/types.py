@@ -36,10 +36,8 @@ def is_dns_name(value: str) -> bool:
 def _host(value: str) -> str:
     """A DNS name in lower case, without scheme, port and path."""
     if "://" in value or "/" in value:
-        raise broken(
-            "is a host name alone, without scheme or path",
-            f"write '{value.partition('://')[2].partition('/')[0] or value.partition('/')[0]}'",
-        )
+        host = re.split("[:/]", value.rpartition("://")[2])[0]
+        raise broken("is a host name alone, without scheme or path", f"write '{host}'" if host else "write the name alone")
     if ":" in value:
         raise broken("is a host name alone, without a port", "the port follows from 'exposure'")
     if not is_dns_name(value):
@@ -49,6 +47,8 @@ def _host(value: str) -> str:
 
 def _network_host(value: str) -> str:
     """A host name, a Service's name or an IP address."""
+    if _is_address(value) and ":" in value:
+        raise broken("is a host name, a Service's name or an IPv4 address", "give the server's name: IPv6 addresses were never tried here")
     if "://" in value or "/" in value or ":" in value:
         raise broken("is a host alone, without scheme, port or path", "the port has a key of its own")
     if not (_DNS_LABEL.fullmatch(value) or is_dns_name(value) or _is_address(value)):
@@ -79,6 +79,8 @@ def _one_line(value: str) -> bool:
 
 def _cidr(value: str) -> str:
     """A network in CIDR form."""
+    if not re.search("/[0-9]+$", value):
+        raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", "end it with '/' and the prefix's length; one address is 10.1.2.3/32")
     try:
         ipaddress.ip_network(value)
     except ValueError as error:
@@ -133,6 +135,24 @@ Duration = Annotated[
     ),
 ]
 
+WholeDuration = Annotated[
+    str,
+    Matching(
+        r"(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?",
+        "is a duration with its unit, in whole numbers and from the largest unit to the smallest, as the Prometheus operator takes it",
+        "write e.g. 30s, 90s or 1m30s",
+    ),
+]
+
+GatewayDuration = Annotated[
+    str,
+    Matching(
+        r"([0-9]{1,5}(h|m|s|ms)){1,4}",
+        "is a duration with its unit, in whole numbers, as the Gateway API takes it (GEP-2257)",
+        "write e.g. 30m, or 90m in place of 1.5h",
+    ),
+]
+
 Bytes = Annotated[
     str,
     Matching(
@@ -173,10 +193,11 @@ Email = Annotated[str, Matching(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}
 
 def _safe_secret(value: SecretStr) -> SecretStr:
     """A letter followed by at least 31 letters or digits."""
+    # Generated passwords have this form by construction: the one that is refused is of a server that somebody else runs.
     if not _SAFE_SECRET.fullmatch(value.get_secret_value()):
         raise broken(
             "is a letter followed by at least 31 letters or digits: Portus pastes it unquoted into YAML",
-            "generate one: openssl rand -hex 32 | sed 's/^/p/'",
+            "ask the server's administrator for one of 32 letters and digits or more that begins with a letter",
         )
     return value
 

@@ -85,3 +85,5 @@ class WorkloadsSettings(Section):
     registry: Annotated[RegistryWorkloadSettings, Later("the registry restarts")] = RegistryWorkloadSettings()
     database: Annotated[WorkloadSettings, Later("MariaDB restarts; Portus answers errors meanwhile")] = WorkloadSettings()
     edge: Annotated[AccountedWorkloadSettings, Later("the front proxy rolls")] = AccountedWorkloadSettings()
+    backup: Annotated[PodSettings, Later("from the next backup on")] = PodSettings()
+    """The Pods of backups and restores."""

@@ -51,7 +51,7 @@ class CertManagerCertificate(ServiceComponent):
         )
         self.held: KeyPair | pulumi.Output[str] = made.id.apply(lambda _: names.TLS)
         self.trust = pulumi.Output.from_input(pem.terminated(settings.ca_certificate))
-        self.signer: Signer | None = None
+        self.signers: Sequence[Signer] = ()
         self.ends: pulumi.Output[float] | None = None
         self.is_private = not settings.publicly_trusted
         self.register_outputs({})
@@ -62,7 +62,7 @@ def certificate_spec(settings: CertificateSpec, hosts: Sequence[str]) -> dict[st
     issuer, key = settings.issuer_ref, settings.private_key
     return {
         "secretName": names.TLS,
-        "dnsNames": list(dict.fromkeys(hosts)),
+        "dnsNames": list(hosts),
         "issuerRef": {"name": issuer.name, "kind": issuer.kind, "group": issuer.group},
         "duration": settings.duration,
         "renewBefore": settings.renew_before,

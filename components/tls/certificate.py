@@ -46,8 +46,8 @@ class CertificateSource(Protocol):
     """What has to be put into a Secret, or the name of the Secret that somebody else fills."""
     trust: pulumi.Output[str]
     """PEM: what a client of Portus or the registry has to trust."""
-    signer: Signer | None
-    """Its key as the tokens' signer; None where Pulumi cannot know it."""
+    signers: Sequence[Signer]
+    """Its keys as the tokens' signers, the one in use first; none where Pulumi cannot know it."""
     is_private: bool
     """Whether clients have to be given ``trust``, because no public CA has signed."""
     ends: pulumi.Output[float] | None
@@ -64,7 +64,7 @@ class Certificate(Protocol):
     authorities: Sequence[pulumi.Output[str]]
     """PEM: ``trust`` and the stack file's further CAs; what the stack's own servers trust."""
     signing_bundle: pulumi.Output[str]
-    """PEM: the registry's ``rootcertbundle``: the signer's certificate, then those that the stack file adds for a rotation."""
+    """PEM: the registry's ``rootcertbundle``: the signer's certificate, the former ones', then those that the stack file adds."""
     key_id: pulumi.Output[str]
     """libtrust id of the signing key: a token's ``kid``."""
     is_private: bool

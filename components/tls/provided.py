@@ -12,6 +12,8 @@ from components.tls.certificate import KeyPair, Signer
 from components.tls.key_id import key_id_of_certificate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from components.settings.tls import ExistingSecretTls, ProvidedTls
 
 
@@ -26,7 +28,7 @@ class ProvidedCertificate(ServiceComponent):
         )
         self.ends: pulumi.Output[float] | None = pulumi.Output.from_input(end_of(settings.certificate))
         self.trust = _trust(settings)
-        self.signer: Signer | None = _signer(settings.certificate)
+        self.signers: Sequence[Signer] = (_signer(settings.certificate),)
         self.is_private = not settings.publicly_trusted
         self.register_outputs({})
 
@@ -39,7 +41,7 @@ class ExistingCertificate(ServiceComponent):
         self.held: KeyPair | pulumi.Output[str] = pulumi.Output.from_input(settings.secret)
         self.ends: pulumi.Output[float] | None = pulumi.Output.from_input(end_of(settings.certificate))
         self.trust = _trust(settings)
-        self.signer: Signer | None = _signer(settings.certificate)
+        self.signers: Sequence[Signer] = (_signer(settings.certificate),)
         self.is_private = not settings.publicly_trusted
         self.register_outputs({})
 

@@ -14,10 +14,12 @@ import pulumi_tls as tls
 from components.common.base import ServiceComponent
 from components.tls.certificate import KeyPair, Signer
 from components.tls.key_id import key_id_of_pem
+from components.tls.signing_key import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from components.settings.stack import StackSettings
     from components.settings.tls import SelfSignedTls
 
 HOURS: Final = 24
@@ -30,23 +32,33 @@ class SelfSignedCertificate(ServiceComponent):
     """A certificate for ``hosts`` under a CA of its own.
 
     Args:
+        settings: the stack file's ``tls``.
         hosts: the subject alternative names.
-        protect: whether the keys refuse deletion.
     """
 
     def __init__(
-        self, name: str, *, settings: SelfSignedTls, hosts: Sequence[str], protect: bool, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        stack: StackSettings,
+        settings: SelfSignedTls,
+        hosts: Sequence[str],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("tls:SelfSignedCertificate", name, opts)
         self._name = name
         self._settings = settings
-        ca_key, authority = self._authority(protect=protect)
-        key = self._key("key", protect=protect)
-        leaf = self._leaf(key, ca_key, authority, hosts)
+        ca_key, authority = self._authority(protect=stack.protect)
+        generations = (1,) if settings.signs_separately else settings.signing_generations
+        keys = {number: self._key(numbered("key", number), protect=stack.protect and number == generations[0]) for number in generations}
+        leaves = {number: self._leaf(key, ca_key, authority, hosts, number) for number, key in keys.items()}
+        key, leaf = keys[generations[0]], leaves[generations[0]]
         chain = pulumi.Output.concat(leaf.cert_pem, authority.cert_pem)
         self.held: KeyPair | pulumi.Output[str] = KeyPair(chain=chain, private_key=key.private_key_pem)
         self.trust = authority.cert_pem
-        self.signer: Signer | None = Signer(certificate=leaf.cert_pem, key_id=key.public_key_pem.apply(key_id_of_pem))
+        self.signers: Sequence[Signer] = [
+            Signer(certificate=leaves[number].cert_pem, key_id=keys[number].public_key_pem.apply(key_id_of_pem)) for number in generations
+        ]
         self.is_private = True
         self.ends: pulumi.Output[float] | None = leaf.validity_end_time.apply(lambda text: dt.datetime.fromisoformat(text).timestamp())
         self.register_outputs({})
@@ -69,17 +81,17 @@ class SelfSignedCertificate(ServiceComponent):
         return key, certificate
 
     def _leaf(
-        self, key: tls.PrivateKey, ca_key: tls.PrivateKey, authority: tls.SelfSignedCert, hosts: Sequence[str]
+        self, key: tls.PrivateKey, ca_key: tls.PrivateKey, authority: tls.SelfSignedCert, hosts: Sequence[str], generation: int
     ) -> tls.LocallySignedCert:
         request = tls.CertRequest(
-            f"{self._name}-request",
+            numbered(f"{self._name}-request", generation),
             private_key_pem=key.private_key_pem,
             subject=tls.CertRequestSubjectArgs(common_name=hosts[0][:COMMON_NAME_LENGTH]),
-            dns_names=list(dict.fromkeys(hosts)),
+            dns_names=list(hosts),
             opts=self.child(),
         )
         return tls.LocallySignedCert(
-            f"{self._name}-certificate",
+            numbered(f"{self._name}-certificate", generation),
             cert_request_pem=request.cert_request_pem,
             ca_private_key_pem=ca_key.private_key_pem,
             ca_cert_pem=authority.cert_pem,

@@ -44,12 +44,13 @@ class ServedTls(ServiceComponent):
         self._name = name
         self._placement = placement
         self._labels: Labels = placement.labels(name=names.PORTUS, component="certificate")
-        signer, signing_key = self._signer(stack, source)
+        signers, signing_key = self._signers(stack, source)
         extra = [pulumi.Output.from_input(pem.terminated(text)) for text in stack.tls.extra_ca_certificates]
         self.trust = source.trust
         self.authorities: Sequence[pulumi.Output[str]] = (source.trust, *extra)
-        self.signing_bundle = pulumi.Output.concat(signer.certificate, *map(pem.terminated, stack.tls.additional_signers))
-        self.key_id = signer.key_id
+        bundle = [signer.certificate for signer in signers]
+        self.signing_bundle = pulumi.Output.concat(*bundle, *map(pem.terminated, stack.tls.additional_signers))
+        self.key_id = signers[0].key_id
         self.is_private = source.is_private
         files = {AUTHORITY: source.trust, **{f"extra-ca-{number}.crt": text for number, text in enumerate(extra, start=1)}}
         trust = config_map(f"{name}-trust", files, self._labels, placement, self.child(after=placement.after))
@@ -58,13 +59,17 @@ class ServedTls(ServiceComponent):
         )
         self.register_outputs({})
 
-    def _signer(self, stack: StackSettings, source: CertificateSource) -> tuple[Signer, SecretKey | None]:
-        """Return who signs tokens and, where that is not the certificate's own key, where the key stands."""
-        if not stack.tls.signs_separately and source.signer is not None:
-            return source.signer, None
-        own = SigningKey(f"{self._name}-signing", host=stack.host, protect=stack.protect, opts=self.child())
-        held = self._held(f"{self._name}-signing-key", {SIGNING_KEY: own.private_key})
-        return own.signer, SecretKey(held, SIGNING_KEY)
+    def _signers(self, stack: StackSettings, source: CertificateSource) -> tuple[Sequence[Signer], SecretKey | None]:
+        """Return who signs tokens, who did before, and, where it is not the certificate's own, where the key in use stands."""
+        if not stack.tls.signs_separately and source.signers:
+            return source.signers, None
+        generations, base = stack.tls.signing_generations, f"{self._name}-signing"
+        own = [
+            SigningKey(base, host=stack.host, generation=number, protect=stack.protect and number == generations[0], opts=self.child())
+            for number in generations
+        ]
+        held = self._held(f"{self._name}-signing-key", {SIGNING_KEY: own[0].private_key})
+        return [each.signer for each in own], SecretKey(held, SIGNING_KEY)
 
     def _secret(self, held: KeyPair | pulumi.Output[str]) -> pulumi.Output[str]:
         if not isinstance(held, KeyPair):

@@ -20,19 +20,25 @@ VALIDITY_HOURS: Final = 10 * 365 * 24
 """Of the certificate around the public key. The registry asks for the form only: it goes on trusting one that has ended (contract.md)."""
 
 
+def numbered(name: str, generation: int) -> str:
+    """Return the logical name of something's ``generation``; the first one's was given before there was a counter."""
+    return name if generation == 1 else f"{name}-{generation}"
+
+
 class SigningKey(ServiceComponent):
     """The key, and a certificate around it, for the registry takes keys in no other form.
 
     Args:
         host: the certificate's name; nobody checks it.
+        generation: the stack file's counter; the first one's names have no number.
         protect: whether the key refuses deletion.
     """
 
-    def __init__(self, name: str, *, host: str, protect: bool, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("tls:SigningKey", name, opts)
-        key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=KEY_BITS, opts=self.child(protect=protect))
+    def __init__(self, name: str, *, host: str, generation: int, protect: bool, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("tls:SigningKey", numbered(name, generation), opts)
+        key = tls.PrivateKey(numbered(f"{name}-key", generation), algorithm="RSA", rsa_bits=KEY_BITS, opts=self.child(protect=protect))
         certificate = tls.SelfSignedCert(
-            f"{name}-certificate",
+            numbered(f"{name}-certificate", generation),
             private_key_pem=key.private_key_pem,
             subject=tls.SelfSignedCertSubjectArgs(common_name="Portus token signer", organization=host),
             validity_period_hours=VALIDITY_HOURS,

@@ -18,17 +18,16 @@ if TYPE_CHECKING:
 
 def certificate(name: str, stack: StackSettings, *, placement: Placement, opts: pulumi.ResourceOptions) -> CertificateSource:
     """Return the certificate that the stack file asks for, covering every host that the stack serves."""
-    hosts = (stack.host, stack.registry_name)
     match stack.tls:
         case ProvidedTls():
             return ProvidedCertificate(name, settings=stack.tls)
         case SelfSignedTls():
-            return SelfSignedCertificate(name, settings=stack.tls, hosts=hosts, protect=stack.protect)
+            return SelfSignedCertificate(name, stack=stack, settings=stack.tls, hosts=stack.hosts)
         case ExistingSecretTls():
             return ExistingCertificate(name, settings=stack.tls)
         case CertManagerTls():
             from components.tls.cert_manager import CertManagerCertificate  # noqa: PLC0415 - few stacks use it
 
-            return CertManagerCertificate(name, settings=stack.tls, hosts=hosts, placement=placement, opts=opts)
+            return CertManagerCertificate(name, settings=stack.tls, hosts=stack.hosts, placement=placement, opts=opts)
         case _:
             assert_never(stack.tls)

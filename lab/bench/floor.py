@@ -114,6 +114,8 @@ def _registered(kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs as the program gave them: without what SDK and plugin have added."""
     added = ADDED.get(kind.partition(":")[0], frozenset())
     given = {key: value for key, value in inputs.items() if key not in added and not key.startswith("__")}
+    if kind.startswith("pulumi:providers:"):  # whose SDK writes everything but texts as JSON
+        given = {key: json.loads(value) if value in {"true", "false"} else value for key, value in given.items()}
     metadata = given.get("metadata")
     if isinstance(metadata, dict) and AUTONAMED in (metadata.get("annotations") or {}):
         given["metadata"] = {key: value for key, value in metadata.items() if key not in {"name", "annotations"}}

@@ -36,7 +36,7 @@ ADDRESS: Final = "127.88.200.1"
 _ELSEWHERE: Final[Mapping[str, Mapping[str, Any]]] = {
     # Other names than the lab's, which may run at the same time.
     "lab": {"portus:host": "portus.bench.test", "portus:registry": {"host": "registry.bench.test"}, "portus:cluster": {"context": SLOT}},
-    # Its cluster, its images and its load balancer cannot be had here.
+    # Its cluster, its images, its company's certificate and its load balancer cannot be had here.
     "prod": {"portus:cluster": {"context": SLOT}},
 }
 """What differs from the stack's own file, and why; everything else stays as it is."""
@@ -50,7 +50,8 @@ def settings_of(name: str) -> dict[str, Any]:
     changed = _merged(written, _ELSEWHERE[name])
     if name == "prod":
         lab = yaml.safe_load((STACKS / "Pulumi.lab.yaml").read_text(encoding="utf-8"))["config"]
-        changed["portus:images"] = lab["portus:images"]
+        changed["portus:images"], changed["portus:tls"] = lab["portus:images"], lab["portus:tls"]
+        changed["portus:accept"] = ["self_signed_certificate"]
         changed["portus:exposure"] = _NODE_PORT | {key: value for key, value in written["portus:exposure"].items() if key == "edge"}
     return {"config": changed}
 
@@ -102,7 +103,7 @@ def _set(home: Home) -> Stage:
     kubeconfig = cluster.up(home)
     build.load(images, lambda archive: cluster.import_image(archive, home))
     lab = _deployed("lab", engine, kubeconfig)
-    deployment = Deployment(outputs=lab.outputs(), kubeconfig=kubeconfig, context=SLOT)
+    deployment = Deployment(stack=lab.name, outputs=lab.outputs(), kubeconfig=kubeconfig, context=SLOT)
     with step("checking it: a push, a pull, and Portus' record of the push") as current:
         https = deployment.node_ports()["https"]
         cluster.publish([Publication(address=ADDRESS, port=443, node_port=https, names=deployment.hosts)], home)

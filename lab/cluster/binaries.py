@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -21,15 +21,19 @@ KUBERNETES_PROGRAMS: Final = ("kube-apiserver", "kube-controller-manager", "kube
 """What the one Kubernetes binary is called by."""
 
 DEBIAN_PACKAGES: Final = (
-    "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "busybox-static",
-    "libxtables12", "libnftnl11", "libmnl0", "libseccomp2",
+    "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "ipset", "busybox-static",
+    "libipset13", "libip4tc2", "libip6tc2", "libxtables12", "libnftnl11", "libmnl0", "libseccomp2",
 )  # fmt: skip
 """The programs, then the shared libraries that a minimal Debian lacks."""
 
 IPTABLES_LINKS: Final = {
-    f"bin/{family}{verb}": "../usr/sbin/xtables-nft-multi" for family in ("iptables", "ip6tables") for verb in ("", "-save", "-restore")
+    f"{folder}/{family}{verb}": f"../usr/sbin/xtables-{kind}-multi"
+    for folder, kind in (("bin", "nft"), ("legacy", "legacy"))
+    for family in ("iptables", "ip6tables")
+    for verb in ("", "-save", "-restore")
 }
-"""What Debian's alternatives would link when the package is installed."""
+"""What Debian's alternatives would link when the package is installed; and the older kind, whose tables are others. kube-router has those
+to itself: it writes a table back as it was some time before, and what kube-proxy has added meanwhile would be lost."""
 
 
 RECORD: Final = "binaries.json"
@@ -44,6 +48,7 @@ class Binaries:
         coredns: holds ``coredns``, static.
         provisioner: holds ``local-path-provisioner``, static.
         pause: holds ``pause``, static.
+        kube_router: holds ``kube-router``, which enforces NetworkPolicies.
         debian: the unpacked packages, plus ``bin/iptables`` and its kin.
     """
 
@@ -51,6 +56,7 @@ class Binaries:
     coredns: Path
     provisioner: Path
     pause: Path
+    kube_router: Path
     debian: Path
 
     @property
@@ -77,16 +83,20 @@ class Binaries:
         """Return what `write` noted.
 
         Raises:
-            FileNotFoundError: nothing was.
+            FileNotFoundError: nothing was, or what an older lab noted lacks a program.
         """
-        return Binaries(**{name: Path(path) for name, path in json.loads((folder / RECORD).read_text(encoding="utf-8")).items()})
+        noted = {name: Path(path) for name, path in json.loads((folder / RECORD).read_text(encoding="utf-8")).items()}
+        if noted.keys() != {field.name for field in fields(Binaries)}:
+            raise FileNotFoundError(folder / RECORD)
+        return Binaries(**noted)
 
     def environment(self) -> dict[str, str]:
         """Return the variables with which the programs find each other, their libraries and iptables its modules."""
-        folders = [self.kubernetes, *(self.debian / folder for folder in ("bin", "usr/sbin", "usr/bin", "usr/lib/cni"))]
+        folders = [self.kubernetes, self.kube_router, *(self.debian / folder for folder in ("bin", "usr/sbin", "usr/bin", "usr/lib/cni"))]
         libraries = [folder for folder in (self.debian / "usr" / "lib").glob("*-linux-gnu*") if folder.is_dir()]
         return {
             "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
+            "IPTABLES_LEGACY": str(self.debian / "legacy"),
             "LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)),
             "XTABLES_LIBDIR": os.pathsep.join(str(folder / "xtables") for folder in libraries),
         }
@@ -105,6 +115,7 @@ def ensure_binaries() -> Binaries:
             debian=debian.unpack("debian-cluster", DEBIAN_PACKAGES, IPTABLES_LINKS, step=current),
             pause=_build("pause", ".", current),
             coredns=_build("coredns", ".", current, version=versions.COREDNS, needs_gib=1.5),
+            kube_router=_build("kube-router", ".", current, version=versions.KUBE_ROUTER),
             provisioner=_build(
                 "local-path-provisioner",
                 "github.com/rancher/local-path-provisioner",

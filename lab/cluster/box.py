@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+import grpc
+
 from lab.cluster import cgroups, config, kernel
 from lab.cluster.home import Home, Process, write_whole
 
@@ -204,12 +206,13 @@ class _Supervisor:
         try:
             match name:
                 case "containerd":
-                    with socket.socket(socket.AF_UNIX) as connection:
-                        connection.connect(str(config.SOCKET))
+                    # It listens before it can do what the kubelet asks at once, and gives up when refused.
+                    with grpc.insecure_channel(f"unix://{config.SOCKET}") as channel:
+                        channel.unary_unary("/runtime.v1.RuntimeService/Version")(b"", timeout=1)
                 case "kube-apiserver":
                     url = f"https://127.0.0.1:{config.API_PORT}/readyz"
                     urllib.request.urlopen(url, timeout=1, context=self._trust).close()
-        except OSError:
+        except (OSError, grpc.RpcError):
             return False
         return True
 
@@ -222,7 +225,10 @@ def _spawn(component: config.Component) -> int:
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     command = component.command
-    return os.posix_spawnp(command[0], command, os.environ, file_actions=actions, setsid=True, setsigmask=[])
+    environment = dict(os.environ)
+    if component.programs:
+        environment["PATH"] = os.pathsep.join([environment[component.programs], environment["PATH"]])
+    return os.posix_spawnp(command[0], command, environment, file_actions=actions, setsid=True, setsigmask=[])
 
 
 if __name__ == "__main__":

@@ -36,9 +36,10 @@ USERS: Final = {
     "controller-manager": ("", "system:kube-controller-manager"),
     "scheduler": ("", "system:kube-scheduler"),
     "proxy": ("", "system:kube-proxy"),
+    "router": ("", "portus-lab-kube-router"),
     "kubelet": ("system:nodes", f"system:node:{NODE}"),
 }
-"""Who speaks to the API server: the group and the user that the built-in roles know each by."""
+"""Who speaks to the API server: the group and the user that the built-in roles, or those of ``manifests``, know each by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,13 @@ class Component:
 
     Attributes:
         after: the component that must answer first, because this one gives up when it does not; empty for none.
+        programs: the variable with the folder whose programs it finds before those of the same name; empty for none.
     """
 
     name: str
     command: tuple[str, ...]
     after: str = ""
+    programs: str = ""
 
 
 def pki(name: str) -> str:
@@ -76,6 +79,7 @@ def components() -> list[Component]:
             "kube-scheduler", ("kube-scheduler", f"--kubeconfig={kubeconfig('scheduler')}", "--leader-elect=false"), after="kube-apiserver"
         ),
         Component("kube-proxy", ("kube-proxy", f"--config={HOME / 'proxy.json'}"), after="kube-apiserver"),
+        Component("kube-router", _router(), after="kube-apiserver", programs="IPTABLES_LEGACY"),
     ]
 
 
@@ -143,6 +147,15 @@ def _kubelet() -> tuple[str, ...]:
         f"--cert-dir={HOME / 'pki'}",
         f"--hostname-override={NODE}",
         f"--node-ip={NODE_ADDRESS}",
+    )
+
+
+def _router() -> tuple[str, ...]:
+    return (
+        "kube-router",
+        f"--kubeconfig={kubeconfig('router')}",
+        f"--hostname-override={NODE}",
+        f"--service-cluster-ip-range={SERVICE_RANGE}",
     )
 
 

@@ -39,6 +39,7 @@ def unpack(name: str, packages: Sequence[str], links: Mapping[str, str], *, step
         for archive in sorted(archives.glob("*.deb")):
             process.run(["dpkg-deb", "-x", archive, folder], log=LOGS / "debian.log", step=step)
         for link, target in links.items():
+            (folder / link).parent.mkdir(exist_ok=True)
             (folder / link).unlink(missing_ok=True)
             (folder / link).symlink_to(target)
         shutil.rmtree(archives)

@@ -64,7 +64,7 @@ def kubeconfig(folder: Path, user: str, server: str, context: str) -> str:
 
 
 def _whole(folder: Path) -> bool:
-    if not (folder / "complete").exists():
+    if not (folder / "complete").exists() or not all((folder / f"{name}.crt").exists() for name in config.USERS):
         return False
     certificate = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
     return certificate.not_valid_after_utc - _now() > LIFETIME / 10

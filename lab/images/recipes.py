@@ -217,6 +217,17 @@ TRAEFIK: Final = Recipe(
 )
 """The genuine ingress controller; only the test of the Ingress runs it."""
 
+CERT_MANAGER: Final = Recipe(
+    name="cert-manager-lab",
+    tag=".".join(versions.CERT_MANAGER.split(".")[:2]),
+    family="plain",
+    packages=(),
+    setup="",
+    program=GoProgram(name="cert-manager", package=".", version=versions.CERT_MANAGER),
+    config=ImageConfig(entrypoint=["cert-manager"], environment={"PATH": PATH}, user="65532:65532"),
+)
+"""cert-manager's own controllers, started by a program of ours; only the test of its certificates runs it."""
+
 _PORTUS_CODE: Final = "/usr/lib/portus-double/lab/images/portus"
 """The double's place in the image ends in its place in this repository, so both import it by the same name."""
 
@@ -278,6 +289,7 @@ def recipes() -> dict[str, Recipe]:
         CLIENT,
         EDGE,
         TRAEFIK,
+        CERT_MANAGER,
         _portus("2.2", "30:8", "80/tcp", "443/tcp"),
         _portus("2.4", "", "3000/tcp"),
         _portus("2.5", "", "3000/tcp"),

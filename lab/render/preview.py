@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from lab import paths
 from lab.console import console, escape, step
 from lab.engine import Engine, ensure_engine
@@ -22,7 +20,7 @@ from lab.engine.launchers import write_launcher
 from lab.errors import LabError
 from lab.render.kubernetes_plugin import FOLDER
 from lab.render.objects import Manifest, in_order
-from lab.stack import STACKS, Stack, stack_names
+from lab.stack import STACKS, Stack, document_of, stack_names
 
 _PROJECT: Final = ("Pulumi.yaml", "__main__.py", "requirements.txt", "components", ".venv")
 """What the program is made of, beside its stack file."""
@@ -103,8 +101,8 @@ def _environment(name: str, engine: Engine, project: Path) -> dict[str, str]:
 
 
 def _secrets_provider(name: str) -> list[str]:
-    written = yaml.safe_load((STACKS / f"Pulumi.{name}.yaml").read_text(encoding="utf-8")) or {}
-    return ["--secrets-provider", written["secretsprovider"]] if written.get("secretsprovider") else []
+    provider = document_of(name).get("secretsprovider")
+    return ["--secrets-provider", str(provider)] if provider else []
 
 
 def _pulumi(engine: Engine, project: Path, environment: dict[str, str], *words: str) -> None:

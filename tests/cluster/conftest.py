@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import pytest
 
 from lab import verbs
-from lab.client import Client, client
+from lab.client import Client, administrator_of, client_of
 from lab.deployment import Deployment
 from lab.stack import Stack
+from tests.cluster.own_stack import OwnStack, deployment
 
 USER = "alice"
 USER_PASSWORD = "alice-password-of-the-tests"
@@ -39,21 +40,8 @@ class Deployed:
     def is_puma(self) -> bool:
         return str(self.deployment.outputs["versions"]["portus"]) >= "2.3"
 
-    @contextlib.contextmanager
-    def client(self, username: str = "", password: str = "") -> Iterator[Client]:
-        with client(
-            registry=self.deployment.registry,
-            ca_certificate=self.deployment.outputs["ca_certificate"],
-            username=username,
-            password=password,
-        ) as made:
-            yield made
-
-    @contextlib.contextmanager
-    def administrator(self) -> Iterator[Client]:
-        outputs = self.deployment.outputs
-        with self.client(outputs["administrator"], outputs["administrator_password"]) as made:
-            yield made
+    def client(self, username: str = "", password: str = "") -> contextlib.AbstractContextManager[Client]:
+        return client_of(self.deployment, username, password)
 
     def pod(self, component: str) -> str:
         """Return the name of a running Pod of ``component``."""
@@ -89,6 +77,19 @@ def user(deployed: Deployed) -> tuple[str, str]:
             deployed.pod("web"), ["sh", "-c", RAKE, "sh", f"portus:create_user[{USER},{USER}@example.test,{USER_PASSWORD},false]"]
         )
     return USER, USER_PASSWORD
+
+
+@pytest.fixture(scope="module")
+def reached(stack: OwnStack) -> Deployment:
+    """The module's own ``stack`` as its clients see it."""
+    return deployment(stack)
+
+
+@pytest.fixture
+def administrator(reached: Deployment) -> Iterator[Client]:
+    """A client that has logged in as the administrator of the module's own stack."""
+    with administrator_of(reached) as made:
+        yield made
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:

@@ -1,8 +1,10 @@
-"""A stack beside the lab's: its file is the test's, its project a folder of links, its state goes with it."""
+"""A stack beside the lab's: its file is the test's, its project a folder with a copy of the program, its state goes with it."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from kubernetes import client, config
 
 from lab import cluster, paths
 from lab.cluster import Home, Publication
@@ -17,10 +20,17 @@ from lab.cluster.publishing import recorded
 from lab.deployment import Deployment
 from lab.engine import ensure_engine
 from lab.images import build
+from lab.kubectl import kubectl
 from lab.stack import CONTEXT, LAB_PASSPHRASE, Stack
 
 FILES = Path(__file__).parent / "stacks"
-LINKED = ("Pulumi.yaml", "__main__.py", "components", ".venv", "requirements.txt")
+WORKLOADS = ("portus:portus.web", "portus:portus.worker", "portus:registry", "portus:database", "portus:exposure.edge")
+SHARE = {"requests": {"cpu": "40m"}}
+"""Of a processor, for each workload: several stacks run beside the lab's two on a machine of two processors."""
+
+LINKED = ("Pulumi.yaml", ".venv", "requirements.txt")
+PROGRAM = ("__main__.py", "components")
+"""Copied, so that whoever edits it while a test runs does not change what is deployed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +45,19 @@ class OwnStack(Stack):
 
     def say(self, configuration: Mapping[str, Any]) -> None:
         """Write the stack file."""
-        self._file.write_text(yaml.safe_dump({"config": dict(configuration)}), encoding="utf-8")
+        self._file.write_text(yaml.safe_dump(self._document() | {"config": dict(configuration)}), encoding="utf-8")
 
     def said(self) -> dict[str, Any]:
         """Return what the stack file says."""
-        return dict(yaml.safe_load(self._file.read_text(encoding="utf-8"))["config"])
+        return dict(self._document()["config"])
+
+    def encrypt(self, key: str, text: str) -> None:
+        """Let the stack file hold ``text`` encrypted at ``key``, a path as ``pulumi config set --path`` takes it."""
+        command = self.command("config", "set", "--path", "--secret", key, "--stack", self.name)
+        subprocess.run(command, env=self.environment(), input=text, text=True, check=True, capture_output=True)
+
+    def _document(self) -> dict[str, Any]:
+        return dict(yaml.safe_load(self._file.read_text(encoding="utf-8"))) if self._file.exists() else {}
 
     @property
     def _file(self) -> Path:
@@ -60,15 +78,27 @@ def own_stack(name: str, folder: Path, sections: Mapping[str, Any] | None = None
     Args:
         sections: of the stack file, instead of its own.
     """
+    configuration = yaml.safe_load((FILES / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"] | (sections or {})
+    for workload in WORKLOADS:
+        section = configuration
+        for part in workload.split("."):
+            section = section.setdefault(part, {})
+        section.setdefault("resources", SHARE)
+    with stack_of(name, folder, configuration) as stack:
+        load([image for image in configuration["portus:images"].values() if image.startswith("localhost/")])
+        yield stack
+
+
+@contextmanager
+def stack_of(name: str, folder: Path, configuration: Mapping[str, Any]) -> Iterator[OwnStack]:
+    """Select a stack that says ``configuration``, as `own_stack` does."""
     (folder / "stacks").mkdir()
     (folder / "state").mkdir()
     for link in LINKED:
         (folder / link).symlink_to(paths.ROOT / link)
-    configuration = yaml.safe_load((FILES / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"] | (sections or {})
-    images = [image for image in configuration["portus:images"].values() if image.startswith("localhost/")]
-    kubeconfig = cluster.up()
-    build.load(build.build_images(images), cluster.import_image)
-    stack = OwnStack(name=name, engine=ensure_engine(), kubeconfig=kubeconfig, project=folder)
+    for part in PROGRAM:
+        (shutil.copytree if (paths.ROOT / part).is_dir() else shutil.copy2)(paths.ROOT / part, folder / part)
+    stack = OwnStack(name=name, engine=ensure_engine(), kubeconfig=cluster.up(), project=folder)
     stack.say(configuration)
     stack.run("stack", "select", "--create")
     try:
@@ -77,9 +107,47 @@ def own_stack(name: str, folder: Path, sections: Mapping[str, Any] | None = None
         stack.destroy()
 
 
+@contextmanager
+def namespace(name: str) -> Iterator[client.CoreV1Api]:
+    """Make a namespace of somebody else's, start the cluster for it, and remove it with all that is in it when the block ends."""
+    api = client.CoreV1Api(config.new_client_from_config(str(cluster.up()), CONTEXT))  # type: ignore[no-untyped-call]
+    api.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
+    try:
+        yield api
+    finally:
+        kubectl("delete", "namespace", name)
+
+
+def make_secret(api: client.CoreV1Api, namespace: str, name: str, content: Mapping[str, str], *, kind: str = "Opaque") -> None:
+    """Make a Secret of somebody else's."""
+    metadata = client.V1ObjectMeta(name=name)
+    api.create_namespaced_secret(namespace, client.V1Secret(metadata=metadata, type=kind, string_data=dict(content)))
+
+
+def load(images: list[str]) -> None:
+    """Give the cluster some of the lab's images."""
+    build.load(build.build_images(images), cluster.import_image)
+
+
 def deployment(stack: Stack) -> Deployment:
     """Return ``stack`` as its clients see it."""
-    return Deployment(outputs=stack.outputs(), kubeconfig=stack.kubeconfig, context=stack.context)
+    return Deployment(stack=stack.name, outputs=stack.outputs(), kubeconfig=stack.kubeconfig, context=stack.context)
+
+
+def pods_of(reached: Deployment, component: str) -> list[client.V1Pod]:
+    """Return every Pod of ``component``, those on their way out included: as long as no other is there, they are still sent clients."""
+    return list(reached.api().list_namespaced_pod(reached.namespace, label_selector=f"app.kubernetes.io/component={component}").items)
+
+
+def ready_pods(reached: Deployment, component: str) -> list[str]:
+    """Return the ready Pods of ``component`` that nobody has told to stop."""
+    return [
+        str(pod.metadata.name)
+        for pod in pods_of(reached, component)
+        if pod.metadata
+        and not pod.metadata.deletion_timestamp
+        and any(each.ready for each in (pod.status and pod.status.container_statuses) or [])
+    ]
 
 
 @contextmanager

@@ -16,12 +16,12 @@ from kubernetes import client, config
 
 from lab.check import wait_for_record
 from lab.client import Client
-from lab.client import client as client_of
 from lab.cluster import Publication
 from lab.deployment import Deployment, Tag
 from lab.images.samples import MANIFEST_TYPE, write_sample
 from tests.cluster.conftest import until
-from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
+from tests.cluster.own_stack import OwnStack, own_stack, pods_of, published, ready_pods
+from tests.cluster.registry_api import registry_api
 
 pytestmark = pytest.mark.cluster
 
@@ -40,60 +40,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
             yield deployed
 
 
-@pytest.fixture
-def reached(stack: OwnStack) -> Deployment:
-    return deployment(stack)
-
-
-@pytest.fixture
-def administrator(reached: Deployment) -> Iterator[Client]:
-    outputs = reached.outputs
-    with client_of(
-        registry=reached.registry,
-        ca_certificate=str(outputs["ca_certificate"]),
-        username=str(outputs["administrator"]),
-        password=str(outputs["administrator_password"]),
-    ) as made:
-        yield made
-
-
-def _found(reached: Deployment, component: str) -> list[client.V1Pod]:
-    return list(reached.api().list_namespaced_pod(reached.namespace, label_selector=f"app.kubernetes.io/component={component}").items)
-
-
 def _every(reached: Deployment, component: str) -> list[str]:
-    """Return every Pod of ``component``, those on their way out included: as long as no other is there, they are still sent clients."""
-    return [str(pod.metadata and pod.metadata.name) for pod in _found(reached, component)]
-
-
-def _pods(reached: Deployment, component: str) -> list[str]:
-    """Return the ready Pods of ``component`` that nobody has told to stop."""
-    return [
-        str(pod.metadata.name)
-        for pod in _found(reached, component)
-        if pod.metadata
-        and not pod.metadata.deletion_timestamp
-        and any(each.ready for each in (pod.status and pod.status.container_statuses) or [])
-    ]
+    return [str(pod.metadata and pod.metadata.name) for pod in pods_of(reached, component)]
 
 
 def _scale(reached: Deployment, name: str, replicas: int) -> None:
     api = client.AppsV1Api(config.new_client_from_config(str(reached.kubeconfig), reached.context))  # type: ignore[no-untyped-call]
     api.patch_namespaced_deployment_scale(name, reached.namespace, {"spec": {"replicas": replicas}})
-
-
-@contextmanager
-def _pushing(reached: Deployment, repository: str) -> Iterator[httpx.Client]:
-    """Give a client of the registry with the administrator's token to push to ``repository``."""
-    outputs = reached.outputs
-    context = ssl.create_default_context(cadata=str(outputs["ca_certificate"]))
-    login = (str(outputs["administrator"]), str(outputs["administrator_password"]))
-    asked = {"service": reached.registry, "account": login[0], "scope": f"repository:{repository}:push,pull"}
-    token = httpx.get(f"{reached.portus_url}/v2/token", params=asked, auth=login, verify=context, timeout=20).json()["token"]
-    with httpx.Client(
-        base_url=f"https://{reached.registry}", headers={"Authorization": f"Bearer {token}"}, verify=context, timeout=30
-    ) as http:
-        yield http
 
 
 @dataclass
@@ -135,7 +88,7 @@ def asking(reached: Deployment) -> Iterator[Asked]:
 
 @pytest.mark.parametrize(("workload", "component"), [("web", "web"), ("edge", "edge")])
 def test_a_rollout_loses_no_request(stack: OwnStack, reached: Deployment, workload: str, component: str) -> None:
-    before = set(_pods(reached, component))
+    before = set(ready_pods(reached, component))
     assert len(before) == 2
     said = stack.said()
     said.setdefault("portus:workloads", {})[workload] = {"annotations": {"example.com/rolled": "1"}}
@@ -143,10 +96,10 @@ def test_a_rollout_loses_no_request(stack: OwnStack, reached: Deployment, worklo
     with asking(reached) as seen:
         until(lambda: seen.answers > 10, "the first answers")
         stack.up()
-        until(lambda: len(_pods(reached, component)) == 2, "the new copies")
+        until(lambda: len(ready_pods(reached, component)) == 2, "the new copies")
         answers = seen.answers
         until(lambda: seen.answers > answers + 50, "answers after the rollout")
-    assert before.isdisjoint(_pods(reached, component))
+    assert before.isdisjoint(ready_pods(reached, component))
     assert seen.lost == []
 
 
@@ -155,15 +108,15 @@ def test_the_loss_of_a_copy_is_healed_by_the_other(reached: Deployment) -> None:
     with asking(reached) as seen:
         until(lambda: seen.answers > 10, "the first answers")
         for component in ("web", "edge"):
-            gone, _ = _pods(reached, component)
+            gone, _ = ready_pods(reached, component)
             reached.api().delete_namespaced_pod(gone, reached.namespace)
-            until(lambda component=component: len(_pods(reached, component)) == 2, "the copy is replaced", 120)  # type: ignore[misc]
+            until(lambda component=component: len(ready_pods(reached, component)) == 2, "the copy is replaced", 120)  # type: ignore[misc]
     assert seen.lost == []
 
 
 def test_a_push_that_a_killed_registry_cuts_off_works_when_it_is_repeated(reached: Deployment, administrator: Client) -> None:
     digest = write_sample(administrator.folder / "cut", text=f"cut off, at {time.time()}")
-    (victim,) = _pods(reached, "registry")
+    (victim,) = ready_pods(reached, "registry")
     uploads = ["sh", "-c", "ls -d /var/lib/registry/docker/registry/v2/repositories/admin/cut/_uploads/*/ 2>/dev/null | wc -l"]
     over = threading.Event()
     answers: list[int | str] = []
@@ -174,8 +127,8 @@ def test_a_push_that_a_killed_registry_cuts_off_works_when_it_is_repeated(reache
             yield b"0" * CHUNK
 
     def upload() -> None:
-        with _pushing(reached, "admin/cut") as http:
-            location = http.post("/v2/admin/cut/blobs/uploads/").headers["Location"]
+        with registry_api(reached, "admin/cut") as http:
+            location = http.post("/blobs/uploads/").headers["Location"]
             try:
                 answers.append(http.patch(location, content=layer()).status_code)
             except httpx.HTTPError as error:
@@ -191,7 +144,7 @@ def test_a_push_that_a_killed_registry_cuts_off_works_when_it_is_repeated(reache
         over.set()
         pushing.join()
     assert answers != [httpx.codes.ACCEPTED]
-    until(lambda: len(_pods(reached, "registry")) == 1, "the registry is back", 120)
+    until(lambda: len(ready_pods(reached, "registry")) == 1, "the registry is back", 120)
     again = administrator.push("cut", "admin/cut:1")
     assert again.code == 0, again.output
     wait_for_record(reached, Tag(namespace="admin", repository="cut", tag="1", user="admin", digest=digest), 20)
@@ -201,14 +154,14 @@ def test_a_registry_that_is_told_to_stop_delivers_what_waits_first(reached: Depl
     """While Portus is away a push still works by a token of before; its event waits in the registry's memory, which is then told to end."""
     digest = write_sample(administrator.folder / "kept", text=f"kept, at {time.time()}")
     assert administrator.push("kept", "admin/kept:1").code == 0
-    with _pushing(reached, "admin/kept") as http:
+    with registry_api(reached, "admin/kept") as http:
         _scale(reached, "portus", 0)
         try:
             until(lambda: _every(reached, "web") == [], "Portus is away", 60)
             manifest = (administrator.folder / "kept" / "manifest.json").read_bytes()
-            answer = http.put("/v2/admin/kept/manifests/2", content=manifest, headers={"Content-Type": MANIFEST_TYPE})
+            answer = http.put("/manifests/2", content=manifest, headers={"Content-Type": MANIFEST_TYPE})
             assert answer.status_code == httpx.codes.CREATED, answer.text
-            (registry,) = _pods(reached, "registry")
+            (registry,) = ready_pods(reached, "registry")
             waiting = json.loads(reached.exec(registry, ["wget", "-q", "-O", "-", "http://127.0.0.1:5001/debug/vars"]))
             assert waiting["registry"]["notifications"]["endpoints"][0]["Metrics"]["Pending"] > 0
             reached.api().delete_namespaced_pod(registry, reached.namespace)
@@ -216,20 +169,35 @@ def test_a_registry_that_is_told_to_stop_delivers_what_waits_first(reached: Depl
             _scale(reached, "portus", 2)
     wait_for_record(reached, Tag(namespace="admin", repository="kept", tag="2", user="admin", digest=digest), 60)
     until(lambda: registry not in _every(reached, "registry"), "the registry ends", 120)
-    until(lambda: len(_pods(reached, "registry")) == 1, "the registry's successor", 120)
-    until(lambda: len(_pods(reached, "web")) == 2, "both copies of Portus", 120)
+    until(lambda: len(ready_pods(reached, "registry")) == 1, "the registry's successor", 120)
+    until(lambda: len(ready_pods(reached, "web")) == 2, "both copies of Portus", 120)
 
 
 def test_a_drain_takes_one_copy_at_a_time(reached: Deployment) -> None:
     """By the eviction API, as ``kubectl drain`` does; the second has to wait for the first one's successor."""
-    first, second = _pods(reached, "web")
+    first, second = ready_pods(reached, "web")
     evictions = [client.V1Eviction(metadata=client.V1ObjectMeta(name=pod, namespace=reached.namespace)) for pod in (first, second)]
     api = reached.api()
     api.create_namespaced_pod_eviction(first, reached.namespace, evictions[0])
     with pytest.raises(client.ApiException) as refused:
         api.create_namespaced_pod_eviction(second, reached.namespace, evictions[1])
     assert refused.value.status == httpx.codes.TOO_MANY_REQUESTS
-    until(lambda: len(_pods(reached, "web")) == 2, "the first one's successor", 120)
+    until(lambda: len(ready_pods(reached, "web")) == 2, "the first one's successor", 120)
+
+
+def test_no_pulumi_up_takes_back_what_an_autoscaler_did(stack: OwnStack, reached: Deployment) -> None:
+    said = stack.said()
+    edge = {**said["portus:exposure"]["edge"], "autoscaling": {"minReplicas": 3, "maxReplicas": 4}}
+    del edge["replicas"]
+    stack.say(said | {"portus:exposure": {**said["portus:exposure"], "edge": edge}})
+    stack.up()
+    until(lambda: len(ready_pods(reached, "edge")) == 3, "the least number of copies", 120)
+    changed = {**edge, "hsts_max_age": 60}
+    stack.say(said | {"portus:exposure": {**said["portus:exposure"], "edge": changed}})
+    stack.up()
+    deployed = client.AppsV1Api(reached.api().api_client).read_namespaced_deployment("edge", reached.namespace)
+    assert deployed.spec
+    assert deployed.spec.replicas == 3
 
 
 def test_deploying_again_changes_nothing(stack: OwnStack) -> None:

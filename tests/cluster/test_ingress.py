@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kubernetes import client, config
 
-from lab import cluster, ingress
+from lab import ingress
 from lab.check import check
-from lab.client import Client
-from lab.client import client as client_of
+from lab.client import Client, client_of
 from lab.cluster import Publication
 from lab.console import step
 from lab.deployment import Deployment
-from lab.stack import CONTEXT
+from lab.kubectl import kubectl
 from tests.cluster.conftest import until
-from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
+from tests.cluster.own_stack import OwnStack, deployment, make_secret, namespace, own_stack, published, ready_pods
 from tests.components.exposure import stage
 
 pytestmark = pytest.mark.cluster
@@ -44,15 +41,10 @@ PATHS = {
 def certificate() -> Iterator[dict[str, str]]:
     """Make the namespace and the Secret; give the ``tls`` section's texts."""
     root, chain = (stage.certificate("Root", issuer="Root"), stage.certificate("server", issuer="Root", hosts=(HOST,)))
-    api = client.CoreV1Api(config.new_client_from_config(str(cluster.up()), CONTEXT))  # type: ignore[no-untyped-call]
-    api.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=NAMESPACE)))
-    try:
+    with namespace(NAMESPACE) as api:
         files = {"tls.crt": chain, "tls.key": stage.private_key("server")}
-        metadata = client.V1ObjectMeta(name="of-somebody")
-        api.create_namespaced_secret(NAMESPACE, client.V1Secret(metadata=metadata, type="kubernetes.io/tls", string_data=files))
+        make_secret(api, NAMESPACE, "of-somebody", files, kind="kubernetes.io/tls")
         yield {"certificate": chain, "ca_certificate": root}
-    finally:
-        api.delete_namespace(NAMESPACE)
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +61,9 @@ def stack(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
             yield deployed
 
 
-@pytest.fixture(scope="module")
-def reached(stack: OwnStack) -> Deployment:
-    return deployment(stack)
-
-
 @pytest.fixture
 def anybody(reached: Deployment) -> Iterator[Client]:
-    with client_of(registry=reached.registry, ca_certificate=str(reached.outputs["ca_certificate"])) as made:
+    with client_of(reached) as made:
         yield made
 
 
@@ -108,7 +95,9 @@ def test_plain_http_is_sent_to_https(anybody: Client) -> None:
 
 
 def test_tokens_are_signed_by_a_key_of_their_own(reached: Deployment) -> None:
-    key = reached.exec(_pod(reached, "web"), ["sh", "-c", "echo $PORTUS_KEY_PATH; cmp /secrets/portus.key $PORTUS_KEY_PATH || true"])
+    key = reached.exec(
+        ready_pods(reached, "web")[0], ["sh", "-c", "echo $PORTUS_KEY_PATH; cmp /secrets/portus.key $PORTUS_KEY_PATH || true"]
+    )
     assert key.startswith("/secrets/signing.key")
     assert "differ" in key
 
@@ -120,7 +109,7 @@ def test_deploying_again_changes_nothing(stack: OwnStack) -> None:
 @pytest.mark.parametrize("mode", ["Terminate", "Passthrough"])
 def test_a_stack_moves_from_an_ingress_to_a_gateway(stack: OwnStack, anybody: Client, mode: str) -> None:
     """The Gateway takes the certificate from the same Secret, or leaves it to the front proxy."""
-    _gateway(stack, mode)
+    _gateway(mode)
     route = {"kind": "gateway", "parentRefs": [{"name": "public", "sectionName": "https"}], "tlsMode": mode}
     stack.say(stack.said() | {"portus:exposure": route})
     stack.up()
@@ -131,20 +120,14 @@ def test_a_stack_moves_from_an_ingress_to_a_gateway(stack: OwnStack, anybody: Cl
         assert _status(anybody, f"https://{HOST}{path}") == status
 
 
-def _gateway(stack: OwnStack, mode: str) -> None:
+def _gateway(mode: str) -> None:
     """Make the Gateway, as its owner would, or change it."""
     tls: dict[str, Any] = {"mode": mode} | ({"certificateRefs": [{"name": "of-somebody"}]} if mode == "Terminate" else {})
     listener = {"name": "https", "protocol": "HTTPS" if mode == "Terminate" else "TLS", "port": 8443, "hostname": HOST, "tls": tls}
     gateway = {
-        "apiVersion": f"{ingress.GATEWAY}/v1",
+        "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
         "metadata": {"name": "public", "namespace": NAMESPACE},
         "spec": {"gatewayClassName": "traefik-lab", "listeners": [listener | {"allowedRoutes": {"namespaces": {"from": "Same"}}}]},
     }
-    command = [str(cluster.kubectl()), "--kubeconfig", str(stack.kubeconfig), "apply", "--server-side", "--filename", "-"]
-    subprocess.run(command, input=json.dumps(gateway), text=True, check=True, capture_output=True)
-
-
-def _pod(reached: Deployment, component: str) -> str:
-    pods = reached.api().list_namespaced_pod(reached.namespace, label_selector=f"app.kubernetes.io/component={component}")
-    return next(str(pod.metadata.name) for pod in pods.items if pod.metadata)
+    kubectl("apply", "--server-side", "--filename", "-", stdin=json.dumps(gateway))

@@ -6,21 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kubernetes import client, config
 
-from lab import cluster
 from lab.check import check
-from lab.client import Client
-from lab.client import client as client_of
+from lab.client import Client, client_of
 from lab.cluster import Publication
+from lab.collection import Request, collect
+from lab.collection.registry import BLOBS
 from lab.console import step
 from lab.deployment import Deployment
-from lab.images import build
 from lab.images.samples import write_sample
-from lab.stack import CONTEXT
 from tests.cluster.conftest import until
-from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
+from tests.cluster.own_stack import OwnStack, load, make_secret, namespace, own_stack, published, ready_pods
 from tests.components.exposure import stage
+from tests.lab.collection.images import blobs_of
 
 pytestmark = pytest.mark.cluster
 
@@ -65,23 +63,16 @@ def _s3_pod() -> dict[str, Any]:
 def certificate() -> Iterator[dict[str, str]]:
     """Make the namespace, the Secrets and the S3 server; give the ``tls`` section's texts."""
     root, chain = stage.certificate("Root", issuer="Root"), stage.certificate("server", issuer="Root", hosts=HOSTS)
-    api = client.CoreV1Api(config.new_client_from_config(str(cluster.up()), CONTEXT))  # type: ignore[no-untyped-call]
-    build.load(build.build_images([S3_IMAGE]), cluster.import_image)
-    api.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=NAMESPACE)))
-    try:
-        files = {"tls.crt": chain, "tls.key": stage.private_key("server")}
-        keys = {"accesskey": "0123456789012345", "secretkey": 'of: #the "store"'}
-        for name, kind, content in (("of-somebody", "kubernetes.io/tls", files), ("object-store", "Opaque", keys)):
-            held: Any = {"metadata": {"name": name}, "type": kind, "stringData": content}
-            api.create_namespaced_secret(NAMESPACE, held)
+    load([S3_IMAGE])
+    with namespace(NAMESPACE) as api:
+        make_secret(api, NAMESPACE, "of-somebody", {"tls.crt": chain, "tls.key": stage.private_key("server")}, kind="kubernetes.io/tls")
+        make_secret(api, NAMESPACE, "object-store", {"accesskey": "0123456789012345", "secretkey": 'of: #the "store"'})
         pod: Any = _s3_pod()
         api.create_namespaced_pod(NAMESPACE, pod)
         port = {"port": 443, "targetPort": 7070, "nodePort": S3_NODE_PORT}
         service: Any = {"metadata": {"name": "s3"}, "spec": {"type": "NodePort", "selector": {"app": "s3"}, "ports": [port]}}
         api.create_namespaced_service(NAMESPACE, service)
         yield {"certificate": chain, "ca_certificate": root}
-    finally:
-        api.delete_namespace(NAMESPACE)
 
 
 @pytest.fixture(scope="module")
@@ -95,35 +86,6 @@ def stack(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
         )
         with published(*ports):
             yield deployed
-
-
-@pytest.fixture
-def reached(stack: OwnStack) -> Deployment:
-    return deployment(stack)
-
-
-@pytest.fixture
-def administrator(reached: Deployment) -> Iterator[Client]:
-    outputs = reached.outputs
-    with client_of(
-        registry=reached.registry,
-        ca_certificate=str(outputs["ca_certificate"]),
-        username=str(outputs["administrator"]),
-        password=str(outputs["administrator_password"]),
-    ) as made:
-        yield made
-
-
-def _pods(reached: Deployment, component: str) -> list[str]:
-    """Return the ready Pods of ``component``."""
-    found = reached.api().list_namespaced_pod(reached.namespace, label_selector=f"app.kubernetes.io/component={component}").items
-    return [
-        str(pod.metadata.name)
-        for pod in found
-        if pod.metadata
-        and not pod.metadata.deletion_timestamp
-        and any(each.ready for each in (pod.status and pod.status.container_statuses) or [])
-    ]
 
 
 def _store_log(reached: Deployment) -> str:
@@ -141,7 +103,7 @@ def _reads_of_clients(reached: Deployment) -> int:
 
 
 def test_two_registries_take_and_give_images_that_lie_in_the_store(reached: Deployment, administrator: Client) -> None:
-    assert len(_pods(reached, "registry")) == 2
+    assert len(ready_pods(reached, "registry")) == 2
     _checked(reached)
     write_sample(administrator.folder / "kept", text="an image that outlives its registries")
     assert administrator.push("kept", IMAGE).code == 0
@@ -163,24 +125,47 @@ def test_clients_fetch_blobs_from_the_store_until_redirects_are_off(stack: OwnSt
 
 
 def test_the_descriptors_are_in_the_redis_that_both_use(reached: Deployment) -> None:
-    (cache,) = _pods(reached, "cache")
+    (cache,) = ready_pods(reached, "cache")
     assert "repository::admin/kept::blobs" in reached.exec(cache, ["redis-cli", "keys", "*kept*"])
     assert reached.exec(cache, ["sh", "-c", "REDISCLI_AUTH= redis-cli ping || true"]).startswith("NOAUTH")
 
 
 def test_the_loss_of_one_registry_is_not_noticed(reached: Deployment, administrator: Client) -> None:
-    gone, _ = _pods(reached, "registry")
+    gone, _ = ready_pods(reached, "registry")
     reached.api().delete_namespaced_pod(gone, reached.namespace)
     for number in range(3):
         pulled = administrator.pull(IMAGE, f"pulled-{number}")
         assert pulled.code == 0, pulled.output
-    until(lambda: len(_pods(reached, "registry")) == 2, "the second registry is back")
+    until(lambda: len(ready_pods(reached, "registry")) == 2, "the second registry is back")
 
 
-def test_a_garbage_collection_reads_the_store_with_the_pods_own_settings(reached: Deployment) -> None:
-    said = reached.exec(_pods(reached, "registry")[0], ["registry", "garbage-collect", "--dry-run", "/etc/docker/registry/config.yml"])
-    assert "admin/kept" in said
-    assert "blobs marked" in said
+def _switch(stack: OwnStack, *, read_only: bool) -> None:
+    said = stack.said()
+    said["portus:registry"]["maintenance"] = {"readonly": {"enabled": read_only}}
+    stack.say(said)
+    stack.up()
+
+
+def _blobs(reached: Deployment) -> set[str]:
+    files = reached.exec("s3", ["find", f"/data/objects/images/registry/{BLOBS}", "-name", "data"])
+    return {f"sha256:{file.split('/')[-2]}" for file in files.splitlines()}
+
+
+def test_a_garbage_collection_reaches_the_store_from_a_pod_of_its_own(stack: OwnStack, reached: Deployment, administrator: Client) -> None:
+    write_sample(administrator.folder / "gone", text="an image that goes")
+    assert administrator.push("gone", "admin/gone:1").code == 0
+    deleted = administrator.delete("admin/gone:1")
+    assert deleted.code == 0, deleted.output
+    before = _blobs(reached)
+    _switch(stack, read_only=True)
+    found = collect(stack, Request(confirm=True))
+    assert set(blobs_of(administrator.folder / "gone")) <= set(found.blobs)
+    assert found.freed is None, "the store alone knows"
+    assert _blobs(reached) == before - set(found.blobs)
+    assert administrator.pull(IMAGE, "pulled-after-collection").code == 0
+    _switch(stack, read_only=False)
+    assert administrator.push("gone", "admin/gone:1").code == 0
+    assert administrator.pull("admin/gone:1", "pulled-again").code == 0
 
 
 def test_deploying_again_changes_nothing(stack: OwnStack) -> None:
@@ -189,15 +174,24 @@ def test_deploying_again_changes_nothing(stack: OwnStack) -> None:
 
 def test_registry_3_takes_over_with_the_images_and_portus_tokens(stack: OwnStack, reached: Deployment, administrator: Client) -> None:
     image = "localhost/registry-lab:3"
-    build.load(build.build_images([image]), cluster.import_image)
+    load([image])
     said = stack.said()
     said["portus:images"]["registry"] = image
     said["portus:registry"]["version"] = "3.1"
     stack.say(said)
     stack.up()
-    assert "v3.1" in reached.exec(_pods(reached, "registry")[0], ["registry", "--version"])
+    assert "v3.1" in reached.exec(ready_pods(reached, "registry")[0], ["registry", "--version"])
     pulled = administrator.pull(IMAGE, "pulled")
     assert pulled.code == 0, pulled.output
     _checked(reached)
-    with client_of(registry=reached.registry, ca_certificate=str(reached.outputs["ca_certificate"])) as anybody:
+    with client_of(reached) as anybody:
         assert anybody.pull(IMAGE, "pulled").code != 0
+
+
+def test_registry_3_is_collected_as_well(stack: OwnStack, reached: Deployment) -> None:
+    _switch(stack, read_only=True)
+    before = _blobs(reached)
+    found = collect(stack, Request(untagged="yes"))
+    assert "admin/kept" in found.repositories
+    assert found.manifests >= 1
+    assert _blobs(reached) == before

@@ -50,12 +50,13 @@ def test_the_state_holds_no_secret_in_clear(deployed: Deployed) -> None:
 def test_the_first_set_up_may_run_again_and_makes_nothing_twice(deployed: Deployed) -> None:
     users = deployed.deployment.sql("SELECT id, username FROM users")
     registries = deployed.deployment.sql("SELECT id, hostname, external_hostname FROM registries")
-    job = next(each["urn"] for each in deployed.stack.export()["deployment"]["resources"] if each["type"] == "kubernetes:batch/v1:Job")
+    job = next(each["urn"] for each in deployed.stack.export()["deployment"]["resources"] if each["urn"].endswith("::first-set-up-job"))
     deployed.stack.run("up", "--yes", "--skip-preview", f"--target-replace={job}")
     assert deployed.deployment.sql("SELECT id, username FROM users") == users
     assert deployed.deployment.sql("SELECT id, hostname, external_hostname FROM registries") == registries
     authority = deployed.deployment.registry
-    assert [row[1:] for row in registries] == [[authority, authority]]
+    # Portus itself may have made it at its start, before the Job; it sets no external name, and takes the host name in its place.
+    assert [row[1:] for row in registries] in ([[authority, authority]], [[authority, "NULL"]])
 
 
 def test_a_deployment_that_was_killed_goes_on_to_a_registry_that_works(tmp_path: Path) -> None:

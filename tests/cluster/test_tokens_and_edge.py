@@ -66,6 +66,15 @@ def test_a_token_for_another_users_namespace_grants_nothing(deployed: Deployed, 
     assert not [entry for entry in claims.get("access", []) if entry["actions"]]
 
 
+@pytest.mark.parametrize("scope", ["repository:admin/app:*,push,pull", "registry:catalog:pull,*"])
+def test_the_edge_refuses_a_scope_that_portus_would_grant_unjudged(deployed: Deployed, user: tuple[str, str], scope: str) -> None:
+    registry, url = deployed.deployment.registry, deployed.deployment.portus_url
+    with deployed.client() as curl:
+        _netrc(curl, deployed, *user)
+        query = ["--get", "--data-urlencode", f"service={registry}", "--data-urlencode", f"scope={scope}"]
+        assert _status(curl, "--netrc-file", "netrc", *query, f"{url}/v2/token") == 403
+
+
 def test_the_registry_takes_portus_tokens_and_none_that_another_key_signed(deployed: Deployed) -> None:
     outputs = deployed.deployment.outputs
     with deployed.client() as curl:

@@ -29,7 +29,7 @@ def _programs(programs: Mapping[str, Program]) -> list[Program]:
 
 
 def _component(workload: Registered) -> str:
-    return str(workload.spec["template"]["metadata"]["labels"]["app.kubernetes.io/component"])
+    return str(workload.template["metadata"]["labels"]["app.kubernetes.io/component"])
 
 
 def test_the_reserved_names_and_paths_are_what_is_rendered(programs: dict[str, Program]) -> None:
@@ -62,7 +62,7 @@ def complete() -> Program:
 @pytest.mark.parametrize("component", ["web", "worker", "registry", "database", "edge"])
 def test_additions_reach_the_workloads_pods(component: str, complete: Program) -> None:
     workload = next(w for w in complete.workloads() if _component(w) == component)
-    metadata, pod = workload.spec["template"]["metadata"], workload.pod
+    metadata, pod = workload.template["metadata"], workload.pod
     container = pod["containers"][0]
     assert metadata["labels"]["team"] == "registry"
     assert metadata["annotations"] == {"example.com/note": "Anything at all."}
@@ -84,8 +84,18 @@ def test_additions_reach_the_workloads_pods(component: str, complete: Program) -
 def test_what_all_pods_are_given_reaches_the_jobs_too(complete: Program) -> None:
     job = next(w for w in complete.workloads() if w.type.endswith(":Job"))
     assert job.pod["priorityClassName"] == "important"
-    assert job.spec["template"]["metadata"]["labels"]["team"] == "registry"
+    assert job.template["metadata"]["labels"]["team"] == "registry"
     assert "env" not in job.pod or {"name": "TZ"} not in job.pod["env"]
+
+
+def test_additions_reach_the_pods_of_backups_and_restores(complete: Program) -> None:
+    found = [w for w in complete.workloads() if _component(w) == "backup"]
+    before, restore, schedule = sorted(job.name for job in found)
+    assert (before.startswith("backup-before-2.5"), restore, schedule) == (True, "backup-restore", "backup-schedule")
+    for job in found:
+        assert job.template["metadata"]["annotations"] == {"example.com/note": "Anything at all."}
+        assert job.pod["runtimeClassName"] == "gvisor"
+        assert len(job.pod["tolerations"]) == 2  # its own after everybody's
 
 
 def test_a_service_account_is_made_only_for_annotations_and_its_token_is_never_mounted(complete: Program) -> None:
@@ -104,7 +114,7 @@ def test_a_service_account_is_made_only_for_annotations_and_its_token_is_never_m
 def test_nothing_is_added_where_nothing_is_said(stack: str, programs: dict[str, Program]) -> None:
     assert not programs[stack].all("ServiceAccount")
     for workload in programs[stack].workloads():
-        assert "annotations" not in workload.spec["template"]["metadata"]
+        assert "annotations" not in workload.template["metadata"]
         assert not {"nodeSelector", "tolerations", "priorityClassName", "dnsConfig", "serviceAccountName"} & workload.pod.keys()
 
 

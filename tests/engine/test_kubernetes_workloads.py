@@ -47,7 +47,8 @@ def test_every_workload_is_ready_when_the_update_ends(cluster_stack: ClusterStac
 
 
 def test_a_failed_create_tells_the_pod_s_own_words_is_kept_and_repaired(cluster_stack: ClusterStack) -> None:
-    source = 'deployment("web", pod({command}), annotations={{"pulumi.com/timeoutSeconds": "{seconds}"}})\n'
+    """For two seconds, for a container without a probe is ready from its first instant to its last."""
+    source = 'deployment("web", pod({command}), minReadySeconds=2, annotations={{"pulumi.com/timeoutSeconds": "{seconds}"}})\n'
     cluster_stack.program(source.format(command=CRASH, seconds=6))
     result = cluster_stack.up(fails=True)
     assert "the database is on fire" in result.diagnostics
@@ -113,6 +114,29 @@ def test_a_failed_job_fails_at_once(cluster_stack: ClusterStack) -> None:
     result = cluster_stack.up(fails=True)
     assert "the Job failed" in result.diagnostics
     assert "the database is on fire" in result.diagnostics
+
+
+def test_a_job_that_failed_is_made_anew_by_what_is_said_now_and_one_that_ended_well_is_left_alone(cluster_stack: ClusterStack) -> None:
+    """As components.common.jobs asks for it, with changes of the spec ignored; what only follows it is not replaced."""
+    source = """
+    how = options(replace_on_changes=["#initerror"], delete_before_replace=True, ignore_changes=["spec"])
+    spec = {{**pod({command}), "restartPolicy": "Never"}}
+    job = k8s.batch.v1.Job("job", metadata=meta(), spec={{"backoffLimit": 0, "template": {{"spec": spec}}}}, opts=how)
+    k8s.core.v1.ConfigMap("before", metadata=meta(), data={{}}, opts=options())
+    k8s.core.v1.ConfigMap("after", metadata=meta(), data={{}}, opts=options(depends_on=[job]))
+    """
+    cluster_stack.program(source.format(command=CRASH))
+    assert "the Job failed" in cluster_stack.up(fails=True).diagnostics
+    failed = cluster_stack.resource("job")["id"]
+    cluster_stack.program(source.format(command='["true"]'))
+    again = cluster_stack.up()
+    assert (again.count("replaced"), again.count("created")) == (1, 1)
+    ended_well = cluster_stack.resource("job")
+    assert ended_well["id"] != failed
+    assert "initErrors" not in ended_well
+    cluster_stack.program(source.format(command=CRASH))
+    cluster_stack.up("--expect-no-changes")
+    cluster_stack.refresh("--expect-no-changes")
 
 
 def test_a_service_without_any_pod_does_not_hold_up_what_comes_after_it(cluster_stack: ClusterStack) -> None:

@@ -5,26 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from lab.deployment import require_cluster
 from lab.errors import LabError
 from lab.images.servers import free_port
+from tests.lab.api import kubeconfig
 
 
-def _kubeconfig(folder: Path) -> Path:
-    server = f"https://127.0.0.1:{free_port()}"
-    document = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "mine", "cluster": {"server": server}}],
-        "users": [{"name": "me", "user": {"token": "t"}}],
-        "contexts": [{"name": "mine", "context": {"cluster": "mine", "user": "me"}}],
-        "current-context": "mine",
-    }
-    file = folder / "kubeconfig"
-    file.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return file
+def _silent(folder: Path) -> Path:
+    return kubeconfig(folder, f"https://127.0.0.1:{free_port()}")
 
 
 def test_a_missing_kubeconfig_is_told_by_its_name(tmp_path: Path) -> None:
@@ -34,10 +23,10 @@ def test_a_missing_kubeconfig_is_told_by_its_name(tmp_path: Path) -> None:
 
 def test_a_missing_context_is_told_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="It needs the context 'prod'"):
-        require_cluster(_kubeconfig(tmp_path), "prod")
+        require_cluster(_silent(tmp_path), "prod")
 
 
 def test_a_cluster_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="does not answer") as raised:
-        require_cluster(_kubeconfig(tmp_path), None)
+        require_cluster(_silent(tmp_path), None)
     assert "\n" not in raised.value.problem

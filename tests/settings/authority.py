@@ -77,11 +77,13 @@ def made(name: str) -> str:
     """Return what ``${name}`` stands for."""
     ca = certificate("authority", common_name="Root", issuer="Root")
     intermediate = certificate("authority", common_name="Intermediate", issuer="Root")
+    other = certificate("other", common_name="Other", issuer="Other", signed_by="other")
     texts = {
         "chain": leaf() + intermediate,
         "key": private("server"),
         "ca": ca,
-        "ca.other": certificate("other", common_name="Other", issuer="Other", signed_by="other"),
+        "ca.other": other,
+        "ca.two": other + ca,
         "chain.backwards": intermediate + leaf(),
         "chain.gap": leaf() + ca,
         "chain.expired": leaf(begins=dt.datetime(2020, 1, 1, tzinfo=dt.UTC), ends=dt.datetime(2021, 1, 1, tzinfo=dt.UTC)) + intermediate,

@@ -45,7 +45,7 @@ class StackFile:
     def configuration(self) -> dict[str, str]:
         """What Pulumi hands to the program: secrets in clear, sections as JSON, all else as text."""
         opened = {key: _opened(value) for key, value in self.written.items()}
-        return {key: value if isinstance(value, str) else json.dumps(value) for key, value in opened.items()}
+        return {key: value if isinstance(value, str) else "" if value is None else json.dumps(value) for key, value in opened.items()}
 
     @cached_property
     def secrets(self) -> Mapping[KeyPath, str]:

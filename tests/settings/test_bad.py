@@ -125,3 +125,9 @@ def test_every_kind_of_error_is_met_and_none_is_left_in_pydantics_words() -> Non
     ours = {"stack_rule", "extra_forbidden", "missing", "union_tag_not_found"}
     assert met - ours - set(explain.KINDS) == set()
     assert set(explain.KINDS) - met == set()
+
+
+def test_every_remedy_says_something() -> None:
+    said = [line.partition("remedy:")[2] for report in REPORTS.values() for line in report.splitlines() if "     remedy:" in line]
+    assert len(said) > MINIMUM
+    assert [remedy for remedy in said if not remedy.strip() or remedy.rstrip().endswith(":")] == []

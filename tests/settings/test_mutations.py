@@ -11,7 +11,7 @@ import pytest
 
 from components.settings.parse import parse
 from components.settings.report import SettingsError
-from tests.settings.corpus import HERE, StackFile, sections_of
+from tests.settings.corpus import BAD, HERE, StackFile, sections_of
 
 SAMPLE = StackFile(HERE / "samples" / "complete.yaml")
 RAW = sections_of(SAMPLE)
@@ -31,14 +31,14 @@ def _keys(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
 KEYS = list(_keys(RAW))
 
 
-def _changed(path: tuple[str, ...], key: str, value: Any) -> dict[str, Any]:
-    raw = copy.deepcopy(RAW)
-    node: Any = raw
+def _changed(path: tuple[str, ...], key: str, value: Any, raw: Mapping[str, Any] = RAW) -> dict[str, Any]:
+    changed = copy.deepcopy(dict(raw))
+    node: Any = changed
     for step in path[:-1]:
         node = node[step]
     old = node.pop(path[-1])
     node[key] = old if value is None else value
-    return raw
+    return changed
 
 
 def _report(raw: Mapping[str, Any]) -> SettingsError:
@@ -86,3 +86,37 @@ def test_a_key_that_is_left_out_ends_in_settings_or_in_a_report() -> None:
         del node[path[-1]]
         with contextlib.suppress(SettingsError):  # some keys have defaults
             parse(raw, file="stack.yaml", encrypted=lambda key: key in SAMPLE.secrets)
+
+
+def _complaints(raw: Mapping[str, Any], file: StackFile) -> set[tuple[str, str]]:
+    try:
+        parse(raw, file="stack.yaml", encrypted=lambda path: path in file.secrets)
+    except SettingsError as error:
+        return {(problem.key, problem.rule) for problem in error.problems}
+    return set()
+
+
+def _strange(path: tuple[str, ...], before: set[tuple[str, str]], after: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return what ``after`` says of other keys than ``path`` that ``before`` did not say."""
+    key = ".".join(path)
+    return [
+        (said, rule)
+        for said, rule in after - before
+        if not f"{said}.".startswith((f"{key}.", f"{key}[")) and not f"{key}.".startswith(f"{said}.")
+    ]
+
+
+SAMPLES = [StackFile(path) for path in sorted((HERE / "samples").glob("*.yaml"))]
+RULED = [StackFile(path) for path in BAD if path.parent.name in {"portus_settings", "workloads"}]
+
+
+@pytest.mark.parametrize("file", [*SAMPLES, *RULED], ids=lambda file: file.path.stem)
+def test_no_rule_speaks_of_what_stands_in_for_a_wrong_or_a_missing_value(file: StackFile) -> None:
+    raw = sections_of(file)
+    before = _complaints(raw, file)
+    for path in _keys(raw):
+        assert _strange(path, before, _complaints(_changed(path, path[-1], [["x"]], raw), file)) == [], path
+        without = _complaints(_changed(path, "left_out", None, raw), file)
+        if (".".join(path), "is required") in without:
+            unknown = (".".join((*path[:-1], "left_out")), "unknown key")
+            assert _strange(path, before, without - {unknown}) == [], path

@@ -74,3 +74,21 @@ def test_every_default_that_is_not_empty_stands_in_the_manual() -> None:
 
 def test_the_schema_is_json_that_says_whose_it_is() -> None:
     assert json.loads((ROOT / SCHEMA).read_text(encoding="utf-8"))["title"] == "Stack file of Portus on Kubernetes"
+
+
+def test_a_type_in_the_manual_is_what_the_parser_takes() -> None:
+    types = {(entry.key, entry.variant): entry.type for entry in entries()}
+    assert types["registry.http.headers", ""] == "mapping of lists of texts"
+    assert types["registry.extra_config", ""] == "any keys of config.yml"
+    assert types["registry.service_account.annotations", ""] == "mapping of texts"
+    assert types["registry.storage.chunksize", "driver: gcs"] == "bytes, a multiple of 262144 (256 KiB)"
+    assert [key for key, words in types.items() if "None" in words] == []
+
+
+def test_each_table_of_the_manual_follows_a_heading() -> None:
+    lines = texts()[Path("docs/settings.md")].splitlines()
+    heads = [number for number, line in enumerate(lines) if line.startswith("| key |")]
+    assert len(heads) > 30
+    assert [lines[number - 1] for number in heads if lines[number - 1]] == []
+    headings = [line for line in lines if line.startswith("### The rest of")]
+    assert len(headings) == len(set(headings)) == 2

@@ -13,6 +13,7 @@ import pytest
 from components.settings.base import KubernetesShape, Section
 from components.settings.places import TAGS
 from components.settings.reference.entries import entries
+from components.settings.rules.cluster import amount
 from components.settings.secrets import ExistingSecret
 from tests.recorder import Program, run_program, texts
 from tests.settings.corpus import HERE, StackFile
@@ -27,6 +28,11 @@ def sample(request: pytest.FixtureRequest) -> StackFile:
 
 @pytest.fixture(scope="module")
 def program(sample: StackFile) -> Program:
+    return run_sample(sample)
+
+
+def run_sample(sample: StackFile) -> Program:
+    """Run the program with ``sample``, whose secrets it is told of as Pulumi tells it."""
     sections = [f"portus:{path[0]}" for path in sample.secrets]
     with mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps(sections)}):
         return run_program("sample", sample.configuration)
@@ -59,6 +65,16 @@ def test_a_sample_is_deployed(program: Program) -> None:
     assert len(program.workloads()) >= 3
 
 
+def test_each_container_of_a_sample_has_a_size_that_kubernetes_takes(program: Program) -> None:
+    """Nothing can be left out by construction: what a stack file does not say keeps the default."""
+    for workload in program.workloads():
+        for container in workload.containers:
+            requests, limits = container["resources"]["requests"], container["resources"]["limits"]
+            assert set(requests) == {"cpu", "memory", "ephemeral-storage"}, workload.name
+            assert {"memory", "ephemeral-storage"} <= set(limits) <= set(requests), workload.name
+            assert all(amount(requests[kind]) <= amount(limit) for kind, limit in limits.items()), workload.name
+
+
 def test_no_secret_of_a_sample_stands_outside_a_secret(sample: StackFile, program: Program) -> None:
     hidden = [text for text in sample.secrets.values() if len(text) > 8]
     assert hidden
@@ -69,16 +85,18 @@ def test_no_secret_of_a_sample_stands_outside_a_secret(sample: StackFile, progra
 
 
 def test_a_secret_of_somebody_else_is_mounted_or_referred_to_and_never_copied() -> None:
-    sample = StackFile(HERE / "samples" / "alternatives.yaml")
-    with mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps(["portus:tls"])}):
-        program = run_program("sample", sample.configuration)
+    program = run_sample(StackFile(HERE / "samples" / "alternatives.yaml"))
     web = program.one("Deployment", "portus-web")
     sources = next(v for v in web.pod["volumes"] if v["name"] == "credentials")["projected"]["sources"]
     files = {source["secret"]["items"][0]["path"]: source["secret"]["name"] for source in sources}
     assert files["database-password"] == "portus-database"
     assert files["email-smtp-password"] == "portus-mail"
     assert files["secret-key-base"].startswith("portus-credentials")
-    assert set(program.one("Secret", "portus-credentials").inputs["data"]) == {"secret-key-base", "portus-password"}
+    assert set(program.one("Secret", "portus-credentials").inputs["data"]) == {
+        "secret-key-base",
+        "portus-password",
+        "administrator-password",
+    }
 
 
 def test_the_configuration_file_of_apache_lives_in_a_secret_once_it_holds_one(program: Program, sample: StackFile) -> None:

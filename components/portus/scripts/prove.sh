@@ -9,7 +9,7 @@ token=$(sed -n 's/.*"token" *: *"\([^"]*\)".*/\1/p' "$WORK/answer")
 payload=$(printf '%s' "$token" | cut -d . -f 2 | tr '_-' '/+')
 while [ $((${#payload} % 4)) -ne 0 ]; do payload="$payload="; done
 printf '%s' "$payload" | base64 -d | grep -q '"access" *: *\[ *{' ||
-  fail "Portus has no record of the registry $REGISTRY, so every push would be denied. Where it has none at all, it makes one at its next start: kubectl rollout restart deployment/portus. Where it has one under another name, rename it on the page Admin > Registries."
+  fail "Portus has no record of the registry $REGISTRY, so every push would be denied. Where it has none at all, it makes one at its next start: kubectl -n $NAMESPACE rollout restart deployment/portus. Where it has one under another name, rename it on the page Admin > Registries."
 
 printf 'Authorization: Bearer %s\n' "$token" >"$WORK/bearer"
 got=$(status_of --header "@$WORK/bearer" "$REGISTRY_URL/v2/_catalog?n=1")

@@ -44,9 +44,9 @@ class Smtp(Feature):
     enable_starttls_auto: Annotated[bool | None, Since("2.4")] = None
     """Encrypt when the server offers STARTTLS (port 587). Portus' default: off; before 2.4 on where there is an account."""
     openssl_verify_mode: Annotated[Literal["none", "peer", "client_once", "fail_if_no_peer_cert"] | None, Since("2.4")] = None
-    """Whether the server's certificate is checked. Portus' default: none, so set peer."""
+    """Whether the server's certificate is checked. Portus' default: none, so set peer, with ``ca_path`` or ``ca_file``."""
     ca_path: Annotated[ContainerPath | None, Since("2.4")] = None
-    """Folder of the CAs that the server's certificate is checked against."""
+    """Folder of the CAs that the certificate is checked against. /etc/ssl/certs: the image's, and ``tls.extra_ca_certificates``."""
     ca_file: Annotated[ContainerPath | None, Since("2.4")] = None
     """The same as a file; the stack's own CA is /certificates/portus-stack-ca.crt."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, SecretStr
 from pydantic.fields import FieldInfo
@@ -150,16 +150,27 @@ def _in_words(field: FieldInfo) -> str:
     if choices:
         many = " (list)" if "tuple" in str(field.annotation) else ""
         return "one of " + ", ".join(choices) + many
-    if "dict" in str(field.annotation) or "Mapping" in str(field.annotation):
-        return "mapping of texts"
+    if mapping := _mapping(field.annotation):
+        return mapping
     plain = [kind for kind in _plain(field.annotation) if kind is not type(None)]
     if plain == [bool]:
         return "true or false"
+    rule = next((_rule(entry) for entry in annotations_of(field) if _rule(entry)), "")
     if plain == [int]:
         least, most = bounds_of(field)
-        return f"number, {least} to {most}"
-    rule = next((_rule(entry) for entry in annotations_of(field) if _rule(entry)), "text")
+        return rule or f"number, {least} to {most}"
+    rule = rule or "text"
     return f"list, each {rule}" if "tuple" in str(field.annotation) else rule
+
+
+def _mapping(annotation: object) -> str:
+    """Return a mapping in words, "" for what is none."""
+    if get_origin(annotation) in {dict, Mapping}:
+        values = get_args(annotation)[1]
+        if values is Any:  # registry.extra_config alone
+            return "any keys of config.yml"
+        return "mapping of lists of texts" if get_origin(values) is tuple else "mapping of texts"
+    return next((words for argument in get_args(annotation) if (words := _mapping(argument))), "")
 
 
 def _plain(annotation: object) -> list[object]:

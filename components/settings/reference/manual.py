@@ -56,10 +56,12 @@ def _section(key: str, group: list[Entry]) -> Iterator[str]:
         return
     if head.default is None:
         yield "Required.\n"
-    for variant, members in itertools.groupby(rest, key=lambda entry: entry.variant):
+    for index, (variant, members) in enumerate(itertools.groupby(rest, key=lambda entry: entry.variant)):
+        plain, config = _parted(members)
         if variant:
             yield f"\n### `{variant}`\n"
-        plain, config = _parted(members)
+        elif index:  # back from the kinds of one of its keys
+            yield f"\n### The rest of `portus:{key}`, from `{plain[0].key.removeprefix(f'{key}.')}` on\n"
         yield from _table(plain, versions=False)
         if config:
             yield f"\n### `portus:{CONFIG}`\n"

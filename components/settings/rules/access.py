@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
 
 
+@rests_on("portus.config.oauth", "portus.config.ldap.enabled")
 def someone_can_log_in(stack: StackSettings) -> Iterator[Problem]:
     """Without local accounts, provider and directory the log-in page is empty, for the administrator too."""
     config = stack.portus.config

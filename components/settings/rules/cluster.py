@@ -46,7 +46,7 @@ def requests_fit_into_limits(stack: StackSettings) -> Iterator[Problem]:
     for key, resources in _resources(stack, ""):
         for kind in ("cpu", "memory"):
             request, limit = getattr(resources.requests, kind), getattr(resources.limits, kind)
-            if request is not None and limit is not None and _amount(request) > _amount(limit):
+            if request is not None and limit is not None and amount(request) > amount(limit):
                 yield Problem(
                     key=f"{key}.requests.{kind}",
                     value=request,
@@ -65,6 +65,7 @@ def _resources(section: Section, key: str) -> Iterator[tuple[str, WorkloadResour
             yield from _resources(value, inner)
 
 
-def _amount(quantity: str) -> Decimal:
+def amount(quantity: str) -> Decimal:
+    """Return a Kubernetes quantity as a number, bytes or processors."""
     number = quantity.rstrip("".join(SUFFIXES))
     return Decimal(number) * SUFFIXES[quantity[len(number) :]]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from components.settings.database import ExternalDatabase, InClusterDatabase
 from components.settings.report import HIDDEN, Problem
 from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
+
+SYSTEM_DATABASES: Final = frozenset({"mysql", "sys", "information_schema", "performance_schema"})
+"""Of every MariaDB and MySQL."""
+ROTATION_DATABASE: Final = "portus_rotation"
+"""Of the stack's own MariaDB: its procedures run with root's rights (components/mariadb/scripts/rotation.sql)."""
 
 
 def existing_passwords_need_a_database_in_the_cluster(stack: StackSettings) -> Iterator[Problem]:
@@ -37,6 +43,7 @@ def old_generation_uses_port_3306(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rests_on("database.user")
 def database_users_differ(stack: StackSettings) -> Iterator[Problem]:
     """One account with two passwords would lose one of them."""
     database = stack.database
@@ -50,5 +57,18 @@ def database_users_differ(stack: StackSettings) -> Iterator[Problem]:
             remedy="choose another name, e.g. portus_backup",
         )
     for key, user in (("user", database.user), ("backup_user", database.backup_user)):
-        if user in {"root", "mysql", "mariadb", "healthcheck"}:
+        if user in {"root", "mysql", "mariadb", "healthcheck", "portus_rotation"}:
             yield Problem(key=f"database.{key}", value=user, rule="is not an account of the server itself", remedy="choose another name")
+
+
+def database_is_none_of_the_servers_own(stack: StackSettings) -> Iterator[Problem]:
+    """Portus' account owns its database: of the server's own it would hold the accounts, and a restore would empty it."""
+    database = stack.database
+    own = SYSTEM_DATABASES if isinstance(database, ExternalDatabase) else {*SYSTEM_DATABASES, ROTATION_DATABASE}
+    if database.name.lower() in own:
+        yield Problem(
+            key="database.name",
+            value=database.name,
+            rule="is not a database of the server itself",
+            remedy="choose another name, e.g. portus_production",
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.common.names import HTTP_PORT
+from components.common.names import HTTP_PORT, REGISTRY_DEBUG_PORT
 from components.settings.exposure import GatewayExposure, IngressController, IngressExposure, TlsMode
 from components.settings.report import Problem
 from components.settings.stack import StackSettings
@@ -17,6 +17,17 @@ def https_is_not_on_port_80(stack: StackSettings) -> Iterator[Problem]:
             key="exposure.publicPort",
             value=str(HTTP_PORT),
             rule="is not 80, which is plain HTTP's: it redirects, and Portus 2.0 to 2.2 take the registry's notifications there",
+            remedy="choose another port, or remove it",
+        )
+
+
+def https_is_not_on_the_registrys_debug_port(stack: StackSettings) -> Iterator[Problem]:
+    """Inside the cluster the registry's Service listens on the public port and on this one; Kubernetes refuses one port twice."""
+    if stack.exposure.https_port == REGISTRY_DEBUG_PORT:
+        yield Problem(
+            key="exposure.publicPort",
+            value=str(REGISTRY_DEBUG_PORT),
+            rule=f"is not {REGISTRY_DEBUG_PORT}, where the registry's Service offers its metrics",
             remedy="choose another port, or remove it",
         )
 

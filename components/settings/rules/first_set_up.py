@@ -37,3 +37,15 @@ def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
             rule="is on while portus.bootstrap.enabled is: the first set-up makes the first user an administrator",
             remedy="remove it, or set portus.bootstrap.enabled to false",
         )
+
+
+def bootstrap_address_needs_the_first_set_up(stack: StackSettings) -> Iterator[Problem]:
+    """Nobody else reads it; name and password are the outputs' and the verbs' as well, whoever makes the account."""
+    bootstrap = stack.portus.bootstrap
+    if not bootstrap.enabled and bootstrap.email is not None:
+        yield Problem(
+            key="portus.bootstrap.email",
+            value=bootstrap.email,
+            rule="has no effect while portus.bootstrap.enabled is false",
+            remedy="remove it, or set portus.bootstrap.enabled to true",
+        )

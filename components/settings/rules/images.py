@@ -10,7 +10,7 @@ from components.settings.rules.foundations import rests_on
 from components.settings.stack import Accepted, StackSettings
 
 
-@rests_on("portus.version")
+@rests_on("portus.version", "portus.config.delete")
 def deletion_needs_the_registrys_consent(stack: StackSettings) -> Iterator[Problem]:
     """A registry without ``storage.delete.enabled`` answers 405, and Portus shows its buttons all the same."""
     if stack.registry.delete_enabled:
@@ -27,6 +27,17 @@ def deletion_needs_the_registrys_consent(stack: StackSettings) -> Iterator[Probl
                 rule=f"is on while portus.config.{key} is{shipped}: the registry would refuse what Portus offers",
                 remedy=f"remove it, or set portus.config.{key} to false",
             )
+
+
+def collector_pauses_while_the_registry_is_read_only(stack: StackSettings) -> Iterator[Problem]:
+    """Refused with 405, the tag stays, but ``marked``: no later round collects it, and no notification removes it (tag.rb, 2.2 to 2.5)."""
+    if stack.registry.maintenance.readonly.enabled and stack.portus.config.delete.garbage_collector.enabled:
+        yield Problem(
+            key="portus.config.delete.garbage_collector.enabled",
+            value="true",
+            rule="is off while registry.maintenance.readonly.enabled is on: Portus gives up for ever on each tag that the registry keeps",
+            remedy="set it to false until the registry takes pushes again",
+        )
 
 
 def contributors_delete_only_where_deletion_is_on(stack: StackSettings) -> Iterator[Problem]:
@@ -55,6 +66,7 @@ def collection_by_age_is_accepted(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rests_on("portus.config.security.clair.server")
 def clair_settings_need_its_server(stack: StackSettings) -> Iterator[Problem]:
     """Scanning is switched on by the server's address alone."""
     clair = stack.portus.config.security.clair

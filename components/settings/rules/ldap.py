@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
 
 LDAP_PORT: Final = 389
 LDAPS_PORT: Final = 636
 
 
+@rests_on("portus.config.ldap.encryption.method", "portus.config.ldap.method")
 def ldap_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
     """A server speaks plainly on 389 and TLS on 636; the wrong one hangs until the time is over."""
     ldap = stack.portus.config.ldap
@@ -33,6 +35,7 @@ def ldap_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rests_on("portus.config.ldap.encryption.method", "portus.config.ldap.encryption.options.ca_file")
 def ldap_encryption_options_need_a_method(stack: StackSettings) -> Iterator[Problem]:
     """Without a method nothing is encrypted, whatever the options say; the protocol is read only beside a CA."""
     encryption = stack.portus.config.ldap.encryption

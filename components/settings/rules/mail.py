@@ -52,6 +52,20 @@ def smtp_encrypts_one_way(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rests_on("portus.config.email.smtp.ca_file", "portus.config.email.smtp.ca_path")
+def smtp_verification_has_authorities(stack: StackSettings) -> Iterator[Problem]:
+    """Ruby's client trusts nobody by itself (``Net::SMTP.default_ssl_context`` of Ruby 2.5 is a bare SSLContext): every mail would fail."""
+    smtp = stack.portus.config.email.smtp
+    if smtp.enabled and smtp.openssl_verify_mode == "peer" and smtp.ca_file is None and smtp.ca_path is None:
+        yield Problem(
+            key="portus.config.email.smtp.openssl_verify_mode",
+            value="peer",
+            rule="needs ca_path or ca_file beside it: Portus' mailer trusts no authority by itself, and would refuse every certificate",
+            remedy="set portus.config.email.smtp.ca_path to /etc/ssl/certs: the image's authorities and tls.extra_ca_certificates",
+        )
+
+
+@rests_on("portus.config.email.smtp.openssl_verify_mode")
 def smtp_authorities_are_used(stack: StackSettings) -> Iterator[Problem]:
     """A CA is looked at only where certificates are checked."""
     smtp = stack.portus.config.email.smtp

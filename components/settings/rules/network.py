@@ -39,7 +39,16 @@ def network_settings_have_policies(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
-@rests_on("database.kind")
+@rests_on(
+    "database.kind",
+    "portus.config.ldap.enabled",
+    "portus.config.email.smtp.enabled",
+    "portus.config.oauth",
+    "portus.config.security",
+    "registry.storage.driver",
+    "registry.redis.kind",
+    "registry.notifications.extra_endpoints",
+)
 def networks_belong_to_a_destination(stack: StackSettings) -> Iterator[Problem]:
     """A network of a service that nothing connects to is a mistake in one of the two places."""
     used = {destination.name for destination in destinations(stack)}

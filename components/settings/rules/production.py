@@ -34,7 +34,7 @@ def production_has_a_trusted_certificate(stack: StackSettings) -> Iterator[Probl
             "self_signed",
             "the certificate comes from a CA that clients trust",
             Accepted.SELF_SIGNED_CERTIFICATE,
-            "use source: provided",
+            "use source: provided, existing_secret or cert_manager",
         )
 
 
@@ -54,7 +54,7 @@ def production_pins_its_images(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
-@rests_on("profile", "accept", "portus.version")
+@rests_on("profile", "accept", "portus.version", "portus.config.email.smtp.ssl_tls")
 def production_sends_no_password_in_clear(stack: StackSettings) -> Iterator[Problem]:
     """Every user's password passes between Portus and the directory, and the mail account's at each mail."""
     if _accepted(stack, Accepted.CLEAR_TEXT_PASSWORDS):
@@ -90,6 +90,13 @@ def production_shares_no_secret(stack: StackSettings) -> Iterator[Problem]:
         if value in first:
             yield _refused(key, HIDDEN, f"is another secret than {first[value]}", Accepted.SHARED_PASSWORDS, "make a new one")
         first.setdefault(value, key)
+
+
+@rests_on("profile", "accept", "backup.enabled")
+def production_has_backups(stack: StackSettings) -> Iterator[Problem]:
+    """Users, teams and who may push where stand nowhere else."""
+    if not stack.backup.enabled and not _accepted(stack, Accepted.NO_BACKUPS):
+        yield _refused("backup.enabled", "false", "the database is backed up", Accepted.NO_BACKUPS, "remove it")
 
 
 def _secrets(section: Section, path: str = "") -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 from pydantic import SecretStr
 
@@ -16,6 +17,9 @@ from components.settings.rules.foundations import rests_on
 from components.settings.secrets import ExistingSecret
 from components.settings.stack import StackSettings
 from components.settings.types import image_tag
+
+HEADERS_OF_SECRETS: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
+"""Of requests; in small letters, as HTTP compares them."""
 
 
 def catalog_holds_a_page(stack: StackSettings) -> Iterator[Problem]:
@@ -66,6 +70,7 @@ def extra_config_is_the_registrys_and_free(stack: StackSettings) -> Iterator[Pro
         yield Problem(key=f"registry.extra_config.{found.path}", value=shown, rule=found.rule, remedy=found.remedy)
 
 
+@rests_on("registry.redis")
 def redis_options_need_redis(stack: StackSettings) -> Iterator[Problem]:
     """Nothing reads them without a server."""
     if "redis" in stack.registry.extra_config and stack.registry.redis is None:
@@ -89,6 +94,21 @@ def notification_endpoints_have_names_of_their_own(stack: StackSettings) -> Iter
         )
 
 
+def endpoint_headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
+    """They stand in clear in a ConfigMap, and one called Authorization loses to the setting of that name."""
+    for index, extra in enumerate(stack.registry.notifications.extra_endpoints):
+        for name in extra.headers:
+            if name.lower() in HEADERS_OF_SECRETS or is_secret_name(name.replace("-", "")):
+                key = f"registry.notifications.extra_endpoints[{index}]"
+                yield Problem(
+                    key=f"{key}.headers.{name}",
+                    value=HIDDEN,
+                    rule="holds a secret by its name, and headers stand in a ConfigMap",
+                    remedy=f"write {key}.authorization, encrypted; one that was deployed like this has been seen: change it",
+                )
+
+
+@rests_on("registry.redis.password")
 def redis_user_has_a_password(stack: StackSettings) -> Iterator[Problem]:
     """Redis knows no user without one."""
     redis = stack.registry.redis

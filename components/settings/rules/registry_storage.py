@@ -15,16 +15,17 @@ from components.settings.stack import Accepted, Profile, StackSettings
 @rests_on("registry.storage")
 def replicas_share_their_storage(stack: StackSettings) -> Iterator[Problem]:
     """Two registries on two volumes are two registries; on one ReadWriteOnce volume the second never starts."""
-    storage, replicas = stack.registry.storage, stack.registry.replicas
-    if replicas == 1 or not isinstance(storage, FilesystemStorage):
+    storage, scaled = stack.registry.storage, stack.registry.autoscaling is not None
+    if stack.registry.most_replicas == 1 or not isinstance(storage, FilesystemStorage):
         return
     modes = storage.claim.access_modes if storage.existing_claim is None else storage.existing_claim.access_modes
     if "ReadWriteMany" not in modes:
         yield Problem(
-            key="registry.replicas",
-            value=str(replicas),
+            key="registry.autoscaling.maxReplicas" if scaled else "registry.replicas",
+            value=str(stack.registry.most_replicas),
             rule="more than one needs storage that all can write: an object store, or a claim with ReadWriteMany",
-            remedy="set it to 1, choose another storage.driver, or say accessModes: [ReadWriteMany] where the StorageClass has it",
+            remedy=f"{'remove autoscaling' if scaled else 'set it to 1'}, choose another storage.driver, or say "
+            "accessModes: [ReadWriteMany] where the StorageClass has it",
         )
 
 
@@ -50,7 +51,13 @@ def s3_keys_are_whole(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(key="registry.storage.node_role", value="true", rule="has no effect beside keys", remedy="remove it, or the keys")
 
 
-@rests_on("registry.version")
+@rests_on(
+    "registry.version",
+    "registry.service_account",
+    "registry.storage.secretkey",
+    "registry.storage.node_role",
+    "registry.storage.credentials",
+)
 def storage_is_opened_by_somebody(stack: StackSettings) -> Iterator[Problem]:
     """Without keys a cloud knows the registry by its service account; 2.8 asks S3's and Azure's for it in vain."""
     storage, registry = stack.registry.storage, stack.registry
@@ -109,7 +116,7 @@ def azure_credentials_are_whole(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
-@rests_on("registry.version")
+@rests_on("registry.version", "registry.storage.encrypt", "registry.storage.regionendpoint")
 def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
     """What the driver ignores or refuses when it starts."""
     storage = stack.registry.storage

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Final
 
+from components.common.durations import seconds
 from components.settings.certificates import authority_problems, certificate_problems, signer_problems
 from components.settings.report import Problem
 from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
 from components.settings.tls import CertManagerTls, ExistingSecretTls, ProvidedTls, SelfSignedTls
 
-UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
-
+@rests_on("tls.validity_days", "tls.certificate.duration")
 def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
     """A window as long as the validity would make a new certificate at each run."""
     tls = stack.tls
@@ -25,7 +23,7 @@ def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
             rule=f"is less than tls.validity_days ({tls.validity_days})",
             remedy="lower it",
         )
-    if isinstance(tls, CertManagerTls) and _seconds(tls.certificate.renew_before) >= _seconds(tls.certificate.duration):
+    if isinstance(tls, CertManagerTls) and seconds(tls.certificate.renew_before) >= seconds(tls.certificate.duration):
         yield Problem(
             key="tls.certificate.renewBefore",
             value=tls.certificate.renew_before,
@@ -38,7 +36,7 @@ def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
 def provided_certificate_serves_the_stack(stack: StackSettings) -> Iterator[Problem]:
     """RSA, pair, names, validity, chain order: told at preview, not by a client."""
     if isinstance(stack.tls, ProvidedTls | ExistingSecretTls):
-        yield from certificate_problems(stack.tls, hosts=(stack.host, stack.registry_name))
+        yield from certificate_problems(stack.tls, hosts=stack.hosts)
 
 
 def authorities_are_certificates(stack: StackSettings) -> Iterator[Problem]:
@@ -52,6 +50,32 @@ def authorities_are_certificates(stack: StackSettings) -> Iterator[Problem]:
 def signers_are_rsa_leaves(stack: StackSettings) -> Iterator[Problem]:
     """The registry dies of a bundle that it cannot read."""
     yield from signer_problems("tls.additional_signers", stack.tls.additional_signers)
+
+
+@rests_on("tls.signing_key_generation")
+def signing_generations_ascend(stack: StackSettings) -> Iterator[Problem]:
+    """The registry would accept nobody's tokens."""
+    tls = stack.tls
+    if tls.oldest_accepted_generation > tls.signing_key_generation:
+        yield Problem(
+            key="tls.oldest_accepted_generation",
+            value=str(tls.oldest_accepted_generation),
+            rule=f"is at most tls.signing_key_generation ({tls.signing_key_generation})",
+            remedy="raise that one first, deploy, and this one when the last token by the former key has ended (docs/tls.md)",
+        )
+
+
+@rests_on("tls.source", "tls.signing_key")
+def signing_counter_moves_a_key_of_this_stack(stack: StackSettings) -> Iterator[Problem]:
+    """A certificate of somebody else brings its key; a counter would be raised and nothing would change."""
+    tls = stack.tls
+    if tls.signing_key_generation > 1 and isinstance(tls, ProvidedTls | ExistingSecretTls) and not tls.signs_separately:
+        yield Problem(
+            key="tls.signing_key_generation",
+            value=str(tls.signing_key_generation),
+            rule=f"is 1 where the key of a certificate with source: {tls.source} signs tokens",
+            remedy="change certificate and key with additional_signers (docs/tls.md), or set signing_key to separate",
+        )
 
 
 @rests_on("portus.version")
@@ -84,7 +108,3 @@ def cert_manager_signs_separately(stack: StackSettings) -> Iterator[Problem]:
             rule="is separate with source: cert_manager, whose key this program never sees: the registry has to be given its certificate",
             remedy="remove it",
         )
-
-
-def _seconds(duration: str) -> float:
-    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", duration))

@@ -54,11 +54,11 @@ RESERVED: Final[Mapping[str, Reserved]] = {
         paths=("/etc/docker/registry", "/etc/distribution", "/var/lib/registry", "/run/secrets", "/run/registry-trust"),
     ),
     "database": Reserved(
-        prefixes=("MARIADB_", "MYSQL_"),
+        prefixes=("MARIADB_", "MYSQL_", "ACCOUNTS_"),
         names=frozenset(),
         paths=(
             "/var/lib/mysql", "/run/mysqld", "/tmp", "/run/secrets", "/etc/mysql/conf.d/portus.cnf",  # noqa: S108 - a volume of the Pod
-            "/docker-entrypoint-initdb.d/backup-user.sh",
+            "/etc/mysql/rotation.sql", "/docker-entrypoint-initdb.d/accounts.sh",
         ),
     ),
     "edge": Reserved(prefixes=(), names=frozenset(), paths=("/usr/local/etc/haproxy", "/run/secrets")),
@@ -70,12 +70,19 @@ def _workloads(stack: StackSettings) -> Iterator[tuple[str, WorkloadSettings]]:
         yield name, getattr(stack.workloads, name)
 
 
+def _pods(stack: StackSettings) -> Iterator[tuple[str, PodSettings]]:
+    yield "all", stack.workloads.all
+    yield from _workloads(stack)
+    yield "backup", stack.workloads.backup
+
+
 @rests_on("portus.version")
 def workloads_exist(stack: StackSettings) -> Iterator[Problem]:
     """What is said of a workload that the stack does not have would be said to nobody."""
     absent = {
         "worker": None if stack.portus.version.is_puma else f"Portus {stack.portus.version.value} has no worker: its web server does all",
         "database": "the database is somebody else's" if isinstance(stack.database, ExternalDatabase) else None,
+        "backup": None if stack.backup.enabled else "backup.enabled is false",
     }
     for name, reason in absent.items():
         if reason and getattr(stack.workloads, name) != type(getattr(stack.workloads, name))():
@@ -115,6 +122,7 @@ def extra_variables_have_one_value(stack: StackSettings) -> Iterator[Problem]:
                 )
 
 
+@rests_on(*(f"workloads.{name}.volumes" for name in WORKLOADS))
 def extra_volumes_are_whole(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses the Pod."""
     for name, workload in _workloads(stack):
@@ -158,8 +166,7 @@ def _inside(path: str, folder: str) -> bool:
 
 def extra_labels_are_free(stack: StackSettings) -> Iterator[Problem]:
     """Services, budgets and policies select by the recommended labels."""
-    pods: list[tuple[str, PodSettings]] = [("all", stack.workloads.all), *_workloads(stack)]
-    for name, settings in pods:
+    for name, settings in _pods(stack):
         for label in settings.labels:
             if label.startswith("app.kubernetes.io/"):
                 yield Problem(
@@ -172,8 +179,7 @@ def extra_labels_are_free(stack: StackSettings) -> Iterator[Problem]:
 
 def tolerations_are_whole(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses the Pod."""
-    pods: list[tuple[str, PodSettings]] = [("all", stack.workloads.all), *_workloads(stack)]
-    for name, settings in pods:
+    for name, settings in _pods(stack):
         for index, toleration in enumerate(settings.tolerations):
             if wrong := _wrong(toleration):
                 key, rule = wrong
@@ -201,6 +207,18 @@ def service_accounts_are_named_or_made(stack: StackSettings) -> Iterator[Problem
                 rule="has either the name of an account that exists, or annotations of one that is made",
                 remedy="write one of them",
             )
+
+
+def the_registrys_account_is_named_or_made(stack: StackSettings) -> Iterator[Problem]:
+    """As the other workloads'; one without annotations is made, too, for clouds that know an account by its name alone."""
+    account = stack.registry.service_account
+    if account is not None and account.name is not None and account.annotations:
+        yield Problem(
+            key="registry.service_account",
+            value="",
+            rule="has either the name of an account that exists, or annotations of one that is made",
+            remedy="write one of them; an account that exists is annotated by whoever makes it",
+        )
 
 
 def selectors_have_values(stack: StackSettings) -> Iterator[Problem]:

@@ -133,7 +133,10 @@ class Live:
 
 
 class Provider:
-    """A plugin's behaviour. The methods run on many threads at once."""
+    """A plugin's behaviour. The methods run on many threads at once.
+
+    One that serves previews alone, as a render's (``lab/render``), leaves out what only an update asks for.
+    """
 
     package: str
     """Package name: the first part of every type token."""

@@ -177,6 +177,65 @@ def test_a_lifted_shield_lets_tokens_pass_and_still_no_event(tmp_path: Path) -> 
         assert running.ask("/v2/webhooks/events", method="POST").status == 404
 
 
+UNJUDGED = (
+    "scope=repository:bob/app:*,push,pull",
+    "scope=repository:bob/app:push,*",
+    "scope=repository%3Abob%2Fapp%3A%2a%2Cpull",
+    "s%63ope=repository:bob/app:%2A,pull",
+    "service=a&scope=registry:catalog:pull,*",
+    "scope=registry:catalog:*,",
+    "scope=registry:catalog:,*;x=1",
+    "scope=repository:bob/app:*;scope=repository:bob/app:pull",
+    "scope=repository:a/b:pull&scope=repository:bob/app:*,pull",
+    "scope=*",
+)
+"""Scopes that Portus would grant without a look."""
+
+JUDGED = (
+    "service=a&scope=registry:catalog:*",
+    "scope=repository:bob/app:*",
+    "scope=repository%3Abob%2Fapp%3A%2A&account=bob",
+    "scope=repository:bob/app:push,pull&scope=repository:busybox:*",
+    "scope=repository:bob/app:pull,push&scope=registry:catalog:*&client_id=docker",
+    "account=bob&client_id=docker&offline_token=true&service=registry.example.com",
+    "",
+)
+
+
+@pytest.mark.parametrize("path", ["/v2/token", "/v2/token/", "//v2//token", "/v2/%74oken", "/v2/token.json", "/V2/Token"])
+def test_a_scope_that_portus_would_not_judge_is_refused_however_it_is_written(two_hosts: Stage, one_host: Stage, path: str) -> None:
+    for running in (two_hosts, one_host):
+        for query in UNJUDGED:
+            assert running.ask(f"{path}?{query}").status == 403, query
+        for query in (
+            "scope=repository:bob/app:*,pull&x=%zz",
+            "scope=repository:bob/app:*,pull&x=%",
+            "x=%4&scope=repository:bob/app:*,pull",
+        ):
+            assert running.ask(f"{path}?{query}").status == 400, query
+        assert not running.portus.seen
+        assert not running.registry.seen
+
+
+@pytest.mark.parametrize("query", JUDGED)
+def test_a_scope_that_portus_judges_reaches_it_as_it_was_written(two_hosts: Stage, query: str) -> None:
+    assert two_hosts.ask(f"/v2/token?{query}").upstream == "portus"
+    assert two_hosts.portus.seen[-1]["path"] == f"/v2/token?{query}"
+
+
+def test_other_pages_may_have_a_star_in_their_query(two_hosts: Stage) -> None:
+    assert two_hosts.ask("/search?search=a*,b").upstream == "portus"
+
+
+def test_nobody_asks_portus_for_a_wildcard_that_it_cannot_take_back(tmp_path: Path) -> None:
+    with stage(tmp_path, wildcards=False) as running:
+        for query in ("scope=repository:bob/app:*", "scope=registry:catalog:*&scope=repository:bob/app:%2A"):
+            assert running.ask(f"/v2/token?{query}").status == 403
+        assert not running.portus.seen
+        for query in ("scope=registry:catalog:*", "scope=repository:bob/app:push,pull"):
+            assert running.ask(f"/v2/token?{query}").upstream == "portus"
+
+
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])
 def test_both_versions_of_http_meet_the_same_rules(two_hosts: Stage, version: str) -> None:
     def ask(path: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from components.exposure import paths
 from components.settings.exposure import IngressController
 from tests.components.programs import program
 from tests.recorder import Program, Registered
@@ -211,7 +212,8 @@ def test_a_load_balancer_takes_ranges_class_families_and_policy() -> None:
         key: value for key, value in exposure.items() if key not in {"kind", "annotations"}
     }
     assert _annotations(_public(made)) == {"example.com/x": "y"}
-    assert "bind :::8443 v4v6" in _configuration(made)
+    for port in (8443, 8404):  # the kubelet asks the first address of the Pod, whatever its family
+        assert f"bind :::{port} v4v6" in _configuration(made)
 
 
 @pytest.mark.parametrize("kind", ["load_balancer", "node_port"])
@@ -226,3 +228,11 @@ def test_the_proxy_protocol_has_ports_of_its_own_which_nobody_inside_uses(kind: 
 def test_a_kind_that_a_cluster_may_lack_can_go_unchecked() -> None:
     made = program(exposure=KINDS["gateway"], cluster={"check_apis": False})
     assert made.one("HTTPRoute", "edge-gateway-route")
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.5"])
+def test_only_the_version_that_cannot_take_a_wildcard_back_is_asked_for_none(version: str) -> None:
+    own = {"portus": "portus.example.com/portus:built"}
+    made = program(exposure=KINDS["load_balancer"], images=own, portus={"version": version, "bootstrap": {"enabled": version != "2.0"}})
+    assert (paths.REPOSITORY_WILDCARD in _configuration(made)) is (version == "2.0")
+    assert paths.MIXED_WILDCARD in _configuration(made)

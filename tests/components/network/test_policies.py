@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.network_evaluator import Endpoint, allowed, selects
-from tests.recorder import STACKS, Program, run_program, stack_configuration
+from tests.recorder import STACKS, Program, Registered, run_program, stack_configuration
 from tests.settings import authority
 
 PORTS = (22, 53, 80, 443, 3000, 3306, 5000, 5001, 6443, 8080, 8404, 8443, 10250)
@@ -18,18 +18,18 @@ PORTS = (22, 53, 80, 443, 3000, 3306, 5000, 5001, 6443, 8080, 8404, 8443, 10250)
 
 BOTH = ("web", "worker")
 PUMA = {
-    *((user, "database", 3306) for user in BOTH),
+    *((user, "database", 3306) for user in (*BOTH, "bootstrap", "backup")),
     *((user, "web", 3000) for user in (*BOTH, "bootstrap", "registry", "edge")),
     *((user, "registry", 5000) for user in (*BOTH, "bootstrap", "edge")),
 }
 APACHE = {
-    *((user, "database", 3306) for user in ("web", "bootstrap")),
+    *((user, "database", 3306) for user in ("web", "bootstrap", "backup")),
     *((user, "web", 443) for user in ("web", "bootstrap", "edge")),
     ("registry", "web", 80),
     *((user, "registry", 5000) for user in ("web", "bootstrap", "edge")),
 }
 OUTSIDE = {(client, "edge", port) for client in ("internet", "neighbour", "stranger", "dns") for port in (8443, 8080)}
-INSIDERS = ("database", "web", "worker", "bootstrap", "registry", "edge")
+INSIDERS = ("database", "web", "worker", "bootstrap", "registry", "edge", "backup")
 
 
 def _ends(program: Program) -> dict[str, Endpoint]:
@@ -37,19 +37,20 @@ def _ends(program: Program) -> dict[str, Endpoint]:
     found = {}
     namespace = program.workloads()[0].inputs["metadata"]["namespace"]
     for workload in program.workloads():
-        labels = workload.spec["template"]["metadata"]["labels"]
-        found[labels["app.kubernetes.io/component"]] = Endpoint(
-            name=labels["app.kubernetes.io/component"], namespace=namespace, labels=labels
-        )
-    backup = {**found["web"].labels, "app.kubernetes.io/component": "backup"}
+        end = _end(workload)
+        found[end.name] = end
     return {
         **found,
-        "backup": Endpoint(name="backup", namespace=namespace, labels=backup),
         "stranger": Endpoint(name="stranger", namespace=namespace, labels={"app.kubernetes.io/component": "web"}),
         "neighbour": Endpoint(name="neighbour", namespace="elsewhere", labels=found["web"].labels),
         "dns": Endpoint(name="dns", namespace="kube-system", labels={"k8s-app": "kube-dns"}),
         "internet": Endpoint(name="internet"),
     }
+
+
+def _end(workload: Registered) -> Endpoint:
+    labels = workload.template["metadata"]["labels"]
+    return Endpoint(name=labels["app.kubernetes.io/component"], namespace=workload.inputs["metadata"]["namespace"], labels=labels)
 
 
 def _policies(program: Program) -> list[Mapping[str, Any]]:
@@ -91,12 +92,11 @@ def test_every_policy_selects_a_pod_and_every_pod_is_denied_by_default(stack: st
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_database_is_ready_for_a_backup(stack: str, programs: dict[str, Program]) -> None:
-    """A backup's own policy comes with the backup; the other side already agrees."""
-    ends = _ends(programs[stack])
-    agreeing = [p for p in _policies(programs[stack]) if p["metadata"]["labels"]["app.kubernetes.io/component"] == "database"]
-    assert allowed(agreeing, ends["backup"], ends["database"], 3306)
-    assert not allowed(agreeing, ends["edge"], ends["database"], 3306)
+def test_without_backups_the_database_lets_nobody_in_as_one(stack: str, programs: dict[str, Program]) -> None:
+    ends, policies = _ends(programs[stack]), _policies(programs[stack])
+    labels = {**ends["web"].labels, "app.kubernetes.io/component": "backup"}
+    backup = Endpoint(name="backup", namespace=ends["web"].namespace, labels=labels)
+    assert allowed(policies, backup, ends["database"], 3306) == ("backup" in ends)
 
 
 def test_a_pod_of_somebody_else_in_a_shared_namespace_is_left_alone(programs: dict[str, Program]) -> None:
@@ -158,11 +158,12 @@ def test_destinations_outside_are_open_by_their_port_and_networks_alone() -> Non
 def test_an_external_database_takes_the_place_of_the_stacks_own() -> None:
     database = {"kind": "external", "host": "db.example.com", "port": 3307, "user": "portus", "password": {"secret": "db", "key": "p"}}
     configuration = {**stack_configuration("dev"), "portus:database": json.dumps(database)}
-    program = run_program("dev", configuration)
+    program = run_program("dev", {**configuration, "portus:backup": "{}"})
     ends, policies = _ends(program), _policies(program)
     assert "database" not in {policy["metadata"]["labels"]["app.kubernetes.io/component"] for policy in policies}
-    assert all(allowed(policies, ends[who], ends["internet"], 3307) for who in BOTH)
-    assert not allowed(policies, ends["bootstrap"], ends["internet"], 3307)  # by the API, it asks Portus alone
+    clients = {workload.name: _end(workload) for workload in program.workloads() if "db.example.com" in json.dumps(workload.template)}
+    assert {"mariadb-preflight", "portus-web", "worker-deployment", "backup-schedule"} <= clients.keys()
+    assert [name for name, end in clients.items() if not allowed(policies, end, ends["internet"], 3307)] == []
     assert not allowed(policies, ends["web"], ends["internet"], 3306)
 
 
@@ -195,6 +196,17 @@ def test_a_registry_without_keys_may_ask_who_it_is() -> None:
     assert allowed(policies, ends["registry"], Endpoint(name="metadata", address="169.254.169.254"), 80)
     assert not allowed(policies, ends["registry"], ends["internet"], 80)
     assert allowed(policies, ends["registry"], ends["internet"], 443)
+
+
+def test_a_registry_by_gkes_identity_may_ask_with_either_of_its_data_planes() -> None:
+    program = _with("dev", registry={"storage": {"driver": "gcs", "bucket": "images"}, "service_account": {}})
+    ends, policies = _ends(program), _policies(program)
+    first, second = (Endpoint(name="metadata", address=f"169.254.169.{last}") for last in (254, 252))
+    for metadata, port in ((first, 80), (first, 8080), (second, 987), (second, 988)):
+        assert allowed(policies, ends["registry"], metadata, port)
+        assert not allowed(policies, ends["web"], metadata, port)
+        assert not allowed(policies, ends["registry"], ends["internet"], port)
+    assert not allowed(policies, ends["registry"], second, 80)
 
 
 def test_clients_and_extra_connections_are_as_the_stack_file_says() -> None:

@@ -33,13 +33,23 @@ ELSEWHERE = {
     "kube_pod_container_status_restarts_total",
     "kubelet_volume_stats_available_bytes",
     "kubelet_volume_stats_capacity_bytes",
+    "kube_cronjob_created",
+    "kube_cronjob_status_last_schedule_time",
+    "kube_cronjob_status_last_successful_time",
     "certmanager_certificate_expiration_timestamp_seconds",
 }
 """Metrics of kube-state-metrics, the kubelet and cert-manager, by their own documentation."""
 
 
 def _groups(version: RegistryVersion | None = RegistryVersion.V2_8) -> list[Mapping[str, Any]]:
-    watched = alerts.Watched(namespace="portus", registry=version, worker=True, database=True, claims=["mariadb-data", "registry-data"])
+    watched = alerts.Watched(
+        namespace="portus",
+        registry=version,
+        worker=True,
+        database=True,
+        claims=["mariadb-data", "registry-data"],
+        backups=alerts.WatchedBackups(longest_gap=3600, deadline=600),
+    )
     return [*alerts.groups(watched), alerts.certificate_end(alerts.ends_at(2_000_000_000, 21), 21)]
 
 
@@ -91,6 +101,7 @@ def test_what_a_stack_does_not_have_is_not_watched() -> None:
     assert "worker" not in text
     assert "mariadb" not in text
     assert "persistentvolumeclaim" not in text
+    assert "backup" not in text
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -133,7 +144,8 @@ def test_every_metric_and_label_is_one_of_the_genuine_registrys(tmp_path: Path, 
     for expression in _expressions(version):
         for name, selector in re.findall(r"([a-z_]+)\{([^}]*)\}", expression):
             if name not in ELSEWHERE:
-                labels = set(re.findall(r"([a-z_]+)=", selector)) - {"namespace", "container"}  # Prometheus' own, of the target
+                given = set(re.findall(r"([a-z_]+)=", selector)) - {"namespace", "container"}  # Prometheus' own, of the target
+                labels = {label.removeprefix("exported_") for label in given}  # what Prometheus calls one whose name the target has
                 lines = [line for line in text.splitlines() if line.startswith(f"{name}{{")]
                 assert not labels or any(all(f'{label}="' in line for label in labels) for line in lines), (name, labels)
 
@@ -175,6 +187,7 @@ def _promtool(folder: Path, rules: Mapping[str, Any], *words: str, tests: Mappin
 
 
 HERE = 'namespace="portus"'
+CRON = 'cronjob="portus-backup"'
 
 
 def _tests() -> dict[str, Any]:
@@ -193,9 +206,12 @@ def _tests() -> dict[str, Any]:
                 [("PortusRegistryFails", "20m", False)],
             ),
             _test([("up", "1x20")], [("PortusRegistryNotMeasured", "4m", False), ("PortusRegistryNotMeasured", "6m", True)]),
-            _test(
-                [(f'registry_notifications_pending_total{{{HERE},endpoint="portus"}}', "3x40")],
-                [("PortusNotificationsWait", "3m", False), ("PortusNotificationsWait", "20m", True)],
+            *(
+                _test(
+                    [(f"registry_notifications_pending_total{{{HERE},{labels}}}", "3x40")],
+                    [("PortusNotificationsWait", "3m", False), ("PortusNotificationsWait", "20m", True)],
+                )
+                for labels in ('endpoint="portus"', 'endpoint="debug",exported_endpoint="portus"')
             ),
             _test(
                 [(f'registry_notifications_pending_total{{{HERE},endpoint="portus"}}', "0 4 0 4 0 4 0 4 0 4 0 4 0 4 0 4 0 4 0 4 0")],
@@ -219,6 +235,26 @@ def _tests() -> dict[str, Any]:
                     (f"kubelet_volume_stats_capacity_bytes{{{HERE},{volume}}}", "100x40"),
                 ],
                 [("PortusClaimFills", "10m", False), ("PortusClaimFills", "20m", True)],
+            ),
+            _test(  # of an hour's schedule, the second and all that follow fail
+                [
+                    (f"kube_cronjob_status_last_schedule_time{{{HERE},{CRON}}}", "0x59 3600x59 7200x59 10800x60"),
+                    (f"kube_cronjob_status_last_successful_time{{{HERE},{CRON}}}", "300x240"),
+                ],
+                [
+                    ("PortusBackupFailed", "59m", False),
+                    ("PortusBackupFailed", "75m", False),
+                    ("PortusBackupFailed", "90m", True),
+                    ("PortusBackupOld", "130m", False),
+                    ("PortusBackupOld", "150m", True),
+                ],
+            ),
+            _test(  # none has ever ended well
+                [
+                    (f"kube_cronjob_status_last_schedule_time{{{HERE},{CRON}}}", "60x240"),
+                    (f"kube_cronjob_created{{{HERE},{CRON}}}", "1x240"),
+                ],
+                [("PortusBackupFailed", "30m", True), ("PortusBackupOld", "150m", True)],
             ),
             _test([("up", "1x100")], [("PortusCertificateEnds", "90m", False)]),  # ends in 2033
         ],

@@ -1,10 +1,13 @@
-"""The first set-up's scripts keep passwords out of arguments."""
+"""The first set-up's scripts keep passwords where they belong, and make nothing twice."""
 
 from __future__ import annotations
 
+import json
 import stat
 import subprocess
 from pathlib import Path
+
+import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "components" / "portus" / "scripts"
 
@@ -17,20 +20,32 @@ printf '{"token": "head.%s.tail"}' "$(printf '{"access": [{"type": "registry"}]}
 """
 
 
-def test_the_password_of_portus_own_user_reaches_curl_by_a_file_that_only_the_user_reads(tmp_path: Path) -> None:
-    password = "own-users-password"
-    (tmp_path / "portus-password").write_text(password)
+def _prove(folder: Path, script: str = PROVE) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": "/usr/bin:/bin",
         "SCRIPTS": str(SCRIPTS),
-        "FILES": str(tmp_path),
-        "WORK": str(tmp_path),
+        "FILES": str(folder),
+        "WORK": str(folder),
+        "NAMESPACE": "example",
         "PORTUS_URL": "https://portus.example.com:8443",
         "PORTUS_HOST": "portus.example.com",
         "REGISTRY": "registry.example.com",
         "REGISTRY_URL": "https://registry.example.com",
     }
-    done = subprocess.run(["/bin/sh", "-c", PROVE], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_missing_record_is_told_with_a_command_for_the_stacks_own_namespace(tmp_path: Path) -> None:
+    (tmp_path / "portus-password").write_text("own-users-password")
+    done = _prove(tmp_path, PROVE.replace('[{"type": "registry"}]', "[]"))
+    assert done.returncode == 1
+    assert "kubectl -n example rollout restart deployment/portus." in done.stdout
+
+
+def test_the_password_of_portus_own_user_reaches_curl_by_a_file_that_only_the_user_reads(tmp_path: Path) -> None:
+    password = "own-users-password"
+    (tmp_path / "portus-password").write_text(password)
+    done = _prove(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     netrc = tmp_path / "netrc"
     assert netrc.read_text() == f"machine portus.example.com login portus password {password}\n"
@@ -38,3 +53,89 @@ def test_the_password_of_portus_own_user_reaches_curl_by_a_file_that_only_the_us
     asked = (tmp_path / "asked").read_text()
     assert f"--netrc-file {netrc}" in asked
     assert password not in asked + done.stdout + done.stderr
+
+
+CURL = """#!/bin/sh
+case "$*" in
+  *_ping*) ;;
+  *users/bootstrap*) cp -p "$WORK/user.json" "$WORK/sent.json"; echo "$@" >"$WORK/asked"; echo refused >"$WORK/answer"; printf 500 ;;
+  *) printf 401 ;;
+esac
+"""
+
+
+def test_an_administrators_password_of_somebody_else_reaches_portus_as_it_is(tmp_path: Path) -> None:
+    """It is sent as JSON, which the script writes itself, since this program does not know every password."""
+    password = 'of "some\\body" $(else)'
+    (tmp_path / "password").write_text(password)
+    (tmp_path / "curl").write_text(CURL)
+    (tmp_path / "curl").chmod(0o755)
+    facts = {"PORTUS_URL": "https://portus.example.com", "REGISTRY_URL": "https://registry.example.com", "CA_FILE": "/dev/null"}
+    account = {"ADMINISTRATOR": "admin", "EMAIL": "admin@example.com", "REGISTRY": "registry.example.com"}
+    folders = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SCRIPTS": str(SCRIPTS), "FILES": str(tmp_path), "WORK": str(tmp_path)}
+    done = subprocess.run(
+        ["/bin/sh", str(SCRIPTS / "first-set-up-api.sh")],
+        env=facts | account | folders,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "POST /api/v1/users/bootstrap answers 500" in done.stderr
+    sent = tmp_path / "sent.json"
+    assert json.loads(sent.read_text()) == {"user": {"username": "admin", "email": "admin@example.com", "password": password}}
+    assert stat.S_IMODE(sent.stat().st_mode) == 0o600
+    assert password not in (tmp_path / "asked").read_text()
+    assert not (tmp_path / "user.json").exists(), "it goes as soon as Portus has it"
+
+
+PORTUSCTL = """#!/bin/sh
+shift
+echo "$*" | sed 's/,.*//' >>"$WORK/called"
+case "$*" in
+  *make_admin*) printf 'valid usernames are\\n%s\\n' "$USERS"; code=255 ;;
+  *create_user*) echo "Validation failed: Username cannot be used as name for private namespace"; code=255 ;;
+  *) exit 0 ;;
+esac
+echo "runner.rb:12: Something went wrong while invoking: bundler exec rake $* (RuntimeError)" >&2
+exit $code
+"""
+
+
+def _rake(folder: Path, users: str, portusctl: str = PORTUSCTL) -> subprocess.CompletedProcess[str]:
+    (folder / "password").write_text("TheFirstAdministratorsPassword00")
+    for name, text in {"portusctl": portusctl, "update-ca-certificates": "#!/bin/sh\n", "sudo": "#!/bin/sh\n"}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    facts = {"REGISTRY": "registry.example.com", "ADMINISTRATOR": "admin", "EMAIL": "admin@example.com", "USERS": users}
+    folders = {"PATH": f"{folder}:/usr/bin:/bin", "FILES": str(folder), "WORK": str(folder)}
+    return subprocess.run(
+        ["/bin/sh", str(SCRIPTS / "first-set-up-rake.sh")], env=facts | folders, capture_output=True, text=True, check=False
+    )
+
+
+def test_what_portusctl_repeats_of_a_failed_command_is_not_told_with_its_password(tmp_path: Path) -> None:
+    done = _rake(tmp_path, '["portus"]')
+    assert done.returncode == 1
+    assert "Username cannot be used" in done.stderr
+    assert "TheFirstAdministratorsPassword00" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("users", ['["portus", "alice"]', '["alice"]', '["portus", "admin"]'])
+def test_no_administrator_is_made_where_portus_has_users(tmp_path: Path, users: str) -> None:
+    """Whoever deleted the first one, or took a deployment over, would get an administrator with a known password at the next rotation."""
+    done = _rake(tmp_path, users)
+    assert done.returncode == 0, done.stderr
+    assert "create_user" not in (tmp_path / "called").read_text()
+
+
+def test_users_that_cannot_be_listed_are_not_taken_for_none(tmp_path: Path) -> None:
+    done = _rake(tmp_path, "Mysql2::Error: Lost connection")
+    assert done.returncode == 1
+    assert "does not list the users" in done.stderr
+    assert "create_user" not in (tmp_path / "called").read_text()
+
+
+def test_the_administrator_is_made_where_portus_has_no_user_but_its_own(tmp_path: Path) -> None:
+    done = _rake(tmp_path, '["portus"]', PORTUSCTL.replace("*create_user*)", "*never*)"))
+    assert done.returncode == 0, done.stderr
+    assert "portus:create_user[admin" in (tmp_path / "called").read_text()

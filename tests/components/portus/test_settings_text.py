@@ -40,7 +40,8 @@ def inputs_of(stack: StackSettings) -> PortusInputs:
     known = [SECRET_KEY_BASE, PORTUS_PASSWORD, DATABASE_PASSWORD, *given_secrets(stack)]
     keys = {**{key: SecretKey("own", key) for key in known}, **existing_secrets(stack)}
     database = DatabaseEndpoint(host="mariadb", port=3306, name="portus", user="portus", password=SecretKey("db", "password"), ready=())
-    return PortusInputs(stack=stack, database=database, secrets=PortusSecrets(keys=keys, tls=TlsFiles(secret="tls", trust="trust")))
+    secrets = PortusSecrets(keys=keys, administrator=SecretKey("portus", "administrator"), tls=TlsFiles(secret="tls", trust="trust"))
+    return PortusInputs(stack=stack, database=database, secrets=secrets)
 
 
 def environment(version: str, config: dict[str, Any], role: Role = Role.WEB) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class Stage:
     def begun(self, *, exits: bool = False) -> Iterator[Running]:
         """Run it; wait until it answers, or with ``exits`` until it has ended."""
         (image,) = build_images([IMAGES[self.settings.version]])
-        container = image.container(self.environment(), user=USER, binds=self._binds(), read_only=True)
+        container = image.container(self.environment(), user=USER, binds=self.binds(), read_only=True)
         argv = ["/entrypoint.sh", "serve", configuration.PATHS[self.settings.version]]
         with (self.folder / "log").open("a+") as log, started(container, argv, output=log) as running:
             if exits:
@@ -134,7 +134,7 @@ class Stage:
     def collect(self) -> str:
         """Run the garbage collection, as a Job of the stack would; return what it printed."""
         (image,) = build_images([IMAGES[self.settings.version]])
-        container = image.container(self.environment(), user=USER, binds=self._binds(), read_only=True)
+        container = image.container(self.environment(), user=USER, binds=self.binds(), read_only=True)
         done = run(container, ["registry", "garbage-collect", "--delete-untagged", configuration.PATHS[self.settings.version]])
         assert done.returncode == 0, done.stdout
         return done.stdout
@@ -156,7 +156,8 @@ class Stage:
         document = configuration.configuration(self.settings, WIRING)
         return configuration.as_yaml(document, merged(self.settings.extra_config, ports))
 
-    def _binds(self) -> list[Bind]:
+    def binds(self) -> list[Bind]:
+        """Return what the container mounts."""
         targets = {"tls": configuration.TLS, "trust": configuration.TRUST, "keys": storage.KEY_FILES}
         folders = [Bind(source=self.folder / name, target=target, read_only=True) for name, target in targets.items()]
         config = Bind(source=self.folder / "config.yml", target=configuration.PATHS[self.settings.version], read_only=True)

@@ -35,9 +35,7 @@ def _bundle(made: Program) -> str:
 
 def _mounted(made: Program, component: str, volume_name: str) -> dict[str, str]:
     """Return file -> Secret or ConfigMap of a projected volume."""
-    workload = next(
-        w for w in made.all("Deployment") if w.spec["template"]["metadata"]["labels"]["app.kubernetes.io/component"] == component
-    )
+    workload = next(w for w in made.all("Deployment") if w.template["metadata"]["labels"]["app.kubernetes.io/component"] == component)
     parts = [(kind, part[kind]) for part in volume(workload, volume_name)["projected"]["sources"] for kind in part]
     return {item["path"]: f"{kind}/{part['name']}" for kind, part in parts for item in part["items"]}
 
@@ -69,6 +67,16 @@ def test_by_default_the_certificates_key_signs_tokens(name: str) -> None:
     assert not [r for r in made.resources if "signing" in r.name]
 
 
+@pytest.mark.parametrize(("choice", "told"), [("shared", {"registry-config"}), ("separate", set())])
+def test_of_another_certificate_in_somebody_elses_secret_the_registry_alone_is_told(choice: str, told: set[str]) -> None:
+    """And that only where its key signs tokens; so whoever renews it restarts the Deployments, as docs/tls.md says."""
+    before, after = (
+        program(tls=SOURCES["existing_secret"] | {"signing_key": choice, "certificate": pem(name)}) for name in ("chain", "chain.wildcard")
+    )
+    there, then = ({r.name: r.inputs for r in (*made.all("ConfigMap"), *made.workloads())} for made in (before, after))
+    assert {name for name, inputs in then.items() if inputs != there[name]} == told
+
+
 def test_a_separate_key_signs_tokens_and_only_portus_gets_it(source: str) -> None:
     made = program(tls=SOURCES[source] | {"signing_key": "separate"})
     for workload in ("portus-web", "worker-deployment"):
@@ -78,7 +86,27 @@ def test_a_separate_key_signs_tokens_and_only_portus_gets_it(source: str) -> Non
     assert made.one("Secret", "served-tls-signing-key").secrets
     assert _bundle(made).startswith("generated-ca")
     others = [w for w in made.workloads() if "served-tls-signing-key-auto" in list(texts(w.pod))]
-    assert {w.name for w in others} == {"portus-web", "worker-deployment", "first-set-up-job"}
+    assert {w.name for w in others} == {"portus-web", "worker-deployment", "portus-migration-2.5"}
+
+
+@pytest.mark.parametrize("choice", ["separate", "shared"])
+def test_a_next_key_signs_while_the_registry_accepts_the_former_one_too(choice: str) -> None:
+    first = program(tls=SOURCES["self_signed"] | {"signing_key": choice})
+    second = program(tls=SOURCES["self_signed"] | {"signing_key": choice, "signing_key_generation": 2})
+    third = program(tls=SOURCES["self_signed"] | {"signing_key": choice, "signing_key_generation": 2, "oldest_accepted_generation": 2})
+    signer = "generated-ca" if choice == "separate" else "generated-certificate"
+    assert [_bundle(made).count(signer) for made in (first, second, third)] == [1, 2, 1]
+    key = "served-tls-signing-key" if choice == "separate" else "tls-key"
+    keys = [{r.name for r in made.all("PrivateKey") if r.name.startswith(key)} for made in (first, second, third)]
+    assert keys == [{key}, {key, f"{key}-2"}, {f"{key}-2"}]
+
+
+def test_only_the_key_that_signs_is_protected() -> None:
+    """So that the engine refuses to drop it in the deployment that brings its successor (tests/engine/test_signing_key.py)."""
+    for choice in ("separate", "shared"):
+        made = program(protect="true", tls=SOURCES["self_signed"] | {"signing_key": choice, "signing_key_generation": 2})
+        key = "served-tls-signing-key" if choice == "separate" else "tls-key"
+        assert {r.name: r.protect for r in made.all("PrivateKey") if r.name.startswith(key)} == {key: False, f"{key}-2": True}
 
 
 def test_the_bundle_takes_the_next_signer_in_before_its_turn() -> None:

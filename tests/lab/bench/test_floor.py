@@ -30,7 +30,11 @@ def entry(urn: str, kind: str, **more: Any) -> dict[str, Any]:
 
 RESOURCES = [
     {"urn": STACK, "type": "pulumi:pulumi:Stack", "custom": False, "outputs": {"host": "h", "password": secret("s3cret")}},
-    entry(PROVIDER, "pulumi:providers:kubernetes", inputs={"__internal": {}, "clusterIdentifier": "c", "version": "4.34.2"}),
+    entry(
+        PROVIDER,
+        "pulumi:providers:kubernetes",
+        inputs={"__internal": {}, "clusterIdentifier": "c", "enableSecretMutable": "true", "version": "4.34.2"},
+    ),
     entry(RANDOM, "pulumi:providers:random", inputs={"version": "4.21.4"}),
     {"urn": COMPONENT, "type": "portus:registry:Registry", "custom": False, "parent": STACK},
     entry(
@@ -116,12 +120,17 @@ def test_parent_provider_dependencies_and_protection_are_the_programs(calls: dic
 
 
 def test_what_sdk_and_plugin_have_added_is_not_given(calls: dict[str, ast.Call]) -> None:
-    assert set(arguments(calls["pulumi_kubernetes.Provider kubernetes"])) == {"cluster_identifier", "opts"}
+    assert set(arguments(calls["pulumi_kubernetes.Provider kubernetes"])) == {"cluster_identifier", "enable_secret_mutable", "opts"}
     given = arguments(calls["pulumi_kubernetes.core.v1.Secret registry-http"])
     assert set(given) == {"metadata", "data", "opts"}
     assert ast.literal_eval(given["metadata"]) == {"namespace": "n", "annotations": {"pulumi.com/skipAwait": "true"}}
     fixed = arguments(calls["pulumi_kubernetes.networking.v1.NetworkPolicy registry-flows"])
     assert ast.literal_eval(fixed["metadata"]) == {"name": "fixed"}
+
+
+def test_a_providers_flag_is_given_as_the_program_gives_it(calls: dict[str, ast.Call]) -> None:
+    """The SDK makes it a text of JSON; a text would become a text of a text, and the provider would change."""
+    assert arguments(calls["pulumi_kubernetes.Provider kubernetes"])["enable_secret_mutable"] == "True"
 
 
 def test_names_of_inputs_are_pythons(calls: dict[str, ast.Call]) -> None:

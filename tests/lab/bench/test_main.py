@@ -15,9 +15,9 @@ from lab.console import console
 @pytest.fixture(autouse=True)
 def _console() -> Iterator[None]:
     """Keep other tests' console as it is."""
-    before = console.file
+    before = console._file  # what `file` answers is the standard output of this test
     yield
-    console.file = before
+    console._file = before
 
 
 def test_fewer_than_five_runs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ def written(name: str) -> dict[str, Any]:
     ("name", "sections_changed"),
     [
         ("lab", {"portus:host", "portus:registry", "portus:cluster"}),
-        ("prod", {"portus:cluster", "portus:images", "portus:exposure"}),
+        ("prod", {"portus:cluster", "portus:images", "portus:exposure", "portus:tls", "portus:accept"}),
     ],
 )
 def test_only_the_place_of_the_deployment_differs(name: str, sections_changed: set[str]) -> None:

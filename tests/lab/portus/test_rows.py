@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from lab.client import WORK
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, run
 from lab.replay.compare import compared
@@ -37,7 +38,7 @@ class World:
     def __init__(self, place: Stage, folder: Path) -> None:
         self.place = place
         self.folder = folder
-        self.values = Values({"registry": place.registry, "portus": place.portus, "tmp": "/work"})
+        self.values = Values({"registry": place.registry, "portus": place.portus, "tmp": WORK})
         self.worker: subprocess.Popen[str] | None = None
         self._client = build_images(["client-lab"])[0]
         for name in ("one", "two", "three", "four"):
@@ -60,7 +61,7 @@ class World:
         self.worker = self.place.worker()
 
     def skopeo(self, command: str) -> int:
-        container = self._client.container({"HOME": "/work"}, binds=[Bind(source=self.folder, target="/work")], tmpfs=["/var/tmp", "/run"])
+        container = self._client.container({"HOME": WORK}, binds=[Bind(source=self.folder, target=WORK)], tmpfs=["/var/tmp", "/run"])
         return run(container, shlex.split(command)).returncode
 
     def post(self, event: dict[str, Any]) -> int:
@@ -134,7 +135,7 @@ def push_the_repository_that_posted_events_stand_on(world: World) -> None:
         world.skopeo(
             f"skopeo --insecure-policy delete --tls-verify=false --creds alice:alice-password docker://{world.place.registry}/alice/{name}"
         )
-    command = "skopeo --insecure-policy copy -q --dest-tls-verify=false --dest-creds alice:alice-password docker-archive:/work/one.tar"
+    command = f"skopeo --insecure-policy copy -q --dest-tls-verify=false --dest-creds alice:alice-password docker-archive:{WORK}/one.tar"
     assert world.skopeo(f"{command} docker://{world.place.registry}/alice/live:1") == 0
     world.wait(lambda: [row["name"] for row in world.rows("repositories")] == ["live"])
     assert put_manifest_list(world) == 201

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -132,6 +133,24 @@ def test_the_web_sets_an_empty_database_up_serves_over_tls_and_outlives_a_term_s
     assert password not in pod.log.read_text()
 
 
+@pytest.mark.parametrize("with_database", ["2.5"], indirect=True)
+def test_clients_that_say_nothing_keep_no_other_waiting(with_database: Pod) -> None:
+    with with_database.begin(), ExitStack() as silent:
+        with_database.wait_for_ping()
+        for _ in range(3):
+            silent.enter_context(socket.create_connection(("127.0.0.1", 3000)))
+        assert with_database.get("/api/v1/_ping") is not None
+
+
+@pytest.mark.parametrize("with_database", ["2.5"], indirect=True)
+def test_a_client_without_tls_is_told_in_the_log(with_database: Pod) -> None:
+    with with_database.begin():
+        with_database.wait_for_ping()
+        assert _plain("/api/v1/_ping") == 0
+        with_database.wait_for_line("SSL error, peer: 127.0.0.1")
+        assert with_database.get("/api/v1/_ping") is not None
+
+
 def _image_environment(pod: Pod) -> dict[str, str]:
     return dict(build_images([f"portus-lab:{pod.version}"])[0].recipe.config.environment)
 
@@ -230,7 +249,11 @@ def test_apache_serves_tls_redirects_plain_http_and_handles_events_in_the_reques
         user = "portus:create_user[alice,alice@example.test,alice-password,false]"
         assert running.exec(["portusctl", "rake", user], environment=environment).returncode == 0
         refused = running.exec(["portusctl", "rake", create], environment=environment)
-        assert (refused.returncode, refused.stdout.strip()) == (255, "There is already a registry configured!")
+        words, repeated = refused.stdout.splitlines()
+        assert (refused.returncode, words) == (1, "There is already a registry configured!")
+        assert "Something went wrong while invoking: bundler exec rake portus:create_registry" in repeated
+        listed = running.exec(["portusctl", "rake", "portus:make_admin"], environment=environment)
+        assert '["portus", "alice"]' in listed.stdout.splitlines()
 
         kind = "application/vnd.docker.distribution.manifest.v2+json"
         target = {"mediaType": kind, "repository": "alice/app", "tag": "1", "digest": "sha256:" + "ab" * 32}

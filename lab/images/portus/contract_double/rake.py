@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Final
@@ -87,7 +88,7 @@ def _create_user(core: Core, arguments: list[str]) -> None:
 
 
 def _make_admin(core: Core, arguments: list[str]) -> None:
-    names = str([row["username"] for row in core.db.rows("SELECT username FROM users ORDER BY id")])
+    names = json.dumps([row["username"] for row in core.db.rows("SELECT username FROM users ORDER BY id")])
     if not arguments or not arguments[0]:
         raise TaskError(f"Specify a username, as in\n rake portus:make_admin[username]\nvalid usernames are\n{names}")
     user = users.by_name(core.db, arguments[0])

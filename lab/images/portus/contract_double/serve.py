@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import ssl
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from cheroot.server import HTTPConnection
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 
@@ -93,8 +96,33 @@ def _server(address: tuple[str, int], application: WSGIApplication, tls: tuple[s
     server = Server(address, application, numthreads=THREADS)
     server.shutdown_timeout = 2
     if tls is not None:
-        server.ssl_adapter = BuiltinSSLAdapter(*tls)
+        server.ssl_adapter = Tls(*tls)
+        server.ConnectionClass = TlsConnection
     return server
+
+
+class Tls(BuiltinSSLAdapter):
+    """Leaves the handshake to the thread that answers: cheroot's own, in the one that accepts, has all clients wait for a silent one."""
+
+    def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, Any]]:
+        """Return the socket before its handshake, and what the application is told of it."""
+        end = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        return end, {"wsgi.url_scheme": "https", "HTTPS": "on"}
+
+
+class TlsConnection(HTTPConnection):
+    """A connection that begins with a handshake."""
+
+    def communicate(self) -> bool:
+        """Answer a request; return whether the connection stays."""
+        try:
+            if self.socket.version() is None:
+                self.socket.do_handshake()
+        except OSError as error:
+            if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+                log.say(f"SSL error, peer: {self.remote_addr}: {error}", level="warn")
+            return False
+        return bool(super().communicate())  # type: ignore[no-untyped-call]
 
 
 class PlainPort:

@@ -1,0 +1,109 @@
+"""The two Jobs by which the database's accounts change their passwords while everybody goes on working.
+
+The first lets each account hold former and new password, before anybody rolls; the second ends the former one, after all have. Both call
+procedures that run with root's rights (``scripts/rotation.sql``, docs/decisions/0007-password-rotation.md), and change nothing where
+nothing is to change. They are made once a counter was raised, and replaced only when one is raised again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from components.common import jobs, names, pods
+from components.common.base import ServiceComponent
+from components.common.kubernetes import batch
+from components.common.secrets import config_map, secret
+from components.mariadb.configuration import ROTATION_USER, native_hash
+from components.mariadb.image import CLIENT_RESOURCES, PRIVILEGES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pulumi
+
+    from components.common.placement import Placement
+    from components.mariadb.in_cluster import MariaDbPasswords
+
+SCRIPT: Final = Path(__file__).parent / "scripts" / "rotate.sh"
+SCRIPTS: Final = "/scripts"
+FILES: Final = "/run/secrets/rotation"
+
+LINGER_SECONDS: Final = 30
+"""Between a finished rollout and the end of the former password: a Pod that was told to stop may still log in until its grace period (15 s
+for Portus) is over, and the kubelet may be slow to count it."""
+
+
+class Rotation(ServiceComponent):
+    """The Jobs; ``accepted`` comes before whoever logs in.
+
+    Args:
+        passwords: of the accounts; a counter of one at least was raised.
+        image: MariaDB's, for its client.
+        server: the database.
+    """
+
+    accepted: tuple[pulumi.Resource, ...]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        passwords: MariaDbPasswords,
+        image: str,
+        server: pulumi.Resource,
+        placement: Placement,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("database:Rotation", name, opts)
+        self._name = name
+        self._image = image
+        self._placement = placement
+        self._labels = placement.labels(name=names.DATABASE, component=names.ACCOUNTS)
+        in_namespace = self.child(after=placement.after)
+        script = {SCRIPT.name: SCRIPT.read_text(encoding="utf-8")}
+        scripts = config_map(f"{name}-scripts", script, self._labels, placement, in_namespace)
+        self._volumes = [
+            pods.secrets_volume("files", self._files(passwords, in_namespace)),
+            pods.config_volume("scripts", scripts.metadata.name, mode=pods.EXECUTABLE),
+        ]
+        self.accepted = (self._job("accept", [server]),)
+        self.register_outputs({})
+
+    def forget(self, after: Sequence[pulumi.Resource]) -> None:
+        """End the former passwords, once ``after`` are up with the new ones."""
+        self._job("keep", [*self.accepted, *after])
+
+    def _files(self, passwords: MariaDbPasswords, opts: pulumi.ResourceOptions) -> dict[str, pods.SecretKey]:
+        """Return file name -> where it stands: every password that root may have by now, and the new ones as the server keeps them."""
+        logins = {f"login-{number:02}": value for number, value in enumerate(passwords.root.values, start=1)}
+        content = {file: value for file, value in logins.items() if not isinstance(value, pods.SecretKey)}
+        for role, password in passwords.rotated.items():
+            if not isinstance(password.current, pods.SecretKey):
+                content[f"hash-{role}"] = password.current.apply(native_hash)
+        made = secret(f"{self._name}-files", content, self._labels, self._placement, opts)
+        elsewhere = {file: value for file, value in logins.items() if isinstance(value, pods.SecretKey)}
+        return {**{file: pods.SecretKey(made.metadata.name, file) for file in content}, **elsewhere}
+
+    def _job(self, step: str, after: Sequence[pulumi.Resource]) -> batch.Job:
+        container = pods.container(
+            step,
+            self._image,
+            self._placement,
+            PRIVILEGES,
+            resources=CLIENT_RESOURCES,
+            environment={
+                "NAMESPACE": self._placement.namespace,
+                "HOST": names.in_cluster(names.DATABASE, self._placement.namespace),
+                "PORT": str(names.DATABASE_PORT),
+                "ACCOUNT": ROTATION_USER,
+                "FILES": FILES,
+                "LINGER_SECONDS": str(LINGER_SECONDS),
+            },
+            command=["/bin/sh", f"{SCRIPTS}/{SCRIPT.name}", step],
+            mounts=[pods.mount("files", FILES), pods.mount("scripts", SCRIPTS)],
+        )
+        spec = jobs.job_spec(self._labels, self._placement, PRIVILEGES, steps=[container], volumes=self._volumes)
+        return batch.Job(
+            f"{self._name}-{step}", metadata=self._placement.metadata(self._labels), spec=spec, opts=jobs.job_options(self, after)
+        )

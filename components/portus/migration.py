@@ -1,0 +1,105 @@
+"""The database's schema, brought to the release that is deployed by one Job before any web server of it starts.
+
+The images' own start does this, each copy by itself, and wrongly: with a migration pending they take the database for an empty one, and
+2.3 then loads the schema anew, which drops the tables, while 2.5 gives up (contract.md, lib/portus/db.rb and docker/init; SUSE/Portus#1639,
+#1712). Two copies that start on an empty database cut each other off. After this Job they find nothing left to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from components.common import jobs, names, pods
+from components.common.kubernetes import batch, core
+from components.mariadb.image import CLIENT_RESOURCES, PRIVILEGES
+from components.portus import inputs as keys
+from components.portus.pod import TASK_RESOURCES
+from components.portus.roles import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pulumi
+
+    from components.common.base import ServiceComponent
+    from components.portus.pod import PortusPods
+
+SCRIPTS: Final = "/scripts"
+WORK: Final = "/work"
+
+SECONDS: Final = 3600
+"""How long it may take, and how long it may go on once it is told to stop: MariaDB cannot take back half a migration. Portus' own take
+seconds, a long one minutes on a big table of activities."""
+
+CLIENT: Final = replace(PRIVILEGES, guest=True)
+
+
+def migration(
+    name: str,
+    portus: PortusPods,
+    *,
+    database_image: str,
+    release: str,
+    parent: ServiceComponent,
+    after: Sequence[pulumi.Resource],
+) -> batch.Job:
+    """Return the Job of ``release``; each release has one of its own name, which runs once.
+
+    Args:
+        database_image: MariaDB's, for its client.
+        release: what is deployed, a part of the name.
+        after: the database, and a backup of it.
+    """
+    placement = portus.placement
+    labels = placement.labels(name=names.PORTUS, component=names.BOOTSTRAP, version=portus.generation.version)
+    spec = jobs.job_spec(
+        labels,
+        placement,
+        portus.generation.privileges,
+        steps=[_look(portus, database_image), _migrate(portus)],
+        volumes=[*portus.volumes(), pods.config_volume("scripts", portus.scripts), pods.empty_dir("work", "4Mi", memory=True)],
+        host_aliases=portus.aliases,
+        grace_seconds=SECONDS,
+    )
+    return batch.Job(
+        f"{name}-{release}",
+        metadata=placement.metadata(labels),
+        spec=spec,
+        opts=jobs.job_options(parent, after, once=True, seconds=SECONDS),
+    )
+
+
+def _look(portus: PortusPods, image: str) -> core.ContainerArgs:
+    database = portus.inputs.database
+    return pods.container(
+        "look",
+        image,
+        portus.placement,
+        CLIENT,
+        resources=CLIENT_RESOURCES,
+        environment={
+            "HOST": database.host,
+            "PORT": str(database.port),
+            "DATABASE": database.name,
+            "ACCOUNT": database.user,
+            "MYSQL_PWD": portus.inputs.secrets.keys[keys.DATABASE_PASSWORD],
+            "WORK": WORK,
+        },
+        command=["/bin/sh", f"{SCRIPTS}/look.sh"],
+        mounts=_mounts(),
+    )
+
+
+def _migrate(portus: PortusPods) -> core.ContainerArgs:
+    return portus.container(
+        Role.TASK,
+        resources=TASK_RESOURCES,
+        command=["/bin/sh", f"{SCRIPTS}/migrate.sh", *portus.generation.rake],
+        mounts=_mounts(),
+        environment={"WORK": WORK},
+    )
+
+
+def _mounts() -> list[core.VolumeMountArgs]:
+    return [pods.mount("scripts", SCRIPTS), pods.mount("work", WORK, read_only=False)]

@@ -1,0 +1,49 @@
+"""Backups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.common import names
+from components.settings.registry_storage import FilesystemStorage
+from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
+from components.settings.stack import StackSettings
+
+
+def backup_settings_have_backups(stack: StackSettings) -> Iterator[Problem]:
+    """Somebody who sets a schedule counts on backups."""
+    backup = stack.backup
+    if backup.enabled:
+        return
+    for name, field in type(backup).model_fields.items():
+        if name != "enabled" and name in backup.model_fields_set:
+            yield Problem(
+                key=f"backup.{field.alias or name}",
+                value="",
+                rule="has no effect while backup.enabled is false",
+                remedy="remove it, or switch the backups on",
+            )
+
+
+def backup_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
+    """A claim of the stack's own beside the existing one would stay empty."""
+    if stack.backup.existing_claim is not None and "claim" in stack.backup.model_fields_set:
+        yield Problem(key="backup.existingClaim", value="", rule="stands instead of claim", remedy="remove one of the two")
+
+
+@rests_on("registry.storage")
+def backups_lie_apart_from_what_they_save(stack: StackSettings) -> Iterator[Problem]:
+    """What takes the database's volume, or fills the registry's, would take the backups along."""
+    taken = {names.DATABASE_CLAIM: "database", names.REGISTRY_CLAIM: "registry"}
+    storage = stack.registry.storage
+    if isinstance(storage, FilesystemStorage) and storage.existing_claim is not None:
+        taken[storage.existing_claim.name] = "registry"
+    claim = stack.backup.existing_claim
+    if claim is not None and claim in taken:
+        yield Problem(
+            key="backup.existingClaim",
+            value=claim,
+            rule=f"is another claim than the {taken[claim]}'s",
+            remedy="name one for the backups alone, or remove it: then one is made",
+        )

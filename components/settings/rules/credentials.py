@@ -1,0 +1,71 @@
+"""The secrets' counters: one that could move nothing is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from components.common.versions import PortusVersion
+from components.settings.credentials import ExistingCredentials, RotationSettings
+from components.settings.database import InClusterDatabase
+from components.settings.registry import InClusterRedis
+from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
+from components.settings.secrets import ExistingSecret
+from components.settings.stack import StackSettings
+
+OF_THE_DATABASE: Final = ("database_root", "database_application", "database_backup")
+
+
+def counters_move_secrets_of_this_stack(stack: StackSettings) -> Iterator[Problem]:
+    """A Secret of somebody else is rotated by its owner: a counter would be raised and nothing would change."""
+    for name in RotationSettings.model_fields:
+        counter = getattr(stack.credentials.rotation, name)
+        given = getattr(stack.credentials.existing, name) if name in ExistingCredentials.model_fields else None
+        if counter > 1 and isinstance(given, ExistingSecret):
+            yield Problem(
+                key=f"credentials.rotation.{name}",
+                value=str(counter),
+                rule=f"is 1 where credentials.existing.{name} names a Secret, which its owner rotates",
+                remedy="remove it; docs/credentials.md says how such a Secret is changed",
+            )
+
+
+@rests_on("portus.version")
+def own_password_follows_from_2_3_on(stack: StackSettings) -> Iterator[Problem]:
+    """Before, Portus sets the password of its own user when it makes it, and never again: another one would be a wrong login for ever."""
+    counter, version = stack.credentials.rotation.portus_password, stack.portus.version
+    if counter > 1 and version < PortusVersion.V2_3:
+        yield Problem(
+            key="credentials.rotation.portus_password",
+            value=str(counter),
+            rule=f"is 1 for Portus {version}, which keeps the password that its own user was made with; 2.3 on sets it at each start",
+            remedy="remove it",
+        )
+
+
+@rests_on("database.kind")
+def database_counters_need_a_database_in_the_cluster(stack: StackSettings) -> Iterator[Problem]:
+    """The accounts of an external server are not this stack's to change."""
+    for name in OF_THE_DATABASE:
+        counter = getattr(stack.credentials.rotation, name)
+        if counter > 1 and not isinstance(stack.database, InClusterDatabase):
+            yield Problem(
+                key=f"credentials.rotation.{name}",
+                value=str(counter),
+                rule="has no effect where database.kind is external",
+                remedy="remove it; docs/credentials.md says how database.password is changed",
+            )
+
+
+@rests_on("registry.redis")
+def cache_counter_needs_a_cache_of_this_stack(stack: StackSettings) -> Iterator[Problem]:
+    """The password of another Redis stands under ``registry.redis``."""
+    counter = stack.credentials.rotation.registry_cache
+    if counter > 1 and not isinstance(stack.registry.redis, InClusterRedis):
+        yield Problem(
+            key="credentials.rotation.registry_cache",
+            value=str(counter),
+            rule="has no effect where registry.redis is not kind: in_cluster",
+            remedy="remove it",
+        )

@@ -1,0 +1,68 @@
+"""How many copies of a workload there may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from components.settings.cluster import ScaledSection
+from components.settings.database import InClusterDatabase
+from components.settings.report import Problem
+from components.settings.rules.foundations import rests_on
+from components.settings.stack import StackSettings
+
+PASSENGER_POOL: Final = 6
+"""Processes of one Apache image: Passenger's default of PassengerMaxPoolSize, which the images leave."""
+
+BESIDE: Final = 10
+"""Connections for the worker, set-up, backups, the server's own probes and somebody with a shell."""
+
+
+def _scaled(stack: StackSettings) -> Iterator[tuple[str, ScaledSection]]:
+    yield "portus.web", stack.portus.web
+    yield "registry", stack.registry
+    yield "exposure.edge", stack.exposure.edge
+
+
+def one_decides_the_number_of_copies(stack: StackSettings) -> Iterator[Problem]:
+    """Each ``pulumi up`` would take back what the autoscaler did."""
+    for key, section in _scaled(stack):
+        if section.autoscaling is not None and "replicas" in section.model_fields_set:
+            yield Problem(
+                key=f"{key}.replicas",
+                value=str(section.replicas),
+                rule="autoscaling decides how many copies there are",
+                remedy="remove one of the two; the least is autoscaling.minReplicas",
+            )
+
+
+@rests_on("portus.web.autoscaling.minReplicas", "registry.autoscaling.minReplicas", "exposure.edge.autoscaling.minReplicas")
+def an_autoscaler_has_room(stack: StackSettings) -> Iterator[Problem]:
+    """Between equal bounds there is nothing to decide."""
+    for key, section in _scaled(stack):
+        bounds = section.autoscaling
+        if bounds is not None and bounds.max_replicas <= bounds.min_replicas:
+            yield Problem(
+                key=f"{key}.autoscaling.maxReplicas",
+                value=str(bounds.max_replicas),
+                rule=f"is more than minReplicas, {bounds.min_replicas}",
+                remedy="raise it, or say replicas instead",
+            )
+
+
+@rests_on("portus.version", "portus.web")
+def every_thread_has_a_database_connection(stack: StackSettings) -> Iterator[Problem]:
+    """A thread that gets none answers 500, and only under load. While copies roll there is one more of them."""
+    if not isinstance(stack.database, InClusterDatabase):
+        return
+    web = stack.portus.web
+    of_one = web.puma_workers * web.puma_max_threads if stack.portus.version.is_puma else PASSENGER_POOL
+    needed = (web.most_replicas + 1) * of_one + BESIDE
+    if needed > stack.database.max_connections:
+        yield Problem(
+            key="database.max_connections",
+            value=str(stack.database.max_connections),
+            rule=f"is enough for the web server: {web.most_replicas} copies and one more while they roll, {of_one} connections each, "
+            f"and {BESIDE} beside them are {needed}",
+            remedy=f"set it to {needed} or more, or lower replicas, puma_workers or puma_max_threads of portus.web",
+        )

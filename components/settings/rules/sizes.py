@@ -1,0 +1,172 @@
+"""The sizes of containers: every one has requests and limits by construction; these rules hold what a stack file says instead.
+
+A stack file cannot leave one without, for what it does not say keeps the default (``components/common/sizes.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from components.common import sizes
+from components.common.pods import Resources
+from components.settings.cluster import WorkloadResources
+from components.settings.database import InClusterDatabase
+from components.settings.registry import InClusterRedis
+from components.settings.report import Problem
+from components.settings.rules.cluster import amount
+from components.settings.rules.foundations import rests_on
+from components.settings.stack import Accepted, Profile, StackSettings
+
+BUFFER_POOL_UNITS: Final = {"M": sizes.MIB, "G": 1024 * sizes.MIB}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sized:
+    """One workload's container.
+
+    Args:
+        key: of its resources in the stack file.
+        said: what stands there.
+        default: what holds where nothing is said.
+        always: bytes of memory that it takes as soon as it works.
+        at_most: bytes that what the stack file allows may make of it.
+        because: where the latter comes from.
+    """
+
+    key: str
+    said: WorkloadResources
+    default: Resources
+    always: int
+    at_most: int
+    because: str
+
+
+def sized(stack: StackSettings) -> Iterator[Sized]:
+    """Yield the containers whose sizes the stack file may say."""
+    web, redis = stack.portus.web, stack.registry.redis
+    further = (web.puma_workers - 1) * sizes.WEB_NEEDS_FOR_EACH_FURTHER if stack.portus.version.is_puma else 0
+    yield Sized(
+        key="portus.web.resources",
+        said=web.resources,
+        default=sizes.WEB,
+        always=sizes.WEB_NEEDS + further,
+        at_most=sizes.WEB_NEEDS,  # forked processes share pages until Ruby touches them: how many stay shared nobody can say
+        because="measured with one Puma worker",
+    )
+    yield _fixed("portus.worker.resources", stack.portus.worker.resources, sizes.WORKER, sizes.WORKER_NEEDS)
+    yield _fixed("registry.resources", stack.registry.resources, sizes.REGISTRY, sizes.REGISTRY_NEEDS)
+    yield _fixed("exposure.edge.resources", stack.exposure.edge.resources, sizes.EDGE, sizes.EDGE_NEEDS)
+    if isinstance(stack.database, InClusterDatabase):
+        database = stack.database
+        always = _buffer_pool(database.innodb_buffer_pool_size) + sizes.DATABASE_NEEDS
+        yield Sized(
+            key="database.resources",
+            said=database.resources,
+            default=sizes.DATABASE,
+            always=always,
+            at_most=always + database.max_connections * sizes.DATABASE_NEEDS_FOR_A_CONNECTION,
+            because=f"innodb_buffer_pool_size {database.innodb_buffer_pool_size}, {database.max_connections} max_connections, the server",
+        )
+    if isinstance(redis, InClusterRedis):
+        default = sizes.redis(redis.maxmemory_mb)
+        entries = redis.maxmemory_mb * sizes.MIB
+        yield Sized(
+            key="registry.redis.resources",
+            said=redis.resources,
+            default=default,
+            always=0,  # it begins empty, and the cluster may take what it does not use
+            at_most=entries + sizes.REDIS_NEEDS_BESIDE_ENTRIES,
+            because=f"maxmemory_mb {redis.maxmemory_mb} and the server",
+        )
+    if stack.backup.enabled:
+        yield _steps_of_a_backup(stack)
+
+
+def _steps_of_a_backup(stack: StackSettings) -> Sized:
+    """Return the steps as one, for one word of the stack file is said of all: the highest default request, the lowest default limit."""
+    server = sizes.backup_server(stack.backup.scratch_size)
+    return Sized(
+        key="backup.resources",
+        said=stack.backup.resources,
+        default=Resources(requests=server.requests, limits=sizes.BACKUP.limits),
+        always=0,
+        at_most=0,
+        because="nobody measured it",
+    )
+
+
+def _fixed(key: str, said: WorkloadResources, default: Resources, needs: int) -> Sized:
+    return Sized(key=key, said=said, default=default, always=needs, at_most=needs, because="measured at rest")
+
+
+def _buffer_pool(size: str) -> int:
+    return int(size[:-1]) * BUFFER_POOL_UNITS[size[-1]]
+
+
+@rests_on(
+    "portus.web.resources",
+    "portus.worker.resources",
+    "registry.resources",
+    "registry.redis",
+    "exposure.edge",
+    "database",
+    "backup",
+    "workloads.cpu_limits",
+)
+def requests_fit_into_default_limits(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses a Pod that asks for more than it may have, the default's too."""
+    for each in sized(stack):
+        for kind in ("cpu", "memory"):
+            request, limit = getattr(each.said.requests, kind), getattr(each.said.limits, kind)
+            if kind == "cpu" and not stack.workloads.cpu_limits:
+                continue
+            if request is not None and limit is None and amount(request) > amount(each.default.limits[kind]):
+                yield Problem(
+                    key=f"{each.key}.requests.{kind}",
+                    value=request,
+                    rule=f"is at most {each.key}.limits.{kind}, which is {each.default.limits[kind]} where nothing is said",
+                    remedy="say that limit, too",
+                )
+            if limit is not None and request is None and amount(each.default.requests[kind]) > amount(limit):
+                yield Problem(
+                    key=f"{each.key}.limits.{kind}",
+                    value=limit,
+                    rule=f"is at least {each.key}.requests.{kind}, which is {each.default.requests[kind]} where nothing is said",
+                    remedy="say that request, too",
+                )
+
+
+@rests_on("portus.version", "portus.web", "portus.worker.resources", "registry.resources", "registry.redis", "exposure.edge", "database")
+def limits_hold_what_a_workload_needs(stack: StackSettings) -> Iterator[Problem]:
+    """The kernel would end the process again and again, MariaDB in the middle of its work."""
+    for each in sized(stack):
+        limit = each.said.limits.memory or each.default.limits["memory"]
+        if amount(limit) < each.at_most:
+            yield Problem(
+                key=f"{each.key}.limits.memory",
+                value=limit,
+                rule=f"is {_mebibytes(each.at_most)} or more ({each.because})",
+                remedy="raise it" if each.because.startswith("measured") else "raise it, or lower the others",
+            )
+
+
+@rests_on("profile", "accept", "portus.version", "portus.web", "portus.worker.resources", "registry.resources", "exposure.edge", "database")
+def production_reserves_what_a_workload_needs(stack: StackSettings) -> Iterator[Problem]:
+    """On a node whose memory is promised twice the Pod that takes more than it reserved is the first to go."""
+    if stack.profile is not Profile.PRODUCTION or Accepted.OVERCOMMITTED_MEMORY in stack.accept:
+        return
+    for each in sized(stack):
+        request = each.said.requests.memory or each.default.requests["memory"]
+        if amount(request) < each.always:
+            yield Problem(
+                key=f"{each.key}.requests.memory",
+                value=request,
+                rule=f"profile production: is {_mebibytes(each.always)} or more, which the workload takes as soon as it works",
+                remedy=f"raise it; to do it knowingly add '{Accepted.OVERCOMMITTED_MEMORY}' to portus:accept",
+            )
+
+
+def _mebibytes(amount_of_bytes: int) -> str:
+    return f"{-(-amount_of_bytes // sizes.MIB)}Mi"

@@ -1,0 +1,70 @@
+"""The Job that collects, made from the registry's own Pods; pure.
+
+Same image, settings, keys, volumes and account as they have, so that it reads the same store the same way; and the labels by which the
+stack's NetworkPolicies let the registry reach it. But another ``name``: else the registry's Service would send it clients.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Final
+
+Object = Mapping[str, Any]
+
+NAME: Final = "registry-collection"
+"""One name: two collections at once exclude each other."""
+
+NAME_LABEL: Final = "app.kubernetes.io/name"
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+KEPT_SECONDS: Final = 86400
+"""How long a Job stays whose ``make collect`` was killed and never came back for it."""
+GRACE_SECONDS: Final = 10
+"""A sweep may stop anywhere: what is left is garbage still."""
+
+OF_SERVERS: Final = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "ports")
+OF_PLACES: Final = ("affinity", "topologySpreadConstraints", "nodeName")
+
+SCRIPT: Final = """\
+folder="$1"; shift
+registry garbage-collect "$@" || exit
+if [ -n "$folder" ] && [ -d "$folder" ]; then cd "$folder" && find . -name data -type f -exec stat -c 'bytes %s %n' {} +; fi; true
+"""
+"""The collection, and then the size of each blob in the store, where its driver keeps files."""
+
+
+def job(deployment: Object, *, config: str, blobs: str, node: str, dry_run: bool, untagged: bool) -> dict[str, Any]:
+    """Return the Job.
+
+    Args:
+        deployment: the registry's, as the cluster has it.
+        config: path of config.yml in its container.
+        blobs: folder of the blobs in it; '' where the storage keeps no files.
+        node: where it has to run: where the claim is that one node alone mounts; '' for any.
+        dry_run: whether it only tells.
+        untagged: whether manifests without a tag go as well.
+    """
+    template = copy.deepcopy(dict(deployment["spec"]["template"]))
+    labels = {**template["metadata"]["labels"], NAME_LABEL: NAME, MANAGED_BY: "make-collect"}
+    pod = {key: value for key, value in template["spec"].items() if key not in OF_PLACES}
+    flags = [*(["--dry-run"] if dry_run else []), *(["--delete-untagged"] if untagged else [])]
+    container = {key: value for key, value in pod["containers"][0].items() if key not in OF_SERVERS}
+    pod |= {
+        "containers": [container | {"command": ["/bin/sh", "-c", SCRIPT, "sh"], "args": [blobs, *flags, config]}],
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+    }
+    if node:
+        term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
+        pod["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
+    metadata = {"labels": labels, "annotations": template["metadata"].get("annotations") or {}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": NAME, "namespace": deployment["metadata"]["namespace"], "labels": labels},
+        "spec": {
+            "backoffLimit": 0,  # what failed is told, not tried again
+            "ttlSecondsAfterFinished": KEPT_SECONDS,
+            "template": {"metadata": metadata, "spec": pod},
+        },
+    }

@@ -1,0 +1,131 @@
+"""The database and what Portus keeps in it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lab.doctor.facts import DATABASE, Silent, Unseen
+from lab.doctor.rows import Backlog, Database
+from lab.doctor.snapshot import Snapshot
+from lab.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, sql
+
+HEADS: Final = {"2.4": "20181213101302", "2.5": "20190314173309"}
+"""The last migration of versions whose image does not list them: the genuine ones' ``schema_migrations`` (portus-recordings, schema-*)."""
+
+MIGRATION: Final = "portus-migration-"
+"""How the name of the Job begins that brings the database to a release's schema, once."""
+
+GOOD: Final = ("utf8_unicode_ci", "utf8mb3_unicode_ci")
+FRESH_SECONDS: Final = 60
+"""The worker looks every two seconds, and a synchronisation may hold it up."""
+STUCK_SECONDS: Final = 600
+
+
+def database(snapshot: Snapshot) -> Verdict:
+    """It lets Portus' account in."""
+    found = snapshot.database
+    if isinstance(found, Silent):
+        if "Access denied" in found.reason:
+            return Broken(f"it refuses Portus' account: {found.reason}", _another_password(snapshot))
+        where = "the log: " + kubectl(snapshot, "logs statefulset/mariadb") if snapshot.pod(DATABASE) else "database.host of the stack file"
+        return Broken(f"it does not answer: {found.reason}", f"look at {where}")
+    return found if isinstance(found, Unseen) else Holds(f"MariaDB {found.version} lets Portus' account in")
+
+
+def _another_password(snapshot: Snapshot) -> str:
+    """Tell how account and Portus get the same password again: a server with accounts reads none of the stack's by itself."""
+    if snapshot.pod(DATABASE) is None:
+        return "set database.password of the stack file to what the account has, then pulumi up; or ALTER USER back (docs/credentials.md)"
+    raised = "raise credentials.rotation.database_application of the stack file by one, then pulumi up, which gives both a new one"
+    return f"{raised}; or ALTER USER back, the way where the Secret is somebody else's (docs/credentials.md)"
+
+
+def charset(snapshot: Snapshot) -> Verdict:
+    """Its character set is one that Portus' worker survives."""
+    found = snapshot.database
+    if not isinstance(found, Database):
+        return Unseen(found.reason)
+    seen = f"character set {found.charset}, collation {found.collation}"
+    if not found.charset.startswith("utf8"):
+        alter = sql(snapshot, "ALTER DATABASE <name> CHARACTER SET utf8 COLLATE utf8_unicode_ci")
+        return Broken(seen, f"{alter}, and the same for each table: ALTER TABLE <table> CONVERT TO CHARACTER SET utf8 ...")
+    return Holds(seen if found.collation in GOOD else f"{seen}: not {GOOD[0]}, but one that works")
+
+
+def schema(snapshot: Snapshot) -> Verdict:
+    """Its schema is that of the image."""
+    found, version = snapshot.database, snapshot.wanted.portus_version
+    if not isinstance(found, Database):
+        return Unseen(found.reason)
+    if not found.migrations:
+        return Broken("it has no schema_migrations: Portus has not set it up", kubectl(snapshot, "logs deployment/portus"))
+    expected = set(found.expected) or {HEADS.get(version, max(found.migrations))}
+    lacking = sorted(expected - set(found.migrations))
+    if lacking:
+        return Broken(f"migrations of Portus {version} have not run: {', '.join(lacking)}", _migrate_again(snapshot))
+    return Holds(f"{len(found.migrations)} migrations, the last {max(found.migrations)}")
+
+
+def _migrate_again(snapshot: Snapshot) -> str:
+    """Tell how the migration's Job is run again; rake in Portus' own Pod lacks the passwords that the image's init reads from files."""
+    made = [name for token, name in snapshot.wanted.objects if token.endswith(":Job") and name.startswith(MIGRATION)]
+    steps = [f"make backup STACK={snapshot.wanted.stack}", *([kubectl(snapshot, f"delete job {' '.join(made)}")] if made else [])]
+    return f"{'; then '.join(steps)}; then {deploy_anew(snapshot)}, whose Job migrates"
+
+
+def record(snapshot: Snapshot) -> Verdict:
+    """Portus' record of the registry has the registry's public name."""
+    found, wanted = snapshot.database, snapshot.wanted
+    if not isinstance(found, Database):
+        return Unseen(found.reason)
+    if not found.records:
+        restart = kubectl(snapshot, "rollout restart deployment/portus")
+        by_itself = f"{restart} (from 2.4 on Portus then makes it); else on the page Admin > Registries: {wanted.registry}, with SSL"
+        return Broken("Portus knows no registry", by_itself)
+    (first, *_) = found.records
+    names = {each for record in found.records for each in (record.hostname, wanted.is_puma and record.external_hostname) if each}
+    statement = "UPDATE registries SET {}"
+    if wanted.registry not in names:
+        asked = f"tokens are asked for the service {wanted.registry}"
+        columns = ("hostname", "external_hostname") if wanted.is_puma else ("hostname",)  # no other knows a service by the second
+        mend = ", ".join(f"{column} = '{wanted.registry}'" for column in columns) + f" WHERE hostname = '{first.hostname}'"
+        return Broken(f"Portus knows the registry as {', '.join(sorted(names))}; {asked}", sql(snapshot, statement.format(mend)))
+    if not first.use_ssl:
+        return Broken("Portus speaks to the registry without TLS (use_ssl is off)", sql(snapshot, statement.format("use_ssl = 1")))
+    return Holds(f"{wanted.registry}, with SSL")
+
+
+def events(snapshot: Snapshot) -> Verdict:
+    """No event waits for the worker."""
+    return _backlog(
+        snapshot,
+        "fresh",
+        FRESH_SECONDS,
+        "{} events wait for the worker, the oldest for {:.0f} s",
+        kubectl(snapshot, "logs deployment/portus-worker") + "; then " + kubectl(snapshot, "rollout restart deployment/portus-worker"),
+    )
+
+
+def stuck_events(snapshot: Snapshot) -> Verdict:
+    """The worker has died over none."""
+    show = sql(snapshot, "SELECT id, data FROM registry_events WHERE status = 1")
+    forget = sql(snapshot, "DELETE FROM registry_events WHERE status = 1")
+    return _backlog(
+        snapshot,
+        "stuck",
+        STUCK_SECONDS,
+        "the worker began {} events and never ended them, the oldest {:.0f} s ago",
+        f"{show}; push those images again in Docker's own format (no manifest list), then {forget}",
+    )
+
+
+def _backlog(snapshot: Snapshot, kind: str, seconds: float, words: str, remedy: str) -> Verdict:
+    found = snapshot.database
+    if not snapshot.wanted.is_puma:
+        return Inapplicable("before 2.3 the web server handles events inside the request")
+    if not isinstance(found, Database):
+        return Unseen(found.reason)
+    backlog: Backlog = getattr(found, kind)
+    if backlog.count and backlog.oldest > seconds:
+        return Broken(words.format(backlog.count, backlog.oldest), remedy)
+    return Holds("none" if not backlog.count else f"{backlog.count}, the oldest for {backlog.oldest:.0f} s")

@@ -1,0 +1,65 @@
+"""A deployed stack as what is exported: its Portus' records and what its registry holds; reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from lab.doctor.access import Access
+from lab.doctor.exchange import trusting
+from lab.doctor.facts import Silent, Wanted
+from lab.errors import LabError
+from lab.export.holdings import Holdings, RegistryClient
+from lab.export.model import SYSTEM_USER, Portus
+from lab.export.records import read
+
+SECONDS: Final = 30.0
+"""How long one answer may take; a registry on object storage needs long for its catalog."""
+CONNECTIONS_TRIED: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Access):
+    """A deployed stack."""
+
+    def records(self) -> Portus:
+        """Return what Portus knows, out of its database: the stack's own, or an external one through Portus' Pod.
+
+        Raises:
+            LabError: the database does not answer, or is none of Portus.
+        """
+        with self.rows() as rows:
+            found = read(rows)
+        if found.migration is None:
+            raise LabError("Portus' database is empty: Portus never started on it.", f"Look: make doctor STACK={self.wanted.stack}")
+        return found
+
+    def holdings(self, say: Callable[[str], None]) -> Holdings:
+        """Return what the registry holds, asked under its public name as Portus' own account, whose password nobody changes by hand.
+
+        Raises:
+            LabError: as `RegistryClient.holdings`; or that password is in no Secret that Portus' Pod reads.
+        """
+        password = self.web.setting("PORTUS_PASSWORD") or self.web.setting("PORTUS_PORTUS_PASSWORD")
+        if not password:
+            raise LabError(
+                f"the password of Portus' own account '{SYSTEM_USER}' is in no Secret that its Pod reads.",
+                "Give the stack's credentials as Secrets of its namespace, and export with rights to read these.",
+            )
+        trust = trusting(self.wanted.trust, system=True)
+        if isinstance(trust, Silent):
+            raise LabError(f"the stack's output ca_certificate cannot be used: {trust.reason}", "Deploy the stack again: make up")
+        transport = httpx.HTTPTransport(verify=trust, retries=CONNECTIONS_TRIED - 1)
+        with httpx.Client(transport=transport, timeout=SECONDS) as http:
+            return RegistryClient(registry=self.wanted.registry, portus_url=self.wanted.portus_url, password=password, http=http).holdings(
+                say
+            )
+
+
+def source(wanted: Wanted, kubeconfig: Path, context: str | None) -> Source:
+    """Return the stack as the cluster has it now; raises as `Access.of`."""
+    return Source.of(wanted, kubeconfig, context)

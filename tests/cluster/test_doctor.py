@@ -1,0 +1,270 @@
+"""The doctor on a real stack: all links hold when it is healthy; whatever is broken by hand, it names that link and no other."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from lab import cluster
+from lab.cluster import Publication
+from lab.deployment import Deployment
+from lab.doctor.database import examine_database
+from lab.doctor.objects import connected, examine_objects
+from lab.doctor.report import as_json, holds
+from lab.doctor.rows import Database
+from lab.doctor.snapshot import Snapshot
+from lab.doctor.verb import diagnose
+from lab.doctor.wanted import wanted_of
+from lab.doctor.wire import Wire, hushed
+from tests.cluster.breaking import Breaker, Template, certificate
+from tests.cluster.conftest import until
+from tests.cluster.own_stack import OwnStack, own_stack, published
+
+pytestmark = pytest.mark.cluster
+
+ADDRESS = "127.88.0.61"
+PORTUS, _ = HOSTS = ("portus.doctor.test", "registry.doctor.test")
+HEALTHY_SECONDS = 15.0
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
+    with own_stack("doctor", tmp_path_factory.mktemp("doctor")) as deployed:
+        deployed.up()
+        with published(Publication(address=ADDRESS, port=443, node_port=30763, names=HOSTS)):
+            yield deployed
+
+
+@pytest.fixture(scope="module")
+def breaker(reached: Deployment) -> Breaker:
+    return Breaker(reached)
+
+
+def broken(stack: OwnStack) -> dict[str, str]:
+    """Return each broken link and what was seen of it."""
+    links = json.loads(as_json(stack.name, diagnose(stack)))["links"]
+    return {link["link"]: link["seen"] for link in links if link["state"] == "broken"}
+
+
+def test_every_link_of_a_healthy_stack_holds_soon(stack: OwnStack) -> None:
+    began = time.monotonic()
+    findings = diagnose(stack)
+    seconds = time.monotonic() - began
+    assert holds(findings), as_json(stack.name, findings)
+    assert seconds < HEALTHY_SECONDS
+
+
+def test_it_pushes_and_compares_when_it_is_asked_to(stack: OwnStack) -> None:
+    links = {link["link"]: link for link in json.loads(as_json(stack.name, diagnose(stack, push=True, drift=True)))["links"]}
+    assert "registry.doctor.test/admin/check:latest" in links["round-trip"]["seen"]
+    assert links["drift"]["state"] == "ok"
+
+
+def test_an_external_database_is_asked_from_portus_own_pod(stack: OwnStack, reached: Deployment) -> None:
+    """Its server has no Pod: the way there begins in that of Portus, as Portus' own does."""
+    with hushed():
+        seen = examine_objects(connected(stack.kubeconfig, stack.context), Snapshot(wanted=wanted_of(stack), now=time.time()))
+        assert isinstance(seen.workloads, dict)
+        outside = dataclasses.replace(seen, workloads={role: each for role, each in seen.workloads.items() if role != "database"})
+        wire = Wire(kubeconfig=stack.kubeconfig, context=stack.context, namespace=reached.namespace)
+        found = examine_database(wire, outside)
+    assert isinstance(found, Database), found
+    assert [record.hostname for record in found.records] == ["registry.doctor.test"]
+    assert found.charset == "utf8mb3"
+
+
+def _image(breaker: Breaker) -> AbstractContextManager[None]:
+    def change(template: Template) -> None:
+        template["spec"]["containers"][0]["image"] = "localhost/absent:1"
+
+    return breaker.template("portus-worker", change, settles=False)
+
+
+def _crash(breaker: Breaker) -> AbstractContextManager[None]:
+    def change(template: Template) -> None:
+        template["spec"]["containers"][0]["command"] = ["sh", "-c", "echo some cause >&2; exit 3"]
+
+    return breaker.template("portus-worker", change, settles=False)
+
+
+def _nowhere(breaker: Breaker) -> AbstractContextManager[None]:
+    def change(template: Template) -> None:
+        template["spec"]["nodeSelector"] = {"example.com/disk": "fast"}
+
+    return breaker.template("edge", change, settles=False)
+
+
+def _alias(breaker: Breaker) -> AbstractContextManager[None]:
+    def change(template: Template) -> None:
+        template["spec"].pop("hostAliases")
+
+    return breaker.template("registry", change)
+
+
+@contextmanager
+def _expired(breaker: Breaker) -> Iterator[None]:
+    text, key = certificate(*HOSTS, days=-3)
+    made = breaker.core.create_namespaced_secret(
+        breaker.namespace,
+        {"metadata": {"generateName": "expired-"}, "type": "kubernetes.io/tls", "stringData": {"tls.crt": text, "tls.key": key}},
+    ).metadata.name
+
+    def change(template: Template) -> None:
+        for volume in template["spec"]["volumes"]:
+            if volume["name"] == "tls":
+                volume["secret"]["secretName"] = made
+
+    with breaker.template("registry", change):
+        yield
+    breaker.core.delete_namespaced_secret(made, breaker.namespace)
+
+
+@contextmanager
+def _rolled_secret(breaker: Breaker) -> Iterator[None]:
+    names = [secret.metadata.name for secret in breaker.core.list_namespaced_secret(breaker.namespace).items]
+    (name,) = (each for each in names if each.startswith("served-tls-certificate"))
+    text, key = certificate(*HOSTS, days=90)
+    with breaker.secret_data(name, {"tls.crt": text, "tls.key": key}):
+        yield
+
+
+@contextmanager
+def _full_claim(breaker: Breaker) -> Iterator[None]:
+    """Lay a small file system over the claim's folder on the node, and fill it."""
+    volume = breaker.core.read_namespaced_persistent_volume_claim("registry-data", breaker.namespace).spec.volume_name
+    spec = breaker.core.read_persistent_volume(volume).spec
+    folder = (spec.host_path or spec.local).path
+
+    def rolled(number: str) -> AbstractContextManager[None]:
+        return breaker.template("registry", lambda template: template["metadata"].setdefault("annotations", {}).update(rolled=number))
+
+    assert cluster.run_in_box(["mount", "-t", "tmpfs", "-o", "size=4m,mode=1777", "tmpfs", folder]).returncode == 0
+    try:
+        with rolled("1"):
+            breaker.deployment.exec(breaker.pod("registry"), ["sh", "-c", "cat /dev/zero > /var/lib/registry/full || true"])
+            yield
+            assert cluster.run_in_box(["umount", "--lazy", folder]).returncode == 0
+    except BaseException:
+        cluster.run_in_box(["umount", "--lazy", folder])
+        raise
+
+
+@contextmanager
+def _hanging_worker(breaker: Breaker) -> Iterator[None]:
+    event = "INSERT INTO registry_events (event_id, data, status, created_at, updated_at) VALUES ('{0}', '{{}}', {1}, {2}, {2})"
+    with (
+        breaker.stopped_processes("worker"),
+        breaker.sql(
+            event.format("waits", 2, "UTC_TIMESTAMP() - INTERVAL 5 MINUTE"), "DELETE FROM registry_events WHERE event_id = 'waits'"
+        ),
+    ):
+        yield
+
+
+def _stuck(breaker: Breaker) -> AbstractContextManager[None]:
+    event = (
+        "INSERT INTO registry_events (event_id, data, status, created_at, updated_at)"
+        " VALUES ('stuck', '{}', 1, UTC_TIMESTAMP() - INTERVAL 1 DAY, UTC_TIMESTAMP() - INTERVAL 1 DAY)"
+    )
+    return breaker.sql(event, "DELETE FROM registry_events WHERE event_id = 'stuck'")
+
+
+def _policy(breaker: Breaker) -> AbstractContextManager[None]:
+    policies = breaker.network.list_namespaced_network_policy(breaker.namespace).items
+    name = next(policy.metadata.name for policy in policies if policy.metadata.name.startswith("network-default"))
+    return breaker.without(breaker.network, "network_policy", name)
+
+
+BREAKS: dict[str, tuple[Callable[[Breaker], AbstractContextManager[None]], str, str]] = {
+    "a worker scaled to 0": (lambda b: b.scaled("deployment", "portus-worker"), "worker-pods", "is scaled to 0"),
+    "an image that does not exist": (_image, "worker-pods", "ErrImageNeverPull"),
+    "a container that ends at once": (_crash, "worker-pods", "some cause"),
+    "no node to run on": (_nowhere, "edge-pods", "didn't match Pod's node affinity/selector"),
+    "a stopped MariaDB": (lambda b: b.scaled("stateful_set", "mariadb"), "database-pods", "is scaled to 0"),
+    "an account with another password": (
+        lambda b: b.sql("ALTER USER portus@'%' IDENTIFIED BY 'another'", b.account()),
+        "database",
+        "Access denied",
+    ),
+    "a database in latin1": (
+        lambda b: b.sql(
+            "ALTER DATABASE portus_production CHARACTER SET latin1",
+            "ALTER DATABASE portus_production CHARACTER SET utf8 COLLATE utf8_unicode_ci",
+        ),
+        "charset",
+        "latin1",
+    ),
+    "a migration that has not run": (
+        lambda b: b.sql(
+            "DELETE FROM schema_migrations WHERE version = '20190314173309'",
+            "INSERT INTO schema_migrations (version) VALUES ('20190314173309')",
+        ),
+        "schema",
+        "20190314173309",
+    ),
+    "a record under another name": (
+        lambda b: b.sql(
+            "UPDATE registries SET hostname = 'old.example.test', external_hostname = 'old.example.test'",
+            "UPDATE registries SET hostname = 'registry.doctor.test', external_hostname = 'registry.doctor.test'",
+        ),
+        "record",
+        "old.example.test",
+    ),
+    "a bundle with another key": (
+        lambda b: b.registry_texts({"token-signers.crt": lambda _: certificate("another.test", days=9)[0]}),
+        "signing-key",
+        "the registry trusts",
+    ),
+    "a wrong CA": (
+        lambda b: b.registry_texts({"authority-1.crt": lambda _: certificate("another.test", days=9)[0]}),
+        "trust-in-registry",
+        "self-signed certificate in certificate chain",
+    ),
+    "notifications that go elsewhere": (
+        lambda b: b.registry_texts(
+            {"config.yml": lambda text: text.replace(f"https://{PORTUS}/v2/webhooks", "https://elsewhere.test/v2/webhooks")}
+        ),
+        "notifications",
+        "elsewhere.test",
+    ),
+    "another issuer": (
+        lambda b: b.registry_texts({"config.yml": lambda text: text.replace(f"issuer: {PORTUS}", "issuer: portus.test.lan")}),
+        "issuer",
+        "portus.test.lan",
+    ),
+    "a realm that is not Portus": (
+        lambda b: b.registry_texts({"config.yml": lambda text: text.replace(f"realm: https://{PORTUS}", "realm: https://elsewhere.test")}),
+        "challenge",
+        "elsewhere.test",
+    ),
+    "no alias for Portus' name": (_alias, "names-in-registry", "bad address"),
+    "an expired certificate": (_expired, "certificate", "expired 3 days ago"),
+    "a renewed Secret that no Pod has loaded": (_rolled_secret, "presented", "still presents"),
+    "a full claim": (_full_claim, "room", "registry-data is 100% full"),
+    "a worker that hangs": (_hanging_worker, "events", "1 events wait"),
+    "an event that killed the worker": (_stuck, "stuck-events", "began 1 events"),
+    "a policy that is gone": (_policy, "network-policies", "network-default"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_it_names_the_broken_link_and_no_other(stack: OwnStack, breaker: Breaker, name: str) -> None:
+    break_it, link, seen = BREAKS[name]
+    found: dict[str, str] = {}
+
+    def named() -> bool:
+        found.clear()
+        found.update(broken(stack))
+        return set(found) == {link} and seen in found[link]
+
+    with break_it(breaker):
+        try:
+            until(named, link, 120)
+        except AssertionError:
+            pytest.fail(f"not '{link}' with '{seen}', but {found}")
+    until(lambda: holds(diagnose(stack)), "all links hold again", 120)

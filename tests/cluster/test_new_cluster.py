@@ -1,0 +1,102 @@
+"""A cluster is lost with all that was in it, and the stack is made again from Pulumi's state and a backup that was copied away, by
+docs/backup.md to the letter; and a protected stack does without a single claim, by docs/protection.md."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import paths
+from lab.check import check
+from lab.cluster import Publication
+from lab.console import Step, step
+from lab.deployment import Deployment
+from lab.errors import LabError
+from lab.kubectl import kubectl
+from lab.operations import backups
+from lab.operations.jobs import Jobs
+from lab.operations.restore import Restore
+from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
+
+pytestmark = pytest.mark.cluster
+
+ADDRESS = "127.88.0.83"
+HOSTS = ("portus.backup.test", "registry.backup.test")
+"""Of the stack of test_backup.py, which is gone by then or not there yet."""
+HOLDER = "hold-backups"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
+    with own_stack("backup", tmp_path_factory.mktemp("new-cluster")) as deployed:
+        deployed.say(deployed.said() | {"portus:protect": "true"})
+        deployed.up()
+        with published(Publication(address=ADDRESS, port=443, node_port=30783, names=HOSTS)):
+            yield deployed
+        deployed.say(deployed.said() | {"portus:protect": "false"})
+        deployed.up()
+
+
+def _hold(reached: Deployment) -> None:
+    """Make the manual's own Pod."""
+    manual = (paths.ROOT / "docs" / "backup.md").read_text(encoding="utf-8")
+    block = "       apiVersion: v1\n" + manual.partition("       apiVersion: v1\n")[2].partition("\n\n")[0]
+    own = {"namespace: portus}": f"namespace: {reached.namespace}}}", "image: mariadb:10.11": "image: localhost/mariadb-lab:10.11"}
+    for manuals, stacks in own.items():
+        assert block.count(manuals) == 1
+        block = block.replace(manuals, stacks)
+    kubectl("apply", "-f", "-", stdin=textwrap.dedent(block))
+    kubectl("-n", reached.namespace, "wait", "--for=condition=Ready", f"pod/{HOLDER}", "--timeout=120s")
+
+
+def _let_go(reached: Deployment) -> None:
+    kubectl("-n", reached.namespace, "delete", "pod", HOLDER, "--grace-period=1")
+
+
+def test_a_lost_cluster_is_made_again_from_the_state_and_a_backup(stack: OwnStack, reached: Deployment, tmp_path: Path) -> None:
+    with step("checking") as current:
+        check(reached, current)
+    reached.sql("INSERT INTO teams (name, hidden, created_at, updated_at) VALUES ('of-before', 0, NOW(), NOW())")
+    with step("backing up") as current:
+        kept = backups.take(Jobs(reached), current)
+    _hold(reached)
+    kubectl("-n", reached.namespace, "cp", f"{HOLDER}:/backups/{kept.name}", str(tmp_path / kept.name))
+
+    kubectl("delete", "namespace", reached.namespace)
+    stack.run("refresh", "--yes")
+    stack.up()
+    again = deployment(stack)
+    assert {key: value for key, value in again.outputs.items() if key != "versions"} == {
+        key: value for key, value in reached.outputs.items() if key != "versions"
+    }, "passwords, key and CA are the old ones"
+    assert ["of-before"] not in again.sql("SELECT name FROM teams")
+
+    _hold(again)
+    kubectl("-n", again.namespace, "cp", str(tmp_path / kept.name), f"{HOLDER}:/backups/{kept.name}")
+    _let_go(again)
+    Restore(deployment=again, dump=kept.name, safety=True, repeat="make restore").run(lambda: check(again, Step("checking it", None)))
+    assert ["of-before"] in again.sql("SELECT name FROM teams")
+    stack.up("--expect-no-changes")
+
+
+def test_a_protected_stack_lets_go_of_one_claim_by_its_name_and_takes_it_back(stack: OwnStack, reached: Deployment) -> None:
+    with step("backing up") as current:
+        kept = backups.take(Jobs(reached), current)
+    said = stack.said()
+    stack.say(said | {"portus:backup": {"enabled": False}})
+    with pytest.raises(LabError) as refused:
+        stack.run("preview")
+    (urn,) = set(re.findall(r"pulumi state unprotect '(urn:[^']*)'", refused.value.excerpt))
+    stack.run("state", "unprotect", urn, "--yes")
+    stack.up()
+    stack.up("--expect-no-changes")
+
+    own = {key: value for key, value in said["portus:backup"].items() if key != "claim"}
+    stack.say(said | {"portus:backup": own | {"existingClaim": "portus-backups"}})
+    stack.up()
+    with step("listing") as current:
+        assert kept in backups.listing(Jobs(reached), current).backups

@@ -1,0 +1,118 @@
+"""What a look at a stack tells where there is nothing to see, with the real engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab import backend, verbs
+from lab.engine import Engine
+from lab.errors import LabError
+from lab.stack import Stack
+from tests.engine.harness import PASSPHRASE
+from tests.engine.harness import Stack as Project
+
+pytestmark = pytest.mark.engine
+
+UNTOUCHED = "config: {}\n"
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch, engine: Engine, tmp_path: Path) -> Stack:
+    """A stack of the user's whose backend is there and empty."""
+    for name, value in {"PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}", "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}.items():
+        monkeypatch.setenv(name, value)
+    for name, path in {"lab.paths.ROOT": tmp_path, "lab.stack.STACKS": tmp_path, "lab.backend.OWN_STATE": tmp_path / "own"}.items():
+        monkeypatch.setattr(name, path)
+    monkeypatch.setattr(verbs, "ensure_engine", lambda: engine)  # it would write this project's folder into its launchers
+    (tmp_path / "state").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text("name: engine-test\nruntime: python\n", encoding="utf-8")
+    (tmp_path / "Pulumi.test.yaml").write_text(UNTOUCHED, encoding="utf-8")
+    return Stack(name="test", engine=engine, kubeconfig=tmp_path / "kubeconfig")
+
+
+def _deployed(monkeypatch: pytest.MonkeyPatch, engine: Engine, folder: Path) -> Stack:
+    project = Project(engine, folder)
+    project.program("pulumi.export('password', pulumi.Output.secret('shown to nobody'))")
+    project.up()
+    for name, path in {"lab.paths.ROOT": folder, "lab.stack.STACKS": folder}.items():
+        monkeypatch.setattr(name, path)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{folder / 'state'}")
+    return Stack(name="test", engine=engine, kubeconfig=folder / "kubeconfig")
+
+
+def test_a_stack_that_the_backend_does_not_know_is_told_with_the_backend(mine: Stack, tmp_path: Path) -> None:
+    with pytest.raises(LabError) as raised:
+        mine.outputs()
+    assert raised.value.problem == f"the backend file://{tmp_path / 'state'} knows no stack test."
+    assert raised.value.remedy.startswith(
+        "If it was deployed with another backend, name that: PULUMI_BACKEND_URL=...; only if it never was:"
+    )
+
+
+def test_a_look_at_a_stack_neither_makes_it_nor_writes_its_file(mine: Stack, tmp_path: Path) -> None:
+    for look in (mine.outputs, mine.require_known):
+        with pytest.raises(LabError, match="knows no stack test"):
+            look()
+    assert mine.export() == {}
+    assert not list((tmp_path / "state").rglob("test.json*"))
+    assert (tmp_path / "Pulumi.test.yaml").read_text(encoding="utf-8") == UNTOUCHED
+
+
+def test_the_stack_of_a_login_is_found_where_the_users_own_pulumi_made_it(
+    mine: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = f"file://{tmp_path / 'state'}"
+    monkeypatch.delenv("PULUMI_BACKEND_URL")
+    monkeypatch.setenv("PULUMI_CREDENTIALS_PATH", str(tmp_path / "login"))  # or the login would be the tester's own
+    for words in (("login", url), ("stack", "init", "test")):
+        subprocess.run(mine.command(*words), env={**os.environ, **mine.engine.environment()}, check=True, capture_output=True)
+    mine.require_known()
+
+
+@pytest.mark.parametrize("verb", [verbs.check, verbs.backup, verbs.backups, verbs.outputs, verbs.password, verbs.down])
+def test_no_verb_that_looks_makes_a_stack(mine: Stack, tmp_path: Path, verb: Callable[[str, Path], None]) -> None:
+    with pytest.raises(LabError, match="knows no stack test"):
+        verb("test", mine.kubeconfig)
+    assert mine.export() == {}
+    assert (tmp_path / "Pulumi.test.yaml").read_text(encoding="utf-8") == UNTOUCHED
+
+
+def test_a_backend_whose_folder_is_not_there_knows_no_stack(mine: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path / 'absent'}")
+    with pytest.raises(LabError, match="knows no stack test"):
+        mine.outputs()
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_stack_that_was_never_deployed_is_told_as_that(mine: Stack) -> None:
+    mine.select()
+    mine.require_known()
+    with pytest.raises(LabError) as raised:
+        mine.outputs()
+    assert (raised.value.problem, raised.value.remedy) == ("stack test has no outputs.", "Deploy it first: make up STACK=test")
+
+
+def test_a_second_stack_is_not_made_beside_the_one_that_the_checkout_keeps(mine: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setenv("PULUMI_BACKEND_URL", f"file://{backend.OWN_STATE}")
+        mine.select()
+    for refused in (mine.select, mine.outputs):
+        with pytest.raises(LabError, match=r"knows no stack test, and .*/own has one\. To go on with that: PULUMI_BACKEND_URL=file://"):
+            refused()
+    assert mine.export() == {}
+
+
+def test_a_wrong_passphrase_is_told_in_pulumis_words(monkeypatch: pytest.MonkeyPatch, engine: Engine, tmp_path: Path) -> None:
+    stack = _deployed(monkeypatch, engine, tmp_path)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
+    assert stack.outputs() == {"password": "shown to nobody"}
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "another")
+    with pytest.raises(LabError, match="'pulumi stack output' of stack test failed") as raised:
+        stack.outputs()
+    assert "passphrase" in raised.value.excerpt
+    assert "make up" not in raised.value.remedy

@@ -1,0 +1,99 @@
+"""A check logs in with what it was told or made, and one refused login ends it: ten wrong ones lock a user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from lab import check, paths
+from lab.console import Step
+from lab.deployment import Deployment
+from lab.errors import LabError
+from lab.login import Login, NobodyError, login_of, require_login
+
+OUTPUTS = {
+    "portus_url": "https://portus.example.com",
+    "registry_host": "registry.example.com:5000",
+    "administrator": "admin",
+    "administrator_password": "made",
+    "ca_certificate": "",
+}
+
+
+def _deployment(kubeconfig: Path = Path("mine"), **outputs: Any) -> Deployment:
+    return Deployment(stack="prod", outputs={**OUTPUTS, **outputs}, kubeconfig=kubeconfig)
+
+
+class _Portus(httpx.MockTransport):
+    """Answers every request for a token with ``status`` and keeps it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(self._answer)
+        self.status = status
+        self.asked: list[httpx.Request] = []
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        return httpx.Response(self.status)
+
+
+class TestWho:
+    def test_is_the_stacks_administrator_unless_told(self) -> None:
+        assert login_of(_deployment(), environment={}) == Login(user="admin", password="made")
+        assert login_of(_deployment(administrator_made=True), environment={}).user == "admin"
+
+    def test_is_whom_the_environment_names(self, tmp_path: Path) -> None:
+        file = tmp_path / "password"
+        file.write_text(" mine \n")
+        told = login_of(_deployment(administrator_made=False), environment={"CHECK_USER": "alice", "CHECK_PASSWORD_FILE": str(file)})
+        assert told == Login(user="alice", password=" mine ", is_told=True)
+
+    @pytest.mark.parametrize("half", ["CHECK_USER", "CHECK_PASSWORD_FILE"])
+    def test_is_not_guessed_from_half_a_login(self, half: str) -> None:
+        with pytest.raises(LabError, match=f"{half} is set without CHECK_"):
+            login_of(_deployment(), environment={half: "x"})
+
+    def test_is_nobody_where_the_password_cannot_be_read(self, tmp_path: Path) -> None:
+        absent, empty = tmp_path / "absent", tmp_path / "empty"
+        empty.touch()
+        for file, problem in ((absent, "absent cannot be read: No such file"), (empty, "empty is empty")):
+            with pytest.raises(LabError, match=problem):
+                login_of(_deployment(), environment={"CHECK_USER": "alice", "CHECK_PASSWORD_FILE": str(file)})
+
+    def test_is_nobody_where_the_stack_makes_no_administrator(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("CHECK_USER", "CHECK_PASSWORD_FILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr(check, "require_login", lambda *_: pytest.fail("a login was tried"))
+        for tried in (check.check, check.check_read_only):
+            with pytest.raises(NobodyError, match="nobody to check as") as told:
+                tried(_deployment(administrator_made=False), Step("checking", None))
+            assert told.value.remedy.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod KUBECONFIG=mine")
+
+
+class TestToken:
+    def test_is_asked_for_once_as_docker_does(self) -> None:
+        portus = _Portus(200)
+        require_login(_deployment(), Login(user="admin", password="made"), transport=portus)
+        (asked,) = portus.asked
+        assert str(asked.url) == "https://portus.example.com/v2/token?service=registry.example.com%3A5000&account=admin"
+        assert asked.headers["Authorization"].startswith("Basic ")
+
+    def test_that_is_refused_ends_the_check_and_says_how_to_go_on(self) -> None:
+        portus = _Portus(401)
+        with pytest.raises(NobodyError, match="refuses the password of 'admin' that the stack knows") as told:
+            require_login(_deployment(paths.STATE / "kubeconfig"), Login(user="admin", password="made"), portus)
+        assert len(portus.asked) == 1
+        assert "If it was changed on Portus' pages, or the database is another one" in told.value.remedy
+        assert told.value.remedy.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod")
+
+    def test_of_the_user_who_was_told_names_the_file_and_no_password(self) -> None:
+        with pytest.raises(NobodyError, match="the file that CHECK_PASSWORD_FILE names") as told:
+            require_login(_deployment(), Login(user="alice", password="mine-alone", is_told=True), transport=_Portus(401))
+        assert "mine-alone" not in str(told.value)
+
+    @pytest.mark.parametrize("status", [404, 500, 503])
+    def test_that_does_not_come_for_another_reason_is_left_to_the_push(self, status: int) -> None:
+        require_login(_deployment(), Login(user="admin", password="made"), transport=_Portus(status))

@@ -1,0 +1,153 @@
+"""What the verbs have Pulumi do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab import __main__ as command
+from lab import stack, verbs
+from lab.engine import Engine
+from lab.errors import LabError
+from lab.images.servers import free_port
+from lab.stack import Stack
+from tests.lab.api import Api, api, kubeconfig
+
+PULUMI = """#!/bin/sh
+echo "$*" >>"$0.said"
+case "$1 $2" in
+  'stack output') echo '{"namespace": "example"}' ;;
+  'stack export') cat "$0.state" ;;
+esac
+"""
+
+
+@pytest.fixture
+def pulumi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A ``pulumi`` that writes down what it is told, for a stack on a cluster of one's own that is ready."""
+    file = tmp_path / "pulumi"
+    file.write_text(PULUMI, encoding="utf-8")
+    file.chmod(0o755)
+    _holds(file)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    monkeypatch.setattr(verbs, "require_client", lambda *_: None)
+    engine = Engine(pulumi=file, home=None, path=(), genuine_cli=True, genuine_plugins={})
+    monkeypatch.setattr(verbs, "ensure_engine", lambda: engine)
+    monkeypatch.setattr(verbs, "prepare", lambda name, _: Stack(name=name, engine=engine, kubeconfig=tmp_path / "kubeconfig"))
+    return file
+
+
+def _holds(pulumi: Path, *resources: dict[str, Any]) -> None:
+    """Have the stack's state hold ``resources``."""
+    Path(f"{pulumi}.state").write_text(json.dumps({"deployment": {"resources": resources}}), encoding="utf-8")
+
+
+def _told(pulumi: Path, verb: str) -> str:
+    (line,) = (line for line in Path(f"{pulumi}.said").read_text(encoding="utf-8").splitlines() if line.split()[0] == verb)
+    return line
+
+
+def _verbs(pulumi: Path) -> list[str]:
+    return [line.split()[0] for line in Path(f"{pulumi}.said").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(("options", "refreshes"), [([], False), (["--refresh"], True)])
+def test_a_preview_looks_at_the_cluster_first_where_it_is_asked_to(pulumi: Path, options: list[str], *, refreshes: bool) -> None:
+    assert command.main(["preview", "--stack", "prod", *options]) == 0
+    assert ("--refresh" in _told(pulumi, "preview")) is refreshes
+
+
+@pytest.mark.parametrize("refreshes", [False, True])
+def test_a_deployment_mends_what_was_changed_by_hand_where_it_is_asked_to(pulumi: Path, *, refreshes: bool) -> None:
+    verbs.deploy("prod", None, refresh=refreshes)
+    assert ("--refresh" in _told(pulumi, "up")) is refreshes
+
+
+NAMESPACE = {"type": "kubernetes:core/v1:Namespace", "id": "portus"}
+SECRET = {"type": "kubernetes:core/v1:Secret", "id": "portus/tls"}
+ROLE = {"type": "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "id": "portus"}
+PASSWORD = {"type": "random:index/randomPassword:RandomPassword", "id": "none/of/these"}
+
+Verb = Callable[[str, Path], Any]
+
+
+def _refresh(name: str, kubeconfig: Path) -> None:
+    verbs.deploy(name, kubeconfig, refresh=True)
+
+
+FORGETTING: list[tuple[Verb, str]] = [(_refresh, "up"), (verbs.down, "destroy")]
+"""What drops from the state whatever the cluster lacks, and Pulumi's verb for it."""
+
+
+@pytest.fixture
+def files(pulumi: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Stack ``mine``, which names no context, and the lab's ``lab``: both hold a namespace and what is in it."""
+    monkeypatch.setattr(stack, "STACKS", tmp_path)
+    (tmp_path / "Pulumi.mine.yaml").write_text("config: {}\n", encoding="utf-8")
+    (tmp_path / "Pulumi.lab.yaml").write_text(yaml.safe_dump({"config": {"portus:cluster": {"context": stack.CONTEXT}}}), encoding="utf-8")
+    _holds(pulumi, PASSWORD, ROLE, NAMESPACE, SECRET)
+
+
+@pytest.fixture
+def asked(files: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Api]:  # noqa: ARG001 - the files come first
+    """The API of the cluster that the kubeconfig of stack ``mine`` names; it answers, and says 404 to every question."""
+    monkeypatch.setattr(verbs, "require_cluster", lambda *_: None)
+    with api(tmp_path) as made:
+        made.status = 404
+        yield made
+
+
+@pytest.mark.parametrize(("verb", "pulumis"), FORGETTING)
+@pytest.mark.parametrize("held", [(PASSWORD, ROLE, NAMESPACE, SECRET), (PASSWORD, ROLE, SECRET)], ids=["its own", "somebody else's"])
+def test_a_cluster_without_the_stacks_namespace_is_refused_before_its_objects_are_taken_for_gone(
+    pulumi: Path, asked: Api, verb: Verb, pulumis: str, held: tuple[dict[str, Any], ...]
+) -> None:
+    _holds(pulumi, *held)
+    with pytest.raises(LabError) as raised:
+        verb("mine", asked.kubeconfig)
+    where = f"the cluster of {asked.kubeconfig} (context 'mine') has no namespace 'portus'"
+    assert raised.value.problem == f"{where}, in which stack mine is deployed."
+    assert raised.value.remedy.startswith("Is it this cluster? ")
+    assert "plain 'pulumi refresh'" in raised.value.remedy
+    assert asked.asked == ["/api/v1/namespaces/portus"]
+    assert pulumis not in _verbs(pulumi)
+
+
+@pytest.mark.parametrize(("verb", "pulumis"), FORGETTING)
+@pytest.mark.parametrize("status", [200, 403], ids=["it is there", "nobody may look"])
+def test_a_cluster_that_may_be_the_stacks_is_not(pulumi: Path, asked: Api, verb: Verb, pulumis: str, status: int) -> None:
+    asked.status = status
+    verb("mine", asked.kubeconfig)
+    assert pulumis in _verbs(pulumi)
+
+
+@pytest.mark.parametrize(("verb", "pulumis"), FORGETTING)
+@pytest.mark.parametrize("held", [(), (PASSWORD, ROLE), (NAMESPACE,), ({**SECRET, "delete": True},)])
+def test_a_stack_without_objects_in_a_namespace_is_deployed_anywhere_and_removed_to_its_end(
+    pulumi: Path, asked: Api, verb: Verb, pulumis: str, held: tuple[dict[str, Any], ...]
+) -> None:
+    _holds(pulumi, *held)
+    verb("mine", asked.kubeconfig)
+    assert asked.asked == []
+    assert pulumis in _verbs(pulumi)
+
+
+def test_the_labs_own_cluster_may_be_a_fresh_one(pulumi: Path, asked: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(verbs, "_publish", lambda: None)
+    monkeypatch.setattr("lab.paths.STATE", tmp_path)
+    (tmp_path / "state").mkdir()
+    verbs.deploy("lab", None, refresh=True)
+    assert asked.asked == []
+    assert "--refresh" in _told(pulumi, "up")
+
+
+@pytest.mark.usefixtures("files")
+def test_nothing_is_removed_from_a_cluster_that_does_not_answer(pulumi: Path, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="does not answer"):
+        verbs.down("mine", kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}"))
+    assert "destroy" not in _verbs(pulumi)
