@@ -6,6 +6,8 @@ from __future__ import annotations
 class LabError(Exception):
     """A condition that its user can mend: shown as one line (and an optional excerpt), never as a traceback.
 
+    A traceback, as a failed test prints it, ends with the excerpt as a note.
+
     Args:
         problem: what is wrong, in one line.
         remedy: what to do, in one line.
@@ -17,3 +19,10 @@ class LabError(Exception):
         self.problem = problem
         self.remedy = remedy
         self.excerpt = excerpt
+        if excerpt:
+            self.add_note(excerpt)
+
+    def tell_first(self, clause: str) -> None:
+        """Have the remedy begin with ``clause`` as a sentence: what its user would else take for lost."""
+        self.remedy = f"{clause[:1].upper()}{clause[1:]}. {self.remedy}"
+        self.args = (f"{self.problem} {self.remedy}",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 import socket
@@ -19,8 +20,8 @@ from lab.errors import LabError
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, Running, started
 
-START_SECONDS: Final = 60.0
-"""Bound of every start here; a MariaDB from nothing takes 2 s on two idle cores."""
+START_SECONDS: Final = 120.0
+"""Bound of every start here; a MariaDB from nothing takes 2 s on two idle cores, and a server that ends is told of at once."""
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -124,11 +125,17 @@ def fresh_registry(
             yield address
 
 
+_PORTS: Final = itertools.cycle(secrets.SystemRandom().sample(range(20000, 30000), 10000))
+"""Below Kubernetes' node ports (30000) and those that Linux gives to whoever asks for any (32768): each is taken by its number alone."""
+
+
 def free_port() -> int:
-    """Return a port of the loopback interface that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """Return a port of the loopback interface where nobody listens, and that nobody is given by chance until a server of ours begins."""
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
 
 
 def wait_ready(name: str, server: Running, log: IO[str], ready: Callable[[], bool]) -> None:

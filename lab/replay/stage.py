@@ -26,11 +26,10 @@ from cryptography.x509.oid import NameOID
 
 from lab.errors import LabError
 from lab.images.rootfs import Bind
-from lab.images.servers import LOOPBACK, Database, free_port, fresh_mariadb, fresh_registry
+from lab.images.servers import LOOPBACK, START_SECONDS, Database, free_port, fresh_mariadb, fresh_registry
 from lab.paths import ROOT
 from lab.replay.recording import SCENARIO
 
-START_SECONDS: Final = 30.0
 _DOUBLE: Final = "lab.images.portus.contract_double"
 _BUNDLE: Final = "/etc/docker/registry/bundle.crt"
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from kubernetes.client import CoreV1Api
 from kubernetes.config import new_client_from_config
 
 from lab.engine import Engine, ensure_engine
+from lab.images.servers import free_port
 from tests.engine.harness import ClusterStack, Stack
 
 
@@ -48,9 +48,7 @@ def cluster_stack(engine: Engine, tmp_path: Path, kubeconfig: Path, namespace: s
 @pytest.fixture
 def unused_kubeconfig(tmp_path: Path) -> Path:
     """A kubeconfig whose server does not listen."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        server = f"https://127.0.0.1:{probe.getsockname()[1]}"
+    server = f"https://127.0.0.1:{free_port()}"
     config = {
         "apiVersion": "v1",
         "kind": "Config",

@@ -12,6 +12,7 @@ import pytest
 
 from lab.cluster import config
 from lab.cluster.forwarder import Forwarder
+from lab.images.servers import free_port
 
 HOST = "127.88.98.1"
 
@@ -42,11 +43,6 @@ async def _server(greeting: bytes = b"") -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as free:
-        return int(free.getsockname()[1])
-
-
 async def _ask(port: int, data: bytes = b"hello") -> bytes:
     reader, writer = await asyncio.open_connection(HOST, port)
     writer.write(data)
@@ -58,7 +54,7 @@ async def _ask(port: int, data: bytes = b"hello") -> bytes:
 
 def test_what_is_sent_before_a_half_close_is_answered_after_it() -> None:
     async def scenario() -> None:
-        forwarder, port, sent = _forwarder(), _free_port(), os.urandom(1 << 22)
+        forwarder, port, sent = _forwarder(), free_port(), os.urandom(1 << 22)
         async with _server() as target:
             assert await forwarder.establish([(HOST, port, target)]) is None
             assert await _ask(port, sent) == sent
@@ -69,7 +65,7 @@ def test_what_is_sent_before_a_half_close_is_answered_after_it() -> None:
 
 def test_a_taken_address_is_reported_and_the_old_set_stays() -> None:
     async def scenario() -> None:
-        forwarder, port = _forwarder(), _free_port()
+        forwarder, port = _forwarder(), free_port()
         async with _server() as target:
             await forwarder.establish([(HOST, port, target)])
             with socket.create_server((HOST, 0)) as taken:
@@ -85,7 +81,7 @@ def test_a_taken_address_is_reported_and_the_old_set_stays() -> None:
 
 def test_a_route_can_change_its_target_without_letting_go_of_the_port() -> None:
     async def scenario() -> None:
-        forwarder, port = _forwarder(), _free_port()
+        forwarder, port = _forwarder(), free_port()
         async with _server(b"first ") as first, _server(b"second ") as second:
             await forwarder.establish([(HOST, port, first)])
             assert await _ask(port) == b"first hello"
@@ -98,7 +94,7 @@ def test_a_route_can_change_its_target_without_letting_go_of_the_port() -> None:
 
 def test_a_target_that_refuses_ends_the_connection() -> None:
     async def scenario() -> None:
-        forwarder, port = _forwarder(), _free_port()
+        forwarder, port = _forwarder(), free_port()
         with socket.create_server(("127.0.0.1", 0)) as gone:
             nobody = gone.getsockname()[1]
         await forwarder.establish([(HOST, port, nobody)])

@@ -58,7 +58,7 @@ def test_the_2_5_worker_ends_when_the_registry_refuses_its_catalogue(empty: Stag
     )
     worker = empty.worker()
     try:
-        assert worker.wait(20) == 1
+        assert worker.wait(60) == 1
     finally:
         end(worker)
     assert "Something went wrong while fetching the catalog Response: [401]" in empty.log_tail(3)
