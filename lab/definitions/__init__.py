@@ -95,7 +95,7 @@ def served(*wanted: Definitions) -> Iterator[None]:
     try:
         with step("definitions of other projects' kinds"):
             names = kubectl("apply", "--server-side", "--output", "name", *files).split()
-            kubectl("wait", "--for=condition=Established", *names)
+            kubectl("wait", "--for=condition=Established", "--timeout=120s", *names)
         yield
     finally:
         kubectl("delete", "--ignore-not-found", *files)

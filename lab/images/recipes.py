@@ -202,9 +202,11 @@ EDGE: Final = Recipe(
         environment={"PATH": PATH},
         ports=["443/tcp", "80/tcp"],
         user="haproxy",
+        stop_signal="SIGUSR1",
     ),
 )
-"""At the official image's place for its configuration; Debian's 2.6 is the oldest series that still gets fixes."""
+"""At the official image's place for its configuration, and ended by its signal, by which what is under way may end; Debian's 2.6 is the
+oldest series that still gets fixes."""
 
 TRAEFIK: Final = Recipe(
     name="traefik-lab",

@@ -117,8 +117,16 @@ class Running:
                 self.signal(signal.SIGTERM)
                 return self.process.wait(seconds)
             except (LabError, ProcessLookupError, subprocess.TimeoutExpired):
-                self.process.kill()  # takes the whole process namespace along: --kill-child
+                self.kill()
         return self.process.wait()
+
+    def kill(self) -> None:
+        """End the program with all its children at once (SIGKILL); every one of them is gone when this returns."""
+        try:
+            self.signal(signal.SIGKILL)  # `unshare` ends after its child, and that one, the first of its namespace, after all others
+        except (LabError, ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
 
 
 @contextmanager
@@ -156,7 +164,7 @@ def run(container: Container, argv: Sequence[str], *, seconds: float = 60) -> su
         try:
             out, _ = running.process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            running.process.kill()
+            running.kill()
             raise
     return subprocess.CompletedProcess(list(argv), running.process.returncode, out, "")
 

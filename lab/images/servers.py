@@ -6,6 +6,7 @@ import itertools
 import json
 import secrets
 import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -145,14 +146,23 @@ def wait_ready(name: str, server: Running, log: IO[str], ready: Callable[[], boo
         LabError: the server ended, or `START_SECONDS` went by (with the end of its log).
     """
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.process.poll() is None:
-        with suppress(LabError):  # not begun yet, or ended between the two looks
+    while server.process.poll() is None:
+        with suppress(LabError, subprocess.TimeoutExpired):  # not begun yet, ended between the two looks, or a look that hangs
             if ready():
                 return
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.05)
     log.seek(0)
     tail = "".join(log.readlines()[-15:])
     raise LabError(f"{name} was not ready within {START_SECONDS:.0f} s, or ended.", "Its own words follow.", tail)
+
+
+def listens(port: int) -> bool:
+    """Return whether somebody listens at a port of the loopback interface."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def _answers(url: str) -> bool:

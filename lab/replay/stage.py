@@ -72,10 +72,12 @@ class Stage:
         self._environment = environment
         self._web = self._process("web")
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._web.poll() is None:
+        while self._web.poll() is None:
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(f"http://{self.portus}/api/v1/_ping").is_success:
                     return
+            if time.monotonic() > deadline:
+                break
             time.sleep(0.05)
         raise LabError("the double did not start.", "Its own words follow.", self.log_tail())
 
@@ -118,7 +120,7 @@ class Stage:
             },
             "notifications": {
                 "endpoints": [
-                    {"name": "portus", "url": f"http://{self.portus}/v2/webhooks/events", "timeout": "2s", "threshold": 5, "backoff": "1s"}
+                    {"name": "portus", "url": f"http://{self.portus}/v2/webhooks/events", "timeout": "60s", "threshold": 5, "backoff": "1s"}
                 ]
             },
         }

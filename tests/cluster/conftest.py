@@ -92,9 +92,15 @@ def administrator(reached: Deployment) -> Iterator[Client]:
         yield made
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Wait for ``condition`` to hold."""
+def until(condition: Callable[[], object], what: str, seconds: float = 180) -> None:
+    """Wait for ``condition`` to hold; a look that cannot connect is none. The bound tells a hang from a slow machine, no more."""
     end = time.monotonic() + seconds
-    while not condition():
+    while True:
+        try:
+            if condition():
+                return
+        except OSError:
+            if time.monotonic() > end:
+                raise
         assert time.monotonic() < end, f"{what}: not within {seconds:.0f} s"
         time.sleep(0.3)

@@ -104,7 +104,10 @@ def stack_of(name: str, folder: Path, configuration: Mapping[str, Any]) -> Itera
     try:
         yield stack
     finally:
-        stack.destroy()
+        try:
+            stack.destroy()
+        finally:  # what a failed test left must not fail the next module, too
+            kubectl("delete", "--ignore-not-found", "namespace", str(configuration["portus:cluster"]["namespace"]))
 
 
 @contextmanager
@@ -115,7 +118,7 @@ def namespace(name: str) -> Iterator[client.CoreV1Api]:
     try:
         yield api
     finally:
-        kubectl("delete", "namespace", name)
+        kubectl("delete", "--ignore-not-found", "namespace", name)
 
 
 def make_secret(api: client.CoreV1Api, namespace: str, name: str, content: Mapping[str, str], *, kind: str = "Opaque") -> None:

@@ -17,7 +17,7 @@ def registry_api(reached: Deployment, repository: str, actions: str = "push,pull
     context = ssl.create_default_context(cadata=str(reached.outputs["ca_certificate"]))
     login = (str(reached.outputs["administrator"]), reached.administrator_password)
     asked = {"service": reached.registry, "account": login[0], "scope": f"repository:{repository}:{actions}"}
-    token = httpx.get(f"{reached.portus_url}/v2/token", params=asked, auth=login, verify=context, timeout=20).json()["token"]
+    token = httpx.get(f"{reached.portus_url}/v2/token", params=asked, auth=login, verify=context, timeout=60).json()["token"]
     base, headers = f"https://{reached.registry}/v2/{repository}", {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=base, headers=headers, verify=context, timeout=30) as http:
+    with httpx.Client(base_url=base, headers=headers, verify=context, timeout=60) as http:
         yield http

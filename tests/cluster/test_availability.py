@@ -30,6 +30,8 @@ HOSTS = ("portus.available.test", "registry.available.test")
 CHUNK = 64 * 1024
 """Bytes of a slow layer at a time."""
 PACE_SECONDS = 0.1
+PAUSE_SECONDS = 0.05
+"""Of a client between two requests: a rollout needs the machine's two processors, too."""
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +61,15 @@ class Asked:
 
 @contextmanager
 def asking(reached: Deployment) -> Iterator[Asked]:
-    """Ask for a token as fast as one answers, by two clients, until the block ends."""
+    """Ask for a token all the time, by two clients, until the block ends."""
     context = ssl.create_default_context(cadata=str(reached.outputs["ca_certificate"]))
     url = f"{reached.portus_url}/v2/token?service={reached.registry}"
     seen, over = Asked(), threading.Event()
 
     def ask() -> None:
-        while not over.is_set():
+        while not over.wait(PAUSE_SECONDS):
             try:
-                answer = httpx.get(url, verify=context, timeout=20)
+                answer = httpx.get(url, verify=context, timeout=60)
             except httpx.HTTPError as error:
                 seen.lost.append(f"{type(error).__name__}: {error}")
             else:
@@ -110,7 +112,7 @@ def test_the_loss_of_a_copy_is_healed_by_the_other(reached: Deployment) -> None:
         for component in ("web", "edge"):
             gone, _ = ready_pods(reached, component)
             reached.api().delete_namespaced_pod(gone, reached.namespace)
-            until(lambda component=component: len(ready_pods(reached, component)) == 2, "the copy is replaced", 120)  # type: ignore[misc]
+            until(lambda component=component: len(ready_pods(reached, component)) == 2, "the copy is replaced")  # type: ignore[misc]
     assert seen.lost == []
 
 
@@ -136,18 +138,18 @@ def test_a_push_that_a_killed_registry_cuts_off_works_when_it_is_repeated(reache
 
     pushing = threading.Thread(target=upload)
     pushing.start()
-    until(lambda: int(reached.exec(victim, uploads)) > 0, "an upload begins", 30)
+    until(lambda: int(reached.exec(victim, uploads)) > 0, "an upload begins")
     try:
         reached.api().delete_namespaced_pod(victim, reached.namespace, grace_period_seconds=0)
-        until(lambda: bool(answers), "the upload ends with its registry", 60)
+        until(lambda: bool(answers), "the upload ends with its registry")
     finally:
         over.set()
         pushing.join()
     assert answers != [httpx.codes.ACCEPTED]
-    until(lambda: len(ready_pods(reached, "registry")) == 1, "the registry is back", 120)
+    until(lambda: len(ready_pods(reached, "registry")) == 1, "the registry is back")
     again = administrator.push("cut", "admin/cut:1")
     assert again.code == 0, again.output
-    wait_for_record(reached, Tag(namespace="admin", repository="cut", tag="1", user="admin", digest=digest), 20)
+    wait_for_record(reached, Tag(namespace="admin", repository="cut", tag="1", user="admin", digest=digest))
 
 
 def test_a_registry_that_is_told_to_stop_delivers_what_waits_first(reached: Deployment, administrator: Client) -> None:
@@ -167,10 +169,16 @@ def test_a_registry_that_is_told_to_stop_delivers_what_waits_first(reached: Depl
             reached.api().delete_namespaced_pod(registry, reached.namespace)
         finally:
             _scale(reached, "portus", 2)
-    wait_for_record(reached, Tag(namespace="admin", repository="kept", tag="2", user="admin", digest=digest), 60)
-    until(lambda: registry not in _every(reached, "registry"), "the registry ends", 120)
-    until(lambda: len(ready_pods(reached, "registry")) == 1, "the registry's successor", 120)
-    until(lambda: len(ready_pods(reached, "web")) == 2, "both copies of Portus", 120)
+    wait_for_record(reached, Tag(namespace="admin", repository="kept", tag="2", user="admin", digest=digest))
+    until(lambda: registry not in _every(reached, "registry"), "the registry ends")
+    until(lambda: len(ready_pods(reached, "registry")) == 1, "the registry's successor")
+    until(lambda: len(ready_pods(reached, "web")) == 2, "both copies of Portus")
+
+
+def _may_be_evicted(reached: Deployment) -> bool:
+    policy = client.PolicyV1Api(reached.api().api_client)
+    (web,) = policy.list_namespaced_pod_disruption_budget(reached.namespace, label_selector="app.kubernetes.io/component=web").items
+    return bool(web.status and web.status.disruptions_allowed)
 
 
 def test_a_drain_takes_one_copy_at_a_time(reached: Deployment) -> None:
@@ -178,11 +186,12 @@ def test_a_drain_takes_one_copy_at_a_time(reached: Deployment) -> None:
     first, second = ready_pods(reached, "web")
     evictions = [client.V1Eviction(metadata=client.V1ObjectMeta(name=pod, namespace=reached.namespace)) for pod in (first, second)]
     api = reached.api()
+    until(lambda: _may_be_evicted(reached), "the budget knows both copies")
     api.create_namespaced_pod_eviction(first, reached.namespace, evictions[0])
     with pytest.raises(client.ApiException) as refused:
         api.create_namespaced_pod_eviction(second, reached.namespace, evictions[1])
     assert refused.value.status == httpx.codes.TOO_MANY_REQUESTS
-    until(lambda: len(ready_pods(reached, "web")) == 2, "the first one's successor", 120)
+    until(lambda: len(ready_pods(reached, "web")) == 2, "the first one's successor")
 
 
 def test_no_pulumi_up_takes_back_what_an_autoscaler_did(stack: OwnStack, reached: Deployment) -> None:
@@ -191,7 +200,7 @@ def test_no_pulumi_up_takes_back_what_an_autoscaler_did(stack: OwnStack, reached
     del edge["replicas"]
     stack.say(said | {"portus:exposure": {**said["portus:exposure"], "edge": edge}})
     stack.up()
-    until(lambda: len(ready_pods(reached, "edge")) == 3, "the least number of copies", 120)
+    until(lambda: len(ready_pods(reached, "edge")) == 3, "the least number of copies")
     changed = {**edge, "hsts_max_age": 60}
     stack.say(said | {"portus:exposure": {**said["portus:exposure"], "edge": changed}})
     stack.up()

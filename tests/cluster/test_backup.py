@@ -108,7 +108,7 @@ def _is_back(reached: Deployment, kept: Backup) -> None:
 @contextmanager
 def _held(reached: Deployment) -> Iterator[None]:
     """Hold a table, so that a load stands still in its middle."""
-    hold = "BEGIN; SELECT COUNT(*) FROM users; SELECT SLEEP(50)"
+    hold = "BEGIN; SELECT COUNT(*) FROM users; SELECT SLEEP(600)"
     thread = threading.Thread(target=lambda: _quietly(lambda: reached.sql(hold)))
     thread.start()
     try:
@@ -121,7 +121,7 @@ def _held(reached: Deployment) -> Iterator[None]:
 
 
 def _sleepers(reached: Deployment) -> list[list[str]]:
-    return reached.sql("SELECT id FROM information_schema.processlist WHERE info = 'SELECT SLEEP(50)'")
+    return reached.sql("SELECT id FROM information_schema.processlist WHERE info = 'SELECT SLEEP(600)'")
 
 
 def _waits_for_the_table(reached: Deployment) -> bool:
@@ -212,9 +212,9 @@ def test_a_harmed_backup_is_refused_and_portus_runs_again(reached: Deployment, k
 
 def test_ctrl_c_lets_the_load_end_and_starts_portus(reached: Deployment, kept: Backup) -> None:
     with _somebody_restores(reached, kept.name) as process:
-        until(lambda: _copies(reached)[WEB] == 0, "the present state is backed up", 120)
+        until(lambda: _copies(reached)[WEB] == 0, "the present state is backed up")
         with _held(reached):
-            until(lambda: _waits_for_the_table(reached), "the load is in its middle", 60)
+            until(lambda: _waits_for_the_table(reached), "the load is in its middle")
             assert process.pid is not None
             os.kill(process.pid, signal.SIGINT)
             process.join(3)
@@ -226,13 +226,14 @@ def test_ctrl_c_lets_the_load_end_and_starts_portus(reached: Deployment, kept: B
 
 def test_a_restore_that_was_killed_in_its_middle_is_told_and_may_be_repeated(reached: Deployment, kept: Backup) -> None:
     with _somebody_restores(reached, kept.name) as process:
-        until(lambda: _copies(reached)[WEB] == 0, "the present state is backed up", 120)
+        until(lambda: _copies(reached)[WEB] == 0, "the present state is backed up")
         with _held(reached):
-            until(lambda: _waits_for_the_table(reached), "the load is in its middle", 60)
+            until(lambda: _waits_for_the_table(reached), "the load is in its middle")
             process.kill()
             jobs = Jobs(reached)
             (job,) = jobs.active(backups.RESTORE)
             _kill(reached, job)
+            until(lambda: not _waits_for_the_table(reached), "the load's connection is gone")
     found = _listing(reached)
     assert found.cut_off is not None
     assert found.cut_off.restore == kept.name

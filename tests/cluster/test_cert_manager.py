@@ -97,11 +97,11 @@ def test_a_renewal_with_a_new_key_is_read_by_pods_that_start_and_no_token_is_ref
     outputs, context = reached.outputs, ssl.create_default_context(cadata=issuer)
     login = (str(outputs["administrator"]), str(outputs["administrator_password"]))
     asked = {"service": REGISTRY, "account": login[0], "scope": "repository:admin/kept:pull"}
-    token = httpx.get(f"https://{PORTUS}/v2/token", params=asked, auth=login, verify=context, timeout=20).json()["token"]
+    token = httpx.get(f"https://{PORTUS}/v2/token", params=asked, auth=login, verify=context, timeout=60).json()["token"]
 
     def pulled() -> int:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.docker.distribution.manifest.v2+json"}
-        return httpx.get(f"https://{REGISTRY}/v2/admin/kept/manifests/1", headers=headers, verify=context, timeout=20).status_code
+        return httpx.get(f"https://{REGISTRY}/v2/admin/kept/manifests/1", headers=headers, verify=context, timeout=60).status_code
 
     before = _issued(reached)
     after = _renew(reached, before)

@@ -141,6 +141,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
             stack.encrypt(f"portus:{'.'.join(map(str, path))}", text)
         with load_balancer(api, settings.cluster.namespace):
             stack.up()
+        kubectl("wait", "--for=condition=Ready", "pod/haproxy", "--namespace", "load-balancers", "--timeout=300s")
         names = (settings.host, settings.registry_name)
         left.enter_context(published(Publication(address=ADDRESS, port=443, node_port=NODE_PORT, names=names)))
         yield stack
@@ -164,7 +165,7 @@ def test_every_workload_runs_as_the_sample_says(reached: Deployment) -> None:
 
 def test_a_backup_is_made_as_the_sample_says(reached: Deployment) -> None:
     kubectl("create", "job", "proof", "--from=cronjob/portus-backup", "--namespace", reached.namespace)
-    kubectl("wait", "--for=condition=Complete", "job/proof", "--namespace", reached.namespace, "--timeout=120s")
+    kubectl("wait", "--for=condition=Complete", "job/proof", "--namespace", reached.namespace, "--timeout=300s")
 
 
 def test_deploying_again_changes_nothing(stack: OwnStack) -> None:

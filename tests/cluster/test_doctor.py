@@ -13,6 +13,7 @@ import pytest
 from lab import cluster
 from lab.cluster import Publication
 from lab.deployment import Deployment
+from lab.doctor import verb
 from lab.doctor.database import examine_database
 from lab.doctor.objects import connected, examine_objects
 from lab.doctor.report import as_json, holds
@@ -29,7 +30,8 @@ pytestmark = pytest.mark.cluster
 
 ADDRESS = "127.88.0.61"
 PORTUS, _ = HOSTS = ("portus.doctor.test", "registry.doctor.test")
-HEALTHY_SECONDS = 15.0
+HEALTHY_SECONDS = 60.0
+"""It answers while somebody waits; 5 s on two idle cores."""
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
         deployed.up()
         with published(Publication(address=ADDRESS, port=443, node_port=30763, names=HOSTS)):
             yield deployed
+
+
+@pytest.fixture(scope="module")
+def asked_once(stack: OwnStack) -> Iterator[None]:
+    """Ask Pulumi once what is wanted, which takes seconds: nothing that is broken by hand changes its state."""
+    wanted = wanted_of(stack)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verb, "wanted_of", lambda _: wanted)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +157,11 @@ def _full_claim(breaker: Breaker) -> Iterator[None]:
     assert cluster.run_in_box(["mount", "-t", "tmpfs", "-o", "size=4m,mode=1777", "tmpfs", folder]).returncode == 0
     try:
         with rolled("1"):
-            breaker.deployment.exec(breaker.pod("registry"), ["sh", "-c", "cat /dev/zero > /var/lib/registry/full || true"])
-            yield
-            assert cluster.run_in_box(["umount", "--lazy", folder]).returncode == 0
+            try:
+                breaker.deployment.exec(breaker.pod("registry"), ["sh", "-c", "cat /dev/zero > /var/lib/registry/full || true"])
+                yield
+            finally:  # before the Pod that comes back: it must find the claim as it was
+                cluster.run_in_box(["umount", "--lazy", folder])
     except BaseException:
         cluster.run_in_box(["umount", "--lazy", folder])
         raise
@@ -252,6 +265,7 @@ BREAKS: dict[str, tuple[Callable[[Breaker], AbstractContextManager[None]], str, 
 }
 
 
+@pytest.mark.usefixtures("asked_once")
 @pytest.mark.parametrize("name", BREAKS)
 def test_it_names_the_broken_link_and_no_other(stack: OwnStack, breaker: Breaker, name: str) -> None:
     break_it, link, seen = BREAKS[name]
@@ -264,7 +278,7 @@ def test_it_names_the_broken_link_and_no_other(stack: OwnStack, breaker: Breaker
 
     with break_it(breaker):
         try:
-            until(named, link, 120)
+            until(named, link)
         except AssertionError:
             pytest.fail(f"not '{link}' with '{seen}', but {found}")
-    until(lambda: holds(diagnose(stack)), "all links hold again", 120)
+    until(lambda: holds(diagnose(stack)), "all links hold again")

@@ -98,7 +98,7 @@ def reached(stack: OwnStack) -> Deployment:
         path, _, tag = name.partition(":")
         space, slash, repository = path.partition("/")
         space, repository = (space, repository) if slash else ("portus_global_namespace_1", space)
-        wait_for_record(found, Tag(namespace=space, repository=repository, tag=tag, user=found.outputs["administrator"], digest=digest), 30)
+        wait_for_record(found, Tag(namespace=space, repository=repository, tag=tag, user=found.outputs["administrator"], digest=digest))
     found.sql(LOST)
     return found
 
@@ -258,7 +258,7 @@ def test_the_rights_that_are_exported_are_those_that_portus_gives(reached: Deplo
     repositories = read(exported, "registry.json")["repositories"]
     document = read(exported, "zot.json")
     differences = []
-    with httpx.Client(base_url=reached.portus_url, verify=context, timeout=20) as http:
+    with httpx.Client(base_url=reached.portus_url, verify=context, timeout=60) as http:
         for user, repository, action in itertools.product((*logins, None), (*repositories, "tools/new"), (PULL, PUSH)):
             asked = {"service": reached.registry, "scope": f"repository:{repository}:{action}"}
             answer = http.get("/v2/token", params=asked, auth=(user, logins[user]) if user else None)
@@ -268,6 +268,18 @@ def test_the_rights_that_are_exported_are_those_that_portus_gives(reached: Deplo
     assert differences == []
     assert not zot_allows(document, None, "products/app", PULL)
     assert zot_allows(document, None, "mirror/app", PULL)
+
+
+def claims(token: str) -> Any:
+    import jwt  # noqa: PLC0415 - it is needed here only
+
+    return jwt.decode(token, options={"verify_signature": False})
+
+
+def test_a_portus_that_is_away_is_one_line(stack: OwnStack, reached: Deployment, tmp_path: Path) -> None:
+    with Breaker(reached).scaled("deployment", "portus"), pytest.raises(LabError, match="no Pod of Portus is there"):
+        export(stack, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_either_generation_is_exported_whole(deployed: Deployed, tmp_path: Path) -> None:
@@ -287,15 +299,3 @@ def test_either_generation_is_exported_whole(deployed: Deployed, tmp_path: Path)
     recorded = {f"{tag.namespace}/{tag.repository}:{tag.tag}": tag.digest for tag in deployed.deployment.tags()}
     assert {name.removeprefix("portus_global_namespace_1/"): digest for name, digest in recorded.items()} == written
     assert f"{deployed.deployment.outputs['administrator']}/check" in held
-
-
-def claims(token: str) -> Any:
-    import jwt  # noqa: PLC0415 - it is needed here only
-
-    return jwt.decode(token, options={"verify_signature": False})
-
-
-def test_a_portus_that_is_away_is_one_line(stack: OwnStack, reached: Deployment, tmp_path: Path) -> None:
-    with Breaker(reached).scaled("deployment", "portus"), pytest.raises(LabError, match="no Pod of Portus is there"):
-        export(stack, tmp_path / "out")
-    assert list(tmp_path.iterdir()) == []

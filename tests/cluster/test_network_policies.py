@@ -27,6 +27,13 @@ for address, port in json.load(sys.stdin):
     except OSError:
         print("closed")
 """
+PAUSE = """
+for folder in $(grep -ls "$1" /proc/[0-9]*/cgroup); do
+  folder="${folder%/cgroup}"
+  if [ "$(cat "$folder/comm" 2>/dev/null)" = pause ]; then echo "${folder#/proc/}"; fi
+done
+"""
+"""The process that lives as long as its Pod; others come and go while one looks."""
 NEIGHBOUR = "portus-neighbour"
 LISTENS = "0A"
 """The state in /proc/net/tcp."""
@@ -63,14 +70,14 @@ def _pods(api: client.CoreV1Api, *namespaces: str) -> list[Pod]:
         for pod in api.list_namespaced_pod(namespace, field_selector="status.phase=Running").items:
             assert pod.metadata
             assert pod.status
-            processes = _in_box(["sh", "-c", f"grep -ls pod{pod.metadata.uid} /proc/[0-9]*/cgroup"]).split()
+            (process,) = _in_box(["sh", "-c", PAUSE, "sh", f"pod{pod.metadata.uid}"]).split()
             end = Endpoint(
                 name=f"{namespace}/{pod.metadata.name}",
                 namespace=namespace,
                 labels=pod.metadata.labels or {},
                 address=str(pod.status.pod_ip),
             )
-            found.append(Pod(end, processes[0].split("/")[2]))
+            found.append(Pod(end, process))
     return found
 
 
@@ -113,7 +120,7 @@ def test_every_pod_reaches_exactly_what_the_policies_let_it(deployed: Deployed, 
             found |= {(pod.end.name, end.name, port) for (end, port), answer in zip(others, answers, strict=True) if answer}
         return found
 
-    until(lambda: seen() == expected, "kube-router knows every Pod", seconds=30)
+    until(lambda: seen() == expected, "kube-router knows every Pod")
     parts = {end.labels.get("app.kubernetes.io/component") for end, _ in targets}
     assert parts >= {"web", "registry", "database", "edge"}
     assert expected

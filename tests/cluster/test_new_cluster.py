@@ -66,6 +66,7 @@ def test_a_lost_cluster_is_made_again_from_the_state_and_a_backup(stack: OwnStac
     _hold(reached)
     kubectl("-n", reached.namespace, "cp", f"{HOLDER}:/backups/{kept.name}", str(tmp_path / kept.name))
 
+    _let_go(reached)
     kubectl("delete", "namespace", reached.namespace)
     stack.run("refresh", "--yes")
     stack.up()

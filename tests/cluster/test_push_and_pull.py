@@ -91,8 +91,8 @@ def test_the_database_keeps_what_it_has_when_its_pod_is_killed(deployed: Deploye
             uid, ready = _uid_and_readiness(api, namespace)
             return uid != killed and ready
 
-        until(is_back, "the database is ready again", seconds=120)
+        until(is_back, "the database is ready again")
         assert sorted(map(str, deployed.deployment.tags())) == before
         digest = write_sample(alice.folder / "again", text="pushed after the kill")
-        until(lambda: alice.push("again", f"{user[0]}/again:1.0").code == 0, "a push works again", seconds=60)
-        wait_for_record(deployed.deployment, Tag(namespace=user[0], repository="again", tag="1.0", user=user[0], digest=digest), seconds=30)
+        until(lambda: alice.push("again", f"{user[0]}/again:1.0").code == 0, "a push works again")
+        wait_for_record(deployed.deployment, Tag(namespace=user[0], repository="again", tag="1.0", user=user[0], digest=digest))

@@ -29,9 +29,9 @@ def cluster_of_the_samples(kubeconfig: Path) -> Iterator[None]:
     names = {StackFile(path).parse().cluster.namespace for path in SAMPLES}
     namespaces = _list([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in sorted(names)])
     with definitions.served(*definitions.EVERY):
-        kubectl("create", "--filename", "-", stdin=namespaces)
+        kubectl("apply", "--filename", "-", stdin=namespaces)
         yield
-        kubectl("delete", "--filename", "-", stdin=namespaces)
+        kubectl("delete", "--ignore-not-found", "--filename", "-", stdin=namespaces)
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)

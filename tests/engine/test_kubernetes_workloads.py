@@ -49,11 +49,11 @@ def test_every_workload_is_ready_when_the_update_ends(cluster_stack: ClusterStac
 def test_a_failed_create_tells_the_pod_s_own_words_is_kept_and_repaired(cluster_stack: ClusterStack) -> None:
     """For two seconds, for a container without a probe is ready from its first instant to its last."""
     source = 'deployment("web", pod({command}), minReadySeconds=2, annotations={{"pulumi.com/timeoutSeconds": "{seconds}"}})\n'
-    cluster_stack.program(source.format(command=CRASH, seconds=6))
+    cluster_stack.program(source.format(command=CRASH, seconds=20))
     result = cluster_stack.up(fails=True)
     assert "the database is on fire" in result.diagnostics
     assert "exit code 3" in result.diagnostics
-    assert "timed out after 6 s" in result.diagnostics
+    assert "timed out after 20 s" in result.diagnostics
     assert cluster_stack.resource("web")["initErrors"]
     cluster_stack.program(source.format(command=SLEEP, seconds=60))
     assert cluster_stack.up().count("updated") == 1
@@ -65,7 +65,7 @@ def test_an_image_that_cannot_be_pulled_is_named(cluster_stack: ClusterStack) ->
     cluster_stack.program("""
     spec = pod(["true"])
     spec["containers"][0].update(image="localhost/no-such-image:1", imagePullPolicy="Never")
-    deployment("web", spec, opts=options(custom_timeouts=pulumi.CustomTimeouts(create="5s")))
+    deployment("web", spec, opts=options(custom_timeouts=pulumi.CustomTimeouts(create="20s")))
     """)
     result = cluster_stack.up(fails=True)
     assert "ErrImageNeverPull" in result.diagnostics
@@ -87,7 +87,7 @@ def test_skip_await_does_not_wait(cluster_stack: ClusterStack) -> None:
     cluster_stack.program(f'deployment("web", pod({CRASH}), annotations={{"pulumi.com/skipAwait": "true"}})\n')
     began = time.monotonic()
     cluster_stack.up()
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 120
     cluster_stack.refresh("--expect-no-changes")
 
 
@@ -102,7 +102,7 @@ def test_wait_for_uses_the_user_s_own_condition(cluster_stack: ClusterStack, cor
         if "waiting for jsonpath" in line:
             break
     core.patch_namespaced_config_map("flag", cluster_stack.namespace, {"data": {"ready": "yes"}})
-    rest = process.communicate(timeout=60)[0]
+    rest = process.communicate(timeout=120)[0]
     assert process.returncode == 0, rest
 
 
@@ -167,9 +167,9 @@ def test_ctrl_c_ends_a_wait_soon_and_keeps_the_object(cluster_stack: ClusterStac
             break
     os.kill(process.pid, signal.SIGINT)
     began = time.monotonic()
-    text = process.communicate(timeout=60)[0]
+    text = process.communicate(timeout=120)[0]
     assert process.returncode != 0
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
     assert "Traceback" not in text
     assert "web" in cluster_stack.names()
     cluster_stack.program("")
@@ -187,7 +187,7 @@ def test_an_unreachable_cluster_is_told_once_in_a_preview_and_stops_an_update(
     """)
     began = time.monotonic()
     result = stack.preview()
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
     assert result.count("create") == 5
     assert result.diagnostics.count("configured Kubernetes cluster is unreachable") == 1
     result = stack.up(fails=True)

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
+import queue
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from concurrent import futures
@@ -246,16 +247,18 @@ def run(make: Callable[[Engine], Provider], distribution: str) -> None:
 
 def serve(server: grpc.Server, on_stop: Callable[[], None] = lambda: None) -> None:
     """Print a free loopback port as the engine expects, and serve there until SIGINT, SIGTERM or the engine's end."""
-    stop = threading.Event()
+    stops: queue.SimpleQueue[int] = queue.SimpleQueue()  # an Event's lock may be held by the very thread that a signal interrupts
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda received, _: stops.put(received))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     parent = os.getppid()
-    while not stop.wait(timeout=2.0) and os.getppid() == parent:
-        pass  # an engine that was killed cannot say goodbye: its orphan must not stay
+    while os.getppid() == parent:  # an engine that was killed cannot say goodbye: its orphan must not stay
+        with contextlib.suppress(queue.Empty):
+            stops.get(timeout=2.0)
+            break
     on_stop()
     server.stop(grace=None)
     sys.stdout.flush()

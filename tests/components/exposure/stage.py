@@ -26,7 +26,7 @@ from cryptography.x509.oid import NameOID
 from components.exposure import haproxy
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, started
-from lab.images.servers import LOOPBACK, free_port, wait_ready
+from lab.images.servers import LOOPBACK, free_port, listens, wait_ready
 
 PORTUS, REGISTRY = "portus.example.com", "registry.example.com"
 PROXY_LINE = "PROXY TCP4 203.0.113.9 127.0.0.1 50000 443\r\n"
@@ -147,10 +147,10 @@ class Stage:
         port: str = "HTTPS",
     ) -> Answer:
         """Send one request, its path exactly as given."""
-        raw = socket.create_connection((LOOPBACK, self.ports[port]), timeout=20)
+        raw = socket.create_connection((LOOPBACK, self.ports[port]), timeout=60)
         raw.sendall(proxy_line.encode())
         secure = "HTTPS" in port
-        connection = http.client.HTTPConnection(host, timeout=20)
+        connection = http.client.HTTPConnection(host, timeout=60)
         connection.sock = ssl.create_default_context(cafile=str(self.authority)).wrap_socket(raw, server_hostname=host) if secure else raw
         connection._validate_path = lambda _: None  # type: ignore[attr-defined]  # odd paths are the point
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -225,13 +225,5 @@ def stage(
         log = stack.enter_context((folder / "haproxy.log").open("w+"))
         container = image.container(binds=binds, user="10700:10700", read_only=True)
         running = stack.enter_context(started(container, image.argv, output=log))
-        wait_ready("haproxy", running, log, lambda: _listens(stage.ports["HEALTH"]))
+        wait_ready("haproxy", running, log, lambda: listens(stage.ports["HEALTH"]))
         yield stage
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection((LOOPBACK, port), timeout=1).close()
-    except OSError:
-        return False
-    return True

@@ -48,7 +48,7 @@ class Server:
             Bind(source=self.database.socket.parent, target="/run/mysqld"),
         ]
         environment = {**configuration.environment(SETTINGS), "ACCOUNTS_ROTATION_SQL": "/scripts/rotation.sql"}
-        done = run(image.container(environment, binds=binds), ["/bin/sh", "/scripts/accounts.sh"], seconds=30)
+        done = run(image.container(environment, binds=binds), ["/bin/sh", "/scripts/accounts.sh"], seconds=60)
         assert done.returncode == 0, done.stdout
 
     def rotate(self, step: str, **files: str) -> tuple[int, str]:
@@ -79,7 +79,7 @@ class Server:
     def takes_by_mariadbs_client(self, user: str, password: str) -> bool:
         (image,) = build_images(["mariadb-lab"])
         command = ["mariadb", "--host", self.database.host, "--port", str(self.database.port), "--user", user, "--execute", "SELECT 1"]
-        return run(image.container({"MYSQL_PWD": password}), command, seconds=30).returncode == 0
+        return run(image.container({"MYSQL_PWD": password}), command, seconds=60).returncode == 0
 
     def takes_root(self, password: str) -> bool:
         return _enters(unix_socket=str(self.database.socket), user="root", password=password)

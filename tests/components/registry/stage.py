@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -32,7 +31,7 @@ from lab.images.build import build_images
 from lab.images.portus.contract_double import tokens
 from lab.images.rootfs import Bind, Running, run, started
 from lab.images.samples import CONFIG_TYPE, MANIFEST_TYPE
-from lab.images.servers import free_port, wait_ready
+from lab.images.servers import START_SECONDS, free_port, listens, wait_ready
 from tests.settings import authority
 
 IMAGES = {RegistryVersion.V2_8: "registry-lab:2.8", RegistryVersion.V3_1: "registry-lab:3"}
@@ -116,7 +115,7 @@ class Stage:
 
     def client(self) -> httpx.Client:
         """Return a client that trusts the stack's CA."""
-        return httpx.Client(base_url=self.url, verify=ssl.create_default_context(cadata=CA), timeout=30)
+        return httpx.Client(base_url=self.url, verify=ssl.create_default_context(cadata=CA), timeout=60)
 
     @contextmanager
     def begun(self, *, exits: bool = False) -> Iterator[Running]:
@@ -126,7 +125,7 @@ class Stage:
         argv = ["/entrypoint.sh", "serve", configuration.PATHS[self.settings.version]]
         with (self.folder / "log").open("a+") as log, started(container, argv, output=log) as running:
             if exits:
-                running.process.wait(30)
+                running.process.wait(START_SECONDS)
             else:
                 wait_ready("the registry", running, log, self._answers)
             yield running
@@ -170,7 +169,7 @@ class Stage:
     def _answers(self) -> bool:
         with self.client() as client:
             try:
-                return client.get("/").is_success
+                return client.get("/").is_success and listens(self.debug_port)
             except httpx.TransportError:
                 return False
 
@@ -194,7 +193,7 @@ def s3_server(folder: Path, bucket: str, access: str, secret: str) -> Iterator[s
     binds = [Bind(source=data, target="/data"), Bind(source=tls, target="/tls", read_only=True)]
     container = image.container(environment, binds=binds, read_only=True, tmpfs=["/tmp"])
     with (folder / "s3-log").open("a+") as log, started(container, image.argv, output=log) as running:
-        wait_ready("the S3 server", running, log, lambda: _listens(port))
+        wait_ready("the S3 server", running, log, lambda: listens(port))
         yield f"https://localhost:{port}"
 
 
@@ -207,7 +206,7 @@ def redis_server(folder: Path, text: str, port: int) -> Iterator[Running]:
         binds=[Bind(source=folder / "redis.conf", target="/run/redis.conf", read_only=True)], user=USER, read_only=True
     )
     with (folder / "redis-log").open("a+") as log, started(container, ["redis-server", "/run/redis.conf"], output=log) as running:
-        wait_ready("Redis", running, log, lambda: _listens(port))
+        wait_ready("Redis", running, log, lambda: listens(port))
         yield running
 
 
@@ -232,13 +231,7 @@ def pull_blob(client: httpx.Client, repository: str, digest: str) -> httpx.Respo
     return client.get(f"/v2/{repository}/blobs/{digest}", headers={"Authorization": f"Bearer {token(repository, 'pull')}"})
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def settled(holds: Any, seconds: float = 20) -> bool:
+def settled(holds: Any, seconds: float = START_SECONDS) -> bool:
     """Wait until ``holds()``; say whether it did in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -7,6 +7,7 @@ import signal
 import ssl
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +132,11 @@ class TestOperation:
     def test_an_upload_under_way_ends_well_when_the_pod_is_asked_to_stop(self, tmp_path: Path, version: str) -> None:
         stage = Stage(tmp_path, settings(version=version))
         answers: list[int] = []
-        sent = threading.Event()
+        uploads = stage.folder / "data/docker/registry/v2/repositories/team/app/_uploads"
 
         def slowly() -> Any:
-            for number in range(20):
+            for _ in range(20):
                 yield b"x" * 65536
-                if number == 2:
-                    sent.set()
                 time.sleep(0.1)
 
         with stage.begun() as running, stage.client() as client:
@@ -146,11 +145,11 @@ class TestOperation:
             path = location.removeprefix("https://" + WIRING.authority)
             upload = threading.Thread(target=lambda: answers.append(client.patch(path, content=slowly(), headers=headers).status_code))
             upload.start()
-            assert sent.wait(10)
+            assert settled(lambda: any(part.stat().st_size for part in uploads.glob("*/data")))
             running.signal(signal.SIGTERM)
-            upload.join(30)
+            upload.join(60)
             assert answers == [202]
-            assert running.process.wait(20) == 0
+            assert running.process.wait(60) == 0
         assert "stopping server gracefully" in stage.log
 
     def test_metrics_count_each_notification_endpoint(self, tmp_path: Path, version: str) -> None:
@@ -225,7 +224,7 @@ def test_a_driver_takes_its_settings_and_fails_only_at_its_store(tmp_path: Path,
     ends = said["driver"] == "swift"
     with stage.begun(exits=ends):
         if not ends:
-            with stage.client() as client:
+            with stage.client() as client, suppress(httpx.TransportError):  # it may wait long for a store that is not there
                 client.post("/v2/team/app/blobs/uploads/", headers=bearer("team/app", "push", "pull"))
         assert settled(lambda: words in stage.log), stage.log[-3000:]
 

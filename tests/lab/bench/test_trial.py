@@ -67,11 +67,11 @@ def test_a_floor_that_lacks_a_resource_is_no_floor(floor: Project) -> None:
 
 def test_memory_and_own_time_are_the_program_processes(project: Project) -> None:
     plain = project.measure("preview")
-    lines = ["import time", "block = b'x' * (150 * 2**20)", "del block", "time.sleep(1)", PROGRAM]
+    lines = ["import time", "block = b'x' * (150 * 2**20)", "del block", "time.sleep(5)", PROGRAM]
     (project.folder / "__main__.py").write_text("\n".join(lines))
     heavy = project.measure("preview")
     assert 140 < heavy.peak_mib - plain.peak_mib < 170
-    assert heavy.program - plain.program > 0.9
+    assert heavy.program - plain.program > 4
     assert heavy.program < heavy.wall
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import signal
+import fcntl
+import itertools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
@@ -19,7 +22,7 @@ from lab.images.build import build_images
 from lab.images.rootfs import run, started
 from lab.images.samples import MANIFEST_TYPE, write_sample
 from lab.images.servers import free_port
-from tests.components.registry.stage import IMAGES, USER, Stage, push, redis_server, settings, settled, token
+from tests.components.registry.stage import IMAGES, USER, Stage, push, redis_server, settings, token
 from tests.lab.collection.images import INDEX_TYPE, blobs_of, index_of, write_sharing
 
 pytestmark = pytest.mark.images
@@ -221,16 +224,28 @@ def test_a_collection_that_is_killed_leaves_every_image_whole_and_the_next_one_e
     whole = len(stored(stage))
     (image,) = build_images([IMAGES[stage.settings.version]])
     container = image.container(stage.environment(), user=USER, binds=stage.binds(), read_only=True)
-    with (tmp_path / "log").open("a+") as log, started(container, command(version), output=log) as running:
-        assert settled(lambda: len(stored(stage)) < whole)
-        running.signal(signal.SIGKILL)
-        running.process.wait()
+    with _narrow_pipe() as (said, saying), started(container, command(version), output=saying) as running:
+        eligible = (line for line in said if "blob eligible for deletion: " in line)
+        assert len(list(itertools.islice(eligible, 5))) == 5
+        running.kill()
     left = len(stored(stage))
     assert len(blobs_of(kept)) < left < whole, "it was killed in the middle"
     with stage.begun(), stage.client() as client:
         assert pulls(client, "team/app", kept)
     assert len(collect(stage).blobs) == left - len(blobs_of(kept))
     assert stored(stage) == blobs_of(kept)
+
+
+@contextmanager
+def _narrow_pipe() -> Iterator[tuple[IO[str], int]]:
+    """Give the ends of a pipe that holds a page: who writes more lines than that waits for whoever reads."""
+    reading, writing = os.pipe()
+    try:
+        with os.fdopen(reading, encoding="utf-8") as said:
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+            yield said, writing
+    finally:
+        os.close(writing)
 
 
 def _sample(folder: Path) -> Path:

@@ -12,7 +12,7 @@ import pytest
 from lab.errors import LabError
 from lab.images.build import Image, build_images
 from lab.images.rootfs import Bind, Running, started
-from lab.images.servers import free_port, wait_ready
+from lab.images.servers import START_SECONDS, free_port, wait_ready
 
 ROOT_PASSWORD = "rootpass"
 READY = ("healthcheck.sh", "--connect", "--innodb_initialized")
@@ -104,7 +104,7 @@ class Place:
     def refused(self, environment: dict[str, str]) -> str:
         """Start what must not start; return what it wrote."""
         with self.begin(environment) as server:
-            code = server.running.process.wait(30)
+            code = server.running.process.wait(START_SECONDS)
         text = self.log.read_text()
         assert code == 1, text
         return text

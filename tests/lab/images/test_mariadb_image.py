@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.images.build import build_images
+from lab.images.servers import START_SECONDS
 from tests.lab.images.conftest import MariaDb, Place
 
 pytestmark = pytest.mark.images
@@ -20,7 +21,7 @@ PORTUS = {**ROOT, "MARIADB_DATABASE": "portus_production", "MARIADB_USER": "port
 HASH_OF_APPPASS = "*FD9DA8B7EBD5C0A46AD52B73F17D7E6B0F0DA2A1"
 
 # A first start that waits for /go/on, so that a test can look at it half-way.
-HOLD = "for i in $(seq 600); do [[ -e /go/on ]] && break; sleep 0.05; done\n"
+HOLD = "for i in $(seq 6000); do [[ -e /go/on ]] && break; sleep 0.05; done\n"
 
 
 @pytest.fixture(scope="module")
@@ -167,14 +168,14 @@ class TestRestart:
     def test_sigterm_reaches_the_server_and_ends_it_cleanly(self, place: Place) -> None:
         with place.ready() as server:
             server.running.signal(signal.SIGTERM)
-            assert server.running.process.wait(20) == 0
+            assert server.running.process.wait(START_SECONDS) == 0
         assert "Shutdown complete" in place.log.read_text()
 
     def test_begins_again_after_a_first_start_that_was_cut_off(self, place: Place) -> None:
         place.file("/docker-entrypoint-initdb.d/1.sh", HOLD)
         with place.begin(PORTUS) as server:
             _until(lambda: "sourcing /docker-entrypoint-initdb.d/1.sh" in place.log.read_text())
-            server.running.process.kill()
+            server.running.kill()
         place.binds.clear()
         with place.ready(PORTUS) as server:
             assert server.sql("SELECT 1", user="portus", password="apppass") == "1"
@@ -197,7 +198,7 @@ class TestHealthcheck:
             _until(lambda: "sourcing /docker-entrypoint-initdb.d/1.sh" in place.log.read_text())
             assert server.healthcheck("--innodb_initialized") == 0
             assert server.healthcheck("--connect", "--innodb_initialized") == 1
-            server.running.process.kill()
+            server.running.kill()
 
     def test_tells_a_server_that_refuses_the_password_from_one_that_is_not_there(self, place: Place) -> None:
         with place.ready() as server:
@@ -227,7 +228,7 @@ class TestUpgrade:
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + START_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, "not within 30 s"
+        assert time.monotonic() < deadline, f"not within {START_SECONDS:.0f} s"
         time.sleep(0.02)

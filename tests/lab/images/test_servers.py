@@ -6,15 +6,19 @@ import socket
 import traceback
 from pathlib import Path
 
+import pytest
+
 from lab.errors import LabError
 from lab.images.servers import LOOPBACK, free_port
 
+LOWEST_BY_CHANCE = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
 
+
+@pytest.mark.skipif(LOWEST_BY_CHANCE < 30000, reason="this machine gives away ports below Linux's own range")
 def test_a_free_port_is_given_once_and_never_to_others_by_chance() -> None:
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
     ports = [free_port() for _ in range(200)]
     assert len(set(ports)) == len(ports)
-    assert max(ports) < lowest
+    assert max(ports) < LOWEST_BY_CHANCE
 
 
 def test_a_free_port_is_none_where_somebody_listens() -> None:

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, Running, started
-from lab.images.servers import MARIADB_OPTIONS, Database, free_port, fresh_mariadb, fresh_registry
+from lab.images.servers import MARIADB_OPTIONS, START_SECONDS, Database, free_port, fresh_mariadb, fresh_registry
 from lab.replay.stage import certificate as self_signed
 
 pytestmark = pytest.mark.images
 
-BOUND = 40.0
+BOUND = START_SECONDS
 PUMA = ["2.4", "2.5"]
 
 
@@ -76,7 +76,7 @@ class Pod:
             try:
                 yield running
             finally:
-                running.process.kill()  # bash as process 1 would let a polite end wait for its whole grace period
+                running.kill()  # bash as process 1 would let a polite end wait for its whole grace period
 
     def wait(self, met: Callable[[], bool]) -> None:
         deadline = time.monotonic() + BOUND

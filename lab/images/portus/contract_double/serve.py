@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import socket
 import ssl
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pymysql
 from cheroot.server import HTTPConnection
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
@@ -38,13 +40,13 @@ def run(core: Core) -> int:
     for server in servers:
         server.prepare()
     pid = os.getpid()
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    stops: queue.SimpleQueue[int] = queue.SimpleQueue()  # an Event's lock may be held by the very thread that a signal interrupts
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: stops.put(received))
     for server in servers:
         threading.Thread(target=server.serve, daemon=True).start()
         log.say(f"* Listening on {server.bind_addr}", tag=str(pid))
-    stopped.wait()
+    stops.get()
     log.say("- Gracefully shutting down workers...", tag=str(pid))
     for server in servers:
         server.stop()
@@ -68,7 +70,7 @@ def _prepare(core: Core) -> None:
             name = core.environ.get("PORTUS_INIT_REGISTRY_NAME", "registry")
             registries.create(core, {"name": name, "hostname": hostname, "use_ssl": typed(use_ssl) not in (False, 0)})
             log.say(f"Registry created: {name} {hostname}", tag="registry")
-    except (InvalidRecordError, ApplicationError, OSError) as error:
+    except (InvalidRecordError, ApplicationError, OSError, pymysql.MySQLError) as error:
         log.say(f"{error}", tag="registry", level="warn")
 
 
