@@ -12,9 +12,9 @@ from lab import cluster, paths
 from lab.check import checked
 from lab.client import require_client
 from lab.cluster import Publication
-from lab.console import console, escape, step
+from lab.console import console, errors, escape, step
 from lab.deployment import Deployment, require_cluster, require_namespace
-from lab.engine import ensure_engine
+from lab.engine import Engine, ensure_engine
 from lab.errors import LabError
 from lab.healing import heal
 from lab.images import build
@@ -157,7 +157,7 @@ def prepare(name: str, kubeconfig: Path | None) -> Stack:
             f"Name its kubeconfig: make up STACK={name} KUBECONFIG=~/.kube/config (the lab's own cluster runs the stacks "
             f"{', '.join(lab_stack_names())}).",
         )
-    engine = ensure_engine()
+    engine = _engine(name)
     if lab:
         kubeconfig = cluster.up()
         build.load(build.build_images(images_of(name)), cluster.import_image)
@@ -189,7 +189,18 @@ def _known(name: str, kubeconfig: Path | None) -> Stack:
             raise LabError("the lab does not run.", f"Start it: make up STACK={name}")
     elif kubeconfig is None:
         raise LabError(f"stack {name} is on a cluster of yours.", f"Name its kubeconfig: KUBECONFIG=... STACK={name}")
-    return Stack(name=name, engine=ensure_engine(), kubeconfig=kubeconfig.expanduser())
+    return Stack(name=name, engine=_engine(name), kubeconfig=kubeconfig.expanduser())
+
+
+def _engine(name: str) -> Engine:
+    """Return the engine, and tell where stand-ins for Pulumi's own plugins would work on a cluster that is not the lab's."""
+    engine = ensure_engine()
+    if not is_lab_stack(name) and (stand_ins := [plugin for plugin, genuine in engine.genuine_plugins.items() if not genuine]):
+        errors.print(
+            f"note: Pulumi's own plugins ({', '.join(stand_ins)}) are not installed and could not be downloaded, so the lab's stand-ins "
+            f"serve stack {name}. For anything of worth install them first (docs/lab.md)."
+        )
+    return engine
 
 
 def _require_client(name: str) -> None:

@@ -68,6 +68,19 @@ def test_a_deployment_mends_what_was_changed_by_hand_where_it_is_asked_to(pulumi
     assert ("--refresh" in _told(pulumi, "up")) is refreshes
 
 
+@pytest.mark.parametrize(
+    ("genuine", "told"), [({"random": True, "kubernetes": False}, True), ({"random": True, "kubernetes": True}, False)]
+)
+def test_stand_ins_on_a_cluster_of_ones_own_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, genuine: dict[str, bool], *, told: bool
+) -> None:
+    engine = Engine(pulumi=tmp_path / "pulumi", home=None, path=(), genuine_cli=True, genuine_plugins=genuine)
+    monkeypatch.setattr(verbs, "ensure_engine", lambda: engine)
+    with pytest.raises(LabError):
+        verbs.prepare("prod", kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}"))
+    assert ("Pulumi's own plugins (kubernetes)" in capsys.readouterr().err) is told
+
+
 NAMESPACE = {"type": "kubernetes:core/v1:Namespace", "id": "portus"}
 SECRET = {"type": "kubernetes:core/v1:Secret", "id": "portus/tls"}
 ROLE = {"type": "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "id": "portus"}
