@@ -70,8 +70,8 @@ render: $(READY) ## Write the YAML of STACK into DIR for review: no cluster, no 
 unit: $(READY) ## The tests that start nothing: a minute, on every processor
 	@$(RUN) -m pytest -q -n auto --dist loadfile -m "not cluster and not linters and not images and not engine"
 
-test: $(READY) ## Every test but those that need the cluster
-	@$(RUN) -m pytest -m "not cluster and not linters"
+test: unit ## Every test but those that need the cluster
+	@$(RUN) -m pytest -m "(images or engine) and not cluster and not linters"
 
 e2e: $(READY) ## The tests on the lab's cluster, on both Portus generations; starts what it needs
 	@$(RUN) -m pytest -m cluster --durations=20

@@ -281,4 +281,7 @@ def test_it_names_the_broken_link_and_no_other(stack: OwnStack, breaker: Breaker
             until(named, link)
         except AssertionError:
             pytest.fail(f"not '{link}' with '{seen}', but {found}")
+
+
+def test_every_link_holds_again_when_all_is_mended(stack: OwnStack) -> None:
     until(lambda: holds(diagnose(stack)), "all links hold again")
