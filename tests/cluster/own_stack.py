@@ -103,8 +103,11 @@ def stack_of(name: str, folder: Path, configuration: Mapping[str, Any]) -> Itera
     stack.run("stack", "select", "--create")
     try:
         yield stack
-    finally:  # quicker than `pulumi destroy`, which test_rotation.py and test_stack_lifecycle.py try, and whatever failed leaves nothing
-        kubectl("delete", "--ignore-not-found", "namespace", str(configuration["portus:cluster"]["namespace"]))
+    finally:
+        try:
+            stack.destroy()
+        finally:  # what a failed test left must not fail the next module, too
+            kubectl("delete", "--ignore-not-found", "namespace", str(configuration["portus:cluster"]["namespace"]))
 
 
 @contextmanager

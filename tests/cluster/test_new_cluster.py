@@ -37,6 +37,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
         deployed.up()
         with published(Publication(address=ADDRESS, port=443, node_port=30783, names=HOSTS)):
             yield deployed
+        deployed.say(deployed.said() | {"portus:protect": "false"})
+        deployed.up()
 
 
 def _hold(reached: Deployment) -> None:
