@@ -74,7 +74,8 @@ test: unit ## Every test but those that need the cluster
 	@$(RUN) -m pytest -m "(images or engine) and not cluster and not linters"
 
 e2e: $(READY) ## The tests on the lab's cluster, on both Portus generations; starts what it needs
-	@$(RUN) -m pytest -m cluster --durations=20
+	@$(RUN) -m pytest -m cluster --durations=20 tests/cluster
+	@$(RUN) -m pytest -m cluster -n 2 tests/engine
 
 replay: $(READY) ## Play RECORDINGS=file.json against a fresh Portus double (CORE=1: the core cases only)
 	@test -n "$(RECORDINGS)" || { echo "error: say which recordings: make replay RECORDINGS=file.json" >&2; exit 2; }
