@@ -15,6 +15,9 @@ from lab.deployment import Deployment
 from lab.stack import Stack
 from tests.cluster.own_stack import OwnStack, deployment
 
+PAUSE_SECONDS = 0.05
+"""Of a client under load between two requests: a rollout needs the machine's two processors, too."""
+
 USER = "alice"
 USER_PASSWORD = "alice-password-of-the-tests"
 

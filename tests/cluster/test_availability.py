@@ -19,7 +19,7 @@ from lab.client import Client
 from lab.cluster import Publication
 from lab.deployment import Deployment, Tag
 from lab.images.samples import MANIFEST_TYPE, write_sample
-from tests.cluster.conftest import until
+from tests.cluster.conftest import PAUSE_SECONDS, until
 from tests.cluster.own_stack import OwnStack, own_stack, pods_of, published, ready_pods
 from tests.cluster.registry_api import registry_api
 
@@ -30,8 +30,6 @@ HOSTS = ("portus.available.test", "registry.available.test")
 CHUNK = 64 * 1024
 """Bytes of a slow layer at a time."""
 PACE_SECONDS = 0.1
-PAUSE_SECONDS = 0.05
-"""Of a client between two requests: a rollout needs the machine's two processors, too."""
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from lab.cluster import Publication
 from lab.deployment import DATABASE_POD, Deployment
 from lab.healing import heal
 from lab.images.samples import MANIFEST_TYPE, write_sample
-from tests.cluster.conftest import until
+from tests.cluster.conftest import PAUSE_SECONDS, until
 from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
 from tests.cluster.own_stack import namespace as namespace_of_somebody
 from tests.cluster.registry_api import registry_api
@@ -40,9 +40,6 @@ IMAGE = "admin/kept:1"
 ACCEPT = {"Accept": MANIFEST_TYPE}
 APPLICATION_TOKEN = "of-a-program"
 """By which a program asks Portus' API."""
-
-PAUSE_SECONDS = 0.05
-"""Of a client between two requests: a rollout needs the machine's two processors, too."""
 
 
 @pytest.fixture(scope="module")
