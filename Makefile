@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 
 export STACK KUBECONFIG
 
-.PHONY: help up down preview check doctor collect export backup backups restore password outputs unit test e2e replay bench lint lint-manifests types format render golden clean
+.PHONY: help up down preview check doctor collect export backup backups restore password outputs unit test e2e e2e-share e2e-all replay bench lint lint-manifests types format render golden clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,9 +73,14 @@ unit: $(READY) ## The tests that start nothing: a minute, on every processor
 test: unit ## Every test but those that need the cluster
 	@$(RUN) -m pytest -m "(images or engine) and not cluster and not linters"
 
-e2e: $(READY) ## The tests on the lab's cluster, on both Portus generations; starts what it needs
-	@$(RUN) -m pytest -m cluster --durations=20 tests/cluster
-	@$(RUN) -m pytest -m cluster -n 2 tests/engine
+e2e: $(READY) ## What a user does with a stack, on the lab's cluster and both Portus generations; starts what it needs
+	@$(RUN) -m tests.tiers e2e
+
+e2e-share: $(READY) ## A quarter of the other tests on the lab's cluster (SHARE=1 to 4; else the commit chooses, as in CI)
+	@$(RUN) -m tests.tiers share $(SHARE)
+
+e2e-all: $(READY) ## Every test on the lab's cluster: e2e and the four shares
+	@$(RUN) -m tests.tiers e2e-all
 
 replay: $(READY) ## Play RECORDINGS=file.json against a fresh Portus double (CORE=1: the core cases only)
 	@test -n "$(RECORDINGS)" || { echo "error: say which recordings: make replay RECORDINGS=file.json" >&2; exit 2; }

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lab import paths
+from tests import tiers
+
+MARK = "pytest." + "mark.cluster"
+
+
+def test_every_module_of_the_cluster_is_in_exactly_one_of_e2e_and_the_shares() -> None:
+    on_cluster = [str(file.relative_to(paths.ROOT)) for file in (paths.ROOT / "tests").rglob("test_*.py") if MARK in file.read_text()]
+    assert Counter(tiers.modules("e2e-all")) == Counter(on_cluster)
+    shares = [module for number, _ in enumerate(tiers.SHARES, start=1) for module in tiers.modules("share", number)]
+    assert Counter(tiers.modules("e2e") + shares) == Counter(on_cluster)
+
+
+def test_every_module_of_a_tier_is_run_once() -> None:
+    ran = [word for command in tiers.commands(tiers.modules("e2e-all")) for word in command if word.startswith("tests/")]
+    assert Counter(ran) == Counter(tiers.modules("e2e-all"))
+
+
+def test_the_shares_take_about_the_same_time() -> None:
+    """The rotations alone are more than a quarter."""
+    seconds = [sum(share.values()) for share in tiers.SHARES]
+    assert max(seconds) < 1.4 * sum(seconds) / len(seconds)
+
+
+def test_commits_choose_every_share_equally_often() -> None:
+    assert Counter(tiers.share_of(f"0123abc{digit:x}") for digit in range(16)) == dict.fromkeys(range(1, 5), 4)
+
+
+def test_a_number_that_is_no_share_is_refused_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in ("0", "5", "two"):
+        with pytest.raises(SystemExit):
+            tiers.main(["share", wrong])
+        assert wrong in capsys.readouterr().err
+
+
+def test_a_second_run_on_the_machine_is_told_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path))
+    second = [sys.executable, "-c", "from tests import tiers\nwith tiers.alone(): print('alone')"]
+    with tiers.alone():
+        done = subprocess.run(second, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: cluster tests run already (process ")
+    assert str(paths.ROOT) in line
+    assert subprocess.run(second, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout == "alone\n"
