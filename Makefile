@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 
 export STACK KUBECONFIG
 
-.PHONY: help up down preview check doctor collect export backup backups restore password outputs unit test e2e e2e-share e2e-all replay bench lint lint-manifests types format render golden clean
+.PHONY: help up down preview check doctor collect export backup backups restore password outputs verify unit test e2e e2e-share e2e-all replay bench lint lint-manifests types format render golden clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ outputs: $(READY) ## Print what the deployed STACK tells its user
 render: $(READY) ## Write the YAML of STACK into DIR for review: no cluster, no secrets
 	@test -n "$(DIR)" || { echo "error: say where the YAML goes: make render STACK=$(STACK) DIR=rendered" >&2; exit 2; }
 	@$(RUN) -m lab render --stack $(STACK) --dir $(DIR)
+
+verify: $(READY) ## Check the file of STACK: loads, passes the manifest rules, equals its committed render; no passphrase, no cluster
+	@$(RUN) -m lab verify --stack $(STACK)
 
 unit: $(READY) ## The tests that start nothing: a minute, on every processor
 	@$(RUN) -m pytest -q -n auto --dist loadfile -m "not cluster and not linters and not images and not engine"

@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     render = verbs.add_parser("render", help="write the YAML of a stack, without its secrets")
     render.add_argument("--stack", default="lab")
     render.add_argument("--dir", type=Path, required=True)
+    verify = verbs.add_parser("verify", help="check a stack file as a pipeline does: no passphrase, no cluster")
+    verify.add_argument("--stack", default="lab")
     export = verbs.add_parser("export", help="write what leaves Portus with you: people, rights, the list of images")
     export.add_argument("--stack", default="lab")
     export.add_argument("--dir", type=Path, required=True)
@@ -74,9 +76,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     if options.verb == "render":
-        from lab.render.preview import render  # noqa: PLC0415 - it is needed for one verb
+        from lab.render.render import render  # noqa: PLC0415 - it is needed for one verb
 
         render(options.stack, options.dir)
+        return 0
+    if options.verb == "verify":
+        from lab.render.verify import verify  # noqa: PLC0415 - it is needed for one verb
+
+        verify(options.stack)
         return 0
     if options.verb == "lint-manifests":
         from lab.manifests.lint import lint  # noqa: PLC0415 - it is needed for one verb

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from components.settings.report import HIDDEN, Problem
+from components.settings.sealed import is_sealed
 from components.settings.tls import ExistingSecretTls, ProvidedTls
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def certificate_problems(tls: ProvidedTls | ExistingSecretTls, *, hosts: tuple[s
         )
         return
     if isinstance(tls, ProvidedTls):
-        yield from _key_problems(tls, chain[0])
+        yield from () if is_sealed(tls.private_key) else _key_problems(tls, chain[0])
     elif not tls.signs_separately:
         yield from _signer_problems("tls.certificate", chain[0])
     yield from _name_problems(chain[0], hosts)

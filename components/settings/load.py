@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
 
 from components.settings import parse as parsing
 from components.settings.report import SettingsError
+from components.settings.sealed import is_ciphertext, is_sealed, seal
 from components.settings.stack import StackSettings
 
 STACKS = Path("stacks")
@@ -30,18 +32,42 @@ def load() -> StackSettings:
     file = STACKS / f"Pulumi.{stack}.yaml"
     prefix = f"{project}:"
     configuration = get_config_env()
+    if any(map(is_ciphertext, _values(sections(configuration, prefix)))) and not pulumi.runtime.is_dry_run():
+        raise pulumi.RunError(f"{file}: encrypted values were not decrypted; nothing was created or changed.")
     written = _read(file, prefix)
     secret_sections = {key.removeprefix(prefix) for key in get_config_secret_keys_env() if key.startswith(prefix)}
 
     def encrypted(path: parsing.Path) -> bool:
         return str(path[0]) in secret_sections and _is_secure(written, path)
 
+    raw = seal(sections(configuration, prefix))
     try:
-        return parsing.parse(sections(configuration, prefix), file=str(file), encrypted=encrypted, strays=strays(configuration, project))
+        return parsing.parse(raw, file=str(file), encrypted=encrypted, strays=strays(configuration, project))
     except SettingsError as error:
         from components.settings.lines import located  # noqa: PLC0415 - a report may take its time, a good stack file must not
 
-        raise pulumi.RunError(str(located(error, file))) from None
+        raise pulumi.RunError(str(located(_unreadable(error, raw), file))) from None
+
+
+def _unreadable(error: SettingsError, raw: Mapping[str, Any]) -> SettingsError:
+    """Return the report with its own words for values that were not decrypted and are no secrets."""
+    rule = "must be readable without the passphrase: only secrets may be encrypted"
+    told = [replace(each, rule=rule, remedy="write it in clear") if _is_sealed_at(raw, each.key) else each for each in error.problems]
+    return SettingsError(error.file, told)
+
+
+def _is_sealed_at(raw: Any, key: str) -> bool:
+    for step in key.split("."):
+        raw = raw.get(step) if isinstance(raw, Mapping) else None
+    return isinstance(raw, str) and is_sealed(raw)
+
+
+def _values(value: Any) -> Iterator[Any]:
+    """Yield ``value`` and everything inside it."""
+    yield value
+    if isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _values(item)
 
 
 def sections(configuration: Mapping[str, object], prefix: str) -> dict[str, object]:

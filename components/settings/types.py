@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, SecretStr
 
 from components.settings.base import Checked, Matching, broken
+from components.settings.sealed import is_sealed
 
 _LABEL: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _DNS_LABEL: Final = re.compile(_LABEL)
@@ -194,7 +195,7 @@ Email = Annotated[str, Matching(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}
 def _safe_secret(value: SecretStr) -> SecretStr:
     """A letter followed by at least 31 letters or digits."""
     # Generated passwords have this form by construction: the one that is refused is of a server that somebody else runs.
-    if not _SAFE_SECRET.fullmatch(value.get_secret_value()):
+    if not is_sealed(value) and not _SAFE_SECRET.fullmatch(value.get_secret_value()):
         raise broken(
             "is a letter followed by at least 31 letters or digits: Portus pastes it unquoted into YAML",
             "ask the server's administrator for one of 32 letters and digits or more that begins with a letter",
@@ -213,7 +214,7 @@ _UNQUOTED: Final = re.compile(r"[A-Za-z0-9]{32,}")
 def _unquoted_secret(value: SecretStr) -> SecretStr:
     """32 letters and digits or more that YAML reads as no number."""
     text = value.get_secret_value()
-    if not _UNQUOTED.fullmatch(text) or _NUMBER.fullmatch(text):
+    if not is_sealed(value) and (not _UNQUOTED.fullmatch(text) or _NUMBER.fullmatch(text)):
         raise broken(
             "is 32 letters and digits or more, with a letter that makes it no number: Portus pastes it unquoted into YAML",
             "generate one: openssl rand -hex 64",
@@ -227,7 +228,7 @@ UnquotedSecret = Annotated[SecretStr, AfterValidator(_unquoted_secret)]
 
 def _pem_secret(value: SecretStr) -> SecretStr:
     """PEM text."""
-    if "-----BEGIN " not in value.get_secret_value():
+    if not is_sealed(value) and "-----BEGIN " not in value.get_secret_value():
         raise broken("is PEM text", "give the file's whole content")
     return value
 

@@ -24,7 +24,8 @@ from lab.deployment import Deployment
 from lab.engine import Engine, ensure_engine
 from lab.errors import LabError
 from lab.images import build
-from lab.stack import STACKS, images_of
+from lab.render.stackfile import project_stacks
+from lab.stack import images_of
 
 FOLDER: Final = paths.STATE / "bench"
 SLOT: Final = "portus-bench"
@@ -46,10 +47,10 @@ _NODE_PORT: Final = {"kind": "node_port", "publicPort": 443, "httpsNodePort": 31
 
 def settings_of(name: str) -> dict[str, Any]:
     """Return the content of stack ``name``'s file, changed so that it can be deployed to the bench's cluster."""
-    written = yaml.safe_load((STACKS / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"]
+    written = yaml.safe_load(project_stacks()[name].read_text(encoding="utf-8"))["config"]
     changed = _merged(written, _ELSEWHERE[name])
     if name == "prod":
-        lab = yaml.safe_load((STACKS / "Pulumi.lab.yaml").read_text(encoding="utf-8"))["config"]
+        lab = yaml.safe_load(project_stacks()["lab"].read_text(encoding="utf-8"))["config"]
         changed["portus:images"], changed["portus:tls"] = lab["portus:images"], lab["portus:tls"]
         changed["portus:accept"] = ["self_signed_certificate"]
         changed["portus:exposure"] = _NODE_PORT | {key: value for key, value in written["portus:exposure"].items() if key == "edge"}

@@ -1,4 +1,4 @@
-"""``make lint-manifests``: renders every stack, lints it, and keeps the score in ``docs/manifests.md``."""
+"""``make lint-manifests``: renders the project's own stacks, lints them, and keeps the score in ``docs/manifests.md``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from lab.manifests.programs import ensure_programs
 from lab.manifests.results import Result, Score, Waiver, failures, read_waivers, scores, unused
 from lab.manifests.rules import judge
 from lab.manifests.tools import LINTERS
-from lab.render.preview import rendered, write
-from lab.stack import stack_names
+from lab.render.render import rendered, write
+from lab.render.stackfile import project_stacks
 
 WAIVERS: Final = paths.ROOT / "tests" / "manifests" / "waivers.yaml"
 REPORT: Final = paths.ROOT / "docs" / "manifests.md"
@@ -24,7 +24,7 @@ BEGIN, END = "<!-- score: written by make lint-manifests -->\n", "<!-- end of sc
 
 
 def lint() -> None:
-    """Lint every stack; print the score, keep it in ``REPORT``.
+    """Lint the project's own stacks; print the score, keep it in ``REPORT``.
 
     Raises:
         LabError: a finding has no waiver, or a waiver has no finding.
@@ -34,10 +34,10 @@ def lint() -> None:
         programs = ensure_programs(current)
     results: dict[str, list[Result]] = {}
     with tempfile.TemporaryDirectory(prefix="portus-manifests-") as scratch:
-        for stack in stack_names():
+        for stack, file in project_stacks().items():
             with step(f"linting stack {stack}") as current:
                 current.say("rendering")
-                manifests = rendered(stack)
+                manifests = rendered(stack, file)
                 folder = Path(scratch).resolve() / stack
                 write(manifests, stack, folder)
                 results[stack] = judge(Objects(manifests))

@@ -13,7 +13,7 @@ import yaml
 from components.settings.reference.__main__ import SCHEMA, texts
 from components.settings.reference.entries import entries
 from components.settings.reference.schema import schema
-from tests.recorder import ROOT, STACKS
+from tests.recorder import FILES, ROOT, STACKS
 from tests.settings.corpus import BAD, HERE
 
 WRITE = "write them anew: make golden"
@@ -38,7 +38,7 @@ def test_the_generated_file_is_what_the_models_say(path: Path) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_stack_file_names_the_schema_and_fits_it(stack: str, validator: jsonschema.Draft7Validator) -> None:
-    path = ROOT / "stacks" / f"Pulumi.{stack}.yaml"
+    path = FILES[stack]
     assert path.read_text(encoding="utf-8").startswith(FIRST_LINE)
     assert [error.message for error in validator.iter_errors(_document(path))] == []
 

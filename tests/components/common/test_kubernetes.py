@@ -21,7 +21,7 @@ from pulumi import _types
 
 from components.common import kubernetes
 from components.common.kubernetes import KubernetesObject, known, wire_name
-from tests import recorder
+from lab.render import recorder
 from tests.recorder import ROOT, STACKS, run_program, stack_configuration
 from tests.settings.corpus import HERE, StackFile
 
@@ -61,7 +61,7 @@ def sdk_classes() -> Iterator[None]:
 def registered(name: str, *, preview: bool) -> list[dict[str, Any]]:
     """Return every request of stack or sample ``name``, as the engine gets it but for the SDK's old aliases of kinds."""
     requests: list[Any] = []
-    register = recorder._Monitor.RegisterResource
+    register = recorder.Monitor.RegisterResource
 
     def noted(self: Any, request: Any) -> Any:
         if request.type != "pulumi:pulumi:Stack":
@@ -72,7 +72,7 @@ def registered(name: str, *, preview: bool) -> list[dict[str, Any]]:
     configuration = stack_configuration(name) if sample is None else sample.configuration
     secrets = [] if sample is None else [f"portus:{path[0]}" for path in sample.secrets]
     with (
-        mock.patch.object(recorder._Monitor, "RegisterResource", noted),
+        mock.patch.object(recorder.Monitor, "RegisterResource", noted),
         mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps(secrets)}),
     ):
         run_program(name if sample is None else "sample", configuration, preview=preview)

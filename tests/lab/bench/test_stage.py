@@ -11,11 +11,11 @@ import yaml
 from components.settings.load import sections
 from components.settings.parse import parse
 from lab.bench.stage import SLOT, settings_of
-from lab.stack import STACKS
+from lab.render.stackfile import project_stacks
 
 
 def written(name: str) -> dict[str, Any]:
-    return dict(yaml.safe_load((STACKS / f"Pulumi.{name}.yaml").read_text())["config"])
+    return dict(yaml.safe_load(project_stacks()[name].read_text())["config"])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from lab.collection.job import NAME, job
 from lab.collection.output import findings, readable
 from lab.collection.registry import Registry, require_mountable, require_read_only
 from lab.errors import LabError
+from lab.render.stackfile import project_stacks
 
 RENDERS = sorted(Path("tests/golden/render").glob("*.yaml"))
 
@@ -116,7 +117,7 @@ class TestGuard:
         assert "make up STACK=prod" in refused.value.remedy
         assert "below portus:registry" in refused.value.remedy
 
-    @pytest.mark.parametrize("stack", sorted(Path("stacks").glob("Pulumi.*.yaml")), ids=lambda path: path.stem)
+    @pytest.mark.parametrize("stack", project_stacks().values(), ids=lambda path: path.stem)
     def test_what_it_says_to_write_makes_the_registry_read_only_below_the_key_that_is_there(self, stack: Path) -> None:
         with pytest.raises(LabError) as refused:
             require_read_only(_running(read_only=False), "prod")

@@ -1,0 +1,247 @@
+"""Runs the program of a stack on Pulumi's mocks and keeps what it registers: no engine, no cluster, no state.
+
+One recorder serves the renders that people review and the tests, so that a test sees what a review shows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import runpy
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pulumi
+from pulumi.runtime import mocks, rpc
+from typing_extensions import override
+
+from lab.engine.plugins.codec import decode
+from lab.render.objects import KNOWN_LATER, Manifest, in_order, is_object, manifest
+
+SECRET_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - Pulumi's mark of a secret value in its protocol
+PUBLIC_KEY: Final = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
+
+GENERATED: Final[Mapping[str, Mapping[str, str]]] = {
+    "random:index/randomBytes:RandomBytes": {"hex": "generated-hex", "base64": "generated-base64"},
+    "random:index/randomPassword:RandomPassword": {"result": "generated-password"},
+    "tls:index/privateKey:PrivateKey": {"privateKeyPem": "generated-private-key", "publicKeyPem": PUBLIC_KEY},
+    "tls:index/selfSignedCert:SelfSignedCert": {"certPem": "generated-ca"},
+    "tls:index/certRequest:CertRequest": {"certRequestPem": "generated-request"},
+    "tls:index/locallySignedCert:LocallySignedCert": {"certPem": "generated-certificate", "validityEndTime": "2030-01-01T00:00:00Z"},
+}
+"""What the providers would compute; every secret among them starts with "generated-"."""
+
+_PASSED_ON: Final = frozenset({"base64", "hex", "result", "privateKeyPem", "certPem", "certRequestPem"})
+"""Outputs that the program passes on as they are: a preview shows a mark in their place. The others are computed with and stay unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """One resource as the program registered it."""
+
+    type: str
+    name: str
+    parent: str
+    inputs: dict[str, Any]
+    secrets: frozenset[str]
+    """Paths of the inputs that were marked secret."""
+    protect: bool
+    retained: bool
+    after: frozenset[str]
+    """Names of the resources that are up before it, including those whose values it takes."""
+    ignored: tuple[str, ...]
+    """Inputs whose changes are ignored."""
+    replaced_on: tuple[str, ...]
+    """Inputs whose change replaces the resource."""
+    deleted_first: bool
+    """Whether a replacement waits until the old one is deleted."""
+    seconds: str
+    """How long it may take to get ready; empty for the provider's own ten minutes."""
+    manifest: Manifest | None
+    """What a render shows of it; None if it is no object of the cluster."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Return the object's spec."""
+        return dict(self.inputs["spec"])
+
+    @property
+    def template(self) -> dict[str, Any]:
+        """Return the Pod template of a workload."""
+        job = self.spec["jobTemplate"]["spec"] if self.type.endswith(":CronJob") else self.spec
+        return dict(job["template"])
+
+    @property
+    def pod(self) -> dict[str, Any]:
+        """Return the Pods' spec of a workload."""
+        return dict(self.template["spec"])
+
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        """Return every container of a workload, init containers first."""
+        return [*self.pod.get("initContainers", []), *self.pod["containers"]]
+
+
+@dataclass
+class Program:
+    """What one stack's program registered."""
+
+    stack: str
+    resources: list[Registered] = field(default_factory=list)
+
+    def all(self, kind: str) -> list[Registered]:
+        """Return the resources of a kind."""
+        return [r for r in self.resources if r.type.endswith(f":{kind}")]
+
+    def one(self, kind: str, name: str) -> Registered:
+        """Return the resource of a kind with a logical name; an `AssertionError` if there is none."""
+        found = [r for r in self.all(kind) if r.name == name]
+        assert len(found) == 1, f"{len(found)} resources {kind} {name} in {self.stack}"
+        return found[0]
+
+    def manifests(self) -> list[Manifest]:
+        """Return the stack's objects in the order of their files."""
+        return in_order(r.manifest for r in self.resources if r.manifest)
+
+    def render(self) -> str:
+        """Return the stack's objects as one YAML text. Run the program with ``preview``: generated values then show as marks."""
+        return "---\n".join(each.to_yaml() for each in self.manifests())
+
+    def workloads(self) -> list[Registered]:
+        """Return everything that makes Pods."""
+        return [r for kind in ("Deployment", "StatefulSet", "Job", "CronJob", "DaemonSet") for r in self.all(kind)]
+
+
+def run_program(
+    folder: Path, stack: str, configuration: Mapping[str, str], *, secret_keys: tuple[str, ...] = (), preview: bool, into: Program
+) -> Program:
+    """Run ``folder/__main__.py`` for ``stack`` and return what it registered.
+
+    Args:
+        configuration: as Pulumi hands it to a program: full key -> text, sections as JSON.
+        secret_keys: the full keys that hold something encrypted.
+        preview: answer as a preview would, with marks in place of generated values.
+        into: keeps what was registered even if the program fails.
+
+    Raises:
+        pulumi.RunError: the program refused the settings, with its report.
+    """
+    monitor = Monitor(into, preview=preview)
+    mocks.set_mocks(monitor.mocks, project="portus", stack=stack, preview=preview, monitor=monitor)
+    variables = {"PULUMI_CONFIG": json.dumps(dict(configuration))}
+    if secret_keys:
+        variables["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(secret_keys)
+
+    def run() -> None:
+        runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
+
+    with _environment(variables), _working_in(folder):
+        pulumi.runtime.test(run)()  # type: ignore[no-untyped-call]
+    return into
+
+
+class _Mocks(mocks.Mocks):
+    """Answers as the providers would."""
+
+    def __init__(self, *, preview: bool) -> None:
+        self._preview = preview
+
+    @override
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        if self._preview:
+            return f"{args.name}-id", _previewed(args)
+        outputs = {**args.inputs, **GENERATED.get(args.typ, {})}
+        if args.typ == "kubernetes:core/v1:Service":
+            outputs["spec"] = {"clusterIP": _address(args.name), **args.inputs["spec"]}
+        if isinstance(outputs.get("metadata"), Mapping):
+            outputs["metadata"] = {"name": f"{args.name}-auto", **outputs["metadata"]}
+        return f"{args.name}-id", outputs
+
+    @override
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        raise AssertionError(f"the program calls {args.token}")
+
+
+def _address(service: str) -> str:
+    """Return a Service's address: its own, and the same in every run."""
+    return f"10.96.{'.'.join(str(byte) for byte in hashlib.sha256(service.encode()).digest()[:2])}"
+
+
+def _previewed(args: mocks.MockResourceArgs) -> dict[str, Any]:
+    """Return what a preview knows of a resource."""
+    outputs = {**args.inputs, **{key: KNOWN_LATER if key in _PASSED_ON else rpc.UNKNOWN for key in GENERATED.get(args.typ, {})}}
+    if args.typ == "kubernetes:core/v1:Service":
+        outputs["spec"] = {"clusterIP": rpc.UNKNOWN, **args.inputs["spec"]}
+    if isinstance(outputs.get("metadata"), Mapping):
+        outputs["metadata"] = {"name": args.name, **outputs["metadata"]}
+    return outputs
+
+
+class Monitor(mocks.MockMonitor):
+    """Keeps each registration as the engine would see it."""
+
+    def __init__(self, program: Program, *, preview: bool) -> None:
+        super().__init__(_Mocks(preview=preview))
+        self._program = program
+
+    @override
+    def RegisterResource(self, request: Any) -> Any:
+        if request.type != "pulumi:pulumi:Stack":
+            secrets: set[str] = set()
+            inputs = _unwrap(rpc.deserialize_properties(request.object), "", secrets)
+            self._program.resources.append(
+                Registered(
+                    type=request.type,
+                    name=request.name,
+                    parent=request.parent.rsplit("::", 1)[-1] if "pulumi:pulumi:Stack" not in request.parent.rsplit("$", 1)[-1] else "",
+                    inputs=inputs,
+                    secrets=frozenset(secrets),
+                    protect=request.protect,
+                    retained=request.retainOnDelete,
+                    after=frozenset(urn.rsplit("::", 1)[-1] for urn in request.dependencies),
+                    ignored=tuple(request.ignoreChanges),
+                    replaced_on=tuple(request.replaceOnChanges),
+                    deleted_first=request.deleteBeforeReplace,
+                    seconds=request.customTimeouts.create,
+                    manifest=manifest(request.type, request.name, decode(request.object)) if is_object(request.type) else None,
+                )
+            )
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+
+def _unwrap(value: Any, path: str, secrets: set[str]) -> Any:
+    if isinstance(value, Mapping):
+        if SECRET_SIGNATURE in value:
+            secrets.add(path)
+            return _unwrap(value["value"], path, secrets)
+        return {key: _unwrap(item, f"{path}.{key}" if path else str(key), secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unwrap(item, f"{path}[{index}]", secrets) for index, item in enumerate(value)]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _working_in(folder: Path) -> Iterator[None]:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    with contextlib.chdir(folder):
+        yield

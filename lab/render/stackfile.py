@@ -1,0 +1,88 @@
+"""Reads a stack file as Pulumi does, without decrypting it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from lab import paths
+from lab.errors import LabError
+
+_BOOLEAN: Final = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+_NUMBER: Final = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")
+
+
+class _Loader(yaml.SafeLoader):
+    """Pulumi reads YAML by Go's yaml.v3: ``yes`` and ``on`` are texts, ``12:30`` is no number and a date is a text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's way to say it
+        first: [
+            (tag, _BOOLEAN if tag.endswith(":bool") else _NUMBER if tag.endswith(":int") else expression)
+            for tag, expression in resolvers
+            if not tag.endswith(":timestamp")
+        ]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def project_stacks() -> dict[str, Path]:
+    """Return name -> file of the stacks that belong to the project: the lab's, and fixed ones of the tests.
+
+    Operators may add, change and delete every other file of ``stacks/``: no check of the project reads those.
+    """
+    files = [*(paths.ROOT / "tests" / "stacks").glob("Pulumi.*.yaml"), *(paths.ROOT / "stacks").glob("Pulumi.lab*.yaml")]
+    return {path.name.removeprefix("Pulumi.").removesuffix(".yaml"): path for path in sorted(files, key=lambda path: path.name)}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What Pulumi would hand to the program.
+
+    Attributes:
+        values: full key -> text; sections as JSON, in which an encrypted text is still ``{"secure": ...}``.
+        secret_keys: the full keys that hold something encrypted.
+    """
+
+    values: Mapping[str, str]
+    secret_keys: tuple[str, ...]
+
+
+def read(file: Path) -> Configuration:
+    """Return the configuration of a stack file.
+
+    Raises:
+        LabError: there is no such file, it is no YAML, or it has no ``config:``.
+    """
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
+    except FileNotFoundError:
+        raise LabError(f"there is no {file}.", "fix: name a stack that has a file in stacks/") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise LabError(f"{file} must be YAML.", "fix the place that the reader names:", str(error)) from None
+    if not isinstance(content, Mapping) or not isinstance(content.get("config"), Mapping):
+        raise LabError(
+            f"{file} must have a section 'config:' that holds the keys portus:...", "fix: write 'config:' above them, and indent them"
+        )
+    written = {str(key): value for key, value in content["config"].items()}
+    return Configuration(
+        {key: _text(value) for key, value in written.items()},
+        tuple(key for key, value in written.items() if _holds_ciphertext(value)),
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value)
+
+
+def _holds_ciphertext(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return set(value) == {"secure"} or any(map(_holds_ciphertext, value.values()))
+    return isinstance(value, list) and any(map(_holds_ciphertext, value))

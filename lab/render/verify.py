@@ -1,0 +1,60 @@
+"""Verifies stack files as a pull request's pipeline does: without passphrase, cluster, engine or root."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Final
+
+from lab import paths
+from lab.console import console, escape
+from lab.errors import LabError
+from lab.manifests.lint import WAIVERS
+from lab.manifests.objects import Objects
+from lab.manifests.results import failures, read_waivers
+from lab.manifests.rules import judge
+from lab.render.objects import Manifest
+from lab.render.render import HEADER, earlier, rendered
+from lab.stack import STACKS
+
+RENDERED: Final = "rendered"
+"""Folder beside the stack files for the renders that are committed: ``stacks/rendered/<stack>/``."""
+
+
+def verify(name: str) -> None:
+    """Check stack ``name``: its file loads, its objects pass our rules and are those of the render that is committed beside it, if any.
+
+    Raises:
+        LabError: one of these does not hold, with every finding.
+    """
+    manifests = rendered(name)
+    console.print(f"{name}: the stack file loads, {len(manifests)} objects")
+    waivers = read_waivers(WAIVERS)
+    found = [f"{each.of} {each.reference}: {each.problem}" for each in failures(judge(Objects(manifests)), waivers)]
+    folder = STACKS / RENDERED / name
+    shown = folder.relative_to(paths.ROOT) if folder.is_relative_to(paths.ROOT) else folder
+    again = f"make render STACK={name} DIR={shown}"
+    if folder.is_dir():
+        changed = difference(manifests, name, folder)
+        if changed:
+            remedy = f"Review the difference; to accept it: {again}"
+            raise LabError(f"stack {name} deploys something else than {shown} shows.", remedy, "\n".join([*found, *changed]))
+        console.print(f"{name}: the objects are those of {escape(str(shown))}")
+    else:
+        console.print(f"{name}: no committed render to compare with; to add one: {again}")
+    if found:
+        raise LabError(f"stack {name}: {len(found)} findings.", "Change the settings that the findings name.", "\n".join(found))
+    console.print(f"{name}: no findings of the manifest rules")
+
+
+def difference(manifests: list[Manifest], name: str, folder: Path) -> list[str]:
+    """Return the unified difference from the render in ``folder`` to ``manifests``, empty if there is none."""
+    new = {each.file_name: HEADER.format(name) + each.to_yaml() for each in manifests}
+    old = {path.name: path.read_text(encoding="utf-8") for path in earlier(folder)}
+    return [
+        line
+        for file in sorted(new.keys() | old.keys())
+        for line in difflib.unified_diff(
+            old.get(file, "").splitlines(), new.get(file, "").splitlines(), f"{file} (committed)", f"{file} (now)", lineterm=""
+        )
+    ]

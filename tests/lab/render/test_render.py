@@ -1,0 +1,111 @@
+"""A render shows what a first deployment creates, and needs nothing but the checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab import __main__ as command
+from lab.errors import LabError
+from lab.render import render as rendering
+from lab.render.render import render, rendered
+from tests.recorder import FILES
+
+SEALED = {"secure": "v1:dGhpcyBub25jZQ==:bm90IGRlY3J5cHRlZCBieSBhbnlib2R5"}
+
+
+def _file(folder: Path, name: str, **sections: object) -> Path:
+    config = yaml.safe_load(FILES["dev"].read_text())["config"] | {f"portus:{key}": value for key, value in sections.items()}
+    file = folder / f"Pulumi.{name}.yaml"
+    file.write_text(yaml.safe_dump({"config": config}))
+    return file
+
+
+def test_a_render_leaves_one_file_per_object_and_what_it_did_not_write(tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: []\n")
+    (tmp_path / "deployment-gone.yaml").write_text("# Rendered from stack lab for review\n")
+    render("lab", tmp_path)
+    files = {path.name: yaml.safe_load(path.read_text()) for path in tmp_path.glob("*.yaml")}
+    assert files.pop("kustomization.yaml") == {"resources": []}
+    assert "deployment-gone.yaml" not in files
+    assert files["deployment-portus.yaml"]["metadata"]["name"] == "portus"
+    assert all(name == f"{each['kind'].lower()}-{each['metadata']['name']}.yaml" for name, each in files.items())
+
+
+@pytest.mark.parametrize("folder", ["file/below", "file", "/proc/nowhere"])
+def test_a_render_into_an_impossible_folder_is_one_clear_line(
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert command.main(["render", "--stack", "lab", "--dir", folder]) == 1
+    assert "must be a folder that can be written" in capsys.readouterr().err
+
+
+def test_a_refused_stack_file_is_reported_whole(tmp_path: Path) -> None:
+    with pytest.raises(LabError) as raised:
+        rendered("broken", _file(tmp_path, "broken", host="https://portus.example.com", network={"policy": True}))
+    assert "portus:host" in raised.value.excerpt
+    assert "portus:network.policy" in raised.value.excerpt
+
+
+def test_an_object_that_is_only_looked_up_is_not_rendered(tmp_path: Path) -> None:
+    exposure = {"kind": "gateway", "parentRefs": [{"name": "public", "namespace": "gateways"}]}
+    found = {each.reference for each in rendered("gateway", _file(tmp_path, "gateway", exposure=exposure))}
+    assert "HTTPRoute/edge" in found
+    assert not [reference for reference in found if reference.startswith("CustomResourceDefinition/")]
+
+
+def test_an_unknown_stack_is_told_with_the_known_ones() -> None:
+    with pytest.raises(LabError) as raised:
+        rendered("nowhere")
+    assert "lab-apache" in raised.value.remedy
+
+
+def test_an_encrypted_secret_is_rendered_without_its_passphrase_and_shown_nowhere(tmp_path: Path) -> None:
+    authentication = {"enabled": True, "bind_dn": "cn=portus,dc=example,dc=com", "password": SEALED}
+    ldap = {"enabled": True, "hostname": "ldap.example.com", "base": "dc=example,dc=com", "authentication": authentication}
+    portus = {"version": "2.5", "config": {"ldap": ldap}}
+    found = {each.reference: each.to_yaml() for each in rendered("encrypted", _file(tmp_path, "encrypted", portus=portus))}
+    assert "ldap" in found["Secret/portus-credentials"]
+    assert "<encrypted" not in "".join(text for text in found.values() if "kind: Secret" in text)
+    assert SEALED["secure"] not in "".join(found.values())
+
+
+def test_an_encrypted_value_that_is_no_secret_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(LabError) as raised:
+        rendered("hidden", _file(tmp_path, "hidden", host=SEALED))
+    assert raised.value.excerpt.count("problem") == 1
+    assert "only secrets may be encrypted" in raised.value.excerpt
+    assert SEALED["secure"] not in raised.value.excerpt
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("", "config:"), ("confg:\n  portus:host: a.example.com\n", "config:"), ("config: [", "must be YAML")],
+    ids=["empty", "misspelt", "no-yaml"],
+)
+def test_a_file_that_is_no_stack_file_is_one_clear_line(text: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.wrong.yaml"
+    file.write_text(text)
+    with pytest.raises(LabError) as raised:
+        rendered("wrong", file)
+    assert told in raised.value.problem
+
+
+def test_yaml_is_read_as_pulumi_reads_it(tmp_path: Path) -> None:
+    """Go's yaml.v3 takes ``yes`` for a text, so the deployment would refuse what a reader of YAML 1.1 takes for a truth value."""
+    file = _file(tmp_path, "yes")
+    file.write_text(file.read_text().replace("enabled: false", "enabled: yes"))
+    with pytest.raises(LabError) as raised:
+        rendered("yes", file)
+    assert "portus:backup.enabled" in raised.value.excerpt
+
+
+def test_a_render_of_one_stack_does_not_change_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "STACKS", tmp_path)
+    before = [each.to_yaml() for each in rendered("dev", FILES["dev"])]
+    rendered("prod", FILES["prod"])
+    assert [each.to_yaml() for each in rendered("dev", FILES["dev"])] == before
