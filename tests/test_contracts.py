@@ -70,14 +70,6 @@ def test_only_load_reads_configuration_environment_or_the_stacks_name(path: Path
         assert forbidden not in source, forbidden
 
 
-def test_components_take_kubernetes_classes_from_one_light_module() -> None:
-    """One import of the SDK's own costs each command 18 MiB and 0.2 s (components/common/kubernetes.py)."""
-    for path in FILES:
-        if path != COMPONENTS / "common" / "kubernetes.py":
-            heavy = [name for name in _imports(path) if name.startswith("pulumi_kubernetes.") and "apiextensions" not in name]
-            assert heavy == [], f"{path}: from components.common.kubernetes import ..."
-
-
 def test_only_the_base_component_makes_resource_options() -> None:
     for path in FILES:
         made = [

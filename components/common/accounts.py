@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pulumi
+from pulumi_kubernetes.core import v1 as core
 
 from components.common.base import ServiceComponent
-from components.common.kubernetes import core
 from components.common.placement import Placement
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from components.common.kubernetes import autoscaling, meta, policy
+from pulumi_kubernetes.autoscaling import v1 as autoscaling
+from pulumi_kubernetes.meta import v1 as meta
+from pulumi_kubernetes.policy import v1 as policy
 
 if TYPE_CHECKING:
+    from pulumi_kubernetes.apps import v1 as apps
+
     from components.common.base import ServiceComponent
-    from components.common.kubernetes import apps
     from components.common.labels import Labels
     from components.common.placement import Placement
 

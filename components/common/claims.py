@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from components.common.kubernetes import core
+from pulumi_kubernetes.core import v1 as core
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pulumi_kubernetes.batch import v1 as batch
+
 from components.common import pods
-from components.common.kubernetes import batch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pulumi
+    from pulumi_kubernetes.core import v1 as core
 
     from components.common.base import ServiceComponent
-    from components.common.kubernetes import core
     from components.common.labels import Labels
     from components.common.placement import Placement
 

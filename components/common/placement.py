@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
+from pulumi_kubernetes.meta import v1 as meta
 
 from components.common.extras import NONE, Extras
-from components.common.kubernetes import meta
 from components.common.labels import Labels
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import pulumi
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
 
 from components.common.extras import NONE, Extras
-from components.common.kubernetes import core, meta
 from components.common.labels import Labels
 from components.common.placement import Placement
 

@@ -6,8 +6,8 @@ import base64
 from collections.abc import Mapping
 
 import pulumi
+from pulumi_kubernetes.core import v1 as core
 
-from components.common.kubernetes import core
 from components.common.labels import Labels
 from components.common.placement import Placement
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+
 from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.kubernetes import apps, core, meta
 from components.common.secrets import config_map
 from components.exposure import haproxy
 from components.settings.exposure import (

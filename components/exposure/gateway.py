@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pulumi
+    from pulumi_kubernetes.core import v1 as core
 
-    from components.common.kubernetes import core
     from components.common.placement import Placement
     from components.settings.exposure import GatewayExposure, ParentRef
     from components.settings.stack import StackSettings

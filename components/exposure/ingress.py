@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pulumi
+from pulumi_kubernetes.meta import v1 as meta
+from pulumi_kubernetes.networking import v1 as networking
 
 from components.common import apis, names
 from components.common.base import ServiceComponent
-from components.common.kubernetes import meta, networking
 from components.common.secrets import config_map, secret
 from components.exposure import controllers
 from components.settings.exposure import IngressController, TlsMode
 
 if TYPE_CHECKING:
-    from components.common.kubernetes import core
+    from pulumi_kubernetes.core import v1 as core
+
     from components.common.placement import Placement
     from components.settings.exposure import IngressExposure
     from components.settings.stack import StackSettings

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pulumi
+from pulumi_kubernetes.batch import v1 as batch
 
 from components.common import jobs, names, pods
 from components.common.base import ServiceComponent
-from components.common.kubernetes import batch
 from components.common.secrets import config_map, secret
 from components.mariadb.endpoint import DatabaseEndpoint
 from components.mariadb.image import CLIENT_RESOURCES, PRIVILEGES

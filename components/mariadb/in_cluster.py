@@ -11,10 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+
 from components.common import names, pods, sizes
 from components.common.base import ServiceComponent
 from components.common.claims import claim
-from components.common.kubernetes import apps, core, meta
 from components.common.secrets import config_map, secret
 from components.common.versions import MARIADB_VERSION
 from components.mariadb import configuration

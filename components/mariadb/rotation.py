@@ -10,9 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pulumi_kubernetes.batch import v1 as batch
+
 from components.common import jobs, names, pods
 from components.common.base import ServiceComponent
-from components.common.kubernetes import batch
 from components.common.secrets import config_map, secret
 from components.mariadb.configuration import ROTATION_USER, native_hash
 from components.mariadb.image import CLIENT_RESOURCES, PRIVILEGES

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pulumi
+from pulumi_kubernetes.core import v1 as core
 
 from components.common import names
 from components.common.base import ServiceComponent
-from components.common.kubernetes import core
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import pulumi
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
 
 from components.common.base import ServiceComponent
-from components.common.kubernetes import core, meta
 from components.common.labels import MANAGED_BY, PART_OF
 
 POD_SECURITY: Final = {

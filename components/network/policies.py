@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pulumi_kubernetes.networking import v1 as networking
+
 from components.common.base import ServiceComponent
-from components.common.kubernetes import networking
 from components.network import flows
 from components.settings.tls import CertManagerTls
 

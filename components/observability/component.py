@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pulumi
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import apis, names
 from components.common.base import ServiceComponent
-from components.common.kubernetes import core, meta
 from components.observability import alerts
 from components.observability.dashboard import dashboard
 from components.settings.cron import read

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pulumi_kubernetes.batch import v1 as batch
+from pulumi_kubernetes.core import v1 as core
+
 from components.common import jobs, names, pods, sizes
 from components.common.base import ServiceComponent
 from components.common.claims import claim
-from components.common.kubernetes import batch, core
 from components.common.secrets import config_map, secret
 from components.common.versions import NEWEST_MIGRATIONS
 from components.mariadb.image import PRIVILEGES

@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pulumi
+from pulumi_kubernetes.batch import v1 as batch
+from pulumi_kubernetes.core import v1 as core
 
 from components.common import jobs, names, pods
 from components.common.base import ServiceComponent
-from components.common.kubernetes import batch, core
 from components.portus import inputs as keys
 from components.portus.pod import TASK_RESOURCES
 from components.portus.roles import FirstSetUp, Role

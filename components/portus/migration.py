@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from pulumi_kubernetes.batch import v1 as batch
+from pulumi_kubernetes.core import v1 as core
+
 from components.common import jobs, names, pods
-from components.common.kubernetes import batch, core
 from components.mariadb.image import CLIENT_RESOURCES, PRIVILEGES
 from components.portus import inputs as keys
 from components.portus.pod import TASK_RESOURCES

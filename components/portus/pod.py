@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pulumi
+    from pulumi_kubernetes.core import v1 as core
 
-    from components.common.kubernetes import core
     from components.common.labels import Labels
     from components.common.placement import Placement
     from components.common.pods import ConfigKey, SecretKey

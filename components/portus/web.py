@@ -8,9 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.meta import v1 as meta
+
 from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.kubernetes import apps, meta
 from components.common.pods import SecretKey
 from components.common.secrets import config_map, secret
 from components.portus import inputs as keys
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pulumi
+    from pulumi_kubernetes.core import v1 as core
 
-    from components.common.kubernetes import core
     from components.common.placement import Placement
     from components.common.trust import TlsFiles
     from components.credentials import Credentials

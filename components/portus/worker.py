@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.meta import v1 as meta
+
 from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.kubernetes import apps, meta
 from components.portus.roles import Role
 
 if TYPE_CHECKING:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import pulumi
 import pulumi_random as random
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.kubernetes import apps, core, meta
 from components.common.secrets import secret
 from components.common.versions import REDIS_VERSION
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+
 from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
 from components.common.claims import claim
 from components.common.durations import seconds
-from components.common.kubernetes import apps, core, meta
 from components.common.versions import RegistryVersion
 from components.registry import configuration, storage
 from components.registry.cache import RedisCache

@@ -21,7 +21,8 @@ from components.settings.registry import ExternalRedis
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from components.common.kubernetes import core
+    from pulumi_kubernetes.core import v1 as core
+
     from components.common.labels import Labels
     from components.common.placement import Placement
     from components.common.pods import Placed
