@@ -70,8 +70,9 @@ render: $(READY) ## Write the YAML of STACK into DIR for review: no cluster, no 
 verify: $(READY) ## Check the file of STACK: loads, passes the manifest rules, equals its committed render; no passphrase, no cluster
 	@$(RUN) -m lab verify --stack $(STACK)
 
-unit: $(READY) ## The tests that start nothing: a minute, on every processor
-	@$(RUN) -m pytest -q -n auto --dist loadfile -m "not cluster and not linters and not images and not engine"
+unit: $(READY) ## The tests that start nothing, without Go, root or network: a minute, on every processor
+	@$(RUN) -m tests.guard "make unit" 10 $(RUN) -m pytest -q -n auto --dist worksteal --timeout 120 \
+		-m "not cluster and not linters and not images and not engine"
 
 test: unit ## Every test but those that need the cluster
 	@$(RUN) -m pytest -m "(images or engine) and not cluster and not linters"

@@ -39,13 +39,14 @@ def parse(raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], b
     """
     problems: list[Problem] = []
     blamed: set[str] = set()
+    text = json.dumps(raw)
     try:
-        stack = StackSettings.model_validate_json(json.dumps(raw))
+        stack = StackSettings.model_validate_json(text)
     except ValidationError as error:
         from components.settings.explain import explain  # noqa: PLC0415 - a report may take its time, a good stack file must not
 
         problems = explain(error, raw, encrypted)
-        salvaged, left_out = _salvage(raw, error)
+        salvaged, left_out = _salvage(text, error)
         if salvaged is None:
             raise SettingsError(file, problems) from None
         stack = salvaged
@@ -73,9 +74,9 @@ def _stray(key: str) -> Problem:
     )
 
 
-def _salvage(raw: Mapping[str, object], error: ValidationError) -> tuple[StackSettings | None, set[str]]:
+def _salvage(text: str, error: ValidationError) -> tuple[StackSettings | None, set[str]]:
     """Return settings without what is wrong, None when even the rest does not stand; and the keys that were left out for it."""
-    rest: dict[str, Any] = copy.deepcopy(dict(raw))
+    rest: dict[str, Any] = json.loads(text)
     left_out: set[str] = set()
     for _ in range(10):
         left_out |= {_drop(rest, entry["loc"]) for entry in error.errors(include_url=False, include_context=False)} - {""}

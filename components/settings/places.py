@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
@@ -54,14 +55,16 @@ class Place:
     @property
     def fields(self) -> list[FieldInfo]:
         """The fields that the last key may mean."""
-        return [field for model in self.models for name, field in model.model_fields.items() if self.key == (field.alias or name)]
+        key = self.key
+        return [fields[key] for fields in map(_fields_by_key, self.models) if key in fields]
 
     @property
     def inner(self) -> list[type[Section]]:
         """The sections that may stand at the key, or as the entry of its list."""
         if self.path and isinstance(self.path[-1], int) and not self.fields:
             return list(self.models)
-        return [model for field in self.fields for model in sections_of(field.annotation)]
+        key = self.key
+        return [section for model in self.models for section in _sections_by_key(model).get(key, ())]
 
     @property
     def purpose(self) -> str:
@@ -74,7 +77,8 @@ class Place:
     @property
     def kinds(self) -> set[type]:
         """The plain types of the key's value."""
-        return {kind for field in self.fields for kind in kinds_of(field.annotation)}
+        key = self.key
+        return {kind for model in self.models for kind in _kinds_by_key(model).get(key, ())}
 
     @property
     def bounds(self) -> tuple[object, object]:
@@ -91,6 +95,21 @@ class Place:
                 if context:
                     return str(context["rule"]), str(context["remedy"])
         return None
+
+
+@cache
+def _fields_by_key(model: type[Section]) -> Mapping[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+@cache
+def _kinds_by_key(model: type[Section]) -> Mapping[str, set[type]]:
+    return {key: kinds_of(field.annotation) for key, field in _fields_by_key(model).items()}
+
+
+@cache
+def _sections_by_key(model: type[Section]) -> Mapping[str, list[type[Section]]]:
+    return {key: sections_of(field.annotation) for key, field in _fields_by_key(model).items()}
 
 
 def find(location: Path, raw: Mapping[str, object]) -> Place:
@@ -121,6 +140,7 @@ def _is_tag(step: str | int, node: Any, models: tuple[type[Section], ...]) -> bo
     return any(step == value == node.get(key) for key, value in tags)
 
 
+@cache
 def tag_of(model: type[Section]) -> tuple[str, object]:
     """Return key and value by which a union knows ``model``; ("", None) when it is in none."""
     for name in TAGS:

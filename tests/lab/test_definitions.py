@@ -11,6 +11,8 @@ import yaml
 from lab import definitions
 from lab.errors import LabError
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.mark.parametrize("each", definitions.EVERY, ids=lambda each: each.module)
 def test_every_file_of_a_project_defines_kinds(each: definitions.Definitions) -> None:

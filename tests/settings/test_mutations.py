@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import pytest
 
 from components.settings.parse import parse
-from components.settings.report import SettingsError
+from components.settings.report import Problem, SettingsError
 from tests.settings.corpus import BAD, HERE, StackFile, sections_of
 
 SAMPLE = StackFile(HERE / "samples" / "complete.yaml")
@@ -30,21 +29,50 @@ def _keys(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
 
 KEYS = list(_keys(RAW))
 
+WRONG: Mapping[str, Any] = {"section": {"zz": MARK}, "list": [[MARK]], "fraction": 3.5}
+"""Values that fit no key, but for a section where a mapping's keys are the user's."""
 
-def _changed(path: tuple[str, ...], key: str, value: Any, raw: Mapping[str, Any] = RAW) -> dict[str, Any]:
-    changed = copy.deepcopy(dict(raw))
-    node: Any = changed
+
+def _mistyped(key: str) -> str:
+    return f"{key}{key[-1]}"
+
+
+def _changed(raw: Mapping[str, Any], path: tuple[str, ...], **put: Any) -> dict[str, Any]:
+    """Return ``raw`` with the keys ``put`` in the place of the key at ``path``."""
+    changed = dict(raw)
+    node = changed
     for step in path[:-1]:
+        node[step] = dict(node[step])
         node = node[step]
-    old = node.pop(path[-1])
-    node[key] = old if value is None else value
+    del node[path[-1]]
+    node.update(put)
     return changed
 
 
-def _report(raw: Mapping[str, Any]) -> SettingsError:
-    with pytest.raises(SettingsError) as raised:
-        parse(raw, file="stack.yaml", encrypted=lambda path: path in SAMPLE.secrets)
-    return raised.value
+def _problems(raw: Mapping[str, Any], file: StackFile) -> tuple[Problem, ...]:
+    try:
+        parse(raw, file="stack.yaml", encrypted=lambda path: path in file.secrets)
+    except SettingsError as error:
+        return tuple(error.problems)
+    return ()
+
+
+@cache
+def _raw(file: StackFile) -> dict[str, Any]:
+    return sections_of(file)
+
+
+@cache
+def _blamed(file: StackFile, path: tuple[str, ...], change: str) -> tuple[Problem, ...]:
+    """Return the report once the key at ``path`` is "mistyped", or holds what ``change`` of ``WRONG`` names."""
+    raw = _raw(file)
+    key = path[-1]
+    if change in WRONG:
+        return _problems(_changed(raw, path, **{key: WRONG[change]}), file)
+    node: Any = raw
+    for step in path:
+        node = node[step]
+    return _problems(_changed(raw, path, **{_mistyped(key): node}), file)
 
 
 def test_the_sample_has_every_kind_of_key() -> None:
@@ -53,47 +81,34 @@ def test_the_sample_has_every_kind_of_key() -> None:
 
 def test_a_mistyped_key_is_named_with_the_one_that_was_meant() -> None:
     for path in KEYS:
-        wrong = f"{path[-1]}{path[-1][-1]}"
-        found = {problem.key: problem for problem in _report(_changed(path, wrong, None)).problems}
-        problem = found[".".join((*path[:-1], wrong))]
+        found = {problem.key: problem for problem in _blamed(SAMPLE, path, "mistyped")}
+        problem = found[".".join((*path[:-1], _mistyped(path[-1])))]
         assert problem.rule == "unknown key"
         assert problem.remedy == f"did you mean '{path[-1]}'?", path
 
 
-@pytest.mark.parametrize("value", [{"zz": MARK}, [[MARK]], 3.5], ids=["section", "list", "fraction"])
-def test_a_value_of_another_kind_is_blamed_where_it_stands(value: Any) -> None:
+@pytest.mark.parametrize("change", WRONG)
+def test_a_value_of_another_kind_is_blamed_where_it_stands(change: str) -> None:
     for path in KEYS:
-        if path[-1] in FREE and isinstance(value, dict):
+        if path[-1] in FREE and change == "section":
             continue
-        error = _report(_changed(path, path[-1], value))
         key = ".".join(path)
-        assert any(problem.key == key or problem.key.startswith((f"{key}.", f"{key}[")) for problem in error.problems), path
+        problems = _blamed(SAMPLE, path, change)
+        assert any(problem.key == key or problem.key.startswith((f"{key}.", f"{key}[")) for problem in problems), path
 
 
 def test_a_secret_that_replaces_a_section_or_a_number_is_not_shown_where_its_key_says_so() -> None:
     for path in KEYS:
         if any(word in path[-1] for word in ("password", "secret")):
-            assert MARK not in str(_report(_changed(path, path[-1], [MARK]))), path
-            assert MARK not in str(_report(_changed(path, f"{path[-1]}_x", MARK))), path
+            for wrong in (_changed(RAW, path, **{path[-1]: [MARK]}), _changed(RAW, path, **{f"{path[-1]}_x": MARK})):
+                with pytest.raises(SettingsError) as raised:
+                    parse(wrong, file="stack.yaml", encrypted=lambda path: path in SAMPLE.secrets)
+                assert MARK not in str(raised.value), path
 
 
 def test_a_key_that_is_left_out_ends_in_settings_or_in_a_report() -> None:
     for path in KEYS:
-        raw = copy.deepcopy(RAW)
-        node: Any = raw
-        for step in path[:-1]:
-            node = node[step]
-        del node[path[-1]]
-        with contextlib.suppress(SettingsError):  # some keys have defaults
-            parse(raw, file="stack.yaml", encrypted=lambda key: key in SAMPLE.secrets)
-
-
-def _complaints(raw: Mapping[str, Any], file: StackFile) -> set[tuple[str, str]]:
-    try:
-        parse(raw, file="stack.yaml", encrypted=lambda path: path in file.secrets)
-    except SettingsError as error:
-        return {(problem.key, problem.rule) for problem in error.problems}
-    return set()
+        _problems(_changed(RAW, path), SAMPLE)  # some keys have defaults
 
 
 def _strange(path: tuple[str, ...], before: set[tuple[str, str]], after: set[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -106,17 +121,21 @@ def _strange(path: tuple[str, ...], before: set[tuple[str, str]], after: set[tup
     ]
 
 
+def _complaints(problems: tuple[Problem, ...]) -> set[tuple[str, str]]:
+    return {(problem.key, problem.rule) for problem in problems}
+
+
 SAMPLES = [StackFile(path) for path in sorted((HERE / "samples").glob("*.yaml"))]
 RULED = [StackFile(path) for path in BAD if path.parent.name in {"portus_settings", "workloads"}]
 
 
 @pytest.mark.parametrize("file", [*SAMPLES, *RULED], ids=lambda file: file.path.stem)
 def test_no_rule_speaks_of_what_stands_in_for_a_wrong_or_a_missing_value(file: StackFile) -> None:
-    raw = sections_of(file)
-    before = _complaints(raw, file)
+    raw = _raw(file)
+    before = _complaints(_problems(raw, file))
     for path in _keys(raw):
-        assert _strange(path, before, _complaints(_changed(path, path[-1], [["x"]], raw), file)) == [], path
-        without = _complaints(_changed(path, "left_out", None, raw), file)
+        assert _strange(path, before, _complaints(_blamed(file, path, "list"))) == [], path
+        without = _complaints(_blamed(file, path, "mistyped"))
         if (".".join(path), "is required") in without:
-            unknown = (".".join((*path[:-1], "left_out")), "unknown key")
+            unknown = (".".join((*path[:-1], _mistyped(path[-1]))), "unknown key")
             assert _strange(path, before, without - {unknown}) == [], path

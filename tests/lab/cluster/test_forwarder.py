@@ -16,7 +16,7 @@ from lab.images.servers import free_port
 
 HOST = "127.88.98.1"
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="entering a network namespace needs root")
+pytestmark = pytest.mark.images
 
 
 @pytest.fixture(autouse=True)

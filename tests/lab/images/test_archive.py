@@ -67,8 +67,9 @@ def test_a_layer_used_twice_is_stored_once_and_a_packed_layer_is_taken_as_it_is(
     assert manifest[0]["Layers"] == [f"{digest}.tar", f"{digest}.tar"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make the device that an overlay uses as its mark")
+@pytest.mark.images
 def test_a_file_removed_in_an_overlay_is_removed_in_the_image(tmp_path: Path) -> None:
+    """The overlay's mark of it is a device, which only root can make."""
     root = _tree(tmp_path / "root")
     os.mknod(root / "bin" / "gone", 0o020000, 0)
     pack(tmp_path / "a.tar", name="localhost/x-lab:1", layers=[root], config=ImageConfig())
