@@ -184,8 +184,8 @@ def _lists(headers: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
 
 
 def holds_a_secret(settings: RegistrySettings) -> bool:
-    """Whether config.yml has to live in a Secret."""
-    return any(extra.authorization is not None for extra in settings.notifications.extra_endpoints)
+    """Whether config.yml has to live in a Secret; the query of a URL often holds a token."""
+    return any(extra.authorization is not None or "?" in extra.url for extra in settings.notifications.extra_endpoints)
 
 
 def as_yaml(document: Configuration, extra: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import SecretStr, ValidationError
 
 from components.settings.base import RULE, Section
+from components.settings.discretion import shown
 from components.settings.places import TAGS, Path, Place, find, keys_of, tag_of
 from components.settings.report import HIDDEN, Problem
 
@@ -54,9 +55,6 @@ SECRET_NAME: Final = re.compile(r"pas+w|pass|pwd|secret|token|private|credential
 
 COUNTED: Final = re.compile("[0-9]{1,2}")
 """A number of two digits counts something (``types.Generation``), also beside secrets; nobody's password is as short."""
-
-SHOWN_LENGTH: Final = 80
-"""Characters of a value that the report shows."""
 
 
 def explain(error: ValidationError, raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> list[Problem]:
@@ -228,8 +226,7 @@ def _at(raw: object, path: Path, otherwise: object) -> object:
 def _shown(place: Place, value: object, encrypted: Callable[[Path], bool]) -> str:
     if any(encrypted(place.path[: length + 1]) for length in range(len(place.path))) or _may_be_secret(place, value):
         return HIDDEN
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…"
+    return shown(value)
 
 
 def _may_be_secret(place: Place, value: object) -> bool:

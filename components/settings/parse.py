@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from components.settings.clear import clear_secrets
+from components.settings.clear import clear_secrets, exposed_secrets
 from components.settings.cluster import ClusterSettings
 from components.settings.report import Problem, SettingsError
 from components.settings.rules import RULES, foundations
@@ -48,15 +48,21 @@ def parse(raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], b
         problems = explain(error, raw, encrypted)
         salvaged, left_out = _salvage(text, error)
         if salvaged is None:
-            raise SettingsError(file, problems) from None
+            from components.settings.discretion import discreet  # noqa: PLC0415 - as above
+
+            raise SettingsError(file, [discreet(problem, raw) for problem in problems]) from None
         stack = salvaged
         blamed = left_out | {problem.key for problem in problems}
     sound = [rule for rule in RULES if not any(_rests_on(key, blamed) for key in foundations(rule))]
     problems += [problem for rule in sound for problem in rule(stack) if not _rests_on(problem.key, blamed)]
     problems += clear_secrets(raw, encrypted, (StackSettings,))
+    told = {problem.key for problem in problems}
+    problems += [problem for problem in exposed_secrets(raw, (StackSettings,)) if not any(_is_part(problem.key, key) for key in told)]
     problems += [_stray(key) for key in strays]
     if problems:
-        raise SettingsError(file, problems) from None
+        from components.settings.discretion import discreet  # noqa: PLC0415 - as above
+
+        raise SettingsError(file, [discreet(problem, raw) for problem in problems]) from None
     return stack
 
 
@@ -106,6 +112,12 @@ def _drop(data: Any, loc: Path) -> str:
     if parent is not None:
         parent.pop(path[-1], None)
     return ".".join(path)
+
+
+def _is_part(key: str, of: str) -> bool:
+    """Whether one of the two keys holds the other, so that one problem says it all."""
+    inner, outer = max(key, of, key=len), min(key, of, key=len)
+    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
 
 
 def _rests_on(key: str, blamed: set[str]) -> bool:

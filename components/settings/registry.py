@@ -10,9 +10,10 @@ from pydantic import Field, SecretStr
 from components.common.versions import RegistryVersion
 from components.settings.base import KubernetesSection, Later, Matching, Section
 from components.settings.cluster import ScaledSection, WorkloadResources
+from components.settings.pem_types import Pem
 from components.settings.registry_storage import ONLY_3_1, FilesystemStorage, Maintenance, Redirect, StorageSettings
 from components.settings.secrets import SecretSource
-from components.settings.types import DnsLabel, Duration, Fqdn, Pem, Text, Url
+from components.settings.types import DnsLabel, Duration, Fqdn, Text, Url
 
 Headers = dict[str, tuple[Text, ...]]
 """HTTP headers; each has a list of values, as in the registry's own file."""

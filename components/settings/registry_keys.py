@@ -152,7 +152,10 @@ def _wrong_value(path: str, value: object, kind: Kind, only: RegistryVersion | N
     else:
         for inner in _secrets(value, path):
             yield Wrong(
-                inner, None, "looks like a secret, and config.yml stands in a ConfigMap", "give it by a setting of its own, or leave it out"
+                inner,
+                None,
+                "must be no secret by its name: config.yml stands in a ConfigMap",
+                "remove it, and change this secret: it has been exposed",
             )
 
 
@@ -178,9 +181,19 @@ def _secrets(value: object, path: str) -> Iterator[str]:
     """Yield the path of each key inside ``value`` that is named like a secret."""
     if isinstance(value, Mapping):
         for name, item in value.items():
-            if is_secret_name(str(name)) and isinstance(item, str) and not item.startswith("/"):
+            if is_secret_name(str(name)) and any(not text.startswith("/") for text in _texts(item)):
                 yield f"{path}.{name}"
-            yield from _secrets(item, f"{path}.{name}")
+            else:
+                yield from _secrets(item, f"{path}.{name}")
     elif isinstance(value, list):
         for number, item in enumerate(value):
             yield from _secrets(item, f"{path}[{number}]")
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the text, or each of a list: headers have lists of values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.settings.base import KubernetesSection, Later, Section
-from components.settings.types import DnsLabel, Duration, Generation, Pem, PemSecret, SecretName
+from components.settings.pem_types import Pem, PemSecret, ServedPem
+from components.settings.types import DnsLabel, Duration, Generation, SecretName
 
 
 class SigningKey(StrEnum):
@@ -70,7 +71,7 @@ class _Trust(Section):
 
 
 class ProvidedTls(_Trust):
-    """Certificate and key from the stack file; checked at preview (RSA, pair, names, validity, chain order)."""
+    """Certificate and key from the stack file; checked at preview (RSA, pair, names, path to the root; docs/tls.md)."""
 
     source: Literal["provided"]
     """Where the certificate comes from."""
@@ -118,7 +119,8 @@ class ExistingSecretTls(_Trust):
     secret: SecretName
     """Name of the Secret in the stack's namespace, with ``tls.crt`` (leaf first, then the intermediates) and ``tls.key`` (RSA)."""
     certificate: Annotated[
-        Pem, Later("the registry rolls where its key signs tokens, too; whoever serves it does not: restart the Deployments (docs/tls.md)")
+        ServedPem,
+        Later("the registry rolls where its key signs tokens, too; whoever serves it does not: restart the Deployments (docs/tls.md)"),
     ]
     """What stands in its ``tls.crt``: public, and the only way to check it at preview. With the shared signing key it is also what the
     registry checks tokens against, so a new key in the Secret needs the new certificate here in the same deployment."""

@@ -226,19 +226,6 @@ UnquotedSecret = Annotated[SecretStr, AfterValidator(_unquoted_secret)]
 """A secret that was made elsewhere, e.g. by ``openssl rand -hex 64``, and ends in an unquoted YAML file of Portus."""
 
 
-def _pem_secret(value: SecretStr) -> SecretStr:
-    """PEM text."""
-    if not is_sealed(value) and "-----BEGIN " not in value.get_secret_value():
-        raise broken("is PEM text", "give the file's whole content")
-    return value
-
-
-PemSecret = Annotated[SecretStr, AfterValidator(_pem_secret)]
-
-Pem = Annotated[
-    str, Checked(lambda v: "-----BEGIN CERTIFICATE-----" in v, "is one certificate or more in PEM form", "give the file's whole content")
-]
-
 Text = Annotated[
     str,
     Checked(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
 
-from components.common import apis, names, pem
+from components.common import apis, names
 from components.common.base import ServiceComponent
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class CertManagerCertificate(ServiceComponent):
             opts=self.child(after=[*placement.after, *definition]),
         )
         self.held: KeyPair | pulumi.Output[str] = made.id.apply(lambda _: names.TLS)
-        self.trust = pulumi.Output.from_input(pem.terminated(settings.ca_certificate))
+        self.trust = pulumi.Output.from_input(settings.ca_certificate)
         self.signers: Sequence[Signer] = ()
         self.ends: pulumi.Output[float] | None = None
         self.is_private = not settings.publicly_trusted

@@ -23,8 +23,8 @@ class ProvidedCertificate(ServiceComponent):
     def __init__(self, name: str, *, settings: ProvidedTls, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tls:ProvidedCertificate", name, opts)
         self.held: KeyPair | pulumi.Output[str] = KeyPair(
-            chain=pulumi.Output.from_input(pem.terminated(settings.certificate)),
-            private_key=pulumi.Output.secret(pem.terminated(settings.private_key.get_secret_value())),
+            chain=pulumi.Output.from_input(settings.certificate),
+            private_key=pulumi.Output.secret(settings.private_key.get_secret_value()),
         )
         self.ends: pulumi.Output[float] | None = pulumi.Output.from_input(end_of(settings.certificate))
         self.trust = _trust(settings)
@@ -54,7 +54,7 @@ def end_of(chain: str) -> float:
 
 
 def _trust(settings: ProvidedTls | ExistingSecretTls) -> pulumi.Output[str]:
-    return pulumi.Output.from_input(pem.terminated(settings.ca_certificate or pem.certificates(settings.certificate)[-1]))
+    return pulumi.Output.from_input(settings.ca_certificate or pem.certificates(settings.certificate)[-1])
 
 
 def _signer(certificate: str) -> Signer:

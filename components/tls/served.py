@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pulumi
 
-from components.common import names, pem
+from components.common import names
 from components.common.base import ServiceComponent
 from components.common.pods import SecretKey
 from components.common.secrets import config_map, secret
@@ -45,11 +45,11 @@ class ServedTls(ServiceComponent):
         self._placement = placement
         self._labels: Labels = placement.labels(name=names.PORTUS, component="certificate")
         signers, signing_key = self._signers(stack, source)
-        extra = [pulumi.Output.from_input(pem.terminated(text)) for text in stack.tls.extra_ca_certificates]
+        extra = [pulumi.Output.from_input(text) for text in stack.tls.extra_ca_certificates]
         self.trust = source.trust
         self.authorities: Sequence[pulumi.Output[str]] = (source.trust, *extra)
         bundle = [signer.certificate for signer in signers]
-        self.signing_bundle = pulumi.Output.concat(*bundle, *map(pem.terminated, stack.tls.additional_signers))
+        self.signing_bundle = pulumi.Output.concat(*bundle, *stack.tls.additional_signers)
         self.key_id = signers[0].key_id
         self.is_private = source.is_private
         files = {AUTHORITY: source.trust, **{f"extra-ca-{number}.crt": text for number, text in enumerate(extra, start=1)}}

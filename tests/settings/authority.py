@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 HOSTS = ("portus.example.com", "registry.example.com")
+PAST = dt.datetime(2020, 1, 1, tzinfo=dt.UTC), dt.datetime(2021, 1, 1, tzinfo=dt.UTC)
 SOON = NOW + dt.timedelta(days=3)
 
 
@@ -25,7 +26,7 @@ def key(name: str) -> Key:
     match name:
         case "ec":
             return ec.generate_private_key(ec.SECP256R1())
-        case "short":
+        case "short" | "short-root" | "short-intermediate":
             return rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - the point of it
         case _:
             return rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -40,8 +41,9 @@ def certificate(
     hosts: tuple[str, ...] = (),
     begins: dt.datetime = NOW - dt.timedelta(days=1),
     ends: dt.datetime = NOW + dt.timedelta(days=365),
+    is_server: bool = False,
 ) -> str:
-    """Return a certificate in PEM form."""
+    """Return a certificate in PEM form, a CA's unless ``is_server``."""
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(common_name))
@@ -51,6 +53,7 @@ def certificate(
         .not_valid_before(begins)
         .not_valid_after(ends)
     )
+    builder = builder.add_extension(x509.BasicConstraints(ca=not is_server, path_length=None), critical=True)
     if hosts:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
     return builder.sign(key(signed_by), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
@@ -69,7 +72,7 @@ def leaf(
     ends: dt.datetime = NOW + dt.timedelta(days=365),
 ) -> str:
     """Return a server's certificate by the intermediate."""
-    return certificate(of, common_name="portus.example.com", issuer="Intermediate", hosts=hosts, begins=begins, ends=ends)
+    return certificate(of, common_name="portus.example.com", issuer="Intermediate", hosts=hosts, begins=begins, ends=ends, is_server=True)
 
 
 @cache
@@ -84,9 +87,13 @@ def made(name: str) -> str:
         "ca": ca,
         "ca.other": other,
         "ca.two": other + ca,
+        "ca.expired": certificate("authority", common_name="Root", issuer="Root", begins=PAST[0], ends=PAST[1]),
+        "chain.with-key": leaf() + intermediate + private("server"),
+        "key.openssh": private("server").replace("PRIVATE KEY", "OPENSSH PRIVATE KEY"),
+        "key.two": private("other") + private("server"),
         "chain.backwards": intermediate + leaf(),
         "chain.gap": leaf() + ca,
-        "chain.expired": leaf(begins=dt.datetime(2020, 1, 1, tzinfo=dt.UTC), ends=dt.datetime(2021, 1, 1, tzinfo=dt.UTC)) + intermediate,
+        "chain.expired": leaf(begins=PAST[0], ends=PAST[1]) + intermediate,
         "chain.early": leaf(begins=dt.datetime(2999, 1, 1, tzinfo=dt.UTC), ends=dt.datetime(2999, 12, 1, tzinfo=dt.UTC)) + intermediate,
         "chain.ending": leaf(ends=SOON) + intermediate,
         "chain.one-host": leaf(hosts=HOSTS[:1]) + intermediate,

@@ -74,8 +74,8 @@ from components.settings.rules.production import (
 )
 from components.settings.rules.registry import (
     catalog_holds_a_page,
-    endpoint_headers_hold_no_secret,
     extra_config_is_the_registrys_and_free,
+    headers_hold_no_secret,
     notification_endpoints_have_names_of_their_own,
     redis_options_need_redis,
     redis_user_has_a_password,
@@ -105,6 +105,7 @@ from components.settings.rules.tasks import deleting_synchronisation_is_accepted
 from components.settings.rules.texts import apache_writes_its_secrets_itself, secrets_are_single_lines, texts_survive_the_environment
 from components.settings.rules.tls import (
     authorities_are_certificates,
+    authorities_of_redis_are_in_use,
     cert_manager_signs_separately,
     provided_certificate_serves_the_stack,
     renewal_lies_within_validity,
@@ -186,7 +187,7 @@ RULES: Final[tuple[Rule, ...]] = (
     redis_options_need_redis,
     redis_user_has_a_password,
     notification_endpoints_have_names_of_their_own,
-    endpoint_headers_hold_no_secret,
+    headers_hold_no_secret,
     extra_config_is_the_registrys_and_free,
     node_ports_differ,
     one_decides_the_number_of_copies,
@@ -210,6 +211,7 @@ RULES: Final[tuple[Rule, ...]] = (
     renewal_lies_within_validity,
     provided_certificate_serves_the_stack,
     authorities_are_certificates,
+    authorities_of_redis_are_in_use,
     signers_are_rsa_leaves,
     signing_generations_ascend,
     signing_counter_moves_a_key_of_this_stack,

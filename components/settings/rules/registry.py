@@ -94,11 +94,19 @@ def notification_endpoints_have_names_of_their_own(stack: StackSettings) -> Iter
         )
 
 
-def endpoint_headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
-    """They stand in clear in a ConfigMap, and one called Authorization loses to the setting of that name."""
+def headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
+    """They stand in clear in a ConfigMap; an endpoint's called Authorization loses to the setting of that name."""
+    for name in stack.registry.http.headers:
+        if _is_secret_header(name):
+            yield Problem(
+                key=f"registry.http.headers.{name}",
+                value=HIDDEN,
+                rule="must be no secret by its name: every client is sent it",
+                remedy="remove it, and change this secret: it has been exposed",
+            )
     for index, extra in enumerate(stack.registry.notifications.extra_endpoints):
         for name in extra.headers:
-            if name.lower() in HEADERS_OF_SECRETS or is_secret_name(name.replace("-", "")):
+            if _is_secret_header(name):
                 key = f"registry.notifications.extra_endpoints[{index}]"
                 yield Problem(
                     key=f"{key}.headers.{name}",
@@ -106,6 +114,10 @@ def endpoint_headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
                     rule="holds a secret by its name, and headers stand in a ConfigMap",
                     remedy=f"write {key}.authorization, encrypted; one that was deployed like this has been seen: change it",
                 )
+
+
+def _is_secret_header(name: str) -> bool:
+    return name.lower() in HEADERS_OF_SECRETS or is_secret_name(name.replace("-", ""))
 
 
 @rests_on("registry.redis.password")

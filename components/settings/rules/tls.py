@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.common.durations import seconds
-from components.settings.certificates import authority_problems, certificate_problems, signer_problems
+from components.settings.certificates import authority_problems, bundle_problems, certificate_problems, root_problems, signer_problems
+from components.settings.registry import ExternalRedis
 from components.settings.report import Problem
 from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
 from components.settings.tls import CertManagerTls, ExistingSecretTls, ProvidedTls, SelfSignedTls
+from components.settings.x509_facts import certificates
 
 
 @rests_on("tls.validity_days", "tls.certificate.duration")
@@ -34,17 +36,26 @@ def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
 
 @rests_on("host", "registry.host")
 def provided_certificate_serves_the_stack(stack: StackSettings) -> Iterator[Problem]:
-    """RSA, pair, names, validity, chain order: told at preview, not by a client."""
+    """RSA, pair, names and the path to the root: told at preview, not by a client."""
     if isinstance(stack.tls, ProvidedTls | ExistingSecretTls):
         yield from certificate_problems(stack.tls, hosts=stack.hosts)
 
 
 def authorities_are_certificates(stack: StackSettings) -> Iterator[Problem]:
-    """One that cannot be read stops Portus' start, or is left out in silence; two in one file are one for Portus."""
+    """One that has ended, or that is no root, ends in an outage that looks like the server's fault."""
     tls = stack.tls
-    yield from authority_problems("tls.extra_ca_certificates", tls.extra_ca_certificates)
-    if not isinstance(tls, SelfSignedTls) and tls.ca_certificate is not None:
-        yield from authority_problems("tls.ca_certificate", tls.ca_certificate)
+    authority = None if isinstance(tls, SelfSignedTls) else tls.ca_certificate
+    yield from authority_problems("tls.extra_ca_certificates", tls.extra_ca_certificates, () if authority is None else (authority,))
+    if authority is not None:
+        served = tls.certificate if isinstance(tls, ProvidedTls | ExistingSecretTls) else None
+        yield from root_problems("tls.ca_certificate", authority, served)
+
+
+def authorities_of_redis_are_in_use(stack: StackSettings) -> Iterator[Problem]:
+    """The registry, a Go program, takes several and intermediates, but none that is over."""
+    redis = stack.registry.redis
+    if isinstance(redis, ExternalRedis) and redis.tls is not None:
+        yield from bundle_problems("registry.redis.tls.rootcas", certificates(redis.tls.rootcas))
 
 
 def signers_are_rsa_leaves(stack: StackSettings) -> Iterator[Problem]:

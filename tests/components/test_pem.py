@@ -1,0 +1,167 @@
+"""However a PEM text was copied, what is rendered has the one form that HAProxy, Ruby (both by OpenSSL) and Go read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import ssl
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from components.common import pem
+from components.settings.parse import parse
+from components.settings.tls import ProvidedTls
+from tests.recorder import Program, run_program, texts
+from tests.settings.chains import KEY, intermediate, leaf, root
+from tests.settings.test_certificate_paths import BASE, existing, problems_of, provided
+
+CHAIN = leaf() + intermediate()
+
+SHAPES: Mapping[str, Callable[[str], str]] = {
+    "as OpenSSL writes it": lambda text: text,
+    "byte-order mark": lambda text: f"\ufeff{text}",
+    "zero-width space": lambda text: f"\u200b{text}",
+    "one line, spaces": lambda text: text.replace("\n", " "),
+    "one line, nothing between": lambda text: text.replace("\n", ""),
+    "line ends written as \\n": lambda text: text.replace("\n", "\\n"),
+    "line ends written as \\r\\n": lambda text: text.replace("\n", "\\r\\n"),
+    "no line end between blocks": lambda text: text.replace("-----\n-----BEGIN", "----------BEGIN"),
+    "no line end at the end": lambda text: text.rstrip("\n"),
+    "no line end before END": lambda text: text.replace("\n-----END", "-----END"),
+    "indentation": lambda text: re.sub("(?m)^", "    ", text),
+    "tabs": lambda text: re.sub("(?m)^", "\t", text),
+    "first line indented": lambda text: f"  {text}",
+    "Windows": lambda text: text.replace("\n", "\r\n"),
+    "old Macintosh": lambda text: text.replace("\n", "\r"),
+    "empty lines": lambda text: text.replace("\n", "\n\n"),
+    "spaces at the ends": lambda text: text.replace("\n", "  \n"),
+    "unbreakable spaces": lambda text: text.replace("\n", "\u00a0\n"),
+    "in quotes": lambda text: f'"{text}"',
+    "text before the blocks": lambda text: f"Bag Attributes\n    friendlyName: portus\n{text}",
+    "unwrapped": lambda text: re.sub(r"(?<=[A-Za-z0-9+/=])\n(?=[A-Za-z0-9+/=])", "", text),
+}
+
+READ_BY_GO = frozenset({
+    "as OpenSSL writes it", "Windows", "empty lines", "spaces at the ends", "no line end at the end", "text before the blocks", "unwrapped",
+})  # fmt: skip
+"""Both blocks found by Go 1.25's encoding/pem, recorded once with these shapes."""
+
+
+def read_by_openssl(text: str) -> int:
+    """Return how many certificates OpenSSL finds in a file with ``text``."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        try:
+            context.load_verify_locations(cafile=file.name)
+        except ssl.SSLError:
+            return 0
+    return context.cert_store_stats()["x509"]
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_every_public_setting_holds_the_form_that_all_programs_read(shape: Callable[[str], str]) -> None:
+    tls = {
+        **provided(shape(CHAIN), shape(root()), shape(KEY)),
+        "extra_ca_certificates": [shape(root())],
+        "additional_signers": [shape(leaf())],
+    }
+    settings = parse({**BASE, "tls": tls}, file="stack.yaml", encrypted=lambda _: True).tls
+    assert isinstance(settings, ProvidedTls)
+    assert settings.certificate == CHAIN
+    assert settings.private_key.get_secret_value() == KEY
+    for text in (settings.ca_certificate, *settings.extra_ca_certificates, *settings.additional_signers):
+        assert text is not None
+        assert text == "".join(pem.certificates(text))
+        assert read_by_openssl(text) == 1
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_what_stands_in_another_teams_secret_is_refused_unless_openssl_and_go_read_it(name: str) -> None:
+    text = SHAPES[name](CHAIN)
+    readable = read_by_openssl(text) == 2 and name in READ_BY_GO
+    problems = problems_of(existing(provided(text, root())))
+    assert [problem.key for problem in problems] == ([] if readable else ["tls.certificate"])
+    if problems:
+        assert "cannot be rewritten" in problems[0].rule
+        assert problems_of(existing(provided("".join(pem.certificates(text)), root()))) == ()
+
+
+@pytest.mark.parametrize("name", ["byte-order mark", "one line, spaces", "no line end between blocks", "indentation", "Windows"])
+def test_secrets_and_config_maps_hold_the_form_that_all_programs_read(name: str) -> None:
+    program = _run(provided(SHAPES[name](CHAIN), SHAPES[name](root()), SHAPES[name](KEY)))
+    assert _served(program) == (CHAIN, KEY)
+    for resource in program.all("ConfigMap"):
+        for text in texts(resource.inputs):
+            if "-----BEGIN" in text:
+                assert text == "".join(pem.certificates(text)), resource.name
+
+
+def test_a_key_file_with_its_certificates_gives_the_key_alone() -> None:
+    assert problems_of(provided(CHAIN, root(), leaf() + KEY + intermediate())) == ()
+    assert _served(_run(provided(CHAIN, root(), leaf() + KEY))) == (CHAIN, KEY)
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        (KEY + KEY, "alone"),
+        (KEY.replace("PRIVATE KEY", "OPENSSH PRIVATE KEY"), "ssh-keygen -p -m PEM"),
+        ("LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1JSUV2Z0lCQURBTgotLS0tLUVORCBQUklWQVRFIEtFWS0tLS0tCg==", "base64 -d"),
+        ("/etc/ssl/portus.key", "whole content"),
+        (KEY[:200], "whole PEM file"),
+        (KEY.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), ""),
+    ],
+    ids=["two", "OpenSSH", "base64", "a file's name", "cut off", "encrypted"],
+)
+def test_a_key_that_no_program_reads_is_refused(text: str, fix: str) -> None:
+    (problem,) = problems_of(provided(CHAIN, root(), text))
+    assert problem.key == "tls.private_key"
+    assert fix in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n", "made from this request"),
+        (root() + "-----BEGIN DH PARAMETERS-----\nMIIB\n-----END DH PARAMETERS-----\n", "remove the lines"),
+        (root().replace("CERTIFICATE", "TRUSTED CERTIFICATE"), "openssl x509"),
+        ("-----BEGIN PKCS7-----\nMIIB\n-----END PKCS7-----\n", "pkcs7 -print_certs"),
+        (root()[:300], "whole content"),
+        ("".join(root().splitlines()[1:-1]), "-inform DER"),
+        ("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUIKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=", "base64 -d"),
+    ],
+    ids=["request", "parameters", "trusted", "PKCS7", "cut off", "no frame", "base64"],
+)
+def test_what_is_no_certificate_is_refused_with_the_way_to_one(text: str, fix: str) -> None:
+    (problem,) = problems_of({"source": "self_signed", "extra_ca_certificates": [text]})
+    assert problem.key == "tls.extra_ca_certificates[0]"
+    assert fix in problem.remedy
+    assert "MII" not in str(problem)
+
+
+def test_the_old_name_of_a_certificate_is_written_as_the_new_one() -> None:
+    old = root().replace("CERTIFICATE", "X509 CERTIFICATE")
+    settings = parse(
+        {**BASE, "tls": {"source": "self_signed", "extra_ca_certificates": [old]}}, file="stack.yaml", encrypted=lambda _: True
+    )
+    assert settings.tls.extra_ca_certificates[0] == "".join(pem.certificates(settings.tls.extra_ca_certificates[0]))
+    assert "X509" not in settings.tls.extra_ca_certificates[0]
+
+
+def _served(program: Program) -> tuple[str, ...]:
+    data = program.one("Secret", "served-tls-certificate").inputs["data"]
+    return tuple(base64.b64decode(data[name]).decode() for name in ("tls.crt", "tls.key"))
+
+
+def _run(tls: Mapping[str, Any]) -> Program:
+    configuration = {f"portus:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in {**BASE, "tls": tls}.items()}
+    with mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps(["portus:tls"])}):
+        return run_program("pem", configuration)

@@ -1,0 +1,308 @@
+"""No secret reaches an object that anybody may read, nor a report: private keys, passwords in URLs, tokens in queries and headers."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from components.registry import configuration
+from components.settings.parse import parse
+from components.settings.report import Problem, SettingsError
+from components.settings.stack import StackSettings
+from tests.settings.authority import private
+from tests.settings.chains import KEY, intermediate, leaf, root
+from tests.settings.test_certificate_paths import BASE, provided
+
+PASSWORD = "geheim123"
+BASIC = "Basic QWxhZGRpbjpnZWhlaW0xMjM="
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJnZWhlaW0xMjMifQ.c2lnbmF0dXJl"
+
+CHANGES: Mapping[str, Mapping[str, Any]] = {
+    "s3": {
+        "registry": {
+            "storage": {"driver": "s3", "region": "us-east-1", "bucket": "images", "accesskey": "AKIAEXAMPLE", "secretkey": "a/b+c"}
+        }
+    },
+    "swift": {
+        "registry": {
+            "storage": {"driver": "swift", "authurl": "https://k.example.com", "username": "u", "password": "p", "container": "images"}
+        }
+    },
+    "redis": {"registry": {"redis": {"kind": "external", "addr": "redis.example.com:6379"}}},
+    "endpoint": {"registry": {"notifications": {"extra_endpoints": [{"name": "ci", "url": "https://ci.example.com"}]}}},
+    "external database": {"database": {"kind": "external", "host": "db.example.com", "user": "portus", "password": "a" * 40}},
+    "ldap": {"portus": {"config": {"ldap": {"enabled": False, "authentication": {"enabled": False, "password": "p"}}}}},
+    "smtp": {"portus": {"config": {"email": {"smtp": {"enabled": False, "password": "p"}}}}},
+    "oauth": {"portus": {"config": {"oauth": {"openid_connect": {"enabled": False, "secret": "s"}}}}},
+    "ingress": {"exposure": {"kind": "ingress"}},
+}
+
+
+def stack(path: str, value: Any, base: str = "") -> dict[str, Any]:
+    """Return a stack file that holds ``value`` at ``path`` (dots between keys, ``/`` where a key has dots)."""
+    raw = _merged(copy.deepcopy(dict(BASE)), {"tls": {"source": "self_signed"}}, CHANGES.get(base, {}))
+    node: Any = raw
+    *above, last = path.split("|") if "|" in path else path.split(".")
+    for step in above:
+        node = node[int(step)] if isinstance(node, list) else node.setdefault(step, {})
+    node[last] = value
+    return raw
+
+
+def _merged(*parts: Mapping[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+            result[key] = _merged(result[key], value) if both else copy.deepcopy(value)
+    return result
+
+
+def report(raw: Mapping[str, Any], *, encrypted: bool = True) -> tuple[str, tuple[Problem, ...]]:
+    """Return the report on ``raw`` and its problems, both empty where there is none."""
+    try:
+        parse(raw, file="stack.yaml", encrypted=lambda _: encrypted)
+    except SettingsError as error:
+        return str(error), error.problems
+    return "", ()
+
+
+URLS = [
+    ("portus.config.security.clair.server", ""),
+    ("portus.config.security.zypper.server", ""),
+    ("portus.config.oauth.gitlab.server", ""),
+    ("portus.config.oauth.open_id.identifier", ""),
+    ("portus.config.oauth.openid_connect.issuer", "oauth"),
+    ("portus.config.ldap.hostname", "ldap"),
+    ("portus.config.email.smtp.address", "smtp"),
+    ("registry.storage.regionendpoint", "s3"),
+    ("registry.storage.redirectendpoint", "s3"),
+    ("registry.storage.authurl", "swift"),
+    ("registry.redis.addr", "redis"),
+    ("registry.notifications.extra_endpoints.0.url", "endpoint"),
+    ("database.host", "external database"),
+    ("host", ""),
+    ("images.mirror", ""),
+    ("images.portus", ""),
+    ("workloads|web|env", ""),
+    ("registry|extra_config|log|fields", ""),
+    ("registry|extra_config|validation|manifests|urls|allow", ""),
+    ("exposure|annotations", "ingress"),
+]
+
+
+@pytest.mark.parametrize("url", [f"https://AKIA:{PASSWORD}@s3.example.com", f"mysql2://portus:{PASSWORD}@db.example.com:3306/portus"])
+@pytest.mark.parametrize(("path", "base"), URLS, ids=[path for path, _ in URLS])
+def test_a_password_in_a_url_is_refused_and_not_shown(path: str, base: str, url: str) -> None:
+    value: Any = url
+    match path.rpartition("|")[2]:
+        case "env":
+            value = [{"name": "HTTP_UPSTREAM", "value": url}]
+        case "fields" | "annotations":
+            value = {"example.com/upstream": url}
+        case "allow":
+            value = [url]
+    text, problems = report(stack(path, value, base))
+    assert PASSWORD not in text
+    keys = {problem.key for problem in problems}
+    assert len(keys) == 1, text
+    assert any("change the password" in problem.remedy for problem in problems), text
+
+
+def test_the_text_that_the_report_gives_in_place_of_a_url_with_a_password_is_accepted() -> None:
+    wrong = f"https://u:{PASSWORD}@ci.example.com/hook"
+    for path in ("registry|extra_config|log|fields", "workloads|all|annotations"):
+        _, (problem,) = report(stack(path, {"upstream": wrong}))
+        written = problem.remedy.partition("'")[2].partition("'")[0]
+        assert written == "https://ci.example.com/hook"
+        assert report(stack(path, {"upstream": written})) == ("", ())
+
+
+LONG = "x" * 70
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"ftp://{LONG}:{PASSWORD}@s3.example.com",
+        f"https://a:{PASSWORD}@b:{PASSWORD}@s3.example.com",
+        f"user:{PASSWORD}@clair.example.com:6060",
+    ],
+    ids=["longer than a line of the report", "two", "no scheme"],
+)
+def test_no_part_of_a_password_is_shown(value: str) -> None:
+    for path, base in (("portus.config.security.clair.server", ""), ("registry.storage.regionendpoint", "s3"), ("host", "")):
+        assert "geheim" not in report(stack(path, value, base))[0]
+
+
+BESIDE = [
+    ("database.user", "external database"),
+    ("database.name", "external database"),
+    ("database.host", "external database"),
+    ("registry.storage.bucket", "s3"),
+    ("registry.storage.region", "s3"),
+    ("registry.redis.addr", "redis"),
+    ("registry.notifications.extra_endpoints.0.name", "endpoint"),
+    ("portus.config.ldap.authentication.bind_dn", "ldap"),
+    ("portus.config.email.smtp.port", "smtp"),
+    ("portus.config.oauth.openid_connect.identifier", "oauth"),
+]
+
+
+@pytest.mark.parametrize(("path", "base"), BESIDE, ids=[path for path, _ in BESIDE])
+def test_a_wrong_value_beside_a_secret_is_not_shown(path: str, base: str) -> None:
+    """Often it is the password, in the wrong line."""
+    text, problems = report(stack(path, "Geheim 123!\x07", base))
+    assert problems
+    assert "Geheim" not in text
+
+
+QUERIES = ["token", "access_token", "api_key", "X-Amz-Signature", "sig", "password", "client_secret"]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_secret_in_a_query_is_refused_where_it_would_be_stored_in_clear(name: str) -> None:
+    url = f"https://example.com/hook?a=1&{name}={PASSWORD}&b=2"
+    for path, value in (
+        ("registry|extra_config|health|http", [{"uri": url}]),
+        ("workloads|web|annotations", {"example.com/hook": url}),
+        ("exposure|annotations", {"example.com/hook": url}),
+        ("workloads|web|env", [{"name": "HOOK", "value": url}]),
+    ):
+        text, problems = report(stack(path, value, "ingress"))
+        assert PASSWORD not in text
+        assert [name in problem.rule for problem in problems] == [True], text
+        cleaned = json.loads(json.dumps(value).replace(f"&{name}={PASSWORD}", ""))
+        assert report(stack(path, cleaned, "ingress")) == ("", ())
+
+
+CREDENTIALS = [BASIC, "Bearer abcdefghijkl", JWT, "AWS4-HMAC-SHA256 Credential=AKIA/20260101"]
+
+
+@pytest.mark.parametrize("credentials", CREDENTIALS)
+def test_credentials_in_lists_and_maps_are_refused_and_not_shown(credentials: str) -> None:
+    for path, value, base in (
+        ("registry|extra_config|health|http", [{"uri": "http://a.example.com", "headers": {"X-Check": [credentials]}}], ""),
+        ("registry|extra_config|middleware|storage", [{"name": "redirect", "options": {"deep": {"deeper": [[credentials]]}}}], ""),
+        ("registry|http|headers", {"X-Check": [credentials]}, ""),
+        ("registry|notifications|extra_endpoints|0|headers", {"X-Check": [credentials]}, "endpoint"),
+        ("workloads|worker|env", [{"name": "CHECK", "value": credentials}], ""),
+        ("exposure|annotations", {"example.com/header": credentials}, "ingress"),
+    ):
+        text, problems = report(stack(path, value, base))
+        assert len(problems) == 1, (path, text)
+        assert credentials.rsplit(maxsplit=1)[-1] not in text
+        assert "exposed" in problems[0].remedy
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Authorization": [BASIC]}, {"authorization": BASIC}, {"X-Auth-Token": ["abc"]}, {"Proxy-Authorization": ["x", "y"]}],
+    ids=["a list", "a text", "a token", "a list of two"],
+)
+def test_headers_named_like_a_secret_are_refused_inside_lists_too(headers: Mapping[str, Any]) -> None:
+    check = {"uri": "http://server.example.com", "statuscode": 200}
+    _, problems = report(stack("registry|extra_config|health|http", [{**check, "headers": headers}]))
+    assert [problem.key for problem in problems] == [f"registry.extra_config.health.http[0].headers.{next(iter(headers))}"]
+    assert report(stack("registry|extra_config|health|http", [check])) == ("", ())
+
+
+def test_answers_of_the_registry_carry_no_secret_either() -> None:
+    _, problems = report(stack("registry|http|headers", {"X-Api-Token": ["abc"]}))
+    assert [problem.key for problem in problems] == ["registry.http.headers.X-Api-Token"]
+
+
+KEYS = {
+    "PKCS#8": KEY,
+    "RSA": "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA0000\n-----END RSA PRIVATE KEY-----\n",
+    "EC": private("ec"),
+    "encrypted": private("server", b"passphrase"),
+    "OpenSSH": "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n",
+    "base64": base64.b64encode(KEY.encode()).decode(),
+    "cut off": KEY[:300],
+    "one line": KEY.replace("\n", "\\n"),
+}
+
+
+def _with_a_key(key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    chain = leaf() + intermediate()
+    own = {"source": "self_signed"}
+    manager = {"source": "cert_manager", "certificate": {"issuerRef": {"name": "acme"}}}
+    given = {"source": "existing_secret", "secret": "corp-tls", "certificate": chain, "ca_certificate": root()}
+    redis = {"kind": "external", "addr": "redis.example.com:6380", "tls": {"rootcas": root() + key}}
+    yield "tls.certificate", {"tls": provided(key + chain, root())}
+    yield "tls.certificate", {"tls": provided(chain + root() + key)}
+    yield "tls.certificate", {"tls": {**given, "certificate": leaf() + key + intermediate()}}
+    yield "tls.ca_certificate", {"tls": provided(chain, key + root())}
+    yield "tls.ca_certificate", {"tls": {**given, "ca_certificate": root() + key}}
+    yield "tls.ca_certificate", {"tls": {**manager, "ca_certificate": root() + key}}
+    yield "tls.extra_ca_certificates[1]", {"tls": {**own, "extra_ca_certificates": [root(), key]}}
+    yield "tls.additional_signers[0]", {"tls": {**own, "additional_signers": [leaf() + key]}}
+    yield "registry.redis.tls.rootcas", {"registry": {"version": "3.1", "redis": redis}}
+    yield "workloads.web.annotations.example", {"workloads": {"web": {"annotations": {"example": key}}}}
+    yield "workloads.web.env[0].value", {"workloads": {"web": {"env": [{"name": "A", "value": key}]}}}
+    yield "registry.extra_config.log.fields.a", {"registry": {"extra_config": {"log": {"fields": {"a": [key]}}}}}
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_a_private_key_in_a_public_setting_is_refused_and_has_to_be_replaced(key: str) -> None:
+    secret = "".join(key.split("-----")[2].split())[:40] if "-----" in key else key[:40]
+    for setting, changes in _with_a_key(key):
+        raw = _merged(BASE, {"tls": {"source": "self_signed"}}, changes)
+        for encrypted in (True, False):
+            text, problems = report(raw, encrypted=encrypted)
+            about = [problem for problem in problems if problem.key != "tls.private_key"]
+            assert [problem.key.removesuffix("[0]") for problem in about] == [setting.removesuffix("[0]")], text
+            assert about[0].remedy == "remove it, and replace this key: it has been exposed"
+            assert secret not in text
+
+
+def test_variables_named_like_a_secret_come_from_one() -> None:
+    for name in ("SMTP_PASSWORD", "API_TOKEN", "CLIENT_SECRET", "AWS_KEY_PASSPHRASE"):
+        text, problems = report(stack("workloads|web|env", [{"name": name, "value": PASSWORD}]))
+        assert [problem.key for problem in problems] == ["workloads.web.env[0].value"]
+        assert PASSWORD not in text
+        by_reference = [{"name": name, "valueFrom": {"secretKeyRef": {"name": "own", "key": "password"}}}]
+        assert report(stack("workloads|web|env", by_reference)) == ("", ())
+
+
+def test_annotations_named_like_a_secret_are_refused() -> None:
+    for path, base in (("exposure|annotations", "ingress"), ("workloads|web|annotations", "")):
+        for name in ("example.com/password", "example.com/api-key", "example.com/token"):
+            text, problems = report(stack(path, {name: PASSWORD}, base))
+            assert len(problems) == 1
+            assert PASSWORD not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "base"),
+    [
+        ("exposure|annotations", {"nginx.ingress.kubernetes.io/auth-tls-secret": "portus/corp-ca"}, "ingress"),
+        ("workloads|web|annotations", {"vault.hashicorp.com/agent-inject-token": "true"}, ""),
+        ("workloads|web|annotations", {"example.com/contact": "mailto:portus@example.com"}, ""),
+        ("workloads|web|annotations", {"example.com/image": "registry.example.com/a:1@sha256:" + "0" * 64}, ""),
+        ("workloads|web|annotations", {"example.com/note": "Basic authentication is switched off here"}, ""),
+        ("workloads|web|env", [{"name": "TOKEN_FILE", "value": "/run/secrets/token"}], ""),
+        ("workloads|web|env", [{"name": "SMTP_PASSWORD", "value": "/run/secrets/password"}], ""),
+        ("workloads|web|env", [{"name": "UPSTREAM", "value": "https://user@example.com:8443/a?b=c"}], ""),
+        ("registry|extra_config|middleware|storage", [{"name": "cloudfront", "options": {"privatekey": "/etc/cf.pem"}}], ""),
+        ("registry|extra_config|log|fields", {"service": "https://example.com:5000/path@2"}, ""),
+    ],
+    ids=str,
+)
+def test_what_is_no_secret_is_accepted(path: str, value: Any, base: str) -> None:
+    assert report(stack(path, value, base)) == ("", ())
+
+
+def test_the_query_of_an_endpoint_lives_in_a_secret() -> None:
+    raw = stack("registry.notifications.extra_endpoints.0.url", "https://ci.example.com/hook", "endpoint")
+    settings = StackSettings.model_validate_json(json.dumps(raw)).registry
+    assert not configuration.holds_a_secret(settings)
+    extra = settings.notifications.extra_endpoints[0].model_copy(update={"url": "https://ci.example.com/hook?token=abc"})
+    with_query = settings.model_copy(update={"notifications": settings.notifications.model_copy(update={"extra_endpoints": (extra,)})})
+    assert configuration.holds_a_secret(with_query)
