@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pulumi
 
 from components import mariadb, tls
@@ -17,9 +19,11 @@ from components.portus.roles import FirstSetUp
 from components.registry import Registry
 from components.registry.wiring import wiring
 from components.settings.images import images
-from components.settings.load import load
+from components.settings.load import load_or_end
 
-stack = load()
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Pulumi interrupts a program when it refuses a preview; a traceback would follow the reason
+
+stack = load_or_end()
 image = images(stack)
 portus_generation = generation(stack.portus.version)
 plain_events = "http" in portus_generation.ports

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import yaml
@@ -21,12 +21,29 @@ from components.settings.stack import StackSettings
 STACKS = Path("stacks")
 """Pulumi.yaml's ``stackConfigDir``, seen from the program's folder."""
 
+SHOWN: Final = 32
+"""Exit code by which a program tells Pulumi's language host that its error has been shown. After any other code the host adds "an unhandled
+error occurred: program exited with non-zero exit code" (pulumi-language-python: pythonProcessExitedAfterShowingUserActionableMessage)."""
+
+
+def load_or_end() -> StackSettings:
+    """Return the selected stack's settings; where they are wrong show the report as Pulumi's error, and end the program.
+
+    Raises:
+        SystemExit: the report has been shown; the cause is the error that `load` raised.
+    """
+    try:
+        return load()
+    except pulumi.RunError as error:
+        pulumi.log.error(str(error))
+        raise SystemExit(SHOWN) from error
+
 
 def load() -> StackSettings:
     """Return the selected stack's settings.
 
     Raises:
-        pulumi.RunError: with the whole report of what is wrong, before anything was registered; Pulumi shows it without a traceback.
+        pulumi.RunError: with the whole report of what is wrong, before anything was registered.
     """
     project, stack = pulumi.get_project(), pulumi.get_stack()
     file = STACKS / f"Pulumi.{stack}.yaml"

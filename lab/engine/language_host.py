@@ -30,6 +30,12 @@ EXECUTOR: Final = Path(__file__).with_name("program.py")
 ALREADY_SHOWN: Final = 32
 """The executor's exit code for an error that the engine has shown already (``program.ALREADY_SHOWN``)."""
 
+BY_SIGNAL: Final = -1
+"""What the genuine host tells of a program that a signal ended: Go's ExitStatus of it."""
+
+KILL_SECONDS: Final = 5.0
+"""Between an interrupt and a kill, as the genuine host's WaitDelay."""
+
 _TYPECHECKERS: Final = ("mypy", "pyright")
 
 
@@ -159,13 +165,17 @@ def _result(code: int) -> language_pb2.RunResponse:
         return language_pb2.RunResponse()
     if code == ALREADY_SHOWN:
         return language_pb2.RunResponse(bail=True)
-    how = f"program was ended by signal {signal.Signals(-code).name}" if code < 0 else f"program exited with non-zero exit code: {code}"
-    return language_pb2.RunResponse(error=how)
+    return language_pb2.RunResponse(error=f"program exited with non-zero exit code: {code if code > 0 else BY_SIGNAL}")
 
 
 def _interrupt(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
+    """Send SIGINT, and kill what has not ended ``KILL_SECONDS`` later."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    last = threading.Timer(KILL_SECONDS, process.kill)
+    last.daemon = True
+    last.start()
 
 
 def _type_errors(interpreter: Interpreter, options: Mapping[str, Any], program: str) -> str:

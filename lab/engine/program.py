@@ -1,5 +1,8 @@
 """Run one Pulumi program in this interpreter, as the genuine executor does. Started by the language host; needs nothing but the SDK.
 
+As with the genuine one (pulumi-language-python-exec), an interrupt raises KeyboardInterrupt in the program, whose traceback is shown unless
+the program prevents it, and a RunError ends with code 1, after which the host adds a line of its own.
+
 It is a file of its own, run by the program's own interpreter, so that the program's start-up time and memory are its own.
 """
 
@@ -10,7 +13,6 @@ import asyncio
 import logging
 import os
 import runpy
-import signal
 import sys
 import traceback
 from collections.abc import Coroutine
@@ -55,7 +57,6 @@ def _run(coroutine: Coroutine[Any, Any, None], parallel: int) -> None:
 
 def main() -> int:
     """Run the program and return the exit code."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interrupted program ends; its traceback would tell nobody anything
     try:
         import pulumi  # noqa: PLC0415 -- its absence must be reported in words
         import pulumi.runtime  # noqa: PLC0415
@@ -90,7 +91,7 @@ def main() -> int:
         _run(pulumi.runtime.run_in_stack(program), parallel)
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
-        return ALREADY_SHOWN
+        return 1
     except Exception as error:  # noqa: BLE001 -- whatever the program raises is its user's to see
         pulumi.log.error(f"Program failed with an unhandled exception:\n{program_traceback(error, given.program)}")
         return ALREADY_SHOWN

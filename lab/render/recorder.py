@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -140,8 +141,11 @@ def run_program(
     def run() -> None:
         runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
 
-    with _environment(variables), _working_in(folder):
-        pulumi.runtime.test(run)()  # type: ignore[no-untyped-call]
+    try:
+        with _environment(variables), _working_in(folder), _interrupts_kept():
+            pulumi.runtime.test(run)()  # type: ignore[no-untyped-call]
+    except SystemExit as end:  # the program has shown its error, and ended
+        raise end.__cause__ or end from None
     return into
 
 
@@ -237,6 +241,16 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Put back what this process does on Ctrl-C: the program changes it for the process that Pulumi gives it."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
+import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from lab import paths
 from tests.engine.harness import Stack
+from tests.lab.api import kubeconfig
 
 pytestmark = pytest.mark.engine
 
@@ -27,10 +34,47 @@ def test_a_program_s_exception_is_shown_once_with_its_own_traceback(stack: Stack
     assert "lab/engine" not in result.text
 
 
-def test_an_error_meant_for_users_is_shown_without_a_traceback(stack: Stack) -> None:
+UNHANDLED = "an unhandled error occurred: program exited with non-zero exit code"
+
+
+def test_as_with_the_genuine_host_a_run_error_is_followed_by_the_exit_code(stack: Stack) -> None:
     stack.program('raise pulumi.RunError("say it plainly")\n')
     result = stack.preview(fails=True)
     assert result.diagnostics.count("say it plainly") == 1
+    assert f"{UNHANDLED}: 1" in result.diagnostics
+    assert "Traceback" not in result.text
+
+
+def test_a_program_that_has_shown_its_error_says_so_by_its_exit_code(stack: Stack) -> None:
+    stack.program('pulumi.log.error("say it plainly")\nraise SystemExit(32)\n')
+    result = stack.preview(fails=True)
+    assert result.diagnostics.count("say it plainly") == 1
+    assert UNHANDLED not in result.text
+
+
+def _real_program(stack: Stack, settings: dict[str, object]) -> None:
+    """Have the project's own program run on ``settings``."""
+    for name in ("__main__.py", "components"):
+        (stack.folder / name).unlink(missing_ok=True)
+        (stack.folder / name).symlink_to(paths.ROOT / name)
+    (stack.folder / "Pulumi.yaml").write_text(
+        json.dumps({"name": "engine-test", "runtime": {"name": "python", "options": {"virtualenv": str(paths.ROOT / ".venv")}}})
+    )
+    file = stack.folder / "Pulumi.test.yaml"
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    said = {key.replace("portus:", "engine-test:"): value for key, value in settings.items()}
+    file.write_text(yaml.safe_dump({**document, "config": said}), encoding="utf-8")
+
+
+def _settings(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((paths.ROOT / "stacks" / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"])
+
+
+def test_a_report_on_settings_is_all_that_is_shown(stack: Stack) -> None:
+    _real_program(stack, _settings("dev") | {"portus:host": "https://portus.dev.test"})
+    result = stack.preview(fails=True)
+    assert "nothing was created or changed" in result.diagnostics
+    assert UNHANDLED not in result.text
     assert "Traceback" not in result.text
 
 
@@ -48,7 +92,7 @@ def test_the_program_runs_in_its_virtualenv_in_its_folder_and_its_output_is_show
     pulumi.export("organization", pulumi.get_organization())
     """)
     result = stack.up()
-    assert f"prefix {os.path.realpath('.venv')} name __main__" in result.text
+    assert f"prefix {paths.ROOT / '.venv'} name __main__" in result.text
     assert stack.outputs() == {"folder": str(stack.folder), "dry": False, "organization": "organization"}
 
 
@@ -83,24 +127,50 @@ def test_a_missing_virtualenv_is_one_clear_line(stack: Stack) -> None:
     assert "Traceback" not in result.text
 
 
-def test_ctrl_c_ends_the_program_quietly(stack: Stack) -> None:
-    stack.program("""
-    import time
-    print("the program has begun", flush=True)
-    time.sleep(600)
-    """)
+def _interrupted(stack: Stack, when: Callable[[str], bool]) -> str:
+    """Return what a preview shows that is interrupted once it has printed a line for which ``when`` holds."""
     process = stack.popen("preview")
     assert process.stdout is not None
     seen = ""
     for line in process.stdout:
         seen += line
-        if "the program has begun" in line:
+        if when(line):
             break
     os.kill(process.pid, signal.SIGINT)
     rest = process.communicate(timeout=60)[0]
     assert process.returncode != 0
-    assert "Traceback" not in seen + rest
-    assert "KeyboardInterrupt" not in seen + rest
+    return seen + rest
+
+
+SLEEPING = """
+import time
+print("the program has begun", flush=True)
+time.sleep(600)
+"""
+
+
+def test_as_with_the_genuine_host_an_interrupt_shows_a_traceback_unless_the_program_prevents_it(stack: Stack) -> None:
+    stack.program(SLEEPING)
+    assert "KeyboardInterrupt" in _interrupted(stack, lambda line: "the program has begun" in line)
+    stack.program(f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\n{SLEEPING}")
+    shown = _interrupted(stack, lambda line: "the program has begun" in line)
+    assert "Traceback" not in shown
+    assert "KeyboardInterrupt" not in shown
+
+
+def test_the_projects_program_ends_quietly_when_it_is_cancelled(stack: Stack, tmp_path: Path) -> None:
+    """The cluster takes connections and never answers, so the program waits for its first object when the interrupt comes."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(120)
+        stack.environment["KUBECONFIG"] = str(kubeconfig(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        _real_program(stack, _settings("dev"))
+        process = stack.popen("preview")
+        with silent.accept()[0]:
+            os.kill(process.pid, signal.SIGINT)
+            shown = process.communicate(timeout=60)[0]
+    assert process.returncode != 0
+    assert "Traceback" not in shown
+    assert "KeyboardInterrupt" not in shown
 
 
 def processes_of(folder: Path) -> list[str]:
