@@ -44,7 +44,7 @@ def heal(stack: Stack) -> None:
         return
     with step(f"taking in what an interrupted deployment left ({len(pending)} resources)"):
         found = [taken for resource in pending if (taken := _existing(resource, stack))]
-        _import(stack, _with(state, found))
+        import_state(stack, _with(state, found))
         if found:
             stack.run("refresh", "--yes", "--skip-preview", *(f"--target={resource['urn']}" for resource in found))
 
@@ -59,7 +59,8 @@ def _with(state: Mapping[str, Any], found: list[dict[str, Any]]) -> dict[str, An
     return {**state, "deployment": deployment}
 
 
-def _import(stack: Stack, state: Mapping[str, Any]) -> None:
+def import_state(stack: Stack, state: Mapping[str, Any]) -> None:
+    """Replace the state of ``stack``, of which Pulumi checks the form. Raises `LabError` when the engine refused."""
     with tempfile.TemporaryDirectory(prefix="lab-state-") as folder:
         file = Path(folder) / "state.json"
         file.touch(mode=0o600)

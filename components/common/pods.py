@@ -154,7 +154,7 @@ def empty_dir(name: str, size: str, *, memory: bool = False) -> core.VolumeArgs:
 
 def mount(name: str, path: str, *, read_only: bool = True, sub_path: str | None = None) -> core.VolumeMountArgs:
     """Return a mount of volume ``name`` at ``path``."""
-    return core.VolumeMountArgs(name=name, mount_path=path, read_only=read_only, sub_path=sub_path)
+    return core.VolumeMountArgs(name=name, mount_path=path, read_only=read_only or None, sub_path=sub_path)
 
 
 def secret_volume(name: str, secret: pulumi.Input[str], items: Mapping[str, str] | None = None, *, mode: int = 0o440) -> core.VolumeArgs:
@@ -209,7 +209,7 @@ def http_probe(port: int | str, path: str, *, scheme: str, period: int, failures
     """Return a probe that asks ``path``; ``period`` and ``delay`` in seconds, ``failures`` in a row before it counts."""
     return core.ProbeArgs(
         http_get=core.HTTPGetActionArgs(path=path, port=port, scheme=scheme),
-        initial_delay_seconds=delay,
+        initial_delay_seconds=delay or None,
         period_seconds=period,
         timeout_seconds=HTTP_PROBE_TIMEOUT_SECONDS,
         failure_threshold=failures,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import signal
 import subprocess
@@ -15,15 +17,18 @@ from lab.check import check
 from lab.console import step
 from lab.stack import Stack
 from tests.cluster.conftest import Deployed, until
+from tests.engine.genuine_state import by_type, genuine, reduced, type_of
+from tests.readable import forms, texts
 
 pytestmark = pytest.mark.cluster
 
 BACKUPS = paths.STATE / "state"
 
 
-def _state(stack: Stack) -> str:
-    """Return everything that the file backend holds of the stack, as it lies on the disk."""
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in BACKUPS.rglob(f"{stack.name}*.json*") if path.is_file())
+def _states(stack: Stack) -> list[str]:
+    """Return the texts of each document that the file backend holds of the stack: its state, the backups of it and its history."""
+    files = [path for path in BACKUPS.rglob(f"{stack.name}*.json") if path.is_file()]
+    return ["\n".join(texts(json.loads(path.read_text(encoding="utf-8")))) for path in files]
 
 
 def test_deploying_again_changes_nothing(deployed: Deployed) -> None:
@@ -36,15 +41,27 @@ def test_after_a_refresh_there_is_still_nothing_to_change(deployed: Deployed) ->
     deployed.stack.up("--expect-no-changes")
 
 
-def test_the_state_holds_no_secret_in_clear(deployed: Deployed) -> None:
+def test_the_state_shows_no_secret_in_any_form(deployed: Deployed) -> None:
     api, namespace = deployed.deployment.api(), deployed.deployment.namespace
-    secrets = api.list_namespaced_secret(namespace).items
-    encoded: set[str] = {str(value) for secret in secrets for key, value in (secret.data or {}).items() if "crt" not in key}
-    assert len(encoded) > 5
-    state = _state(deployed.stack)
-    assert deployed.stack.name in state
-    encoded.add(str(deployed.deployment.outputs["administrator_password"]))
-    assert not [value for value in encoded if value in state]
+    held = [(key, str(value)) for each in api.list_namespaced_secret(namespace).items for key, value in (each.data or {}).items()]
+    secrets = {base64.b64decode(value).decode() for key, value in held if "crt" not in key}
+    secrets.add(str(deployed.deployment.outputs["administrator_password"]))
+    assert len(secrets) > 5
+    states = _states(deployed.stack)
+    assert len(states) > 1
+    assert all(deployed.stack.name in state for state in states)
+    assert not [form[:4] for secret in secrets for form in forms(secret) if any(form in state for state in states)]
+
+
+def test_the_state_is_the_one_that_pulumis_own_plugins_write(deployed: Deployed) -> None:
+    record = {each["urn"]: each for each in genuine()}
+    of_a_type = by_type(record.values())
+    found = [reduced(each) for each in deployed.stack.export()["deployment"]["resources"]]
+    compared = {each["urn"]: each for each in found if each["urn"] in record}
+    assert len(compared) > 40
+    assert {urn: record[urn] for urn in compared} == compared
+    wanted = {kind for kind in of_a_type if not kind.startswith("portus:") and not kind.endswith(":RandomBytes")}
+    assert wanted <= {type_of(each) for each in found}
 
 
 def test_the_first_set_up_may_run_again_and_makes_nothing_twice(deployed: Deployed) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
@@ -23,6 +24,9 @@ from lab.engine.plugins.provider import (
     ReadCall,
 )
 
+META: Final = "__meta"
+"""Key of the outputs under which the schema's version is noted."""
+
 
 class Kind(ABC):
     """One resource type. Class attributes are its schema, in the genuine plugin's names."""
@@ -36,6 +40,15 @@ class Kind(ABC):
     secret_outputs: ClassVar[frozenset[str]] = frozenset()
     updatable: ClassVar[frozenset[str]] = frozenset()
     """Inputs that change in place; every other change replaces."""
+    has_id_output: ClassVar[bool] = True
+    """Whether the outputs hold the id as well."""
+    schema_version: ClassVar[int] = 0
+    """Of the Terraform resource behind the genuine type; the state notes it from 1 on."""
+
+    def complete(self, inputs: Properties) -> Properties:
+        """Return plain inputs with what those that are left out mean, and without those that are null."""
+        given = {name: plain(value) for name, value in inputs.items() if value is not None}
+        return {**self.defaults, **given}
 
     def problems(self, inputs: Properties) -> list[tuple[str, str]]:
         """Return what is wrong with complete, known inputs, as pairs of property and reason."""
@@ -79,13 +92,14 @@ class GeneratedProvider(Provider):
         for name, value in call.new.items():
             failures += _problems_of(kind, name, plain(value))
         if not failures and not has_unknown(call.new):
-            failures = kind.problems(_complete(kind, call.new))
+            failures = kind.problems(kind.complete(call.new))
         return Checked(call.new, failures)
 
     @override
     def diff(self, call: DiffCall) -> Difference:
         kind = self._kind(call.urn.type)
-        old, new = _complete(kind, call.old_inputs), _complete(kind, call.new)
+        noted = {name: value for name, value in call.state.items() if name in kind.inputs}
+        old, new = kind.complete({**call.old_inputs, **noted}), kind.complete(call.new)  # the genuine plugins compare with the state
         changes = {}
         for name in sorted({*old, *new}):
             if name not in call.ignored and old.get(name) != new.get(name):
@@ -100,8 +114,8 @@ class GeneratedProvider(Provider):
         kind = self._kind(call.urn.type)
         if call.preview:
             return "", _outputs(kind, call.new, dict.fromkeys(kind.outputs, UNKNOWN))
-        resource_id, computed = kind.make(_complete(kind, call.new))
-        return resource_id, _outputs(kind, call.new, computed)
+        resource_id, computed = kind.make(kind.complete(call.new))
+        return resource_id, _outputs(kind, call.new, {**computed, **_notes(kind, resource_id)})
 
     @override
     def read(self, call: ReadCall) -> Live | None:
@@ -109,12 +123,13 @@ class GeneratedProvider(Provider):
         if call.state:
             return Live(call.resource_id, call.inputs, kind.refresh(call.state))
         resource_id, inputs, computed = kind.adopt(call.resource_id)
-        return Live(resource_id, inputs, _outputs(kind, inputs, computed))
+        return Live(resource_id, inputs, _outputs(kind, inputs, {**computed, **_notes(kind, resource_id)}))
 
     @override
     def update(self, call: ChangeCall) -> Properties:
         kind = self._kind(call.urn.type)
-        return _outputs(kind, call.new, {name: call.state[name] for name in kind.outputs if name in call.state})
+        kept = {name: call.state[name] for name in kind.outputs if name in call.state}
+        return _outputs(kind, call.new, {**kept, **_notes(kind, call.resource_id)})
 
     @override
     def delete(self, call: ChangeCall) -> None:
@@ -128,16 +143,22 @@ class GeneratedProvider(Provider):
         return kind
 
 
-def _complete(kind: Kind, inputs: Properties) -> Properties:
-    """Return plain inputs with defaults, without those that are null."""
-    given = {name: plain(value) for name, value in inputs.items() if value is not None}
-    return {**kind.defaults, **given}
+def _notes(kind: Kind, resource_id: str) -> Properties:
+    """Return what the genuine plugins' bridge to Terraform adds to the outputs.
+
+    ``__pulumi_raw_state_delta`` is left out: the plugins read a state without it as one of the time before they wrote it.
+    """
+    notes: Properties = {"id": resource_id} if kind.has_id_output else {}
+    if kind.schema_version:
+        notes[META] = json.dumps({"schema_version": str(kind.schema_version)}, separators=(",", ":"))
+    return notes
 
 
 def _outputs(kind: Kind, inputs: Properties, computed: Properties) -> Properties:
     given = {name: value for name, value in inputs.items() if value is not None}
+    meant = {name: value for name, value in kind.complete(inputs).items() if name not in given}
     made = {name: Secret(plain(value)) if name in kind.secret_outputs else value for name, value in computed.items()}
-    return {**kind.defaults, **given, **made}
+    return {**meant, **given, **made}
 
 
 def _problems_of(kind: Kind, name: str, value: Any) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """The stand-in for the random plugin: passwords, strings, bytes, ids, integers and UUIDs from the system's random source.
 
-Tokens, names, secretness, ids and import formats are those of pulumi-random 4.21. A value is made once and kept in the state.
+Tokens, names, secretness, ids and import formats are those of pulumi-random 4.21, and so are its faults: the id of `RandomBytes` is its
+value, which Pulumi does not encrypt. A value is made once and kept in the state.
 """
 
 from __future__ import annotations
@@ -66,16 +67,26 @@ class RandomString(Kind):
     }
     required: ClassVar = frozenset({"length"})
     defaults: ClassVar[dict[str, Any]] = {
-        **dict.fromkeys(("lower", "upper", "numeric", "number", "special"), True),
+        **dict.fromkeys(("lower", "upper", "special"), True),
         **dict.fromkeys(("minLower", "minUpper", "minNumeric", "minSpecial"), 0),
     }
     outputs: ClassVar[tuple[str, ...]] = ("result",)
+    schema_version: ClassVar = 2
+
+    @override
+    def complete(self, inputs: Properties) -> Properties:
+        """Let the deprecated ``number`` and ``numeric`` mean the same, ``numeric`` first."""
+        found = super().complete(inputs)
+        numeric = found.get("numeric", found.get("number", True))
+        return {**found, "numeric": numeric, "number": found.get("number", numeric)}
 
     @override
     def problems(self, inputs: Properties) -> list[tuple[str, str]]:
-        alphabets = _alphabets(_with_number(inputs))
+        alphabets = _alphabets(inputs)
         minimum = sum(inputs[name] for name in _MINIMA.values())
         found = []
+        if inputs["number"] != inputs["numeric"]:
+            found.append(("number", "must be what numeric is: it is that property's deprecated name"))
         if not alphabets:
             found.append(("", "at least one of lower, upper, numeric and special must be true"))
         if inputs["length"] < max(1, minimum):
@@ -89,32 +100,28 @@ class RandomString(Kind):
 
     @override
     def make(self, inputs: Properties) -> tuple[str, Properties]:
-        result = generate(_with_number(inputs))
+        result = generate(inputs)
         return result, {"result": result}
 
     @override
     def adopt(self, resource_id: str) -> tuple[str, Properties, Properties]:
-        return resource_id, {**self.defaults, "length": len(resource_id)}, {"result": resource_id}
-
-
-def _with_number(inputs: Properties) -> Properties:
-    """Return inputs where the deprecated ``number`` stands for ``numeric``."""
-    return {**inputs, "numeric": inputs["numeric"] and inputs["number"]}
+        return resource_id, self.complete({"length": len(resource_id)}), {"result": resource_id}
 
 
 class RandomPassword(RandomString):
-    """A secret random string with its bcrypt hash."""
+    """A secret random string with its bcrypt hash. Its id says nothing."""
 
+    schema_version: ClassVar = 3
     outputs: ClassVar[tuple[str, ...]] = ("result", "bcryptHash")
     secret_outputs: ClassVar = frozenset({"result", "bcryptHash"})
 
     @override
     def make(self, inputs: Properties) -> tuple[str, Properties]:
-        return "none", _password(generate(_with_number(inputs)))
+        return "none", _password(generate(inputs))
 
     @override
     def adopt(self, resource_id: str) -> tuple[str, Properties, Properties]:
-        return "none", {**self.defaults, "length": len(resource_id)}, _password(resource_id)
+        return "none", self.complete({"length": len(resource_id)}), _password(resource_id)
 
 
 def _password(result: str) -> Properties:
@@ -125,12 +132,13 @@ def _password(result: str) -> Properties:
 
 
 class RandomBytes(Kind):
-    """Secret random bytes, as base64 and as hex."""
+    """Secret random bytes, as base64 and as hex. The id is the value in base64, as with the genuine plugin: readable in every state."""
 
     inputs: ClassVar = {"keepers": dict, "length": int}
     required: ClassVar = frozenset({"length"})
     outputs: ClassVar = ("base64", "hex")
     secret_outputs: ClassVar = frozenset({"base64", "hex"})
+    has_id_output: ClassVar = False
 
     @override
     def problems(self, inputs: Properties) -> list[tuple[str, str]]:
@@ -138,7 +146,8 @@ class RandomBytes(Kind):
 
     @override
     def make(self, inputs: Properties) -> tuple[str, Properties]:
-        return "none", _encodings(secrets.token_bytes(inputs["length"]))
+        computed = _encodings(secrets.token_bytes(inputs["length"]))
+        return computed["base64"], computed
 
     @override
     def adopt(self, resource_id: str) -> tuple[str, Properties, Properties]:
@@ -146,7 +155,7 @@ class RandomBytes(Kind):
             data = base64.b64decode(resource_id, validate=True)
         except binascii.Error as error:
             raise ProviderError("RandomBytes is imported by its value in base64, and this is not base64.") from error
-        return "none", {"length": len(data)}, _encodings(data)
+        return resource_id, {"length": len(data)}, _encodings(data)
 
 
 def _encodings(data: bytes) -> Properties:

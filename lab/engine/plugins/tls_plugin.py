@@ -42,6 +42,7 @@ class PrivateKey(Kind):
         "publicKeyFingerprintSha256",
     )
     secret_outputs: ClassVar = frozenset({"privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh"})
+    schema_version: ClassVar = 1
 
     @override
     def problems(self, inputs: Properties) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from lab.engine.plugins.kube.drift import live_inputs, same_quantity
 from lab.engine.plugins.kube.objects import ObjectKind, mark_secrets
 from lab.engine.plugins.kube.readiness import Look, rule_for
 from lab.engine.plugins.kube.settings import settings_difference
+from lab.engine.plugins.kube.zeros import without_zeros
 from lab.engine.plugins.provider import ProviderError
 
 NOTHING: Any = None
@@ -192,3 +193,19 @@ def test_two_mounts_of_one_volume_are_told_apart_by_their_paths() -> None:
     mounts = [{"name": "configuration", "mountPath": "/a", "subPath": "a"}, {"name": "configuration", "mountPath": "/b", "subPath": "b"}]
     inputs = {"spec": {"volumeMounts": mounts}}
     assert live_inputs(inputs, {"spec": {"volumeMounts": [{**mounts[1], "readOnly": True}, mounts[0]]}}) == inputs
+
+
+def test_zero_values_of_kubernetes_own_types_are_left_out_and_those_of_pointers_stay() -> None:
+    kept = {"replicas": 0, "automountServiceAccountToken": False, "csi": {"readOnly": False}, "emptyDir": {}}
+    given = obj("apps/v1", "Deployment", spec={**kept, "minReadySeconds": 0, "volumeMounts": [{"name": "a", "readOnly": False}]})
+    assert without_zeros(given)["spec"] == {**kept, "volumeMounts": [{"name": "a"}]}
+
+
+def test_a_custom_resource_keeps_its_zero_values() -> None:
+    given = obj("example.com/v1", "Thing", spec={"readOnly": False})
+    assert without_zeros(given) == given
+
+
+def test_zero_values_are_left_out_of_secret_parts_too() -> None:
+    given = obj("v1", "Pod", spec=Secret({"hostNetwork": False, "containers": [{"name": "a", "tty": False}]}))
+    assert without_zeros(given)["spec"] == Secret({"containers": [{"name": "a"}]})

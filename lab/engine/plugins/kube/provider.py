@@ -31,6 +31,7 @@ from lab.engine.plugins.kube.objects import (
 )
 from lab.engine.plugins.kube.settings import NOT_SERVED, Settings, is_set, settings_difference
 from lab.engine.plugins.kube.waiting import NotReadyError, Waiter
+from lab.engine.plugins.kube.zeros import without_zeros
 from lab.engine.plugins.provider import (
     Change,
     ChangeCall,
@@ -110,11 +111,12 @@ class KubernetesProvider(Provider):
             return Checked(call.old)
         kind = ObjectKind.of_token(call.urn.type)
         new = without_server_metadata(clean_inputs(call.new))
-        inputs: Properties = {"apiVersion": kind.api_version, "kind": kind.kind, **plain(new)}
+        new = without_zeros({"apiVersion": kind.api_version, "kind": kind.kind, **new})
+        inputs: Properties = plain(new)
         if inputs["kind"] != kind.kind:
             raise ProviderError(f"the lab's stand-in for the kubernetes plugin serves whole objects only, not patches ({call.urn.type}).")
         if inputs.get("metadata") is UNKNOWN:
-            return Checked({**new, "apiVersion": inputs["apiVersion"], "kind": inputs["kind"]})
+            return Checked(new)
         if failure := self._name(call, inputs):
             return Checked(new, [failure])
         if not metadata(inputs).get("namespace") and self._is_namespaced(kind_of(inputs)):
