@@ -3,6 +3,9 @@
 Each has a rotation counter. Every generation up to the counter stays a protected resource of its own, so raising the counter adds
 one and deletes none: a protected resource cannot be replaced in place, and a rotation with two live values needs the former one.
 Lowering the counter is refused by the protection. What the Kubernetes objects look like is their users' business.
+
+Every value is a ``RandomPassword``, whose id is "none". ``RandomBytes``, ``RandomString`` and ``RandomId`` must not be used: their id is
+the value, and Pulumi encrypts no id.
 """
 
 from __future__ import annotations
@@ -22,8 +25,9 @@ if TYPE_CHECKING:
 
     from components.settings.credentials import ExistingCredentials, RotationSettings
 
-HEX_BYTES: Final = 64
-"""As ``openssl rand -hex 64``, which the image's README asks for (seed.txt): 128 hex digits."""
+HEX_DIGITS: Final = "0123456789abcdef"
+HEX_LENGTH: Final = 128
+"""Characters, hence 512 bits: as ``openssl rand -hex 64``, which the image's README asks for (seed.txt)."""
 
 PASSWORD_LENGTH: Final = 40
 """Letters, hence 228 bits. Letters alone, because Portus pastes database passwords unquoted into YAML and turns all-digit values into
@@ -97,7 +101,16 @@ class Credentials(ServiceComponent):
 
     def _hex(self, role: str, counter: int, given: SecretStr | ExistingSecret | None) -> Generations:
         made = [
-            random.RandomBytes(f"{self._name}-{role}-{number}", length=HEX_BYTES, opts=self.child(protect=self._protect)).hex
+            random.RandomPassword(
+                f"{self._name}-{role}-{number}",
+                length=HEX_LENGTH,
+                special=True,
+                override_special=HEX_DIGITS,
+                lower=False,
+                upper=False,
+                numeric=False,
+                opts=self.child(protect=self._protect),
+            ).result
             for number in range(1, counter + 1)
         ]
         return _generations(given, made)

@@ -28,7 +28,6 @@ SECRET_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - Pul
 PUBLIC_KEY: Final = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
 
 GENERATED: Final[Mapping[str, Mapping[str, str]]] = {
-    "random:index/randomBytes:RandomBytes": {"hex": "generated-hex", "base64": "generated-base64"},
     "random:index/randomPassword:RandomPassword": {"result": "generated-password"},
     "tls:index/privateKey:PrivateKey": {"privateKeyPem": "generated-private-key", "publicKeyPem": PUBLIC_KEY},
     "tls:index/selfSignedCert:SelfSignedCert": {"certPem": "generated-ca"},
@@ -37,7 +36,7 @@ GENERATED: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """What the providers would compute; every secret among them starts with "generated-"."""
 
-_PASSED_ON: Final = frozenset({"base64", "hex", "result", "privateKeyPem", "certPem", "certRequestPem"})
+_PASSED_ON: Final = frozenset({"result", "privateKeyPem", "certPem", "certRequestPem"})
 """Outputs that the program passes on as they are: a preview shows a mark in their place. The others are computed with and stay unknown."""
 
 
