@@ -10,10 +10,10 @@ READY := $(VENV)/.ready
 
 export STACK KUBECONFIG
 
-.PHONY: help up down preview check doctor collect export backup backups restore password outputs verify unit test e2e e2e-share e2e-all replay bench lint lint-manifests types format render golden clean
+.PHONY: help up down preview check doctor collect export backup backups restore replace-secrets password outputs verify unit test e2e e2e-share e2e-all replay bench lint lint-manifests types format render golden clean
 
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  STACK=lab (default), lab-apache: on this machine, needs Linux and root."
 	@echo "  STACK=dev KUBECONFIG=...: on a cluster of yours."
@@ -26,11 +26,11 @@ $(READY): requirements.txt requirements-dev.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-up: $(READY) ## Deploy STACK, check it with a push and a pull, say how to use it (REFRESH=1: mend what was changed by hand, too)
-	@$(RUN) -m lab up --stack $(STACK) $(if $(REFRESH),--refresh)
+up: $(READY) ## Deploy STACK and check it with a push and a pull (REFRESH=1: undo changes by hand, too; YES=1: do not ask)
+	@$(RUN) -m lab up --stack $(STACK) $(if $(REFRESH),--refresh) $(if $(YES),--yes)
 
-down: $(READY) ## Remove STACK; for a lab stack the whole lab
-	@$(RUN) -m lab down --stack $(STACK)
+down: $(READY) ## Remove STACK; for a lab stack the whole lab (YES=1: do not ask)
+	@$(RUN) -m lab down --stack $(STACK) $(if $(YES),--yes)
 
 preview: $(READY) ## Show what `make up` would change (REFRESH=1: what was changed by hand, too)
 	@$(RUN) -m lab preview --stack $(STACK) $(if $(REFRESH),--refresh)
@@ -56,6 +56,9 @@ backups: $(READY) ## List the backups of the deployed STACK
 
 restore: $(READY) ## Replace the database of the deployed STACK by backup DUMP (SAFETY=no: the present state is not backed up first)
 	@$(RUN) -m lab restore --stack $(STACK) $(if $(DUMP),--dump '$(DUMP)') $(if $(SAFETY),--safety $(SAFETY))
+
+replace-secrets: $(READY) ## Let the next `make up` replace the secrets that the state of STACK shows (docs/credentials.md)
+	@$(RUN) -m lab replace-secrets --stack $(STACK)
 
 password: $(READY) ## Print the administrator's password of the deployed STACK
 	@$(RUN) -m lab password --stack $(STACK)

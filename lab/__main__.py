@@ -46,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
         verbs.add_parser(verb, help=text).add_argument("--stack", default="lab")
     for verb in ("up", "preview"):
         verbs.choices[verb].add_argument("--refresh", action="store_true", help="look at the cluster first, for what was changed by hand")
+    for verb in ("up", "down"):
+        verbs.choices[verb].add_argument("--yes", action="store_true", help="do not ask; a cluster of yours gets its preview all the same")
+    replace = verbs.add_parser("replace-secrets", help="let the next 'up' replace the secrets that the state of a stack shows")
+    replace.add_argument("--stack", default="lab")
     verbs.add_parser("backup", help="back the database of a deployed stack up now").add_argument("--stack", default="lab")
     verbs.add_parser("backups", help="list the backups of a deployed stack").add_argument("--stack", default="lab")
     restore = verbs.add_parser("restore", help="replace the database of a deployed stack by a backup")
@@ -102,8 +106,14 @@ def _run_on_cluster(options: argparse.Namespace, kubeconfig: Path | None) -> int
     if options.verb == "doctor":
         holds = verbs.doctor(options.stack, kubeconfig, push=options.push, drift=options.drift, as_data=options.json)
         return 0 if holds else 1
-    if options.verb in {"up", "preview"}:
-        getattr(verbs, options.verb)(options.stack, kubeconfig, refresh=options.refresh)
+    if options.verb == "up":
+        verbs.up(options.stack, kubeconfig, refresh=options.refresh, yes=options.yes)
+    elif options.verb == "preview":
+        verbs.preview(options.stack, kubeconfig, refresh=options.refresh)
+    elif options.verb == "down":
+        verbs.down(options.stack, kubeconfig, yes=options.yes)
+    elif options.verb == "replace-secrets":
+        verbs.replace_secrets(options.stack, kubeconfig)
     elif options.verb == "collect":
         words = {"confirm": options.confirm == "yes", "untagged": options.untagged, "cache_by_hand": options.cache == "by-hand"}
         verbs.collect(options.stack, kubeconfig, **words)

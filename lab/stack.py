@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,8 +29,24 @@ STACKS: Final = paths.ROOT / "stacks"
 SALT: Final = "encryptionsalt"
 """Key of a stack file by which Pulumi tells whether a passphrase is the one that encrypted it."""
 
+NON_INTERACTIVE: Final = "--non-interactive"
+
 UNKNOWN: Final = "no stack named '{}' found"
 """What ``pulumi`` says of a stack that its backend does not know."""
+
+
+class Consent(Enum):
+    """How a change of a stack is agreed to; the value is what ``pulumi`` is told."""
+
+    UNASKED = ("--yes", "--skip-preview")
+    """A stack of the lab: it holds nothing that is not made again."""
+
+    BEFOREHAND = ("--yes",)
+    """The user said yes on the command line. The preview is made and shown all the same: one that fails ends the run before any change."""
+
+    AT_THE_PROMPT = ()
+    """Pulumi shows the preview and asks on the terminal."""
+
 
 NO_YAML: Final = "It is no YAML: mend that place. Nothing was created or changed."
 
@@ -71,17 +88,17 @@ class Stack:
         """
         self._output()
 
-    def up(self, *extra: str) -> None:
-        """Deploy; Pulumi's own display is shown. Raises `LabError` when it failed."""
-        self._show("up", "--yes", "--skip-preview", *extra)
+    def up(self, *extra: str, consent: Consent = Consent.UNASKED) -> None:
+        """Deploy; Pulumi's own display is shown. Raises `LabError` when it failed or was declined."""
+        self._show("up", *consent.value, *extra, asks=consent is Consent.AT_THE_PROMPT)
 
     def preview(self, *extra: str) -> None:
         """Preview; Pulumi's own display is shown. Raises `LabError` when it failed."""
         self._show("preview", *extra)
 
-    def destroy(self) -> None:
-        """Remove every resource; Pulumi's own display is shown. Raises `LabError` when it failed."""
-        self._show("destroy", "--yes", "--skip-preview")
+    def destroy(self, consent: Consent = Consent.UNASKED) -> None:
+        """Remove every resource; Pulumi's own display is shown. Raises `LabError` when it failed or was declined."""
+        self._show("destroy", *consent.value, asks=consent is Consent.AT_THE_PROMPT)
 
     def outputs(self) -> Mapping[str, Any]:
         """Return the stack's outputs, secrets in clear: for this process only.
@@ -105,6 +122,11 @@ class Stack:
         """Return the stack's state as the backend keeps it, secrets encrypted; empty for a stack it does not know."""
         done = self._capture("stack", "export")
         return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+
+    def protected(self) -> list[str]:
+        """Return the URNs of the state's resources that refuse deletion."""
+        resources = self.export().get("deployment", {}).get("resources") or []
+        return [str(each["urn"]) for each in resources if each.get("protect") and not each.get("delete")]
 
     def namespace(self) -> str | None:
         """Return the namespace of the objects that the state holds; None where it holds none, or only the Namespace itself."""
@@ -158,7 +180,7 @@ class Stack:
 
     def command(self, *words: str) -> list[str]:
         """Return the command line of ``pulumi`` for this stack."""
-        return [str(self.engine.pulumi), *words, "--non-interactive", "--cwd", str(paths.ROOT)]
+        return [str(self.engine.pulumi), *words, NON_INTERACTIVE, "--cwd", str(paths.ROOT)]
 
     def _output(self, *words: str) -> dict[str, Any]:
         """Return the stack's outputs; ``words`` go to ``pulumi stack output``. Raises `LabError` when there is no answer."""
@@ -208,11 +230,15 @@ class Stack:
         folder = backend.folder_of(self.environment().get("PULUMI_BACKEND_URL", ""))
         return backend.is_kept_here(self.name) and folder != backend.OWN_STATE
 
-    def _show(self, *words: str) -> None:
-        process = subprocess.Popen(self.command(*words, "--stack", self.name), env=self.environment(), stdin=subprocess.DEVNULL)
+    def _show(self, *words: str, asks: bool = False) -> None:
+        command = self.command(*words, "--stack", self.name)
+        if asks:
+            command.remove(NON_INTERACTIVE)
+        process = subprocess.Popen(command, env=self.environment(), stdin=None if asks else subprocess.DEVNULL)
         code = _wait(process)
         if code != 0:
-            raise LabError(f"'pulumi {words[0]}' of stack {self.name} failed.", "What to mend stands above; then run it again.")
+            how = "failed or was declined" if asks else "failed"
+            raise LabError(f"'pulumi {words[0]}' of stack {self.name} {how}.", "Pulumi's reason is shown above.")
 
     def _capture(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

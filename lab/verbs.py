@@ -19,23 +19,28 @@ from lab.errors import LabError
 from lab.healing import heal
 from lab.images import build
 from lab.login import NobodyError
-from lab.stack import Stack, images_of, is_lab_stack, lab_stack_names
+from lab.repair import repair, require_no_readable_secrets, unprotect_readable_secrets
+from lab.stack import Consent, Stack, images_of, is_lab_stack, lab_stack_names
 
 ADDRESSES: Final = "127.88.0.{}"
 """Each lab stack gets a loopback address of its own, so that all can serve port 443."""
 
 
+SHOWN_NAMES: Final = 5
+"""Names in one message: enough to know the stack by, and one line."""
+
 REFRESH: Final = "--refresh"
 """Has Pulumi look at the cluster first: without it an object that was deleted or changed by hand is as its state says, and left alone."""
 
 
-def up(name: str, kubeconfig: Path | None, *, refresh: bool = False) -> None:
+def up(name: str, kubeconfig: Path | None, *, refresh: bool = False, yes: bool = False) -> None:
     """Deploy stack ``name``, check it, and say how to use it, also where nobody is known to check as.
 
     Args:
         refresh: whether what was changed by hand is mended, too.
+        yes: deploy to a cluster that is not the lab's without asking; the preview is made and shown all the same.
     """
-    stack, deployment = deploy(name, kubeconfig, refresh=refresh)
+    stack, deployment = deploy(name, kubeconfig, refresh=refresh, yes=yes)
     try:
         seen = checked(deployment, "the deployment itself ended well")
     except NobodyError:
@@ -44,19 +49,23 @@ def up(name: str, kubeconfig: Path | None, *, refresh: bool = False) -> None:
     _summary(stack, deployment, seen)
 
 
-def deploy(name: str, kubeconfig: Path | None, *, refresh: bool = False) -> tuple[Stack, Deployment]:
+def deploy(name: str, kubeconfig: Path | None, *, refresh: bool = False, yes: bool = False) -> tuple[Stack, Deployment]:
     """Deploy stack ``name`` with all that it needs, and make a lab stack reachable on this machine.
 
     Raises:
-        LabError: a step failed; or ``refresh`` is asked for at a cluster of the user's that is not the stack's.
+        LabError: a step failed; the user declined, or cannot be asked; or ``refresh`` is asked for at a cluster of the user's that is not
+            the stack's.
     """
     _require_client(name)
+    consent = _consent(name, "up", yes=yes)
     stack = prepare(name, kubeconfig)
     if refresh:
         _require_its_cluster(stack)
+    require_no_readable_secrets(stack)
     heal(stack)
+    repair(stack)
     console.print(f"deploying stack {name}")
-    stack.up(*([REFRESH] if refresh else []))
+    stack.up(*([REFRESH] if refresh else []), consent=consent)
     if is_lab_stack(name):
         with step("publishing it on this machine"):
             _publish()
@@ -65,7 +74,16 @@ def deploy(name: str, kubeconfig: Path | None, *, refresh: bool = False) -> tupl
 
 def preview(name: str, kubeconfig: Path | None, *, refresh: bool = False) -> None:
     """Show what `up` would change; changes nothing."""
-    prepare(name, kubeconfig).preview("--diff", *([REFRESH] if refresh else []))
+    stack = prepare(name, kubeconfig)
+    require_no_readable_secrets(stack)
+    stack.preview("--diff", *([REFRESH] if refresh else []))
+
+
+def replace_secrets(name: str, kubeconfig: Path | None) -> None:
+    """Let the next `up` of stack ``name`` replace the secrets that its state shows: they lose their protection, nothing else changes."""
+    stack = _known(name, kubeconfig)
+    stack.require_known()
+    unprotect_readable_secrets(stack)
 
 
 def check(name: str, kubeconfig: Path | None) -> None:
@@ -130,22 +148,28 @@ def password(name: str, kubeconfig: Path | None) -> None:
     sys.stdout.write(f"{_deployment(_known(name, kubeconfig)).administrator_password}\n")
 
 
-def down(name: str, kubeconfig: Path | None) -> None:
+def down(name: str, kubeconfig: Path | None, *, yes: bool = False) -> None:
     """Remove stack ``name``. For a lab stack the whole lab goes, whatever state it is in: it holds nothing that is not made again.
 
+    Args:
+        yes: remove a stack of a cluster that is not the lab's without asking; the preview is made and shown all the same.
+
     Raises:
-        LabError: a step failed; or the user's cluster does not answer, or is not the stack's.
+        LabError: a step failed; the user declined, or cannot be asked; the stack holds protected resources, of which Pulumi would tell when
+            it had deleted others; or the user's cluster does not answer, or is not the stack's.
     """
     if is_lab_stack(name):
         with step("removing the lab"):
             cluster.down()
             _forget()
         return
+    consent = _consent(name, "down", yes=yes)
     stack = _known(name, kubeconfig)
     stack.require_known()
+    _require_unprotected(stack)
     require_cluster(stack.kubeconfig, stack.context)
     _require_its_cluster(stack)
-    stack.destroy()
+    stack.destroy(consent)
 
 
 def prepare(name: str, kubeconfig: Path | None) -> Stack:
@@ -166,6 +190,38 @@ def prepare(name: str, kubeconfig: Path | None) -> Stack:
     require_cluster(stack.kubeconfig, stack.context)
     stack.select()
     return stack
+
+
+def _consent(name: str, verb: str, *, yes: bool) -> Consent:
+    """Return how a change of stack ``name`` is agreed to.
+
+    Raises:
+        LabError: the user would have to be asked, and there is no terminal.
+    """
+    if is_lab_stack(name):
+        return Consent.UNASKED
+    if yes:
+        return Consent.BEFOREHAND
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise LabError(
+            f"make {verb} STACK={name} asks before it changes anything, and there is no terminal to ask on.",
+            f"To go on without being asked, for example in a pipeline: make {verb} STACK={name} YES=1. Nothing was changed.",
+        )
+    return Consent.AT_THE_PROMPT
+
+
+def _require_unprotected(stack: Stack) -> None:
+    protected = stack.protected()
+    if not protected:
+        return
+    names = sorted(urn.rpartition("::")[2] for urn in protected)
+    shown = ", ".join(names[:SHOWN_NAMES]) + (f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else "")
+    raise LabError(
+        f"stack {stack.name} holds {len(protected)} protected resources ({shown}).",
+        'To remove the stack and its data for good, set portus:protect: "false" and portus:accept: [unprotected_state], then '
+        f"make up STACK={stack.name} and make down STACK={stack.name}: this destroys the claims, backups included (README.md). "
+        "Nothing was changed.",
+    )
 
 
 def _require_its_cluster(stack: Stack) -> None:

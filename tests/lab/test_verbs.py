@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_preview_looks_at_the_cluster_first_where_it_is_asked_to(pulumi: Path,
 
 @pytest.mark.parametrize("refreshes", [False, True])
 def test_a_deployment_mends_what_was_changed_by_hand_where_it_is_asked_to(pulumi: Path, *, refreshes: bool) -> None:
-    verbs.deploy("prod", None, refresh=refreshes)
+    verbs.deploy("prod", None, refresh=refreshes, yes=True)
     assert ("--refresh" in _told(pulumi, "up")) is refreshes
 
 
@@ -84,16 +85,32 @@ def test_stand_ins_on_a_cluster_of_ones_own_are_told(
 NAMESPACE = {"type": "kubernetes:core/v1:Namespace", "id": "portus"}
 SECRET = {"type": "kubernetes:core/v1:Secret", "id": "portus/tls"}
 ROLE = {"type": "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "id": "portus"}
+PROTECTED = {
+    "type": "kubernetes:core/v1:PersistentVolumeClaim",
+    "id": "portus/data",
+    "protect": True,
+    "urn": "urn:pulumi:mine::portus::kubernetes:core/v1:PersistentVolumeClaim::data",
+}
+READABLE = {
+    "type": "random:index/randomBytes:RandomBytes",
+    "id": "none",
+    "protect": True,
+    "urn": "urn:pulumi:mine::portus::random:index/randomBytes:RandomBytes::credentials-secret-key-base-1",
+}
 PASSWORD = {"type": "random:index/randomPassword:RandomPassword", "id": "none/of/these"}
 
 Verb = Callable[[str, Path], Any]
 
 
 def _refresh(name: str, kubeconfig: Path) -> None:
-    verbs.deploy(name, kubeconfig, refresh=True)
+    verbs.deploy(name, kubeconfig, refresh=True, yes=True)
 
 
-FORGETTING: list[tuple[Verb, str]] = [(_refresh, "up"), (verbs.down, "destroy")]
+def _down(name: str, kubeconfig: Path) -> None:
+    verbs.down(name, kubeconfig, yes=True)
+
+
+FORGETTING: list[tuple[Verb, str]] = [(_refresh, "up"), (_down, "destroy")]
 """What drops from the state whatever the cluster lacks, and Pulumi's verb for it."""
 
 
@@ -162,5 +179,89 @@ def test_the_labs_own_cluster_may_be_a_fresh_one(pulumi: Path, asked: Api, monke
 @pytest.mark.usefixtures("files")
 def test_nothing_is_removed_from_a_cluster_that_does_not_answer(pulumi: Path, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="does not answer"):
-        verbs.down("mine", kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}"))
+        verbs.down("mine", kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}"), yes=True)
     assert "destroy" not in _verbs(pulumi)
+
+
+CHANGING: list[tuple[Callable[..., Any], str]] = [(verbs.deploy, "up"), (verbs.down, "destroy")]
+"""What changes a cluster, and Pulumi's verb for it."""
+
+
+def _terminal(monkeypatch: pytest.MonkeyPatch, *, is_one: bool) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: is_one))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: is_one, write=lambda _: None, flush=lambda: None))
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(("verb", "pulumis"), CHANGING)
+def test_a_cluster_of_ones_own_is_never_changed_without_a_preview(
+    pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: Callable[..., Any], pulumis: str
+) -> None:
+    _holds(pulumi)
+    verb("mine", tmp_path / "kubeconfig", yes=True)
+    assert "--skip-preview" not in _told(pulumi, pulumis)
+    assert {"--yes", "--non-interactive"} <= set(_told(pulumi, pulumis).split())
+    Path(f"{pulumi}.said").unlink()
+    _terminal(monkeypatch, is_one=True)
+    verb("mine", tmp_path / "kubeconfig")
+    assert not {"--skip-preview", "--yes", "--non-interactive"} & set(_told(pulumi, pulumis).split()), "Pulumi asks on the terminal"
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(("verb", "pulumis"), CHANGING)
+def test_without_a_terminal_nothing_is_changed_unless_that_was_agreed_to(
+    pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: Callable[..., Any], pulumis: str
+) -> None:
+    _terminal(monkeypatch, is_one=False)
+    with pytest.raises(LabError, match="asks before it changes anything, and there is no terminal to ask on") as raised:
+        verb("mine", tmp_path / "kubeconfig")
+    assert "STACK=mine YES=1" in raised.value.remedy
+    assert not Path(f"{pulumi}.said").exists() or pulumis not in _verbs(pulumi)
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize("options", [[], ["--yes"]])
+def test_the_command_line_agrees_where_it_says_yes(
+    pulumi: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    _holds(pulumi)
+    _terminal(monkeypatch, is_one=False)
+    assert command.main(["down", "--stack", "mine", *options]) == (0 if options else 1)
+    assert Path(f"{pulumi}.said").exists() is bool(options)
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_stack_of_the_lab_is_deployed_unasked(pulumi: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(verbs, "_publish", lambda: None)
+    monkeypatch.setattr("lab.paths.STATE", tmp_path)
+    (tmp_path / "state").mkdir()
+    verbs.deploy("lab", None)
+    assert {"--skip-preview", "--yes"} <= set(_told(pulumi, "up").split())
+
+
+def test_a_protected_stack_is_not_removed_at_all(pulumi: Path, asked: Api) -> None:
+    _holds(pulumi, NAMESPACE, SECRET, PROTECTED)
+    with pytest.raises(LabError) as raised:
+        verbs.down("mine", asked.kubeconfig, yes=True)
+    assert raised.value.problem == "stack mine holds 1 protected resources (data)."
+    assert 'portus:protect: "false"' in raised.value.remedy
+    assert "unprotected_state" in raised.value.remedy
+    assert "destroy" not in _verbs(pulumi)
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize("verb", [_refresh, verbs.preview])
+def test_protected_secrets_that_the_state_shows_are_told_before_anything_is_deployed(pulumi: Path, tmp_path: Path, verb: Verb) -> None:
+    _holds(pulumi, READABLE)
+    with pytest.raises(LabError, match="can be read in its state \\(credentials-secret-key-base-1\\) and must be replaced") as raised:
+        verb("mine", tmp_path / "kubeconfig")
+    assert "make replace-secrets STACK=mine" in raised.value.remedy
+    assert not {"up", "preview"} & set(_verbs(pulumi))
+
+
+@pytest.mark.usefixtures("asked")
+def test_only_the_secrets_that_the_state_shows_lose_their_protection(pulumi: Path, tmp_path: Path) -> None:
+    _holds(pulumi, READABLE, PROTECTED)
+    verbs.replace_secrets("mine", tmp_path / "kubeconfig")
+    assert f"unprotect {READABLE['urn']} --yes" in _told(pulumi, "state")
