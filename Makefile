@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 
 export STACK KUBECONFIG
 
-.PHONY: help up down preview check doctor collect export backup backups restore replace-secrets password outputs verify unit test e2e e2e-share e2e-all replay bench lint lint-manifests types format render golden clean
+.PHONY: help up down preview check doctor collect export backup backups restore replace-secrets password outputs verify unit test e2e e2e-share e2e-all genuine replay bench lint lint-manifests types format render golden clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ e2e-share: $(READY) ## A quarter of the other tests on the lab's cluster (SHARE=
 
 e2e-all: $(READY) ## Every test on the lab's cluster: e2e and the four shares
 	@$(RUN) -m tests.tiers e2e-all
+
+genuine: $(READY) ## The main job, the lifecycle and one rotation on Pulumi's own Kubernetes plugin, built where it is not installed (docs/lab.md)
+	@$(RUN) -m lab.genuine
 
 replay: $(READY) ## Play RECORDINGS=file.json against a fresh Portus double (CORE=1: the core cases only)
 	@test -n "$(RECORDINGS)" || { echo "error: say which recordings: make replay RECORDINGS=file.json" >&2; exit 2; }

@@ -7,6 +7,9 @@ from typing import Final
 PULUMI: Final = "3.259.0"
 """CLI and engine, Go module github.com/pulumi/pulumi/pkg/v3; requirements.txt pins the SDK to the same version."""
 
+KUBERNETES_PLUGIN: Final = "4.0.0-20260115033456-f47bc2d6f199"
+"""Go module github.com/pulumi/pulumi-kubernetes/provider/v4, which has no release: code of about 4.25, for `make genuine` alone."""
+
 KUBERNETES: Final = "1.34.4"
 """Go module k8s.io/kubernetes v1.34.4, staging modules v0.34.4."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import stat
@@ -8,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import versions
+from lab import genuine, versions
 from lab.engine import cli, plugin_home
 from lab.engine.launchers import LANGUAGE_HOST, is_launcher, write_launcher
-from lab.engine.plugin_home import Target
+from lab.engine.plugin_home import Target, is_genuine_installed
 from lab.errors import LabError
 
 MODULE = Path(cli.__file__).parent / "module"
@@ -71,6 +72,21 @@ def test_no_pulumi_and_no_go_is_one_clear_error(own: Path, tmp_path: Path, monke
     monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path / "cache"))
     with pytest.raises(LabError, match="no suitable pulumi on PATH, and no 'go'"):
         cli.ensure_engine()
+
+
+def test_the_built_plugin_is_the_version_that_the_lab_names() -> None:
+    assert f"{genuine.MODULE} v{versions.KUBERNETES_PLUGIN}" in (genuine.SOURCE / "go.mod").read_text()
+
+
+def test_a_built_plugin_takes_the_place_of_the_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("lab.paths.STATE", tmp_path)
+    built = tmp_path / "built"
+    built.write_bytes(b"ELF")
+    monkeypatch.setattr(genuine, "_built", lambda _: built)
+    home = genuine.plugin_home()
+    version = importlib.metadata.version("pulumi-kubernetes")
+    assert is_genuine_installed("kubernetes", version, Target(str(home), launchers=tmp_path, in_home=True))
+    assert genuine.plugin_home() == home, "it may be made again"
 
 
 def test_the_built_cli_is_the_version_that_the_program_s_sdk_has() -> None:

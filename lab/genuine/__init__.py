@@ -1,0 +1,66 @@
+"""Pulumi's own Kubernetes plugin, built from its Go module where the download site cannot be reached (``make genuine``)."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from lab import cache, paths, process, versions
+from lab.console import step
+from lab.errors import LabError
+
+SOURCE: Final = Path(__file__).parent / "module"
+MODULE: Final = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+EMBEDDED: Final = ("schema.json", "terraform-mapping.json")
+"""Files of the module that the plugin embeds; Go embeds none of another module's, so the build copies them."""
+
+EXECUTABLE: Final = "pulumi-resource-kubernetes"
+_BUILD_GIB: Final = 5.0
+"""Free space that the build needs, GiB: the binary takes 0.3, the rest is Go's own cache of a cold build."""
+
+
+def plugin_home() -> Path:
+    """Return a ``PULUMI_HOME`` that holds the plugin, built unless the cache holds it (26 minutes of processor time, 4.5 GB of memory).
+
+    It answers with the version that requirements.txt asks for; the code is that of `versions.KUBERNETES_PLUGIN`.
+
+    Raises:
+        LabError: no ``go``, too little disk, or the build failed (with its last lines).
+    """
+    version = importlib.metadata.version("pulumi-kubernetes")
+    home = paths.STATE / "genuine"
+    file = home / "plugins" / f"resource-kubernetes-v{version}" / EXECUTABLE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.symlink_to(_built(version))
+    return home
+
+
+def _built(version: str) -> Path:
+    flags = f"-s -w -X {MODULE}/pkg/version.Version={version}"
+
+    def make(work: Path) -> None:
+        if shutil.which("go") is None:
+            raise LabError("'go' is not on PATH: the plugin is built from its Go module.", "Install Go 1.25 or newer.")
+        environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
+        log = paths.LOGS / f"build-{EXECUTABLE}.log"
+        source = work / "source"
+        shutil.copytree(SOURCE, source, dirs_exist_ok=True)
+        with step(f"building Pulumi's Kubernetes plugin {versions.KUBERNETES_PLUGIN} (about 15 minutes on two cores, once)") as shown:
+            process.run(["go", "mod", "download", MODULE], log=log, step=shown, cwd=source, env=environment)
+            for name in EMBEDDED:
+                shutil.copyfile(_module_folder(source, environment) / "cmd" / EXECUTABLE / name, source / name)
+            command: list[str | Path] = ["nice", "go", "build", "-v", "-trimpath", "-ldflags", flags, "-o", work / EXECUTABLE, "."]
+            process.run(command, log=log, step=shown, cwd=source, env=environment)
+
+    return cache.build(EXECUTABLE, cache.key(cache.tree_key(SOURCE), flags), make, needs_gib=_BUILD_GIB) / EXECUTABLE
+
+
+def _module_folder(source: Path, environment: dict[str, str]) -> Path:
+    command = ["go", "list", "-m", "-f", "{{.Dir}}", MODULE]
+    answer = subprocess.run(command, cwd=source, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
+    return Path(answer.stdout.strip())
