@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+PEM_LINE = 64
+"""Characters of a whole line of a private key."""
+
 
 def forms(secret: str) -> set[str]:
-    """Return what a secret looks like as text, in base64, in hex, and in a URL; hex digits also as the bytes that they stand for."""
+    """Return what a secret looks like: as text, in base64, in hex, in a URL; of hex digits also the bytes, of a key also each line."""
     contents = [secret.encode()]
     if set(secret) <= set("0123456789abcdef") and len(secret) % 2 == 0:
         contents.append(bytes.fromhex(secret))
-    found = {secret, quote(secret, safe="")}
+    found = {secret, quote(secret, safe=""), *(line for line in secret.splitlines() if len(line) == PEM_LINE)}
     for content in contents:
         encoded = base64.b64encode(content).decode()
         found |= {encoded, encoded.rstrip("="), quote(encoded, safe=""), content.hex(), content.hex().upper()}

@@ -1,8 +1,8 @@
 """What Pulumi's own plugins write into a state, and the same view of any other state, to hold the lab's stand-ins against it.
 
-``lab-2.5.json`` is what `reduced` makes of the state of stack ``lab`` (Portus 2.5) as the genuine plugins wrote it: kubernetes 4.34.2,
-random 4.21.4, tls 5.6.2. It holds no values of secrets. What the program sends is not the plugins' doing: a key that the program adds to
-the inputs of an object, or leaves out, is changed in the record as well.
+``lab-2.5.json`` is what `reduced` makes of the state of stack ``lab`` (Portus 2.5) as the genuine plugins wrote it: kubernetes 4.32.0,
+random 4.21.1 and tls 5.5.1, each with some commits more, answering as 4.34.2, 4.21.4 and 5.6.2. It holds no values of secrets. What the
+program sends is not the plugins' doing: a key that the program adds to the inputs of an object, or leaves out, is changed here as well.
 """
 
 from __future__ import annotations

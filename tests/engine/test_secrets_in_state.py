@@ -62,6 +62,7 @@ def test_a_state_shows_no_secret_in_any_form(project: Stack) -> None:
     assert len(values) == len(ROLES) + 2
     for role, value in values.items():
         assert not readable(state, value), role
+    assert readable([values["ca_key"].splitlines()[1]], values["ca_key"])
     assert readable({"id": base64.b64encode(bytes.fromhex(values["http_secret"])).decode()}, values["http_secret"])
 
 
