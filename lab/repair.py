@@ -22,8 +22,8 @@ SCHEMA_VERSIONS: Final = {
 }
 """Types whose ``number`` the stand-ins noted as true beside ``numeric: false``, and the schema version that the genuine plugin notes."""
 
-READABLE: Final = "random:index/randomBytes:RandomBytes"
-"""Its id is its value, and Pulumi encrypts no id. The program made three secrets with it."""
+READABLE: Final = "portus:credentials:Credentials$random:index/randomBytes:RandomBytes"
+"""Three secrets of the program as it was: the id of such a resource is its value, and Pulumi encrypts no id."""
 
 
 def repair(stack: Stack) -> None:
@@ -94,7 +94,8 @@ def unprotect_readable_secrets(stack: Stack) -> None:
 
 
 def _readable(stack: Stack) -> list[str]:
-    return [str(each["urn"]) for each in _resources(stack.export()) if each["type"] == READABLE and each.get("protect")]
+    urns = (str(each["urn"]) for each in _resources(stack.export()) if each.get("protect"))
+    return [urn for urn in urns if f"::{READABLE}::" in urn]
 
 
 def _names(urns: list[str]) -> list[str]:

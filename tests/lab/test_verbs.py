@@ -95,7 +95,7 @@ READABLE = {
     "type": "random:index/randomBytes:RandomBytes",
     "id": "none",
     "protect": True,
-    "urn": "urn:pulumi:mine::portus::random:index/randomBytes:RandomBytes::credentials-secret-key-base-1",
+    "urn": "urn:pulumi:mine::portus::portus:credentials:Credentials$random:index/randomBytes:RandomBytes::credentials-secret-key-base-1",
 }
 PASSWORD = {"type": "random:index/randomPassword:RandomPassword", "id": "none/of/these"}
 
@@ -262,6 +262,6 @@ def test_protected_secrets_that_the_state_shows_are_told_before_anything_is_depl
 
 @pytest.mark.usefixtures("asked")
 def test_only_the_secrets_that_the_state_shows_lose_their_protection(pulumi: Path, tmp_path: Path) -> None:
-    _holds(pulumi, READABLE, PROTECTED)
+    _holds(pulumi, READABLE, PROTECTED, {**READABLE, "urn": "urn:pulumi:mine::portus::random:index/randomBytes:RandomBytes::another"})
     verbs.replace_secrets("mine", tmp_path / "kubeconfig")
     assert f"unprotect {READABLE['urn']} --yes" in _told(pulumi, "state")
