@@ -1,4 +1,4 @@
-"""States of before, made fit for Pulumi's own plugins: what stand-ins noted wrongly, and secrets that a state shows."""
+"""Corrections of older states: what the lab's stand-ins wrote otherwise than Pulumi's own plugins, and secrets that a state shows."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ SCHEMA_VERSIONS: Final = {
     "random:index/randomPassword:RandomPassword": 3,
     "random:index/randomString:RandomString": 2,
 }
-"""Types whose ``number`` the stand-ins noted as true beside ``numeric: false``, and the schema version that the genuine plugin notes."""
+"""Types for which older stand-ins wrote ``number: true`` beside ``numeric: false``; the schema version that the genuine plugin writes."""
 
 READABLE: Final = "portus:credentials:Credentials$random:index/randomBytes:RandomBytes"
 """Three secrets of the program as it was: the id of such a resource is its value, and Pulumi encrypts no id."""
 
 
 def repair(stack: Stack) -> None:
-    """Mend what stand-ins of before noted in the state of ``stack``; does nothing to a state that needs nothing.
+    """Correct what older stand-ins wrote into the state of ``stack``; a correct state is not touched.
 
-    Without it the genuine plugins take the notes for changes, and replace passwords and Jobs.
+    Without this the genuine plugins see changes, and replace passwords and Jobs.
 
     Raises:
         LabError: the engine refused, or the state is not what was written.
@@ -38,25 +38,25 @@ def repair(stack: Stack) -> None:
     wrong = _wrong(state)
     if not wrong:
         return
-    with step(f"mending what the lab's plugins of before noted of {wrong} resources"):
-        import_state(stack, mended(state))
+    with step(f"correcting {wrong} resources in the state, written by older stand-ins for Pulumi's plugins"):
+        import_state(stack, corrected(state))
         if _wrong(stack.export()):
-            raise LabError(f"the state of stack {stack.name} could not be mended.", "Run it again; nothing was deployed.")
+            raise LabError(f"the state of stack {stack.name} could not be corrected.", "Run the command again. Nothing was deployed.")
 
 
-def mended(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``state`` with the notes that the genuine plugins make.
+def corrected(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``state`` as the genuine plugins would have written it.
 
-    Of passwords ``number`` is ``numeric``, and the schema's version is there; of objects the inputs have no zero values that they drop.
+    Passwords: ``number`` equals ``numeric``, and the schema's version is set. Objects: no zero values that those plugins drop.
     """
-    return {**state, "deployment": {**state["deployment"], "resources": [_mended(each) for each in _resources(state)]}}
+    return {**state, "deployment": {**state["deployment"], "resources": [_corrected(each) for each in _resources(state)]}}
 
 
 def _wrong(state: Mapping[str, Any]) -> int:
-    return sum(_mended(each) != each for each in _resources(state))
+    return sum(_corrected(each) != each for each in _resources(state))
 
 
-def _mended(resource: dict[str, Any]) -> dict[str, Any]:
+def _corrected(resource: dict[str, Any]) -> dict[str, Any]:
     outputs = resource.get("outputs") or {}
     if resource["type"] in SCHEMA_VERSIONS and outputs.get("number") != outputs.get("numeric"):
         meta = json.dumps({"schema_version": str(SCHEMA_VERSIONS[resource["type"]])}, separators=(",", ":"))
@@ -70,7 +70,7 @@ def _mended(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_no_readable_secrets(stack: Stack) -> None:
-    """Raise `LabError` where protected secrets of ``stack`` have to be replaced, which a preview would end at."""
+    """Raise `LabError` if protected secrets of ``stack`` must be replaced: Pulumi would refuse that at the end of its preview."""
     if not (urns := _readable(stack)):
         return
     raise LabError(
@@ -81,16 +81,14 @@ def require_no_readable_secrets(stack: Stack) -> None:
 
 
 def unprotect_readable_secrets(stack: Stack) -> None:
-    """Take the protection off the secrets that the state of ``stack`` shows. Raises `LabError` when the engine refused."""
+    """Remove the protection of the secrets that the state of ``stack`` shows. Raises `LabError` when the engine refused."""
     urns = _readable(stack)
     for urn in urns:
         stack.run("state", "unprotect", urn, "--yes")
     if urns:
-        console.print(
-            f"not protected any more: {', '.join(_names(urns))}. Next: make preview STACK={stack.name}, make up STACK={stack.name}"
-        )
+        console.print(f"no longer protected: {', '.join(_names(urns))}. Next: make preview STACK={stack.name}, make up STACK={stack.name}")
     else:
-        console.print(f"stack {stack.name} has no protected secret that its state shows; nothing was changed.")
+        console.print(f"The state of stack {stack.name} shows no protected secret. Nothing was changed.")
 
 
 def _readable(stack: Stack) -> list[str]:

@@ -132,7 +132,7 @@ def test_a_stack_of_before_gets_new_secrets_where_its_state_shows_them_and_keeps
     assert len(protected) == 9
 
 
-def test_passwords_that_stand_ins_of_before_noted_are_mended_and_stay(project: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passwords_in_a_state_of_older_stand_ins_are_corrected_and_stay(project: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     project.program(_program(protect=True))
     project.up()
     before = project.outputs()

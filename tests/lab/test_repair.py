@@ -1,4 +1,4 @@
-"""What is mended in a state of before, on the state itself."""
+"""What is corrected in an older state, on the state itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.repair import mended
+from lab.repair import corrected
 
 PASSWORD = "random:index/randomPassword:RandomPassword"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
@@ -22,7 +22,7 @@ def _state(*resources: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("numeric", [True, False])
 def test_number_becomes_what_numeric_is_and_the_value_stays(numeric: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    (found,) = mended(_state(_resource(PASSWORD, number=not numeric, numeric=numeric)))["deployment"]["resources"]
+    (found,) = corrected(_state(_resource(PASSWORD, number=not numeric, numeric=numeric)))["deployment"]["resources"]
     assert found["outputs"] == {
         "result": SECRET,
         "number": numeric,
@@ -42,7 +42,7 @@ def test_zero_values_that_the_genuine_plugin_drops_leave_the_inputs() -> None:
     before, after = (job({"name": "work", **zero}) for zero in ({"readOnly": False}, {}))
     kind = "kubernetes:batch/v1:Job"
     state = _state({"urn": "u", "type": kind, "id": "a/b", "inputs": before, "outputs": {"__inputs": before, "status": {"failed": 0}}})
-    (found,) = mended(state)["deployment"]["resources"]
+    (found,) = corrected(state)["deployment"]["resources"]
     assert found["inputs"] == found["outputs"]["__inputs"] == after
     assert found["outputs"]["status"] == {"failed": 0}
 
@@ -56,5 +56,5 @@ def test_zero_values_that_the_genuine_plugin_drops_leave_the_inputs() -> None:
         {"urn": "urn:pulumi:test::portus::portus:credentials:Credentials::it", "type": "portus:credentials:Credentials"},
     ],
 )
-def test_what_needs_no_mending_is_left_as_it_is(resource: dict[str, Any]) -> None:
-    assert mended(_state(resource)) == _state(resource)
+def test_a_correct_resource_is_left_as_it_is(resource: dict[str, Any]) -> None:
+    assert corrected(_state(resource)) == _state(resource)
