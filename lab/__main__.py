@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from lab import console
-from lab.errors import LabError
+from lab.errors import LabError, Terminated
 
 INTERRUPTED: Final = 130
 """Exit code of a shell command that Ctrl-C ended."""
@@ -133,7 +133,7 @@ def kubeconfig_of(named: str) -> Path | None:
 
 
 def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    raise Terminated
 
 
 if __name__ == "__main__":

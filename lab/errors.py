@@ -1,4 +1,4 @@
-"""The one exception by which the lab tells its user what is wrong and what to do about it."""
+"""What ends a command of the lab: an error that tells its user what is wrong and what to do about it, or a signal."""
 
 from __future__ import annotations
 
@@ -26,3 +26,7 @@ class LabError(Exception):
         """Have the remedy begin with ``clause`` as a sentence: what its user would else take for lost."""
         self.remedy = f"{clause[:1].upper()}{clause[1:]}. {self.remedy}"
         self.args = (f"{self.problem} {self.remedy}",)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has ended the command. Ctrl-C raises the plain `KeyboardInterrupt`."""

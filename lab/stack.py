@@ -252,13 +252,27 @@ class Stack:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for ``pulumi``, giving it the time to record what it did when the user interrupts: Ctrl-C reaches it as well."""
+    """Wait for ``pulumi``; when this process is interrupted give it the time to record what it did.
+
+    It must be interrupted once: at a second time it ends at once, and leaves objects that its state does not know. Ctrl-C on the terminal
+    reaches it as well as this process; any other signal reaches this process alone.
+    """
     try:
         return process.wait()
-    except BaseException:
-        process.send_signal(signal.SIGINT)
+    except BaseException as error:
+        if type(error) is not KeyboardInterrupt or not _has_the_terminal():
+            process.send_signal(signal.SIGINT)
         process.wait()
         raise
+
+
+def _has_the_terminal() -> bool:
+    """Whether Ctrl-C on a terminal is for this process and those that it has started."""
+    try:
+        with Path("/dev/tty").open("rb", buffering=0) as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
 
 
 def is_lab_stack(name: str) -> bool:

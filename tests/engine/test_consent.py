@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +22,8 @@ pytestmark = pytest.mark.engine
 SECONDS = 120
 
 CALL = """
-import sys
+import fcntl, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # Ctrl-C on it is for this process and what it starts
 from pathlib import Path
 from lab import paths, stack
 from lab.engine import Engine
@@ -31,17 +33,32 @@ stack.is_lab_stack = lambda _: False
 engine = Engine(Path({pulumi!r}), {home}, (Path({path!r}),), genuine_cli=False, genuine_plugins={{}})
 asked = stack.Stack(name="test", engine=engine, kubeconfig=paths.ROOT / "kubeconfig")
 try:
-    asked.{verb}(consent=stack.Consent.AT_THE_PROMPT)
+    asked.{verb}(consent=stack.Consent.{consent})
 except LabError as error:
     sys.exit(error.problem)
+except KeyboardInterrupt:
+    sys.exit("interrupted")
 """
+CTRL_C = "\x03"
 
 
-def _on_a_terminal(project: Stack, verb: str, answer: str) -> tuple[int, str]:
-    """Run a verb on a terminal and give ``answer`` once it asks; return its exit code and what it showed."""
+def _call(project: Stack, verb: str, consent: str) -> str:
     engine = project.engine
     home = f"Path({str(engine.home)!r})" if engine.home else "None"
-    source = CALL.format(folder=str(project.folder), pulumi=str(engine.pulumi), home=home, path=str(engine.path[0]), verb=verb)
+    return CALL.format(
+        folder=str(project.folder), pulumi=str(engine.pulumi), home=home, path=str(engine.path[0]), verb=verb, consent=consent
+    )
+
+
+def _on_a_terminal(
+    project: Stack, verb: str, answer: str, *, at: str = "Do you want to perform this", consent: str = "AT_THE_PROMPT"
+) -> tuple[int, str]:
+    """Run a verb on a terminal and type ``answer`` once it has shown ``at``; return its exit code and what it showed."""
+    engine = project.engine
+    home = f"Path({str(engine.home)!r})" if engine.home else "None"
+    source = CALL.format(
+        folder=str(project.folder), pulumi=str(engine.pulumi), home=home, path=str(engine.path[0]), verb=verb, consent=consent
+    )
     controller, terminal = pty.openpty()
     environment = {key: value for key, value in project.environment.items() if not key.startswith("CI")}
     process = subprocess.Popen(
@@ -63,8 +80,8 @@ def _on_a_terminal(project: Stack, verb: str, answer: str) -> tuple[int, str]:
                 shown += os.read(controller, 65536)
             except OSError:  # the last process that had the terminal has ended
                 break
-            if not answered and b"Do you want to perform this" in shown:
-                os.write(controller, f"{answer}\r".encode())
+            if not answered and at.encode() in shown:
+                os.write(controller, answer.encode())
                 answered = True
         return process.wait(timeout=SECONDS), shown.decode(errors="replace")
     finally:
@@ -76,7 +93,7 @@ def _on_a_terminal(project: Stack, verb: str, answer: str) -> tuple[int, str]:
 def test_a_deployment_is_shown_and_happens_only_when_it_is_agreed_to(engine: Engine, tmp_path: Path, answer: str, *, made: bool) -> None:
     project = Stack(engine, tmp_path)
     project.program('random.RandomId("id", byte_length=4)\n')
-    code, shown = _on_a_terminal(project, "up", answer)
+    code, shown = _on_a_terminal(project, "up", f"{answer}\r")
     assert "random:index:RandomId" in shown
     assert ("id" in project.names()) is made
     assert (code == 0) is made
@@ -87,7 +104,43 @@ def test_a_removal_that_is_declined_removes_nothing(engine: Engine, tmp_path: Pa
     project = Stack(engine, tmp_path)
     project.program('random.RandomId("id", byte_length=4)\n')
     project.up()
-    code, shown = _on_a_terminal(project, "destroy", "no")
+    code, shown = _on_a_terminal(project, "destroy", "no\r")
     assert code != 0
     assert "random:index:RandomId" in shown
     assert "id" in project.names()
+
+
+@pytest.mark.parametrize("consent", ["AT_THE_PROMPT", "UNASKED"])
+def test_one_ctrl_c_cancels_and_does_not_terminate(engine: Engine, tmp_path: Path, consent: str) -> None:
+    """A second interrupt has Pulumi end at once, without a record of what it was doing."""
+    project = Stack(engine, tmp_path)
+    project.program("import time\nprint('the program has begun', flush=True)\ntime.sleep(600)\n")
+    code, shown = _on_a_terminal(project, "up", CTRL_C, at="the program has begun", consent=consent)
+    assert code != 0
+    assert "interrupted" in shown
+    assert "received; cancelling" in shown
+    assert "received; terminating" not in shown
+
+
+def test_a_command_that_is_terminated_interrupts_pulumi_once(engine: Engine, tmp_path: Path) -> None:
+    project = Stack(engine, tmp_path)
+    project.program("import time\nprint('the program has begun', flush=True)\ntime.sleep(600)\n")
+    process = subprocess.Popen(
+        [sys.executable, "-c", _call(project, "up", "UNASKED").replace("fcntl.ioctl", "# ")],
+        cwd=paths.ROOT,
+        env=project.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    shown = ""
+    for line in process.stdout:
+        shown += line
+        if "the program has begun" in line:
+            process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=SECONDS) != 0
+    assert "received; cancelling" in shown
+    assert "received; terminating" not in shown
