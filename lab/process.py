@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Final, Protocol
 
-from lab.console import Step
 from lab.errors import LabError
 
 TAIL_LINES = 15
@@ -18,11 +20,59 @@ STOP_SECONDS = 3.0
 """How long an interrupted program has to end by itself."""
 
 
+class Listener(Protocol):
+    """Takes the lines that a program prints, as a `lab.console.Step` does."""
+
+    def say(self, detail: str) -> None:
+        """Take one line."""
+
+
+class Group:
+    """Programs that are ended together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    def start(self, process: subprocess.Popen[str]) -> None:
+        """Take in a program that has just started.
+
+        Raises:
+            LabError: the group was stopped; the program is, too.
+        """
+        with self._lock:
+            self._running.add(process)
+            stopped = self._stopped
+        if stopped:
+            _stop(process)
+            raise LabError("it was stopped, because another step failed.", "Run again when that is mended.")
+
+    def end(self, process: subprocess.Popen[str]) -> None:
+        """Let go of a program that has ended."""
+        with self._lock:
+            self._running.discard(process)
+
+    def stop(self) -> None:
+        """End every program, and each that is started later."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        for process in running:
+            process.terminate()
+        for process in running:
+            _stop(process)
+
+
+GROUP: Final[ContextVar[Group | None]] = ContextVar("GROUP", default=None)
+"""Where the programs of `run` belong to."""
+
+
 def run(
     command: Sequence[str | Path],
     *,
     log: Path,
-    step: Step | None = None,
+    step: Listener | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     remedy: str = "",
@@ -55,7 +105,10 @@ def run(
         except FileNotFoundError as error:
             raise LabError(f"the program '{words[0]}' is not installed.", remedy or "Install it and run again.") from error
         assert process.stdout is not None
+        group = GROUP.get()
         try:
+            if group is not None:
+                group.start(process)
             for line in process.stdout:
                 sink.write(line)
                 tail.append(line.rstrip())
@@ -65,6 +118,9 @@ def run(
         except BaseException:
             _stop(process)
             raise
+        finally:
+            if group is not None:
+                group.end(process)
     if code != 0:
         raise LabError(f"'{Path(words[0]).name}' ended with code {code}.", remedy or f"The whole output is in {log}.", "\n".join(tail))
 

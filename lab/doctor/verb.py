@@ -68,7 +68,7 @@ def _drift(stack: Stack) -> str:
 
 def _round_trip(stack: Stack, snapshot: Snapshot) -> str | Silent | Unseen:
     deployment = Deployment(stack=stack.name, outputs=stack.outputs(), kubeconfig=Path(stack.kubeconfig), context=stack.context)
-    current = Step("round trip", None)
+    current = Step("round trip")
     try:
         if snapshot.is_read_only:
             check_read_only(deployment, current)

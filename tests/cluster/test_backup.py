@@ -69,7 +69,7 @@ def _listing(reached: Deployment) -> Listing:
 
 
 def _restore(reached: Deployment, dump: str) -> None:
-    Restore(deployment=reached, dump=dump, safety=True, repeat="make restore").run(lambda: check(reached, Step("checking it", None)))
+    Restore(deployment=reached, dump=dump, safety=True, repeat="make restore").run(lambda: check(reached, Step("checking it")))
 
 
 def _rows(reached: Deployment) -> dict[str, int]:

@@ -94,5 +94,5 @@ def test_what_was_backed_up_comes_back(stack: OwnStack, reached: Deployment) -> 
     with step("backing up") as current:
         kept = backups.take(Jobs(reached), current)
     assert kept.tables["tags"] >= 1
-    Restore(deployment=reached, dump=kept.name, safety=True, repeat="make restore").run(lambda: check(reached, Step("checking it", None)))
+    Restore(deployment=reached, dump=kept.name, safety=True, repeat="make restore").run(lambda: check(reached, Step("checking it")))
     stack.up("--expect-no-changes")

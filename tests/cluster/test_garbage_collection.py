@@ -131,7 +131,7 @@ def test_read_only_gives_images_and_takes_none(
         assert http.delete(f"/manifests/{next(iter(blobs_of(images['kept'])))}").status_code == 405
     with registry_api(reached, KEPT) as http:
         assert http.post("/blobs/uploads/").status_code == 405
-    check_read_only(reached, Step("a push that is refused", None))  # what `make up` checks then
+    check_read_only(reached, Step("a push that is refused"))  # what `make up` checks then
     assert administrator.pull(f"{KEPT}:1", "pulled").code == 0
 
 
@@ -169,7 +169,7 @@ def test_an_interrupted_command_leaves_no_collection_behind(
     stack: OwnStack, reached: Deployment, monkeypatch: pytest.MonkeyPatch, images: dict[str, Path]
 ) -> None:
     said = running.Runner.run
-    monkeypatch.setattr(running.Runner, "run", lambda self, job, _: said(self, job, _Interrupted("interrupted", None)))
+    monkeypatch.setattr(running.Runner, "run", lambda self, job, _: said(self, job, _Interrupted("interrupted")))
     with pytest.raises(KeyboardInterrupt):
         collect(stack, Request())
     assert _nothing_runs(reached)

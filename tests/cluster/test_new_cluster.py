@@ -79,7 +79,7 @@ def test_a_lost_cluster_is_made_again_from_the_state_and_a_backup(stack: OwnStac
     _hold(again)
     kubectl("-n", again.namespace, "cp", str(tmp_path / kept.name), f"{HOLDER}:/backups/{kept.name}")
     _let_go(again)
-    Restore(deployment=again, dump=kept.name, safety=True, repeat="make restore").run(lambda: check(again, Step("checking it", None)))
+    Restore(deployment=again, dump=kept.name, safety=True, repeat="make restore").run(lambda: check(again, Step("checking it")))
     assert ["of-before"] in again.sql("SELECT name FROM teams")
     stack.up("--expect-no-changes")
 

@@ -79,7 +79,7 @@ def test_the_way_back_is_the_former_version_and_the_backup_of_before(stack: OwnS
     stack.up()
     reached = deployment(stack)
     assert late in reached.sql("SELECT name FROM tags"), "nothing is lost before the restore"
-    Restore(deployment=reached, dump=kept.name, safety=True, repeat="make restore").run(lambda: check(reached, Step("checking it", None)))
+    Restore(deployment=reached, dump=kept.name, safety=True, repeat="make restore").run(lambda: check(reached, Step("checking it")))
     assert len(reached.sql("SELECT version FROM schema_migrations")) == kept.tables["schema_migrations"]
     assert late not in reached.sql("SELECT name FROM tags")
     stack.up("--expect-no-changes")

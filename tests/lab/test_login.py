@@ -69,7 +69,7 @@ class TestWho:
         monkeypatch.setattr(check, "require_login", lambda *_: pytest.fail("a login was tried"))
         for tried in (check.check, check.check_read_only):
             with pytest.raises(NobodyError, match="nobody to check as") as told:
-                tried(_deployment(administrator_made=False), Step("checking", None))
+                tried(_deployment(administrator_made=False), Step("checking"))
             assert told.value.remedy.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod KUBECONFIG=mine")
 
 

@@ -84,6 +84,6 @@ def test_floor_and_program_run_in_turn_and_warm_ups_do_not_count(project: Projec
         return measure(self, verb)
 
     monkeypatch.setattr(Project, "measure", noted)
-    pair = compare("preview", floor=floor, program=project, runs=1, step=Step("", None))
+    pair = compare("preview", floor=floor, program=project, runs=1, step=Step(""))
     assert order == ["floor", "program", "floor", "program"]
     assert (len(pair.floor), len(pair.program)) == (1, 1)
