@@ -7,7 +7,7 @@ documentation/annotations.md.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, assert_never
 
 from components.common import names
 from components.settings.exposure import IngressController, IngressExposure, TlsMode
@@ -37,6 +37,8 @@ def ingress_annotations(controller: IngressController, mode: TlsMode, *, host: s
             return _under(TRAEFIK, {"router.entrypoints": "websecure", "router.tls": "true"})
         case IngressController.OTHER:
             return {}
+        case _:
+            assert_never(controller)
 
 
 def service_annotations(exposure: IngressExposure, namespace: str) -> dict[str, str]:

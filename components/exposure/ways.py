@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from components.exposure import haproxy
 from components.exposure.edge import Edge
-from components.settings.exposure import GatewayExposure, IngressExposure
+from components.settings.exposure import ClusterIpExposure, GatewayExposure, IngressExposure, LoadBalancerExposure, NodePortExposure
 
 if TYPE_CHECKING:
     import pulumi
@@ -55,15 +55,20 @@ def expose(
         annotations=annotations,
         opts=opts,
     )
-    if isinstance(exposure, IngressExposure):
-        from components.exposure.ingress import EdgeIngress  # noqa: PLC0415 - only these stacks pay for the import
+    match exposure:
+        case IngressExposure():
+            from components.exposure.ingress import EdgeIngress  # noqa: PLC0415 - only these stacks pay for the import
 
-        EdgeIngress(
-            f"{name}-ingress", stack=stack, exposure=exposure, certificate=certificate, edge=edge.public, placement=placement, opts=opts
-        )
-    elif isinstance(exposure, GatewayExposure):
-        from components.exposure.gateway import EdgeRoutes  # noqa: PLC0415 - only these stacks pay for the import
+            EdgeIngress(
+                f"{name}-ingress", stack=stack, exposure=exposure, certificate=certificate, edge=edge.public, placement=placement, opts=opts
+            )
+        case GatewayExposure():
+            from components.exposure.gateway import EdgeRoutes  # noqa: PLC0415 - only these stacks pay for the import
 
-        EdgeRoutes(
-            f"{name}-gateway", stack=stack, exposure=exposure, certificate=certificate, edge=edge.public, placement=placement, opts=opts
-        )
+            EdgeRoutes(
+                f"{name}-gateway", stack=stack, exposure=exposure, certificate=certificate, edge=edge.public, placement=placement, opts=opts
+            )
+        case NodePortExposure() | LoadBalancerExposure() | ClusterIpExposure():
+            pass  # clients connect to the front proxy's own Service
+        case _:
+            assert_never(exposure)

@@ -5,7 +5,7 @@ The Service that is looked at belongs to ``network.Addresses``, the way to it to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import pulumi
 from pulumi_kubernetes.core import v1 as core
@@ -57,6 +57,8 @@ class Observability(ServiceComponent):
                 self._monitor("PodMonitor", {"podMetricsEndpoints": [self._endpoint()]}, registry)
             case "none":
                 pass
+            case _:
+                assert_never(settings.monitor)
         if settings.rules:
             self._custom("PrometheusRule", {"groups": self._groups(certificate_ends)})
         if settings.dashboard:

@@ -5,7 +5,7 @@ Source: SUSE/Portus branches portus-2.3 to 2.5, config/{puma.rb,database.yml,sec
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from components.common.availability import FORGET_SECONDS
 from components.common.pods import Privileges, Probes, http_probe, tcp_probe
@@ -103,6 +103,8 @@ class Puma:
                     "RAILS_SERVE_STATIC_FILES": "true",
                 }
                 return {**web, **self._registry_record(inputs)}
+            case _:
+                assert_never(role)
 
     def _registry_record(self, inputs: PortusInputs) -> dict[str, str]:
         """Return the variables by which Portus itself makes a registry record that is missing at its start (2.4 on).
