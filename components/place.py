@@ -44,7 +44,7 @@ def place(stack: StackSettings, *, instance: str, opts: pulumi.ResourceOptions) 
         pull_secrets=stack.images.pull_secrets,
         check_apis=cluster.check_apis,
         cpu_limits=stack.workloads.cpu_limits,
-        extras=extensions(stack.workloads),
+        extras=extensions(stack),
         after=(owned.resource,) if owned else (),
     )
     wanted = accounts(stack.workloads)

@@ -9,7 +9,7 @@ from pydantic import Field
 from components.settings.base import KubernetesSection, Later
 from components.settings.cluster import ClaimSettings, WorkloadResources
 from components.settings.cron import CronSchedule, TimeZone
-from components.settings.types import Bytes, DnsLabel
+from components.settings.types import Bytes, ObjectName
 
 OTHER_FOLDER = Later("the next backup is the first one there: copy the former ones over, and let go of the claim (docs/protection.md)")
 
@@ -32,7 +32,7 @@ class BackupSettings(KubernetesSection):
     """How many backups are kept; older ones go after a new one has been proven, never before. The newest of each Portus version stays
     beyond it: it is the way back from an upgrade."""
     claim: ClaimSettings = ClaimSettings(size="5Gi")
-    existing_claim: Annotated[DnsLabel | None, OTHER_FOLDER] = None
+    existing_claim: Annotated[ObjectName | None, OTHER_FOLDER] = None
     """Instead of ``claim``: one that exists, which this stack neither makes nor removes. Group 10999 must be able to write it."""
     scratch_size: Bytes = "2Gi"
     """The most that the throw-away server may take of its node's disk: the database twice."""

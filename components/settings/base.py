@@ -22,6 +22,8 @@ class Section(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", validate_default=False)
 
+    synonyms: ClassVar[Mapping[str, str]] = {}
+    """Other names of keys, from the field's other programs -> the key here."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """Keys that a reader of the field's own documentation would write here, and what to do instead."""
 

@@ -130,10 +130,9 @@ def _meant(raw: Mapping[str, Any], models: tuple[type[Section], ...]) -> tuple[t
 
 
 def _in_clear(place: Place) -> Problem:
-    section, _, rest = place.dotted.partition(".")
     return Problem(
         key=place.dotted,
         value=HIDDEN,
         rule="a secret stands encrypted in the stack file; this one can be read by whoever reads the file",
-        remedy=f"pulumi config set --secret --path 'portus:{section}.{rest}' (and change it: it has been seen)",
+        remedy=f"change it, because it has been seen, then {place.encrypted}",
     )

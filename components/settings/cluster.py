@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.settings.base import KubernetesSection, Later, Matching, Section
-from components.settings.types import Bytes, Cpu, DnsLabel, ImageRef
+from components.settings.types import Bytes, ClassName, Cpu, DnsLabel, ImageRef, ObjectName
 
 
 class ClusterSettings(Section):
@@ -53,7 +53,7 @@ class ImageSettings(KubernetesSection):
     pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], Later("every Pod rolls")] = "IfNotPresent"
     """Of every container."""
 
-    pull_secrets: Annotated[tuple[DnsLabel, ...], Later("every Pod rolls")] = ()
+    pull_secrets: Annotated[tuple[ObjectName, ...], Later("every Pod rolls")] = ()
     """Secrets of the namespace that log the kubelet in to image registries."""
 
     portus: ImageRef | None = None
@@ -128,8 +128,9 @@ class ClaimSettings(KubernetesSection):
     size: Annotated[Bytes, Later("grows in place where the StorageClass allows; Kubernetes refuses less")] = "10Gi"
     """Grows in place where the StorageClass allows; never shrinks."""
 
-    storage_class_name: Annotated[DnsLabel | None, Later("would replace the claim and lose its data, which ``protect`` refuses")] = None
-    """None takes the cluster's default. A later change would replace the claim, which the protection refuses."""
+    storage_class_name: Annotated[ClassName | None, Later("would replace the claim and lose its data, which ``protect`` refuses")] = None
+    """None takes the cluster's default, "" none at all: then somebody has to make the volume. A later change would replace the claim, which
+    the protection refuses."""
 
     access_modes: Annotated[
         tuple[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"], ...],

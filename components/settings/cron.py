@@ -146,7 +146,9 @@ def _schedule(text: str) -> str:
             "write e.g. '17 2 * * *' for every night, or @daily",
         ) from error
     if next(schedule.dates(), None) is None:
-        raise broken("is a schedule that comes to pass: no month of those said has such a day", "correct day or month")
+        raise broken(
+            "is a schedule that comes to pass: no month of those said has such a day", "write a day that each of the months has, e.g. 1"
+        )
     return text
 
 

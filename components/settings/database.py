@@ -19,12 +19,16 @@ _NO_YAML_WORD: Final = Checked(
 )
 DatabaseName = Annotated[
     str,
-    Matching(r"[a-z][a-z0-9_]{0,62}", "is a database's name: a lower case letter, then letters, digits and '_'", "correct the name"),
+    Matching(
+        r"[a-z][a-z0-9_]{0,62}", "is a database's name: a lower case letter, then letters, digits and '_'", "write e.g. portus_production"
+    ),
     _NO_YAML_WORD,
 ]
 DatabaseUser = Annotated[
     str,
-    Matching(r"[a-z][a-z0-9_]{0,31}", "is a user's name: a lower case letter, then letters, digits and '_', at most 32", "correct it"),
+    Matching(
+        r"[a-z][a-z0-9_]{0,31}", "is a user's name: a lower case letter, then letters, digits and '_', at most 32", "write e.g. portus"
+    ),
     _NO_YAML_WORD,
 ]
 ExternalName = Annotated[

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 from urllib.parse import urlsplit
 
 from components.common import names
 from components.settings.database import ExternalDatabase
 from components.settings.registry import ExternalRedis
-from components.settings.registry_storage import AzureStorage, GcsStorage, OssStorage, S3Storage, SwiftStorage
+from components.settings.registry_storage import AzureStorage, FilesystemStorage, GcsStorage, OssStorage, S3Storage, SwiftStorage
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings
@@ -61,6 +61,7 @@ def destinations(stack: StackSettings) -> tuple[Destination, ...]:
         *_object_store(stack),
         *_redis(stack),
         *_notifications(stack),
+        *_proxies(stack),
     )
 
 
@@ -130,8 +131,10 @@ def _object_store(stack: StackSettings) -> Iterator[Destination]:
             ports = {https if storage.secure else names.HTTP_PORT}
         case AzureStorage():
             ports = {https}
-        case _:
+        case FilesystemStorage():
             return
+        case _:
+            assert_never(storage)
     yield Destination(name="object_store", workloads=(names.REGISTRY,), ports=tuple(sorted(ports)), networks=networks)
     for network, listens in metadata.items():
         yield Destination(name="object_store", workloads=(names.REGISTRY,), ports=listens, networks=(network,))
@@ -149,6 +152,13 @@ def _notifications(stack: StackSettings) -> Iterator[Destination]:
     for extra in stack.registry.notifications.extra_endpoints:
         networks = _networks(stack.network.destinations.notifications, urlsplit(extra.url).hostname)
         yield Destination(name="notifications", workloads=(names.REGISTRY,), ports=(_port(extra.url),), networks=networks)
+
+
+def _proxies(stack: StackSettings) -> Iterator[Destination]:
+    proxy = stack.network.proxy
+    for url in dict.fromkeys(url for url in (proxy.http, proxy.https) if url is not None):
+        networks = _networks(stack.network.destinations.proxy, urlsplit(url).hostname)
+        yield Destination(name="proxy", workloads=(*PORTUS, names.REGISTRY), ports=(_port(url),), networks=networks)
 
 
 def _port(url: str) -> int:

@@ -24,6 +24,9 @@ MASKED: Final = "[hidden]"
 _WORD: Final = re.compile(r"[a-z_-]{0,11}|.{0,5}", re.DOTALL)
 """What may be a word of any sentence, and is not looked for in rule and remedy."""
 
+_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]{3,12}){1,3}-?[0-9]", re.IGNORECASE)
+"""A region of Amazon's, perhaps misspelt: the report names the endpoint that goes with it."""
+
 _SHORT: Final = 5
 """Characters of a wrong switch, port or size ("yes", "587,", "50Gi"): nobody's password."""
 
@@ -47,7 +50,7 @@ def discreet(problem: Problem, raw: Mapping[str, object]) -> Problem:
     value, rule, remedy = redacted(problem.value), redacted(problem.rule), redacted(problem.remedy)
     steps = tuple(int(match[1]) if match[1] else match[2] for match in _STEPS.finditer(problem.key))
     given = _at(raw, steps)
-    if isinstance(given, str) and _stands_beside_a_secret(steps, given, raw):
+    if isinstance(given, str) and not _REGION.fullmatch(given) and _stands_beside_a_secret(steps, given, raw):
         if problem.value not in {HIDDEN, PEM} and problem.value in {given, json.dumps(given, ensure_ascii=False), shown(given)}:
             value = MASKED
         if not _WORD.fullmatch(given):

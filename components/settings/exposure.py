@@ -9,7 +9,7 @@ from pydantic import Field
 
 from components.settings.base import KubernetesSection, Later, Matching
 from components.settings.cluster import ScaledSection, WorkloadResources
-from components.settings.types import Cidr, DnsLabel, GatewayDuration, IpAddress, NodePort, Port
+from components.settings.types import Cidr, DnsLabel, GatewayDuration, IpAddress, NodePort, ObjectName, Port
 
 PublicPort = Annotated[Port, Later("in every URL and image's name")]
 
@@ -155,7 +155,7 @@ class IngressExposure(_Exposure):
 
     kind: Annotated[Literal["ingress"], Later("another address: clients lose the old one")]
     """How clients get in."""
-    ingress_class_name: Annotated[DnsLabel | None, Later("another controller, another address")] = None
+    ingress_class_name: Annotated[ObjectName | None, Later("another controller, another address")] = None
     """Which controller serves it; None takes the cluster's default class."""
     controller: IngressController = IngressController.NGINX
     """Which controller's annotations are written: ``nginx`` (ingress-nginx), ``traefik``, ``haproxy`` (haproxytech). ``other`` writes none:
@@ -183,7 +183,7 @@ class IngressExposure(_Exposure):
 class ParentRef(KubernetesSection):
     """A Gateway, by the Gateway API's ``parentRefs``."""
 
-    name: DnsLabel
+    name: ObjectName
     """Of the Gateway."""
     namespace: DnsLabel | None = None
     """Where it is; None is the stack's own. Its listener has to allow routes from the stack's namespace."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from components.common import names
 from components.common.extras import Extras
 from components.settings.kubernetes import shape
+from components.settings.proxies import PROXIED, variables
 from components.settings.workloads import WorkloadSettings, WorkloadsSettings
 
 if TYPE_CHECKING:
     from components.settings.base import KubernetesShape
+    from components.settings.stack import StackSettings
     from components.settings.workloads import PodSettings
 
 COPIED: Final = frozenset({names.WEB, names.REGISTRY, names.EDGE})
@@ -22,10 +24,13 @@ WORKLOADS: Final = ("web", "worker", "registry", "database", "edge")
 VOLUME_PREFIX: Final = "extra-"
 
 
-def extensions(settings: WorkloadsSettings) -> Mapping[str, Extras]:
+def extensions(stack: StackSettings) -> Mapping[str, Extras]:
     """Return what the Pods of each workload are given; ``""`` is every other one (the Jobs, a cache)."""
+    settings, proxy = stack.workloads, variables(stack)
     every = settings.all
-    found = {"": Extras(labels=every.labels, annotations=every.annotations, spec=_spec(every))}
+    found = {
+        "": Extras(labels=every.labels, annotations=every.annotations, spec=_spec(every)),
+    }
     found["backup"] = Extras(
         labels={**every.labels, **settings.backup.labels},
         annotations={**every.annotations, **settings.backup.annotations},
@@ -38,7 +43,10 @@ def extensions(settings: WorkloadsSettings) -> Mapping[str, Extras]:
             labels={**every.labels, **own.labels},
             annotations={**every.annotations, **own.annotations},
             spec=_spec(every, own),
-            env=[shape(variable) for variable in own.env],
+            env=[
+                *({"name": key, "value": value} for key, value in proxy.items() if name in PROXIED),
+                *(shape(variable) for variable in own.env),
+            ],
             volumes=[_renamed(volume) for volume in own.volumes],
             mounts=[_renamed(mount) for mount in own.volume_mounts],
             service_account=_account(own),

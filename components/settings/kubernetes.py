@@ -27,7 +27,7 @@ LabelValue = Annotated[
     Matching(
         r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
         "is a label's value: letters, digits, '-', '_' and '.', at most 63",
-        "correct it; free text belongs into an annotation",
+        "write e.g. registry-team; free text belongs into an annotation",
     ),
 ]
 

@@ -22,6 +22,8 @@ def line_of(file: Path, key: str, namespace: str = "portus") -> int:
         root = yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader)
     except (OSError, yaml.YAMLError):
         return 0
+    if not namespace:
+        return _child(root, key)[0]
     node = _child(root, "config")[1]
     line, _ = _child(node, f"{namespace}:{key}")
     if line:  # also a key with dots in it, as pulumi config set without --path writes one

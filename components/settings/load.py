@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -51,15 +51,16 @@ def load() -> StackSettings:
     configuration = get_config_env()
     if any(map(is_ciphertext, _values(sections(configuration, prefix)))) and not pulumi.runtime.is_dry_run():
         raise pulumi.RunError(f"{file}: encrypted values were not decrypted; nothing was created or changed.")
-    written = _read(file, prefix)
+    content = _content(file)
+    written = settings_of(content, prefix)
     secret_sections = {key.removeprefix(prefix) for key in get_config_secret_keys_env() if key.startswith(prefix)}
 
     def encrypted(path: parsing.Path) -> bool:
         return str(path[0]) in secret_sections and _is_secure(written, path)
 
-    raw = seal(sections(configuration, prefix))
+    raw, others = seal(sections(configuration, prefix)), strays(configuration, project)
     try:
-        return parsing.parse(raw, file=str(file), encrypted=encrypted, strays=strays(configuration, project))
+        return _parsed(raw, content, file=str(file), encrypted=encrypted, strays=others)
     except SettingsError as error:
         from components.settings.lines import located  # noqa: PLC0415 - a report may take its time, a good stack file must not
 
@@ -87,6 +88,16 @@ def _values(value: Any) -> Iterator[Any]:
             yield from _values(item)
 
 
+def _parsed(
+    raw: Mapping[str, object], content: object, *, file: str, encrypted: Callable[[parsing.Path], bool], strays: Sequence[str]
+) -> StackSettings:
+    if not raw:
+        from components.settings.envelope import without_settings  # noqa: PLC0415 - as above
+
+        raise SettingsError(file, [without_settings(content, pulumi.get_project()), *map(parsing.stray, strays)])
+    return parsing.parse(raw, file=file, encrypted=encrypted, strays=strays, name=pulumi.get_stack())
+
+
 def sections(configuration: Mapping[str, object], prefix: str) -> dict[str, object]:
     """Return the sections under ``prefix`` as data. Pulumi hands them over as JSON, and top-level values as text."""
     return {key.removeprefix(prefix): _decode(value) for key, value in configuration.items() if key.startswith(prefix)}
@@ -104,12 +115,19 @@ def _decode(value: object) -> object:
     return value
 
 
-def _read(file: Path, prefix: str) -> Mapping[str, Any] | None:
+def _content(file: Path) -> object:
     """Return the stack file as it is written, secrets encrypted; None when the configuration comes from elsewhere."""
     if not file.is_file():
         return None
-    written = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - a safe loader
-    return {str(key).removeprefix(prefix): value for key, value in (written.get("config") or {}).items()}
+    return yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - a safe loader
+
+
+def settings_of(content: object, prefix: str) -> Mapping[str, Any] | None:
+    """Return the settings of a stack file's ``content`` by their keys without ``prefix``; None where there is no file."""
+    if content is None:
+        return None
+    config = content.get("config") if isinstance(content, Mapping) else None
+    return {str(key).removeprefix(prefix): value for key, value in config.items()} if isinstance(config, Mapping) else {}
 
 
 def _is_secure(written: Mapping[str, Any] | None, path: parsing.Path) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from components.settings.base import KubernetesSection, Later, Section
+from components.settings.base import KubernetesSection, Later, Matching, Section, broken
 from components.settings.kubernetes import LabelMap, NetworkPolicyPeer, NetworkPolicyPort
 from components.settings.types import Cidr, DnsLabel, Port
+from components.settings.urls import Url
 
 WorkloadName = Literal["web", "worker", "bootstrap", "registry", "database", "edge", "backup"]
 
@@ -24,6 +26,38 @@ class DnsSettings(Section):
     """The Pods' own port; OpenShift: 5353."""
     cidrs: tuple[Cidr, ...] = ()
     """Addresses of caches on the nodes (NodeLocal DNSCache: 169.254.20.10/32), beside the Pods."""
+
+
+def _proxy(value: str) -> str:
+    """A proxy's URL: Ruby speaks HTTP to every proxy."""
+    if not re.fullmatch(r"http://[^/?]+/?", value):
+        host = re.split("[/?]", value.partition("://")[2])[0]
+        raise broken("must be the URL of an HTTP proxy: http://, its host and its port", f"write http://{host}")
+    return value
+
+
+ProxyUrl = Annotated[Url, AfterValidator(_proxy)]
+
+Unproxied = Annotated[
+    str,
+    Matching(
+        r"(\*?\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5}|/[0-9]{1,2})?",
+        "must be a host, a domain, an address or a network, one in each entry of the list",
+        "write e.g. [git.example.com, corp.example.com]",
+    ),
+]
+
+
+class ProxySettings(KubernetesSection):
+    """HTTP proxy of Portus' web server, its worker and the registry."""
+
+    http: ProxyUrl | None = None
+    """HTTP_PROXY. Portus asks its scanners by this one, also where they speak HTTPS."""
+    https: ProxyUrl | None = None
+    """HTTPS_PROXY: of log-in by other sites, and of the object store."""
+    no_proxy: tuple[Unproxied, ...] = ()
+    """Hosts, domains and addresses that are reached without it, beside all that this stack needs: its own hosts, names inside the cluster,
+    private addresses that settings name. Networks (10.0.0.0/8) are for the registry alone: Ruby does not read them."""
 
 
 class Destinations(Section):
@@ -48,6 +82,8 @@ class Destinations(Section):
     """Of ``registry.redis`` of kind external."""
     notifications: tuple[Cidr, ...] = ()
     """Of ``registry.notifications.extra_endpoints``."""
+    proxy: tuple[Cidr, ...] = ()
+    """Of ``network.proxy``."""
 
 
 class ExtraEgress(KubernetesSection):
@@ -82,6 +118,7 @@ class NetworkSettings(Section):
     """Who may connect to the front proxy: networks, or the Pods of an ingress controller. Empty: everybody. Behind a load balancer or node
     port a Pod often sees a node's address in place of the client's."""
     destinations: Destinations = Destinations()
+    proxy: Annotated[ProxySettings, Later("Portus and the registry roll")] = ProxySettings()
     extra_egress: tuple[ExtraEgress, ...] = ()
     """E.g. for Portus' webhooks: their addresses stand in its database."""
     extra_ingress: tuple[ExtraIngress, ...] = ()

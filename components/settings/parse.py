@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -12,10 +14,13 @@ from pydantic import ValidationError
 from components.settings.clear import clear_secrets, exposed_secrets
 from components.settings.cluster import ClusterSettings
 from components.settings.report import Problem, SettingsError
-from components.settings.rules import RULES, foundations
+from components.settings.rules import RULES, foundations, is_voiding
 from components.settings.stack import StackSettings
 
 Path = tuple[str | int, ...]
+
+LABEL_LENGTH: Final = 63
+"""Characters in a label's value (Kubernetes)."""
 
 PLACEHOLDERS: Final[Mapping[str, object]] = {
     "host": "placeholder.example.invalid",
@@ -25,7 +30,9 @@ PLACEHOLDERS: Final[Mapping[str, object]] = {
 """Stand in for required keys that are missing, so that the rules can still look at the rest."""
 
 
-def parse(raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], bool], strays: Sequence[str] = ()) -> StackSettings:
+def parse(
+    raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], bool], strays: Sequence[str] = (), name: str = ""
+) -> StackSettings:
     """Return the settings that ``raw`` says.
 
     Args:
@@ -33,40 +40,88 @@ def parse(raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], b
         file: its name, for the report.
         encrypted: whether the value at a path stands encrypted in the file.
         strays: the keys of other namespaces, which nobody reads.
+        name: of the stack, which is a label of every object.
 
     Raises:
         SettingsError: with every problem, the rules across settings included.
     """
-    problems: list[Problem] = []
-    blamed: set[str] = set()
-    text = json.dumps(raw)
+    outside = [*_unfit(name), *map(stray, strays)]
     try:
-        stack = StackSettings.model_validate_json(text)
+        stack = StackSettings.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        from components.settings.explain import explain  # noqa: PLC0415 - a report may take its time, a good stack file must not
-
-        problems = explain(error, raw, encrypted)
-        salvaged, left_out = _salvage(text, error)
-        if salvaged is None:
-            from components.settings.discretion import discreet  # noqa: PLC0415 - as above
-
-            raise SettingsError(file, [discreet(problem, raw) for problem in problems]) from None
-        stack = salvaged
-        blamed = left_out | {problem.key for problem in problems}
-    sound = [rule for rule in RULES if not any(_rests_on(key, blamed) for key in foundations(rule))]
-    problems += [problem for rule in sound for problem in rule(stack) if not _rests_on(problem.key, blamed)]
-    problems += clear_secrets(raw, encrypted, (StackSettings,))
-    told = {problem.key for problem in problems}
-    problems += [problem for problem in exposed_secrets(raw, (StackSettings,)) if not any(_is_part(problem.key, key) for key in told)]
-    problems += [_stray(key) for key in strays]
+        raise SettingsError(file, [*_wrong(raw, error, encrypted), *outside]) from None
+    problems = [*_broken_rules(stack, set()), *clear_secrets(raw, encrypted, (StackSettings,))]
+    problems += [*_exposed(raw, problems), *outside]
     if problems:
-        from components.settings.discretion import discreet  # noqa: PLC0415 - as above
+        from components.settings.discretion import discreet  # noqa: PLC0415 - a report may take its time, a good stack file must not
 
-        raise SettingsError(file, [discreet(problem, raw) for problem in problems]) from None
+        raise SettingsError(file, [discreet(problem, raw) for problem in problems])
     return stack
 
 
-def _stray(key: str) -> Problem:
+def _broken_rules(stack: StackSettings, blamed: set[str]) -> Iterator[Problem]:
+    """Yield what the rules across settings say of ``stack``, and nothing that rests on a key that is ``blamed`` already."""
+    void: set[str] = set()
+    for rule in sorted(RULES, key=lambda rule: not is_voiding(rule)):
+        if not any(_rests_on(key, blamed) for key in foundations(rule)):
+            found = [problem for problem in rule(stack) if not _rests_on(problem.key, blamed)]
+            yield from (problem for problem in found if is_voiding(rule) or not _lies_below(problem.key, void))
+            void |= {problem.key for problem in found} if is_voiding(rule) else set()
+
+
+def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callable[[Path], bool]) -> list[Problem]:
+    """Return everything that is wrong with ``raw``, which ``error`` refuses."""
+    from components.settings.discretion import discreet  # noqa: PLC0415 - a report may take its time, a good stack file must not
+    from components.settings.explain import explain  # noqa: PLC0415
+    from components.settings.mistyped import Reading  # noqa: PLC0415
+
+    reading, problems, stack = Reading(raw), [], None
+    remaining: ValidationError | None = error
+
+    def is_encrypted(path: Path) -> bool:
+        return encrypted(reading.written(path))
+
+    while remaining is not None and stack is None:
+        before = json.loads(json.dumps(reading.raw))
+        renamed = reading.correct(remaining.errors(include_url=False))
+        if not renamed:
+            break
+        told = [discreet(problem, before) for problem in explain(renamed, before, is_encrypted)]
+        problems += [replace(problem, key=reading.written_key(problem.key)) for problem in told]
+        try:
+            stack, remaining = StackSettings.model_validate_json(json.dumps(reading.raw)), None
+        except ValidationError as next_error:
+            remaining = next_error
+    blamed: set[str] = set()
+    further: list[Problem] = []
+    if remaining is not None:
+        further = explain(remaining.errors(include_url=False), reading.raw, is_encrypted)
+        stack, left_out = _salvage(json.dumps(reading.raw), remaining)
+        blamed = left_out | {problem.key for problem in further}
+    if stack is not None:
+        further += _broken_rules(stack, blamed)
+    further += clear_secrets(reading.raw, is_encrypted, (StackSettings,))
+    further += _exposed(reading.raw, further)
+    further = [discreet(each, reading.raw) for each in further if not reading.is_guess(each.key)]
+    return problems + [replace(each, key=reading.written_key(each.key)) for each in further]
+
+
+def _unfit(name: str) -> Iterator[Problem]:
+    """Yield a problem for a stack's name that cannot be a label: Kubernetes would refuse every object."""
+    if name and not re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", name):
+        fit = name[:LABEL_LENGTH].strip("-_.") or "portus"
+        yield Problem(
+            namespace="pulumi",
+            key="stack",
+            value=json.dumps(name),
+            rule=f"must be a name of at most {LABEL_LENGTH} letters, digits, '-', '_' and '.' that begins and ends with a letter or digit: "
+            "it is a label of every object",
+            remedy=f"pulumi stack rename {fit}",
+        )
+
+
+def stray(key: str) -> Problem:
+    """Return the problem of a ``key`` in a namespace that nobody reads."""
     namespace, _, name = key.partition(":")
     remedy = f"write 'portus:{name}'" if name in StackSettings.model_fields else "remove it; this program's keys begin with 'portus:'"
     if namespace == "kubernetes" and name in ClusterSettings.model_fields:  # as for the provider that Pulumi would make by itself
@@ -114,10 +169,20 @@ def _drop(data: Any, loc: Path) -> str:
     return ".".join(path)
 
 
+def _exposed(raw: Mapping[str, object], told: Sequence[Problem]) -> list[Problem]:
+    """Return the secrets in settings that are stored in clear, but for those of which a problem is ``told`` already."""
+    keys = {problem.key for problem in told}
+    return [each for each in exposed_secrets(raw, (StackSettings,)) if not any(_is_part(each.key, key) for key in keys)]
+
+
 def _is_part(key: str, of: str) -> bool:
     """Whether one of the two keys holds the other, so that one problem says it all."""
     inner, outer = max(key, of, key=len), min(key, of, key=len)
     return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
+
+
+def _lies_below(key: str, others: set[str]) -> bool:
+    return any(key == other or key.startswith((f"{other}.", f"{other}[")) for other in others)
 
 
 def _rests_on(key: str, blamed: set[str]) -> bool:

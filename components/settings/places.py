@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from components.settings.base import RULE, Section
 from components.settings.documentation import documentation
-from components.settings.secrets import EXISTING, TEXT
+from components.settings.secrets import EXISTING, TEXT, ExistingSecret
 from components.settings.stack import StackSettings
 
 Path = tuple[str | int, ...]
@@ -84,6 +84,18 @@ class Place:
     def bounds(self) -> tuple[object, object]:
         """The least and the greatest number, None where there is none."""
         return next((bounds_of(field) for field in self.fields), (None, None))
+
+    @property
+    def encrypted(self) -> str:
+        """How a secret is given."""
+        section, _, rest = self.dotted.partition(".")
+        command = f"pulumi config set --secret --path 'portus:{section}.{rest}'"
+        return command + ("; or name a Secret of the namespace: {secret: <name>, key: <key>}" if self.takes_existing_secret else "")
+
+    @property
+    def takes_existing_secret(self) -> bool:
+        """Whether the key may name a Secret that somebody else makes."""
+        return any(ExistingSecret in sections_of(field.annotation) for field in self.fields)
 
     def rule_for(self, value: str) -> tuple[str, str] | None:
         """Return rule and remedy that ``value`` would break if it stood at the key, None for none of ours."""

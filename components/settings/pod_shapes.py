@@ -8,7 +8,7 @@ from pydantic import Field
 
 from components.settings.base import KubernetesShape, Matching
 from components.settings.kubernetes import LabelName, LabelSelector, LabelValue
-from components.settings.types import Bytes, ContainerPath, DnsLabel, IpAddress, SecretName
+from components.settings.types import Bytes, ContainerPath, DnsLabel, IpAddress, ObjectName
 
 FileMode = Annotated[int, Field(ge=0, le=511)]
 """Kubernetes' mode of a file: YAML's 0o444 is 292."""
@@ -150,9 +150,9 @@ class DnsConfig(KubernetesShape):
 class KeyRef(KubernetesShape):
     """One key of a Secret or ConfigMap."""
 
-    name: SecretName
+    name: ObjectName
     """Of the Secret or ConfigMap, in the stack's namespace."""
-    key: Annotated[str, Matching(r"[-._a-zA-Z0-9]{1,253}", "is a key of a Secret: letters, digits, '-', '_' and '.'", "correct the key")]
+    key: Annotated[str, Matching(r"[-._a-zA-Z0-9]{1,253}", "is a key of a Secret: letters, digits, '-', '_' and '.'", "write e.g. tls.key")]
     """Inside it."""
     optional: bool | None = None
     """Whether the Pod starts without it."""
@@ -201,7 +201,7 @@ class KeyToPath(KubernetesShape):
 class SecretVolumeSource(KubernetesShape):
     """A Secret's keys as files."""
 
-    secret_name: SecretName
+    secret_name: ObjectName
     """Of the Secret."""
     items: tuple[KeyToPath, ...] | None = None
     """None: every key under its own name."""
@@ -214,7 +214,7 @@ class SecretVolumeSource(KubernetesShape):
 class ConfigMapVolumeSource(KubernetesShape):
     """A ConfigMap's keys as files."""
 
-    name: SecretName
+    name: ObjectName
     """Of the ConfigMap."""
     items: tuple[KeyToPath, ...] | None = None
     """None: every key under its own name."""
@@ -227,7 +227,7 @@ class ConfigMapVolumeSource(KubernetesShape):
 class ClaimVolumeSource(KubernetesShape):
     """A PersistentVolumeClaim."""
 
-    claim_name: SecretName
+    claim_name: ObjectName
     """Of the claim."""
     read_only: bool | None = None
     """Mounted for reading only."""

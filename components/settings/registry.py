@@ -13,7 +13,8 @@ from components.settings.cluster import ScaledSection, WorkloadResources
 from components.settings.pem_types import Pem
 from components.settings.registry_storage import ONLY_3_1, FilesystemStorage, Maintenance, Redirect, StorageSettings
 from components.settings.secrets import SecretSource
-from components.settings.types import DnsLabel, Duration, Fqdn, Text, Url
+from components.settings.types import Duration, DurationOrZero, Fqdn, ObjectName, Text
+from components.settings.urls import Url
 
 Headers = dict[str, tuple[Text, ...]]
 """HTTP headers; each has a list of values, as in the registry's own file."""
@@ -86,7 +87,7 @@ class HttpSettings(Section):
         "debug": "remove it: it is always on, inside the cluster alone",
     }
 
-    draintimeout: Duration = "45s"
+    draintimeout: DurationOrZero = "45s"
     """How long a Pod that is asked to end goes on with the uploads under way. 0s would break them off, as the registry's own default
     does; the Pod's grace period is this and 50 s more: 5 s until the nodes have forgotten it, up to 30 s for notifications that wait,
     15 s to end."""
@@ -138,7 +139,7 @@ RedisSettings = Annotated[InClusterRedis | ExternalRedis, Field(discriminator="k
 class ServiceAccountSettings(KubernetesSection):
     """The registry's ServiceAccount, by which clouds know it (workload identity). Its Kubernetes token is not mounted."""
 
-    name: DnsLabel | None = None
+    name: ObjectName | None = None
     """One that exists, and whose annotations are its maker's. Unset: this stack makes one, called registry, with ``annotations``."""
     annotations: dict[str, str] = Field(default_factory=dict)
     """Of the one that is made, e.g. eks.amazonaws.com/role-arn, iam.gke.io/gcp-service-account, azure.workload.identity/client-id; none

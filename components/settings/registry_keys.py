@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from components.common.versions import RegistryVersion
 
@@ -136,10 +136,12 @@ def _wrong(extra: Mapping[str, Any], known: Tree, version: RegistryVersion, abov
                 yield Wrong(path, value, "is decided by the stack", where)
             case Key(kind, only):
                 yield from _wrong_value(path, value, kind, only, version)
-            case _ if isinstance(value, Mapping):
+            case Mapping() if isinstance(value, Mapping):
                 yield from _wrong(value, entry, version, path)
-            case _:
+            case Mapping():
                 yield Wrong(path, value, "is a section with keys of its own", f"write keys below it: {', '.join(sorted(entry))}")
+            case _:
+                assert_never(entry)
 
 
 def _wrong_value(path: str, value: object, kind: Kind, only: RegistryVersion | None, version: RegistryVersion) -> Iterator[Wrong]:
@@ -148,7 +150,7 @@ def _wrong_value(path: str, value: object, kind: Kind, only: RegistryVersion | N
             path, value, f"registry {version} does not know this key; versions that do: {only}", "remove it, or choose such a version"
         )
     elif not _is(value, kind):
-        yield Wrong(path, value, f"is {kind.value}", "correct it")
+        yield Wrong(path, value, f"is {kind.value}", f"write {kind.value}")
     else:
         for inner in _secrets(value, path):
             yield Wrong(

@@ -6,16 +6,19 @@ default.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
 from components.common.versions import RegistryVersion
 from components.settings.base import KubernetesSection, Later, Matching, Section, broken
+from components.settings.cloud_keys import AzureKeySource, GoogleKeySource
 from components.settings.cluster import ClaimSettings
 from components.settings.registry_versions import KnownBy
 from components.settings.secrets import SecretSource
-from components.settings.types import DnsLabel, Duration, Text, Url
+from components.settings.types import Duration, ObjectName, Text, is_object_name
+from components.settings.urls import Url
 
 MIB: Final = 1024 * 1024
 
@@ -36,15 +39,67 @@ def _gcs_chunk(value: int) -> int:
 
 GcsChunkSize = Annotated[int, AfterValidator(_gcs_chunk)]
 
-Bucket = Annotated[
-    str, Matching(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,221}", "is a bucket's name: letters, digits, '.', '-' and '_'", "correct the name")
-]
+
+def _bucket(value: str) -> str:
+    """A bucket's name: letters, digits, '.', '-' and '_'."""
+    rule = "is a bucket's name: letters, digits, '.', '-' and '_'"
+    if not re.fullmatch(_BUCKET, value):
+        near = re.split("[/?]", re.sub(r"^[a-z0-9]+://", "", value.strip()))[0]
+        raise broken(rule, f"write {near}" if re.fullmatch(_BUCKET, near) else "write the bucket's name alone, e.g. registry-images")
+    return value
+
+
+_BUCKET: Final = r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,221}"
+Bucket = Annotated[str, AfterValidator(_bucket)]
 Prefix = Annotated[
-    str, Matching(r"/?[\w.-]+(/[\w.-]+)*", "is a path inside the bucket, without '/' at its end", "write e.g. /registry or registry/images")
+    str,
+    Matching(
+        r"/|/?[\w.-]+(/[\w.-]+)*/?", "must be a path inside the bucket, of letters, digits, '.', '-', '_' and '/'", "write e.g. /registry"
+    ),
 ]
-AwsRegion = Annotated[
-    str, Matching(r"[a-z0-9][a-z0-9-]{1,40}", "is a region's name: lower case letters, digits and '-'", "write e.g. eu-west-1")
+"""The drivers read ``/`` and a '/' at either end as if it was not there; Swift's keeps one at the end."""
+SwiftPrefix = Annotated[
+    str,
+    Matching(
+        r"/?[\w.-]+(/[\w.-]+)*", "must be a path inside the container without '/' at its end: Swift would keep it", "remove the last '/'"
+    ),
 ]
+S3Region = Annotated[str, Matching(r"[^\s/]+", "must be a region's name, without spaces and '/'", "write e.g. eu-west-1")]
+
+
+def _realm(value: str) -> str:
+    """Domain of an Azure cloud."""
+    name = re.sub(r"^[a-z]+://|/.*$", "", value.strip().lower())
+    domain = name.partition(".blob.")[2] or name.removeprefix("blob.")
+    if domain != value or not is_object_name(domain):
+        wanted = domain if is_object_name(domain) else "core.windows.net"
+        remedy = "remove it: that is the default" if wanted == "core.windows.net" else f"write {wanted}"
+        raise broken("must be the domain alone: the registry puts https://<accountname>.blob. before it", remedy)
+    return value
+
+
+AzureAccount = Annotated[
+    str,
+    Matching(
+        "[a-z0-9]{3,24}",
+        "must be a storage account's name: 3 to 24 lower case letters and digits",
+        "write the name without domain and scheme",
+    ),
+]
+AzureRealm = Annotated[str, AfterValidator(_realm)]
+
+StorageClass = Literal[
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "NONE",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "OUTPOSTS",
+    "GLACIER_IR",
+    "EXPRESS_ONEZONE",
+]
+STORAGE_CLASSES_OF_2_8: Final = ("STANDARD", "REDUCED_REDUNDANCY", "NONE")
 
 
 class Redirect(Section):
@@ -85,7 +140,7 @@ class Maintenance(Section):
 class ExistingClaim(KubernetesSection):
     """A PersistentVolumeClaim of the stack's namespace that this stack neither makes nor removes."""
 
-    name: DnsLabel
+    name: ObjectName
     """Its name."""
     access_modes: Annotated[tuple[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"], ...], Field(min_length=1)] = (
         "ReadWriteOnce",
@@ -114,8 +169,9 @@ class S3Storage(Section):
 
     driver: Annotated[Literal["s3"], OTHER_STORE]
     """``storage``'s own word."""
-    region: AwsRegion
-    """Also where ``regionendpoint`` is set: it is part of each signature. Most other servers want us-east-1."""
+    region: S3Region
+    """A region that the registry's version knows; with ``regionendpoint`` any text, which is still required, as part of each signature.
+    Most other servers want us-east-1."""
     bucket: Annotated[Bucket, OTHER_STORE]
     """Exists already."""
     regionendpoint: Annotated[Url | None, OTHER_STORE] = None
@@ -156,10 +212,18 @@ class S3Storage(Section):
     """Bytes from which on a copy is made in parts; default 32 MiB."""
     rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None
     """Path inside the bucket."""
-    storageclass: Literal["STANDARD", "REDUCED_REDUNDANCY", "NONE"] | None = None
-    """Of each object; NONE sends none, which some servers want."""
+    storageclass: StorageClass | None = None
+    """Of each object; NONE sends none, which some servers want. 2.8 knows STANDARD, REDUCED_REDUNDANCY and NONE."""
     objectacl: (
-        Literal["private", "public-read", "public-read-write", "authenticated-read", "bucket-owner-read", "bucket-owner-full-control"]
+        Literal[
+            "private",
+            "public-read",
+            "public-read-write",
+            "authenticated-read",
+            "aws-exec-read",
+            "bucket-owner-read",
+            "bucket-owner-full-control",
+        ]
         | None
     ) = None
     """Canned ACL; default private."""
@@ -172,7 +236,7 @@ class GcsStorage(Section):
     """``storage``'s own word."""
     bucket: Annotated[Bucket, OTHER_STORE]
     """Exists already."""
-    keyfile: SecretSource | None = None
+    keyfile: GoogleKeySource | None = None
     """A service account's key as Google's JSON. Unset: workload identity by ``registry.service_account``."""
     rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None
     """Path inside the bucket."""
@@ -200,13 +264,13 @@ class AzureStorage(Section):
 
     driver: Annotated[Literal["azure"], OTHER_STORE]
     """``storage``'s own word."""
-    accountname: Annotated[Text, OTHER_STORE]
+    accountname: Annotated[AzureAccount, OTHER_STORE]
     """Of the storage account."""
-    accountkey: SecretSource | None = None
+    accountkey: AzureKeySource | None = None
     """Of the storage account; 2.8 knows no other way."""
     container: Annotated[Bucket, OTHER_STORE]
     """Exists already."""
-    realm: Text | None = None
+    realm: AzureRealm | None = None
     """Domain of another cloud; default core.windows.net."""
     credentials: Annotated[AzureCredentials | None, ONLY_3_1] = None
     """Instead of ``accountkey``."""
@@ -253,7 +317,7 @@ class SwiftStorage(Section):
     """Of identity; default by the URL."""
     chunksize: ChunkSize | None = None
     """Bytes of a segment; default 20 MiB."""
-    rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None
+    rootdirectory: Annotated[SwiftPrefix | None, OTHER_STORE] = None
     """Path inside the container."""
     insecureskipverify: bool = False
     """Take any certificate."""

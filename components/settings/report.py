@@ -19,7 +19,7 @@ class Problem:
         rule: what has to hold.
         remedy: what to do.
         line: in the stack file, 0 where unknown.
-        namespace: what stands before the key's colon.
+        namespace: what stands before the key's colon; empty for a key of the file itself.
     """
 
     key: str
@@ -50,7 +50,7 @@ def _block(number: int, problem: Problem) -> str:
     shown = f" = {problem.value}" if problem.value else ""
     return "\n".join(
         [
-            f"{number:3}. {problem.namespace}:{problem.key}{shown}{where}",
+            f"{number:3}. {problem.namespace}{':' if problem.namespace else ''}{problem.key}{shown}{where}",
             f"     rule:   {problem.rule}",
             f"     remedy: {problem.remedy}",
         ]

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Discriminator, SecretStr, Tag
 
 from components.settings.base import Matching, Section
-from components.settings.types import SafeSecret, SecretName, UnquotedSecret
+from components.settings.types import ObjectName, SafeSecret, UnquotedSecret
 
 TEXT: Final = "<text>"
 EXISTING: Final = "<existing>"
@@ -22,14 +22,12 @@ EXISTING: Final = "<existing>"
 class ExistingSecret(Section):
     """One key of a Secret in the stack's namespace that this stack does not make."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("valueFrom", "secretKeyRef"), "write {secret: <name>, key: <key>} alone"),
-        "name": "write it as 'secret'",
-    }
+    synonyms: ClassVar[Mapping[str, str]] = {"name": "secret", "secretName": "secret"}
+    elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(("valueFrom", "secretKeyRef"), "write {secret: <name>, key: <key>} alone")
 
-    secret: SecretName
+    secret: ObjectName
     """Name of the Secret."""
-    key: Annotated[str, Matching(r"[-._a-zA-Z0-9]{1,253}", "is a key of a Secret: letters, digits, '-', '_' and '.'", "correct the key")]
+    key: Annotated[str, Matching(r"[-._a-zA-Z0-9]{1,253}", "is a key of a Secret: letters, digits, '-', '_' and '.'", "write e.g. tls.key")]
     """Key inside it."""
 
 
@@ -37,13 +35,13 @@ def _form(value: Any) -> str:
     return EXISTING if isinstance(value, dict | ExistingSecret) else TEXT
 
 
-_BY_FORM: Final = Discriminator(_form)
+BY_FORM: Final = Discriminator(_form)
 
-SecretSource = Annotated[Annotated[SecretStr, Tag(TEXT)] | Annotated[ExistingSecret, Tag(EXISTING)], _BY_FORM]
+SecretSource = Annotated[Annotated[SecretStr, Tag(TEXT)] | Annotated[ExistingSecret, Tag(EXISTING)], BY_FORM]
 """A secret of free form."""
 
-UnquotedSecretSource = Annotated[Annotated[UnquotedSecret, Tag(TEXT)] | Annotated[ExistingSecret, Tag(EXISTING)], _BY_FORM]
+UnquotedSecretSource = Annotated[Annotated[UnquotedSecret, Tag(TEXT)] | Annotated[ExistingSecret, Tag(EXISTING)], BY_FORM]
 """A secret that was made elsewhere and ends in an unquoted YAML file of Portus."""
 
-SafeSecretSource = Annotated[Annotated[SafeSecret, Tag(TEXT)] | Annotated[ExistingSecret, Tag(EXISTING)], _BY_FORM]
+SafeSecretSource = Annotated[Annotated[SafeSecret, Tag(TEXT)] | Annotated[ExistingSecret, Tag(EXISTING)], BY_FORM]
 """A secret that ends in an unquoted YAML file of Portus."""

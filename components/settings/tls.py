@@ -9,7 +9,7 @@ from pydantic import Field
 
 from components.settings.base import KubernetesSection, Later, Section
 from components.settings.pem_types import Pem, PemSecret, ServedPem
-from components.settings.types import DnsLabel, Duration, Generation, SecretName
+from components.settings.types import Duration, Generation, ObjectName
 
 
 class SigningKey(StrEnum):
@@ -116,7 +116,7 @@ class ExistingSecretTls(_Trust):
 
     source: Literal["existing_secret"]
     """Where the certificate comes from."""
-    secret: SecretName
+    secret: ObjectName
     """Name of the Secret in the stack's namespace, with ``tls.crt`` (leaf first, then the intermediates) and ``tls.key`` (RSA)."""
     certificate: Annotated[
         ServedPem,
@@ -134,7 +134,7 @@ class ExistingSecretTls(_Trust):
 class IssuerRef(KubernetesSection):
     """cert-manager's ``issuerRef``."""
 
-    name: DnsLabel
+    name: ObjectName
     """Name of the issuer."""
     kind: str = "ClusterIssuer"
     """``Issuer`` for one of the stack's own namespace."""

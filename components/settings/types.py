@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
+from collections.abc import Callable
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -40,10 +42,28 @@ def _host(value: str) -> str:
         host = re.split("[:/]", value.rpartition("://")[2])[0]
         raise broken("is a host name alone, without scheme or path", f"write '{host}'" if host else "write the name alone")
     if ":" in value:
-        raise broken("is a host name alone, without a port", "the port follows from 'exposure'")
+        host = value.partition(":")[0]
+        raise broken("is a host name alone, without a port", f"write '{host}'; the port follows from 'exposure'")
     if not is_dns_name(value):
-        raise broken("is a DNS name in lower case with a domain, e.g. portus.example.com", "correct the name")
+        _refuse_other_script(value)
+        rule = "must be a DNS name in lower case with a domain, e.g. portus.example.com"
+        raise broken(rule, _nearest_name(value, is_dns_name) or "write the full name with its domain, e.g. portus.example.com")
     return value
+
+
+def _refuse_other_script(value: str) -> None:
+    """Refuse a host name outside ASCII with its form in the DNS (RFC 3490): certificates, the registry and clients know no other."""
+    if value.isascii():
+        return
+    with contextlib.suppress(UnicodeError):
+        raise broken("must be written as in the DNS, in ASCII letters", f"write '{value.encode('idna').decode().lower()}'")
+    raise broken("must be written as in the DNS, in ASCII letters", "write the name's xn-- form")
+
+
+def _nearest_name(value: str, test: Callable[[str], bool], foreign: str = r"[^a-z0-9.-]+") -> str | None:
+    """Return what to write for a name with capitals, '_' or spaces, None where that is not all that is wrong with it."""
+    near = re.sub(foreign, "-", value.strip().rstrip(".").lower()).strip("-.")
+    return f"write '{near}'" if near != value and test(near) else None
 
 
 def _network_host(value: str) -> str:
@@ -52,9 +72,18 @@ def _network_host(value: str) -> str:
         raise broken("is a host name, a Service's name or an IPv4 address", "give the server's name: IPv6 addresses were never tried here")
     if "://" in value or "/" in value or ":" in value:
         raise broken("is a host alone, without scheme, port or path", "the port has a key of its own")
-    if not (_DNS_LABEL.fullmatch(value) or is_dns_name(value) or _is_address(value)):
-        raise broken("is a host name in lower case, a Service's name or an IP address", "correct the name")
+    if not names_a_server(value):
+        _refuse_other_script(value)
+        near = _nearest_name(value, names_a_server)
+        docker = ": '_' is in no DNS name, only in Docker's" if "_" in value else ""
+        remedy = f"{near}, if the DNS has the server under that name{docker}" if near else "write the server's DNS name or address"
+        raise broken("must be a host name in lower case, a Service's name or an IP address", remedy)
     return value
+
+
+def names_a_server(value: str) -> bool:
+    """Whether ``value`` is a DNS name, a Service's name or an address."""
+    return _DNS_LABEL.fullmatch(value) is not None or is_dns_name(value) or _is_address(value)
 
 
 def _is_address(value: str) -> bool:
@@ -70,7 +99,9 @@ def _regexp(value: str) -> str:
     try:
         re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", _RUBY_ONLY.sub("x", value)))
     except re.error as error:
-        raise broken("is a regular expression", f"correct it: {error}") from error
+        at = "" if error.pos is None else f" at character {error.pos + 1}"
+        what = f"Ruby would not read it{at}: {error.msg}"
+        raise broken("is a regular expression", f"{what}; a sign that stands for itself gets a '\\' before it") from error
     return value
 
 
@@ -83,9 +114,11 @@ def _cidr(value: str) -> str:
     if not re.search("/[0-9]+$", value):
         raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", "end it with '/' and the prefix's length; one address is 10.1.2.3/32")
     try:
-        ipaddress.ip_network(value)
-    except ValueError as error:
-        raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", str(error)) from error
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", "write e.g. 10.0.0.0/8 or fd00::/8") from None
+    if value.partition("/")[0] != str(network.network_address):
+        raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", f"write {network}")
     return value
 
 
@@ -93,8 +126,8 @@ def _address(value: str) -> str:
     """An IP address."""
     try:
         ipaddress.ip_address(value)
-    except ValueError as error:
-        raise broken("is an IP address", str(error)) from error
+    except ValueError:
+        raise broken("is an IP address", "write e.g. 10.1.2.3") from None
     return value
 
 
@@ -116,7 +149,11 @@ def _image(value: str) -> str:
     """An image reference with tag or digest."""
     match = _IMAGE.fullmatch(value)
     if match is None:
-        raise broken("is an image reference: registry/name:tag, optionally @sha256:digest", "correct the reference")
+        near = re.sub(r"^[a-z]+://", "", value.strip())
+        path, colon, tag = near.partition(":") if "/" not in near.rpartition(":")[2] else (near, "", "")
+        near = path.lower() + colon + tag
+        remedy = f"write {near}" if _IMAGE.fullmatch(near) else "write e.g. registry.example.com/team/portus:2.5"
+        raise broken("is an image reference: registry/name:tag, optionally @sha256:digest", remedy)
     if not match["tag"] and not match["digest"]:
         raise broken("an image names its tag or its digest", f"write '{value}:<tag>' or '{value}@sha256:<digest>'")
     return value
@@ -125,15 +162,54 @@ def _image(value: str) -> str:
 Fqdn = Annotated[str, AfterValidator(_host)]
 """A public host name: no scheme, port, path or address."""
 
-DnsLabel = Annotated[str, Matching(_LABEL, "is a Kubernetes name: lower case letters, digits and '-', at most 63", "correct the name")]
 
-Duration = Annotated[
+def _label(value: str) -> str:
+    """A Kubernetes name: lower case letters, digits and '-', at most 63 characters."""
+    if not _DNS_LABEL.fullmatch(value):
+        near = _nearest_name(value, lambda name: _DNS_LABEL.fullmatch(name) is not None, r"[^a-z0-9]+")
+        rule = "must be a Kubernetes name: lower case letters, digits and '-', at most 63 characters"
+        raise broken(rule, near or "write e.g. portus")
+    return value
+
+
+def is_object_name(value: str) -> bool:
+    """Whether ``value`` is a DNS subdomain (RFC 1123), which the names of most Kubernetes objects are."""
+    return len(value) <= DNS_NAME_LENGTH and all(_DNS_LABEL.fullmatch(label) for label in value.split("."))
+
+
+def _object_name(value: str) -> str:
+    """A Kubernetes name: lower case letters, digits, '-' and '.', at most 253 characters."""
+    if not is_object_name(value):
+        rule = "must be a Kubernetes name: lower case letters, digits, '-' and '.', at most 253 characters"
+        raise broken(rule, _nearest_name(value, is_object_name) or "write the name as kubectl get shows it")
+    return value
+
+
+def _class_name(value: str) -> str:
+    """Name of a StorageClass, or "" for none."""
+    return _object_name(value) if value else value
+
+
+ClassName = Annotated[str, AfterValidator(_class_name)]
+"""Name of a StorageClass; "" asks for a volume that somebody has made."""
+
+DnsLabel = Annotated[str, AfterValidator(_label)]
+"""Name of a Namespace or of a volume in a Pod."""
+
+ObjectName = Annotated[str, AfterValidator(_object_name)]
+"""Name of any other object: Secret, claim, ServiceAccount, class, issuer, Gateway."""
+
+DurationOrZero = Annotated[
     str,
     Matching(
         r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+",
         "is a Go duration with its unit (a bare number would be nanoseconds)",
         "write e.g. 2000ms, 30s or 5m",
     ),
+]
+
+Duration = Annotated[
+    DurationOrZero, Checked(lambda v: re.search("[1-9]", v) is not None, "must be longer than zero", "write e.g. 2s, or remove it")
 ]
 
 WholeDuration = Annotated[
@@ -166,9 +242,9 @@ Bytes = Annotated[
 Cpu = Annotated[
     str,
     Matching(
-        r"([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)m?",
-        "is an amount of processors above zero in Kubernetes' notation",
-        'write e.g. "2" or 500m',
+        r"[1-9][0-9]*m|[1-9][0-9]*(\.[0-9]{1,3})?|0\.(?=[0-9]*[1-9])[0-9]{1,3}",
+        "must be an amount of processors of 1m or more, in whole millis: Kubernetes knows nothing finer",
+        'write e.g. "2", "0.5" or 500m',
     ),
 ]
 
@@ -185,11 +261,18 @@ Username = Annotated[
     Matching(
         r"(?=.{2,255}$)[a-z0-9]+([._-][a-z0-9]+)*",
         "is a name that can also be a namespace: lower case letters and digits, joined by one '.', '_' or '-'",
-        "choose such a name",
+        "write e.g. portus-admin",
     ),
 ]
 
-Email = Annotated[str, Matching(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", "is an e-mail address", "write e.g. portus@example.com")]
+Email = Annotated[
+    str,
+    Matching(
+        r"[A-Za-z0-9._%+-]+@([A-Za-z0-9-]+\.)+([A-Za-z]{2,}|xn--[A-Za-z0-9-]+)",
+        "must be an e-mail address, a domain outside ASCII in its xn-- form",
+        "write e.g. portus@example.com",
+    ),
+]
 
 
 def _safe_secret(value: SecretStr) -> SecretStr:
@@ -231,25 +314,13 @@ Text = Annotated[
     Checked(
         _one_line,
         "is one line of text, not empty and without spaces around it",
-        "correct it; to keep Portus' own default remove the key",
+        "write one line, or remove the key to keep the default",
     ),
 ]
 
 NetworkHost = Annotated[str, AfterValidator(_network_host)]
 """A server that Portus connects to: a DNS name, the name of a Service, or an address."""
 
-Url = Annotated[
-    str,
-    Matching(
-        r"https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[^\s?#]*)?",
-        "is a URL that begins with http:// or https://",
-        "write e.g. https://example.com",
-    ),
-]
-
-BaseUrl = Annotated[
-    Url, Checked(lambda v: not v.endswith("/"), "is a URL without a '/' at its end: paths are appended to it", "remove the last '/'")
-]
 
 ContainerPath = Annotated[
     str,
@@ -260,32 +331,5 @@ ContainerPath = Annotated[
     ),
 ]
 
-LdapName = Annotated[
-    str,
-    Checked(
-        lambda v: _one_line(v) and all("=" in part for part in re.split(r"(?<!\\),", v)),
-        "is a distinguished name: attribute=value pairs joined by commas",
-        "write e.g. ou=users,dc=example,dc=com",
-    ),
-]
-
-LdapFilter = Annotated[
-    str,
-    Checked(
-        lambda v: _one_line(v) and "=" in v and v.count("(") == v.count(")"),
-        "is an LDAP filter with as many opening as closing brackets",
-        "write e.g. (memberOf=cn=portus,dc=example,dc=com)",
-    ),
-]
-
 Regexp = Annotated[Text, AfterValidator(_regexp)]
 """A regular expression, which Portus' Ruby reads; what only Ruby knows is let pass."""
-
-SecretName = Annotated[
-    str,
-    Checked(
-        lambda v: len(v) <= DNS_NAME_LENGTH and all(_DNS_LABEL.fullmatch(label) for label in v.split(".")),
-        "is a Secret's name: lower case letters, digits, '-' and '.'",
-        "correct the name",
-    ),
-]

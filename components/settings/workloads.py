@@ -10,11 +10,16 @@ from pydantic import Field
 from components.settings.base import KubernetesSection, Later, Section
 from components.settings.kubernetes import AnnotationMap, LabelMap
 from components.settings.pod_shapes import Affinity, DnsConfig, EnvVar, Toleration, TopologySpreadConstraint, Volume, VolumeMount
-from components.settings.types import SecretName
+from components.settings.types import ObjectName
 
 
 class PodSettings(KubernetesSection):
     """What Pods are marked with and where they run."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "env": "write it under the workload that needs it, e.g. portus:workloads.web; an HTTP proxy belongs to portus:network.proxy",
+        **dict.fromkeys(("volumes", "volumeMounts"), "write it under the workload that needs it, e.g. portus:workloads.web"),
+    }
 
     labels: LabelMap = Field(default_factory=dict)
     """Beside the recommended ones, which cannot be changed."""
@@ -24,9 +29,9 @@ class PodSettings(KubernetesSection):
     """Labels that the node must have."""
     tolerations: tuple[Toleration, ...] = ()
     """Taints that the Pods bear."""
-    priority_class_name: SecretName | None = None
+    priority_class_name: ObjectName | None = None
     """Which Pods give way to which when nodes are full. None: the cluster's default."""
-    runtime_class_name: SecretName | None = None
+    runtime_class_name: ObjectName | None = None
     """Another container runtime, such as gVisor's."""
     dns_config: DnsConfig | None = None
     """Additions to resolv.conf."""
@@ -50,7 +55,7 @@ class WorkloadSettings(PodSettings):
 class AccountSettings(Section):
     """The Pods' service account; its token is never mounted."""
 
-    name: SecretName | None = None
+    name: ObjectName | None = None
     """Of one that exists. None together with annotations: one is made."""
     annotations: AnnotationMap = Field(default_factory=dict)
     """Of the one that is made, for a cloud that tells Pods apart by them."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from components.settings.envelope import without_settings
 from components.settings.lines import located
 from components.settings.load import sections, strays
 from components.settings.parse import parse
@@ -38,8 +39,12 @@ class StackFile:
     @cached_property
     def written(self) -> Mapping[str, Any]:
         """What stands under ``config:``."""
-        content = yaml.safe_load(self.path.read_bytes())
-        return dict(content["config"])
+        return dict((self.content or {}).get("config") or {})
+
+    @cached_property
+    def content(self) -> Any:
+        """The whole file."""
+        return yaml.safe_load(self.path.read_bytes())
 
     @cached_property
     def configuration(self) -> dict[str, str]:
@@ -54,6 +59,8 @@ class StackFile:
 
     def parse(self) -> StackSettings:
         """Return the settings, or raise the report with its line numbers."""
+        if not self.written:
+            raise located(SettingsError(self.path.name, [without_settings(self.content, "portus")]), self.path)
         try:
             return parse(
                 sections(self.configuration, "portus:"),

@@ -139,3 +139,35 @@ def test_no_rule_speaks_of_what_stands_in_for_a_wrong_or_a_missing_value(file: S
         if (".".join(path), "is required") in without:
             unknown = (".".join((*path[:-1], _mistyped(path[-1]))), "unknown key")
             assert _strange(path, before, without - {unknown}) == [], path
+
+
+def _swapped(key: str) -> str | None:
+    """Return ``key`` with two neighbouring letters swapped, near its middle."""
+    middle = max(0, len(key) // 2 - 1)
+    places = [index for index in (*range(middle, len(key) - 1), *range(middle)) if key[index] != key[index + 1]]
+    return f"{key[: places[0]]}{key[places[0] + 1]}{key[places[0]]}{key[places[0] + 2 :]}" if places else None
+
+
+@pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.path.stem)
+def test_two_swapped_letters_in_any_key_are_one_problem_that_names_the_right_key(file: StackFile) -> None:
+    raw = sections_of(file)
+    for path in _keys(raw):
+        wrong = _swapped(path[-1])
+        if wrong is None or set(path) & {"headers", "extra_config"}:  # their keys are the user's, or the registry's
+            continue
+        written = (*path[:-1], wrong)
+
+        def encrypted(key: tuple[str | int, ...], path: tuple[str, ...] = path, written: tuple[str, ...] = written) -> bool:
+            return ((*path, *key[len(written) :]) if key[: len(written)] == written else key) in file.secrets
+
+        with pytest.raises(SettingsError) as raised:
+            parse(_changed(raw, path, **{wrong: _at(raw, path)}), file="stack.yaml", encrypted=encrypted)
+        found = [(problem.key, problem.rule, problem.remedy) for problem in raised.value.problems]
+        assert found == [(".".join(written), "unknown key", f"did you mean '{path[-1]}'?")], path
+
+
+def _at(raw: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    node: Any = raw
+    for step in path:
+        node = node[step]
+    return node

@@ -156,3 +156,17 @@ def test_the_line_of_an_entry_of_a_list_is_the_entrys(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump({"config": {f"portus:{k}": v for k, v in {**BASE, "accept": ["unprotected_state", "x"]}.items()}}))
     wanted = next(n for n, line in enumerate(file.read_text().splitlines(), start=1) if line.strip() == "- x")
     assert f'portus:accept[1] = "x"  (line {wanted})' in StackFile(file).report()
+
+
+@pytest.mark.parametrize(("name", "fit"), [("qa_", "qa"), ("_qa", "qa"), ("a" * 64, "a" * 63), ("qa.", "qa"), ("-", "portus")])
+def test_a_stack_whose_name_is_no_label_is_refused_with_the_rule(name: str, fit: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        parse(BASE, file="stack.yaml", encrypted=bool, name=name)
+    (problem,) = raised.value.problems
+    assert (problem.namespace, problem.key, problem.remedy) == ("pulumi", "stack", f"pulumi stack rename {fit}")
+    assert parse(BASE, file="stack.yaml", encrypted=bool, name=fit)
+
+
+@pytest.mark.parametrize("name", ["qa", "qa-1.eu_west", "a" * 63, "Q"])
+def test_a_stacks_name_that_is_a_label_is_accepted(name: str) -> None:
+    assert parse(BASE, file="stack.yaml", encrypted=bool, name=name)

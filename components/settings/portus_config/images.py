@@ -9,7 +9,8 @@ from pydantic import Field
 from components.settings.base import Section
 from components.settings.portus_config.kinds import Feature, Switch
 from components.settings.portus_config.versions import Since
-from components.settings.types import BaseUrl, Port, Regexp
+from components.settings.types import Port, Regexp
+from components.settings.urls import BaseUrl
 
 
 class GarbageCollector(Feature):

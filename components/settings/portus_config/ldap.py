@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from components.settings.base import Section
+from components.settings.base import Section, broken
+from components.settings.ldap_syntax import LdapAccount, LdapFilter, LdapName
 from components.settings.portus_config.kinds import Feature, Switch
 from components.settings.portus_config.versions import Since
 from components.settings.secrets import SecretSource
-from components.settings.types import ContainerPath, LdapFilter, LdapName, NetworkHost, Port, Text
+from components.settings.types import ContainerPath, NetworkHost, Port, Text
 
 
 class LdapEncryptionOptions(Section):
@@ -22,10 +23,16 @@ class LdapEncryptionOptions(Section):
     """Protocol, read only where ca_file is set; SSLv23 is OpenSSL's word for the best that both know. Portus' default: TLSv1_2."""
 
 
+def _not_plain(value: object) -> object:
+    if isinstance(value, str) and value.lower() in {"", "plain", "none"}:
+        raise broken("is one of simple_tls, start_tls", "remove it: where it is not set nothing is encrypted")
+    return value
+
+
 class LdapEncryption(Section):
     """Encryption of the connection."""
 
-    method: Literal["simple_tls", "start_tls"] | None = None
+    method: Annotated[Literal["simple_tls", "start_tls"] | None, BeforeValidator(_not_plain)] = None
     """simple_tls from the first byte on (port 636), start_tls by the protocol's own command (port 389). Unset: none."""
     options: LdapEncryptionOptions = LdapEncryptionOptions()
 
@@ -35,8 +42,8 @@ class LdapAuthentication(Feature):
 
     needs: ClassVar[tuple[str, ...]] = ("bind_dn", "password")
 
-    bind_dn: LdapName | None = None
-    """The account."""
+    bind_dn: LdapAccount | None = None
+    """The account: a distinguished name or, in Active Directory, also name@domain or DOMAIN\\name."""
     password: SecretSource | None = None
     """Its password."""
 

@@ -6,12 +6,16 @@ The callback of each is https://<host>/users/auth/<provider>/callback.
 from __future__ import annotations
 
 from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
 
-from components.settings.base import Section
+from pydantic import AfterValidator
+
+from components.settings.base import Section, broken
 from components.settings.portus_config.kinds import Feature, Switch
 from components.settings.portus_config.versions import Since
 from components.settings.secrets import SecretSource
-from components.settings.types import BaseUrl, Fqdn, Text, Url
+from components.settings.types import Fqdn, Text
+from components.settings.urls import BaseUrl, Url
 
 
 class Provider(Feature):
@@ -47,12 +51,25 @@ class OpenId(Provider):
     """The provider. Unset: Portus asks each user for one, so anybody may vouch for anybody."""
 
 
+def _issuer(value: str) -> str:
+    """What the provider calls itself."""
+    path = urlsplit(value).path
+    if "/.well-known/" in path:
+        raise broken("must be the issuer, without the path of its discovery document", f"write {value.partition('/.well-known/')[0]}")
+    if "?" in value:
+        raise broken("must be a URL without a query", f"write {value.partition('?')[0]}")
+    return value
+
+
+Issuer = Annotated[Url, AfterValidator(_issuer)]
+
+
 class OpenIdConnect(Feature):
     """OpenID Connect (Keycloak, Dex, Azure AD ...) by discovery."""
 
     needs: ClassVar[tuple[str, ...]] = ("issuer", "identifier", "secret")
 
-    issuer: Url | None = None
+    issuer: Issuer | None = None
     """Exactly as the provider spells itself, a '/' at the end included."""
     identifier: Text | None = None
     """Client id."""

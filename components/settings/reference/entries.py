@@ -139,10 +139,11 @@ def _type(field: FieldInfo) -> str:
         rule = next((_rule(entry) for entry in annotations_of(field) if _rule(entry)), None)
         existing = ", or the name of an existing Secret and a key in it" if ExistingSecret in sections_of(field.annotation) else ""
         return "secret" + (f": {rule}" if rule else "") + existing
-    return _in_words(field)
+    return in_words(field)
 
 
-def _in_words(field: FieldInfo) -> str:
+def in_words(field: FieldInfo) -> str:
+    """Return what may stand in a field."""
     shapes = [section.__name__ for section in sections_of(field.annotation) if issubclass(section, KubernetesShape)]
     if shapes:
         return f"Kubernetes' {' or '.join(shapes)}" + (" (list)" if "tuple" in str(field.annotation) else "")
@@ -189,7 +190,7 @@ def _literals(annotation: object) -> list[str]:
 
 def _rule(entry: object) -> str:
     if isinstance(entry, Matching | Checked):
-        return entry.rule.removeprefix("is ")
+        return entry.rule.removeprefix("is ").removeprefix("must be ")
     if isinstance(entry, AfterValidator) and entry.func.__doc__:
         text = entry.func.__doc__.rstrip(".")
         return text[0].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from components.settings.rules.access import github_team_names_its_organization, someone_can_log_in
+from components.settings.rules.authority_files import authority_files_are_in_the_container
 from components.settings.rules.backup import backup_has_one_claim, backup_settings_have_backups, backups_lie_apart_from_what_they_save
+from components.settings.rules.claims import claims_hold_what_lives_in_them
 from components.settings.rules.cluster import namespace_is_the_stacks_own, requests_fit_into_limits
 from components.settings.rules.credentials import (
     cache_counter_needs_a_cache_of_this_stack,
@@ -36,11 +38,12 @@ from components.settings.rules.first_set_up import (
     bootstrap_address_needs_the_first_set_up,
     bootstrap_can_be_done,
 )
-from components.settings.rules.foundations import Rule, foundations
+from components.settings.rules.foundations import Rule, foundations, is_voiding
 from components.settings.rules.hosts import (
     host_is_not_the_upstream_placeholder,
     node_ports_differ,
 )
+from components.settings.rules.image_references import images_run_the_program_of_their_setting, portus_image_is_of_its_version
 from components.settings.rules.images import (
     clair_settings_need_its_server,
     collection_by_age_is_accepted,
@@ -54,10 +57,12 @@ from components.settings.rules.mail import (
     smtp_account_is_whole,
     smtp_authorities_are_used,
     smtp_encrypts_one_way,
+    smtp_port_fits_its_encryption,
     smtp_verification_has_authorities,
 )
 from components.settings.rules.network import (
     an_ip_block_stands_alone,
+    exceptions_lie_within_their_network,
     network_settings_have_policies,
     networks_belong_to_a_destination,
     port_ranges_ascend,
@@ -71,6 +76,11 @@ from components.settings.rules.production import (
     production_pins_its_images,
     production_sends_no_password_in_clear,
     production_shares_no_secret,
+)
+from components.settings.rules.proxies import (
+    a_proxy_is_named_beside_its_exceptions,
+    proxied_workloads_reach_the_stack_without_it,
+    proxy_variables_are_written_once,
 )
 from components.settings.rules.registry import (
     catalog_holds_a_page,
@@ -87,7 +97,9 @@ from components.settings.rules.registry_storage import (
     production_verifies_its_storage,
     replicas_share_their_storage,
     s3_keys_are_whole,
+    s3_region_is_known,
     s3_says_what_its_driver_does,
+    s3_storage_class_is_known,
     storage_has_one_claim,
     storage_is_opened_by_somebody,
 )
@@ -132,7 +144,7 @@ from components.settings.rules.workloads import (
     workloads_exist,
 )
 
-__all__ = ["RULES", "Rule", "foundations"]
+__all__ = ["RULES", "Rule", "foundations", "is_voiding"]
 
 RULES: Final[tuple[Rule, ...]] = (
     host_is_not_the_upstream_placeholder,
@@ -140,6 +152,9 @@ RULES: Final[tuple[Rule, ...]] = (
     requests_fit_into_limits,
     requests_fit_into_default_limits,
     limits_hold_what_a_workload_needs,
+    claims_hold_what_lives_in_them,
+    images_run_the_program_of_their_setting,
+    portus_image_is_of_its_version,
     version_knows_each_setting,
     puma_settings_need_puma,
     old_generation_names_its_image,
@@ -161,11 +176,13 @@ RULES: Final[tuple[Rule, ...]] = (
     mail_has_a_sender_of_its_own,
     smtp_account_is_whole,
     smtp_encrypts_one_way,
+    smtp_port_fits_its_encryption,
     smtp_authorities_are_used,
     smtp_verification_has_authorities,
     ldap_port_fits_its_encryption,
     ldap_encryption_options_need_a_method,
     ldap_closes_sign_up,
+    authority_files_are_in_the_container,
     someone_can_log_in,
     github_team_names_its_organization,
     deletion_needs_the_registrys_consent,
@@ -182,7 +199,9 @@ RULES: Final[tuple[Rule, ...]] = (
     storage_has_one_claim,
     storage_is_opened_by_somebody,
     s3_keys_are_whole,
+    s3_region_is_known,
     s3_says_what_its_driver_does,
+    s3_storage_class_is_known,
     azure_credentials_are_whole,
     redis_options_need_redis,
     redis_user_has_a_password,
@@ -197,11 +216,15 @@ RULES: Final[tuple[Rule, ...]] = (
     networks_belong_to_a_destination,
     port_ranges_ascend,
     an_ip_block_stands_alone,
+    exceptions_lie_within_their_network,
     monitoring_details_have_their_object,
     selectors_have_values,
     workloads_exist,
     extra_variables_are_free,
     extra_variables_have_one_value,
+    proxy_variables_are_written_once,
+    proxied_workloads_reach_the_stack_without_it,
+    a_proxy_is_named_beside_its_exceptions,
     extra_volumes_are_whole,
     extra_mounts_hide_nothing,
     extra_labels_are_free,

@@ -32,5 +32,5 @@ def github_team_names_its_organization(stack: StackSettings) -> Iterator[Problem
             key="portus.config.oauth.github.organization",
             value="",
             rule="is required where github.team is set: Portus looks at the team only inside an organization",
-            remedy="set it",
+            remedy="set it to the organization of that team, or remove team",
         )

@@ -30,7 +30,7 @@ def namespace_is_the_stacks_own(stack: StackSettings) -> Iterator[Problem]:
             key="cluster.namespace",
             value=namespace,
             rule="does not begin with 'kube-': those are the cluster's",
-            remedy="choose another",
+            remedy="choose another, e.g. portus",
         )
     elif namespace == "default" and stack.cluster.create_namespace:
         yield Problem(

@@ -71,7 +71,7 @@ def two_address_families_need_a_dual_stack(stack: StackSettings) -> Iterator[Pro
             key="exposure.ipFamilyPolicy",
             value=exposure.ip_family_policy or "",
             rule="is PreferDualStack or RequireDualStack where two ipFamilies are named",
-            remedy="set it",
+            remedy="set it to PreferDualStack",
         )
 
 

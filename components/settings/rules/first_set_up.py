@@ -28,7 +28,7 @@ def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
             key="portus.bootstrap.username",
             value="portus",
             rule="is not 'portus': Portus' own hidden user has that name",
-            remedy="choose another",
+            remedy="choose another, e.g. portus-admin",
         )
     if stack.portus.config.first_user_admin.enabled is False:
         yield Problem(

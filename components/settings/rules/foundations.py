@@ -17,6 +17,20 @@ Rule = Callable[[StackSettings], Iterator[Problem]]
 _KEYS: Final[dict[Rule, tuple[str, ...]]] = {}
 
 
+_VOIDING: Final[set[Rule]] = set()
+
+
+def voids(rule: Rule) -> Rule:
+    """Mark ``rule``: what stands at or below a key that it reports has no effect, so no other rule speaks of it."""
+    _VOIDING.add(rule)
+    return rule
+
+
+def is_voiding(rule: Rule) -> bool:
+    """Whether ``rule`` is marked by ``voids``."""
+    return rule in _VOIDING
+
+
 def rests_on(*keys: str) -> Callable[[Rule], Rule]:
     """Return a decorator: the rule is left out where one of ``keys`` is wrong itself."""
 

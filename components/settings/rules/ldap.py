@@ -5,33 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from components.common.versions import PortusVersion
 from components.settings.report import Problem
 from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
 
 LDAP_PORT: Final = 389
-LDAPS_PORT: Final = 636
+TLS_PORTS: Final = {389: 636, 3268: 3269}
+"""Port of LDAP or of Active Directory's global catalog -> its port for TLS from the first byte on."""
 
 
-@rests_on("portus.config.ldap.encryption.method", "portus.config.ldap.method")
+@rests_on("portus.version", *(f"portus.config.ldap.{name}" for name in ("enabled", "port", "encryption.method", "method")))
 def ldap_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
-    """A server speaks plainly on 389 and TLS on 636; the wrong one hangs until the time is over."""
+    """A server speaks plainly on 389 and 3268, and TLS on 636 and 3269; the wrong one hangs until the time is over."""
     ldap = stack.portus.config.ldap
-    method = ldap.encryption.method or ldap.method
+    old = stack.portus.version < PortusVersion.V2_3
+    method = ldap.method if old else ldap.encryption.method
+    setting, start_tls = ("method", "starttls") if old else ("encryption.method", "start_tls")
     port = ldap.port or LDAP_PORT
-    if method == "simple_tls" and port == LDAP_PORT:
+    default = ", and Portus uses it where no port is set" if ldap.port is None else ""
+    plain = next((plain for plain, tls in TLS_PORTS.items() if tls == port), None)
+    if method == "simple_tls" and port in TLS_PORTS:
         yield Problem(
             key="portus.config.ldap.port",
             value="" if ldap.port is None else str(port),
-            rule=f"is not {LDAP_PORT}, which is Portus' default, where encryption is simple_tls: that port expects start_tls",
-            remedy=f"set it to {LDAPS_PORT}, or use start_tls",
+            rule=f"must not be {port} with simple_tls{default}: that port speaks no TLS before start_tls",
+            remedy=f"set portus.config.ldap.port to {TLS_PORTS[port]}, or portus.config.ldap.{setting} to {start_tls}",
         )
-    if method != "simple_tls" and port == LDAPS_PORT:
+    if ldap.enabled is not False and method != "simple_tls" and plain is not None:
         yield Problem(
             key="portus.config.ldap.port",
             value=str(port),
-            rule=f"is not {LDAPS_PORT} without simple_tls: that port speaks TLS from the first byte on",
-            remedy=f"set the encryption's method to simple_tls, or the port to {LDAP_PORT}",
+            rule=f"must not be {port} without simple_tls: that port speaks TLS from the first byte on",
+            remedy=f"set portus.config.ldap.{setting} to simple_tls, or the port to {plain}",
         )
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from components.common.versions import PortusVersion
+from components.settings.portus_config.derived import SUBMISSION_PORT
 from components.settings.report import Problem
 from components.settings.rules.foundations import rests_on
 from components.settings.stack import StackSettings
+
+TLS_PORT: Final = 465
+"""TLS from the first byte on (RFC 8314)."""
+START_TLS_PORTS: Final = frozenset({25, SUBMISSION_PORT})
 
 
 def mail_has_a_sender_of_its_own(stack: StackSettings) -> Iterator[Problem]:
@@ -37,7 +43,9 @@ def smtp_account_is_whole(stack: StackSettings) -> Iterator[Problem]:
         return
     for name, there in given.items():
         if not there:
-            yield Problem(key=f"portus.config.email.smtp.{name}", value="", rule=why, remedy="set it")
+            yield Problem(
+                key=f"portus.config.email.smtp.{name}", value="", rule=why, remedy="set it" if always else "set it, or remove the other one"
+            )
 
 
 def smtp_encrypts_one_way(stack: StackSettings) -> Iterator[Problem]:
@@ -49,6 +57,39 @@ def smtp_encrypts_one_way(stack: StackSettings) -> Iterator[Problem]:
             value="true",
             rule=f"is not on together with ssl_tls ({smtp.ssl_tls}): a connection is encrypted from its start or by STARTTLS",
             remedy="remove it for port 465, or remove ssl_tls for port 587",
+        )
+
+
+@rests_on("portus.version", *(f"portus.config.email.smtp.{name}" for name in ("port", "ssl_tls", "enable_starttls_auto")))
+def smtp_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
+    """A server speaks TLS from the first byte on at 465 and nowhere else; the wrong one hangs, and no mail leaves."""
+    smtp, version = stack.portus.config.email.smtp, stack.portus.version
+    port = smtp.port or SUBMISSION_PORT
+    if port == TLS_PORT and smtp.ssl_tls is None and not smtp.enable_starttls_auto:
+        old = version < PortusVersion.V2_4
+        yield Problem(
+            key="portus.config.email.smtp.port",
+            value=str(port),
+            rule=f"must not be {TLS_PORT} without ssl_tls: that port speaks TLS from the first byte on"
+            + (f", which Portus {version} cannot" if old else ""),
+            remedy=f"set the port to {SUBMISSION_PORT}"
+            if old
+            else "set portus.config.email.smtp.ssl_tls to tls, or the port to 587 with enable_starttls_auto: true",
+        )
+    elif port == TLS_PORT and smtp.ssl_tls is None:
+        yield Problem(
+            key="portus.config.email.smtp.enable_starttls_auto",
+            value="true",
+            rule=f"must not be on with port {TLS_PORT}: that port speaks TLS from the first byte on",
+            remedy=f"set ssl_tls: tls in its place, or the port to {SUBMISSION_PORT}",
+        )
+    if port in START_TLS_PORTS and smtp.ssl_tls is not None and not smtp.enable_starttls_auto:
+        yield Problem(
+            key="portus.config.email.smtp.ssl_tls",
+            value=smtp.ssl_tls,
+            rule=f"must not be set with port {port}{'' if smtp.port else ' (used where no port is set)'}: that port speaks no TLS before "
+            "STARTTLS",
+            remedy=f"set enable_starttls_auto: true in its place, or the port to {TLS_PORT}",
         )
 
 

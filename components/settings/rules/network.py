@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 
 from components.settings.destinations import destinations
@@ -30,7 +31,7 @@ def network_settings_have_policies(stack: StackSettings) -> Iterator[Problem]:
     if stack.network.policies:
         return
     for key, field in NetworkSettings.model_fields.items():
-        if key != "policies" and getattr(stack.network, key) != field.get_default(call_default_factory=True):
+        if key not in {"policies", "proxy"} and getattr(stack.network, key) != field.get_default(call_default_factory=True):
             yield Problem(
                 key=f"network.{key}",
                 value="",
@@ -48,6 +49,7 @@ def network_settings_have_policies(stack: StackSettings) -> Iterator[Problem]:
     "registry.storage.driver",
     "registry.redis.kind",
     "registry.notifications.extra_endpoints",
+    "network.proxy",
 )
 def networks_belong_to_a_destination(stack: StackSettings) -> Iterator[Problem]:
     """A network of a service that nothing connects to is a mistake in one of the two places."""
@@ -71,6 +73,7 @@ _PLACES = {
     "notifications": "registry.notifications.extra_endpoints",
     "oauth": "portus.config.oauth",
     "scanner": "portus.config.security",
+    "proxy": "network.proxy",
 }
 
 
@@ -84,7 +87,7 @@ def port_ranges_ascend(stack: StackSettings) -> Iterator[Problem]:
                         key=f"network.{kind}[{index}].ports[{position}].endPort",
                         value=str(port.end_port),
                         rule=f"is at least port ({port.port})",
-                        remedy="correct it",
+                        remedy=f"write {port.port} or more, or remove it",
                     )
 
 
@@ -100,6 +103,27 @@ def an_ip_block_stands_alone(stack: StackSettings) -> Iterator[Problem]:
                     rule="is either an ipBlock or a selector (podSelector, namespaceSelector or both)",
                     remedy="make two entries of it" if selects else "write one of them",
                 )
+
+
+def exceptions_lie_within_their_network(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses the policy."""
+    for key, peers in _peers(stack):
+        for index, peer in enumerate(peers):
+            block = peer.ip_block
+            for position, excepted in enumerate(block.except_ or () if block else ()):
+                if block is not None and not _is_part(excepted, block.cidr):
+                    yield Problem(
+                        key=f"{key}[{index}].ipBlock.except[{position}]",
+                        value=excepted,
+                        rule=f"must be a part of cidr ({block.cidr}), and not the whole of it",
+                        remedy="remove it, or write a smaller network inside cidr",
+                    )
+
+
+def _is_part(inner: str, outer: str) -> bool:
+    """Whether ``inner`` lies inside ``outer`` and leaves something of it."""
+    small, large = ipaddress.ip_network(inner), ipaddress.ip_network(outer)
+    return small.version == large.version and small != large and small.overlaps(large) and small.prefixlen > large.prefixlen
 
 
 def _peers(stack: StackSettings) -> Iterator[tuple[str, tuple[NetworkPolicyPeer, ...]]]:

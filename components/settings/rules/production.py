@@ -11,6 +11,7 @@ from components.common.versions import PortusVersion
 from components.settings.base import Section
 from components.settings.report import HIDDEN, Problem
 from components.settings.rules.foundations import rests_on
+from components.settings.secrets import ExistingSecret
 from components.settings.stack import Accepted, Profile, StackSettings
 from components.settings.tls import SelfSignedTls
 from components.settings.types import image_digest, image_tag
@@ -85,7 +86,7 @@ def production_shares_no_secret(stack: StackSettings) -> Iterator[Problem]:
     """Who learns one of them has them all, and none can be changed alone."""
     if _accepted(stack, Accepted.SHARED_PASSWORDS):
         return
-    first: dict[str, str] = {}
+    first: dict[str | tuple[str, str], str] = {}
     for key, value in _secrets(stack):
         if value in first:
             yield _refused(key, HIDDEN, f"is another secret than {first[value]}", Accepted.SHARED_PASSWORDS, "make a new one")
@@ -99,10 +100,13 @@ def production_has_backups(stack: StackSettings) -> Iterator[Problem]:
         yield _refused("backup.enabled", "false", "the database is backed up", Accepted.NO_BACKUPS, "remove it")
 
 
-def _secrets(section: Section, path: str = "") -> Iterator[tuple[str, str]]:
+def _secrets(section: Section, path: str = "") -> Iterator[tuple[str, str | tuple[str, str]]]:
+    """Yield key and text, or Secret and its key, of every secret."""
     for name, field in type(section).model_fields.items():
         value, key = getattr(section, name), f"{path}{field.alias or name}"
-        if isinstance(value, Section):
+        if isinstance(value, ExistingSecret):
+            yield key, (value.secret, value.key)
+        elif isinstance(value, Section):
             yield from _secrets(value, f"{key}.")
         elif isinstance(value, SecretStr):
             yield key, value.get_secret_value()

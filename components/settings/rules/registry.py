@@ -13,7 +13,7 @@ from components.settings.registry import ExternalRedis
 from components.settings.registry_keys import is_secret_name, wrong
 from components.settings.registry_versions import unknown
 from components.settings.report import HIDDEN, Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.foundations import rests_on, voids
 from components.settings.secrets import ExistingSecret
 from components.settings.stack import StackSettings
 from components.settings.types import image_tag
@@ -34,6 +34,7 @@ def catalog_holds_a_page(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@voids
 @rests_on("registry.version")
 def registry_version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
     """The registry ignores what it does not know; a driver that is gone ends it in a panic."""
@@ -43,7 +44,7 @@ def registry_version_knows_each_setting(stack: StackSettings) -> Iterator[Proble
             key=key,
             value=_shown(value),
             rule=f"registry {version} does not know this; versions that do: {known}",
-            remedy="remove it, or choose such a version",
+            remedy=f'set registry.version: "{known}"' + ("" if key.endswith(".driver") else ", or remove it"),
         )
 
 
@@ -126,7 +127,10 @@ def redis_user_has_a_password(stack: StackSettings) -> Iterator[Problem]:
     redis = stack.registry.redis
     if isinstance(redis, ExternalRedis) and redis.username is not None and redis.password is None:
         yield Problem(
-            key="registry.redis.username", value=json.dumps(redis.username), rule="needs registry.redis.password", remedy="set it"
+            key="registry.redis.username",
+            value=json.dumps(redis.username),
+            rule="needs registry.redis.password",
+            remedy="set registry.redis.password, or remove username",
         )
 
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 from collections.abc import Iterator
+from typing import assert_never
 
 from components.common.versions import RegistryVersion
-from components.settings.registry_storage import AzureStorage, FilesystemStorage, GcsStorage, S3Storage, StorageSettings, SwiftStorage
+from components.settings.registry_storage import (
+    STORAGE_CLASSES_OF_2_8,
+    AzureStorage,
+    FilesystemStorage,
+    GcsStorage,
+    OssStorage,
+    S3Storage,
+    StorageSettings,
+    SwiftStorage,
+)
 from components.settings.report import Problem
 from components.settings.rules.foundations import rests_on
+from components.settings.s3_regions import REGIONS
 from components.settings.stack import Accepted, Profile, StackSettings
 
 
@@ -91,8 +104,10 @@ def _missing_key(storage: StorageSettings) -> str | None:
         case AzureStorage():
             by_secret = storage.credentials is not None and storage.credentials.type == "client_secret"
             return "accountkey" if storage.accountkey is None and not by_secret else None
-        case _:
+        case FilesystemStorage() | SwiftStorage() | OssStorage():
             return None
+        case _:
+            assert_never(storage)
 
 
 def azure_credentials_are_whole(stack: StackSettings) -> Iterator[Problem]:
@@ -106,7 +121,9 @@ def azure_credentials_are_whole(stack: StackSettings) -> Iterator[Problem]:
     for name in ("clientid", "tenantid", "secret"):
         missing = getattr(credentials, name) is None
         if missing and credentials.type == "client_secret":
-            yield Problem(key=f"{key}.{name}", value="", rule="is required for type client_secret", remedy="set it")
+            yield Problem(
+                key=f"{key}.{name}", value="", rule="is required for type client_secret", remedy="set it, or set type: default_credentials"
+            )
         elif not missing and credentials.type == "default_credentials":
             yield Problem(
                 key=f"{key}.{name}",
@@ -137,6 +154,48 @@ def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
             value=json.dumps(endpoint),
             rule="is a scheme and a host without a path: the registry would not start",
             remedy="remove the path",
+        )
+
+
+@rests_on("registry.version", "registry.storage.region", "registry.storage.regionendpoint")
+def s3_region_is_known(stack: StackSettings) -> Iterator[Problem]:
+    """The registry ends in a panic at its start otherwise."""
+    storage, version = stack.registry.storage, stack.registry.version
+    if not isinstance(storage, S3Storage) or storage.regionendpoint is not None or storage.region in REGIONS[version]:
+        return
+    region = storage.region
+    newer = next((str(other) for other, regions in REGIONS.items() if region in regions), None)
+    close = difflib.get_close_matches(region.lower(), sorted(REGIONS[version]), n=1, cutoff=0.8)
+    amazon = re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", region)
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    endpoint = f"set regionendpoint: https://s3.{region}.{domain}"
+    if newer:
+        remedy = f'{endpoint}, or registry.version: "{newer}"'
+    elif close and not amazon:
+        remedy = f"did you mean '{close[0]}'?"
+    elif amazon:
+        remedy = endpoint + (f"; or did you mean '{close[0]}'?" if close else "")
+    else:
+        remedy = "set regionendpoint to the server's URL; for Amazon S3 write a region such as eu-west-1"
+    yield Problem(
+        key="registry.storage.region",
+        value=json.dumps(region),
+        rule=f"must be a region that registry {version} knows where regionendpoint is not set: it would not start",
+        remedy=remedy,
+    )
+
+
+@rests_on("registry.version", "registry.storage.storageclass")
+def s3_storage_class_is_known(stack: StackSettings) -> Iterator[Problem]:
+    """The registry does not start otherwise."""
+    storage, version = stack.registry.storage, stack.registry.version
+    old = isinstance(storage, S3Storage) and version is RegistryVersion.V2_8
+    if isinstance(storage, S3Storage) and old and storage.storageclass not in {None, *STORAGE_CLASSES_OF_2_8}:
+        yield Problem(
+            key="registry.storage.storageclass",
+            value=json.dumps(storage.storageclass),
+            rule=f"must be one of {', '.join(STORAGE_CLASSES_OF_2_8)} in registry 2.8",
+            remedy='set registry.version: "3.1"; or remove it, and let a lifecycle rule of the bucket change the class',
         )
 
 

@@ -6,28 +6,46 @@ from collections.abc import Iterator
 
 from pydantic import SecretStr
 
-from components.common.versions import PORTUS_IMAGES
-from components.settings.portus_config import leaves
+from components.common.versions import PORTUS_IMAGES, PortusVersion
+from components.settings.base import Section
+from components.settings.portus_config import Since, leaves
+from components.settings.portus_config.leaves import versions_of
+from components.settings.portus_config.versions import EVERY
 from components.settings.report import HIDDEN, Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.foundations import rests_on, voids
 from components.settings.secrets import ExistingSecret
 from components.settings.stack import StackSettings
 
 
+@voids
 @rests_on("portus.version")
 def version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
     """A key of another version would be ignored in silence by Portus."""
     version = stack.portus.version
-    for leaf in leaves(stack.portus.config):
-        if not leaf.versions.knows(version):
-            yield Problem(
-                key=leaf.key,
-                value=_shown(leaf.value),
-                rule=f"Portus {version} does not know this setting; versions that do: {leaf.versions}",
-                remedy="remove it, or choose such a version",
-            )
+    for key, value, versions in _unknown(stack.portus.config, "portus.config", version, EVERY):
+        what = "section" if isinstance(value, Section) and not isinstance(value, ExistingSecret) else "setting"
+        nearest = versions.first if version < PortusVersion(versions.first) else versions.last
+        yield Problem(
+            key=key,
+            value=_shown(value) if what == "setting" else "",
+            rule=f"Portus {version} does not know this {what}; versions that do: {versions}",
+            remedy=f'remove it, or set portus.version: "{nearest}"',
+        )
 
 
+def _unknown(section: Section, path: str, version: PortusVersion, outer: Since) -> Iterator[tuple[str, object, Since]]:
+    """Yield (key, value, versions) of each setting that ``version`` does not know; one for a section that is unknown as a whole."""
+    for name, field in type(section).model_fields.items():
+        value, key, known = getattr(section, name), f"{path}.{field.alias or name}", versions_of(field, outer)
+        inner = isinstance(value, Section) and not isinstance(value, ExistingSecret)
+        if not known.knows(version):
+            if any(leaves(value)) if inner else value is not None:
+                yield key, value, known
+        elif inner:
+            yield from _unknown(value, key, version, known)
+
+
+@voids
 @rests_on("portus.version")
 def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
     """2.0-2.2 run Passenger inside Apache and have no worker."""

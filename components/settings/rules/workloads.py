@@ -12,7 +12,7 @@ from components.settings.extensions import WORKLOADS
 from components.settings.kubernetes import LabelSelector
 from components.settings.pod_shapes import Toleration
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.foundations import rests_on, voids
 from components.settings.stack import StackSettings
 from components.settings.workloads import PodSettings, WorkloadSettings
 
@@ -76,6 +76,7 @@ def _pods(stack: StackSettings) -> Iterator[tuple[str, PodSettings]]:
     yield "backup", stack.workloads.backup
 
 
+@voids
 @rests_on("portus.version")
 def workloads_exist(stack: StackSettings) -> Iterator[Problem]:
     """What is said of a workload that the stack does not have would be said to nobody."""
@@ -131,7 +132,7 @@ def extra_volumes_are_whole(stack: StackSettings) -> Iterator[Problem]:
             if sum(getattr(volume, field) is not None for field in type(volume).model_fields if field != "name") != 1:
                 yield Problem(key=key, value=volume.name, rule="has exactly one source", remedy="write one of secret, configMap, ...")
             if volume.name in {other.name for other in workload.volumes[:index]}:
-                yield Problem(key=f"{key}.name", value=volume.name, rule="is the name of one volume", remedy="choose another")
+                yield Problem(key=f"{key}.name", value=volume.name, rule="is the name of one volume", remedy="choose another name")
         known = {volume.name for volume in workload.volumes}
         for index, mount in enumerate(workload.volume_mounts):
             if mount.name not in known:
@@ -182,17 +183,17 @@ def tolerations_are_whole(stack: StackSettings) -> Iterator[Problem]:
     for name, settings in _pods(stack):
         for index, toleration in enumerate(settings.tolerations):
             if wrong := _wrong(toleration):
-                key, rule = wrong
-                yield Problem(key=f"workloads.{name}.tolerations[{index}].{key}", value="", rule=rule, remedy="correct the toleration")
+                key, rule, remedy = wrong
+                yield Problem(key=f"workloads.{name}.tolerations[{index}].{key}", value="", rule=rule, remedy=remedy)
 
 
-def _wrong(toleration: Toleration) -> tuple[str, str] | None:
+def _wrong(toleration: Toleration) -> tuple[str, str, str] | None:
     if toleration.operator == "Exists" and toleration.value is not None:
-        return "value", "is left out with operator Exists"
+        return "value", "is left out with operator Exists", "remove it, or set operator to Equal"
     if toleration.operator != "Exists" and toleration.key is None:
-        return "key", "is required unless operator is Exists"
+        return "key", "is required unless operator is Exists", "write the taint's key, or set operator to Exists"
     if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
-        return "tolerationSeconds", "needs effect NoExecute"
+        return "tolerationSeconds", "needs effect NoExecute", "set effect to NoExecute, or remove it"
     return None
 
 
@@ -230,7 +231,9 @@ def selectors_have_values(stack: StackSettings) -> Iterator[Problem]:
                     key=f"{key}.matchExpressions[{index}].values",
                     value="",
                     rule="stands with In and NotIn, and with no other operator",
-                    remedy="correct the operator, or the values",
+                    remedy="set operator to In or NotIn, or remove the values"
+                    if expression.values
+                    else "list values, or set operator to Exists",
                 )
 
 

@@ -1,0 +1,215 @@
+"""What a report says of the shape of a value, and of keys of another section or version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.settings.kinds.parts import S3, ldap, storage
+from tests.settings.tables import REMOVED, Wrong, below, merged
+
+EXTERNAL = {"kind": "external", "host": "db", "user": "portus", "password": {"secret": "db", "key": "password"}}
+VERSIONS = "is one of 2.0, 2.1, 2.2, 2.3, 2.4, 2.5"
+LIST, SECTION, TEXT = "is a list", "is a section with keys of its own", "is a text"
+
+
+def shapes() -> Iterator[Wrong]:
+    """Yield values of another shape; the report shows the right one."""
+    rows: list[tuple[str, Any, str, str, Any]] = [
+        ("images.pullSecrets", "regcred", LIST, "write [regcred]", ["regcred"]),
+        ("images.pullSecrets", {"name": "regcred"}, LIST, "write [regcred]", ["regcred"]),
+        ("accept", {"no_backups": True}, LIST, "write [no_backups]", ["no_backups"]),
+        ("backup.claim.accessModes", {"mode": "ReadWriteOnce"}, LIST, "write [ReadWriteOnce]", ["ReadWriteOnce"]),
+        ("workloads.web.env", {"TZ": "UTC"}, LIST, 'write [{name: TZ, value: "UTC"}]', [{"name": "TZ", "value": "UTC"}]),
+        (
+            "workloads.web.env",
+            {"name": "TZ", "value": "UTC"},
+            LIST,
+            "write '- ' before its first key, name: it is a list of such entries",
+            [{"name": "TZ", "value": "UTC"}],
+        ),
+        (
+            "registry.notifications.extra_endpoints",
+            {"ci": {"url": "https://ci.example.com"}},
+            LIST,
+            "write '- name: ci' with its keys below it, in place of 'ci:'",
+            [{"name": "ci", "url": "https://ci.example.com"}],
+        ),
+        ("workloads.all.nodeSelector", ["disk=ssd", "zone=a"], SECTION, 'write {disk: "ssd", zone: "a"}', {"disk": "ssd", "zone": "a"}),
+        ("exposure.annotations", [{"name": "a", "value": "b"}], SECTION, 'write {a: "b"}', {"a": "b"}),
+        ("registry.service_account", "registry", SECTION, "write keys below it: annotations, name", {"name": "registry"}),
+        ("exposure", "load_balancer", SECTION, "write 'kind: load_balancer' below it", {"kind": "load_balancer"}),
+        ("registry.delete_enabled", "yes", "is true or false", "write true, without quotes", True),
+        ("portus.web.replicas", "two", "is a whole number", "write a number from 1 to 20", 2),
+        ("portus.web.replicas", 0, "is a number from 1 to 20", "write a number from 1 to 20", 1),
+        ("portus.config.registry.jwt_expiration_time.value", 0, "is a number from 1 to 1440", "write a number from 1 to 1440", 5),
+        (
+            "exposure.loadBalancerSourceRanges",
+            ["10.1.2.3/8"],
+            "is a network in CIDR form, e.g. 10.0.0.0/8",
+            "write 10.0.0.0/8",
+            ["10.0.0.0/8"],
+        ),
+        ("images.edge", "HAProxy:2", "is an image reference: registry/name:tag, optionally @sha256:digest", "write haproxy:2", "haproxy:2"),
+    ]
+    for key, value, rule, fix, fixed in rows:
+        inside = isinstance(value, list) and not fix.startswith("write {")
+        yield Wrong(
+            name=f"{key} {value}",
+            change=below(key, value),
+            key=f"{key}[0]" if inside else key,
+            rule=rule,
+            fix=fix,
+            fixed=below(key, fixed),
+        )
+    yield Wrong(
+        name="pull secrets as Kubernetes has them",
+        change=below("images.pullSecrets", [{"name": "regcred"}]),
+        key="images.pullSecrets[0]",
+        rule=TEXT,
+        fix="write regcred alone, without 'name:'",
+        fixed=below("images.pullSecrets", ["regcred"]),
+    )
+    yield Wrong(
+        name="variable as a text",
+        change=below("workloads.web.env", ["TZ=UTC"]),
+        key="workloads.web.env[0]",
+        rule=SECTION,
+        fix='write {name: TZ, value: "UTC"}',
+        fixed=below("workloads.web.env", [{"name": "TZ", "value": "UTC"}]),
+    )
+
+
+def secrets() -> Iterator[Wrong]:
+    """Yield Secrets that are named in another way."""
+    named = "; or name a Secret of the namespace: {secret: <name>, key: <key>}"
+    yield Wrong(
+        name="Secret's name as the password",
+        change={"database": {**EXTERNAL, "password": "portus-database"}},
+        key="database.password",
+        rule="is a letter followed by at least 31 letters or digits: Portus pastes it unquoted into YAML",
+        fix=f"ask the server's administrator for one of 32 letters and digits or more that begins with a letter{named}",
+        fixed={"database": {"password": {"secret": "portus-database", "key": "password"}}},
+    )
+    yield Wrong(
+        name="Secret by Kubernetes' key",
+        change={"database": {**EXTERNAL, "password": {"name": "db", "key": "password"}}},
+        key="database.password.name",
+        rule="unknown key",
+        fix="did you mean 'secret'?",
+        fixed={"database": {"password": {"name": REMOVED, "secret": "db"}}},
+    )
+    for form in ({"secretKeyRef": {"name": "db", "key": "password"}}, {"valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}):
+        key = next(iter(form))
+        yield Wrong(
+            name=f"Secret by {key}",
+            change={"database": {**EXTERNAL, "password": form}},
+            key=f"database.password.{key}",
+            rule="unknown key",
+            fix="write {secret: <name>, key: <key>} alone",
+            fixed={"database": {"password": {key: REMOVED, "secret": "db", "key": "password"}}},
+        )
+
+
+def versions() -> Iterator[Wrong]:
+    """Yield versions that do not exist, and what a version does not know."""
+    for given, fix, fixed in (
+        ("2.10", "write one of 2.0, 2.1, 2.2, 2.3, 2.4, 2.5", "2.5"),
+        ("2.6", "write one of 2.0, 2.1, 2.2, 2.3, 2.4, 2.5", "2.5"),
+        ("2.4.3", "did you mean '2.4'?", "2.4"),
+        ("v2.5", "did you mean '2.5'?", "2.5"),
+        (2.5, 'put it in quotes: "2.5"', "2.5"),
+    ):
+        yield Wrong(
+            name=f"Portus {given!r}",
+            change=below("portus.version", given),
+            key="portus.version",
+            rule=VERSIONS,
+            fix=fix,
+            fixed=below("portus.version", fixed),
+        )
+    for given, fix, fixed in (
+        ("2.8.3", "did you mean '2.8'?", "2.8"),
+        ("3.0", "write one of 2.8, 3.1", "3.1"),
+        ("2.80", "write one of 2.8, 3.1", "2.8"),
+    ):
+        yield Wrong(
+            name=f"registry {given}",
+            change=below("registry.version", given),
+            key="registry.version",
+            rule="is one of 2.8, 3.1",
+            fix=fix,
+            fixed=below("registry.version", fixed),
+        )
+    oss = {"driver": "oss", "accesskeyid": "a", "accesskeysecret": "b", "region": "oss-cn-beijing", "bucket": "images"}
+    swift = {"driver": "swift", "authurl": "https://keystone.example.com/v3", "username": "u", "password": "p", "container": "images"}
+    for store in (oss, swift):
+        yield Wrong(
+            name=f"{store['driver']} on 3.1",
+            change=storage(store, "3.1"),
+            key="registry.storage.driver",
+            rule="registry 3.1 does not know this; versions that do: 2.8",
+            fix='set registry.version: "2.8"',
+            fixed=below("registry.version", "2.8"),
+        )
+    yield Wrong(
+        name="3.1's switch on 2.8",
+        change=storage(S3, forcepathstyle=True),
+        key="registry.storage.forcepathstyle",
+        rule="registry 2.8 does not know this; versions that do: 3.1",
+        fix='set registry.version: "3.1", or remove it',
+        fixed=below("registry.version", "3.1"),
+    )
+    old = {"portus": {"version": "2.2"}, "images": {"portus": "registry.example.com/portus:2.2"}}
+    github = {"enabled": True, "client_id": "abc", "client_secret": "def", "team": "x"}
+    for key, value, known in (
+        ("oauth", {"github": github}, "2.3"),
+        ("background", {"sync": {"strategy": "update"}}, "2.3"),
+        ("pagination", {"per_page": 10, "before_after": 2}, "2.4"),
+    ):
+        last = "2.5"
+        yield Wrong(
+            name=f"{key} on 2.2",
+            change=merged(old, below(f"portus.config.{key}", value)),
+            key=f"portus.config.{key}",
+            rule=f"Portus 2.2 does not know this section; versions that do: {known} to {last}",
+            fix=f'remove it, or set portus.version: "{known}"',
+            fixed=below(f"portus.config.{key}", REMOVED),
+        )
+    yield Wrong(
+        name="openid_connect on 2.4, incomplete",
+        change=merged(below("portus.version", "2.4"), below("portus.config.oauth.openid_connect", {"enabled": True})),
+        key="portus.config.oauth.openid_connect",
+        rule="Portus 2.4 does not know this section; versions that do: 2.5",
+        fix='remove it, or set portus.version: "2.5"',
+        fixed=below("portus.config.oauth", REMOVED),
+    )
+    yield Wrong(
+        name="no encryption in words",
+        change=ldap(encryption={"method": "plain"}),
+        key="portus.config.ldap.encryption.method",
+        rule="is one of simple_tls, start_tls",
+        fix="remove it: where it is not set nothing is encrypted",
+        fixed=below("portus.config.ldap.encryption.method", REMOVED),
+    )
+
+
+def strangers() -> Iterator[Wrong]:
+    """Yield keys that many sections have: nobody can know which one was meant."""
+    top = (
+        "accept, backup, cluster, credentials, database, exposure, host, images, network, observability, portus, profile, protect, "
+        "registry, tls, workloads"
+    )
+    registry = (
+        "autoscaling, catalog_max_entries, delete_enabled, extra_config, host, http, log_level, maintenance, notifications, redirect, "
+        "redis, replicas, resources, service_account, storage, version"
+    )
+    for key, known in (("name", top), ("registry.name", registry), ("portus.name", "bootstrap, config, log_level, version, web, worker")):
+        yield Wrong(
+            name=key,
+            change=below(key, "hub"),
+            key=key,
+            rule="unknown key",
+            fix=f"remove it; known here: {known}",
+            fixed=below(key, REMOVED),
+        )

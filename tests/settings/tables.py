@@ -1,0 +1,88 @@
+"""Wrong stack files as table rows: what is changed in a right one, the one problem that it gets, and the file after the fix."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.settings.parse import parse
+from components.settings.report import Problem, SettingsError
+from components.settings.stack import StackSettings
+
+BASE: dict[str, Any] = {
+    "profile": "development",
+    "host": "portus.example.com",
+    "registry": {"host": "registry.example.com"},
+    "portus": {"version": "2.5"},
+    "exposure": {"kind": "load_balancer"},
+}
+
+SECRETS = {
+    "password", "secret", "client_secret", "accesskey", "secretkey", "accountkey", "keyfile", "accesskeyid", "accesskeysecret",
+    "private_key", "authorization",
+}  # fmt: skip
+
+REMOVED = object()
+"""Takes a key away."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """One row.
+
+    Args:
+        name: of the test.
+        change: over ``BASE``; nested, a list or a text takes the place of what stands there.
+        key: of the only problem.
+        rule: what it says.
+        fix: what it tells to do.
+        fixed: over ``change``: the fix, followed to the letter.
+    """
+
+    name: str
+    change: Mapping[str, Any]
+    key: str
+    rule: str
+    fix: str
+    fixed: Mapping[str, Any]
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The wrong stack file."""
+        return merged(BASE, self.change)
+
+
+def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``change`` laid over it."""
+    result = copy.deepcopy(dict(base))
+    for key, value in change.items():
+        if value is REMOVED:
+            result.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+            result[key] = merged(result[key], value)
+        else:
+            result[key] = merged({}, value) if isinstance(value, Mapping) else copy.deepcopy(value)
+    return result
+
+
+def accepted(raw: Mapping[str, Any]) -> StackSettings:
+    """Return the settings; every secret counts as encrypted."""
+    return parse(raw, file="stack.yaml", encrypted=lambda path: path[-1] in SECRETS)
+
+
+def problems(raw: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """Return what is wrong with ``raw``, nothing where it is accepted."""
+    try:
+        accepted(raw)
+    except SettingsError as error:
+        return error.problems
+    return ()
+
+
+def below(path: str, value: Any) -> dict[str, Any]:
+    """Return ``value`` at a dotted path."""
+    for step in reversed(path.split(".")):
+        value = {step: value}
+    return dict(value)
