@@ -39,7 +39,7 @@ def repair(stack: Stack) -> None:
     if not wrong:
         return
     with step(f"correcting {wrong} resources in the state, written by older stand-ins for Pulumi's plugins"):
-        import_state(stack, corrected(state))
+        import_state(stack, state, corrected(state))
         if _wrong(stack.export()):
             raise LabError(f"the state of stack {stack.name} could not be corrected.", "Run the command again. Nothing was deployed.")
 
