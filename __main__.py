@@ -78,7 +78,16 @@ web = PortusWeb(
 )
 
 wildcards = portus_generation.judges_wildcards
-expose("edge", stack=stack, image=image.edge, certificate=certificate, wildcards=wildcards, placement=placement, opts=options)
+expose(
+    "edge",
+    stack=stack,
+    image=image.edge,
+    certificate=certificate,
+    wildcards=wildcards,
+    addresses=addresses,
+    placement=placement,
+    opts=options,
+)
 
 set_up = web.ready + registry.ready
 if stack.portus.bootstrap.enabled and portus_generation.first_set_up is not FirstSetUp.BY_HAND:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from components.tls import Certificate
 
 PRIVILEGES: Final = pods.Privileges(user=10700, group=10700)
+PORTUS_ADDRESS: Final = "PORTUS_ADDRESS"
+REGISTRY_ADDRESS: Final = "REGISTRY_ADDRESS"
+"""Variables of the Pods that haproxy.cfg reads. With the addresses in it the file would be unknown in every first preview and render."""
+YEAR: Final = 31_536_000
 GRACE_SECONDS: Final = 75
 """Longer than the stop command and haproxy's ``hard-stop-after`` together: pushes under way may end."""
 
@@ -39,6 +43,8 @@ class Edge(ServiceComponent):
 
     Args:
         wildcards: whether Portus judges ``*`` in a repository.
+        portus: address of Portus' Service. The Pods depend on it: a Service that is made again has another, and they restart.
+        registry: address of the registry's Service.
         annotations: of the Service, for who comes before.
     """
 
@@ -53,6 +59,8 @@ class Edge(ServiceComponent):
         image: str,
         certificate: Certificate,
         wildcards: bool,
+        portus: pulumi.Input[str],
+        registry: pulumi.Input[str],
         placement: Placement,
         annotations: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
@@ -61,6 +69,7 @@ class Edge(ServiceComponent):
         self._name = name
         self._stack = stack
         self._wildcards = wildcards
+        self._servers = {PORTUS_ADDRESS: portus, REGISTRY_ADDRESS: registry}
         self._placement = placement
         self._labels = placement.labels(name=names.EDGE, component=names.EDGE)
         deployment = self._deployment(image, self._volumes(certificate))
@@ -77,19 +86,20 @@ class Edge(ServiceComponent):
         ]
 
     def _routes(self) -> haproxy.Routes:
-        stack, namespace, port = self._stack, self._placement.namespace, self._stack.exposure.https_port
+        stack, port = self._stack, self._stack.exposure.https_port
         return haproxy.Routes(
             host=stack.host,
             registry_name=stack.registry_name,
             public_port=port,
-            portus=f"{names.in_cluster(names.PORTUS, namespace)}:{port}",
-            registry=f"{names.in_cluster(names.REGISTRY, namespace)}:{port}",
+            portus=f"${{{PORTUS_ADDRESS}}}:{port}",
+            registry=f"${{{REGISTRY_ADDRESS}}}:{port}",
             shield=stack.exposure.edge.shield_application_tokens,
             wildcards=self._wildcards,
             behind_proxy=stack.exposure.behind_proxy,
             proxy_protocol=stack.exposure.speaks_proxy_protocol,
             ipv6=stack.exposure.speaks_ipv6,
-            hsts_max_age=stack.exposure.edge.hsts_max_age,
+            hsts_max_age=_hsts(stack),
+            portus_threads=_threads(stack),
         )
 
     def _deployment(self, image: str, volumes: list[core.VolumeArgs]) -> apps.Deployment:
@@ -104,6 +114,7 @@ class Edge(ServiceComponent):
             PRIVILEGES,
             resources=pods.merged(sizes.EDGE, settings.resources),
             ports=ports,
+            environment=self._servers,
             mounts=[
                 pods.mount("config", haproxy.CONFIGURATION),
                 pods.mount("tls", haproxy.CERTIFICATE),
@@ -186,6 +197,19 @@ class Edge(ServiceComponent):
     def _port(self, name: str, port: int, node_port: int | None = None) -> core.ServicePortArgs:
         target = f"proxied-{name}" if self._stack.exposure.speaks_proxy_protocol else name
         return core.ServicePortArgs(name=name, port=port, target_port=target, node_port=node_port)
+
+
+def _hsts(stack: StackSettings) -> int | None:
+    said = stack.exposure.edge.hsts_max_age
+    if said is not None:
+        return said
+    return YEAR if stack.exposure.https_port == names.HTTPS_PORT else None
+
+
+def _threads(stack: StackSettings) -> int | None:
+    """Return how many requests Portus handles at once; Apache (2.0-2.2) queues by itself."""
+    web = stack.portus.web
+    return web.puma_workers * web.puma_max_threads * web.most_replicas if stack.portus.version.is_puma else None
 
 
 def _unless_default(policy: str) -> str | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from components.common.placement import Placement
+    from components.network import Addresses
     from components.settings.exposure import ExposureSettings
     from components.settings.stack import StackSettings
     from components.tls import Certificate
@@ -30,6 +31,7 @@ def expose(
     image: str,
     certificate: Certificate,
     wildcards: bool,
+    addresses: Addresses,
     placement: Placement,
     opts: pulumi.ResourceOptions,
 ) -> None:
@@ -38,6 +40,7 @@ def expose(
     Args:
         image: of the front proxy.
         wildcards: whether Portus judges ``*`` in a repository; where not, nobody may ask for it.
+        addresses: of the Services behind the front proxy.
     """
     exposure = stack.exposure
     annotations: dict[str, str] = {}
@@ -51,6 +54,8 @@ def expose(
         image=image,
         certificate=certificate,
         wildcards=wildcards,
+        portus=addresses.portus,
+        registry=addresses.registry,
         placement=placement,
         annotations=annotations,
         opts=opts,

@@ -26,8 +26,9 @@ class EdgeSettings(ScaledSection):
     (contract.md, "Hole"). From 2.4 on Portus' own page takes the same paths: nobody makes tokens there while this is on
     (docs/exposure.md says how they are made then). Off only where everybody who can log in is trusted with everything."""
     hsts_max_age: Annotated[int | None, Field(ge=0, le=63_072_000), Later("browsers keep the last value for as long as it says")] = None
-    """Seconds for which browsers may only use HTTPS for Portus' pages (Strict-Transport-Security); None sends no such header, for it
-    cannot be taken back before its end. 0 makes browsers forget."""
+    """Seconds for which browsers may only use HTTPS for Portus' host (Strict-Transport-Security). None: a year where the public URL
+    has port 443. Elsewhere no header, because browsers apply it to every port of the host: plain HTTP of other services there would end.
+    It cannot be taken back before its end; 0 makes browsers forget it at their next visit."""
 
 
 class _Exposure(KubernetesSection):

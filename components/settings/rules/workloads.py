@@ -61,7 +61,11 @@ RESERVED: Final[Mapping[str, Reserved]] = {
             "/etc/mysql/rotation.sql", "/docker-entrypoint-initdb.d/accounts.sh",
         ),
     ),
-    "edge": Reserved(prefixes=(), names=frozenset(), paths=("/usr/local/etc/haproxy", "/run/secrets")),
+    "edge": Reserved(
+        prefixes=(),
+        names=frozenset({"PORTUS_ADDRESS", "REGISTRY_ADDRESS"}),
+        paths=("/usr/local/etc/haproxy", "/run/secrets"),
+    ),
 }  # fmt: skip
 
 

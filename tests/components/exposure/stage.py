@@ -9,6 +9,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -62,6 +63,13 @@ def private_key(name: str) -> str:
 
 
 class _QuietServer(ThreadingHTTPServer):
+    request_queue_size = 1024
+    free: threading.Semaphore
+
+    def process_request_thread(self, *request: Any) -> None:
+        with self.free:
+            super().process_request_thread(*request)
+
     def handle_error(self, *_: object) -> None:
         """Say nothing: a client that refuses the certificate is the point of some tests."""
 
@@ -73,6 +81,12 @@ class Upstream:
     name: str
     port: int = 0
     seen: list[dict[str, Any]] = field(default_factory=list)
+    cookies: tuple[str, ...] = ()
+    """What it answers as Set-Cookie."""
+    threads: int | None = None
+    """How many connections it serves at once, each from its TLS handshake on, as Puma does; None for any number."""
+    seconds: float = 0.0
+    """How long each answer takes."""
 
     @contextmanager
     def serving(self, folder: Path, chain: str, key: str) -> Iterator[None]:
@@ -83,6 +97,7 @@ class Upstream:
             protocol_version = "HTTP/1.1"
 
             def _answer(self) -> None:
+                time.sleep(upstream.seconds)
                 digest, length = hashlib.sha256(), int(self.headers.get("Content-Length", 0))
                 while length and (part := self.rfile.read(min(length, 1 << 16))):
                     digest.update(part)
@@ -93,6 +108,8 @@ class Upstream:
                 body = json.dumps({"upstream": upstream.name}).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
+                for cookie in upstream.cookies:
+                    self.send_header("Set-Cookie", cookie)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -106,6 +123,7 @@ class Upstream:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / f"{self.name}.crt", folder / f"{self.name}.key")
         server = _QuietServer((LOOPBACK, 0), Handler)
+        server.free = threading.Semaphore(self.threads or 1000)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
@@ -124,6 +142,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     upstream: str
+    cookies: tuple[str, ...] = ()
 
 
 @dataclass
@@ -143,6 +162,7 @@ class Stage:
         method: str = "GET",
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
+        body_as_sent: bytes | None = None,
         proxy_line: str = "",
         port: str = "HTTPS",
     ) -> Answer:
@@ -158,12 +178,13 @@ class Stage:
             connection.putheader(name, value)
         if body is not None:
             connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
+        connection.endheaders(body if body_as_sent is None else body_as_sent)
         answer = connection.getresponse()
         text = answer.read()
         connection.close()
         upstream = json.loads(text)["upstream"] if text.startswith(b"{") else ""
-        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, upstream)
+        cookies = tuple(value for name, value in answer.getheaders() if name.lower() == "set-cookie")
+        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, upstream, cookies)
 
     def last(self) -> dict[str, str]:
         """Return the headers of the request that reached an upstream last, by their names in lower case."""
@@ -179,6 +200,7 @@ def stage(
     upstream_hosts: tuple[str, ...] = (PORTUS, REGISTRY),
     upstream_issuer: str = "Intermediate",
     trusted: str = "Root",
+    portus: Upstream | None = None,
     **routes: Any,
 ) -> Iterator[Stage]:
     """Run the front proxy and its upstreams until the block ends.
@@ -188,13 +210,14 @@ def stage(
         upstream_hosts: in the upstreams' certificate.
         upstream_issuer: who has signed it.
         trusted: the one certificate in ``ca.crt``: ``Root``, or ``Intermediate`` as for a public CA.
+        portus: the upstream of that name, where it is a special one.
         routes: of ``haproxy.Routes``.
     """
     intermediate = certificate("Intermediate", issuer="Root")
     authorities = {"Root": certificate("Root", issuer="Root"), "Intermediate": intermediate}
     chain = certificate("server", issuer="Intermediate", hosts=(PORTUS, REGISTRY)) + intermediate
     behind = certificate("behind", issuer=upstream_issuer, hosts=upstream_hosts) + intermediate
-    stage = Stage(Upstream("portus"), Upstream("registry"), {}, folder / "root.crt")
+    stage = Stage(portus or Upstream("portus"), Upstream("registry"), {}, folder / "root.crt")
     stage.authority.write_text(authorities["Root"])
     with ExitStack() as stack:
         for upstream in (stage.portus, stage.registry):

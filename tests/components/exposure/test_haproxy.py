@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import ssl
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.components.exposure.stage import PORTUS, PROXY_LINE, REGISTRY, Stage, stage
+from components.exposure import haproxy
+from lab.images.servers import LOOPBACK
+from tests.components.exposure.stage import PORTUS, PROXY_LINE, REGISTRY, Stage, Upstream, stage
 
 pytestmark = pytest.mark.images
 
@@ -337,3 +344,105 @@ def test_an_intermediate_alone_is_no_trust_and_so_the_settings_ask_for_the_root(
 def test_health_tells_nothing_else(two_hosts: Stage) -> None:
     assert two_hosts.ask("/healthz", port="HEALTH").status == 200
     assert two_hosts.ask("/", port="HEALTH").status == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/v2/token", "/v2/token/", "/v2/%74oken?scope=repository:bob/app:pull"])
+def test_tokens_are_asked_for_with_get_alone(two_hosts: Stage, one_host: Stage, path: str, method: str) -> None:
+    for running in (two_hosts, one_host):
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert running.ask(path, method=method, headers=form, body=b"scope=repository:bob/app:*,push").status == 404
+        assert not running.portus.seen
+        assert not running.registry.seen
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "application/json", ""])
+def test_a_token_request_with_a_body_is_refused(two_hosts: Stage, one_host: Stage, kind: str) -> None:
+    for running in (two_hosts, one_host):
+        headers = {"Content-Type": kind} if kind else {}
+        assert running.ask("/v2/token", headers=headers, body=b"scope=repository:bob/app:*,push").status == 400
+        chunked = {**headers, "Transfer-Encoding": "chunked"}
+        assert running.ask("/v2/token", headers=chunked, body_as_sent=b"3\r\na=b\r\n0\r\n\r\n").status == 400
+        assert not running.portus.seen
+
+
+def test_what_could_make_a_body_a_form_never_reaches_portus_with_a_token_request(two_hosts: Stage) -> None:
+    """HTTP/2 has bodies that no header announces; without a type Rack reads none of them."""
+    two_hosts.ask("/v2/token?service=a", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert "content-type" not in two_hosts.last()
+
+
+def test_repositories_whose_names_begin_with_token_are_pushed_to(two_hosts: Stage, one_host: Stage) -> None:
+    for running, host in ((one_host, PORTUS), (two_hosts, REGISTRY)):
+        for path in ("/v2/tokens/manifests/1", "/v2/token/app/manifests/1"):
+            assert (
+                running.ask(path, host=host, method="PUT", headers={"Content-Type": "application/json"}, body=b"{}").upstream == "registry"
+            )
+            assert running.last()["content-type"] == "application/json"
+
+
+COOKIES = {
+    "_portus_session=a%2Bb; path=/; HttpOnly": "_portus_session=a%2Bb; path=/; HttpOnly; Secure",
+    "a=b": "a=b; Secure",
+    "a=b; Secure; HttpOnly": "a=b; HttpOnly; Secure",
+    "a=b; HttpOnly;secure": "a=b; HttpOnly; Secure",
+    "a=secure; path=/securely": "a=secure; path=/securely; Secure",
+}
+
+
+def test_every_cookie_of_portus_is_for_https_alone(tmp_path: Path) -> None:
+    with stage(tmp_path, portus=Upstream("portus", cookies=tuple(COOKIES))) as running:
+        assert running.ask("/").cookies == tuple(COOKIES.values())
+
+
+def _agreed(running: Stage, **limits: Any) -> str:
+    """Return version and suite that a client with ``limits`` and the front proxy agree on, '' for none."""
+    context = ssl.create_default_context(cafile=str(running.authority))
+    context.set_ciphers(limits.get("ciphers", "ALL:@SECLEVEL=0"))
+    if "version" in limits:
+        context.minimum_version = context.maximum_version = limits["version"]
+    try:
+        with (
+            socket.create_connection((LOOPBACK, running.ports["HTTPS"]), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname=PORTUS) as end,
+        ):
+            name, version, _ = end.cipher() or ("", "", 0)
+            return f"{version} {name}"
+    except (ssl.SSLError, OSError):
+        return ""
+
+
+@pytest.mark.parametrize("suite", ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305"])
+def test_tls_1_2_is_spoken_with_forward_secrecy_and_authenticated_encryption(two_hosts: Stage, suite: str) -> None:
+    assert _agreed(two_hosts, version=ssl.TLSVersion.TLSv1_2, ciphers=f"{suite}:@SECLEVEL=0").endswith(suite)
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        "AES128-GCM-SHA256",
+        "AES256-GCM-SHA384",
+        "AES128-SHA",
+        "AES256-SHA256",
+        "ECDHE-RSA-AES128-SHA",
+        "ECDHE-RSA-AES256-SHA384",
+        "DHE-RSA-AES128-GCM-SHA256",
+        "DHE-RSA-AES256-SHA",
+        "ECDHE-RSA-CAMELLIA128-SHA256",
+    ],
+)
+def test_tls_1_2_is_spoken_with_no_other_suite(two_hosts: Stage, suite: str) -> None:
+    assert _agreed(two_hosts, version=ssl.TLSVersion.TLSv1_2, ciphers=f"{suite}:@SECLEVEL=0") == ""
+
+
+def test_tls_1_3_is_spoken(two_hosts: Stage) -> None:
+    assert _agreed(two_hosts).startswith("TLSv1.3 ")
+
+
+def test_more_clients_than_portus_has_threads_wait_and_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handshake is part of connecting: without a queue those that Portus has no thread for would get 503."""
+    monkeypatch.setattr(haproxy, "PORTUS_CONNECT_SECONDS", 1)
+    busy = Upstream("portus", threads=4, seconds=0.5)
+    with stage(tmp_path, portus=busy, portus_threads=4) as running, ThreadPoolExecutor(50) as clients:
+        answers = clients.map(lambda _: running.ask("/v2/token?service=a").status, range(50))
+        assert Counter(answers) == {200: 50}

@@ -8,7 +8,8 @@ import pytest
 
 from components.exposure import paths
 from components.settings.exposure import IngressController
-from tests.components.programs import program
+from tests import recorder
+from tests.components.programs import program, variable
 from tests.recorder import Program, Registered
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -236,3 +237,64 @@ def test_only_the_version_that_cannot_take_a_wildcard_back_is_asked_for_none(ver
     made = program(exposure=KINDS["load_balancer"], images=own, portus={"version": version, "bootstrap": {"enabled": version != "2.0"}})
     assert (paths.REPOSITORY_WILDCARD in _configuration(made)) is (version == "2.0")
     assert paths.MIXED_WILDCARD in _configuration(made)
+
+
+def test_the_front_proxys_pods_restart_when_a_service_behind_it_has_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Service that is made again gets another address: what looked its name up at its start would keep the old one."""
+
+    def template() -> tuple[dict[str, Any], dict[str, str]]:
+        made = program()
+        addresses = {name: made.one("Service", f"addresses-{name}").spec for name in ("portus", "registry")}
+        assert set(addresses) == {"portus", "registry"}
+        edge = made.one("Deployment", "edge-deployment")
+        return edge.template, {name: variable(edge, f"{name.upper()}_ADDRESS") for name in addresses}
+
+    before, first = template()
+    moved = recorder._address("another")
+    for service in ("portus", "registry"):
+        with monkeypatch.context() as patch:
+            patch.setattr(recorder, "_address", lambda name, s=service: moved if name == f"addresses-{s}" else f"10.96.0.{len(name)}")
+            after, second = template()
+        assert after != before
+        assert (second[service], first[service] != moved) == (moved, True)
+
+
+def test_haproxy_reads_the_servers_addresses_from_its_pods_variables_and_looks_no_name_up() -> None:
+    text = _configuration(program())
+    assert 'server portus "${PORTUS_ADDRESS}:443"' in text
+    assert 'server registry "${REGISTRY_ADDRESS}:443"' in text
+    assert ".svc" not in text
+
+
+@pytest.mark.parametrize(
+    ("edge", "kind", "sent"),
+    [
+        ({}, "load_balancer", "max-age=31536000"),
+        ({}, "ingress", "max-age=31536000"),
+        ({}, "node_port", None),
+        ({}, "cluster_ip", None),
+        ({"hsts_max_age": 60}, "node_port", "max-age=60"),
+        ({"hsts_max_age": 0}, "load_balancer", "max-age=0"),
+    ],
+)
+def test_browsers_are_held_to_https_where_the_host_has_no_other_ports_to_lose(edge: dict[str, int], kind: str, sent: str | None) -> None:
+    """Browsers apply it to every port of the host."""
+    text = _configuration(program(exposure={**KINDS[kind], "edge": edge}))
+    assert (f"Strict-Transport-Security {sent}" in text) is (sent is not None)
+    assert ("Strict-Transport-Security" in text) is (sent is not None)
+
+
+@pytest.mark.parametrize(
+    ("portus", "queue"),
+    [
+        ({"version": "2.5"}, " maxconn 8\n"),
+        ({"version": "2.5", "web": {"puma_workers": 1, "puma_max_threads": 3, "replicas": 2}}, " maxconn 6\n"),
+        ({"version": "2.2"}, ""),
+    ],
+)
+def test_no_more_requests_are_handed_to_portus_than_it_has_threads(portus: dict[str, Any], queue: str) -> None:
+    images = {"portus": "registry.example.com/portus:2.2"} if portus["version"] == "2.2" else {}
+    lines = _configuration(program(portus=portus, images=images)).splitlines()
+    (line,) = (line for line in lines if line.strip().startswith("server portus"))
+    assert f"{line}\n".endswith(queue)
+    assert ("maxconn" in line) is bool(queue)
