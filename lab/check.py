@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from lab.client import Answer, client_of
+from lab.collection.guard import require_no_sweep
 from lab.console import Step, step
 from lab.deployment import Deployment, Tag
 from lab.doctor.links.database import FRESH_SECONDS
@@ -33,6 +34,7 @@ def checked(deployment: Deployment, done: str = "") -> str:
     """
     try:
         with told("check"):
+            require_no_sweep(deployment.stack, deployment.namespace, deployment.kubeconfig, deployment.context)
             return _checked(deployment)
     except LabError as error:
         if done:

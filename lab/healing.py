@@ -39,8 +39,8 @@ CLOCK_SECONDS: Final = 5.0
 """How far the boot time that is computed from two clocks may be off."""
 
 
-def heal(stack: Stack) -> None:
-    """Make ``stack`` deployable again after an interruption; does nothing to a stack that needs nothing.
+def heal(stack: Stack) -> Mapping[str, Any]:
+    """Make ``stack`` deployable again after an interruption, and return its state; does nothing to a stack that needs nothing.
 
     Raises:
         LabError: another deployment of the stack runs, or changed the state meanwhile; or the engine refused.
@@ -53,12 +53,13 @@ def heal(stack: Stack) -> None:
     state = stack.export()
     pending = [each["resource"] for each in state.get("deployment", {}).get("pending_operations") or [] if each["type"] == "creating"]
     if not pending:
-        return
+        return state
     with step(f"taking in what an interrupted deployment left ({len(pending)} resources)"):
         found = [taken for resource in pending if (taken := _existing(resource, stack))]
         import_state(stack, state, _with(state, found))
         if found:
             stack.run("refresh", "--yes", "--skip-preview", *(f"--target={resource['urn']}" for resource in found))
+    return stack.export()
 
 
 def _with(state: Mapping[str, Any], found: list[dict[str, Any]]) -> dict[str, Any]:

@@ -130,10 +130,7 @@ class Stack:
 
     def namespace(self) -> str | None:
         """Return the namespace of the objects that the state holds; None where it holds none, or only the Namespace itself."""
-        resources = self.export().get("deployment", {}).get("resources") or []
-        made = (each for each in resources if each["type"].startswith("kubernetes:") and not each.get("delete"))
-        places = (place for place, slash, _ in (str(each.get("id", "")).partition("/") for each in made) if slash)
-        return next(places, None)
+        return namespace_in(self.export())
 
     def run(self, *words: str) -> None:
         """Run another ``pulumi`` command on the stack without showing it.
@@ -317,6 +314,14 @@ def document_of(name: str) -> Mapping[str, Any]:
         raise LabError(f"{shown}{place}: {error.problem or error.context}.", NO_YAML) from error
     except (yaml.YAMLError, ValueError) as error:
         raise LabError(f"{shown}: {str(error).splitlines()[0]}.", NO_YAML) from error
+
+
+def namespace_in(state: Mapping[str, Any]) -> str | None:
+    """Return the namespace of the objects that ``state`` holds; None where it holds none, or only the Namespace itself."""
+    resources = state.get("deployment", {}).get("resources") or []
+    made = (each for each in resources if each["type"].startswith("kubernetes:") and not each.get("delete"))
+    places = (place for place, slash, _ in (str(each.get("id", "")).partition("/") for each in made) if slash)
+    return next(places, None)
 
 
 def _section(name: str, *keys: str) -> Mapping[str, Any]:

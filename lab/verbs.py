@@ -20,7 +20,7 @@ from lab.healing import heal
 from lab.images import build
 from lab.login import NobodyError
 from lab.repair import repair, require_no_readable_secrets, unprotect_readable_secrets
-from lab.stack import Consent, Stack, images_of, is_lab_stack, lab_stack_names
+from lab.stack import Consent, Stack, images_of, is_lab_stack, lab_stack_names, namespace_in
 
 ADDRESSES: Final = "127.88.0.{}"
 """Each lab stack gets a loopback address of its own, so that all can serve port 443."""
@@ -62,8 +62,10 @@ def deploy(name: str, kubeconfig: Path | None, *, refresh: bool = False, yes: bo
     if refresh:
         _require_its_cluster(stack)
     require_no_readable_secrets(stack)
-    heal(stack)
+    namespace = namespace_in(heal(stack))
     repair(stack)
+    if namespace is not None:
+        _require_no_sweep(stack, namespace)
     console.print(f"deploying stack {name}")
     stack.up(*([REFRESH] if refresh else []), consent=consent)
     if is_lab_stack(name):
@@ -257,6 +259,13 @@ def _engine(name: str) -> Engine:
             f"serve stack {name}. For anything of worth install them first (docs/lab.md)."
         )
     return engine
+
+
+def _require_no_sweep(stack: Stack, namespace: str) -> None:
+    """Let no push meet a garbage collection: the deployment may end the window in which the registry takes none."""
+    from lab.collection.guard import require_no_sweep  # noqa: PLC0415 - its part of the doctor takes time to import
+
+    require_no_sweep(stack.name, namespace, stack.kubeconfig, stack.context)
 
 
 def _require_client(name: str) -> None:

@@ -18,7 +18,7 @@ NAME: Final = "registry-collection"
 NAME_LABEL: Final = "app.kubernetes.io/name"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 KEPT_SECONDS: Final = 86400
-"""How long a Job stays whose ``make collect`` was killed and never came back for it."""
+"""How long a Job stays whose ``make collect`` was killed: it tells the next verb that the registry's cache was not emptied after it."""
 GRACE_SECONDS: Final = 10
 """A sweep may stop anywhere: what is left is garbage still."""
 
@@ -61,10 +61,25 @@ def job(deployment: Object, *, config: str, blobs: str, node: str, dry_run: bool
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": NAME, "namespace": deployment["metadata"]["namespace"], "labels": labels},
+        "metadata": {
+            "name": NAME,
+            "namespace": deployment["metadata"]["namespace"],
+            "labels": labels,
+            "ownerReferences": [_owner(deployment)],
+        },
         "spec": {
             "backoffLimit": 0,  # what failed is told, not tried again
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": {"metadata": metadata, "spec": pod},
         },
+    }
+
+
+def _owner(deployment: Object) -> dict[str, Any]:
+    """Return the reference by which the Job goes with the registry: its Pod, ended or not, would keep the claim from being deleted."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "name": deployment["metadata"]["name"],
+        "uid": deployment["metadata"]["uid"],
     }

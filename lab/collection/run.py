@@ -78,7 +78,7 @@ class Runner:
         left = self.cluster.get(JOB, self.namespace, jobs.NAME)
         if left is None:
             return
-        if not _ended(left):
+        if not has_ended(left):
             raise _running(self.namespace)
         self.remove()
 
@@ -125,7 +125,7 @@ class Runner:
             lines.clear()
         for _ in polls(None):
             job = self.cluster.get(JOB, self.namespace, jobs.NAME)
-            if job is None or _ended(job):
+            if job is None or has_ended(job):
                 break
         return "\n".join(lines) if lines else str(self.api().read_namespaced_pod_log(pod, self.namespace))
 
@@ -142,7 +142,8 @@ class Runner:
             )
 
 
-def _ended(job: Object) -> bool:
+def has_ended(job: Object) -> bool:
+    """Return whether ``job`` has succeeded or failed."""
     return any(pod_facts.condition(job, kind).get("status") == "True" for kind in ("Complete", "Failed"))
 
 

@@ -14,11 +14,11 @@ from kubernetes.client import ApiException
 
 from lab import paths
 from lab.collection import job as jobs
+from lab.collection.cache import flush
 from lab.collection.output import Findings, findings, readable
 from lab.collection.registry import Registry, registry_of, require_mountable, require_read_only
 from lab.collection.run import Runner, polls
 from lab.console import console, escape, step
-from lab.doctor.facts import Unseen
 from lab.doctor.objects import connected
 from lab.doctor.wire import Wire, refusal_of
 from lab.engine.plugins.kube.cluster import ApiError, Cluster, UnreachableError
@@ -29,7 +29,6 @@ from lab.stack import Stack
 UNTAGGED: Final = ("no", "yes", "even-of-indexes")
 """What the word UNTAGGED may say."""
 
-FLUSH_SECONDS: Final = 30.0
 BESIDE_GRACE_SECONDS: Final = 30.0
 """What a Pod's end takes beside its grace period: a volume to mount, a Pod to start."""
 REFUSALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -205,21 +204,11 @@ class _Collection:
         Before, too: then a command that is killed in the middle leaves nothing stale unless somebody asked for such a blob meanwhile. A
         cache in memory is lost when the registry's configuration changes back, since that restarts it.
         """
-        self._flush(registry)
+        flush(registry, self._wire)
         try:
             yield
         finally:
-            self._flush(registry)
-
-    def _flush(self, registry: Registry) -> None:
-        for pod in registry.redis_pods:
-            done = self._wire.run(pod, ["redis-cli", "flushall"], FLUSH_SECONDS)
-            if isinstance(done, Unseen) or done != (0, "OK"):
-                said = done.reason if isinstance(done, Unseen) else done[1]
-                raise LabError(
-                    f"the registry's cache in Pod {pod} could not be emptied: {said}",
-                    "Do not let the registry take pushes before this command has ended well: pushes would leave out layers.",
-                )
+            flush(registry, self._wire)
 
 
 def _list(lines: Iterator[str]) -> None:

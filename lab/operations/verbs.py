@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from lab.check import checked
+from lab.collection.guard import require_no_sweep
 from lab.console import console, step
 from lab.deployment import Deployment
 from lab.operations.backups import Backup, listing, take
@@ -39,6 +40,7 @@ def backups(name: str, deployment: Deployment) -> None:
 
 def restore(name: str, deployment: Deployment, kubeconfig: Path | None, *, dump: str, safety: bool) -> None:
     """Replace the database of stack ``name`` by backup ``dump``, and check that Portus works on it."""
+    require_no_sweep(deployment.stack, deployment.namespace, deployment.kubeconfig, deployment.context)
     repeat = f"make restore STACK={name}" + (f" KUBECONFIG={kubeconfig}" if kubeconfig is not None else "")
     work = Restore(deployment=deployment, dump=dump, safety=safety, repeat=repeat)
     seen = work.run(lambda: checked(deployment, "the restore itself ended well"))

@@ -20,6 +20,7 @@ from lab.doctor.report import as_json, holds
 from lab.doctor.rows import Database
 from lab.doctor.snapshot import Snapshot
 from lab.doctor.verb import diagnose
+from lab.doctor.verdicts import Broken
 from lab.doctor.wanted import wanted_of
 from lab.doctor.wire import Wire, hushed
 from tests.cluster.breaking import Breaker, Template, certificate
@@ -281,6 +282,25 @@ def test_it_names_the_broken_link_and_no_other(stack: OwnStack, breaker: Breaker
             until(named, link)
         except AssertionError:
             pytest.fail(f"not '{link}' with '{seen}', but {found}")
+
+
+def test_services_that_are_gone_come_back_by_what_the_doctor_says_and_a_push_works(stack: OwnStack, breaker: Breaker) -> None:
+    """Each gets another address, which the front proxy, Portus and the registry have to learn."""
+    before = {service.metadata.name: service.spec.cluster_ip for service in breaker.core.list_namespaced_service(breaker.namespace).items}
+    for name in before:
+        breaker.core.delete_namespaced_service(name, breaker.namespace)
+    found = {each.link.name: each for each in diagnose(stack) if each.is_broken}
+    assert "objects" in found
+    verdict = found["objects"].verdict
+    assert isinstance(verdict, Broken)
+    assert all(f"Service {name}" in verdict.seen for name in before)
+    assert "make up REFRESH=1" in verdict.remedy
+    stack.up("--refresh")
+    after = {service.metadata.name: service.spec.cluster_ip for service in breaker.core.list_namespaced_service(breaker.namespace).items}
+    assert before.keys() == after.keys()
+    assert all(after[name] != before[name] for name in ("portus", "registry"))
+    links = {link["link"]: link for link in json.loads(as_json(stack.name, diagnose(stack, push=True)))["links"]}
+    assert links["round-trip"]["state"] == "ok", links
 
 
 def test_every_link_holds_again_when_all_is_mended(stack: OwnStack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +11,16 @@ import pytest
 from lab.check import check_read_only
 from lab.client import Client, administrator_of
 from lab.cluster import Publication
-from lab.collection import Request, collect
+from lab.collection import Request, collect, guard
 from lab.collection import job as jobs
 from lab.collection import run as running
-from lab.collection.registry import BLOBS
+from lab.collection.registry import BLOBS, registry_of
 from lab.console import Step
 from lab.deployment import Deployment
 from lab.doctor.objects import connected
 from lab.errors import LabError
 from lab.images.samples import MANIFEST_TYPE, write_sample
+from tests.cluster.conftest import until
 from tests.cluster.own_stack import OwnStack, own_stack, published
 from tests.cluster.registry_api import registry_api
 from tests.lab.collection.images import INDEX_TYPE, blobs_of, hexadecimal, index_of, write_sharing
@@ -177,6 +179,29 @@ def test_an_interrupted_command_leaves_no_collection_behind(
     assert set(_private(images)) <= set(_stored(reached))
 
 
+def test_a_deployment_waits_for_the_job_of_a_command_that_was_killed_and_finishes_it(
+    stack: OwnStack, reached: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Job goes on for some seconds after its command is gone, as that of a large store does for hours. It deletes nothing here."""
+    monkeypatch.setattr(jobs, "SCRIPT", "sleep 8")
+    monkeypatch.setattr(guard, "OWN_SECONDS", 1.0)
+    cluster = connected(stack.kubeconfig, stack.context)
+    registry = registry_of(cluster, reached.namespace, stack.name)
+    body = jobs.job(registry.deployment, config=registry.config_path, blobs="", node=registry.node, dry_run=False, untagged=False)
+    cluster.request("POST", cluster.api(running.JOB).path(reached.namespace), body=body)
+
+    def guarded() -> None:
+        guard.require_no_sweep(stack.name, reached.namespace, stack.kubeconfig, stack.context)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(guard, "WAIT_SECONDS", 0.5)
+        with pytest.raises(LabError, match="a push beside it loses layers"):
+            guarded()
+    guarded()
+    assert _nothing_runs(reached)
+    assert cluster.get(running.JOB, reached.namespace, jobs.NAME) is None
+
+
 def test_a_confirmed_collection_frees_it_and_the_registry_forgets_it(stack: OwnStack, reached: Deployment, images: dict[str, Path]) -> None:
     layer = next(
         digest for digest in blobs_of(images["gone"]) if digest in _private(images) and digest != next(iter(blobs_of(images["gone"])))
@@ -204,3 +229,15 @@ def test_a_registry_that_takes_pushes_again_takes_the_deleted_image_whole(
     _pulls_whole(reached, GONE, images["gone"])
     with pytest.raises(LabError, match="takes pushes"):
         collect(stack, Request())
+
+
+def test_a_job_that_has_ended_does_not_keep_the_claim_from_going_with_the_stack(stack: OwnStack, reached: Deployment) -> None:
+    """Last: the stack goes. Without the Job's owner its Pod would hold the claim for a day."""
+    cluster = connected(stack.kubeconfig, stack.context)
+    registry = registry_of(cluster, reached.namespace, stack.name)
+    body = jobs.job(registry.deployment, config=registry.config_path, blobs="", node=registry.node, dry_run=True, untagged=False)
+    cluster.request("POST", cluster.api(running.JOB).path(reached.namespace), body=body)
+    until(lambda: running.has_ended(cluster.get(running.JOB, reached.namespace, jobs.NAME) or {}), "the Job's end")
+    began = time.monotonic()
+    stack.destroy()
+    assert time.monotonic() - began < 300

@@ -127,6 +127,7 @@ def files(pulumi: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 def asked(files: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Api]:  # noqa: ARG001 - the files come first
     """The API of the cluster that the kubeconfig of stack ``mine`` names; it answers, and says 404 to every question."""
     monkeypatch.setattr(verbs, "require_cluster", lambda *_: None)
+    monkeypatch.setattr(verbs, "_require_no_sweep", lambda *_: None)
     with api(tmp_path) as made:
         made.status = 404
         yield made
@@ -265,3 +266,16 @@ def test_only_the_secrets_that_the_state_shows_lose_their_protection(pulumi: Pat
     _holds(pulumi, READABLE, PROTECTED, {**READABLE, "urn": "urn:pulumi:mine::portus::random:index/randomBytes:RandomBytes::another"})
     verbs.replace_secrets("mine", tmp_path / "kubeconfig")
     assert f"unprotect {READABLE['urn']} --yes" in _told(pulumi, "state")
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_deployment_does_not_begin_while_a_garbage_collection_deletes(pulumi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may end the window in which the registry takes no pushes."""
+
+    def deletes(stack: Stack, namespace: str) -> None:
+        raise LabError(f"a garbage collection of {stack.name} in {namespace} deletes blobs.", "Wait.")
+
+    monkeypatch.setattr(verbs, "_require_no_sweep", deletes)
+    with pytest.raises(LabError, match="of mine in portus deletes"):
+        verbs.deploy("mine", None, yes=True)
+    assert "up" not in _verbs(pulumi)

@@ -28,7 +28,8 @@ def _of_kind(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 
 def _registry(objects: list[dict[str, Any]]) -> dict[str, Any]:
-    return next(each for each in _of_kind(objects, "Deployment") if each["metadata"]["name"] == "registry")
+    found = next(each for each in _of_kind(objects, "Deployment") if each["metadata"]["name"] == "registry")
+    return {**found, "metadata": {**found["metadata"], "uid": "0a1b"}}
 
 
 def _selects(selector: dict[str, str], labels: dict[str, str]) -> bool:
@@ -70,6 +71,10 @@ class TestJob:
         before = yaml.safe_dump(_registry(objects))
         _job(objects, node="node-1")
         assert yaml.safe_dump(_registry(objects)) == before
+
+    def test_it_goes_with_the_registry_and_so_does_its_hold_on_the_claim(self, objects: list[dict[str, Any]]) -> None:
+        (owner,) = _job(objects)["metadata"]["ownerReferences"]
+        assert owner == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "registry", "uid": "0a1b"}
 
     def test_it_goes_to_the_node_that_has_the_claim(self, objects: list[dict[str, Any]]) -> None:
         terms = _job(objects, node="node-1")["spec"]["template"]["spec"]["affinity"]["nodeAffinity"][

@@ -57,6 +57,19 @@ def selected(cluster: Cluster, owner: Mapping[str, Any]) -> list[Properties]:
         return []
 
 
+def mounting(cluster: Cluster, namespace: str, claim: str) -> list[Properties]:
+    """Return the Pods that mount a claim, ended ones included: each keeps it; none when they cannot be listed."""
+
+    def mounts(pod: Mapping[str, Any]) -> bool:
+        volumes = (pod.get("spec") or {}).get("volumes") or []
+        return any((volume.get("persistentVolumeClaim") or {}).get("claimName") == claim for volume in volumes)
+
+    try:
+        return [pod for pod in cluster.list(POD, namespace) if mounts(pod)]
+    except ProviderError:
+        return []
+
+
 def problems(pods: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what keeps Pods from being ready, newest Pods first, at most ``SHOWN_PODS``."""
     newest = sorted(pods, key=lambda pod: metadata(pod).get("creationTimestamp") or "", reverse=True)

@@ -11,13 +11,25 @@ from lab.engine.plugins.codec import Properties
 from lab.engine.plugins.kube import pods
 from lab.engine.plugins.kube.cluster import Cluster
 from lab.engine.plugins.kube.conditions import wait_for_rule
-from lab.engine.plugins.kube.objects import SKIP_AWAIT, TIMEOUT_SECONDS, annotation, id_of, kind_of, metadata, name_of, namespace_of
+from lab.engine.plugins.kube.objects import (
+    SKIP_AWAIT,
+    TIMEOUT_SECONDS,
+    ObjectKind,
+    annotation,
+    id_of,
+    kind_of,
+    metadata,
+    name_of,
+    namespace_of,
+)
 from lab.engine.plugins.kube.readiness import READ_RULES, SKIP_DELETE_WAIT, Look, Progress, rule_for
 from lab.engine.plugins.provider import ProviderError, Urn
 from lab.engine.plugins.serve import Engine
 
 DEFAULT_SECONDS: Final = 600.0
 """How long a wait may take: the genuine plugin's ten minutes."""
+
+CLAIM: Final = ObjectKind("v1", "PersistentVolumeClaim")
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
@@ -96,7 +108,7 @@ class Waiter:
         if annotation(obj, SKIP_AWAIT) == "true" and kind_of(obj) in SKIP_DELETE_WAIT:
             return
         limit = timeout_of(obj, custom_timeout)
-        uid, said, holders = metadata(obj).get("uid"), False, ""
+        uid, said, holders = metadata(obj).get("uid"), "", ""
         began = time.monotonic()
         for seconds in self._ticks(began, limit):
             found = self._cluster.get(kind_of(obj), namespace_of(obj), name_of(obj))
@@ -104,14 +116,21 @@ class Waiter:
                 if said:
                     self._engine.status("", urn)
                 return
-            holders = ", ".join(metadata(found).get("finalizers") or ())
-            if seconds > 1.0 and not said:
-                self._engine.status("waiting until it is gone" + (f" (finalizers: {holders})" if holders else ""), urn)
-                said = True
+            holders = self._holders(found)
+            message = "waiting until it is gone" + (f", held by {holders}" if holders else "")
+            if seconds > 1.0 and said != message:
+                self._engine.status(message, urn)
+                said = message
         why = "was cancelled" if self._cancelled.is_set() else f"timed out after {limit:.0f} s"
-        raise ProviderError(
-            f"the delete of '{id_of(obj)}' {why}; it is still there" + (f", held by the finalizers {holders}." if holders else ".")
-        )
+        raise ProviderError(f"the delete of '{id_of(obj)}' {why}; it is still there" + (f", held by {holders}." if holders else "."))
+
+    def _holders(self, obj: Properties) -> str:
+        """Return what keeps an object that is to go: its finalizers, and of a claim the Pods that mount it, ended ones included."""
+        finalizers = ", ".join(metadata(obj).get("finalizers") or ())
+        if kind_of(obj) != CLAIM or not finalizers:
+            return f"the finalizers {finalizers}" if finalizers else ""
+        found = pods.mounting(self._cluster, namespace_of(obj), name_of(obj))
+        return ", ".join(f"Pod {name_of(pod)} ({(pod.get('status') or {}).get('phase', 'Unknown')})" for pod in found) or finalizers
 
     def _ticks(self, began: float, limit: float) -> Iterator[float]:
         """Yield the seconds since ``began``, often at first, until the limit or a cancel."""
