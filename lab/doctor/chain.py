@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lab.doctor.facts import CACHE, DATABASE, EDGE, REGISTRY, WEB, WORKER
-from lab.doctor.links import certificates, cluster, database, events, names, outside, tokens
+from lab.doctor.links import certificates, cluster, database, events, names, outside, servers, tokens
 from lab.doctor.snapshot import Snapshot
 from lab.doctor.verdicts import Broken, Judge, Unseen, Verdict
 
@@ -65,25 +65,30 @@ CHAIN: Final[Sequence[Link]] = (
           "web-pods", "registry-pods"),
     _link("room", "every claim has room", cluster.room, "writes fail: pushes, logins",
           "database-pods", "registry-pods"),
-    _link("database", "the database lets Portus in", database.database, "every answer of Portus is an error",
+    _link("database-in-portus", "Portus reaches the database", servers.database_from_portus, "every answer of Portus is an error",
           "database-pods", "web-pods"),
+    _link("database", "the database lets Portus in", database.database, "every answer of Portus is an error",
+          "database-in-portus"),
     _link("charset", "its character set suits Portus", database.charset, "the worker dies of a name (SUSE/Portus#1688)",
           "database"),
     _link("schema", "its schema is the image's", database.schema, "Portus sets it up anew at its next start, or fails",
           "database"),
     _link("web", "Portus answers", tokens.web, "nobody logs in", "web-pods"),
+    _link("registry", "the registry answers", servers.answers(REGISTRY), "nobody pushes or pulls", "registry-pods"),
+    _link("edge", "the front proxy answers", servers.answers(EDGE), "nobody outside reaches anything", "edge-pods"),
     _link("first-set-up", "the stack's Jobs succeeded", cluster.first_set_up, "administrator or record are missing",
-          "web", "registry-pods"),
+          "web", "registry"),
     _link("certificate", "certificate: valid, right names, its key", certificates.certificate, "clients refuse it",
           "web-pods", "registry-pods", "edge-pods"),
     _link("presented", "the servers present it", certificates.presented, "a renewed one is not served",
-          "certificate", "web"),
+          "certificate", "web", "registry", "edge"),
     _link("names-in-portus", "Portus reaches the public names", names.reached_from(WEB), "no synchronisation, no record",
           "web", "registry-pods", "edge-pods"),
     _link("trust-in-portus", "Portus trusts the registry", certificates.trust(WEB, REGISTRY), "no synchronisation, no record",
           "presented"),
     _link("trust-in-edge", "the front proxy trusts both", certificates.trust(EDGE, WEB, REGISTRY), "clients get 503",
           "presented"),
+    _link("edge-servers", "the front proxy reaches both", servers.through_edge, "clients get 503", "trust-in-edge"),
     _link("record", "Portus knows the registry by its name", database.record, "logins work, pushes are denied",
           "schema"),
     _link("health", "Portus finds database and registry", tokens.health, "no synchronisation, no scans",
@@ -117,7 +122,7 @@ CHAIN: Final[Sequence[Link]] = (
           "objects"),
     _link("public-names", "the public names have an address here", names.public_names, "clients find nobody"),
     _link("public-portus", "Portus answers outside", outside.public_portus, "nobody logs in",
-          "public-names", "trust-in-edge", "token"),
+          "public-names", "edge-servers", "token"),
     _link("public-registry", "the registry answers outside", outside.public_registry, "nobody pushes or pulls",
           "public-portus", "challenge"),
     _link("events-closed", "no events from outside", outside.events_closed, "anybody may invent pushes",

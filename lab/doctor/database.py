@@ -10,8 +10,10 @@ from typing import Any, Final
 
 import pymysql
 from kubernetes.client import ApiException
+from pymysql.constants import ER
 
-from lab.doctor.facts import DATABASE, WEB, Pod, Silent, Unseen
+from lab.doctor.exchange import late, saying
+from lab.doctor.facts import DATABASE, WEB, Denied, Pod, Silent, Unseen
 from lab.doctor.relay import relay
 from lab.doctor.rows import Backlog, Database, Record
 from lab.doctor.snapshot import Snapshot
@@ -23,6 +25,19 @@ Rows = Callable[[str], list[tuple[Any, ...]]]
 MARIADB_PORT: Final = 3306
 READ_SECONDS: Final = 10.0
 """How long one query may take."""
+DENIED: Final = (
+    ER.ACCESS_DENIED_ERROR,
+    ER.HOST_NOT_PRIVILEGED,
+    ER.DBACCESS_DENIED_ERROR,
+    ER.TABLEACCESS_DENIED_ERROR,
+    ER.COLUMNACCESS_DENIED_ERROR,
+    ER.BAD_DB_ERROR,
+)
+AS_ROOT: Final = (
+    'MYSQL_PWD="$(cat "$MARIADB_ROOT_PASSWORD_FILE")" exec mariadb --user=root --batch --skip-column-names'
+    " --execute \"SELECT COUNT(*) > 0 FROM mysql.user WHERE user = '$1'\""
+)
+"""In the server's own Pod; $1 is the account, whose characters the settings limit."""
 MIGRATIONS: Final = "/srv/Portus/db/migrate"
 FRESH: Final = 2
 STUCK: Final = 1
@@ -47,10 +62,20 @@ def examine_database(wire: Wire, snapshot: Snapshot) -> Database | Silent | Unse
     except ApiException as error:
         return Unseen(refusal_of(error))
     except pymysql.MySQLError as error:
-        return Silent(_words(error))
+        return _denied(wire, snapshot, web, error) or Silent(late(READ_SECONDS) if "timed out" in _words(error) else _words(error))
     except OSError as error:
-        return Silent(str(error))
+        return Silent(saying(error, READ_SECONDS))
     return _with_image(found, wire.run(web.name, ["ls", MIGRATIONS]))
+
+
+def account_of(web: Pod) -> str:
+    """Return who Portus is to the database."""
+    return web.setting("PORTUS_DB_USERNAME") or web.setting("MARIADB_USER")
+
+
+def server_of(web: Pod) -> tuple[str, int]:
+    """Return host and port of the database as Portus' Pod has them; ('', 3306) where it has none."""
+    return web.setting("PORTUS_DB_HOST") or web.setting("MARIADB_SERVICE_HOST"), int(web.setting("PORTUS_DB_PORT") or MARIADB_PORT)
 
 
 @contextlib.contextmanager
@@ -63,7 +88,7 @@ def session(wire: Wire, snapshot: Snapshot, web: Pod) -> Iterator[Rows]:
     """
     with _connection(wire, snapshot, web) as end:
         connection = pymysql.connect(
-            user=web.setting("PORTUS_DB_USERNAME") or web.setting("MARIADB_USER"),
+            user=account_of(web),
             password=web.setting("PORTUS_DB_PASSWORD") or web.setting("MARIADB_PASSWORD"),
             database=web.setting("PORTUS_DB_DATABASE") or web.setting("MARIADB_DATABASE"),
             charset="utf8",
@@ -88,8 +113,7 @@ def _connection(wire: Wire, snapshot: Snapshot, web: Pod) -> Iterator[socket.soc
         with wire.connection(server.name, next(iter(server.ports.values()), MARIADB_PORT), greets=True) as end:
             yield end
         return
-    host = web.setting("PORTUS_DB_HOST") or web.setting("MARIADB_SERVICE_HOST")
-    with relay(wire, web.name, host, int(web.setting("PORTUS_DB_PORT") or MARIADB_PORT)) as end:
+    with relay(wire, web.name, *server_of(web)) as end:
         yield end
 
 
@@ -126,6 +150,19 @@ def _with_image(found: Database, listed: tuple[int, str] | Unseen) -> Database:
         return found
     versions = (name.partition("_")[0] for name in listed[1].split())
     return dataclasses.replace(found, expected=tuple(sorted(version for version in versions if version.isdigit())))
+
+
+def _denied(wire: Wire, snapshot: Snapshot, web: Pod, error: pymysql.MySQLError) -> Denied | None:
+    """Return a refusal of Portus' account with what root sees of it in the stack's own server; None for any other error."""
+    code = error.args[0] if error.args else None
+    if code not in DENIED:
+        return None
+    server = snapshot.pod(DATABASE)
+    if server is None:
+        return Denied(_words(error), code)
+    found = wire.run(server.name, ["sh", "-c", AS_ROOT, "sh", account_of(web)])
+    known = found if isinstance(found, Unseen) else found[1] if found[0] == 0 else Unseen(found[1])
+    return Denied(_words(error), code, None if isinstance(known, Unseen) else known == "1")
 
 
 def _words(error: pymysql.MySQLError) -> str:

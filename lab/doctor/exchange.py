@@ -70,10 +70,15 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
-def saying(error: Exception) -> str:
-    """Return an error of the network in words."""
+def late(seconds: float) -> str:
+    """Return the words for an answer that did not come: they say nothing of keys, passwords or certificates."""
+    return f"no answer in {seconds:.0f} s: slow or overloaded"
+
+
+def saying(error: Exception, seconds: float = SECONDS) -> str:
+    """Return an error of the network in words; ``seconds`` were waited."""
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return late(seconds)
     if isinstance(error, http.client.RemoteDisconnected | http.client.BadStatusLine | ConnectionResetError | ssl.SSLEOFError):
         return "the connection is closed without an answer"
     return str(error) or type(error).__name__

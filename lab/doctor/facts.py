@@ -29,6 +29,19 @@ class Silent:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Denied(Silent):
+    """The database refuses Portus' account.
+
+    Args:
+        code: MariaDB's error number.
+        has_account: whether the server has an account of that name; None where nobody could look.
+    """
+
+    code: int
+    has_account: bool | None = None
+
+
 NOT_LOOKED: Final = Unseen("it was not looked at")
 
 

@@ -11,7 +11,8 @@ from concurrent.futures import Executor
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from lab.doctor.exchange import HEALTH_SECONDS, Request
+from lab.doctor.database import server_of
+from lab.doctor.exchange import HEALTH_SECONDS, Request, late
 from lab.doctor.facts import EDGE, REGISTRY, WEB, Answer, Pod, Reply, Unseen
 from lab.doctor.queues import count_queues
 from lab.doctor.snapshot import Snapshot
@@ -23,6 +24,7 @@ NO_EVENTS: Final = json.dumps({"events": []})
 EVENTS_TYPE: Final = "application/vnd.docker.distribution.events.v1+json"
 HEALTH: Final = "/api/v1/health"
 
+BASH: Final = "bash"
 CONNECT: Final = 'exec 3<>"/dev/tcp/$0/$1"'
 CONNECT_SECONDS: Final = 5
 TIMED_OUT: Final = (124, 143)
@@ -60,6 +62,7 @@ def examine_servers(wire: Wire, snapshot: Snapshot, pool: Executor) -> Callable[
     refused = {pair: pool.submit(ask) for pair, ask in _refusals(wire, snapshot)}
     reached = {pair: pool.submit(ask) for pair, ask in _reaches(wire, snapshot)}
     web = {name: pool.submit(ask) for name, ask in _web(wire, snapshot)}
+    through = {host: pool.submit(ask) for host, ask in _through(wire, snapshot)}
     queues = pool.submit(count_queues, wire, snapshot)
 
     def collect(current: Snapshot) -> Snapshot:
@@ -72,6 +75,7 @@ def examine_servers(wire: Wire, snapshot: Snapshot, pool: Executor) -> Callable[
             served=answers,
             refused={pair: future.result() for pair, future in refused.items()},
             reached={pair: future.result() for pair, future in reached.items()},
+            through={host: future.result() for host, future in through.items()},
             login=login,
             catalog=catalog,
             queues=queues.result(),
@@ -119,7 +123,9 @@ def _reaches(wire: Wire, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], 
 
 
 def _from_portus(wire: Wire, pod: Pod, name: str, port: int) -> str | Unseen:
-    done = wire.run(pod.name, ["bash", "-c", CONNECT, name, str(port)])
+    done = wire.run(pod.name, ["timeout", str(CONNECT_SECONDS), BASH, "-c", CONNECT, name, str(port)])
+    if not isinstance(done, Unseen) and done[0] in TIMED_OUT:
+        return late(CONNECT_SECONDS)
     if isinstance(done, Unseen) or done[0] == 0:
         return done if isinstance(done, Unseen) else ""
     return done[1].splitlines()[0].partition(": ")[2].removeprefix("line 1: ") if done[1] else f"bash ended with code {done[0]}"
@@ -138,12 +144,22 @@ def _from_registry(wire: Wire, pod: Pod, name: str, port: int) -> str | Unseen:
     return "" if done[0] in (0, 1) else Unseen(f"wget in Pod {pod.name} ended with code {done[0]}")
 
 
+def _through(wire: Wire, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Reply]]]:
+    wanted, edge = snapshot.wanted, snapshot.pod(EDGE)
+    for host, path in {wanted.registry_name: "/v2/", wanted.host: wanted.ping}.items():
+        if edge and "https" in edge.ports:
+            request = Request(path=path, host=host)
+            yield host, lambda request=request: wire.ask(edge.name, edge.ports["https"], request)  # type: ignore[misc]
+
+
 def _web(wire: Wire, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Any]]]:
     wanted, web, registry = snapshot.wanted, snapshot.pod(WEB), snapshot.pod(REGISTRY)
     if web is None or "https" not in web.ports:
         return
     token = f"/v2/token?service={quote(wanted.registry)}"
     name, port = web.name, web.ports["https"]
+    if (server := server_of(web))[0]:
+        yield "database_reached", lambda: _from_portus(wire, web, *server)
     yield "token", lambda: wire.ask(name, port, Request(path=token, host=wanted.host))
     posted = {"method": "POST", "headers": {"Content-Type": EVENTS_TYPE}, "body": NO_EVENTS}
     plain = Request(path=EVENTS, host=wanted.host, plain="http" in web.ports, **posted)  # type: ignore[arg-type]

@@ -25,6 +25,8 @@ class Snapshot:
         refused: (client's role, server's role) -> why a client that trusts what it mounts refuses the server; '' where it does not.
         reached: (role, name) -> why a Pod of that role does not reach a server under its public name; '' where it does.
         outside: what -> the answer on the public name, from this machine.
+        database_reached: why Portus' Pod does not reach the database's server; '' where it does.
+        through: host -> what the front proxy answers for it.
         round_trip: what a push showed; None where nobody asked for one.
     """
 
@@ -40,6 +42,8 @@ class Snapshot:
     served: Mapping[str, Mapping[str, Reply]] = field(default_factory=dict)
     refused: Mapping[tuple[str, str], str | Unseen] = field(default_factory=dict)
     reached: Mapping[tuple[str, str], str | Unseen] = field(default_factory=dict)
+    database_reached: str | Unseen = NOT_LOOKED
+    through: Mapping[str, Reply] = field(default_factory=dict)
     health: Reply = NOT_LOOKED
     token: Reply = NOT_LOOKED
     login: Reply = NOT_LOOKED

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lab.doctor.facts import Answer, Reply, Unseen
 from lab.doctor.snapshot import Snapshot
 
-__all__ = ["Broken", "Holds", "Inapplicable", "Judge", "Unseen", "Verdict", "deploy_anew", "kubectl", "said", "sql"]
+__all__ = ["Broken", "Holds", "Inapplicable", "Judge", "Unseen", "Verdict", "deploy_anew", "kubectl", "no_answer", "said", "sql"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,16 @@ def said(reply: Reply) -> str:
     return reply.reason
 
 
+def no_answer(snapshot: Snapshot, who: str, reason: str, target: str) -> Broken:
+    """Return what is said of a server that gave no answer: of its speed, and never of keys, passwords or certificates.
+
+    Args:
+        target: its workload, as kubectl takes it.
+    """
+    busy = f"{kubectl(snapshot, 'top pod')} tells who is busy: give it more processors, threads or copies (stack file)"
+    return Broken(f"{who}: {reason}", f"{busy}; its log: {kubectl(snapshot, f'logs {target}')}")
+
+
 def kubectl(snapshot: Snapshot, words: str) -> str:
     """Return a kubectl command in the stack's namespace."""
     return f"kubectl -n {snapshot.wanted.namespace} {words}"
@@ -61,11 +71,12 @@ def deploy_anew(snapshot: Snapshot) -> str:
     return f"{when}make up REFRESH=1 STACK={stack} (or pulumi up --refresh --stack {stack})"
 
 
-def sql(snapshot: Snapshot, statement: str) -> str:
-    """Return how a statement is run on the database, with no password on the command line."""
+def sql(snapshot: Snapshot, statement: str, *, database: str | None = None) -> str:
+    """Return how a statement is run on Portus' database, or on ``database`` ('' for none), with no password on the command line."""
     pod, web = snapshot.pod("database"), snapshot.pod("web")
     name = (web and (web.setting("PORTUS_DB_DATABASE") or web.setting("MARIADB_DATABASE"))) or "portus_production"
     if pod is None:
-        return f'on the database {name}: "{statement}"'
+        return f'on the database {name}: "{statement}"' if database is None else f'as its administrator: "{statement}"'
+    name = name if database is None else database
     script = f'MYSQL_PWD="$(cat $MARIADB_ROOT_PASSWORD_FILE)" mariadb -u root {name} -e "{statement}"'
     return kubectl(snapshot, f"exec {pod.name} -- sh -c {shlex.quote(script)}")

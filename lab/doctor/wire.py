@@ -63,20 +63,26 @@ class Wire:
 
     def ask(self, pod: str, port: int, request: Request) -> Reply:
         """Return what ``pod`` answers; its certificate is noted and not judged."""
-        with _told() as told, self.connection(pod, port, request.seconds) as plain:
+        with _told(request.seconds) as told, self.connection(pod, port, request.seconds) as plain:
             end = plain if request.plain else unverified().wrap_socket(plain, server_hostname=request.host)
             leaf = end.getpeercert(binary_form=True) if isinstance(end, ssl.SSLSocket) else None
             return exchange(end, request, leaf)
         return told[0]
 
     def refusal(self, pod: str, port: int, host: str, trust: str, *, system: bool) -> str | Unseen:
-        """Return why a client that trusts ``trust`` (and public CAs where ``system``) refuses the server as ``host``; '' if it does not."""
+        """Return why a client that trusts ``trust`` (and public CAs where ``system``) refuses the server as ``host``; '' if it does not.
+
+        A server that does not answer was not judged.
+        """
         context = trusting(trust, system=system)
         if isinstance(context, Silent):
             return context.reason
-        with _told() as told, self.connection(pod, port) as plain, context.wrap_socket(plain, server_hostname=host):
-            return ""
-        return told[0] if isinstance(told[0], Unseen) else told[0].reason
+        try:
+            with _told() as told, self.connection(pod, port) as plain, context.wrap_socket(plain, server_hostname=host):
+                return ""
+        except ssl.SSLCertVerificationError as error:
+            return error.verify_message or str(error)
+        return Unseen(told[0].reason)
 
     def run(self, pod: str, command: Sequence[str], seconds: float = SECONDS) -> tuple[int, str] | Unseen:
         """Return the exit code of ``command`` in ``pod`` and what it said on both streams."""
@@ -113,17 +119,17 @@ def _code(session: WSClient) -> int:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[list[Silent | Unseen]]:
-    """Turn what goes wrong on the way into words: the first of the list that is given."""
+def _told(seconds: float = SECONDS) -> Iterator[list[Silent | Unseen]]:
+    """Turn what goes wrong on the way into words: the first of the list that is given. A certificate that is refused is the caller's."""
     told: list[Silent | Unseen] = []
     try:
         yield told
     except client.ApiException as error:
         told.append(Unseen(refusal_of(error)))
-    except ssl.SSLCertVerificationError as error:
-        told.append(Silent(error.verify_message or str(error)))
+    except ssl.SSLCertVerificationError:
+        raise
     except (OSError, http.client.HTTPException) as error:
-        told.append(Silent(saying(error)))
+        told.append(Silent(saying(error, seconds)))
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -282,6 +283,31 @@ def test_it_names_the_broken_link_and_no_other(stack: OwnStack, breaker: Breaker
             until(named, link)
         except AssertionError:
             pytest.fail(f"not '{link}' with '{seen}', but {found}")
+
+
+LOST = {
+    "the account": ("DROP USER portus@'%'", "the server has no account 'portus'@'%'"),
+    "its rights": ("REVOKE ALL PRIVILEGES, GRANT OPTION FROM portus@'%'", "Portus' account has no rights there"),
+}
+
+
+@pytest.mark.usefixtures("asked_once")
+@pytest.mark.parametrize("lost", LOST)
+def test_what_the_database_has_lost_of_portus_comes_back_by_what_the_doctor_says(stack: OwnStack, breaker: Breaker, lost: str) -> None:
+    statement, seen = LOST[lost]
+    breaker.deployment.sql(statement)
+    breaker.deployment.sql("FLUSH PRIVILEGES")
+
+    def verdict() -> Broken | None:
+        (found,) = (each for each in diagnose(stack) if each.link.name == "database")
+        return found.verdict if isinstance(found.verdict, Broken) else None
+
+    until(lambda: (told := verdict()) is not None and seen in told.seen, seen)
+    told = verdict()
+    assert told is not None
+    command = told.remedy.partition(" -- ")[2].removesuffix(" makes it again, with its rights")
+    breaker.deployment.exec("mariadb-0", shlex.split(command))
+    until(lambda: verdict() is None, "the account works again")
 
 
 def test_services_that_are_gone_come_back_by_what_the_doctor_says_and_a_push_works(stack: OwnStack, breaker: Breaker) -> None:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the backups' account and the rotation's. The image's entry point runs it at the server's first start, while only the socket answers;
+# Makes the backups' account, the rotation's and, where it was lost, Portus' own with its rights. The image's entry point runs it at the server's first start, while only the socket answers;
 # it may be run again at any time, which brings a database up to it that was made before.
 # Passwords go by environment and standard input, never as arguments.
 # Environment: ACCOUNTS_CREDENTIALS (mounted Secret), ACCOUNTS_ROTATION_SQL (a file), ACCOUNTS_BACKUP_USER, ACCOUNTS_ROTATION_USER, MARIADB_DATABASE, MARIADB_USER.
@@ -15,6 +15,8 @@ done
 
 {
   cat <<SQL
+CREATE USER IF NOT EXISTS '$MARIADB_USER'@'%' IDENTIFIED BY '$(quoted password)';
+GRANT ALL ON \`$MARIADB_DATABASE\`.* TO '$MARIADB_USER'@'%';
 CREATE USER IF NOT EXISTS '$ACCOUNTS_BACKUP_USER'@'%' IDENTIFIED BY '$(quoted backup-password)';
 GRANT SELECT, LOCK TABLES, SHOW VIEW ON \`$MARIADB_DATABASE\`.* TO '$ACCOUNTS_BACKUP_USER'@'%';
 SQL

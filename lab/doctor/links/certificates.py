@@ -73,9 +73,10 @@ def presented(snapshot: Snapshot) -> Verdict:
                 return reply if isinstance(reply, Unseen) else Unseen(f"what Pod {pod} mounts is not known")
             workload = snapshot.workload(role)
             restart = kubectl(snapshot, f"rollout restart {workload.kind}/{workload.name}" if workload else "get pods")
-            if not isinstance(reply, Answer) or reply.certificate is None:
-                why = reply.reason if not isinstance(reply, Answer) else "without TLS"
-                return Broken(f"Pod {pod} presents no certificate: {why}", kubectl(snapshot, f"logs {pod}"))
+            if not isinstance(reply, Answer):
+                return Unseen(f"Pod {pod}: {reply.reason}")
+            if reply.certificate is None:
+                return Broken(f"Pod {pod} presents no certificate: it answers without TLS", kubectl(snapshot, f"logs {pod}"))
             shown, wanted = leaf(reply.certificate), leaf(pair[0])
             if shown.der != wanted.der:
                 return Broken(f"Pod {pod} still presents the certificate {shown.serial}, its Secret holds {wanted.serial}", restart)

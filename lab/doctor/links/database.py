@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from lab.doctor.facts import DATABASE, Silent, Unseen
+from pymysql.constants import ER
+
+from lab.doctor.database import account_of
+from lab.doctor.facts import DATABASE, Denied, Silent, Unseen
 from lab.doctor.rows import Backlog, Database
 from lab.doctor.snapshot import Snapshot
 from lab.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, sql
 
 HEADS: Final = {"2.4": "20181213101302", "2.5": "20190314173309"}
 """The last migration of versions whose image does not list them: the genuine ones' ``schema_migrations`` (portus-recordings, schema-*)."""
+
+ACCOUNTS: Final = "/docker-entrypoint-initdb.d/accounts.sh"
+"""In the database's Pod: makes every account of the stack that is not there, with its rights; changes no password."""
+NO_RIGHTS: Final = (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR)
 
 MIGRATION: Final = "portus-migration-"
 """How the name of the Job begins that brings the database to a release's schema, once."""
@@ -24,12 +31,37 @@ STUCK_SECONDS: Final = 600
 def database(snapshot: Snapshot) -> Verdict:
     """It lets Portus' account in."""
     found = snapshot.database
+    if isinstance(found, Denied):
+        return _denied(snapshot, found)
     if isinstance(found, Silent):
-        if "Access denied" in found.reason:
-            return Broken(f"it refuses Portus' account: {found.reason}", _another_password(snapshot))
         where = "the log: " + kubectl(snapshot, "logs statefulset/mariadb") if snapshot.pod(DATABASE) else "database.host of the stack file"
         return Broken(f"it does not answer: {found.reason}", f"look at {where}")
     return found if isinstance(found, Unseen) else Holds(f"MariaDB {found.version} lets Portus' account in")
+
+
+def _denied(snapshot: Snapshot, found: Denied) -> Broken:
+    """Tell an account that is lost from one without rights, a database that is lost and another password: each has a way of its own."""
+    web = snapshot.pod("web")
+    name = (web and (web.setting("PORTUS_DB_DATABASE") or web.setting("MARIADB_DATABASE"))) or "portus_production"
+    account = f"'{(web and account_of(web)) or 'portus'}'@'%'"
+    grant = f"GRANT ALL ON `{name}`.* TO {account};"
+    create = f"CREATE USER {account} IDENTIFIED BY '<the password in database.password of the stack file>'; {grant}"
+    server = snapshot.pod(DATABASE)
+    anew = "" if server is None else kubectl(snapshot, f"exec {server.name} -- /bin/sh {ACCOUNTS}")
+    if found.code == ER.BAD_DB_ERROR:
+        made = sql(snapshot, f"CREATE DATABASE {name} CHARACTER SET utf8 COLLATE utf8_unicode_ci", database="")
+        stack = snapshot.wanted.stack
+        return Broken(
+            f"the server has no database {name}", f"{made}; then make backups STACK={stack} and make restore STACK={stack} DUMP=..."
+        )
+    if found.code in NO_RIGHTS:
+        return Broken(f"Portus' account has no rights there: {found.reason}", anew or f"as the server's administrator: {grant}")
+    if found.has_account is False:
+        return Broken(f"the server has no account {account}: {found.reason}", f"{anew} makes it again, with its rights")
+    remedy = _another_password(snapshot)
+    if found.has_account is None:
+        remedy = f"{remedy}; or, if the account is lost, as the server's administrator: {create}"
+    return Broken(f"it refuses Portus' account: {found.reason}", remedy)
 
 
 def _another_password(snapshot: Snapshot) -> str:
@@ -110,12 +142,14 @@ def stuck_events(snapshot: Snapshot) -> Verdict:
     """The worker has died over none."""
     show = sql(snapshot, "SELECT id, data FROM registry_events WHERE status = 1")
     forget = sql(snapshot, "DELETE FROM registry_events WHERE status = 1")
+    logs = kubectl(snapshot, "logs deployment/portus-worker --previous")
     return _backlog(
         snapshot,
         "stuck",
         STUCK_SECONDS,
         "the worker began {} events and never ended them, the oldest {:.0f} s ago",
-        f"{show}; push those images again in Docker's own format (no manifest list), then {forget}",
+        f"the worker died or was ended in the middle: {logs} tells why (memory, the database, a manifest list, an OCI manifest). "
+        f"Which images: {show}; push them again, in Docker's own format; then {forget}",
     )
 
 

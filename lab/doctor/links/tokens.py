@@ -9,10 +9,10 @@ import re
 from http import HTTPStatus
 from typing import Any, Final
 
-from lab.doctor.facts import REGISTRY, Answer, Reply, Unseen
+from lab.doctor.facts import REGISTRY, Answer, Reply, Silent, Unseen
 from lab.doctor.pem import trusted_signers
 from lab.doctor.snapshot import Snapshot
-from lab.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, said
+from lab.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, no_answer, said
 
 SKEW_SECONDS: Final = 60
 """The registry's own leeway (distribution, registry/auth/token)."""
@@ -35,7 +35,9 @@ def web(snapshot: Snapshot) -> Verdict:
     for pod, reply in snapshot.served.get("web", {}).items():
         if isinstance(reply, Unseen):
             return reply
-        if not isinstance(reply, Answer) or reply.status != HTTPStatus.OK:
+        if isinstance(reply, Silent):
+            return no_answer(snapshot, f"Pod {pod}, asked for {snapshot.wanted.ping}", reply.reason, "deployment/portus")
+        if reply.status != HTTPStatus.OK:
             return Broken(f"Pod {pod} answers {snapshot.wanted.ping} with {said(reply)}", kubectl(snapshot, f"logs {pod}"))
     return Holds(f"200 at {snapshot.wanted.ping}") if snapshot.served.get("web") else Unseen("no Pod was asked")
 
@@ -87,6 +89,8 @@ def token(snapshot: Snapshot) -> Verdict:
         return snapshot.token
     if claims_of(snapshot.token):
         return Holds("/v2/token gives one")
+    if isinstance(snapshot.token, Silent):
+        return no_answer(snapshot, "/v2/token", snapshot.token.reason, "deployment/portus")
     key = "PORTUS_KEY_PATH must be an unencrypted RSA key, and secret_key_base must be set"
     return Broken(f"/v2/token answers {said(snapshot.token)}", f"{key}: {kubectl(snapshot, 'logs deployment/portus')}")
 
@@ -146,7 +150,9 @@ def portus_login(snapshot: Snapshot) -> Verdict:
     reply = snapshot.login
     if isinstance(reply, Unseen):
         return reply
-    if not isinstance(reply, Answer) or reply.status != HTTPStatus.OK:
+    if isinstance(reply, Silent):
+        return no_answer(snapshot, "/v2/token, asked by the user portus", reply.reason, "deployment/portus")
+    if reply.status != HTTPStatus.OK:
         remedy = "web and worker must read the same password of Portus' user, and start after it: "
         return Broken(
             f"/v2/token answers the user portus with {said(reply)}", remedy + kubectl(snapshot, "rollout restart deployment/portus")
@@ -161,7 +167,9 @@ def catalog(snapshot: Snapshot) -> Verdict:
     """The registry accepts Portus' token."""
     if isinstance(snapshot.catalog, Unseen):
         return snapshot.catalog
-    if isinstance(snapshot.catalog, Answer) and snapshot.catalog.status == HTTPStatus.OK:
+    if isinstance(snapshot.catalog, Silent):
+        return no_answer(snapshot, "the registry, asked for its catalog", snapshot.catalog.reason, "deployment/registry")
+    if snapshot.catalog.status == HTTPStatus.OK:
         return Holds("200 at /v2/_catalog")
     logs = kubectl(snapshot, "logs deployment/registry")
     restart = kubectl(snapshot, "rollout restart deployment/registry")

@@ -102,6 +102,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         with link, link.cursor() as cursor:
             made = Server(database, tmp_path, cursor)
             made.write(root_password=database.root_password, former_root_password=database.root_password, backup_password=ODD)
+            made.write(password=database.password)
             made.make_accounts()
             yield made
 
@@ -146,6 +147,28 @@ def test_a_password_that_was_changed_by_hand_is_put_right_by_the_next_rotation(s
     for step in ("accept", "keep"):
         assert server.rotate(step, login_01=server.database.root_password, hash_application="second")[0] == 0
     assert [server.takes("portus", each) for each in ("of-somebody", server.database.password, "second")] == [False, False, True]
+
+
+@pytest.mark.parametrize("password", ["kept", ODD])
+def test_an_account_that_was_lost_is_made_again_with_its_rights(server: Server, password: str) -> None:
+    """What the doctor tells to do where the server has no account for Portus: a rotation needs one that is there."""
+    server.write(password=password)
+    server.root.execute("DROP USER portus@'%'")
+    server.make_accounts()
+    link = pymysql.connect(host=server.database.host, port=server.database.port, user="portus", password=password, database="portus")
+    with link, link.cursor() as cursor:
+        cursor.execute("CREATE TABLE made (id INT)")
+
+
+def test_rights_that_were_revoked_are_granted_again_and_the_password_stays(server: Server) -> None:
+    server.write(password="never-looked-at")
+    server.root.execute("REVOKE ALL PRIVILEGES, GRANT OPTION FROM portus@'%'")
+    server.make_accounts()
+    link = pymysql.connect(
+        host=server.database.host, port=server.database.port, user="portus", password=server.database.password, database="portus"
+    )
+    with link, link.cursor() as cursor:
+        cursor.execute("CREATE TABLE made (id INT)")
 
 
 def test_nothing_is_ended_before_the_new_password_is_accepted(server: Server) -> None:

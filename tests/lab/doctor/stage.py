@@ -154,6 +154,8 @@ def healthy(**changes: Any) -> Snapshot:
         "served": {"web": {"portus-0": pong}, "registry": {"registry-0": unauthorized}, "edge": {"edge-0": pong}},
         "refused": {("web", "registry"): "", ("registry", "web"): "", ("edge", "web"): "", ("edge", "registry"): ""},
         "reached": {("web", PORTUS): "", ("web", REGISTRY): "", ("registry", PORTUS): ""},
+        "database_reached": "",
+        "through": {REGISTRY: unauthorized, PORTUS: pong},
         "health": Answer(status=200, body='{"database": {"msg": "database is up-to-date", "success": true}}'),
         "token": token(),
         "login": token(access=True),

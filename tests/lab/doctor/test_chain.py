@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import email.utils
+import re
 from collections.abc import Callable
 
 import pytest
 
 from lab.doctor.chain import CHAIN, examine
-from lab.doctor.facts import Answer, Claim, Pod, Queue, Silent, Unseen, Workload
-from lab.doctor.report import NOT_JUDGED, OK, holds, state
+from lab.doctor.exchange import SECONDS, late
+from lab.doctor.facts import Answer, Claim, Denied, Pod, Queue, Silent, Unseen, Workload
+from lab.doctor.report import BROKEN, NOT_JUDGED, OK, holds, state
 from lab.doctor.rows import Record
 from lab.doctor.snapshot import Snapshot
 from lab.doctor.verdicts import Broken
@@ -73,6 +75,14 @@ def _waiting(**changes: object) -> Snapshot:
     return healthy(queues=(dataclasses.replace(queue, **{"pending": 3, "statuses": {"500 Internal Server Error": 7}, **changes}),))  # type: ignore[arg-type]
 
 
+DENIED = Denied("Access denied for user 'portus'@'10.0.0.3' (using password: YES)", 1045, has_account=True)
+LATE = Silent(late(SECONDS))
+
+
+def _outside_503() -> dict[str, Answer | Silent]:
+    return {**healthy().outside, "portus": Answer(status=503), "token": Answer(status=503)}  # type: ignore[dict-item]
+
+
 BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
     "a cluster that does not answer": (lambda: healthy(cluster=Silent("connection refused")), "cluster", "connection refused"),
     "no namespace": (lambda: healthy(namespace=""), "cluster", "there is no namespace example"),
@@ -90,8 +100,35 @@ BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
     "a worker out of memory": (lambda: _pods("worker", "ended with exit code 137 (OOMKilled)"), "worker-pods", "OOMKilled"),
     "a registry that crashes": (lambda: _pods("registry", "ended with exit code 1 (Error): bad config"), "registry-pods", "bad config"),
     "no room on a node": (lambda: _pods("edge", "0/1 nodes are available: 1 Insufficient cpu"), "edge-pods", "Insufficient cpu"),
-    "a wrong password": (lambda: healthy(database=Silent("Access denied for user 'portus'")), "database", "refuses Portus' account"),
+    "a wrong password": (lambda: healthy(database=DENIED), "database", "refuses Portus' account"),
+    "an account that is lost": (
+        lambda: healthy(database=dataclasses.replace(DENIED, has_account=False)),
+        "database",
+        "the server has no account 'portus'@'%'",
+    ),
+    "an account without rights": (
+        lambda: healthy(database=Denied("Access denied for user 'portus'@'%' to database 'p'", 1044, has_account=True)),
+        "database",
+        "has no rights there",
+    ),
+    "a database that is lost": (
+        lambda: healthy(database=Denied("Unknown database", 1049)),
+        "database",
+        "has no database portus_production",
+    ),
     "a database that is silent": (lambda: healthy(database=Silent("no answer in time")), "database", "does not answer"),
+    "a database that Portus does not reach": (
+        lambda: healthy(database_reached="Connection refused", database=Silent("Connection refused")),
+        "database-in-portus",
+        "does not reach",
+    ),
+    "a registry that is overloaded": (lambda: _served("registry", LATE), "registry", "no answer in 10 s: slow or overloaded"),
+    "a front proxy that is overloaded": (lambda: _served("edge", LATE), "edge", "no answer in 10 s: slow or overloaded"),
+    "a front proxy with an old address": (
+        lambda: healthy(through={REGISTRY: Answer(status=401), PORTUS: Answer(status=503)}, outside=_outside_503()),
+        "edge-servers",
+        f"the front proxy answers 503 for {PORTUS}: it does not reach",
+    ),
     "latin1": (lambda: healthy(database=database(charset="latin1")), "charset", "latin1"),
     "an empty schema": (lambda: healthy(database=database(migrations=())), "schema", "has not set it up"),
     "an older schema": (lambda: healthy(database=database(migrations=("20181213101302",))), "schema", "20190314173309"),
@@ -241,6 +278,29 @@ def test_what_rests_on_a_broken_link_is_not_judged() -> None:
     behind = not_judged(healthy(database=Silent("gone")))
     assert {"charset", "schema", "record", "token", "catalog", "events", "public-portus"} <= behind
     assert not {"certificate", "names-in-registry", "network-policies", "web"} & behind
+
+
+LATE_ANSWERS: dict[str, Callable[[], Snapshot]] = {
+    "web": lambda: _served("web", LATE),
+    "registry": lambda: _served("registry", LATE),
+    "edge": lambda: _served("edge", LATE),
+    "through": lambda: healthy(through={REGISTRY: Answer(status=401), PORTUS: LATE}),
+    "token": lambda: healthy(token=LATE),
+    "login": lambda: healthy(login=LATE, catalog=Unseen("there is no token to show")),
+    "catalog": lambda: healthy(catalog=LATE),
+    "database": lambda: healthy(database=LATE),
+    "outside": lambda: _outside("portus", LATE),
+    "trust": lambda: healthy(refused={**healthy().refused, ("edge", "web"): Unseen(LATE.reason)}),
+}
+
+
+@pytest.mark.parametrize("name", LATE_ANSWERS)
+def test_an_answer_that_is_late_says_nothing_of_keys_passwords_or_certificates(name: str) -> None:
+    verdicts = [each.verdict for each in examine(LATE_ANSWERS[name]()) if state(each) in (BROKEN, NOT_JUDGED) and not each.blocked_by]
+    told = [f"{each.seen} {each.remedy}" if isinstance(each, Broken) else getattr(each, "reason", "") for each in verdicts]
+    assert [text for text in told if "no answer in 10 s: slow or overloaded" in text]
+    for text in told:
+        assert not re.search(r"(?i)\b(key|keys|password|passwords|certificate|certificates|secret_key_base)\b", text), text
 
 
 def test_what_could_not_be_seen_is_not_judged_and_does_not_hold() -> None:

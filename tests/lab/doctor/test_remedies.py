@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from components.mariadb import configuration
 from components.settings.reference.entries import entries
 from lab.doctor.chain import examine
+from lab.doctor.facts import Denied
 from lab.doctor.links.database import MIGRATION
 from lab.doctor.snapshot import Snapshot
 from lab.doctor.verdicts import Broken
@@ -57,8 +59,43 @@ def test_an_account_with_another_password_gets_a_new_one_by_a_rotation() -> None
     """A deployment alone changes no account: MariaDB reads its passwords at its first start."""
     refused = BREAKS["a wrong password"][0]()
     assert remedy(refused).startswith("raise credentials.rotation.database_application of the stack file by one, then pulumi up")
-    outside = {role: each for role, each in stage.workloads().items() if role != "database"}
-    assert remedy(dataclasses.replace(refused, workloads=outside)).startswith("set database.password of the stack file")
+    told = remedy(_with_an_external_database(Denied("Access denied for user 'portus'@'%'", 1045)))
+    assert told.startswith("set database.password of the stack file")
+    assert "CREATE USER 'portus'@'%' IDENTIFIED BY" in told
+
+
+def _with_an_external_database(found: Denied) -> Snapshot:
+    return healthy(database=found, workloads={role: each for role, each in stage.workloads().items() if role != "database"})
+
+
+def test_an_account_that_is_lost_or_without_rights_is_made_again_by_the_databases_own_script() -> None:
+    """A rotation would fail: it changes the passwords of accounts that are there."""
+    command = f"kubectl -n example exec mariadb-0 -- /bin/sh /docker-entrypoint-initdb.d/{configuration.ACCOUNTS}"
+    assert remedy(BREAKS["an account that is lost"][0]()) == f"{command} makes it again, with its rights"
+    assert remedy(BREAKS["an account without rights"][0]()) == command
+    assert "GRANT ALL ON `portus_production`.* TO 'portus'@'%'" in remedy(_with_an_external_database(Denied("no", 1044)))
+
+
+def test_a_database_that_is_lost_is_made_again_and_restored() -> None:
+    told = remedy(BREAKS["a database that is lost"][0]())
+    assert "CREATE DATABASE portus_production CHARACTER SET utf8 COLLATE utf8_unicode_ci" in told
+    assert "mariadb -u root  -e" in told
+    assert "make restore STACK=example" in told
+
+
+def test_stuck_events_are_not_laid_to_manifest_lists_alone() -> None:
+    told = remedy(BREAKS["events that killed the worker"][0]())
+    assert "logs deployment/portus-worker --previous" in told
+    assert "memory" in told
+
+
+def test_a_503_of_the_front_proxy_compares_its_addresses_with_the_services() -> None:
+    found = stage.workloads()
+    (pod,) = found["edge"].pods
+    variables = {"PORTUS_ADDRESS": "10.96.0.7"}
+    found["edge"] = dataclasses.replace(found["edge"], pods=(dataclasses.replace(pod, variables=variables),))
+    told = remedy(dataclasses.replace(BREAKS["a front proxy with an old address"][0](), workloads=found))
+    assert told.startswith("compare 10.96.0.7 with kubectl -n example get service portus; if they differ: make up REFRESH=1")
 
 
 def test_a_statement_reaches_the_database_as_it_is_told(tmp_path: Path) -> None:

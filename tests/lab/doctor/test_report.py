@@ -12,7 +12,7 @@ from rich.console import Console
 from lab import __main__ as command
 from lab import verbs
 from lab.doctor.chain import CHAIN, examine
-from lab.doctor.facts import Silent
+from lab.doctor.facts import Denied, Silent
 from lab.doctor.report import as_json, holds, show
 from lab.doctor.wanted import copies, objects
 from tests.lab.doctor.stage import healthy
@@ -31,7 +31,7 @@ def test_a_healthy_stack_is_a_line_a_link_and_a_last_one() -> None:
 
 
 def test_a_broken_link_tells_what_was_seen_why_it_matters_and_what_to_do() -> None:
-    text = shown(database=Silent("Access denied for user 'portus'"))
+    text = shown(database=Denied("Access denied for user 'portus'", 1045, has_account=True))
     told = text[text.index("✗ database: not so") :]
     assert "seen    it refuses Portus' account" in told
     assert "so      every answer of Portus is an error" in told
