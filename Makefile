@@ -8,7 +8,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-export STACK KUBECONFIG
+# Values reach the recipes' shell by the environment, quoted there: a space or a quote in one is a part of it.
+export STACK KUBECONFIG DIR DUMP SAFETY CONFIRM UNTAGGED CACHE RECORDINGS VERSION JSON
 
 .PHONY: help up down preview check doctor collect export backup backups restore replace-secrets password outputs verify unit test e2e e2e-share e2e-all genuine replay bench lint lint-manifests types format render golden clean
 
@@ -27,51 +28,51 @@ $(READY): requirements.txt requirements-dev.txt
 	@touch $@
 
 up: $(READY) ## Deploy STACK and check it with a push and a pull (REFRESH=1: undo changes by hand, too; YES=1: do not ask)
-	@$(RUN) -m lab up --stack $(STACK) $(if $(REFRESH),--refresh) $(if $(YES),--yes)
+	@$(RUN) -m lab up --stack "$$STACK" $(if $(REFRESH),--refresh) $(if $(YES),--yes)
 
 down: $(READY) ## Remove STACK; for a lab stack the whole lab (YES=1: do not ask)
-	@$(RUN) -m lab down --stack $(STACK) $(if $(YES),--yes)
+	@$(RUN) -m lab down --stack "$$STACK" $(if $(YES),--yes)
 
 preview: $(READY) ## Show what `make up` would change (REFRESH=1: what was changed by hand, too)
-	@$(RUN) -m lab preview --stack $(STACK) $(if $(REFRESH),--refresh)
+	@$(RUN) -m lab preview --stack "$$STACK" $(if $(REFRESH),--refresh)
 
 check: $(READY) ## Push and pull an image through the deployed STACK
-	@$(RUN) -m lab check --stack $(STACK)
+	@$(RUN) -m lab check --stack "$$STACK"
 
 doctor: $(READY) ## Name the broken link of the deployed STACK (JSON=1; PUSH=1: an image, too; DRIFT=1: Pulumi's comparison, too)
-	@$(RUN) -m lab doctor --stack $(STACK) $(if $(JSON),--json) $(if $(PUSH),--push) $(if $(DRIFT),--drift)
+	@$(RUN) -m lab doctor --stack "$$STACK" $(if $(JSON),--json) $(if $(PUSH),--push) $(if $(DRIFT),--drift)
 
 collect: $(READY) ## Tell what the registry's garbage collection deletes; CONFIRM=yes deletes it (docs/garbage-collection.md)
-	@$(RUN) -m lab collect --stack $(STACK) $(if $(CONFIRM),--confirm $(CONFIRM)) $(if $(UNTAGGED),--untagged $(UNTAGGED)) $(if $(CACHE),--cache $(CACHE))
+	@$(RUN) -m lab collect --stack "$$STACK" $(if $(CONFIRM),--confirm "$$CONFIRM") $(if $(UNTAGGED),--untagged "$$UNTAGGED") $(if $(CACHE),--cache "$$CACHE")
 
 export: $(READY) ## Write what leaves Portus with you into DIR: people, rights, the list of images, for skopeo, Harbor and zot
-	@test -n "$(DIR)" || { echo "error: say where it goes: make export STACK=$(STACK) DIR=leaving" >&2; exit 2; }
-	@$(RUN) -m lab export --stack $(STACK) --dir $(DIR)
+	@test -n "$$DIR" || { echo "error: say where it goes: make export STACK=... DIR=leaving" >&2; exit 2; }
+	@$(RUN) -m lab export --stack "$$STACK" --dir "$$DIR"
 
 backup: $(READY) ## Back the database of the deployed STACK up now, with proof (docs/backup.md)
-	@$(RUN) -m lab backup --stack $(STACK)
+	@$(RUN) -m lab backup --stack "$$STACK"
 
 backups: $(READY) ## List the backups of the deployed STACK
-	@$(RUN) -m lab backups --stack $(STACK)
+	@$(RUN) -m lab backups --stack "$$STACK"
 
 restore: $(READY) ## Replace the database of the deployed STACK by backup DUMP (SAFETY=no: the present state is not backed up first)
-	@$(RUN) -m lab restore --stack $(STACK) $(if $(DUMP),--dump '$(DUMP)') $(if $(SAFETY),--safety $(SAFETY))
+	@$(RUN) -m lab restore --stack "$$STACK" $(if $(DUMP),--dump "$$DUMP") $(if $(SAFETY),--safety "$$SAFETY")
 
 replace-secrets: $(READY) ## Let the next `make up` replace the secrets that the state of STACK shows (docs/credentials.md)
-	@$(RUN) -m lab replace-secrets --stack $(STACK)
+	@$(RUN) -m lab replace-secrets --stack "$$STACK"
 
 password: $(READY) ## Print the administrator's password of the deployed STACK
-	@$(RUN) -m lab password --stack $(STACK)
+	@$(RUN) -m lab password --stack "$$STACK"
 
 outputs: $(READY) ## Print what the deployed STACK tells its user
-	@$(RUN) -m lab outputs --stack $(STACK)
+	@$(RUN) -m lab outputs --stack "$$STACK"
 
 render: $(READY) ## Write the YAML of STACK into DIR for review: no cluster, no secrets
-	@test -n "$(DIR)" || { echo "error: say where the YAML goes: make render STACK=$(STACK) DIR=rendered" >&2; exit 2; }
-	@$(RUN) -m lab render --stack $(STACK) --dir $(DIR)
+	@test -n "$$DIR" || { echo "error: say where the YAML goes: make render STACK=... DIR=rendered" >&2; exit 2; }
+	@$(RUN) -m lab render --stack "$$STACK" --dir "$$DIR"
 
 verify: $(READY) ## Check the file of STACK: loads, passes the manifest rules, equals its committed render; no passphrase, no cluster
-	@$(RUN) -m lab verify --stack $(STACK)
+	@$(RUN) -m lab verify --stack "$$STACK"
 
 unit: $(READY) ## The tests that start nothing, without Go, root or network: a minute, on every processor
 	@$(RUN) -m tests.guard "make unit" 10 $(RUN) -m pytest -q -n auto --dist worksteal --timeout 120 \
@@ -93,11 +94,11 @@ genuine: $(READY) ## The main job, the lifecycle and one rotation on Pulumi's ow
 	@$(RUN) -m lab.genuine
 
 replay: $(READY) ## Play RECORDINGS=file.json against a fresh Portus double (CORE=1: the core cases only)
-	@test -n "$(RECORDINGS)" || { echo "error: say which recordings: make replay RECORDINGS=file.json" >&2; exit 2; }
-	@$(RUN) -m lab.replay $(RECORDINGS) $(if $(CORE),--core) $(if $(VERSION),--version $(VERSION))
+	@test -n "$$RECORDINGS" || { echo "error: say which recordings: make replay RECORDINGS=file.json" >&2; exit 2; }
+	@$(RUN) -m lab.replay "$$RECORDINGS" $(if $(CORE),--core) $(if $(VERSION),--version "$$VERSION")
 
 bench: $(READY) ## Compare preview and no-op up with a floor of literal dictionaries (JSON=file)
-	@$(RUN) -m lab.bench $(if $(JSON),--json $(JSON))
+	@$(RUN) -m lab.bench $(if $(JSON),--json "$$JSON")
 
 lint: $(READY) ## Style of the Python code
 	@$(VENV)/bin/ruff check .

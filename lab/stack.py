@@ -234,8 +234,7 @@ class Stack:
         process = subprocess.Popen(command, env=self.environment(), stdin=None if asks else subprocess.DEVNULL)
         code = _wait(process)
         if code != 0:
-            how = "failed or was declined" if asks else "failed"
-            raise LabError(f"'pulumi {words[0]}' of stack {self.name} {how}.", "Pulumi's reason is shown above.")
+            raise _failed(words[0], self.name, code, asks=asks)
 
     def _capture(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -246,6 +245,16 @@ class Stack:
             text=True,
             check=False,
         )
+
+
+def _failed(verb: str, stack: str, code: int, *, asks: bool) -> LabError:
+    """Return what is told of a command whose own words are on the screen; one that a signal ended has said nothing."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        problem = f"'pulumi {verb}' of stack {stack} was ended by {name}."
+        return LabError(problem, "Run it again, which goes on where this ended; after a SIGKILL look whether memory ran out: dmesg")
+    problem = f"'pulumi {verb}' of stack {stack} failed{' or was declined' if asks else ''} with exit code {code}."
+    return LabError(problem, "Pulumi's reason is above; if nothing is, the newest file in the folder logs of PULUMI_HOME has it.")
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,8 @@ BIN: Final = paths.STATE / "engine" / "bin"
 
 HOME: Final = paths.STATE / "pulumi"
 """``PULUMI_HOME`` of the built CLI when the user's environment sets none."""
+
+KEPT_LOGS: Final = 100
 
 _MODULE: Final = Path(__file__).parent / "module"
 _PROGRAM: Final = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
@@ -85,7 +88,16 @@ def ensure_engine(step: Step | None = None) -> Engine:
     write_launcher(BIN / LANGUAGE_HOST, "lab.engine.language_host")
     home = Path(os.environ.get("PULUMI_HOME") or HOME)
     plugins = plugin_home.ensure(pulumi, plugin_home.Target(str(home), launchers=BIN, in_home=True), step)
+    if home == HOME:
+        prune(home / "logs")
     return Engine(pulumi, home, (BIN,), genuine_cli=False, genuine_plugins=plugins)
+
+
+def prune(folder: Path, keep: int = KEPT_LOGS) -> None:
+    """Remove all but the ``keep`` newest logs in ``folder``: each ``pulumi`` command leaves one."""
+    with suppress(OSError):  # another command of this checkout may prune at the same time
+        for file in sorted(folder.glob("*.log"), key=lambda each: each.stat().st_mtime, reverse=True)[keep:]:
+            file.unlink(missing_ok=True)
 
 
 def find_own_cli() -> Path | None:

@@ -11,7 +11,7 @@ from lab.check import checked
 from lab.collection.guard import require_no_sweep
 from lab.console import console, step
 from lab.deployment import Deployment
-from lab.operations.backups import Backup, listing, take
+from lab.operations.backups import RESTORE, Backup, listing, take
 from lab.operations.jobs import Jobs
 from lab.operations.restore import Restore
 
@@ -29,12 +29,15 @@ def backups(name: str, deployment: Deployment) -> None:
     jobs = Jobs(deployment)
     with step(f"looking at the backups of stack {name}") as current:
         found = listing(jobs, current)
+    loads = jobs.active(RESTORE) if found.cut_off is not None else []
     table = Table("backup", "age", "Portus", "tables", "rows", "size", box=None, pad_edge=False)
     now = dt.datetime.now(dt.UTC)
     for each in found.backups:
         table.add_row(each.name, _age(now - each.taken), each.portus, str(len(each.tables)), str(each.rows), _size(each))
     console.print(table if found.backups else "there are none yet: make backup")
-    if found.cut_off is not None:
+    if found.cut_off is not None and loads:
+        console.print(f"a restore of {found.cut_off.restore} goes on (Job {loads[0]}); before its end this says nothing of the database")
+    elif found.cut_off is not None:
         console.print(f"a restore of {found.cut_off.restore} was cut off; the state before it is backup {found.cut_off.before or '(none)'}")
 
 

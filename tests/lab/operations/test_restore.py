@@ -14,6 +14,7 @@ from urllib3.exceptions import MaxRetryError
 from lab.deployment import Deployment
 from lab.errors import LabError
 from lab.operations import backups, restore
+from lab.operations import verbs as operations
 from lab.operations.backups import Backup, CutOff, Listing, read
 from lab.operations.jobs import JobError, Run
 from lab.operations.restore import Restore
@@ -261,3 +262,16 @@ def test_a_listing_is_read_from_among_words_to_people() -> None:
     assert read(lines) == Listing(backups=(GOOD,), cut_off=BEGUN)
     assert read([]) == Listing(backups=(), cut_off=None)
     assert (GOOD.rows, GOOD.taken.isoformat()) == (5, "2026-01-02T02:00:00+00:00")
+
+
+@pytest.mark.parametrize(("loads", "told"), [(["portus-restore-by-hand-x"], "goes on (Job portus-restore-by-hand-x)"), ([], "was cut off")])
+def test_a_list_tells_a_restore_that_goes_on_from_one_that_was_cut_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], loads: list[str], told: str
+) -> None:
+    stage = Stage(cut_off=BEGUN, under_way=loads)
+    monkeypatch.setattr(operations, "Jobs", lambda _: stage)
+    monkeypatch.setattr(operations, "listing", stage.listing)
+    operations.backups("mine", Deployment(stack="mine", outputs={}, kubeconfig=Path("none")))
+    said = capsys.readouterr().out
+    assert told in said
+    assert ("goes on" in said, "cut off" in said) == (bool(loads), not loads)

@@ -1,0 +1,40 @@
+"""A value of `make` reaches its program as it was written: no shell takes it apart."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.paths import ROOT
+
+ODD = 'it\'s "a" ; touch made `touch made` & b'
+SHOW = "import json, sys; print(json.dumps(sys.argv[1:]))"
+
+
+@pytest.mark.parametrize(
+    ("target", "values", "given"),
+    [
+        ("up", {"STACK": ODD}, ["up", "--stack", ODD]),
+        ("render", {"STACK": "prod", "DIR": ODD}, ["render", "--stack", "prod", "--dir", ODD]),
+        ("export", {"STACK": "prod", "DIR": ODD}, ["export", "--stack", "prod", "--dir", ODD]),
+        ("restore", {"STACK": "prod", "DUMP": ODD, "SAFETY": ODD}, ["restore", "--stack", "prod", "--dump", ODD, "--safety", ODD]),
+        ("collect", {"CONFIRM": ODD, "UNTAGGED": ODD}, ["collect", "--stack", "lab", "--confirm", ODD, "--untagged", ODD]),
+        ("replay", {"RECORDINGS": ODD, "VERSION": ODD}, [ODD, "--version", ODD]),
+        ("bench", {"JSON": ODD}, ["--json", ODD]),
+    ],
+)
+def test_a_value_with_spaces_and_quotes_is_one_argument(tmp_path: Path, target: str, values: dict[str, str], given: list[str]) -> None:
+    for needed in ("requirements.txt", "requirements-dev.txt"):
+        (tmp_path / needed).touch()
+    program = tmp_path / "program"
+    program.write_text(f"#!{sys.executable}\n{SHOW}\n", encoding="utf-8")
+    program.chmod(0o755)
+    words = [f"{name}={value}" for name, value in values.items()]
+    command = ["make", "--silent", "-f", str(ROOT / "Makefile"), target, f"RUN={program}", f"READY={program}", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)[2:] == given
+    assert not (tmp_path / "made").exists()
