@@ -99,6 +99,7 @@ class Edge(ServiceComponent):
             proxy_protocol=stack.exposure.speaks_proxy_protocol,
             ipv6=stack.exposure.speaks_ipv6,
             hsts_max_age=_hsts(stack),
+            passes_registry_through=stack.passes_registry_through,
             portus_threads=_threads(stack),
         )
 

@@ -1,6 +1,8 @@
 """haproxy.cfg of the front proxy, rendered as text; pure.
 
 It ends TLS, refuses what must not come from outside, and speaks TLS again to Portus and the registry, whose certificates it verifies.
+With two hosts it can hand the registry's connections on undecrypted: the second encryption costs a third of a push's speed, and what is
+refused concerns Portus' host alone.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ CIPHER_SUITES: Final = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS
 """Of TLS 1.3: all three that there are in practice, the fastest with AES in hardware first."""
 CURVES: Final = ("X25519", "prime256v1", "secp384r1")
 
+HELLO_SECONDS: Final = 5
+"""How long a client may take for the first message of its TLS handshake."""
 CONNECT_SECONDS: Final = 5
 PORTUS_CONNECT_SECONDS: Final = 30
 """The TLS handshake is part of it, and Portus answers that only when it has a thread for the connection."""
@@ -62,6 +66,7 @@ class Routes:
         proxy_protocol: whether there are ports for the PROXY protocol.
         ipv6: whether clients come by IPv6, too.
         hsts_max_age: of Portus' pages, in seconds; None sends no such header.
+        passes_registry_through: whether connections for ``registry_name`` go to the registry as they are.
         portus_threads: how many requests Portus handles at once; the rest waits here. None: it takes any number.
     """
 
@@ -77,6 +82,7 @@ class Routes:
     ipv6: bool = False
     hsts_max_age: int | None = None
     portus_threads: int | None = None
+    passes_registry_through: bool = False
 
 
 def haproxy_cfg(routes: Routes) -> str:
@@ -110,8 +116,8 @@ defaults
     timeout http-keep-alive 60s
     default-server verify required ca-file {TRUST}
 
-frontend https
-{_binds(routes, HTTPS, PROXIED_HTTPS, f" ssl crt {CERTIFICATE}/{CERTIFICATE_FILES['tls.crt']} alpn h2,http/1.1")}
+{_passing(routes)}frontend https
+{_https_binds(routes)}
 {_hosts(routes)}
     acl token path,url_dec,lower -m reg '{paths.TOKEN}'
     acl registry_path path,url_dec,lower -m reg '{paths.REGISTRY}'
@@ -161,6 +167,50 @@ SECURE_COOKIES: Final = r"""    http-response replace-header Set-Cookie '(.*);[ 
 
 def _queue(routes: Routes) -> str:
     return "" if routes.portus_threads is None else f" maxconn {routes.portus_threads}"
+
+
+def _https_binds(routes: Routes) -> str:
+    options = f" ssl crt {CERTIFICATE}/{CERTIFICATE_FILES['tls.crt']} alpn h2,http/1.1"
+    if routes.passes_registry_through:
+        return f"    bind {_inside()} accept-proxy{options}"
+    return _binds(routes, HTTPS, PROXIED_HTTPS, options)
+
+
+def _inside() -> str:
+    """Return the socket between the two frontends: in the Pod's own network, without a file, for the container is read-only."""
+    return f"abns@edge-https-{HTTPS}"
+
+
+def _passing(routes: Routes) -> str:
+    """Return what looks at the name in each TLS handshake and hands the connection on: to the registry, or to the frontend that decrypts.
+
+    A client that names none, or Portus' host, and then asks for the registry (HTTP/2 connections are used for every name of their
+    certificate) is served by that frontend as before.
+    """
+    if not routes.passes_registry_through:
+        return ""
+    return f"""frontend tls
+{_binds(routes, HTTPS, PROXIED_HTTPS)}
+    mode tcp
+    option tcplog
+    option splice-auto
+    tcp-request inspect-delay {HELLO_SECONDS}s
+    acl to_registry req.ssl_sni -i {routes.registry_name}
+    tcp-request content set-log-level silent if !to_registry
+    tcp-request content accept if {{ req.ssl_hello_type 1 }}
+    use_backend registry-tls if to_registry
+    default_backend decrypted
+
+backend registry-tls
+    mode tcp
+    option splice-auto
+    server registry "{routes.registry}"
+
+backend decrypted
+    mode tcp
+    server https {_inside()} send-proxy-v2
+
+"""
 
 
 def _binds(routes: Routes, port: int, proxied: int, options: str = "") -> str:

@@ -38,6 +38,16 @@ REDIS_CA: Final = f"{TRUST}/redis-ca.crt"
 IGNORED_MEDIA_TYPES: Final = ("application/octet-stream",)
 """Blobs: no Portus keeps their events, and each would be a request (contract.md: safe for every version)."""
 
+CIPHER_SUITES: Final = (
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+)
+"""Of TLS 1.2, by Go's names: the front proxy's own list. Those of TLS 1.3 cannot be chosen."""
+
 REDIS_TIMEOUT: Final = "1s"
 """A cache that does not answer must not hold up a pull; 2.8 would wait for ever."""
 
@@ -52,6 +62,7 @@ class Wiring:
         issuer: who signs it: Portus' ``machine_fqdn``.
         events_url: where Portus takes notifications, inside the cluster.
         notification_timeout: Go duration; the Portus generation's own where the stack file says nothing.
+        faces_clients: whether clients speak TLS with the registry itself.
     """
 
     authority: str
@@ -59,6 +70,7 @@ class Wiring:
     issuer: str
     events_url: str
     notification_timeout: str
+    faces_clients: bool = False
 
 
 def configuration(settings: RegistrySettings, wiring: Wiring) -> Configuration:
@@ -108,11 +120,17 @@ def _http(settings: RegistrySettings, wiring: Wiring) -> Http:
         "addr": f":{names.REGISTRY_PORT}",
         "host": f"https://{wiring.authority}",
         "draintimeout": settings.http.draintimeout,
-        "tls": {"certificate": f"{TLS}/tls.crt", "key": f"{TLS}/tls.key", "minimumtls": "tls1.2"},
+        "tls": {
+            "certificate": f"{TLS}/tls.crt",
+            "key": f"{TLS}/tls.key",
+            "minimumtls": "tls1.2",
+            "ciphersuites": list(CIPHER_SUITES),
+        },
         "headers": {"X-Content-Type-Options": ["nosniff"], **_lists(settings.http.headers)},
         "debug": {"addr": f":{names.REGISTRY_DEBUG_PORT}", "prometheus": {"enabled": True, "path": "/metrics"}},
     }
-    if settings.http.http2.disabled:
+    # One certificate holds both names: a client may use an HTTP/2 connection to the registry for Portus' pages, which are not here.
+    if settings.http.http2.disabled or wiring.faces_clients:
         document["http2"] = {"disabled": True}
     return document
 

@@ -70,6 +70,7 @@ class ServerTls(TypedDict):
     certificate: str
     key: str
     minimumtls: str
+    ciphersuites: list[str]
 
 
 class Prometheus(TypedDict):

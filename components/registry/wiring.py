@@ -26,4 +26,5 @@ def wiring(stack: StackSettings, *, plain_events: bool, notification_timeout: st
         issuer=stack.host,
         events_url=f"{events}{names.EVENTS_PATH}",
         notification_timeout=notification_timeout,
+        faces_clients=stack.passes_registry_through,
     )

@@ -73,7 +73,7 @@ class Http2(Section):
     """``http.http2``."""
 
     disabled: bool = False
-    """Speak HTTP/1.1 alone."""
+    """Speak HTTP/1.1 alone; so it does in any case where clients reach it directly (``exposure.edge.registryPassthrough``)."""
 
 
 class HttpSettings(Section):

@@ -95,6 +95,11 @@ class StackSettings(Section):
         return tuple(dict.fromkeys((self.host, self.registry_name)))
 
     @property
+    def passes_registry_through(self) -> bool:
+        """Whether clients of the registry speak TLS with the registry itself, and the front proxy hands their connections on."""
+        return self.exposure.edge.registry_passthrough and not self.one_host and not self.exposure.behind_proxy
+
+    @property
     def one_host(self) -> bool:
         """Whether one name serves Portus and the registry by path."""
         return self.registry_name == self.host

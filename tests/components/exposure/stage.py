@@ -165,13 +165,20 @@ class Stage:
         body_as_sent: bytes | None = None,
         proxy_line: str = "",
         port: str = "HTTPS",
+        sni: str | None = "",
     ) -> Answer:
-        """Send one request, its path exactly as given."""
+        """Send one request, its path exactly as given.
+
+        Args:
+            sni: the name in the TLS handshake: '' for ``host``, None for none.
+        """
         raw = socket.create_connection((LOOPBACK, self.ports[port]), timeout=60)
         raw.sendall(proxy_line.encode())
         secure = "HTTPS" in port
         connection = http.client.HTTPConnection(host, timeout=60)
-        connection.sock = ssl.create_default_context(cafile=str(self.authority)).wrap_socket(raw, server_hostname=host) if secure else raw
+        context = ssl.create_default_context(cafile=str(self.authority))
+        context.check_hostname = sni is not None
+        connection.sock = context.wrap_socket(raw, server_hostname=host if sni == "" else sni) if secure else raw
         connection._validate_path = lambda _: None  # type: ignore[attr-defined]  # odd paths are the point
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         for name, value in {"Host": host, **(headers or {})}.items():

@@ -6,6 +6,7 @@ import hashlib
 import socket
 import ssl
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,9 +34,16 @@ def one_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def passing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Two hosts, of which the registry's connections are handed on undecrypted."""
+    with stage(tmp_path_factory.mktemp("passing"), passes_registry_through=True, proxy_protocol=True) as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def nothing_seen(request: pytest.FixtureRequest) -> None:
-    for name in ("two_hosts", "one_host"):
+    for name in ("two_hosts", "one_host", "passing"):
         if name in request.fixturenames:
             running: Stage = request.getfixturevalue(name)
             running.portus.seen.clear()
@@ -446,3 +454,76 @@ def test_more_clients_than_portus_has_threads_wait_and_none_is_refused(tmp_path:
     with stage(tmp_path, portus=busy, portus_threads=4) as running, ThreadPoolExecutor(50) as clients:
         answers = clients.map(lambda _: running.ask("/v2/token?service=a").status, range(50))
         assert Counter(answers) == {200: 50}
+
+
+def test_a_connection_for_the_registry_is_handed_on_as_it_is(passing: Stage) -> None:
+    body = bytes(range(256)) * (64 << 10)  # 16 MiB
+    path = "/v2/team/app/blobs/uploads/1?a=%2F"
+    assert passing.ask(path, host=REGISTRY, method="PATCH", body=body).upstream == "registry"
+    request = passing.registry.seen[-1]
+    assert (request["path"], request["digest"]) == (path, hashlib.sha256(body).hexdigest())
+    assert not [name for name in passing.last() if name.startswith("x-forwarded")]
+
+
+def test_a_connection_for_portus_is_decrypted_and_filtered_as_ever(passing: Stage) -> None:
+    lies = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "http"}
+    assert passing.ask("/users/sign_in", headers=lies).upstream == "portus"
+    told = passing.last()
+    assert (told["x-forwarded-for"], told["x-forwarded-proto"], told["x-forwarded-host"]) == ("127.0.0.1", "https", PORTUS)
+    passing.portus.seen.clear()
+    for path, status in {
+        "/v2/webhooks/events": 404,
+        "/v2/%77ebhooks/events": 404,
+        "/v2/x/../webhooks/events": 400,
+        "/api/v1/users/1/application_tokens": 403,
+        "/v2/token?scope=repository:bob/app:*,push": 403,
+    }.items():
+        assert passing.ask(path).status == status
+    assert not passing.portus.seen
+
+
+def test_portus_is_never_reached_by_a_connection_that_is_for_the_registry(passing: Stage) -> None:
+    for path in ("/v2/webhooks/events", "/api/v1/users/1/application_tokens", "/"):
+        assert passing.ask(path, host=PORTUS, sni=REGISTRY, method="POST", body=b"{}").upstream == "registry"
+    assert not passing.portus.seen
+
+
+@pytest.mark.parametrize("sni", [PORTUS, None], ids=["a connection for Portus that is used again", "a client that names nobody"])
+def test_the_registry_is_reached_by_a_connection_that_was_decrypted(passing: Stage, sni: str | None) -> None:
+    """HTTP/2 clients use one connection for every name of its certificate."""
+    assert passing.ask("/v2/", host=REGISTRY, sni=sni).upstream == "registry"
+    assert passing.last()["x-forwarded-host"] == REGISTRY
+    assert passing.ask("/", host=REGISTRY, sni=sni).status == 404
+    assert passing.ask("/", host=PORTUS, sni=sni).upstream == "portus"
+
+
+def test_the_name_in_the_handshake_is_read_in_any_case_and_others_are_refused(passing: Stage) -> None:
+    assert passing.ask("/v2/", host=REGISTRY, sni=REGISTRY.upper()).upstream == "registry"
+    assert passing.ask("/", headers={"Host": "evil.example.com"}).status == 421
+
+
+def test_the_proxy_protocol_is_understood_where_connections_are_handed_on(passing: Stage) -> None:
+    assert passing.ask("/", proxy_line=PROXY_LINE, port="PROXIED_HTTPS").upstream == "portus"
+    assert passing.last()["x-forwarded-for"] == "203.0.113.9"
+    assert passing.ask("/v2/", host=REGISTRY, proxy_line=PROXY_LINE, port="PROXIED_HTTPS").upstream == "registry"
+
+
+def test_the_client_of_a_connection_that_is_handed_on_stands_in_the_log(tmp_path: Path) -> None:
+    with stage(tmp_path, passes_registry_through=True, proxy_protocol=True) as running:
+        running.ask("/v2/", host=REGISTRY, proxy_line=PROXY_LINE, port="PROXIED_HTTPS")
+        running.ask("/")
+        end = time.monotonic() + 30
+        while (
+            len(
+                lines := [
+                    line
+                    for line in (tmp_path / "haproxy.log").read_text().splitlines()
+                    if ("/" in line and "127.0.0.1" in line) or "203.0" in line
+                ]
+            )
+            < 2
+        ):
+            assert time.monotonic() < end, lines
+            time.sleep(0.05)
+    assert any(line.startswith("203.0.113.9:") and "registry-tls/registry" in line for line in lines)
+    assert not [line for line in lines if "decrypted/https" in line], "each request of Portus once"

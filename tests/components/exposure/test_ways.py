@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from components.exposure import paths
 from components.settings.exposure import IngressController
@@ -223,7 +224,7 @@ def test_the_proxy_protocol_has_ports_of_its_own_which_nobody_inside_uses(kind: 
     assert {port["targetPort"] for port in _public(made).spec["ports"]} <= {"proxied-https", "proxied-http"}
     assert made.one("Service", "addresses-edge").spec["ports"][0]["targetPort"] == "https"
     assert "accept-proxy" in _configuration(made)
-    assert "accept-proxy" not in _configuration(program(exposure=KINDS[kind]))
+    assert "accept-proxy" not in _configuration(program(exposure=KINDS[kind], registry={}))
 
 
 def test_a_kind_that_a_cluster_may_lack_can_go_unchecked() -> None:
@@ -298,3 +299,29 @@ def test_no_more_requests_are_handed_to_portus_than_it_has_threads(portus: dict[
     (line,) = (line for line in lines if line.strip().startswith("server portus"))
     assert f"{line}\n".endswith(queue)
     assert ("maxconn" in line) is bool(queue)
+
+
+@pytest.mark.parametrize(
+    ("exposure", "registry", "passes"),
+    [
+        ({"kind": "load_balancer"}, HOSTS[1], True),
+        (KINDS["node_port"], HOSTS[1], True),
+        (KINDS["cluster_ip"], HOSTS[1], True),
+        ({"kind": "ingress", "tlsMode": "Passthrough"}, HOSTS[1], True),
+        ({**KINDS["gateway"], "tlsMode": "Passthrough"}, HOSTS[1], True),
+        ({"kind": "ingress"}, HOSTS[1], False),
+        (KINDS["gateway"], HOSTS[1], False),
+        ({"kind": "load_balancer"}, None, False),
+        ({"kind": "load_balancer", "edge": {"registryPassthrough": False}}, HOSTS[1], False),
+    ],
+)
+def test_the_registrys_connections_are_handed_on_where_clients_name_it_in_the_handshake(
+    exposure: dict[str, Any],
+    registry: str | None,
+    passes: bool,  # noqa: FBT001 - a case
+) -> None:
+    """And then the registry speaks no HTTP/2: one certificate holds both names, and Portus' pages are not there."""
+    made = program(exposure=exposure, registry={"host": registry} if registry else {})
+    assert ("req.ssl_sni -i registry.example.com" in _configuration(made)) is passes
+    config = yaml.safe_load(made.one("ConfigMap", "registry-config").inputs["data"]["config.yml"])
+    assert (config["http"].get("http2") == {"disabled": True}) is passes
