@@ -26,6 +26,11 @@ The first lines are the worse of the stacks "lab" and "prod", the others each st
   program.seconds, .share  from the start of that process until the program has registered everything: interpreter, imports, settings,
                            components; and as a share of the preview's wall time
   up_from_nothing.seconds  from no cluster at all to a stack 'lab' that has passed the check of 'make up', with binaries and images cached
+  first_up.ratio           the first 'pulumi up' of 'lab' by 'kubectl apply' of the same objects and a wait until all is ready
+  push.ratio, pull.ratio   speed of a layer of 300 MB, token included, through the stack by that of a bare registry with TLS beside it
+  token.*_ms               a token for the administrator, of which the most is Portus' bcrypt: without_login asks for none
+  record.seconds           from the end of a push to Portus' record of it
+  growth.ratio             seconds of a render where there are ten stack files, by those where there is one
 
 It takes some minutes, and runs on a cluster of its own beside the lab, which goes in the end: a running lab is neither used nor touched.
 Needs Linux and root, as the lab's cluster does.
@@ -63,11 +68,16 @@ def _must_be_writable(file: Path | None) -> None:
 
 
 def _measured(runs: int) -> dict[str, float]:
+    from lab.bench import first_up, growth, transfer  # noqa: PLC0415
     from lab.bench.figures import VERBS, Pair, figures  # noqa: PLC0415 - a wrong word on the command line is told at once
     from lab.bench.stage import FOLDER, stage  # noqa: PLC0415
     from lab.bench.trial import compare  # noqa: PLC0415
 
     with stage() as place:
+        with console.step("a layer of 300 MB, tokens and records, through the stack and beside it") as current:
+            service = transfer.figures(place.deployment, place.home, FOLDER / "transfer", current)
+        with console.step("renders of one stack file and of ten") as current:
+            service["growth.ratio"] = growth.ratio(FOLDER / "growth", current)
         measured: dict[str, dict[str, Pair]] = {}
         for name, program in place.projects.items():
             floor = program.floor(FOLDER / f"{name}-floor")
@@ -75,7 +85,12 @@ def _measured(runs: int) -> dict[str, float]:
             for verb in VERBS:
                 with console.step(f"{name}: {verb}, {runs} runs each") as current:
                     measured[name][verb] = compare(verb, floor=floor, program=program, runs=runs, step=current)
-        return figures(measured, place.from_nothing)
+        lab = place.projects["lab"]
+        with console.step("kubectl apply of the objects of 'lab'") as current:
+            state = json.loads(lab.run("stack", "export", "--show-secrets"))
+            applied = first_up.seconds(state, place.deployment.namespace, lab.kubeconfig, place.home, current)
+        service["first_up.ratio"] = place.first_up / applied
+        return figures(measured, place.from_nothing, service)
 
 
 def _parser() -> argparse.ArgumentParser:

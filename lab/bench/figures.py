@@ -59,12 +59,26 @@ class Pair:
         return median(float(getattr(run, what)) for run in runs)
 
 
-def figures(measured: Mapping[str, Mapping[str, Pair]], from_nothing: float) -> dict[str, float]:
+TARGETS: Final[Mapping[str, str]] = {
+    "preview.wall.ratio": "<= 1.10",
+    "noop_up.wall.ratio": "<= 1.10",
+    "preview.memory.ratio": "<= 1.25",
+    "noop_up.memory.ratio": "<= 1.25",
+    "first_up.ratio": "<= 1.5",
+    "push.ratio": ">= 0.85",
+    "pull.ratio": ">= 0.85",
+    "growth.ratio": "<= 1.1",
+}
+"""What docs/bench.md promises of a quiet machine."""
+
+
+def figures(measured: Mapping[str, Mapping[str, Pair]], from_nothing: float, service: Mapping[str, float]) -> dict[str, float]:
     """Return every figure by name: first the headlines, each the worst of the stacks, then each stack's own.
 
     Args:
         measured: stack -> verb -> its runs.
         from_nothing: seconds from no cluster to a checked stack.
+        service: what was measured of the deployed stack itself, by name.
     """
     found: dict[str, float] = {}
     for verb in VERBS:
@@ -74,6 +88,7 @@ def figures(measured: Mapping[str, Mapping[str, Pair]], from_nothing: float) -> 
     found["program.seconds"] = max(verbs["preview"].own for verbs in measured.values())
     found["program.share"] = max(verbs["preview"].share for verbs in measured.values())
     found["up_from_nothing.seconds"] = from_nothing
+    found |= service
     for stack, verbs in measured.items():
         found |= {f"{stack}.{verb}.{name}": value for verb in VERBS for name, value in verbs[verb].figures().items()}
         found[f"{stack}.program.seconds"] = verbs["preview"].own

@@ -69,6 +69,11 @@ class Stage:
     """The deployed stacks, and how long the first one took."""
 
     projects: Mapping[str, Project]
+    deployment: Deployment
+    """The first of them, published on this machine."""
+    home: Home
+    first_up: float
+    """Seconds of its first ``pulumi up``."""
     from_nothing: float
     """Seconds from no cluster to a ``lab`` stack that has passed its check."""
 
@@ -103,7 +108,7 @@ def _set(home: Home) -> Stage:
     began = time.monotonic()
     kubeconfig = cluster.up(home)
     build.load(images, lambda archive: cluster.import_image(archive, home))
-    lab = _deployed("lab", engine, kubeconfig)
+    lab, first_up = _deployed("lab", engine, kubeconfig)
     deployment = Deployment(stack=lab.name, outputs=lab.outputs(), kubeconfig=kubeconfig, context=SLOT)
     with step("checking it: a push, a pull, and Portus' record of the push") as current:
         https = deployment.node_ports()["https"]
@@ -111,16 +116,19 @@ def _set(home: Home) -> Stage:
         check(deployment, current)
     seconds = time.monotonic() - began
     console.print(f"from nothing to a checked stack: {seconds:.0f} s")
-    return Stage(projects={"lab": lab, "prod": _deployed("prod", engine, kubeconfig)}, from_nothing=seconds)
+    prod, _ = _deployed("prod", engine, kubeconfig)
+    return Stage(projects={"lab": lab, "prod": prod}, deployment=deployment, home=home, first_up=first_up, from_nothing=seconds)
 
 
-def _deployed(name: str, engine: Engine, kubeconfig: Path) -> Project:
+def _deployed(name: str, engine: Engine, kubeconfig: Path) -> tuple[Project, float]:
+    """Deploy a copy of stack ``name``; return it and the seconds of its first ``up``."""
     settings = settings_of(name)
     with step(f"deploying a copy of stack {name}"):
         _own_namespace(settings["config"], kubeconfig)
         project = Project.of_checkout(name=name, engine=engine, folder=FOLDER / name, kubeconfig=kubeconfig, settings=settings)
+        began = time.monotonic()
         project.run("up", "--yes", "--skip-preview")
-    return project
+    return project, time.monotonic() - began
 
 
 def _own_namespace(settings: Mapping[str, Any], kubeconfig: Path) -> None:

@@ -101,7 +101,11 @@ def test_the_event_endpoint_cannot_be_reached_from_outside(deployed: Deployed) -
                 "/V2/Webhooks/events",
             ):
                 url = f"https://{host}:{deployed.deployment.https_port}{path}"
-                assert _status(curl, "--http1.1", "--path-as-is", "--data", "@event.json", url) == 404, url
+                status = _status(curl, "--http1.1", "--path-as-is", "--data", "@event.json", url)
+                if host == deployed.deployment.hosts[0]:
+                    assert status == 404, url
+                else:  # the registry itself answers, which takes no events
+                    assert status >= 300, url
     if before is not None:
         assert deployed.deployment.sql("SELECT COUNT(*) FROM registry_events") == before
 

@@ -1,0 +1,61 @@
+"""What one environment more costs: the time of a render where the checkout has ten stack files, against one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from lab import paths
+from lab.console import Step
+from lab.errors import LabError
+from lab.stack import STACKS
+
+FILES: Final = 10
+RENDERS: Final = 3
+COPIED: Final = ("lab", "components")
+LINKED: Final = ("Pulumi.yaml", "__main__.py", "requirements.txt", ".venv", ".lab", "tests")
+
+
+def ratio(folder: Path, step: Step) -> float:
+    """Return the time per environment at `FILES` stack files by that at one; 1 is no growth.
+
+    Raises:
+        LabError: a render failed.
+    """
+    few, many = (_checkout(folder / str(count), count) for count in (1, FILES))
+    seconds: dict[Path, list[float]] = {few: [], many: []}
+    for number in range(RENDERS + 1):  # the first of each compiles the program
+        for checkout in (few, many):
+            step.say(f"render {number + 1} of {RENDERS + 1}, {checkout.name} stack files")
+            took = _render(checkout, f"env-{number % (1 if checkout is few else FILES)}")
+            seconds[checkout] += [took] if number else []
+    return median(seconds[many]) / median(seconds[few])
+
+
+def _checkout(folder: Path, count: int) -> Path:
+    """Make a checkout of this program with ``count`` stack files, each a copy of the lab's."""
+    (folder / "stacks").mkdir(parents=True)
+    for name in COPIED:
+        shutil.copytree(paths.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in LINKED:
+        (folder / name).symlink_to(paths.ROOT / name)
+    for number in range(count):
+        shutil.copy(STACKS / "Pulumi.lab.yaml", folder / "stacks" / f"Pulumi.env-{number}.yaml")
+    return folder
+
+
+def _render(checkout: Path, stack: str) -> float:
+    command = [sys.executable, "-m", "lab", "render", "--stack", stack, "--dir", str(checkout / "rendered" / stack)]
+    began = time.monotonic()
+    done = subprocess.run(
+        command, cwd=checkout, env={**os.environ, "PYTHONPATH": str(checkout)}, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise LabError(f"the render of {stack} failed.", "It said:", f"{done.stdout}\n{done.stderr}".strip()[-2000:])
+    return time.monotonic() - began
