@@ -30,7 +30,7 @@ The first lines are the worse of the stacks "lab" and "prod", the others each st
   push.ratio, pull.ratio   speed of a layer of 300 MB, token included, through the stack by that of a bare registry with TLS beside it
   token.*_ms               a token for the administrator, of which the most is Portus' bcrypt: without_login asks for none
   record.seconds           from the end of a push to Portus' record of it
-  growth.ratio             seconds of a render where there are ten stack files, by those where there is one
+  growth.ratio             seconds of a render and a verify where there are ten stack files, by those where there is one
 
 It takes some minutes, and runs on a cluster of its own beside the lab, which goes in the end: a running lab is neither used nor touched.
 Needs Linux and root, as the lab's cluster does.

@@ -9,7 +9,7 @@ import yaml
 
 from components.exposure import paths
 from components.settings.exposure import IngressController
-from tests import recorder
+from lab.render import recorder
 from tests.components.programs import program, variable
 from tests.recorder import Program, Registered
 
