@@ -78,15 +78,9 @@ web = PortusWeb(
 )
 
 wildcards = portus_generation.judges_wildcards
+servers = addresses.servers
 expose(
-    "edge",
-    stack=stack,
-    image=image.edge,
-    certificate=certificate,
-    wildcards=wildcards,
-    addresses=addresses,
-    placement=placement,
-    opts=options,
+    "edge", stack=stack, image=image.edge, certificate=certificate, wildcards=wildcards, servers=servers, placement=placement, opts=options
 )
 
 set_up = web.ready + registry.ready

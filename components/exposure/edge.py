@@ -43,8 +43,8 @@ class Edge(ServiceComponent):
 
     Args:
         wildcards: whether Portus judges ``*`` in a repository.
-        portus: address of Portus' Service. The Pods depend on it: a Service that is made again has another, and they restart.
-        registry: address of the registry's Service.
+        servers: addresses of Portus' and the registry's Service by their names. The Pods depend on them: a Service that is made again has
+            another, and they restart.
         annotations: of the Service, for who comes before.
     """
 
@@ -59,8 +59,7 @@ class Edge(ServiceComponent):
         image: str,
         certificate: Certificate,
         wildcards: bool,
-        portus: pulumi.Input[str],
-        registry: pulumi.Input[str],
+        servers: Mapping[str, pulumi.Input[str]],
         placement: Placement,
         annotations: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
@@ -69,7 +68,7 @@ class Edge(ServiceComponent):
         self._name = name
         self._stack = stack
         self._wildcards = wildcards
-        self._servers = {PORTUS_ADDRESS: portus, REGISTRY_ADDRESS: registry}
+        self._servers = {PORTUS_ADDRESS: servers[names.PORTUS], REGISTRY_ADDRESS: servers[names.REGISTRY]}
         self._placement = placement
         self._labels = placement.labels(name=names.EDGE, component=names.EDGE)
         deployment = self._deployment(image, self._volumes(certificate))

@@ -9,10 +9,11 @@ from components.exposure.edge import Edge
 from components.settings.exposure import ClusterIpExposure, GatewayExposure, IngressExposure, LoadBalancerExposure, NodePortExposure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pulumi
 
     from components.common.placement import Placement
-    from components.network import Addresses
     from components.settings.exposure import ExposureSettings
     from components.settings.stack import StackSettings
     from components.tls import Certificate
@@ -31,7 +32,7 @@ def expose(
     image: str,
     certificate: Certificate,
     wildcards: bool,
-    addresses: Addresses,
+    servers: Mapping[str, pulumi.Input[str]],
     placement: Placement,
     opts: pulumi.ResourceOptions,
 ) -> None:
@@ -40,7 +41,7 @@ def expose(
     Args:
         image: of the front proxy.
         wildcards: whether Portus judges ``*`` in a repository; where not, nobody may ask for it.
-        addresses: of the Services behind the front proxy.
+        servers: addresses of the Services behind the front proxy, by their names.
     """
     exposure = stack.exposure
     annotations: dict[str, str] = {}
@@ -54,8 +55,7 @@ def expose(
         image=image,
         certificate=certificate,
         wildcards=wildcards,
-        portus=addresses.portus,
-        registry=addresses.registry,
+        servers=servers,
         placement=placement,
         annotations=annotations,
         opts=opts,

@@ -36,9 +36,8 @@ class Addresses(ServiceComponent):
     """Host aliases of Portus' own Pods."""
     for_registry: Mapping[str, pulumi.Output[str]]
     """Host aliases of the registry's Pods: Portus' name leads to Portus alone, which takes the notifications the edge refuses."""
-    portus: pulumi.Output[str]
-    registry: pulumi.Output[str]
-    """Addresses of the two Services, for the front proxy."""
+    servers: Mapping[str, pulumi.Output[str]]
+    """Addresses of the Services of Portus and the registry by their names, for the front proxy."""
 
     def __init__(
         self,
@@ -62,7 +61,7 @@ class Addresses(ServiceComponent):
         else:
             self.for_portus = {host: portus, registry_name: registry}
         self.for_registry = {host: portus}
-        self.portus, self.registry = portus, registry
+        self.servers = {names.PORTUS: portus, names.REGISTRY: registry}
         self.register_outputs({"portus": portus, "registry": registry})
 
     def _service(self, application: str, component: str, ports: Mapping[str, int]) -> pulumi.Output[str]:
