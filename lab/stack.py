@@ -253,8 +253,9 @@ def _failed(verb: str, stack: str, code: int, *, asks: bool) -> LabError:
         name = signal.Signals(-code).name
         problem = f"'pulumi {verb}' of stack {stack} was ended by {name}."
         return LabError(problem, "Run it again, which goes on where this ended; after a SIGKILL look whether memory ran out: dmesg")
-    problem = f"'pulumi {verb}' of stack {stack} failed{' or was declined' if asks else ''} with exit code {code}."
-    return LabError(problem, "Pulumi's reason is above; if nothing is, the newest file in the folder logs of PULUMI_HOME has it.")
+    problem = f"'pulumi {verb}' of stack {stack} failed{' or was declined' if asks else ''}."
+    where = "Pulumi's reason is above; if nothing is, the newest file in the folder logs of PULUMI_HOME has it"
+    return LabError(problem, f"{where} (exit code {code}).")
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

@@ -31,9 +31,9 @@ def test_one_that_a_signal_ended_is_told_with_the_signal(tmp_path: Path, monkeyp
 
 
 def test_one_that_may_have_said_nothing_is_told_with_its_code_and_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(LabError, match="failed with exit code 3") as raised:
+    with pytest.raises(LabError, match="of stack mine failed") as raised:
         _stack(tmp_path, monkeypatch, "exit 3").preview()
-    assert "the folder logs of PULUMI_HOME" in raised.value.remedy
+    assert "the folder logs of PULUMI_HOME has it (exit code 3)" in raised.value.remedy
 
 
 def test_the_engines_logs_are_kept_to_the_newest(tmp_path: Path) -> None:
