@@ -77,11 +77,8 @@ web = PortusWeb(
     opts=options,
 )
 
-wildcards = portus_generation.judges_wildcards
-servers = addresses.servers
-expose(
-    "edge", stack=stack, image=image.edge, certificate=certificate, wildcards=wildcards, servers=servers, placement=placement, opts=options
-)
+judges, servers = portus_generation.judges_wildcards, addresses.servers
+expose("edge", stack=stack, image=image.edge, certificate=certificate, wildcards=judges, servers=servers, placement=placement, opts=options)
 
 set_up = web.ready + registry.ready
 if stack.portus.bootstrap.enabled and portus_generation.first_set_up is not FirstSetUp.BY_HAND:
