@@ -27,6 +27,9 @@ _WORD: Final = re.compile(r"[a-z_-]{0,11}|.{0,5}", re.DOTALL)
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]{3,12}){1,3}-?[0-9]", re.IGNORECASE)
 """A region of Amazon's, perhaps misspelt: the report names the endpoint that goes with it."""
 
+_ADDRESS: Final = re.compile(r"(?:[a-z]+://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}(?::\d+)?(?:/[^\s@?#]*)?")
+"""A host or a URL of one, which a remedy may repeat: a fix says what to write."""
+
 _SHORT: Final = 5
 """Characters of a wrong switch, port or size ("yes", "587,", "50Gi"): nobody's password."""
 
@@ -53,7 +56,7 @@ def discreet(problem: Problem, raw: Mapping[str, object]) -> Problem:
     if isinstance(given, str) and not _REGION.fullmatch(given) and _stands_beside_a_secret(steps, given, raw):
         if problem.value not in {HIDDEN, PEM} and problem.value in {given, json.dumps(given, ensure_ascii=False), shown(given)}:
             value = MASKED
-        if not _WORD.fullmatch(given):
+        if not _WORD.fullmatch(given) and not _ADDRESS.fullmatch(given):
             rule, remedy = rule.replace(given, MASKED), remedy.replace(given, MASKED)
     if isinstance(given, str) and without_userinfo(given) is not None and "change the password" not in remedy:
         remedy = f"{remedy}; change the password: it has been exposed"

@@ -13,7 +13,7 @@ _USERINFO: Final = re.compile(r"(?<=://)[^\s/?#@:\"']*:(?!\d{1,5}(?:[/?#\"'\s]|$
 _BARE_USERINFO: Final = re.compile(r"(?<![^\s\"'=,(])[^\s:/@\"',=(]+:[^\s@\"',/]+(?=@(?!sha\d+:))")
 """The same without a scheme; ``name:tag@sha256:`` of an image is none."""
 _SECRET_PARAMETER: Final = re.compile(
-    r"(?<=[?&;])(?P<name>[\w.%-]*?(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|auth|credentials?|signature|sig|jwt))"
+    r"(?<=[?&;])(?P<name>[\w.%-]*?(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|auth|credentials?|signature|sig|jwt))"
     r"=(?P<value>[^\s&;#\"']+)",
     re.IGNORECASE,
 )
@@ -56,8 +56,9 @@ def without_userinfo(text: str) -> str | None:
 
 
 def secret_parameters(text: str) -> list[str]:
-    """Return the names of the parameters of a URL's query that hold a secret."""
-    return [match["name"] for match in _SECRET_PARAMETER.finditer(text)] if "://" in text else []
+    """Return the names of the parameters that hold a secret: of a URL's query, or of a connection string (parts joined by ``;``)."""
+    is_url = "://" in text
+    return [match["name"] for match in _SECRET_PARAMETER.finditer(text) if is_url or text[match.start() - 1] == ";"]
 
 
 def holds_credentials(text: str) -> bool:

@@ -6,11 +6,13 @@ import base64
 import copy
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from components.registry import configuration
+from components.settings.discretion import MASKED, discreet
 from components.settings.parse import parse
 from components.settings.report import Problem, SettingsError
 from components.settings.stack import StackSettings
@@ -162,6 +164,15 @@ def test_a_wrong_value_beside_a_secret_is_not_shown(path: str, base: str) -> Non
     assert "Geheim" not in text
 
 
+def test_a_fix_may_repeat_an_address_beside_a_secret() -> None:
+    """A fix says what to write."""
+    raw = stack("database.host", "Db.Example.com", "external database")
+    problem = Problem(key="database.host", value='"Db.Example.com"', rule="must be in lower case", remedy="write Db.Example.com so")
+    assert discreet(problem, raw) == replace(problem, value=MASKED)
+    password = stack("database.user", "Geheim-1234", "external database")
+    assert discreet(replace(problem, key="database.user", remedy="not Geheim-1234"), password).remedy == f"not {MASKED}"
+
+
 QUERIES = ["token", "access_token", "api_key", "X-Amz-Signature", "sig", "password", "client_secret"]
 
 
@@ -179,6 +190,18 @@ def test_a_secret_in_a_query_is_refused_where_it_would_be_stored_in_clear(name: 
         assert [name in problem.rule for problem in problems] == [True], text
         cleaned = json.loads(json.dumps(value).replace(f"&{name}={PASSWORD}", ""))
         assert report(stack(path, cleaned, "ingress")) == ("", ())
+
+
+def test_a_connection_string_with_its_key_is_refused() -> None:
+    key = base64.b64encode(PASSWORD.encode()).decode()
+    for value in (
+        f"DefaultEndpointsProtocol=https;AccountName=images;AccountKey={key};EndpointSuffix=core.windows.net",
+        f"Server=db.example.com;User=portus;Password={key};",
+        f"jdbc:mysql://db.example.com/portus?user=portus&password={key}",
+    ):
+        text, problems = report(stack("workloads|web|env", [{"name": "UPSTREAM", "value": value}]))
+        assert [problem.key for problem in problems] == ["workloads.web.env[0].value"]
+        assert key not in text
 
 
 CREDENTIALS = [BASIC, "Bearer abcdefghijkl", JWT, "AWS4-HMAC-SHA256 Credential=AKIA/20260101"]
