@@ -71,7 +71,9 @@ def _network_host(value: str) -> str:
     if _is_address(value) and ":" in value:
         raise broken("is a host name, a Service's name or an IPv4 address", "give the server's name: IPv6 addresses were never tried here")
     if "://" in value or "/" in value or ":" in value:
-        raise broken("is a host alone, without scheme, port or path", "the port has a key of its own")
+        host = re.split("[:/?]", re.split("[/?]", value.rpartition("://")[2])[0].rpartition("@")[2])[0].lower()
+        remedy = "the port has a key of its own"
+        raise broken("is a host alone, without scheme, port or path", f"write '{host}'; {remedy}" if names_a_server(host) else remedy)
     if not names_a_server(value):
         _refuse_other_script(value)
         near = _nearest_name(value, names_a_server)

@@ -40,7 +40,13 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "external database": {"database": {"kind": "external", "host": "db.example.com", "user": "portus", "password": "a" * 40}},
     "ldap": {"portus": {"config": {"ldap": {"enabled": False, "authentication": {"enabled": False, "password": "p"}}}}},
     "smtp": {"portus": {"config": {"email": {"smtp": {"enabled": False, "password": "p"}}}}},
-    "oauth": {"portus": {"config": {"oauth": {"openid_connect": {"enabled": False, "secret": "s"}}}}},
+    "oauth": {
+        "portus": {
+            "config": {
+                "oauth": {"openid_connect": {"enabled": False, "secret": "s"}, "gitlab": {"enabled": False}, "open_id": {"enabled": False}}
+            }
+        }
+    },
     "ingress": {"exposure": {"kind": "ingress"}},
 }
 
@@ -77,8 +83,8 @@ def report(raw: Mapping[str, Any], *, encrypted: bool = True) -> tuple[str, tupl
 URLS = [
     ("portus.config.security.clair.server", ""),
     ("portus.config.security.zypper.server", ""),
-    ("portus.config.oauth.gitlab.server", ""),
-    ("portus.config.oauth.open_id.identifier", ""),
+    ("portus.config.oauth.gitlab.server", "oauth"),
+    ("portus.config.oauth.open_id.identifier", "oauth"),
     ("portus.config.oauth.openid_connect.issuer", "oauth"),
     ("portus.config.ldap.hostname", "ldap"),
     ("portus.config.email.smtp.address", "smtp"),
@@ -123,6 +129,21 @@ def test_the_text_that_the_report_gives_in_place_of_a_url_with_a_password_is_acc
         written = problem.remedy.partition("'")[2].partition("'")[0]
         assert written == "https://ci.example.com/hook"
         assert report(stack(path, {"upstream": written})) == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("path", "base"),
+    [("database.host", "external database"), ("portus.config.ldap.hostname", "ldap"), ("portus.config.email.smtp.address", "smtp")],
+)
+@pytest.mark.parametrize(
+    "value",
+    [f"mysql2://portus:{PASSWORD}@db.example.com:3306/portus", f"portus:{PASSWORD}@db.example.com:3306", "db.example.com/portus?a=b"],
+)
+def test_a_server_given_as_a_url_gets_its_host_to_write(path: str, base: str, value: str) -> None:
+    text, (problem,) = report(stack(path, value, base))
+    assert PASSWORD not in text
+    assert "write 'db.example.com'; the port has a key of its own" in problem.remedy
+    assert report(stack(path, "db.example.com", base)) == ("", ())
 
 
 LONG = "x" * 70
