@@ -21,15 +21,22 @@ COPIED: Final = frozenset({names.WEB, names.REGISTRY, names.EDGE})
 
 WORKLOADS: Final = ("web", "worker", "registry", "database", "edge")
 
+ANY: Final[Mapping[str, str]] = {"kubernetes.io/os": "linux"}
+"""Nodes for every image; both labels are the kubelet's own (well-known labels, Kubernetes' reference)."""
+OF_PORTUS: Final[Mapping[str, str]] = {**ANY, "kubernetes.io/arch": "amd64"}
+"""Nodes for the images of Portus that this program chooses: they were published for no other machines."""
+
 VOLUME_PREFIX: Final = "extra-"
 
 
 def extensions(stack: StackSettings) -> Mapping[str, Extras]:
     """Return what the Pods of each workload are given; ``""`` is every other one (the Jobs, a cache)."""
     settings, proxy = stack.workloads, variables(stack)
+    portus = OF_PORTUS if stack.images.portus is None else ANY
     every = settings.all
     found = {
         "": Extras(labels=every.labels, annotations=every.annotations, spec=_spec(every)),
+        names.BOOTSTRAP: Extras(labels=every.labels, annotations=every.annotations, spec=_spec(every, nodes=portus)),
     }
     found["backup"] = Extras(
         labels={**every.labels, **settings.backup.labels},
@@ -42,7 +49,7 @@ def extensions(stack: StackSettings) -> Mapping[str, Extras]:
             spread=name in COPIED,
             labels={**every.labels, **own.labels},
             annotations={**every.annotations, **own.annotations},
-            spec=_spec(every, own),
+            spec=_spec(every, own, nodes=portus if name in {names.WEB, names.WORKER} else ANY),
             env=[
                 *({"name": key, "value": value} for key, value in proxy.items() if name in PROXIED),
                 *(shape(variable) for variable in own.env),
@@ -54,11 +61,11 @@ def extensions(stack: StackSettings) -> Mapping[str, Extras]:
     return found
 
 
-def _spec(*settings: PodSettings) -> dict[str, Any]:
-    spec: dict[str, Any] = {}
-    selector = {key: value for one in settings for key, value in one.node_selector.items()}
+def _spec(*settings: PodSettings, nodes: Mapping[str, str] = ANY) -> dict[str, Any]:
+    """Return where Pods run by ``settings``, of which later ones win, on top of ``nodes``."""
+    selector = {**nodes, **{key: value for one in settings for key, value in one.node_selector.items()}}
     tolerations = [shape(toleration) for one in settings for toleration in one.tolerations]
-    spec |= {"node_selector": selector} if selector else {}
+    spec: dict[str, Any] = {"node_selector": selector}
     spec |= {"tolerations": tolerations} if tolerations else {}
     for one in settings:
         said = {"priority_class_name": one.priority_class_name, "runtime_class_name": one.runtime_class_name}

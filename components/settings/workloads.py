@@ -26,7 +26,8 @@ class PodSettings(KubernetesSection):
     annotations: AnnotationMap = Field(default_factory=dict)
     """Of the Pods."""
     node_selector: LabelMap = Field(default_factory=dict)
-    """Labels that the node must have."""
+    """Labels that the node must have. A key replaces this program's default of that key: kubernetes.io/os: linux, and for the published
+    images of Portus kubernetes.io/arch: amd64."""
     tolerations: tuple[Toleration, ...] = ()
     """Taints that the Pods bear."""
     priority_class_name: ObjectName | None = None

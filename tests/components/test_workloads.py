@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def test_additions_reach_the_workloads_pods(component: str, complete: Program) -
     container = pod["containers"][0]
     assert metadata["labels"]["team"] == "registry"
     assert metadata["annotations"] == {"example.com/note": "Anything at all."}
-    assert pod["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
+    assert pod["nodeSelector"] == {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
     toleration = {"key": "dedicated", "operator": "Equal", "value": "registry", "effect": "NoExecute", "tolerationSeconds": 60}
     assert pod["tolerations"] == [toleration, toleration]  # its own after everybody's
     assert pod["priorityClassName"] == "important"
@@ -115,7 +116,31 @@ def test_nothing_is_added_where_nothing_is_said(stack: str, programs: dict[str, 
     assert not programs[stack].all("ServiceAccount")
     for workload in programs[stack].workloads():
         assert "annotations" not in workload.template["metadata"]
-        assert not {"nodeSelector", "tolerations", "priorityClassName", "dnsConfig", "serviceAccountName"} & workload.pod.keys()
+        assert not {"tolerations", "priorityClassName", "dnsConfig", "serviceAccountName"} & workload.pod.keys()
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_pods_run_on_linux_and_published_images_of_portus_on_amd64(stack: str, programs: dict[str, Program]) -> None:
+    """Of a mixed cluster's other nodes the kubelet would answer with an image that it cannot run."""
+    found = [(workload, workload.pod["nodeSelector"]) for workload in programs[stack].workloads()]
+    assert {selector["kubernetes.io/os"] for _, selector in found} == {"linux"}
+    for workload, selector in found:
+        if any(re.search(r"/opensuse/portus:", container["image"]) for container in workload.containers):
+            assert selector["kubernetes.io/arch"] == "amd64", workload.name
+    others = {_component(workload) for workload, selector in found if "kubernetes.io/arch" not in selector}
+    assert {"registry", "edge"} <= others
+
+
+def test_the_nodes_of_each_workload_are_the_stack_files_to_choose() -> None:
+    program = _changed("dev", workloads={"all": {"nodeSelector": {"kubernetes.io/arch": "arm64"}}, "web": {"nodeSelector": {"zone": "a"}}})
+    selectors = {_component(workload): workload.pod["nodeSelector"] for workload in program.workloads()}
+    assert selectors["web"] == {"kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64", "zone": "a"}
+    assert selectors["registry"] == {"kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64"}
+
+
+def test_an_image_of_ones_own_runs_on_every_machine_that_it_is_made_for() -> None:
+    program = _changed("dev", images={"portus": "registry.example.com/portus:2.5"})
+    assert all(workload.pod["nodeSelector"] == {"kubernetes.io/os": "linux"} for workload in program.workloads())
 
 
 def _changed(stack: str, **sections: Any) -> Program:
