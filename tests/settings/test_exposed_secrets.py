@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from components.registry import configuration
 from components.settings.discretion import MASKED, discreet
 from components.settings.parse import parse
 from components.settings.report import Problem, SettingsError
-from components.settings.stack import StackSettings
+from tests.recorder import run_program, texts
 from tests.settings.authority import private
 from tests.settings.chains import KEY, intermediate, leaf, root
 from tests.settings.test_certificate_paths import BASE, provided
@@ -343,10 +342,10 @@ def test_what_is_no_secret_is_accepted(path: str, value: Any, base: str) -> None
     assert report(stack(path, value, base)) == ("", ())
 
 
-def test_the_query_of_an_endpoint_lives_in_a_secret() -> None:
-    raw = stack("registry.notifications.extra_endpoints.0.url", "https://ci.example.com/hook", "endpoint")
-    settings = StackSettings.model_validate_json(json.dumps(raw)).registry
-    assert not configuration.holds_a_secret(settings)
-    extra = settings.notifications.extra_endpoints[0].model_copy(update={"url": "https://ci.example.com/hook?token=abc"})
-    with_query = settings.model_copy(update={"notifications": settings.notifications.model_copy(update={"extra_endpoints": (extra,)})})
-    assert configuration.holds_a_secret(with_query)
+def test_the_query_of_an_endpoint_is_held_by_a_secret_alone() -> None:
+    url = f"https://ci.example.com/hook?token={PASSWORD}"
+    raw = stack("registry.notifications.extra_endpoints.0.url", url, "endpoint")
+    program = run_program("query", {f"portus:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in raw.items()})
+    assert url in base64.b64decode(program.one("Secret", "registry-http").inputs["data"]["config.yml"]).decode()
+    for resource in program.resources:
+        assert not [text for text in texts(resource.inputs) if PASSWORD in text], resource.name
