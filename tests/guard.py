@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 NOW: Final = Path(__file__).resolve().parent.parent / "build" / "now"
-"""One file a test process: the test that it runs and what that waits for."""
+"""One file for each test process, named by its id: the test that it runs and what that waits for."""
 
 GRACE_SECONDS: Final = 90.0
 """How long an interrupted tier may take to clean up before all of it is killed."""
@@ -121,8 +121,12 @@ def _end(pid: int, grace: float) -> None:
 
 
 def _tests_now() -> Iterator[str]:
-    for file in sorted(NOW.glob("*")):
-        yield file.read_text(encoding="utf-8").strip()
+    """Yield what the test processes below this one say; a file of one that was killed stays behind."""
+    for pid in sorted(descendants(os.getpid())):
+        try:
+            yield (NOW / str(pid)).read_text(encoding="utf-8").strip()
+        except OSError:
+            continue
 
 
 def _processors() -> tuple[int, int]:

@@ -48,12 +48,12 @@ def test_a_tier_that_ends_in_time_says_how_long_it_took_and_keeps_its_code(code:
 
 
 def test_a_tier_at_its_limit_is_ended_with_a_line_that_tells_it_and_what_its_test_waited_for(tmp_path: Path) -> None:
-    script = (
-        f"from pathlib import Path; from tests import guard; guard.NOW = Path({str(tmp_path)!r}); guard.run('tier', 0.5, ['sleep', '600'])"
-    )
-    (tmp_path / "main").write_text("test_x waits for 'the record' since 12:00:00")
+    now = f"from tests import guard; from pathlib import Path; guard.NOW = Path({str(tmp_path)!r})"
+    test = f"import os; {now}; (guard.NOW / str(os.getpid())).write_text('test_x waits for a record'); {SLEEPS}"
+    (tmp_path / "1").write_text("of a process that is not the tier's")
+    script = f"import sys; {now}; guard.run('tier', 3, [sys.executable, '-c', {test!r}])"
     done = subprocess.run([sys.executable, "-c", script], cwd=paths.ROOT, capture_output=True, text=True, check=True)
-    assert "error: tier did not end within 0 s, so it is ended now. test_x waits for 'the record' since 12:00:00." in done.stdout
+    assert "error: tier did not end within 3 s, so it is ended now. test_x waits for a record." in done.stdout
     assert f"code {guard.LIMIT_CODE}" in done.stdout
 
 

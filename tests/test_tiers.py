@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -52,3 +54,15 @@ def test_a_second_run_on_the_machine_is_told_of_the_first(tmp_path: Path, monkey
     assert line.startswith("error: cluster tests run already (process ")
     assert str(paths.ROOT) in line
     assert subprocess.run(second, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout == "alone\n"
+
+
+def test_an_interrupted_run_lets_pytest_clean_up_and_tell_what_it_has_seen() -> None:
+    runner = "import time\ntry: print('begun', flush=True); time.sleep(600)\nexcept KeyboardInterrupt: time.sleep(1); print('told')"
+    instead = f"tiers.commands = lambda _: [[sys.executable, '-c', {runner!r}]]"
+    script = f"import sys; from tests import tiers; {instead}; tiers.main(['e2e', '--run'])"
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=paths.ROOT, stdout=subprocess.PIPE, text=True, process_group=0)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.stdout.read() == "told\n"
+    assert process.wait() == 0

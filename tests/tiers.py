@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -108,6 +109,7 @@ def main(words: Sequence[str]) -> int:
     asked = parser.parse_args([word for word in words if word])
     number = (asked.number or share_of(_commit())) if asked.tier == "share" else 0
     if asked.run:
+        signal.signal(signal.SIGINT, lambda *_: None)  # it is pytest's, which cleans up and tells what it has seen
         return max(subprocess.run(command, cwd=paths.ROOT, check=False).returncode for command in commands(modules(asked.tier, number)))
     name = f"share {number} of {len(SHARES)}" if number else asked.tier
     again = f"make e2e-share SHARE={number}" if number else f"make {asked.tier}"
