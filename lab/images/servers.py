@@ -5,20 +5,24 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
+import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final
 
 import httpx
+import pymysql
 
+from lab import cache as lab_cache
 from lab.errors import LabError
-from lab.images.build import build_images
+from lab.images.build import Image, build_images
 from lab.images.rootfs import Bind, Running, started
 
 START_SECONDS: Final = 120.0
@@ -52,37 +56,66 @@ class Database:
 def fresh_mariadb(*, database: str = "portus", user: str = "portus", options: Sequence[str] = MARIADB_OPTIONS) -> Iterator[Database]:
     """Run an empty MariaDB of the lab's image until the block ends; nothing of it is left then.
 
+    It starts in memory, on the data folder of a first start that the cache keeps; database, user and passwords are its own.
+
     Raises:
         LabError: not root, or the server was not ready within `START_SECONDS` (with the end of its log).
     """
     (image,) = build_images(["mariadb-lab"])
     password, root_password = (f"p{secrets.token_hex(16)}" for _ in range(2))
     with tempfile.TemporaryDirectory(prefix="lab-mariadb-") as scratch, (Path(scratch) / "log").open("w+") as log:
-        data, run = Path(scratch) / "data", Path(scratch) / "run"
-        for folder in (data, run):
-            folder.mkdir()
-        port = free_port()
-        container = image.container(
-            {
-                "MARIADB_ROOT_PASSWORD": root_password,
-                "MARIADB_DATABASE": database,
-                "MARIADB_USER": user,
-                "MARIADB_PASSWORD": password,
-                "MARIADB_INITDB_SKIP_TZINFO": "1",
-            },
-            binds=[Bind(source=data, target="/var/lib/mysql"), Bind(source=run, target="/run/mysqld")],
+        run, accounts = Path(scratch) / "run", Path(scratch) / "accounts.sql"
+        run.mkdir()
+        run.chmod(0o777)
+        accounts.write_text(
+            f"ALTER USER root@localhost IDENTIFIED BY '{root_password}';\n"
+            f"ALTER USER root@'%' IDENTIFIED BY '{root_password}';\n"
+            f"CREATE DATABASE `{database}`;\n"
+            f"CREATE USER '{user}'@'%' IDENTIFIED BY '{password}';\n"
+            f"GRANT ALL ON `{database.replace('_', chr(92) + '_')}`.* TO '{user}'@'%';\n"
         )
-        with started(container, [*image.argv, f"--bind-address={LOOPBACK}", f"--port={port}", *options], output=log) as server:
+        made = Database(
+            port=free_port(), socket=run / "mysqld.sock", user=user, password=password, database=database, root_password=root_password
+        )
+        container = image.container(
+            user="mysql:mysql",
+            binds=[Bind(source=run, target="/run/mysqld"), Bind(source=accounts, target="/run/accounts.sql", read_only=True)],
+        )
+        container = replace(container, trees=[*container.trees, _after_first_start(image)])
+        own = [f"--bind-address={LOOPBACK}", f"--port={made.port}", "--init-file=/run/accounts.sql"]
+        with started(container, ["mariadbd", *own, *options], output=log) as server:  # without the entrypoint, which has done its part
+            wait_ready("MariaDB", server, log, lambda: _lets_in(made))
+            yield made
+
+
+def _after_first_start(image: Image) -> Path:
+    """Return a root folder that holds nothing but a data folder as the image's first start leaves it, made once a machine."""
+
+    def make(work: Path) -> None:
+        data = work / "tree" / "var" / "lib" / "mysql"
+        shutil.rmtree(work / "tree", ignore_errors=True)
+        data.mkdir(parents=True)
+        container = image.container(
+            {"MARIADB_ROOT_PASSWORD": secrets.token_hex(16), "MARIADB_INITDB_SKIP_TZINFO": "1"},
+            binds=[Bind(source=data, target="/var/lib/mysql")],
+        )
+        own = [f"--bind-address={LOOPBACK}", f"--port={free_port()}"]
+        with (work / "log").open("w+") as log, started(container, [*image.argv, *own, *MARIADB_OPTIONS], output=log) as server:
             check = ["healthcheck.sh", "--connect", "--innodb_initialized"]
-            wait_ready("MariaDB", server, log, lambda: server.exec(check).returncode == 0)
-            yield Database(
-                port=port,
-                socket=run / "mysqld.sock",
-                user=user,
-                password=password,
-                database=database,
-                root_password=root_password,
-            )
+            wait_ready("MariaDB's first start", server, log, lambda: server.exec(check).returncode == 0)
+            if server.end(seconds=START_SECONDS) != 0:
+                raise LabError("MariaDB's first start did not end cleanly.", f"Its own words are in {work / 'log'}.")
+
+    key = lab_cache.key(*(layer.folder.name for layer in image.layers), *MARIADB_OPTIONS)
+    return lab_cache.build("mariadb-data", key, make) / "tree"
+
+
+def _lets_in(server: Database) -> bool:
+    try:
+        pymysql.connect(unix_socket=str(server.socket), user="root", password=server.root_password).close()
+    except pymysql.err.OperationalError:
+        return False
+    return True
 
 
 @contextmanager
@@ -126,14 +159,40 @@ def fresh_registry(
             yield address
 
 
-_PORTS: Final = itertools.cycle(secrets.SystemRandom().sample(range(20000, 30000), 10000))
+PORTS: Final = range(20000, 30000)
 """Below Kubernetes' node ports (30000) and those that Linux gives to whoever asks for any (32768): each is taken by its number alone."""
+
+PORTS_EACH: Final = 200
+"""How many of `PORTS` one process has for itself: two processes that start servers at once never mean the same one."""
+
+
+@cache
+def _ports() -> Iterator[int]:
+    """Return this process's own ports, in turn. The name that reserves them is free again when the process ends."""
+    starts = list(range(PORTS.start, PORTS.stop, PORTS_EACH))
+    for start in secrets.SystemRandom().sample(starts, len(starts)):
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0portus-lab-ports-{start}")
+        except OSError:
+            name.close()
+            continue
+        _RESERVED.append(name)
+        return itertools.cycle(range(start, start + PORTS_EACH))
+    raise LabError(f"{len(starts)} processes run servers of the lab already.", "Wait for one of them to end.")
+
+
+_RESERVED: Final[list[socket.socket]] = []
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface where nobody listens, and that nobody is given by chance until a server of ours begins."""
+    """Return a port of the loopback interface where nobody listens, and that nobody is given by chance until a server of ours begins.
+
+    Raises:
+        LabError: too many processes ask at once.
+    """
     while True:
-        port = next(_PORTS)
+        port = next(_ports())
         with socket.socket() as probe, suppress(OSError):
             probe.bind((LOOPBACK, port))
             return port

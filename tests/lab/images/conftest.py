@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,6 +72,11 @@ class Place:
     def log(self) -> Path:
         return self.folder / "log"
 
+    def fill(self, used: Place) -> None:
+        """Take over the data, and the port that stands in it, of a server that has ended."""
+        subprocess.run(["cp", "--archive", f"{used.data}/.", self.data], check=True)
+        self.port = used.port
+
     def file(self, target: str, content: str | bytes, mode: int = 0o644) -> str:
         """Show a file with ``content`` at ``target``; return ``target``."""
         source = self.folder / target.strip("/").replace("/", "_")
@@ -110,6 +118,39 @@ class Place:
         return text
 
 
+MEMORY = Path("/dev/shm")
+FIRST_STARTS_GIB = 2
+"""A data folder of the server's defaults takes 0.15 GiB."""
+
+
+@contextmanager
+def quick_folder() -> Iterator[Path]:
+    """Give a folder in memory where there is enough: a first start waits for the disk half of its time."""
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > FIRST_STARTS_GIB * 2**30
+    with tempfile.TemporaryDirectory(prefix="lab-mariadb-", dir=MEMORY if roomy else None) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # other users' servers run in it
+        yield folder
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(build_images(["mariadb-lab"])[0], tmp_path)
+def place() -> Iterator[Place]:
+    with quick_folder() as folder:
+        yield Place(build_images(["mariadb-lab"])[0], folder)
+
+
+@pytest.fixture(scope="module")
+def first() -> Iterator[Place]:
+    """A place whose server has made its first start and ended."""
+    with quick_folder() as folder:
+        made = Place(build_images(["mariadb-lab"])[0], folder)
+        with made.ready():
+            pass
+        yield made
+
+
+@pytest.fixture
+def started_before(place: Place, first: Place) -> Place:
+    """A place with the data of a first start."""
+    place.fill(first)
+    return place

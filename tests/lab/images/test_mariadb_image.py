@@ -12,7 +12,7 @@ import pytest
 
 from lab.images.build import build_images
 from lab.images.servers import START_SECONDS
-from tests.lab.images.conftest import MariaDb, Place
+from tests.lab.images.conftest import MariaDb, Place, quick_folder
 
 pytestmark = pytest.mark.images
 
@@ -25,11 +25,12 @@ HOLD = "for i in $(seq 6000); do [[ -e /go/on ]] && break; sleep 0.05; done\n"
 
 
 @pytest.fixture(scope="module")
-def portus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
+def portus() -> Iterator[MariaDb]:
     """One server for the tests that only look."""
-    shared = Place(build_images(["mariadb-lab"])[0], tmp_path_factory.mktemp("mariadb"))
-    with shared.ready(PORTUS, argv=["mariadbd", "--max-connections=17"]) as server:
-        yield server
+    with quick_folder() as folder:
+        shared = Place(build_images(["mariadb-lab"])[0], folder)
+        with shared.ready(PORTUS, argv=["mariadbd", "--max-connections=17"]) as server:
+            yield server
 
 
 class TestFirstStart:
@@ -165,11 +166,11 @@ class TestRestart:
         with place.ready({"MARIADB_ROOT_PASSWORD": "another"}) as server:
             assert server.sql("SELECT i FROM kept", database="portus_production") == "7"
 
-    def test_sigterm_reaches_the_server_and_ends_it_cleanly(self, place: Place) -> None:
-        with place.ready() as server:
+    def test_sigterm_reaches_the_server_and_ends_it_cleanly(self, started_before: Place) -> None:
+        with started_before.ready() as server:
             server.running.signal(signal.SIGTERM)
             assert server.running.process.wait(START_SECONDS) == 0
-        assert "Shutdown complete" in place.log.read_text()
+        assert "Shutdown complete" in started_before.log.read_text()
 
     def test_begins_again_after_a_first_start_that_was_cut_off(self, place: Place) -> None:
         place.file("/docker-entrypoint-initdb.d/1.sh", HOLD)
@@ -200,16 +201,15 @@ class TestHealthcheck:
             assert server.healthcheck("--connect", "--innodb_initialized") == 1
             server.running.kill()
 
-    def test_tells_a_server_that_refuses_the_password_from_one_that_is_not_there(self, place: Place) -> None:
-        with place.ready() as server:
+    def test_tells_a_server_that_refuses_the_password_from_one_that_is_not_there(self, started_before: Place) -> None:
+        with started_before.ready() as server:
             server.sql("DROP USER healthcheck@'127.0.0.1'; DROP USER healthcheck@localhost")
             assert server.healthcheck("--connect") == 0
 
 
 class TestUpgrade:
-    def test_is_asked_for_after_data_of_another_version_and_done_with_auto_upgrade(self, place: Place) -> None:
-        with place.ready():
-            pass
+    def test_is_asked_for_after_data_of_another_version_and_done_with_auto_upgrade(self, started_before: Place) -> None:
+        place = started_before
         (place.data / "mysql_upgrade_info").write_text("10.6.1-MariaDB")
         with place.ready() as server:
             assert server.healthcheck("--mariadbupgrade") == 1
@@ -218,7 +218,8 @@ class TestUpgrade:
             assert server.sql("SELECT 1") == "1"
         assert (place.data / "system_mysql_backup.sql.zst").stat().st_size > 10_000
 
-    def test_gives_a_new_healthcheck_user_when_its_file_was_removed(self, place: Place) -> None:
+    def test_gives_a_new_healthcheck_user_when_its_file_was_removed(self, started_before: Place) -> None:
+        place = started_before
         with place.ready() as server:
             server.sql("DROP USER healthcheck@'127.0.0.1'; DROP USER healthcheck@localhost; DROP USER healthcheck@'::1'")
         (place.data / ".my-healthcheck.cnf").unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import ssl
 import time
@@ -18,9 +19,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, Running, started
 from lab.images.servers import MARIADB_OPTIONS, START_SECONDS, Database, free_port, fresh_mariadb, fresh_registry
+from lab.paths import cache
 from lab.replay.stage import certificate as self_signed
 
-pytestmark = pytest.mark.images
+pytestmark = [pytest.mark.images, pytest.mark.xdist_group("the images' own ports")]
 
 BOUND = START_SECONDS
 PUMA = ["2.4", "2.5"]
@@ -101,6 +103,16 @@ class Pod:
 
 def _certificate_text(folder: Path) -> str:
     return (folder / "portus-ca.crt").read_text()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ports_of_the_images() -> Iterator[None]:
+    """The web listens at 3000, Apache's image asks a database at 3306, whatever it is told: one test run of the machine at a time."""
+    folder = cache()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "ports-of-the-images.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
