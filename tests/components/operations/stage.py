@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -114,6 +115,14 @@ class Stage:
 
     def manifest(self, name: str) -> Mapping[str, Any]:
         return dict(json.loads((self.claim / name / "manifest.json").read_text()))
+
+    def lay(self, made: Path, *, name: str = "", portus: str = "2.5") -> str:
+        """Lay a copy of the backup ``made`` on the claim, as if it had been made under ``name`` of that version; return its name."""
+        folder = self.claim / (name or made.name)
+        subprocess.run(["cp", "--archive", made, folder], check=True)
+        manifest = folder / "manifest.json"
+        manifest.write_text(manifest.read_text().replace(made.name, folder.name).replace('"portus":"2.5"', f'"portus":"{portus}"'))
+        return folder.name
 
     def put(self, name: str, dump: str, tables: Mapping[str, int]) -> None:
         """Lay a backup with these statements on the claim, its sums right."""

@@ -27,19 +27,17 @@ def server() -> Iterator[Database]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def made(server: Database, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of ``STATE``, for the tests that only need one."""
+    with staged(server, tmp_path_factory.mktemp("backup")) as stage:
+        return stage.claim / stage.backup()
+
+
 @pytest.fixture
 def stage(server: Database, tmp_path: Path) -> Iterator[Stage]:
     with staged(server, tmp_path) as made:
         yield made
-
-
-def _rename(stage: Stage, name: str, to: str) -> str:
-    """Give a backup another time, as if it had been made then."""
-    folder = stage.claim / name
-    manifest = folder / "manifest.json"
-    manifest.write_text(manifest.read_text().replace(name, to))
-    folder.rename(stage.claim / to)
-    return to
 
 
 def _destroy(stage: Stage) -> None:
@@ -166,26 +164,23 @@ class TestBackup:
         stage.sql("DELETE FROM schema_migrations", f"INSERT INTO schema_migrations VALUES ('{newest}')")  # noqa: S608 - of this program
         assert stage.manifest(stage.backup(PORTUS_VERSION="2.2", MIGRATIONS=KNOWN, EMPTY=empty))["portus"] == version
 
-    def test_removes_the_oldest_beyond_those_kept_and_nothing_else(self, stage: Stage) -> None:
-        old = [_rename(stage, stage.backup(), f"2026010{day}T020000Z") for day in (3, 1, 2)]
+    def test_removes_the_oldest_beyond_those_kept_and_nothing_else(self, stage: Stage, made: Path) -> None:
+        old = [stage.lay(made, name=f"2026010{day}T020000Z") for day in (3, 1, 2)]
         (stage.claim / "lost+found").mkdir()
         (stage.claim / "20250101T020000Z").mkdir()  # somebody's own: no manifest, so no backup of ours
         newest = stage.backup(KEEP="2")
         assert stage.names() == sorted([old[0], newest, "lost+found", "20250101T020000Z"])
 
-    def test_never_removes_the_newest_of_a_version_which_is_the_way_back(self, stage: Stage) -> None:
+    def test_never_removes_the_newest_of_a_version_which_is_the_way_back(self, stage: Stage, made: Path) -> None:
         days = {"2.4": (1, 2), "2.5": (3, 4)}
-        old = {
-            version: [_rename(stage, stage.backup(PORTUS_VERSION=version), f"2026010{day}T020000Z") for day in days[version]]
-            for version in days
-        }
+        old = {version: [stage.lay(made, name=f"2026010{day}T020000Z", portus=version) for day in days[version]] for version in days}
         newest = stage.backup(KEEP="1")
         assert stage.names() == [old["2.4"][1], newest]
         again = stage.backup(KEEP="1")
         assert stage.names() == [old["2.4"][1], again]
 
-    def test_that_fails_removes_nothing(self, stage: Stage) -> None:
-        old = [_rename(stage, stage.backup(), f"2026010{day}T020000Z") for day in (1, 2)]
+    def test_that_fails_removes_nothing(self, stage: Stage, made: Path) -> None:
+        old = [stage.lay(made, name=f"2026010{day}T020000Z") for day in (1, 2)]
         assert stage.step("publish", pod="no-dump", KEEP="1")[0] == 1
         assert stage.step("dump")[0] == stage.step("verify")[0] == 0
         for nonsense in ("0", "-1", "", "many"):
@@ -204,28 +199,28 @@ class TestRestore:
         assert "7 rows in 4 tables" in said
         assert _is_as_before(stage)
 
-    def test_leaves_alone_what_no_backup_holds(self, stage: Stage) -> None:
+    def test_leaves_alone_what_no_backup_holds(self, stage: Stage, made: Path) -> None:
         stage.sql("CREATE PROCEDURE of_somebody() SELECT 1")
-        assert stage.step("restore", stage.backup())[0] == 0
+        assert stage.step("restore", stage.lay(made))[0] == 0
         assert stage.sql("CALL of_somebody()") == [(1,)]
         assert _is_as_before(stage)
 
-    def test_lists_what_there_is_without_a_name_newest_first(self, stage: Stage) -> None:
-        names = [_rename(stage, stage.backup(), f"2026010{day}T020000Z") for day in (1, 2)]
+    def test_lists_what_there_is_without_a_name_newest_first(self, stage: Stage, made: Path) -> None:
+        names = [stage.lay(made, name=f"2026010{day}T020000Z") for day in (1, 2)]
         code, said = stage.step("restore")
         assert code == 0
         assert re.findall(r'"name":"(\w+)"', said) == names[::-1]
 
     @pytest.mark.parametrize("name", ["yesterday", "20200101T000000Z", "../../etc", ""])
-    def test_of_a_name_that_is_none_tells_the_names(self, stage: Stage, name: str) -> None:
-        there = stage.backup()
+    def test_of_a_name_that_is_none_tells_the_names(self, stage: Stage, made: Path, name: str) -> None:
+        there = stage.lay(made)
         code, said = stage.step("restore", name)
         assert (code, f"there are: {there}" in said) == (REFUSED, True)
         assert _is_as_before(stage)
 
     @pytest.mark.parametrize("harm", ["truncated", "changed"])
-    def test_of_a_harmed_backup_touches_nothing(self, stage: Stage, harm: str) -> None:
-        dump = stage.claim / stage.backup() / "portus.sql.gz"
+    def test_of_a_harmed_backup_touches_nothing(self, stage: Stage, made: Path, harm: str) -> None:
+        dump = stage.claim / stage.lay(made) / "portus.sql.gz"
         content = dump.read_bytes()
         dump.write_bytes(content[:-40] if harm == "truncated" else content[:200] + bytes([content[200] ^ 1]) + content[201:])
         code, said = stage.step("restore", dump.parent.name)
@@ -238,8 +233,8 @@ class TestRestore:
         assert (code, "has no end" in said) == (REFUSED, True)
         assert _is_as_before(stage)
 
-    def test_that_was_cut_off_is_told_by_everybody_and_may_be_repeated(self, stage: Stage) -> None:
-        name = stage.backup()
+    def test_that_was_cut_off_is_told_by_everybody_and_may_be_repeated(self, stage: Stage, made: Path) -> None:
+        name = stage.lay(made)
         stage.put("20260101T020000Z", f"{STATE[0]};\nNONSENSE;\n-- Dump completed\n", {"schema_migrations": 0})
         assert stage.step("restore", "20260101T020000Z", name)[0] == 1
         marker = f'{{"restore":"20260101T020000Z","before":"{name}"}}'
@@ -257,10 +252,10 @@ class TestRestore:
         assert (code, "does not hold what the backup says" in said) == (1, True)
         assert (stage.claim / ".restore").exists()
 
-    def test_and_a_backup_exclude_each_other(self, stage: Stage) -> None:
+    def test_and_a_backup_exclude_each_other(self, stage: Stage, made: Path) -> None:
         import fcntl  # noqa: PLC0415 - Linux only, as the test
 
-        name = stage.backup()
+        name = stage.lay(made)
         with (stage.claim / ".lock").open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)  # a backup
             assert stage.step("restore", name)[0] == BUSY
