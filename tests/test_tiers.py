@@ -11,6 +11,7 @@ import pytest
 
 from lab import paths
 from tests import tiers
+from tests.conftest import TOGETHER
 
 MARK = "pytest." + "mark.cluster"
 
@@ -66,3 +67,9 @@ def test_an_interrupted_run_lets_pytest_clean_up_and_tell_what_it_has_seen() -> 
     os.killpg(process.pid, signal.SIGINT)
     assert process.stdout.read() == "told\n"
     assert process.wait() == 0
+
+
+def test_what_one_process_runs_is_there() -> None:
+    for each in TOGETHER:
+        file, _, name = each.partition("::")
+        assert f"class {name}" in (paths.ROOT / file).read_text() if name else (paths.ROOT / file).is_file(), each

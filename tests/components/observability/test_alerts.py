@@ -161,7 +161,6 @@ def test_a_registry_of_2_8_counts_waiting_notifications_where_the_stop_command_l
 
 
 @pytest.mark.images
-@pytest.mark.xdist_group("promtool")  # one waits while it is built
 class TestPromtool:
     """By the genuine promtool."""
 

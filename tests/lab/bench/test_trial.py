@@ -12,7 +12,7 @@ from lab.console import Step
 from lab.engine import Engine, ensure_engine
 from lab.errors import LabError
 
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("measured programs")]
+pytestmark = pytest.mark.engine
 
 PROGRAM = """
 import pulumi, pulumi_random

@@ -22,7 +22,7 @@ from lab.images.servers import MARIADB_OPTIONS, START_SECONDS, Database, free_po
 from lab.paths import cache
 from lab.replay.stage import certificate as self_signed
 
-pytestmark = [pytest.mark.images, pytest.mark.xdist_group("the images' own ports")]
+pytestmark = pytest.mark.images
 
 BOUND = START_SECONDS
 PUMA = ["2.4", "2.5"]
