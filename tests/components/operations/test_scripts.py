@@ -252,10 +252,10 @@ class TestRestore:
         assert (code, "does not hold what the backup says" in said) == (1, True)
         assert (stage.claim / ".restore").exists()
 
-    def test_and_a_backup_exclude_each_other(self, stage: Stage, made: Path) -> None:
+    def test_and_a_backup_exclude_each_other(self, stage: Stage) -> None:
         import fcntl  # noqa: PLC0415 - Linux only, as the test
 
-        name = stage.lay(made)
+        name = stage.backup()
         with (stage.claim / ".lock").open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)  # a backup
             assert stage.step("restore", name)[0] == BUSY
