@@ -2,14 +2,122 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
-from lab import cache, process
+from lab import cache, downloads, process
 from lab.console import Step, step
 from lab.errors import LabError
 from lab.paths import LOGS
+
+ENVIRONMENT: Final = MappingProxyType({"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"})
+"""Without cgo the programs need no library of the machine: some run in images that hold nothing else."""
+
+FAST: Final = ("-trimpath", "-pgo=off", "-gcflags=all=-dwarf=false")
+"""The same for every program, for Go's cache shares a package between programs only if it was compiled with equal flags. Profiles would
+compile every package once for each program; debug information would be compiled, then dropped by the linker's ``-w``."""
+
+STRIPPED: Final = "-s -w"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """One program of a Go module.
+
+    Attributes:
+        name: of the file.
+        source: folder with go.mod and go.sum, which fix every version, so that a build is the same everywhere.
+        package: the one with the ``main`` function.
+        version: part of the cache's key, and shown.
+        flags: of the linker.
+        links: further names of the program in its folder.
+    """
+
+    name: str
+    source: Path
+    package: str
+    version: str = ""
+    flags: str = ""
+    links: tuple[str, ...] = ()
+
+
+def ensure(programs: Sequence[Program], *, needs_gib: float = 1.0) -> dict[str, Path]:
+    """Return for each program its folder in the cache; what is missing is downloaded where its publisher's site answers, or built.
+
+    An interrupted build goes on where it was.
+
+    Raises:
+        LabError: no ``go``, too little disk, or a build failed (with its last lines).
+    """
+    wanted = {_entry(each): each for each in programs}
+
+    def make(folders: Mapping[tuple[str, str], Path]) -> None:
+        missing = {entry: wanted[entry] for entry in folders}
+        with step(f"programs: {', '.join(each.name for each in missing.values())}") as shown:
+            for entry, each in missing.items():
+                download = downloads.for_this_machine(each.name, each.version)
+                if download is None or not downloads.fetch(download, folders[entry], shown):
+                    _compile(each, folders[entry], shown)
+
+    folders = cache.build_all(list(wanted), make, needs_gib=needs_gib)
+    return {each.name: folders[entry] for entry, each in wanted.items()}
+
+
+def has(program: Program) -> bool:
+    """Whether the cache holds the program."""
+    return cache.find(*_entry(program)) is not None
+
+
+def _entry(program: Program) -> tuple[str, str]:
+    return f"go-{program.name}", cache.key(
+        cache.tree_key(program.source), program.version, program.package, f"{STRIPPED} {program.flags}".strip()
+    )
+
+
+def _compile(program: Program, folder: Path, shown: Step) -> None:
+    require_go(program.name)
+    counted = _Progress(program.name, shown, _count_packages(program.source, [program.package]))
+    flags = f"{STRIPPED} {program.flags}".strip()
+    words: list[str | Path] = ["nice", "go", "build", "-v", *FAST, "-ldflags", flags, "-o", folder / program.name, program.package]
+    process.run(words, log=LOG, step=counted, cwd=program.source, env=ENVIRONMENT, remedy=RESUME)
+    for link in program.links:
+        (folder / link).unlink(missing_ok=True)
+        (folder / link).symlink_to(program.name)
+
+
+LOG: Final = LOGS / "build-programs.log"
+
+RESUME: Final = f"Run again: it goes on where it stopped. The whole output is in {LOG}."
+
+
+class _Progress:
+    """Turns Go's list of compiled packages into how many are left, and how long that takes at the pace so far."""
+
+    def __init__(self, name: str, shown: Step, total: int) -> None:
+        self._name = name
+        self._shown = shown
+        self._total = total
+        self._done = 0
+        self._began = shown.seconds
+
+    def say(self, line: str) -> None:
+        """Take one line of ``go build -v``."""
+        if re.fullmatch(r"[\w./~-]+", line.strip()) is None:
+            self._shown.say(line)
+            return
+        self._done = min(self._done + 1, self._total)
+        pace = (self._shown.seconds - self._began) / self._done
+        left = pace * (self._total - self._done)
+        time = "less than a minute" if left < 60 else f"at most {round(left / 60)} min"  # noqa: PLR2004 - seconds of a minute
+        self._shown.say(f"{self._name}: {self._done} of {self._total} packages, {time} left: {line.strip()}")
 
 
 def go_program(
@@ -21,7 +129,6 @@ def go_program(
     version: str = "",
     flags: str = "",
     tags: str = "",
-    links: tuple[str, ...] = (),
     needs_gib: float = 0.5,
 ) -> Path:
     """Return the cache's folder with the static program ``name``, built unless it is there; an interrupted build goes on where it was.
@@ -33,29 +140,43 @@ def go_program(
         version: part of the key, and shown.
         flags: of the linker.
         tags: of the build, separated by commas.
-        links: further names of the program in the folder.
 
     Raises:
         LabError: no ``go``, too little disk, or the build failed (with its last lines).
     """
-    flags = f"-s -w {flags}".strip()
+    flags = f"{STRIPPED} {flags}".strip()
 
     def make(folder: Path) -> None:
-        if shutil.which("go") is None:
-            raise LabError(
-                f"'go' is not on PATH: the lab builds {name} from its Go module.",
-                "Install Go 1.25 or newer, or deploy to a cluster that you have: make up STACK=dev KUBECONFIG=...",
-            )
-        words: list[str | Path] = ["nice", "go", "build", "-v", "-trimpath", "-tags", tags, "-ldflags", flags, "-o", folder / name, package]
-        # Without cgo the programs need no library of the machine: some run in images that hold nothing else.
-        environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
+        require_go(name)
+        words: list[str | Path] = ["nice", "go", "build", "-v", *FAST, "-tags", tags, "-ldflags", flags, "-o", folder / name, package]
         with step(f"program {name} {version}".strip()) if current is None else nullcontext(current) as shown:
             shown.say(f"building {name} {version}")
-            process.run(words, log=LOGS / f"build-{name}.log", step=shown, cwd=source, env=environment)
-        for link in links:
-            (folder / link).unlink(missing_ok=True)
-            (folder / link).symlink_to(name)
+            process.run(words, log=LOGS / f"build-{name}.log", step=shown, cwd=source, env=ENVIRONMENT)
 
     return cache.build(
         f"go-{name}", cache.key(cache.tree_key(source), version, package, flags, *([tags] if tags else [])), make, needs_gib=needs_gib
     )
+
+
+def require_go(purpose: str) -> None:
+    """Make sure that there is a Go to build with.
+
+    Raises:
+        LabError: there is none.
+    """
+    if shutil.which("go") is None:
+        raise LabError(
+            f"'go' must be on PATH to build {purpose}.",
+            "Install Go 1.25 or newer, or deploy to a cluster that you have: make up STACK=dev KUBECONFIG=...",
+        )
+
+
+def _count_packages(folder: Path, words: Sequence[str]) -> int:
+    """Return how many packages a build compiles at most; 1 where Go does not tell, for the build itself tells why."""
+    listed = _go(folder, "list", "-deps", *words)
+    return max(1, len(listed.splitlines()))
+
+
+def _go(folder: Path, *words: str) -> str:
+    environment = {**os.environ, **ENVIRONMENT}
+    return subprocess.run(["go", *words], cwd=folder, env=environment, capture_output=True, text=True, check=False).stdout

@@ -1,4 +1,4 @@
-"""Builds the cluster's programs from their Go modules and unpacks the rest from Debian, all into the cache shared by all checkouts."""
+"""The cluster's programs: built from Go modules, or unpacked from Debian, all in the cache shared by all checkouts."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from lab import versions
+from lab import programs
 from lab.cluster import debian
 from lab.cluster.home import write_whole
-from lab.console import Step, step
-from lab.golang import go_program
-
-SOURCES: Final = Path(__file__).parent / "go"
-"""One Go module a program; go.mod and go.sum fix every version, so that a build is the same everywhere."""
-
-KUBERNETES_PROGRAMS: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl")
-"""What the one Kubernetes binary is called by."""
 
 DEBIAN_PACKAGES: Final = (
     "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "ipset", "busybox-static",
@@ -44,7 +36,7 @@ class Binaries:
     """Folders in the cache.
 
     Attributes:
-        kubernetes: holds ``KUBERNETES_PROGRAMS``.
+        kubernetes: holds `programs.KUBERNETES_PROGRAMS`.
         coredns: holds ``coredns``, static.
         provisioner: holds ``local-path-provisioner``, static.
         pause: holds ``pause``, static.
@@ -110,35 +102,17 @@ def ensure_binaries() -> Binaries:
     Raises:
         LabError: no ``go``, no Debian, too little disk, or a build failed (with its last lines).
     """
-    with step("programs of the cluster") as current:
-        return Binaries(
-            debian=debian.unpack("debian-cluster", DEBIAN_PACKAGES, IPTABLES_LINKS, step=current),
-            pause=_build("pause", ".", current),
-            coredns=_build("coredns", ".", current, version=versions.COREDNS, needs_gib=1.5),
-            kube_router=_build("kube-router", ".", current, version=versions.KUBE_ROUTER),
-            provisioner=_build(
-                "local-path-provisioner",
-                "github.com/rancher/local-path-provisioner",
-                current,
-                version=versions.LOCAL_PATH_PROVISIONER,
-                flags=f"-X main.VERSION=v{versions.LOCAL_PATH_PROVISIONER}",
-            ),
-            kubernetes=_build(
-                "kubernetes", ".", current, version=versions.KUBERNETES, flags=kubernetes_flags(versions.KUBERNETES),
-                links=KUBERNETES_PROGRAMS, needs_gib=5,
-            ),
-        )  # fmt: skip
+    built = programs.ensure(programs.CLUSTER_NAMES)
+    return Binaries(
+        debian=ensure_debian(),
+        pause=built["pause"],
+        coredns=built["coredns"],
+        kube_router=built["kube-router"],
+        provisioner=built["local-path-provisioner"],
+        kubernetes=built["kubernetes"],
+    )
 
 
-def kubernetes_flags(version: str) -> str:
-    """Return the linker flags that tell Kubernetes its version; without them it calls itself v0.0.0, which clients cannot parse."""
-    major, minor, _ = version.split(".")
-    values = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
-    return " ".join(f"-X {package}.{name}={value}" for package in packages for name, value in values.items())
-
-
-def _build(
-    name: str, package: str, current: Step, *, version: str = "", flags: str = "", links: tuple[str, ...] = (), needs_gib: float = 0.5
-) -> Path:
-    return go_program(name, SOURCES / name, package, current, version=version, flags=flags, links=links, needs_gib=needs_gib)
+def ensure_debian() -> Path:
+    """Return the folder of the programs that Debian has, unpacked unless it is cached; raises as `debian.unpack`."""
+    return debian.unpack("debian-cluster", DEBIAN_PACKAGES, IPTABLES_LINKS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from lab import cache, process
-from lab.console import Step
+from lab.console import Step, step
 from lab.errors import LabError
 from lab.paths import LOGS
 
@@ -19,7 +19,7 @@ ROOT: Final = ("-o", "APT::Sandbox::User=root")
 ELSEWHERE: Final = "On a machine of another kind deploy to a cluster that you have: make up STACK=dev KUBECONFIG=..."
 
 
-def unpack(name: str, packages: Sequence[str], links: Mapping[str, str], *, step: Step) -> Path:
+def unpack(name: str, packages: Sequence[str], links: Mapping[str, str]) -> Path:
     """Return a folder with the files of ``packages`` under their usual paths, fetched and unpacked unless it is cached.
 
     ``links`` are made beside them, target by path: what the packages' own scripts would set up when they are installed.
@@ -30,29 +30,35 @@ def unpack(name: str, packages: Sequence[str], links: Mapping[str, str], *, step
     """
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise LabError("the lab's cluster takes etcd, containerd, runc and iptables from Debian, and this is none.", ELSEWHERE)
-    files = _files(packages, step)
+    files = _files(packages)
 
     def make(folder: Path) -> None:
-        archives = folder / "archives"
-        archives.mkdir(exist_ok=True)
-        process.run(["apt-get", *ROOT, "download", *packages], log=LOGS / "debian.log", step=step, cwd=archives)
-        for archive in sorted(archives.glob("*.deb")):
-            process.run(["dpkg-deb", "-x", archive, folder], log=LOGS / "debian.log", step=step)
+        with step("programs of Debian's packages") as current:
+            _unpack(folder, packages, current)
         for link, target in links.items():
             (folder / link).parent.mkdir(exist_ok=True)
             (folder / link).unlink(missing_ok=True)
             (folder / link).symlink_to(target)
-        shutil.rmtree(archives)
 
     return cache.build(name, cache.key(*files, *links, *links.values()), make, needs_gib=0.5)
 
 
-def _files(packages: Sequence[str], step: Step) -> list[str]:
+def _unpack(folder: Path, packages: Sequence[str], current: Step) -> None:
+    archives = folder / "archives"
+    archives.mkdir(exist_ok=True)
+    process.run(["apt-get", *ROOT, "download", *packages], log=LOGS / "debian.log", step=current, cwd=archives)
+    for archive in sorted(archives.glob("*.deb")):
+        process.run(["dpkg-deb", "-x", archive, folder], log=LOGS / "debian.log", step=current)
+    shutil.rmtree(archives)
+
+
+def _files(packages: Sequence[str]) -> list[str]:
     """Return the archives' file names, which hold the versions; read the package lists first where they are missing."""
     found = _uris(packages)
     if found.returncode != 0:
-        step.say("reading Debian's package lists")
-        process.run(["apt-get", "update", "-q"], log=LOGS / "debian.log", step=step, remedy="Look at the package sources in /etc/apt.")
+        with step("Debian's package lists") as current:
+            remedy = "Look at the package sources in /etc/apt."
+            process.run(["apt-get", "update", "-q"], log=LOGS / "debian.log", step=current, remedy=remedy)
         found = _uris(packages)
     if found.returncode != 0:
         raise LabError(f"Debian's archive offers not all of: {', '.join(packages)}.", ELSEWHERE, found.stderr.strip())

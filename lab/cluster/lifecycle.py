@@ -18,9 +18,9 @@ from pathlib import Path
 from string import Template
 from typing import IO, Any, Final
 
-from lab import cache, paths
+from lab import cache, paths, programs
 from lab.cluster import access, box, cgroups, checks, config, hosts, images, pki, publishing
-from lab.cluster.binaries import SOURCES, Binaries, ensure_binaries
+from lab.cluster.binaries import Binaries, ensure_binaries
 from lab.cluster.home import Home, Process, write_whole
 from lab.console import console, step
 from lab.errors import LabError
@@ -170,7 +170,9 @@ def _fingerprint(home: Home) -> str:
     """Return a key of everything that a running cluster was started with."""
     documents: list[Any] = [config.kubelet_document(home.slot), config.proxy_document(), config.network_document()]
     words = [" ".join(component.command) for component in config.components()]
-    return cache.key(json.dumps(documents), *words, config.containerd_text("", Path()), _manifests(), cache.tree_key(SOURCES))
+    return cache.key(
+        json.dumps(documents), *words, config.containerd_text("", Path()), _manifests(), cache.tree_key(programs.CLUSTER_SOURCE)
+    )
 
 
 def _is_ready(home: Home, fingerprint: str) -> bool:

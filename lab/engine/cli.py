@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lab import cache, paths, process, versions
+from lab import golang, paths, programs
 from lab.console import Step
-from lab.console import step as console_step
-from lab.engine import plugin_home
+from lab.engine import official, plugin_home
 from lab.engine.launchers import LANGUAGE_HOST, is_launcher, write_launcher
-from lab.errors import LabError
 
 MINIMUM: Final = (3, 244, 0)
 """Oldest CLI that is used: earlier ones lose state in ``up --refresh`` (fixes in 3.206, 3.231 and 3.244 of its change log)."""
@@ -33,12 +31,6 @@ HOME: Final = paths.STATE / "pulumi"
 """``PULUMI_HOME`` of the built CLI when the user's environment sets none."""
 
 KEPT_LOGS: Final = 100
-
-_MODULE: Final = Path(__file__).parent / "module"
-_PROGRAM: Final = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
-_VERSION_SYMBOL: Final = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
-_BUILD_GIB: Final = 3.0
-"""Free space that the build needs, GiB: the binary takes 0.15, the rest is Go's own cache of a cold build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +76,13 @@ def ensure_engine(step: Step | None = None) -> Engine:
         plugins = plugin_home.ensure(own, target, step)
         path = (own.parent,) if all(plugins.values()) else (own.parent, BIN)
         return Engine(own, None, path, genuine_cli=True, genuine_plugins=plugins)
-    pulumi = _linked_into_checkout(_built_cli(step))
-    write_launcher(BIN / LANGUAGE_HOST, "lab.engine.language_host")
     home = Path(os.environ.get("PULUMI_HOME") or HOME)
+    if (released := cli_of_its_publisher()) is not None:
+        plugins = plugin_home.ensure(released, plugin_home.Target(str(home), launchers=BIN, in_home=False), step)
+        path = (released.parent,) if all(plugins.values()) else (released.parent, BIN)
+        return Engine(released, home, path, genuine_cli=True, genuine_plugins=plugins)
+    pulumi = _linked_into_checkout(programs.ensure(["pulumi"])["pulumi"] / "pulumi")
+    write_launcher(BIN / LANGUAGE_HOST, "lab.engine.language_host")
     plugins = plugin_home.ensure(pulumi, plugin_home.Target(str(home), launchers=BIN, in_home=True), step)
     if home == HOME:
         prune(home / "logs")
@@ -98,6 +94,12 @@ def prune(folder: Path, keep: int = KEPT_LOGS) -> None:
     with suppress(OSError):  # another command of this checkout may prune at the same time
         for file in sorted(folder.glob("*.log"), key=lambda each: each.stat().st_mtime, reverse=True)[keep:]:
             file.unlink(missing_ok=True)
+
+
+def cli_of_its_publisher() -> Path | None:
+    """Return Pulumi's own release in the lab's cache, installed where Pulumi's site answers and the CLI was not built before; else None."""
+    built = golang.has(programs.PULUMI)
+    return official.find() if built else official.ensure()
 
 
 def find_own_cli() -> Path | None:
@@ -143,35 +145,6 @@ def _language_host(pulumi: Path) -> Path | None:
         return beside
     found = shutil.which(LANGUAGE_HOST)
     return Path(found) if found else None
-
-
-def _built_cli(step: Step | None) -> Path:
-    """Return the built CLI in the cache, building it when it is not there."""
-    flags = ["-mod=readonly", "-trimpath", "-ldflags", f"-s -w -X {_VERSION_SYMBOL}=v{versions.PULUMI}"]
-    key = cache.key(cache.tree_key(_MODULE), _PROGRAM, *flags, os.uname().sysname, os.uname().machine)
-    if (folder := cache.find("pulumi", key)) is not None:
-        return folder / "pulumi"
-    if step is None:
-        with console_step(f"building the Pulumi CLI {versions.PULUMI} from its Go module (about 4 minutes, once)") as own_step:
-            return _build_cli(key, flags, own_step)
-    return _build_cli(key, flags, step)
-
-
-def _build_cli(key: str, flags: list[str], step: Step) -> Path:
-    go = shutil.which("go")
-    if go is None:
-        raise LabError(
-            "there is no suitable pulumi on PATH, and no 'go' to build one.",
-            f"Install Pulumi {'.'.join(map(str, MINIMUM))} or newer, or a Go that satisfies {_MODULE / 'go.mod'}.",
-        )
-
-    def make(work: Path) -> None:
-        command = [go, "build", "-v", *flags, "-o", str(work / "pulumi"), _PROGRAM]
-        log = paths.LOGS / "build-pulumi.log"
-        remedy = f"Run again to resume; the whole output is in {log}."
-        process.run(command, log=log, step=step, cwd=_MODULE, env={"CGO_ENABLED": "0", "GOWORK": "off"}, remedy=remedy)
-
-    return cache.build("pulumi", key, make, needs_gib=_BUILD_GIB) / "pulumi"
 
 
 def _linked_into_checkout(built: Path) -> Path:

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import genuine, versions
-from lab.engine import cli, plugin_home
+from lab import genuine, programs, versions
+from lab.engine import cli, official, plugin_home
 from lab.engine.launchers import LANGUAGE_HOST, is_launcher, write_launcher
 from lab.engine.plugin_home import Target, is_genuine_installed
 from lab.errors import LabError
-
-MODULE = Path(cli.__file__).parent / "module"
 
 
 def script(path: Path, text: str) -> Path:
@@ -70,7 +68,8 @@ def test_the_user_s_own_cli_keeps_the_user_s_home(own: Path, tmp_path: Path, mon
 def test_no_pulumi_and_no_go_is_one_clear_error(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(own))
     monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(LabError, match="no suitable pulumi on PATH, and no 'go'"):
+    monkeypatch.setattr(official, "ensure", lambda: None)
+    with pytest.raises(LabError, match="'go' must be on PATH to build pulumi"):
         cli.ensure_engine()
 
 
@@ -90,7 +89,7 @@ def test_a_built_plugin_takes_the_place_of_the_stand_in(monkeypatch: pytest.Monk
 
 
 def test_the_built_cli_is_the_version_that_the_program_s_sdk_has() -> None:
-    assert f"github.com/pulumi/pulumi/pkg/v3 v{versions.PULUMI}" in (MODULE / "go.mod").read_text()
+    assert f"github.com/pulumi/pulumi/pkg/v3 v{versions.PULUMI}" in (programs.PULUMI.source / "go.mod").read_text()
     requirements = (Path(cli.__file__).parents[2] / "requirements.txt").read_text()
     assert re.search(rf"^pulumi=={re.escape(versions.PULUMI)}$", requirements, re.MULTILINE)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab import versions
-from lab.cluster import binaries, config, lifecycle
+from lab import programs, versions
+from lab.cluster import config, lifecycle
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,12 @@ from lab.cluster import binaries, config, lifecycle
     ],
 )
 def test_each_go_module_builds_the_version_that_the_lab_names(program: str, module: str, version: str) -> None:
-    text = (binaries.SOURCES / program / "go.mod").read_text()
+    text = (programs.CLUSTER_SOURCE / program / "go.mod").read_text()
     assert re.search(rf"^(require|\t)?\s*{re.escape(module)} v{re.escape(version)}$", text, re.MULTILINE)
 
 
 def test_kubernetes_is_told_its_version_in_both_places_where_it_looks() -> None:
-    flags = binaries.kubernetes_flags("1.34.4")
+    flags = programs.kubernetes_flags("1.34.4")
     for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
         assert f"-X {package}.gitVersion=v1.34.4 -X {package}.gitMajor=1 -X {package}.gitMinor=34" in flags
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.cluster import access, binaries, checks, debian, publishing
+from lab import programs
+from lab.cluster import access, checks, debian, publishing
 from lab.cluster.home import Home, Process
-from lab.console import Step
 from lab.errors import LabError
 
 
@@ -32,14 +32,14 @@ def test_no_root_is_told_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_debian_is_told_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
     _without(monkeypatch, "apt-get")
     with pytest.raises(LabError, match=r"from Debian.*STACK=dev KUBECONFIG="):
-        debian.unpack("x", ["runc"], {}, step=Step("x"))
+        debian.unpack("x", ["runc"], {})
 
 
 def test_no_go_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path))
     _without(monkeypatch, "go")
-    with pytest.raises(LabError, match=r"'go' is not on PATH"):
-        binaries._build("pause", ".", Step("x"))
+    with pytest.raises(LabError, match=r"'go' must be on PATH to build pause"):
+        programs.ensure(["pause"])
 
 
 def test_all_that_a_machine_lacks_is_said_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""Programs built from Go modules, and told how far that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import downloads, golang, process
+from lab.golang import Program
+
+
+class _Go:
+    """Stands in for running Go: notes its words and leaves what it would have built."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def __call__(self, command: list[str | Path], **_: Any) -> None:
+        words = [str(word) for word in command]
+        self.calls.append(words)
+        Path(words[words.index("-o") + 1]).write_text("built")
+
+
+@pytest.fixture
+def go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Go:
+    monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path / "cache"))
+    stand_in = _Go()
+    monkeypatch.setattr(process, "run", stand_in)
+    monkeypatch.setattr(golang, "_go", lambda _folder, *_words: "one\ntwo\n")
+    monkeypatch.setattr(golang, "require_go", lambda _purpose: None)
+    return stand_in
+
+
+@pytest.fixture
+def wanted(tmp_path: Path) -> list[Program]:
+    (tmp_path / "module").mkdir()
+    (tmp_path / "module" / "go.mod").write_text("module example.org/lab\n")
+    cli = Program(name="cli", source=tmp_path / "module", package="example.org/big/cli", version="1", flags="-X v=1")
+    return [cli, Program(name="dns", source=tmp_path / "module", package=".", links=("dig",))]
+
+
+def test_what_is_missing_is_built_with_its_own_linker_flags_and_its_further_names(go: _Go, wanted: list[Program]) -> None:
+    found = golang.ensure(wanted, needs_gib=0.0)
+    assert [words[-1] for words in go.calls] == ["example.org/big/cli", "."]
+    assert go.calls[0][go.calls[0].index("-ldflags") + 1] == "-s -w -X v=1"
+    assert (found["cli"] / "cli").read_text() == "built"
+    assert (found["dns"] / "dig").read_text() == "built"
+
+
+def test_a_second_start_builds_nothing_and_a_lost_program_alone_is_built_again(go: _Go, wanted: list[Program]) -> None:
+    found = golang.ensure(wanted, needs_gib=0.0)
+    go.calls.clear()
+    assert golang.ensure(wanted, needs_gib=0.0) == found
+    assert go.calls == []
+    (found["dns"] / "dns").unlink()
+    assert not golang.has(wanted[1])
+    assert golang.ensure(wanted, needs_gib=0.0) == found
+    assert [words[-1] for words in go.calls] == ["."]
+
+
+def test_what_its_publisher_s_site_gives_is_not_built(go: _Go, wanted: list[Program], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetched(_download: object, folder: Path, _current: object) -> bool:
+        (folder / "cli").write_text("downloaded")
+        return True
+
+    monkeypatch.setattr(downloads, "for_this_machine", lambda name, _version: downloads.TABLE["kubernetes"] if name == "cli" else None)
+    monkeypatch.setattr(downloads, "fetch", fetched)
+    found = golang.ensure(wanted, needs_gib=0.0)
+    assert [words[-1] for words in go.calls] == ["."]
+    assert (found["cli"] / "cli").read_text() == "downloaded"
+
+
+def test_every_program_is_compiled_with_the_same_flags_or_nothing_would_be_shared(go: _Go, wanted: list[Program]) -> None:
+    golang.ensure(wanted, needs_gib=0.0)
+    golang.go_program("single", wanted[0].source, "example.org/single", version="1", needs_gib=0.0)
+    assert len(go.calls) == 3
+    for words in go.calls:
+        assert set(golang.FAST) <= set(words)
+
+
+def test_the_build_says_what_is_left() -> None:
+    class Shown:
+        def __init__(self) -> None:
+            self.seconds = 0.0
+            self.said: list[str] = []
+
+        def say(self, detail: str) -> None:
+            self.said.append(detail)
+
+    shown = Shown()
+    progress = golang._Progress("cli", shown, 4)  # type: ignore[arg-type]
+    for shown.seconds, line in ((60.0, "k8s.io/api/core/v1\n"), (120.0, "net/http\n"), (130.0, "go: downloading k8s.io/api v0.34.4\n")):
+        progress.say(line)
+    assert shown.said == [
+        "cli: 1 of 4 packages, at most 3 min left: k8s.io/api/core/v1",
+        "cli: 2 of 4 packages, at most 2 min left: net/http",
+        "go: downloading k8s.io/api v0.34.4\n",
+    ]
