@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from lab import cache
 from lab.console import step
@@ -84,7 +84,19 @@ def build_images(names: Iterable[str] = ()) -> list[Image]:
     return [_build(recipe) for recipe in select(names)]
 
 
-def load(images: Iterable[Image], import_image: Callable[[Path], object]) -> None:
+class Loadable(Protocol):
+    """What can be brought into a cluster."""
+
+    @property
+    def reference(self) -> str:
+        """What a pod names."""
+
+    @property
+    def archive(self) -> Path:
+        """The docker archive."""
+
+
+def load(images: Iterable[Loadable], import_image: Callable[[Path], object]) -> None:
     """Hand each image's archive to ``import_image``, which brings it into a cluster."""
     for image in images:
         with step(f"load {image.reference}"):
