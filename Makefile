@@ -27,7 +27,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-up: $(READY) ## Deploy STACK and check it with a push and a pull (REFRESH=1: undo changes by hand, too; YES=1: do not ask)
+up: $(READY) ## Deploy STACK and check it with a push and a pull (REFRESH=1: undo changes by hand, too; YES=1: do not ask; IMAGES=public: the genuine images)
 	@$(RUN) -m lab up --stack "$$STACK" $(if $(REFRESH),--refresh) $(if $(YES),--yes)
 
 down: $(READY) ## Remove STACK; for a lab stack the whole lab (YES=1: do not ask)

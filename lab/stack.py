@@ -26,6 +26,9 @@ CONTEXT: Final = "portus-lab"
 LAB_PASSPHRASE: Final = "portus-lab"  # noqa: S105 - said in the stack files: it protects nothing outside this machine
 STACKS: Final = paths.ROOT / "stacks"
 
+PROJECT: Final = "portus"
+"""``name`` of Pulumi.yaml, under which backends keep the stacks."""
+
 SALT: Final = "encryptionsalt"
 """Key of a stack file by which Pulumi tells whether a passphrase is the one that encrypted it."""
 
@@ -111,6 +114,11 @@ class Stack:
             raise LabError(f"stack {self.name} has no outputs.", f"Deploy it first: make up STACK={self.name}")
         return values
 
+    def has_state(self) -> bool:
+        """Whether the backend may know the stack: a folder that holds no file of it does not, and is not asked."""
+        folder = backend.folder_of(self.environment().get("PULUMI_BACKEND_URL", ""))
+        return folder is None or any((folder / f"{self._state_file}{end}").is_file() for end in ("", ".gz"))
+
     def is_whole(self) -> bool:
         """Whether the stack is deployed, and its last deployment or removal was not cut off."""
         deployment = self.export().get("deployment", {})
@@ -120,8 +128,24 @@ class Stack:
 
     def export(self) -> Mapping[str, Any]:
         """Return the stack's state as the backend keeps it, secrets encrypted; empty for a stack it does not know."""
+        if (written := self._checkpoint()) is not None:
+            return written
         done = self._capture("stack", "export")
         return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+
+    @property
+    def _state_file(self) -> str:
+        """Where a file backend keeps the stack, in its folder."""
+        return f".pulumi/stacks/{PROJECT}/{self.name}.json"
+
+    def _checkpoint(self) -> dict[str, Any] | None:
+        """Return what ``pulumi stack export`` gives, from a file backend's own file: that takes no second. None where it is not plain."""
+        folder = backend.folder_of(self.environment().get("PULUMI_BACKEND_URL", ""))
+        if folder is not None:
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                written = json.loads((folder / self._state_file).read_text(encoding="utf-8"))
+                return {"version": written["version"], "deployment": dict(written["checkpoint"]["latest"])}
+        return None
 
     def protected(self) -> list[str]:
         """Return the URNs of the state's resources that refuse deletion."""

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from lab import cluster, paths
+from lab import cluster, lab_stack, paths
 from lab.check import checked
 from lab.client import require_client
 from lab.cluster import Publication
@@ -20,7 +20,7 @@ from lab.healing import heal
 from lab.images import build
 from lab.login import NobodyError
 from lab.repair import repair, require_no_readable_secrets, unprotect_readable_secrets
-from lab.stack import Consent, Stack, images_of, is_lab_stack, lab_stack_names, namespace_in
+from lab.stack import Consent, Stack, is_lab_stack, lab_stack_names, namespace_in
 
 ADDRESSES: Final = "127.88.0.{}"
 """Each lab stack gets a loopback address of its own, so that all can serve port 443."""
@@ -50,12 +50,17 @@ def up(name: str, kubeconfig: Path | None, *, refresh: bool = False, yes: bool =
 
 
 def deploy(name: str, kubeconfig: Path | None, *, refresh: bool = False, yes: bool = False) -> tuple[Stack, Deployment]:
-    """Deploy stack ``name`` with all that it needs, and make a lab stack reachable on this machine.
+    """Deploy stack ``name`` with all that it needs, and make a lab stack reachable on this machine; one at a time in a checkout.
 
     Raises:
         LabError: a step failed; the user declined, or cannot be asked; or ``refresh`` is asked for at a cluster of the user's that is not
             the stack's.
     """
+    with lab_stack.alone(name):
+        return _deploy(name, kubeconfig, refresh=refresh, yes=yes)
+
+
+def _deploy(name: str, kubeconfig: Path | None, *, refresh: bool, yes: bool) -> tuple[Stack, Deployment]:
     _require_client(name)
     consent = _consent(name, "up", yes=yes)
     stack = prepare(name, kubeconfig)
@@ -68,10 +73,12 @@ def deploy(name: str, kubeconfig: Path | None, *, refresh: bool = False, yes: bo
         _require_no_sweep(stack, namespace)
     console.print(f"deploying stack {name}")
     stack.up(*([REFRESH] if refresh else []), consent=consent)
-    if is_lab_stack(name):
-        with step("publishing it on this machine"):
-            _publish()
-    return stack, _deployment(stack)
+    if not is_lab_stack(name):
+        return stack, _deployment(stack)
+    with step("publishing it on this machine"):
+        deployment = _deployment(stack)
+        _publish(stack, deployment)
+    return stack, deployment
 
 
 def preview(name: str, kubeconfig: Path | None, *, refresh: bool = False) -> None:
@@ -161,7 +168,7 @@ def down(name: str, kubeconfig: Path | None, *, yes: bool = False) -> None:
             it had deleted others; or the user's cluster does not answer, or is not the stack's.
     """
     if is_lab_stack(name):
-        with step("removing the lab"):
+        with lab_stack.alone(name), step("removing the lab"):
             cluster.down()
             _forget()
         return
@@ -183,14 +190,21 @@ def prepare(name: str, kubeconfig: Path | None) -> Stack:
             f"Name its kubeconfig: make up STACK={name} KUBECONFIG=~/.kube/config (the lab's own cluster runs the stacks "
             f"{', '.join(lab_stack_names())}).",
         )
+    if lab:
+        lab_stack.note_images()
+        if not cluster.status().ready:
+            lab_stack.build_missing(name)
     engine = _engine(name)
     if lab:
         kubeconfig = cluster.up()
-        build.load(build.build_images(images_of(name)), cluster.import_image)
+        images = lab_stack.images(name)
+        missing = cluster.missing_images([image.archive for image in images])
+        build.load([image for image in images if image.archive in missing], cluster.import_image)
     assert kubeconfig is not None
     stack = Stack(name=name, engine=engine, kubeconfig=kubeconfig.expanduser())
     require_cluster(stack.kubeconfig, stack.context)
-    stack.select()
+    if not lab or not stack.has_state():  # the lab's own backend knows what it holds; every command names its stack
+        stack.select()
     return stack
 
 
@@ -286,13 +300,16 @@ def _deployment(stack: Stack) -> Deployment:
     return Deployment(stack=stack.name, outputs=stack.outputs(), kubeconfig=stack.kubeconfig, context=stack.context)
 
 
-def _publish() -> None:
-    """Publish every lab stack that is deployed; one whose deployment was cut off is left out until it is whole."""
+def _publish(stack: Stack, deployment: Deployment) -> None:
+    """Publish every lab stack that is deployed: ``stack``, just now, and the others; one whose deployment was cut off is left out."""
     publications = []
     for number, name in enumerate(lab_stack_names(), start=1):
-        stack = Stack(name=name, engine=ensure_engine(), kubeconfig=paths.STATE / "kubeconfig")
-        if stack.is_whole():
-            publications += _publications(_deployment(stack), ADDRESSES.format(number))
+        address = ADDRESSES.format(number)
+        other = Stack(name=name, engine=stack.engine, kubeconfig=stack.kubeconfig)
+        if name == stack.name:
+            publications += _publications(deployment, address)
+        elif other.has_state() and other.is_whole():
+            publications += _publications(_deployment(other), address)
     cluster.publish(publications)
 
 

@@ -9,8 +9,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.cluster import access, lifecycle, publishing
-from lab.cluster.binaries import Binaries, ensure_binaries
+from lab.cluster import access, checks, lifecycle, publishing
+from lab.cluster.binaries import Binaries, ensure_binaries, ensure_debian
 from lab.cluster.home import Home
 from lab.cluster.lifecycle import ClusterStatus
 from lab.cluster.publishing import Publication
@@ -22,14 +22,25 @@ __all__ = [
     "Publication",
     "down",
     "ensure_binaries",
+    "ensure_debian",
     "import_image",
     "kubectl",
+    "missing_images",
     "publish",
+    "require_machine",
     "run_in_box",
     "status",
     "stop",
     "up",
 ]
+
+
+def require_machine(home: Home | None = None) -> None:
+    """Make sure that this machine can hold the cluster, before anything is built for it; raises as `lifecycle.up`."""
+    home = home or Home()
+    checks.permission()
+    checks.owner(home)
+    checks.machine(home)
 
 
 def up(home: Home | None = None) -> Path:
@@ -60,6 +71,11 @@ def publish(publications: Sequence[Publication], home: Home | None = None) -> bo
 def import_image(archive: Path, home: Home | None = None) -> bool:
     """Load a docker archive unless the cluster has it; see `access.import_image`."""
     return access.import_image(archive, home=home or Home())
+
+
+def missing_images(archives: Sequence[Path], home: Home | None = None) -> list[Path]:
+    """Return the archives that the cluster does not have yet; see `access.missing_images`."""
+    return access.missing_images(archives, home=home or Home())
 
 
 def kubectl(home: Home | None = None) -> Path:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from lab.cluster import config
 from lab.cluster.binaries import Binaries
 from lab.cluster.box import Status
-from lab.cluster.home import Home, Process
+from lab.cluster.home import Home, Process, write_whole
 from lab.errors import LabError
 
 API_SECONDS: Final = 5.0
@@ -93,15 +93,44 @@ def import_image(archive: Path, *, home: Home) -> bool:
         LabError: the cluster does not run, or containerd refuses the archive.
     """
     identity, name = _identity(archive)
-    digests = {line.split()[0]: line.split()[2] for line in _ctr(home, "images", "ls").splitlines()[1:]}
+    digests = _digests(home)
+    if _is_loaded(home, digests, identity, name):
+        return False
     if name in digests:
-        if json.loads(_ctr(home, "content", "get", digests[name]))["config"]["digest"] == identity:
-            return False
         # Kubernetes' side of containerd takes full note of an image only when its name is new.
         _ctr(home, "images", "remove", name)
     snapshotter = Status.read(home.status).snapshotter
     _ctr(home, "images", "import", "--snapshotter", snapshotter, str(archive))
     return True
+
+
+def missing_images(archives: Sequence[Path], *, home: Home) -> list[Path]:
+    """Return the archives that `import_image` would load: with one question to containerd, as a repeated start has it.
+
+    Raises:
+        LabError: the cluster does not run.
+    """
+    digests = _digests(home)
+    return [archive for archive in archives if not _is_loaded(home, digests, *_identity(archive))]
+
+
+def _digests(home: Home) -> dict[str, str]:
+    return {line.split()[0]: line.split()[2] for line in _ctr(home, "images", "ls").splitlines()[1:]}
+
+
+def _is_loaded(home: Home, digests: dict[str, str], identity: str, name: str) -> bool:
+    """Whether the name stands for the very image; what a manifest's digest says once it says for ever, so it is asked once."""
+    if name not in digests:
+        return False
+    record = home.folder / "manifests.json"
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    if digests[name] not in known:
+        known[digests[name]] = json.loads(_ctr(home, "content", "get", digests[name]))["config"]["digest"]
+        write_whole(record, json.dumps(known))
+    return bool(known[digests[name]] == identity)
 
 
 def kubectl(*, home: Home) -> Path:

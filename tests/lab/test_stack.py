@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from lab import backend, stack
+from lab import backend, paths, stack
 from lab.engine import Engine
 from lab.errors import LabError
 
@@ -135,3 +136,49 @@ def test_a_passphrase_that_the_user_names_is_enough_for_the_checkouts_own_state(
     _kept("mine.json")
     own.environment_folder()
     assert not backend.PASSPHRASE.exists()
+
+
+def _lab(monkeypatch: pytest.MonkeyPatch, folder: Path, latest: Any) -> stack.Stack:
+    """The lab's stack with a state of this content, and no Pulumi to ask."""
+    ours = f"config:\n  portus:cluster:\n    context: {stack.CONTEXT}\n"
+    _write(monkeypatch, folder, lab=ours)
+    monkeypatch.setattr("lab.paths.STATE", folder)
+    if latest is not None:
+        (folder / "state/.pulumi/stacks/portus").mkdir(parents=True)
+        (folder / "state/.pulumi/stacks/portus/lab.json").write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
+    engine = Engine(Path("/no/pulumi"), None, (), genuine_cli=False, genuine_plugins={})
+    return stack.Stack(name="lab", engine=engine, kubeconfig=folder / "kubeconfig")
+
+
+DEPLOYED = {"type": "pulumi:pulumi:Stack", "outputs": {"namespace": "portus"}}
+
+
+@pytest.mark.parametrize(
+    ("latest", "whole"),
+    [
+        ({"resources": [DEPLOYED]}, True),
+        ({"resources": [DEPLOYED], "pending_operations": [{"type": "creating"}]}, False),
+        ({"resources": []}, False),
+    ],
+)
+def test_whether_a_lab_stack_is_whole_is_read_from_its_state_without_pulumi(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, latest: Any, *, whole: bool
+) -> None:
+    found = _lab(monkeypatch, tmp_path, latest)
+    assert found.has_state()
+    assert found.is_whole() == whole
+    assert found.export() == {"version": 3, "deployment": latest}
+
+
+def test_a_lab_stack_that_was_never_deployed_has_no_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert not _lab(monkeypatch, tmp_path, None).has_state()
+
+
+def test_the_stacks_are_looked_for_under_the_project_s_name() -> None:
+    assert yaml.safe_load((paths.ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["name"] == stack.PROJECT
+
+
+def test_the_stack_of_another_project_in_the_same_folder_is_not_taken_for_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = _lab(monkeypatch, tmp_path, {"resources": [DEPLOYED]})
+    (tmp_path / "state/.pulumi/stacks/portus").rename(tmp_path / "state/.pulumi/stacks/another")
+    assert not found.has_state()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from lab import __main__ as command
-from lab import stack, verbs
+from lab import lab_stack, stack, verbs
 from lab.engine import Engine
 from lab.errors import LabError
 from lab.images.servers import free_port
@@ -169,12 +170,39 @@ def test_a_stack_without_objects_in_a_namespace_is_deployed_anywhere_and_removed
 
 
 def test_the_labs_own_cluster_may_be_a_fresh_one(pulumi: Path, asked: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(verbs, "_publish", lambda: None)
+    monkeypatch.setattr(verbs, "_publish", lambda _stack, _deployment: None)
     monkeypatch.setattr("lab.paths.STATE", tmp_path)
     (tmp_path / "state").mkdir()
     verbs.deploy("lab", None, refresh=True)
     assert asked.asked == []
     assert "--refresh" in _told(pulumi, "up")
+
+
+def test_a_second_make_up_waits_for_the_first_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lab.paths.ROOT", tmp_path)
+    first_works, first_may_end = threading.Event(), threading.Event()
+    order = []
+
+    def deployed(name: str, _kubeconfig: Path | None, *, refresh: bool, yes: bool) -> None:
+        assert not yes
+        order.append(f"{name} {refresh}")
+        first_works.set()
+        first_may_end.wait(10)
+
+    monkeypatch.setattr(verbs, "_deploy", deployed)
+    runs = [threading.Thread(target=verbs.deploy, args=("lab", None), kwargs={"refresh": refresh}) for refresh in (False, True)]
+    runs[0].start()
+    assert first_works.wait(10)
+    runs[1].start()
+    runs[1].join(0.3)
+    assert order == ["lab False"]
+    first_may_end.set()
+    for run in runs:
+        run.join(10)
+    assert order == ["lab False", "lab True"]
+    assert "another 'make up' or 'make down' works on this lab: waiting for it" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("files")
@@ -234,7 +262,7 @@ def test_the_command_line_agrees_where_it_says_yes(
 
 @pytest.mark.usefixtures("asked")
 def test_a_stack_of_the_lab_is_deployed_unasked(pulumi: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(verbs, "_publish", lambda: None)
+    monkeypatch.setattr(verbs, "_publish", lambda _stack, _deployment: None)
     monkeypatch.setattr("lab.paths.STATE", tmp_path)
     (tmp_path / "state").mkdir()
     verbs.deploy("lab", None)
@@ -279,3 +307,14 @@ def test_a_deployment_does_not_begin_while_a_garbage_collection_deletes(pulumi: 
     with pytest.raises(LabError, match="of mine in portus deletes"):
         verbs.deploy("mine", None, yes=True)
     assert "up" not in _verbs(pulumi)
+
+
+@pytest.mark.parametrize(("asked", "told"), [("public", "runs on IMAGES=lab"), ("mine", "must be 'lab'")])
+def test_other_images_than_the_lab_runs_on_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked: str, told: str) -> None:
+    monkeypatch.setattr("lab.paths.STATE", tmp_path)
+    monkeypatch.delenv("IMAGES", raising=False)
+    lab_stack.note_images()
+    lab_stack.note_images()
+    monkeypatch.setenv("IMAGES", asked)
+    with pytest.raises(LabError, match=told):
+        lab_stack.note_images()

@@ -1,0 +1,80 @@
+"""What a stack of the lab's own cluster needs before it is deployed: one run at a time, programs, and images of one kind."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from lab import cluster, paths, programs, public_images
+from lab.console import console
+from lab.engine import cli_of_its_publisher, find_own_cli
+from lab.errors import LabError
+from lab.images import build
+from lab.stack import images_of, is_lab_stack
+from lab.together import together
+
+LAB: Final = "lab"
+PUBLIC: Final = "public"
+"""Values of IMAGES: the lab's own images, the double of Portus among them, or the genuine ones of the public registries."""
+
+
+@contextlib.contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Let one run at a time start or remove the lab; stacks elsewhere are locked by their backend."""
+    if not is_lab_stack(name):
+        yield
+        return
+    folder = os.open(paths.ROOT, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print("  … another 'make up' or 'make down' works on this lab: waiting for it")
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def build_missing(name: str) -> None:
+    """Build what a lab stack needs and the cache lacks: programs and images at the same time, for neither keeps the processors busy alone.
+
+    Raises:
+        LabError: the machine cannot hold the lab, or a build failed.
+    """
+    cluster.require_machine()
+    engine = () if find_own_cli() or cli_of_its_publisher() else (programs.PULUMI.name,)
+    together(
+        lambda: programs.ensure((*engine, *programs.CLUSTER_NAMES)),
+        lambda: (cluster.ensure_debian(), images(name)),
+    )
+
+
+def images(name: str) -> Sequence[build.Image | public_images.PublicImage]:
+    """Return the images of a lab stack: the lab's own, or with ``IMAGES=public`` the genuine ones."""
+    names = images_of(name)
+    return public_images.fetch(names) if _source() == PUBLIC else build.build_images(names)
+
+
+def note_images() -> None:
+    """Note whose images the lab runs. Pods keep the images that they have, so a lab that runs on others must be removed first.
+
+    Raises:
+        LabError: it runs on others, or IMAGES is neither.
+    """
+    wanted, record = _source(), paths.STATE / "images"
+    noted = record.read_text(encoding="utf-8") if record.is_file() else wanted
+    if noted != wanted:
+        raise LabError(f"the lab of this checkout runs on IMAGES={noted}, and IMAGES={wanted} is asked for.", "Remove it first: make down")
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(wanted, encoding="utf-8")
+
+
+def _source() -> str:
+    source = os.environ.get("IMAGES") or LAB
+    if source not in {LAB, PUBLIC}:
+        raise LabError(f"IMAGES = {source}: it must be '{LAB}' (the default) or '{PUBLIC}'.", "Nothing was begun.")
+    return source
