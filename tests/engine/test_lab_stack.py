@@ -74,7 +74,11 @@ def test_the_stack_of_a_login_is_found_where_the_users_own_pulumi_made_it(
     mine.require_known()
 
 
-@pytest.mark.parametrize("verb", [verbs.check, verbs.backup, verbs.backups, verbs.outputs, verbs.password, verbs.down])
+def _down(name: str, kubeconfig: Path) -> None:
+    verbs.down(name, kubeconfig, yes=True)
+
+
+@pytest.mark.parametrize("verb", [verbs.check, verbs.backup, verbs.backups, verbs.outputs, verbs.password, _down])
 def test_no_verb_that_looks_makes_a_stack(mine: Stack, tmp_path: Path, verb: Callable[[str, Path], None]) -> None:
     with pytest.raises(LabError, match="knows no stack test"):
         verb("test", mine.kubeconfig)
