@@ -116,7 +116,7 @@ REGISTRY: Final = Recipe(
     tag="2.8",
     family="registry",
     packages=("docker-registry", "busybox"),
-    setup="mv /usr/bin/docker-registry /usr/bin/registry; ln -s /bin/busybox /usr/bin/wget",
+    setup="mv /usr/bin/docker-registry /usr/bin/registry; ln -s /bin/busybox /usr/bin/wget; ln -s /bin/busybox /usr/bin/nc",
     copies=MappingProxyType({"registry/rootfs": "/"}),
     folders=(Folder(path="/var/lib/registry", mode=0o1777),),
     config=ImageConfig(
@@ -133,7 +133,7 @@ REGISTRY_3: Final = Recipe(
     tag="3",
     family="plain",
     packages=("busybox",),
-    setup="ln -s /bin/busybox /usr/bin/wget",
+    setup="ln -s /bin/busybox /usr/bin/wget; ln -s /bin/busybox /usr/bin/nc",
     copies=MappingProxyType({"registry/rootfs/entrypoint.sh": "/entrypoint.sh", "registry/config-3.yml": "/etc/distribution/config.yml"}),
     folders=(Folder(path="/var/lib/registry", mode=0o1777),),
     program=GoProgram(
@@ -230,6 +230,16 @@ CERT_MANAGER: Final = Recipe(
 )
 """cert-manager's own controllers, started by a program of ours; only the test of its certificates runs it."""
 
+DIRECTORY: Final = Recipe(
+    name="directory-lab",
+    tag="2.5",
+    family="directory",
+    packages=("slapd",),
+    setup="rm -rf /var/lib/ldap/* /etc/ldap/slapd.d",
+    config=ImageConfig(entrypoint=["slapd"], environment={"PATH": PATH}, ports=["389/tcp"]),
+)
+"""OpenLDAP; only the tests of Portus' log-in against a directory run it, with a configuration of their own."""
+
 _PORTUS_CODE: Final = "/usr/lib/portus-double/lab/images/portus"
 """The double's place in the image ends in its place in this repository, so both import it by the same name."""
 
@@ -292,6 +302,7 @@ def recipes() -> dict[str, Recipe]:
         EDGE,
         TRAEFIK,
         CERT_MANAGER,
+        DIRECTORY,
         _portus("2.2", "30:8", "80/tcp", "443/tcp"),
         _portus("2.4", "", "3000/tcp"),
         _portus("2.5", "", "3000/tcp"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import generation, log, rake, schema, serve, worker
+from . import generation, log, memory, rake, ruby, schema, serve, worker
 from .core import Core
 from .database import State
 from .errors import ApplicationError
@@ -15,7 +15,13 @@ def main(arguments: list[str]) -> int:
     """Run one command; return its exit code."""
     command, *rest = arguments or [""]
     try:
-        core = Core(generation.current(), os.environ)
+        played = generation.current()
+        if played.server == "puma":
+            memory.take(memory.BOOT)
+            ruby.start(os.environ)
+            if command == "worker" and played.gathers_its_log and not ruby.writes_at_once(os.environ):
+                log.gather()
+        core = Core(played, os.environ)
         if command == "check-db":
             state = schema.state(core.db, core.generation.version)
             # READY is told by the table alone on the Apache images: a pending migration goes unnoticed there.
@@ -32,6 +38,8 @@ def main(arguments: list[str]) -> int:
     except ApplicationError as error:
         log.say(f"{error.message} ({error.kind})", level="fatal")
         return 1
+    finally:
+        log.flush()
     sys.stderr.write("usage: contract_double check-db | web | worker | rake TASK...\n")
     return 2
 

@@ -28,6 +28,7 @@ def shown_team(team: Row) -> dict[str, Any]:
 
 @ENDPOINTS.add("GET", "/v1/teams", "users")
 def _teams(call: Call) -> Response:
+    call.core.require_teams()
     if call.asker["admin"]:
         return listing(call, "SELECT t.* FROM teams t WHERE t.hidden = 0", shown_team, orders_by_name=True)
     query = "SELECT t.* FROM teams t JOIN team_users m ON m.team_id = t.id WHERE t.hidden = 0 AND m.user_id = %s"
@@ -117,6 +118,7 @@ def _namespaces(call: Call) -> Response:
 
 @ENDPOINTS.add("GET", "/v1/teams/:id", "users")
 def _team(call: Call) -> Response:
+    call.core.require_teams()
     team = found(call.core.db.row("SELECT * FROM teams WHERE id = %s", number(call.ids[0])))
     if not call.asker["admin"] and call.core.role(call.asker, team["id"]) is None:
         raise NotPermittedError

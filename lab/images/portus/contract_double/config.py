@@ -45,6 +45,17 @@ def shipped(generation: Generation) -> dict[str, Any]:
         "anonymous_browsing": {"enabled": True},
         "background": {"registry": {"enabled": True}, "sync": {"enabled": True, "strategy": "initial"}},
         "pagination": {"per_page": 10},
+        "ldap": {
+            "enabled": False,
+            "hostname": "ldap_hostname",
+            "port": 389,
+            "timeout": 5,
+            "base": "",
+            "filter": "",
+            "uid": "uid",
+            "authentication": {"enabled": False, "bind_dn": "", "password": ""},
+            "guess_email": {"enabled": False, "attr": ""},
+        },
     }
 
 

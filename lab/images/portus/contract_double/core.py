@@ -7,7 +7,9 @@ from typing import Any
 
 from .config import Secrets, Settings, database_address, secrets
 from .database import Database, Row
+from .errors import no_method
 from .generation import Generation
+from .memory import FURTHER_PUMA_WORKER, WEB
 from .policy import Actor, Limits, Place, Policy, Role, Visibility
 from .registry_client import RegistryClient
 
@@ -46,6 +48,24 @@ class Core:
         """Return the policy of a user (None: anonymous) for a namespace's row (None: a name without a namespace)."""
         actor = None if user is None else Actor(user["username"], bool(user["admin"]), user["namespace_id"])
         return Policy(self.generation, self.limits(), actor, Place() if namespace is None else self._place(user, namespace))
+
+    def puma(self) -> tuple[int, int]:
+        """Return how many processes Puma has and how many threads each (config/puma.rb)."""
+        workers, threads = (int(self.environ.get(f"PORTUS_PUMA_{name}") or 4) for name in ("WORKERS", "MAX_THREADS"))
+        return workers, threads
+
+    def web_memory(self) -> int:
+        """Return the bytes that the web server takes once it has examined itself."""
+        return WEB + (self.puma()[0] - 1) * FURTHER_PUMA_WORKER
+
+    def require_teams(self) -> None:
+        """Fail as 2.5 does at every team that is shown while contributors may delete.
+
+        Raises:
+            ApplicationError: they may.
+        """
+        if self.generation.judges_contributors and self.limits().contributors_delete:
+            raise no_method("contributor?")
 
     def client(self, registry: Mapping[str, Any]) -> RegistryClient:
         """Return a client for a registry's row."""

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import pymysql
 import pymysql.cursors
-from pymysql.constants import CLIENT, ER
+from pymysql.constants import CLIENT, CR, ER
 
 from .config import DatabaseAddress
 
@@ -112,6 +112,13 @@ class Database:
         return connection
 
 
+class _Absent:
+    """A login that Portus' images have no plugin for."""
+
+    def __init__(self, _connection: object) -> None:
+        raise pymysql.OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, "Authentication plugin cannot be loaded: no such file")
+
+
 def connect(address: DatabaseAddress, *, with_database: bool = True) -> Any:
     """Open a connection the way the application does: utf8 (three bytes), strict, UTC.
 
@@ -121,7 +128,9 @@ def connect(address: DatabaseAddress, *, with_database: bool = True) -> Any:
     """
     if address.password is not None and not isinstance(address.password, str):
         raise TypeError("the database password is not a String")
+    # No TLS, as without the adapter's keys for it; and no login that needs a plugin beside the client (Leap's libmariadb).
     return pymysql.connect(
+        auth_plugin_map=dict.fromkeys(("caching_sha2_password", "sha256_password", "client_ed25519"), _Absent),
         host=address.host,
         port=address.port,
         user=address.user,

@@ -28,6 +28,11 @@ class Generation:
         malformed_json: status and message of ``/api/v1`` for a body that is no JSON.
         setup_task: the rake task by which the web's start sets up an empty database.
         portus_password_follows: the hidden user's password is set anew at every start.
+        gathers_its_log: the worker's log is written in blocks (config/environments/production.rb: a logger on a pipe that nobody syncs).
+        silent_seconds: how long a request without TLS keeps a thread of a server with TLS waiting; None as long as the client stays.
+        local_accounts_under_ldap: whom the directory does not let in may have a password in the database (lib/portus/ldap/connection.rb).
+        judges_contributors: teams are shown with the answer to a question that 2.5 does not know (app/policies/team_policy.rb).
+        tables_are_utf8: the schema names the tables' character set itself.
     """
 
     version: str
@@ -47,6 +52,11 @@ class Generation:
     malformed_json: tuple[int, str] = (500, "Grape::Exceptions::InvalidMessageBody")
     setup_task: str = "portus:db:configure"
     portus_password_follows: bool = True
+    gathers_its_log: bool = False
+    silent_seconds: float | None = None
+    local_accounts_under_ldap: bool = False
+    judges_contributors: bool = False
+    tables_are_utf8: bool = False
 
 
 GENERATIONS: Final = {
@@ -63,7 +73,7 @@ GENERATIONS: Final = {
         setup_task="db:setup",
         portus_password_follows=False,
     ),
-    "2.4": Generation(version="2.4", server="puma"),
+    "2.4": Generation(version="2.4", server="puma", silent_seconds=31),
     "2.5": Generation(
         version="2.5",
         server="puma",
@@ -77,6 +87,10 @@ GENERATIONS: Final = {
             "When specifying application/json as content-type, you must pass valid application/json in the request's 'body'",
         ),
         setup_task="db:setup",
+        gathers_its_log=True,
+        local_accounts_under_ldap=True,
+        judges_contributors=True,
+        tables_are_utf8=True,
     ),
 }
 

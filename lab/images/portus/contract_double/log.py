@@ -7,12 +7,37 @@ import sys
 from typing import Final
 
 LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
+BLOCK: Final = 8192
+"""Bytes that Ruby gathers before it writes to a pipe."""
+
+_gathered: list[str] | None = None
+
+
+def gather() -> None:
+    """Write blocks from now on, as Ruby does where nobody has set ``$stdout.sync``."""
+    global _gathered  # noqa: PLW0603 - one standard output a process
+    _gathered = []
 
 
 def say(message: str, *, tag: str = "", level: str = "info") -> None:
     """Write one message (``[tag] message``) unless ``PORTUS_LOG_LEVEL`` is above ``level``."""
     wanted = os.environ.get("PORTUS_LOG_LEVEL", "info")
     threshold = LEVELS.index(wanted) if wanted in LEVELS else LEVELS.index("info")
-    if LEVELS.index(level) >= threshold:
-        sys.stdout.write(f"[{tag}] {message}\n" if tag else f"{message}\n")
+    if LEVELS.index(level) < threshold:
+        return
+    line = f"[{tag}] {message}\n" if tag else f"{message}\n"
+    if _gathered is None:
+        sys.stdout.write(line)
         sys.stdout.flush()
+        return
+    _gathered.append(line)
+    if sum(map(len, _gathered)) >= BLOCK:
+        flush()
+
+
+def flush() -> None:
+    """Write what was gathered, as Ruby does when it ends."""
+    if _gathered:
+        sys.stdout.write("".join(_gathered))
+        sys.stdout.flush()
+        _gathered.clear()

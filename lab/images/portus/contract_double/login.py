@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from . import users
+from . import directory, users
+from .core import Core
 from .database import Database, Row, now
 from .generation import Generation
 
@@ -48,7 +49,7 @@ def credentials(header: str) -> tuple[str, str | None] | None:
     return user, password if colon else None
 
 
-def authenticate(db: Database, generation: Generation, header: str | None, address: str, *, tokens: bool) -> Login:
+def authenticate(core: Core, header: str | None, address: str, *, tokens: bool, account: str | None = None) -> Login:
     """Judge an Authorization header.
 
     Ten wrong passwords in a row lock the user, application tokens included; every further try counts on.
@@ -57,22 +58,33 @@ def authenticate(db: Database, generation: Generation, header: str | None, addre
         header: None when there was none, which is a success without a user.
         address: the client's, kept with the user's last sign-in.
         tokens: whether an application token is as good as the password (it is for ``/v2/token`` only).
+        account: the request's parameter of that name.
     """
+    db = core.db
     if header is None:
         return Login()
     name, password = credentials(header) or ("", None)
     if not name.strip():
         return Login(error=NOT_SIGNED_IN)
-    user = users.by_name(db, name)
-    if user is None or not password:
+    if not password:
         return Login(error=INVALID)
-    lock = Lock(db, generation, user)
-    by_token = tokens and users.token_valid(db, user, password)
-    error = _refusal(lock, user, password, by_token=by_token)
-    if error is not None:
-        return Login(error=error, by_token=by_token)
-    _signed_in(db, user, address)
-    return Login(user=user, by_token=by_token)
+    user = users.by_name(db, name)
+    by_token = tokens and user is not None and users.token_valid(db, user, password)
+    try:
+        let_in = None if by_token else directory.login(core, name, password, account)
+    except directory.RefusalError as refusal:
+        return Login(error=str(refusal))
+    found = _local(core, user, password, by_token=by_token) if let_in is None else Login(user=let_in)
+    if found.user is not None:
+        _signed_in(db, found.user, address)
+    return found
+
+
+def _local(core: Core, user: Row | None, password: str, *, by_token: bool) -> Login:
+    if user is None:
+        return Login(error=INVALID)
+    error = _refusal(Lock(core.db, core.generation, user), user, password, by_token=by_token)
+    return Login(user=user if error is None else None, error=error, by_token=by_token)
 
 
 def _refusal(lock: Lock, user: Row, password: str, *, by_token: bool) -> str | None:

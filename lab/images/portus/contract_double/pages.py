@@ -73,6 +73,8 @@ class Pages:
             return self._redirect(request, "/users/sign_in")
         if path.startswith("/admin") and not user["admin"]:
             return self._page(_UNAUTHORIZED, 401)
+        if path.startswith("/teams"):
+            self._core.require_teams()
         return self._page(f"{_CLOSE} {escape(path.strip('/').capitalize())}", 200)
 
     def _sign_in(self, request: Request) -> Response:

@@ -85,7 +85,7 @@ def load(db: Database, generation: Generation) -> None:
         pymysql.MySQLError: a table is there already, as when two webs start on one empty database.
     """
     for table in tables(generation.version):
-        db.run(table.statement)
+        db.run(f"{table.statement} DEFAULT CHARSET=utf8" if generation.tables_are_utf8 else table.statement)
     _note_migrations(db, generation)
     if generation.version == "2.5":
         moment = database.now()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
+import select
 import signal
 import socket
 import ssl
@@ -26,7 +28,11 @@ from .web import Web
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-THREADS: Final = 10
+APACHE_THREADS: Final = 10
+HANDSHAKE: Final = b"\x16"
+"""A TLS record's first byte, where it opens a connection."""
+SHUTDOWN_SECONDS: Final = 30
+"""How long Puma lets what is under way come to its end."""
 _CERTIFICATE: Final = "/certificates/portus-ca.crt"
 _EVENTS_PREFIX: Final = "/v2/webhooks/events"
 
@@ -77,7 +83,9 @@ def _prepare(core: Core) -> None:
 def _puma(core: Core, web: Web) -> Server:
     host, _, port = core.environ.get("PORTUS_PUMA_HOST", "0.0.0.0:3000").rpartition(":")
     key = core.environ.get("PORTUS_PUMA_TLS_KEY")
-    return _server((host, int(port)), web, (core.environ.get("PORTUS_PUMA_TLS_CERT", ""), key) if key else None)
+    workers, threads = core.puma()
+    tls = Tls(core.environ.get("PORTUS_PUMA_TLS_CERT", ""), key, silent_seconds=core.generation.silent_seconds) if key else None
+    return _server((host, int(port)), web, tls, workers * threads)
 
 
 def _apache(core: Core, web: Web) -> list[Server]:
@@ -89,22 +97,30 @@ def _apache(core: Core, web: Web) -> list[Server]:
             raise ApplicationError("SSLCertificateFile", f"file '{path}' does not exist or is empty")
     name = core.environ.get("SERVER_NAME", "localhost")
     return [
-        _server(("0.0.0.0", plain_port), PlainPort(web, name), None),  # noqa: S104 - a container serves all its addresses
-        _server(("0.0.0.0", tls_port), web, (certificate, core.secrets.key_path)),  # noqa: S104
+        _server(("0.0.0.0", plain_port), PlainPort(web, name), None, APACHE_THREADS),  # noqa: S104 - a container serves all its addresses
+        _server(("0.0.0.0", tls_port), web, Tls(certificate, core.secrets.key_path, silent_seconds=0), APACHE_THREADS),  # noqa: S104
     ]
 
 
-def _server(address: tuple[str, int], application: WSGIApplication, tls: tuple[str, str] | None) -> Server:
-    server = Server(address, application, numthreads=THREADS)
-    server.shutdown_timeout = 2
+def _server(address: tuple[str, int], application: WSGIApplication, tls: Tls | None, threads: int) -> Server:
+    server = Server(address, application, numthreads=threads)
+    server.shutdown_timeout = SHUTDOWN_SECONDS
     if tls is not None:
-        server.ssl_adapter = Tls(*tls)
+        server.ssl_adapter = tls
         server.ConnectionClass = TlsConnection
     return server
 
 
 class Tls(BuiltinSSLAdapter):
-    """Leaves the handshake to the thread that answers: cheroot's own, in the one that accepts, has all clients wait for a silent one."""
+    """Leaves the handshake to the thread that answers: cheroot's own, in the one that accepts, has all clients wait for a silent one.
+
+    Args:
+        silent_seconds: as in `Generation`.
+    """
+
+    def __init__(self, certificate: str, key: str, *, silent_seconds: float | None) -> None:
+        super().__init__(certificate, key)
+        self.silent_seconds = silent_seconds
 
     def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, Any]]:
         """Return the socket before its handshake, and what the application is told of it."""
@@ -113,18 +129,36 @@ class Tls(BuiltinSSLAdapter):
 
 
 class TlsConnection(HTTPConnection):
-    """A connection that begins with a handshake."""
+    """A connection that begins with a handshake.
+
+    Before its first byte it holds no thread, as with Puma's reactor; one that then speaks without TLS gets no answer and keeps its thread.
+    """
 
     def communicate(self) -> bool:
         """Answer a request; return whether the connection stays."""
         try:
             if self.socket.version() is None:
+                if not select.select([self.socket], [], [], 0)[0]:
+                    return True
+                # Not by the socket's own method: one with TLS does not peek.
+                if (first := socket.socket.recv(self.socket, 1, socket.MSG_PEEK)) != HANDSHAKE:
+                    self._keep_waiting(said_something=bool(first))
+                    return False
                 self.socket.do_handshake()
         except OSError as error:
             if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
                 log.say(f"SSL error, peer: {self.remote_addr}: {error}", level="warn")
             return False
         return bool(super().communicate())  # type: ignore[no-untyped-call]
+
+    def _keep_waiting(self, *, said_something: bool) -> None:
+        seconds = self.server.ssl_adapter.silent_seconds
+        if not said_something or seconds == 0:
+            return
+        socket.socket.settimeout(self.socket, seconds)
+        with contextlib.suppress(OSError):
+            while socket.socket.recv(self.socket, 4096):
+                pass
 
 
 class PlainPort:

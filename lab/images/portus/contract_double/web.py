@@ -131,7 +131,8 @@ class Web:
         header = request.headers.get("Authorization")
         if header is None:
             return login.Login(user=sessions.user(self._core.db, self._core.secrets.key_base, request), by_token=True)
-        return login.authenticate(self._core.db, self._core.generation, header, request.remote_addr or "", tokens=with_tokens)
+        account = _last(request, "account")
+        return login.authenticate(self._core, header, request.remote_addr or "", tokens=with_tokens, account=account)
 
     def _with_session(self, response: Response, user_id: int | None) -> Response:
         cookie = sessions.make(self._core.secrets.key_base, user_id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from typing import Final, Protocol
 
@@ -74,6 +76,7 @@ class StoredEvents:
 def run(core: Core) -> int:
     """Work until something nothing rescues happens; return the exit code for it."""
     log.say(BANNER)
+    signal.signal(signal.SIGTERM, _end)
     try:
         _wait_for_database(core)
         _loop(core)
@@ -82,6 +85,12 @@ def run(core: Core) -> int:
     except CatalogError as error:
         log.say(f"{error} (Portus::RegistryClient::RegistryError)", level="fatal")
     return 1
+
+
+def _end(number: int, _frame: object) -> None:
+    log.flush()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _wait_for_database(core: Core) -> None:
