@@ -53,10 +53,15 @@ class Database:
 
 
 @contextmanager
-def fresh_mariadb(*, database: str = "portus", user: str = "portus", options: Sequence[str] = MARIADB_OPTIONS) -> Iterator[Database]:
+def fresh_mariadb(
+    *, database: str = "portus", user: str = "portus", options: Sequence[str] = MARIADB_OPTIONS, binds: Sequence[Bind] = ()
+) -> Iterator[Database]:
     """Run an empty MariaDB of the lab's image until the block ends; nothing of it is left then.
 
     It starts in memory, on the data folder of a first start that the cache keeps; database, user and passwords are its own.
+
+    Args:
+        binds: files that ``options`` name.
 
     Raises:
         LabError: not root, or the server was not ready within `START_SECONDS` (with the end of its log).
@@ -79,7 +84,7 @@ def fresh_mariadb(*, database: str = "portus", user: str = "portus", options: Se
         )
         container = image.container(
             user="mysql:mysql",
-            binds=[Bind(source=run, target="/run/mysqld"), Bind(source=accounts, target="/run/accounts.sql", read_only=True)],
+            binds=[Bind(source=run, target="/run/mysqld"), Bind(source=accounts, target="/run/accounts.sql", read_only=True), *binds],
         )
         container = replace(container, trees=[*container.trees, _after_first_start(image)])
         own = [f"--bind-address={LOOPBACK}", f"--port={made.port}", "--init-file=/run/accounts.sql"]

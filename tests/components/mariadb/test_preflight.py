@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import socketserver
+import struct
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pymysql
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from components.mariadb.external import PREFLIGHT
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, run
-from lab.images.servers import Database, fresh_mariadb
+from lab.images.servers import LOOPBACK, MARIADB_OPTIONS, Database, fresh_mariadb
+from lab.replay.stage import certificate
 
 pytestmark = pytest.mark.images
 
@@ -106,3 +115,100 @@ def test_an_account_with_rights_on_everything_is_fit(server: Database, root: pym
     root.execute("CREATE USER owner@'%' IDENTIFIED BY 'owners-password'")
     root.execute("GRANT ALL ON *.* TO owner@'%'")
     assert _preflight(server, account="owner", password="owners-password")[0] == 0
+
+
+@pytest.fixture(scope="module")
+def by_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A server that speaks TLS and demands it of every connection."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = rsa.generate_private_key(65537, 2048)
+    (folder / "tls.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+    (folder / "tls.crt").write_bytes(certificate(key))
+    folder.chmod(0o755)  # the server is another user
+    (folder / "tls.key").chmod(0o644)
+    options = [*MARIADB_OPTIONS, "--ssl-cert=/tls/tls.crt", "--ssl-key=/tls/tls.key", "--require-secure-transport=ON"]
+    with fresh_mariadb(options=options, binds=[Bind(source=folder, target="/tls", read_only=True)]) as running:
+        yield running
+
+
+def test_a_server_that_demands_tls_is_refused_with_the_ways_out(by_tls: Database) -> None:
+    """Portus cannot speak TLS to it, and this client would by itself."""
+    code, said = _preflight(by_tls)
+    assert code == 1
+    assert "demands TLS of every connection (require_secure_transport), and Portus speaks to its database without TLS" in said
+    for way in ("SET GLOBAL require_secure_transport=OFF", "TLS proxy", "database.kind: in_cluster"):
+        assert way in said
+
+
+def test_a_server_that_demands_tls_of_the_account_alone_is_not_taken_for_a_wrong_password(by_tls: Database) -> None:
+    link = pymysql.connect(unix_socket=str(by_tls.socket), user="root", password=by_tls.root_password, autocommit=True)
+    with link, link.cursor() as cursor:
+        cursor.execute("SET GLOBAL require_secure_transport=OFF")
+        cursor.execute("ALTER USER portus@'%' REQUIRE SSL")
+        try:
+            code, said = _preflight(by_tls)
+        finally:
+            cursor.execute("SET GLOBAL require_secure_transport=ON")
+            cursor.execute("ALTER USER portus@'%' REQUIRE NONE")
+    assert code == 1
+    assert "demands TLS of the account portus" in said
+    assert "REQUIRE NONE" in said
+
+
+class _MySql8(socketserver.BaseRequestHandler):
+    """Greets as MySQL 8 does, and asks every client for the login by which it keeps its accounts' passwords."""
+
+    def handle(self) -> None:
+        salt = b"0123456789abcdefghij"
+        capabilities = 0x00FFFFFF & ~0x0800  # no TLS
+        greeting = b"\x0a8.0.36\0" + struct.pack("<I", 1) + salt[:8] + b"\0" + struct.pack("<H", capabilities & 0xFFFF)
+        greeting += b"\x2d" + struct.pack("<HH", 2, capabilities >> 16) + bytes([21]) + b"\0" * 10 + salt[8:] + b"\0"
+        self._send(0, greeting + b"caching_sha2_password\0")
+        header = self.request.recv(4)
+        self.request.recv(int.from_bytes(header[:3], "little"))
+        self._send(header[3] + 1, b"\xfecaching_sha2_password\0" + salt + b"\0")
+        self.request.recv(4)
+
+    def _send(self, number: int, payload: bytes) -> None:
+        self.request.sendall(len(payload).to_bytes(3, "little") + bytes([number]) + payload)
+
+
+@contextmanager
+def _mysql8(like: Database) -> Iterator[Database]:
+    with socketserver.ThreadingTCPServer((LOOPBACK, 0), _MySql8) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield dataclasses.replace(like, port=server.server_address[1])
+        server.shutdown()
+
+
+def test_an_account_with_another_plugin_than_portus_has_is_refused_with_the_ways_out(server: Database) -> None:
+    with _mysql8(server) as other:
+        code, said = _preflight(other)
+    assert code == 1
+    assert "logs in by a plugin that Portus' images do not have" in said
+    for word in (
+        "caching_sha2_password",
+        "ALTER USER 'portus'@'%'",
+        "must be switched on",
+        "database.kind: in_cluster",
+    ):
+        assert word in said
+
+
+def test_portus_itself_gets_nowhere_on_such_servers(by_tls: Database, server: Database, tmp_path: Path) -> None:
+    """What the look forbids is what the application cannot do."""
+    (image,) = build_images(["portus-lab:2.5"])
+    with _mysql8(server) as other:
+        for database in (by_tls, other):
+            environment = {
+                "PORTUS_SECRET_KEY_BASE": "b0",
+                "PORTUS_PASSWORD": "p0rtus-password",
+                "PORTUS_KEY_PATH": str(tmp_path / "none"),
+                "PORTUS_DB_HOST": database.host,
+                "PORTUS_DB_PORT": str(database.port),
+                "PORTUS_DB_USERNAME": database.user,
+                "PORTUS_DB_PASSWORD": database.password,
+                "PORTUS_DB_DATABASE": database.database,
+            }
+            done = run(image.container(environment), ["portus-double", "check-db"], seconds=60)
+            assert done.stdout.strip() == "DB_DOWN"
