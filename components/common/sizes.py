@@ -13,19 +13,21 @@ from components.common.pods import Resources
 MIB: Final = 1024 * 1024
 
 WEB: Final = Resources(
-    requests={"cpu": "200m", "memory": "384Mi", "ephemeral-storage": "128Mi"},
+    requests={"cpu": "200m", "memory": "448Mi", "ephemeral-storage": "128Mi"},
     limits={"cpu": "2", "memory": "1Gi", "ephemeral-storage": "1Gi"},
 )
-"""225 MB with one Puma worker, about 110 MB for each further one (contract.md, "Surprises"), and room for Rails' growth."""
-WEB_NEEDS: Final = 215 * MIB
+"""302 MiB at the first ``/api/v1/health`` with one Puma worker, about 105 MiB for each further one (the genuine 2.4.3 and 2.5), and room
+for Rails' growth."""
+WEB_NEEDS: Final = 320 * MIB
 WEB_NEEDS_FOR_EACH_FURTHER: Final = 105 * MIB
 
 WORKER: Final = Resources(
-    requests={"cpu": "100m", "memory": "192Mi", "ephemeral-storage": "64Mi"},
+    requests={"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "64Mi"},
     limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "512Mi"},
 )
-"""111 MB measured (contract.md, "Surprises"), and room for a synchronisation's lists."""
-WORKER_NEEDS: Final = 106 * MIB
+"""215 MiB at its peak (the genuine 2.4.3 and 2.5), and room for a synchronisation's lists. With too little its first process lives on and
+starts one after the other that the kernel ends."""
+WORKER_NEEDS: Final = 230 * MIB
 
 DATABASE: Final = Resources(
     requests={"cpu": "100m", "memory": "384Mi", "ephemeral-storage": "64Mi"},

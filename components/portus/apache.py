@@ -12,7 +12,7 @@ from components.common.availability import FORGET_SECONDS
 from components.common.pods import Privileges, Probes, http_probe, tcp_probe
 from components.common.versions import PortusVersion
 from components.portus import inputs as keys
-from components.portus.roles import FirstSetUp, Role
+from components.portus.roles import START_SECONDS, UTF_8, FirstSetUp, Role
 from components.portus.settings_text import as_document
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ TOKEN: Final = names.TOKEN_PATH
 """Answers 200 to anybody and only when key and database work; ``/`` would decide the SSL check, ``/v2/`` answers 401."""
 
 STARTUP_PERIOD: Final = 3
-STARTUP_FAILURES: Final = 120
-"""Six minutes: the image waits 18 times 5 s for its database and boots Rails before each look."""
+STARTUP_FAILURES: Final = START_SECONDS // STARTUP_PERIOD
+"""The image waits 18 times 5 s for its database and boots Rails before each look."""
 
 
 class Apache:
@@ -44,8 +44,6 @@ class Apache:
     }
     secret_files: Mapping[str, str] = {}
     notification_timeout: str = "10s"
-    stop_command: Sequence[str] = ("/bin/sh", "-c", f"sleep {FORGET_SECONDS}")
-    """The Service has to forget the Pod before Apache stops."""
 
     def __init__(self, version: PortusVersion) -> None:
         self.version = version
@@ -56,6 +54,7 @@ class Apache:
         """Return the seed's variables. The image reads no files for its secrets, so they come as references to the Secret."""
         database, secrets = inputs.database, inputs.secrets.keys
         return {
+            "LANG": UTF_8,
             "PORTUS_MACHINE_FQDN_VALUE": inputs.stack.host,
             "PORTUS_SECRET_KEY_BASE": secrets[keys.SECRET_KEY_BASE],
             "PORTUS_PORTUS_PASSWORD": secrets[keys.PORTUS_PASSWORD],
@@ -69,7 +68,11 @@ class Apache:
         """Return config-local.yml: Apache hands Passenger only the variables its apache.conf lists, in 2.0 and 2.1 not even the name."""
         return as_document(inputs.stack)
 
-    def probes(self) -> Probes:
+    def stop_command(self, role: Role) -> Sequence[str]:  # noqa: ARG002 - one process does everything
+        """Return a pause: the Service has to forget the Pod before Apache stops."""
+        return ("/bin/sh", "-c", f"sleep {FORGET_SECONDS}")
+
+    def probes(self, role: Role) -> Probes:  # noqa: ARG002 - one process does everything
         """Return probes on the token endpoint; liveness only asks whether Apache listens."""
         return Probes(
             startup=http_probe("https", TOKEN, scheme="HTTPS", period=STARTUP_PERIOD, failures=STARTUP_FAILURES),

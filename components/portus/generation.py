@@ -40,8 +40,6 @@ class Generation(Protocol):
     """How the image calls rake (docker/init and packaging/suse/portusctl of each branch)."""
     judges_wildcards: bool
     """Whether a token loses ``*`` where its owner may not have it (app/controllers/api/v2/tokens_controller.rb: not in 2.0)."""
-    stop_command: Sequence[str]
-    """Run before a container is told to stop."""
 
     def environment(self, inputs: PortusInputs, role: Role) -> Environment:
         """Return the whole environment of a container; pure."""
@@ -49,8 +47,11 @@ class Generation(Protocol):
     def local_config(self, inputs: PortusInputs) -> Document | None:
         """Return config-local.yml, None where the environment says everything; pure."""
 
-    def probes(self) -> Probes:
-        """Return the web server's probes."""
+    def stop_command(self, role: Role) -> Sequence[str]:
+        """Return what is run before the container of a server is told to stop."""
+
+    def probes(self, role: Role) -> Probes:
+        """Return the probes of a server."""
 
 
 def generation(version: PortusVersion) -> Generation:

@@ -14,10 +14,12 @@ from pulumi_kubernetes.batch import v1 as batch
 from pulumi_kubernetes.core import v1 as core
 
 from components.common import jobs, names, pods
+from components.common.versions import NEWEST_MIGRATIONS
 from components.mariadb.image import CLIENT_RESOURCES, PRIVILEGES
 from components.portus import inputs as keys
 from components.portus.pod import TASK_RESOURCES
 from components.portus.roles import Role
+from components.settings.stack import Accepted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +35,9 @@ WORK: Final = "/work"
 SECONDS: Final = 3600
 """How long it may take, and how long it may go on once it is told to stop: MariaDB cannot take back half a migration. Portus' own take
 seconds, a long one minutes on a big table of activities."""
+
+REFUSED: Final = 3
+"""Exit code of migrate.sh that no further try changes: the database is a newer Portus'."""
 
 CLIENT: Final = replace(PRIVILEGES, guest=True)
 
@@ -63,6 +68,7 @@ def migration(
         volumes=[*portus.volumes(), pods.config_volume("scripts", portus.scripts), pods.empty_dir("work", "4Mi", memory=True)],
         host_aliases=portus.aliases,
         grace_seconds=SECONDS,
+        refused=REFUSED,
     )
     return batch.Job(
         f"{name}-{release}",
@@ -99,7 +105,11 @@ def _migrate(portus: PortusPods) -> core.ContainerArgs:
         resources=TASK_RESOURCES,
         command=["/bin/sh", f"{SCRIPTS}/migrate.sh", *portus.generation.rake],
         mounts=_mounts(),
-        environment={"WORK": WORK},
+        environment={
+            "WORK": WORK,
+            "NEWEST": NEWEST_MIGRATIONS[portus.generation.version],
+            "ACCEPT_NEWER": "yes" if Accepted.NEWER_DATABASE in portus.inputs.stack.accept else "no",
+        },
     )
 
 

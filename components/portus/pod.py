@@ -9,6 +9,7 @@ from components.common import pods
 from components.common.extras import NONE
 from components.common.trust import AUTHORITY, KEY
 from components.portus.roles import Role
+from components.portus.tools import TOOL_FILES, TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +41,7 @@ class PortusPods:
     Args:
         aliases: host name -> address, for the public names inside the cluster.
         local_config: the volume with config-local.yml, None where the generation has none.
-        scripts: name of the ConfigMap with the scripts of the Jobs.
+        scripts: name of the ConfigMap with the scripts of the Jobs, and with what lies in every container.
     """
 
     generation: Generation
@@ -61,7 +62,7 @@ class PortusPods:
         environment: Mapping[str, str] | None = None,
     ) -> core.ContainerArgs:
         """Return the container for ``role``."""
-        web = role is Role.WEB
+        web, task = role is Role.WEB, role is Role.TASK
         return pods.container(
             role.value,
             self.image,
@@ -72,9 +73,9 @@ class PortusPods:
             command=command,
             ports=self.generation.ports if web else None,
             mounts=[*self._mounts(), *mounts],
-            probes=self.generation.probes() if web else None,
-            pre_stop=None if role is Role.TASK else self.generation.stop_command,
-            extras=NONE if role is Role.TASK else self.placement.extras_of(role.value),
+            probes=None if task else self.generation.probes(role),
+            pre_stop=None if task else self.generation.stop_command(role),
+            extras=NONE if task else self.placement.extras_of(role.value),
         )
 
     def template(
@@ -98,6 +99,7 @@ class PortusPods:
 
     def _mounts(self) -> list[core.VolumeMountArgs]:
         mounts = [pods.mount(_volume(folder), folder) for folder in self.generation.tls_files]
+        mounts.append(pods.mount("tools", TOOLS))
         if self.generation.secret_files:
             mounts.append(pods.mount("credentials", CREDENTIALS))
         if self.local_config is not None:
@@ -118,6 +120,7 @@ class PortusPods:
         """Return the volumes of every role."""
         secrets = self.inputs.secrets
         volumes = [pods.secrets_volume(_volume(folder), self._tls_files(items)) for folder, items in self.generation.tls_files.items()]
+        volumes.append(pods.config_volume("tools", self.scripts, {name: name for name in TOOL_FILES}, mode=pods.EXECUTABLE))
         if self.generation.secret_files:
             files = {key: place for key, place in secrets.keys.items() if key in self.generation.secret_files}
             volumes.append(pods.secrets_volume("credentials", files))

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from components.common.availability import FORGET_SECONDS
-from components.common.pods import Privileges, Probes, http_probe, tcp_probe
+from components.common.pods import Privileges, Probes, exec_probe, http_probe, tcp_probe
 from components.common.versions import PortusVersion
 from components.portus import inputs as keys
-from components.portus.roles import FirstSetUp, Role
+from components.portus.roles import START_SECONDS, UTF_8, FirstSetUp, Role
 from components.portus.settings_text import as_environment, secret_key
+from components.portus.tools import UNBUFFERED, running_command, signal_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +39,17 @@ PING: Final = "/api/v1/_ping"
 """Answers without login and database, and is exempt from the check that judges the first page request for everybody (contract.md)."""
 
 STARTUP_PERIOD: Final = 2
-STARTUP_FAILURES: Final = 120
-"""Four minutes: 18 s on an empty database, and the image itself gives up on a missing one after three minutes."""
+STARTUP_FAILURES: Final = START_SECONDS // STARTUP_PERIOD
+"""27 s (2.4) and 34 s (2.5) on a busy machine, 240 s have been seen on a starved one."""
+
+SERVER: Final = "puma "
+"""How the command line of Puma's first process begins; those of its workers begin with ``puma:``."""
+BACKGROUND: Final = "/srv/Portus/bin/background.rb"
+"""How that of the worker begins once its Rails has booted, and not before: ``rails runner`` then takes its script's name (railties,
+commands/runner). Until it handles events it asks once more, by a rake task, whether the database is migrated."""
+WORKER_PERIOD: Final = 5
+WORKER_CHECK_PERIOD: Final = 20
+WORKER_CHECK_FAILURES: Final = 3
 
 
 class Puma:
@@ -56,9 +66,6 @@ class Puma:
     }
     secret_files: Mapping[str, str] = SECRET_FILES
     notification_timeout: str = "2000ms"
-    stop_command: Sequence[str] = ("/bin/sh", "-c", f"sleep {FORGET_SECONDS}; kill -TERM -1")
-    """The images' first process is a shell that forwards no signal, so everything beside it is told itself; before that the Service has to
-    forget the Pod."""
 
     def __init__(self, version: PortusVersion) -> None:
         self.version = version
@@ -70,6 +77,7 @@ class Puma:
         stack, database = inputs.stack, inputs.database
         secrets, signing_key = inputs.secrets.keys, inputs.secrets.tls.signing_key
         return {
+            "LANG": UTF_8,
             "RACK_ENV": "production",
             "RAILS_ENV": "production",
             "CCONFIG_PREFIX": "PORTUS",
@@ -91,7 +99,8 @@ class Puma:
         stack = inputs.stack
         match role:
             case Role.WORKER:
-                return {"PORTUS_BACKGROUND": "true"}
+                unbuffered = {"RUBYOPT": f"-r{UNBUFFERED}"} if self.version >= PortusVersion.V2_5 else {}
+                return {"PORTUS_BACKGROUND": "true", **unbuffered}
             case Role.TASK:
                 return {}
             case Role.WEB:
@@ -122,8 +131,24 @@ class Puma:
     def local_config(self, inputs: PortusInputs) -> None:
         """Return None: the environment says everything."""
 
-    def probes(self) -> Probes:
-        """Return probes on ``_ping`` alone; ``/api/v1/health`` takes seconds and says 503 until a registry is recorded."""
+    def stop_command(self, role: Role) -> Sequence[str]:
+        """Return what tells the server alone to end: the first process is a shell that forwards no signal."""
+        if role is Role.WORKER:
+            return signal_command(BACKGROUND, 0)
+        return signal_command(SERVER, FORGET_SECONDS)
+
+    def probes(self, role: Role) -> Probes:
+        """Return the web's probes on ``_ping`` alone, for ``/api/v1/health`` takes seconds and says 503 until a registry is recorded.
+
+        The worker listens nowhere: its probes look for its process, which a lack of memory ends while the Pod goes on running.
+        """
+        if role is Role.WORKER:
+            running = running_command(BACKGROUND)
+            return Probes(
+                startup=exec_probe(running, period=WORKER_PERIOD, failures=START_SECONDS // WORKER_PERIOD),
+                readiness=exec_probe(running, period=WORKER_CHECK_PERIOD, failures=1),
+                liveness=exec_probe(running, period=WORKER_CHECK_PERIOD, failures=WORKER_CHECK_FAILURES),
+            )
         return Probes(
             startup=http_probe("https", PING, scheme="HTTPS", period=STARTUP_PERIOD, failures=STARTUP_FAILURES),
             readiness=http_probe("https", PING, scheme="HTTPS", period=5, failures=3),

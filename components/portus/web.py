@@ -5,7 +5,6 @@ Owns: the credentials' Secret, config-local.yml, the Deployment. The Service bel
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pulumi_kubernetes.apps import v1 as apps
@@ -19,8 +18,9 @@ from components.portus import inputs as keys
 from components.portus.inputs import PortusInputs, PortusSecrets
 from components.portus.migration import migration
 from components.portus.pod import LOCAL_CONFIG_FILE, LOCAL_CONFIG_VOLUME, PortusPods
-from components.portus.roles import Role
+from components.portus.roles import READY_SECONDS, Role
 from components.portus.settings_text import existing_secrets, given_secrets
+from components.portus.tools import SCRIPTS, tools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from components.settings.images import Images
     from components.settings.stack import StackSettings
 
-SCRIPTS: Final = Path(__file__).parent / "scripts"
-GRACE_SECONDS: Final = 15
-"""Longer than the stop command and Puma's 0.3 s; the images' shell ignores the signal, so a long grace would only be waited out."""
+GRACE_SECONDS: Final = 30
+"""The stop command's pause, and what a request may take that is under way; an idle Puma ends in 0.3 s. A copy that is stopped while it
+still boots waits it out, for the images' shell ignores the signal."""
 
 
 class PortusWeb(ServiceComponent):
@@ -84,7 +84,7 @@ class PortusWeb(ServiceComponent):
             placement=placement,
             aliases=aliases,
             local_config=self._local_config(generation.local_config(inputs)),
-            scripts=self._scripts(),
+            scripts=self._scripts(generation),
         )
         before = [*database.ready, *after]
         migrated = migration(
@@ -115,9 +115,9 @@ class PortusWeb(ServiceComponent):
         held = secret(f"{self._name}-credentials", content, self._labels, self._placement, self.child(after=self._placement.after))
         return {**{key: SecretKey(held.metadata.name, key) for key in content}, **elsewhere}
 
-    def _scripts(self) -> pulumi.Output[str]:
-        """Return the name of the ConfigMap with the scripts of the Jobs."""
-        texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("*.sh"))}
+    def _scripts(self, generation: Generation) -> pulumi.Output[str]:
+        """Return the name of the ConfigMap with the scripts of the Jobs, and with what lies in every container."""
+        texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("*.sh"))} | dict(tools(generation.rake))
         made = config_map(f"{self._name}-scripts", texts, self._labels, self._placement, self.child(after=self._placement.after))
         return made.metadata.name
 
@@ -140,6 +140,7 @@ class PortusWeb(ServiceComponent):
             spec=apps.DeploymentSpecArgs(
                 replicas=stack.portus.web.fixed_replicas,
                 min_ready_seconds=availability.MIN_READY_SECONDS,
+                progress_deadline_seconds=READY_SECONDS,
                 revision_history_limit=availability.REVISIONS,
                 selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),
                 strategy=apps.DeploymentStrategyArgs(
@@ -147,5 +148,5 @@ class PortusWeb(ServiceComponent):
                 ),
                 template=self.pods.template(self._labels, [container], grace_seconds=GRACE_SECONDS),
             ),
-            opts=self.child(after=after),  # an image that finds no database gives up after three minutes
+            opts=self.child(after=after, seconds=READY_SECONDS),  # an image that finds no database gives up after three minutes
         )

@@ -1,7 +1,7 @@
 """Portus' background worker (2.3 on): turns the registry's events into repositories and tags.
 
 Exactly one, replaced by stopping the old one first: it takes no locks, and two would handle an event twice (contract.md, "Worker tasks").
-It has no probe, for it listens nowhere: when it dies, which a bad event or a 401 from the catalog makes it do, its container restarts.
+It is ready once it has booted, and its container restarts when it dies, which a bad event or a 401 from the catalog makes it do.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
-from components.portus.roles import Role
+from components.portus.roles import READY_SECONDS, Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,12 +53,13 @@ class PortusWorker(ServiceComponent):
             metadata=web.placement.metadata(labels, names.PORTUS_WORKER),
             spec=apps.DeploymentSpecArgs(
                 replicas=1,
+                progress_deadline_seconds=READY_SECONDS,
                 revision_history_limit=availability.REVISIONS,
                 selector=meta.LabelSelectorArgs(match_labels=labels.selector),
                 strategy=apps.DeploymentStrategyArgs(type="Recreate"),
                 template=web.template(labels, [container], grace_seconds=GRACE_SECONDS),
             ),
-            opts=self.child(after=after),
+            opts=self.child(after=after, seconds=READY_SECONDS),
         )
         self.ready = (deployment,)
         self.register_outputs({})

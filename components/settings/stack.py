@@ -45,6 +45,7 @@ class Accepted(StrEnum):
     UNVERIFIED_STORAGE = "unverified_storage"
     NO_BACKUPS = "no_backups"
     OVERCOMMITTED_MEMORY = "overcommitted_memory"
+    NEWER_DATABASE = "newer_database"
 
 
 class StackSettings(Section):

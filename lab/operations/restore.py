@@ -23,7 +23,7 @@ from lab.operations.jobs import JobError, Jobs, Run
 from lab.operations.writers import Writers
 
 OLDER_SCHEMA: Final = {
-    **dict.fromkeys(("2.0", "2.1", "2.2"), "afterwards run: kubectl exec -n {namespace} deployment/portus -- portusctl rake db:migrate"),
+    **dict.fromkeys(("2.0", "2.1", "2.2"), "afterwards run: kubectl exec -n {namespace} deployment/portus -- /stack/rake db:migrate"),
     "2.4": "its web server migrates it when it starts",
 }
 """What those versions do with the schema of an older one. 2.3 and 2.5 take it for an empty database and run ``rake db:setup``, which on 2.3

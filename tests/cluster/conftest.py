@@ -22,14 +22,8 @@ USER = "alice"
 USER_PASSWORD = "alice-password-of-the-tests"
 
 
-RAKE = """
-for name in SECRET_KEY_BASE PASSWORD DB_PASSWORD; do
-  eval "file=\\${PORTUS_${name}_FILE:-}"
-  if [ -n "$file" ]; then eval "export PORTUS_${name}=\\$(cat $file)"; fi
-done
-exec portusctl rake "$1"
-"""
-"""What the image's init does for its own children only: an exec shell has the secrets' files, not the secrets."""
+RAKE = "/stack/rake"
+"""What the stack offers an operator for Portus' rake tasks."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +70,7 @@ def deployed(request: pytest.FixtureRequest, lab_stack: Callable[[str], Deployed
 def user(deployed: Deployed) -> tuple[str, str]:
     """A user without any right but on its own namespace, made by Portus' rake task."""
     if [USER] not in deployed.deployment.sql("SELECT username FROM users"):
-        deployed.deployment.exec(
-            deployed.pod("web"), ["sh", "-c", RAKE, "sh", f"portus:create_user[{USER},{USER}@example.test,{USER_PASSWORD},false]"]
-        )
+        deployed.deployment.exec(deployed.pod("web"), [RAKE, f"portus:create_user[{USER},{USER}@example.test,{USER_PASSWORD},false]"])
     return USER, USER_PASSWORD
 
 

@@ -54,7 +54,7 @@ def kept(reached: Deployment) -> Backup:
     web = reached.api().list_namespaced_pod(reached.namespace, label_selector="app.kubernetes.io/component=web").items[0]
     assert web.metadata is not None
     task = f"portus:create_user[{USER},{USER}@example.test,{USER_PASSWORD},false]"
-    reached.exec(str(web.metadata.name), ["sh", "-c", RAKE, "sh", task])
+    reached.exec(str(web.metadata.name), [RAKE, task])
     return _take(reached)
 
 

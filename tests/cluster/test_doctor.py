@@ -12,7 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from lab import cluster
+from lab.check import check
 from lab.cluster import Publication
+from lab.console import Step
 from lab.deployment import Deployment
 from lab.doctor import verb
 from lab.doctor.database import examine_database
@@ -76,6 +78,17 @@ def test_it_pushes_and_compares_when_it_is_asked_to(stack: OwnStack) -> None:
     links = {link["link"]: link for link in json.loads(as_json(stack.name, diagnose(stack, push=True, drift=True)))["links"]}
     assert "registry.doctor.test/admin/check:latest" in links["round-trip"]["seen"]
     assert links["drift"]["state"] == "ok"
+
+
+def test_a_push_while_the_worker_boots_is_recorded_and_is_no_finding(stack: OwnStack, reached: Deployment, breaker: Breaker) -> None:
+    """The genuine one takes up to 91 s, longer than a record may take once it works."""
+
+    def slow(template: Template) -> None:
+        template["spec"]["containers"][0]["env"].append({"name": "DOUBLE_WORKER_START_SECONDS", "value": "75"})
+
+    with breaker.template("portus-worker", slow, settles=False):
+        check(reached, Step("checking it", None))
+        assert broken(stack) == {}
 
 
 def test_an_external_database_is_asked_from_portus_own_pod(stack: OwnStack, reached: Deployment) -> None:

@@ -83,7 +83,7 @@ def reached(stack: OwnStack) -> Deployment:
     found = deployment(stack)
     for name, password in PASSWORDS.items():
         task = f"portus:create_user[{name},{name}@example.test,{password},false]"
-        found.exec(Breaker(found).pod("web"), ["sh", "-c", RAKE, "sh", task])
+        found.exec(Breaker(found).pod("web"), [RAKE, task])
     found.sql(PEOPLE)
     with administrator_of(found) as client:
         digests = {name: write_sample(client.folder / str(number), text=name) for number, name in enumerate(RECORDED)}

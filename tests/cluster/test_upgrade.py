@@ -10,9 +10,11 @@ import pytest
 from lab.check import check
 from lab.cluster import Publication
 from lab.console import Step, step
+from lab.errors import LabError
 from lab.operations import backups
 from lab.operations.jobs import Jobs
 from lab.operations.restore import Restore
+from lab.operations.writers import Writers
 from tests.cluster.own_stack import OwnStack, deployment, load, own_stack, published
 
 pytestmark = pytest.mark.cluster
@@ -38,6 +40,10 @@ def _say_version(stack: OwnStack, version: str) -> None:
     said = stack.said()
     portus = {**said["portus:portus"], "version": version}
     stack.say(said | {"portus:portus": portus, "portus:images": {**said["portus:images"], "portus": image}})
+
+
+def _deployed_version(stack: OwnStack) -> str | None:
+    return Writers(deployment(stack)).version()
 
 
 def _backups(stack: OwnStack) -> list[backups.Backup]:
@@ -76,10 +82,16 @@ def test_the_way_back_is_the_former_version_and_the_backup_of_before(stack: OwnS
     deployment(stack).sql(f"UPDATE tags SET name = '{late[0]}'")  # noqa: S608 - a name of this file
 
     _say_version(stack, OLD)
+    with pytest.raises(LabError) as refused:
+        stack.up()
+    assert "a newer Portus has migrated the database" in f"{refused.value} {refused.value.excerpt}"
+    assert _deployed_version(stack) == NEW, "the web server of before goes on"
+    stack.say(stack.said() | {"portus:accept": ["newer_database"]})
     stack.up()
     reached = deployment(stack)
     assert late in reached.sql("SELECT name FROM tags"), "nothing is lost before the restore"
     Restore(deployment=reached, dump=kept.name, safety=True, repeat="make restore").run(lambda: check(reached, Step("checking it")))
     assert len(reached.sql("SELECT version FROM schema_migrations")) == kept.tables["schema_migrations"]
     assert late not in reached.sql("SELECT name FROM tags")
+    stack.say({key: value for key, value in stack.said().items() if key != "portus:accept"})
     stack.up("--expect-no-changes")

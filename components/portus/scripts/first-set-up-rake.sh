@@ -15,12 +15,7 @@ else
   sudo update-ca-certificates
 fi
 
-for name in SECRET_KEY_BASE PASSWORD DB_PASSWORD EMAIL_SMTP_PASSWORD LDAP_AUTHENTICATION_PASSWORD; do # the image's init would do this, but the task does not pass through it
-  eval "file=\${PORTUS_${name}_FILE:-}"
-  if [ -n "$file" ]; then
-    eval "PORTUS_${name}=\$(cat \"\$file\"); export PORTUS_${name}"
-  fi
-done
+. "${0%/*}/environment.sh"
 
 if [ -e "$WORK/recorded" ]; then
   echo "first set-up: the registry $REGISTRY is recorded already"

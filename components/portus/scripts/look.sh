@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes into $WORK/state what migrate.sh finds: "empty", nothing that Portus would miss; "unseeded", tables without the hidden user that
-# a first start makes last; "set-up". Runs in MariaDB's image. Environment: HOST, PORT, DATABASE, ACCOUNT, MYSQL_PWD, WORK.
+# a first start makes last; "set-up". Into $WORK/newest goes the newest migration that was made. Runs in MariaDB's image. Environment: HOST, PORT, DATABASE, ACCOUNT, MYSQL_PWD, WORK.
 set -eu
 
 tries=90 # of two seconds each: a server that recovers, and a network that has yet to hear of this Pod
@@ -44,5 +44,10 @@ case "$migrations$users" in
     ;;
   *) fail "database $DATABASE has users and no list of migrations, so nobody can tell what it lacks: restore a backup, or another database's name is meant. Nothing was changed" ;;
 esac
+: >"$WORK/newest"
+if [ "$migrations" = 1 ]; then
+  newest=$(query 'SELECT MAX(version) FROM schema_migrations') || fail "database $DATABASE stopped answering while it was looked at. Nothing was changed"
+  echo "$newest" >"$WORK/newest"
+fi
 echo "migration: database $DATABASE is $state"
 echo "$state" >"$WORK/state"

@@ -31,7 +31,7 @@ class Delete(Switch):
     """Deletion of images and tags by users. Portus' default: on from 2.4 on, off before."""
 
     contributors: Annotated[bool | None, Since("2.4")] = None
-    """Whether contributors of a team may delete, beside its owners. Portus' default: off."""
+    """Whether contributors of a team may delete, beside its owners. Must not be on in 2.5. Portus' default: off."""
     garbage_collector: Annotated[GarbageCollector, Since("2.4")] = GarbageCollector()
 
 

@@ -49,9 +49,15 @@ from components.settings.rules.images import (
     collection_by_age_is_accepted,
     collector_pauses_while_the_registry_is_read_only,
     contributors_delete_only_where_deletion_is_on,
+    contributors_delete_only_where_portus_survives_it,
     deletion_needs_the_registrys_consent,
 )
-from components.settings.rules.ldap import ldap_closes_sign_up, ldap_encryption_options_need_a_method, ldap_port_fits_its_encryption
+from components.settings.rules.ldap import (
+    first_administrator_is_in_the_directory,
+    ldap_closes_sign_up,
+    ldap_encryption_options_need_a_method,
+    ldap_port_fits_its_encryption,
+)
 from components.settings.rules.mail import (
     mail_has_a_sender_of_its_own,
     smtp_account_is_whole,
@@ -183,10 +189,12 @@ RULES: Final[tuple[Rule, ...]] = (
     ldap_encryption_options_need_a_method,
     ldap_closes_sign_up,
     authority_files_are_in_the_container,
+    first_administrator_is_in_the_directory,
     someone_can_log_in,
     github_team_names_its_organization,
     deletion_needs_the_registrys_consent,
     contributors_delete_only_where_deletion_is_on,
+    contributors_delete_only_where_portus_survives_it,
     collection_by_age_is_accepted,
     collector_pauses_while_the_registry_is_read_only,
     clair_settings_need_its_server,

@@ -52,6 +52,18 @@ def contributors_delete_only_where_deletion_is_on(stack: StackSettings) -> Itera
         )
 
 
+@rests_on("portus.version")
+def contributors_delete_only_where_portus_survives_it(stack: StackSettings) -> Iterator[Problem]:
+    """2.5 asks each team a question that the class does not know (app/policies/team_policy.rb, ``contributor?``)."""
+    if stack.portus.config.delete.contributors and stack.portus.version is PortusVersion.V2_5:
+        yield Problem(
+            key="portus.config.delete.contributors",
+            value="true",
+            rule="must not be true on Portus 2.5: its page of teams then answers 500 to everybody",
+            remedy="remove it; owners of a team and administrators delete",
+        )
+
+
 @rests_on("portus.version", "accept")
 def collection_by_age_is_accepted(stack: StackSettings) -> Iterator[Problem]:
     """2.4 deletes what was not pushed for a while, however often it is pulled (contract.md, "GC differs")."""

@@ -13,6 +13,8 @@ from components.settings.stack import StackSettings
 LDAP_PORT: Final = 389
 TLS_PORTS: Final = {389: 636, 3268: 3269}
 """Port of LDAP or of Active Directory's global catalog -> its port for TLS from the first byte on."""
+PROMOTE: Final = "kubectl exec deployment/portus -- /stack/rake 'portus:make_admin[NAME]'"
+"""As docs/portus.md has it."""
 
 
 @rests_on("portus.version", *(f"portus.config.ldap.{name}" for name in ("enabled", "port", "encryption.method", "method")))
@@ -71,4 +73,24 @@ def ldap_closes_sign_up(stack: StackSettings) -> Iterator[Problem]:
             value="true",
             rule="has no effect while ldap.enabled is true: accounts come from the directory",
             remedy="remove it",
+        )
+
+
+@rests_on("portus.version", "portus.bootstrap")
+def first_administrator_is_in_the_directory(stack: StackSettings) -> Iterator[Problem]:
+    """Before 2.5 nobody but the directory is asked (lib/portus/ldap): an account that only Portus knows can never log in.
+
+    Whoever comes from the directory is an administrator only where there is no user yet, and the first set-up makes one. Whether the
+    directory has the account only the operator knows: a name that is written out says so.
+    """
+    portus = stack.portus
+    if not portus.config.ldap.enabled or portus.version >= PortusVersion.V2_5 or not portus.bootstrap.enabled:
+        return
+    if "username" not in portus.bootstrap.model_fields_set:
+        yield Problem(
+            key="portus.bootstrap.username",
+            value="",
+            rule=f"must name an account of the directory while ldap.enabled is true: Portus {portus.version.value} lets in no other, "
+            "so that nobody could administrate it",
+            remedy=f"set it to one, which logs in with its own password of the directory; further ones become administrators by {PROMOTE}",
         )

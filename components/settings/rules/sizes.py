@@ -98,7 +98,7 @@ def _steps_of_a_backup(stack: StackSettings) -> Sized:
 
 
 def _fixed(key: str, said: WorkloadResources, default: Resources, needs: int) -> Sized:
-    return Sized(key=key, said=said, default=default, always=needs, at_most=needs, because="measured at rest")
+    return Sized(key=key, said=said, default=default, always=needs, at_most=needs, because="measured")
 
 
 def _buffer_pool(size: str) -> int:

@@ -40,9 +40,9 @@ class Reserved:
 
 _PORTUS: Final = Reserved(
     prefixes=("PORTUS_", "MARIADB_"),
-    names=frozenset({"RACK_ENV", "RAILS_ENV", "CCONFIG_PREFIX", "RAILS_SERVE_STATIC_FILES"}),
+    names=frozenset({"LANG", "RUBYOPT", "RACK_ENV", "RAILS_ENV", "CCONFIG_PREFIX", "RAILS_SERVE_STATIC_FILES"}),
     free=frozenset({"PORTUS_DB_TIMEOUT", "PORTUS_GEM_GLOBAL"}),
-    paths=("/secrets", "/certificates", "/run/secrets/portus", "/srv/Portus/config/config-local.yml"),
+    paths=("/secrets", "/certificates", "/run/secrets/portus", "/srv/Portus/config/config-local.yml", "/stack"),
 )
 
 RESERVED: Final[Mapping[str, Reserved]] = {

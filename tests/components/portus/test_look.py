@@ -8,7 +8,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from components.portus.web import SCRIPTS
+from components.portus.tools import SCRIPTS
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, run
 from lab.images.servers import Database, fresh_mariadb
@@ -56,6 +56,7 @@ def test_the_state_is_told(server: Database, statements: list[str], state: str, 
     code, said = _look(server, tmp_path, *statements)
     assert code == 0, said
     assert (tmp_path / "state").read_text().strip() == state
+    assert (tmp_path / "newest").read_text().strip() == ("20190314173309" if ONE_MIGRATION in statements else "")
 
 
 def test_users_without_a_list_of_migrations_are_touched_by_nobody(server: Database, tmp_path: Path) -> None:

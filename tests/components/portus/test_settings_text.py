@@ -30,7 +30,7 @@ def stack_of(version: str, config: dict[str, Any]) -> StackSettings:
         "profile": "development",
         "host": "portus.example.com",
         "images": images,
-        "portus": {"version": version, "config": config, "bootstrap": {"enabled": version != "2.0"}},
+        "portus": {"version": version, "config": config, "bootstrap": {"enabled": version != "2.0", "username": "jdoe"}},
         "exposure": {"kind": "load_balancer"},
     }
     return parse(raw, file="stack.yaml", encrypted=lambda _: True)
@@ -119,7 +119,7 @@ def test_client_secrets_are_references_to_a_secret() -> None:
 def test_web_and_worker_get_the_same_settings() -> None:
     config = {"email": ACCOUNT, "signup": {"enabled": False}, "background": {"sync": {"strategy": "update"}}}
     web, worker = environment("2.5", config), environment("2.5", config, Role.WORKER)
-    of_one = {"PORTUS_BACKGROUND", "RAILS_SERVE_STATIC_FILES"}
+    of_one = {"PORTUS_BACKGROUND", "RAILS_SERVE_STATIC_FILES", "RUBYOPT"}
     different = {name for name in {*web, *worker} if web.get(name) != worker.get(name)}
     assert different - of_one == {name for name in different if name.startswith(("PORTUS_PUMA_", "PORTUS_INIT_REGISTRY_"))}
 

@@ -236,7 +236,7 @@ def test_an_older_backup_is_taken_by_the_version_that_migrates(monkeypatch: pyte
 
 @pytest.mark.parametrize(
     ("of", "runs", "told"),
-    [("2.2", "2.2", ""), ("2.1", "2.2", ""), ("2.2", "2.1", ""), ("2.0", "2.2", "kubectl exec -n here deployment/portus -- portusctl")],
+    [("2.2", "2.2", ""), ("2.1", "2.2", ""), ("2.2", "2.1", ""), ("2.0", "2.2", "kubectl exec -n here deployment/portus -- /stack/rake")],
 )
 def test_what_the_apache_generation_needs_is_told_where_the_schema_is_another(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], of: str, runs: str, told: str

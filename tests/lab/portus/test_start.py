@@ -16,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from components.portus.tools import TOOLS, UNBUFFERED, tools
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, Running, started
 from lab.images.servers import MARIADB_OPTIONS, START_SECONDS, Database, free_port, fresh_mariadb, fresh_registry
@@ -36,6 +37,7 @@ class Pod:
     folder: Path
     database: Database | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    binds: list[Bind] = field(default_factory=list)
     key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
 
     @property
@@ -71,6 +73,8 @@ class Pod:
         binds = [
             Bind(source=key, target="/secrets/portus.key", read_only=True),
             Bind(source=certificate, target="/certificates/portus-ca.crt", read_only=True),
+            Bind(source=self._tools(), target=TOOLS, read_only=True),
+            *self.binds,
         ]
         (image,) = build_images([f"portus-lab:{self.version}"])
         settings = {name: value for name, value in {**self.settings(), **environment}.items() if value != "<unset>"}
@@ -79,6 +83,15 @@ class Pod:
                 yield running
             finally:
                 running.kill()  # bash as process 1 would let a polite end wait for its whole grace period
+
+    def _tools(self) -> Path:
+        """Return the folder that the product mounts beside the image's own files."""
+        folder = self.folder / "stack"
+        folder.mkdir(exist_ok=True)
+        for name, text in tools(("portusctl", "rake") if self.version == "2.2" else ("portusctl", "exec", "rake")).items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o555)
+        return folder
 
     def wait(self, met: Callable[[], bool]) -> None:
         deadline = time.monotonic() + BOUND
@@ -89,11 +102,11 @@ class Pod:
     def wait_for_line(self, words: str, times: int = 1) -> None:
         self.wait(lambda: self.log.read_text().count(words) >= times)
 
-    def get(self, path: str) -> httpx.Response | None:
+    def get(self, path: str, seconds: float = 10) -> httpx.Response | None:
         context = ssl.create_default_context(cadata=_certificate_text(self.folder))
         context.check_hostname = False
         try:
-            return httpx.get(f"https://127.0.0.1:3000{path}", verify=context, timeout=10)
+            return httpx.get(f"https://127.0.0.1:3000{path}", verify=context, timeout=seconds)
         except httpx.TransportError:
             return None
 
@@ -147,20 +160,26 @@ def test_the_web_sets_an_empty_database_up_serves_over_tls_and_outlives_a_term_s
 
 @pytest.mark.parametrize("with_database", ["2.5"], indirect=True)
 def test_clients_that_say_nothing_keep_no_other_waiting(with_database: Pod) -> None:
-    with with_database.begin(), ExitStack() as silent:
+    with with_database.begin(**ONE_PROCESS), ExitStack() as silent:
         with_database.wait_for_ping()
-        for _ in range(3):
+        for _ in range(5):
             silent.enter_context(socket.create_connection(("127.0.0.1", 3000)))
         assert with_database.get("/api/v1/_ping") is not None
 
 
 @pytest.mark.parametrize("with_database", ["2.5"], indirect=True)
-def test_a_client_without_tls_is_told_in_the_log(with_database: Pod) -> None:
-    with with_database.begin():
+def test_clients_without_tls_get_no_answer_and_keep_a_thread_each_while_they_stay(with_database: Pod) -> None:
+    with with_database.begin(**ONE_PROCESS), ExitStack() as plain:
         with_database.wait_for_ping()
-        assert _plain("/api/v1/_ping") == 0
-        with_database.wait_for_line("SSL error, peer: 127.0.0.1")
-        assert with_database.get("/api/v1/_ping") is not None
+        for _ in range(4):
+            client = plain.enter_context(socket.create_connection(("127.0.0.1", 3000)))
+            client.sendall(b"GET /api/v1/_ping HTTP/1.1\r\nHost: portus\r\n\r\n")
+        client.settimeout(1)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        assert with_database.get("/api/v1/_ping", seconds=3) is None, "a web of four threads is full"
+        plain.close()
+        with_database.wait_for_ping()
 
 
 def _image_environment(pod: Pod) -> dict[str, str]:
@@ -171,7 +190,7 @@ def _image_environment(pod: Pod) -> dict[str, str]:
 def test_the_worker_waits_for_the_web_to_set_the_database_up_and_any_value_makes_a_worker(with_database: Pod) -> None:
     web, worker = with_database, Pod("2.5", with_database.folder / "worker", with_database.database)
     worker.folder.mkdir()
-    with worker.begin(PORTUS_BACKGROUND="false") as running:
+    with worker.begin(PORTUS_BACKGROUND="false", RUBYOPT=f"-r{UNBUFFERED}") as running:
         worker.wait_for_line("plays 2.5")
         with web.begin():
             web.wait_for_ping()
@@ -199,6 +218,9 @@ def test_a_key_that_cannot_sign_still_answers_the_ping_while_every_token_fails(w
         assert _plain("/v2/token?service=x") == 500
         assert _plain("/api/v1/health") == 503
     assert "OpenSSL::PKey::RSAError (incorrect pkey type: id-ecPublicKey):" in pod.log.read_text()
+
+
+ONE_PROCESS = {"PORTUS_PUMA_WORKERS": "1", "PORTUS_PUMA_MAX_THREADS": "4"}
 
 
 def _plain(path: str) -> int:
