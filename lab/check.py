@@ -19,6 +19,10 @@ from lab.stack import is_read_only
 
 POLL_SECONDS: Final = 0.3
 
+WORKER: Final = "portus-worker"
+WORKER_SECONDS: Final = 600.0
+"""How long the worker may take to start: as long as its startup probe lets it. The genuine one takes 38 s to 91 s."""
+
 READ_ONLY_ANSWER: Final = "405"
 """Method not allowed: what ``storage.maintenance.readonly`` answers to whoever may push."""
 
@@ -69,6 +73,7 @@ def check(deployment: Deployment, current: Step) -> str:
         _must(user.pull(image, "pulled"), "the pull was refused", "Look at the registry's and at Portus' log.")
         if (user.folder / "pulled" / "manifest.json").read_bytes() != (user.folder / "pushed" / "manifest.json").read_bytes():
             raise LabError(f"the image that was pulled is not the one that was pushed ({digest}).", "Look at the registry's storage.")
+    wait_for_worker(deployment, current)
     current.say("waiting for Portus to record it")
     wait_for_record(deployment, Tag(namespace=login.user, repository="check", tag="latest", user=login.user, digest=digest))
     return f"{deployment.registry}/{image}"
@@ -97,6 +102,23 @@ def _login(deployment: Deployment, current: Step) -> Login:
     current.say(f"asking Portus for a token for {login.user}")
     require_login(deployment, login)
     return login
+
+
+def wait_for_worker(deployment: Deployment, current: Step, seconds: float = WORKER_SECONDS) -> None:
+    """Wait until the worker has started, where the stack has one: before that nothing that is pushed is recorded.
+
+    Its own sign of life is its Pod's readiness (the startup probe of ``components/portus/puma.py``).
+
+    Raises:
+        LabError: it has not within ``seconds``.
+    """
+    end = time.monotonic() + seconds
+    while not deployment.is_ready(WORKER):
+        current.say("waiting for Portus' worker to start")
+        if time.monotonic() > end:
+            look = f"Look at it: kubectl -n {deployment.namespace} describe pods -l app.kubernetes.io/component=worker"
+            raise LabError(f"Portus' worker has not started within {seconds:.0f} s, so that nothing records a push.", look)
+        time.sleep(POLL_SECONDS)
 
 
 def wait_for_record(deployment: Deployment, tag: Tag, seconds: float = FRESH_SECONDS) -> None:

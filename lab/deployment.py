@@ -196,6 +196,19 @@ class Deployment:
         ports = (service.spec.ports if service.spec else None) or []
         return {str(port.name): port.node_port for port in ports if port.node_port}
 
+    def is_ready(self, name: str) -> bool:
+        """Return whether every copy of Deployment ``name`` is of its newest form and ready; so is one that the stack does not have."""
+        try:
+            found: Any = client.AppsV1Api(connection(self.kubeconfig, self.context)).read_namespaced_deployment(name, self.namespace)
+        except client.ApiException as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return True
+            raise
+        found = client.ApiClient().sanitize_for_serialization(found)  # type: ignore[no-untyped-call]
+        status, wanted = found.get("status") or {}, found["spec"].get("replicas", 1)
+        seen = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
+        return bool(seen and status.get("updatedReplicas", 0) == wanted and status.get("readyReplicas", 0) == wanted)
+
     def has_own_database(self) -> bool:
         """Whether its database runs in its namespace, and is not one of somebody else."""
         try:

@@ -56,6 +56,13 @@ def login_of(deployment: Deployment, environment: Mapping[str, str] = os.environ
     return Login(user=str(deployment.outputs["administrator"]), password=deployment.administrator_password)
 
 
+REFUSED: Final = frozenset({"Invalid Username or password.", "You have one more attempt before your account is locked."})
+"""What Portus itself says to a wrong password (Devise's en.yml); its other words are of the account, or of the directory."""
+OF_THE_ACCOUNT: Final = frozenset({"Your account is locked.", "Sorry, this account has been disabled."})
+UNKNOWN: Final = ("Could not find user", "Invalid Credentials")
+"""How a directory's refusal begins that was asked (lib/portus/ldap/errors.rb)."""
+
+
 def require_login(deployment: Deployment, login: Login, transport: httpx.BaseTransport | None = None) -> None:
     """Ask Portus for one token; any answer but a refusal of the login is left to the push, which says more.
 
@@ -75,10 +82,33 @@ def require_login(deployment: Deployment, login: Login, transport: httpx.BaseTra
         return
     if login.is_told:
         problem = f"Portus refuses the user '{login.user}' with the password in the file that {PASSWORD_FILE} names."
-        raise NobodyError(problem, "Ten wrong ones lock the user for 10 minutes.")
+        raise NobodyError(problem, _by_the_directory(answer) or "Ten wrong ones lock the user for 10 minutes.")
+    if said := _by_the_directory(answer):
+        raise NobodyError(f"Portus lets '{login.user}' not in.", said)
     raise NobodyError(
         f"Portus refuses the password of '{login.user}' that the stack knows.",
         _another_user(deployment, "If it was changed on Portus' pages, or the database is another one, check as another user"),
+    )
+
+
+def _by_the_directory(answer: httpx.Response) -> str:
+    """Return what an LDAP directory has to do with a refusal; '' where Portus itself judged the password."""
+    try:
+        said = str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+    if said in REFUSED:
+        return ""
+    if said in OF_THE_ACCOUNT:
+        return f"It says: {said}"
+    if said.startswith(UNKNOWN):
+        return (
+            f"Its LDAP directory says: {said}. Up to Portus 2.4 every account but Portus' own must be in the directory: name one that is, "
+            f"with its password there, by {USER} and {PASSWORD_FILE}."
+        )
+    return (
+        f"It cannot ask its LDAP directory (portus.config.ldap): {' '.join(said.split())}. Nobody can log in until it can; "
+        "the password is not judged. Look at ldap.hostname and port, the directory itself, and the NetworkPolicies."
     )
 
 

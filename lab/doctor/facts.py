@@ -121,10 +121,12 @@ class Pod:
         variables: of its first container, Secrets read.
         claims: PersistentVolumeClaim -> where it is mounted.
         files: path -> text of what it mounts from Secrets and ConfigMaps, as the cluster has it now.
+        ready_since: when it got ready, in seconds since 1970; 0 where nothing says it.
     """
 
     name: str
     ready: bool
+    ready_since: float = 0.0
     ports: Mapping[str, int] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, str] = field(default_factory=dict)

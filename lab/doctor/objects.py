@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -110,12 +111,17 @@ def _pod(pod: Object, content: mounted.Texts) -> Pod:
     return Pod(
         name=pod["metadata"]["name"],
         ready=pods.is_ready(pod),
+        ready_since=_since(pods.condition(pod, "Ready").get("lastTransitionTime")),
         ports={port.get("name", str(port["containerPort"])): port["containerPort"] for port in spec["containers"][0].get("ports") or ()},
         aliases={name: alias["ip"] for alias in spec.get("hostAliases") or () for name in alias["hostnames"]},
         claims=mounted.claims(pod),
         variables=mounted.variables(pod, content),
         files=mounted.files(pod, content),
     )
+
+
+def _since(moment: str | None) -> float:
+    return dt.datetime.fromisoformat(moment).timestamp() if moment else 0.0
 
 
 def shortened(text: str) -> str:

@@ -26,10 +26,11 @@ HEALTH: Final = "/api/v1/health"
 
 BASH: Final = "bash"
 CONNECT: Final = 'exec 3<>"/dev/tcp/$0/$1"'
-CONNECT_SECONDS: Final = 5
+CONNECT_SECONDS: Final = 3
+SILENT_SECONDS: Final = 5
+"""How long a server may keep a connection without data; more than `CONNECT_SECONDS`, so that who is still there by then has connected."""
 TIMED_OUT: Final = (124, 143)
 """Exit codes of GNU's and busybox' ``timeout``."""
-NO_WAY: Final = re.compile(r"bad address \S+|can't connect to remote host.*")
 
 
 def registry_trust(pod: Pod) -> str:
@@ -132,16 +133,19 @@ def _from_portus(wire: Wire, pod: Pod, name: str, port: int) -> str | Unseen:
 
 
 def _from_registry(wire: Wire, pod: Pod, name: str, port: int) -> str | Unseen:
-    """Return why a plain request gets nowhere; what the server then thinks of it does not count."""
-    # Not by wget's own -T, of which Debian's busybox 1.35 dies.
-    done = wire.run(pod.name, ["timeout", str(CONNECT_SECONDS), "wget", "-q", "-O", "/dev/null", f"http://{name}:{port}/"])
+    """Return why a connection without data is refused; '' if it is not.
+
+    Not by a request: Puma never answers a plain one on its TLS port, and each holds one of its few threads.
+    """
+    done = wire.run(pod.name, ["timeout", str(SILENT_SECONDS), "nc", "-w", str(CONNECT_SECONDS), name, str(port)])
     if isinstance(done, Unseen):
         return done
-    if done[0] in TIMED_OUT:
-        return f"no answer in {CONNECT_SECONDS} s"
-    if found := NO_WAY.search(done[1]):
-        return found.group(0)
-    return "" if done[0] in (0, 1) else Unseen(f"wget in Pod {pod.name} ended with code {done[0]}")
+    code, said = done[0], done[1].strip().removeprefix("nc: ")
+    if code in (0, *TIMED_OUT):
+        return ""
+    if code != 1:
+        return Unseen(f"nc in Pod {pod.name} ended with code {code}: {said[:200]}")
+    return late(CONNECT_SECONDS) if "timed out" in said.lower() else said
 
 
 def _through(wire: Wire, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Reply]]]:

@@ -87,7 +87,7 @@ def test_a_push_while_the_worker_boots_is_recorded_and_is_no_finding(stack: OwnS
         template["spec"]["containers"][0]["env"].append({"name": "DOUBLE_WORKER_START_SECONDS", "value": "75"})
 
     with breaker.template("portus-worker", slow, settles=False):
-        check(reached, Step("checking it", None))
+        check(reached, Step("checking it"))
         assert broken(stack) == {}
 
 

@@ -13,6 +13,7 @@ from kubernetes import client
 from urllib3.exceptions import HTTPError
 
 from lab import check, stack, verbs
+from lab.console import Step
 from lab.deployment import Deployment, Tag
 from lab.doctor import verb as doctor
 from lab.doctor.facts import Silent, Unseen
@@ -146,6 +147,17 @@ def test_a_record_is_waited_for_as_long_as_the_doctor_lets_an_event_wait(monkeyp
     with pytest.raises(LabError, match=rf"has not recorded the push of admin/check:latest within {FRESH_SECONDS} s"):
         check.wait_for_record(_deployment("open"), TAG)
     assert FRESH_SECONDS < clock.now < FRESH_SECONDS + 1
+
+
+def test_the_record_is_waited_for_only_once_the_worker_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The genuine one boots for 38 s to 91 s; until then nobody records anything."""
+    clock = _recorded_after(monkeypatch, 91 + FRESH_SECONDS - 1)
+    monkeypatch.setattr(Deployment, "is_ready", lambda *_: clock.now >= 91)
+    check.wait_for_worker(_deployment("open"), Step("check"))
+    check.wait_for_record(_deployment("open"), TAG)
+    monkeypatch.setattr(Deployment, "is_ready", lambda *_: False)
+    with pytest.raises(LabError, match="worker has not started within 600 s"):
+        check.wait_for_worker(Deployment(stack="open", outputs={"namespace": "here"}, kubeconfig=Path("none")), Step("check"))
 
 
 def test_a_deployment_that_nobody_may_check_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

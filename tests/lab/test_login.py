@@ -30,14 +30,15 @@ def _deployment(kubeconfig: Path = Path("mine"), **outputs: Any) -> Deployment:
 class _Portus(httpx.MockTransport):
     """Answers every request for a token with ``status`` and keeps it."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, error: str | None = None) -> None:
         super().__init__(self._answer)
         self.status = status
+        self.error = error
         self.asked: list[httpx.Request] = []
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
-        return httpx.Response(self.status)
+        return httpx.Response(self.status, json=None if self.error is None else {"error": self.error})
 
 
 class TestWho:
@@ -93,6 +94,29 @@ class TestToken:
         with pytest.raises(NobodyError, match="the file that CHECK_PASSWORD_FILE names") as told:
             require_login(_deployment(), Login(user="alice", password="mine-alone", is_told=True), transport=_Portus(401))
         assert "mine-alone" not in str(told.value)
+
+    @pytest.mark.parametrize("login", [Login(user="admin", password="made"), Login(user="alice", password="mine", is_told=True)])
+    @pytest.mark.parametrize(
+        ("error", "named"),
+        [
+            ("Connection refused - connect(2) for ldap.example.com:389", "cannot ask its LDAP directory"),
+            ("Unable to connect to any given server: \n  ldap.example.com:389", "cannot ask its LDAP directory"),
+            ("Connection timed out - user specified timeout", "the password is not judged"),
+            ("Could not find user 'admin'", "Its LDAP directory says: Could not find user 'admin'"),
+            ("Invalid Credentials (code 49)", "Its LDAP directory says: Invalid Credentials (code 49)"),
+            ("Your account is locked.", "It says: Your account is locked."),
+        ],
+    )
+    def test_that_the_directory_or_a_lock_refuses_blames_no_changed_password(self, login: Login, error: str, named: str) -> None:
+        with pytest.raises(NobodyError) as told:
+            require_login(_deployment(), login, _Portus(401, error))
+        assert named in told.value.remedy
+        assert "If it was changed" not in str(told.value)
+
+    def test_that_is_refused_for_its_password_says_so_where_portus_judges_it(self) -> None:
+        with pytest.raises(NobodyError) as told:
+            require_login(_deployment(), Login(user="admin", password="made"), _Portus(401, "Invalid Username or password."))
+        assert "If it was changed on Portus' pages" in told.value.remedy
 
     @pytest.mark.parametrize("status", [404, 500, 503])
     def test_that_does_not_come_for_another_reason_is_left_to_the_push(self, status: int) -> None:

@@ -7,13 +7,20 @@ from typing import Final
 from pymysql.constants import ER
 
 from lab.doctor.database import account_of
-from lab.doctor.facts import DATABASE, Denied, Silent, Unseen
+from lab.doctor.facts import DATABASE, WORKER, Denied, Silent, Unseen
 from lab.doctor.rows import Backlog, Database
 from lab.doctor.snapshot import Snapshot
 from lab.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, sql
 
-HEADS: Final = {"2.4": "20181213101302", "2.5": "20190314173309"}
-"""The last migration of versions whose image does not list them: the genuine ones' ``schema_migrations`` (portus-recordings, schema-*)."""
+NEWEST_MIGRATIONS: Final = {
+    "2.0": "20151215152138",
+    "2.1": "20160927141850",
+    "2.2": "20160927141850",
+    "2.3": "20180207145522",
+    "2.4": "20181213101302",
+    "2.5": "20190314173309",
+}
+"""The last migration of each version, where its image does not list them; as in the program (``components/common/versions.py``)."""
 
 ACCOUNTS: Final = "/docker-entrypoint-initdb.d/accounts.sh"
 """In the database's Pod: makes every account of the stack that is not there, with its rights; changes no password."""
@@ -24,7 +31,7 @@ MIGRATION: Final = "portus-migration-"
 
 GOOD: Final = ("utf8_unicode_ci", "utf8mb3_unicode_ci")
 FRESH_SECONDS: Final = 60
-"""The worker looks every two seconds, and a synchronisation may hold it up."""
+"""Of a worker that has started: it looks every two seconds, and a synchronisation may hold it up."""
 STUCK_SECONDS: Final = 600
 
 
@@ -91,11 +98,16 @@ def schema(snapshot: Snapshot) -> Verdict:
         return Unseen(found.reason)
     if not found.migrations:
         return Broken("it has no schema_migrations: Portus has not set it up", kubectl(snapshot, "logs deployment/portus"))
-    expected = set(found.expected) or {HEADS.get(version, max(found.migrations))}
+    expected = set(found.expected) or {NEWEST_MIGRATIONS[version]}
+    newest = max(found.migrations)
+    if newest > max(expected):
+        seen = f"a newer Portus has migrated it to {newest}, and {version} knows nothing after {max(expected)}"
+        back = f"set portus.version back to the newer one, then make up STACK={snapshot.wanted.stack}"
+        return Broken(seen, f'{back}; or go back to a backup (docs/backup.md, "Back to an older Portus")')
     lacking = sorted(expected - set(found.migrations))
     if lacking:
         return Broken(f"migrations of Portus {version} have not run: {', '.join(lacking)}", _migrate_again(snapshot))
-    return Holds(f"{len(found.migrations)} migrations, the last {max(found.migrations)}")
+    return Holds(f"{len(found.migrations)} migrations, the last {newest}")
 
 
 def _migrate_again(snapshot: Snapshot) -> str:
@@ -128,7 +140,11 @@ def record(snapshot: Snapshot) -> Verdict:
 
 
 def events(snapshot: Snapshot) -> Verdict:
-    """No event waits for the worker."""
+    """No event waits for a worker that has started."""
+    found, worker = snapshot.database, snapshot.pod(WORKER)
+    works = snapshot.now - worker.ready_since if worker else 0.0
+    if isinstance(found, Database) and found.fresh.count and works <= FRESH_SECONDS:
+        return Holds(f"{found.fresh.count} wait, and the worker works since {works:.0f} s")
     return _backlog(
         snapshot,
         "fresh",

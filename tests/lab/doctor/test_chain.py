@@ -9,9 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
+from components.common.versions import NEWEST_MIGRATIONS
 from lab.doctor.chain import CHAIN, examine
 from lab.doctor.exchange import SECONDS, late
 from lab.doctor.facts import Answer, Claim, Denied, Pod, Queue, Silent, Unseen, Workload
+from lab.doctor.links import database as links
 from lab.doctor.report import BROKEN, NOT_JUDGED, OK, holds, state
 from lab.doctor.rows import Record
 from lab.doctor.snapshot import Snapshot
@@ -136,6 +138,11 @@ BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
         lambda: healthy(database=database(expected=("20190314173309", "20990101000000"))),
         "schema",
         "20990101000000",
+    ),
+    "a newer Portus' schema": (
+        lambda: healthy(database=database(migrations=("20190314173309", "20990101000000"))),
+        "schema",
+        "a newer Portus has migrated it to 20990101000000",
     ),
     "a failed first set-up": (lambda: healthy(jobs={"first-set-up": "no administrator"}), "first-set-up", "no administrator"),
     "Portus that answers 500": (
@@ -356,7 +363,10 @@ def test_apache_has_no_worker_and_speaks_plainly_inside() -> None:
     refused = {pair: why for pair, why in before.refused.items() if pair != ("registry", "web")}
     reached = {**{pair: why for pair, why in before.reached.items() if pair[0] == "web"}, ("registry", "portus.example.svc"): ""}
     wanted = dataclasses.replace(before.wanted, portus_version="2.2")
-    findings = examine(healthy(wanted=wanted, workloads=found, refused=refused, reached=reached, health=Unseen("not asked")))
+    older = database(migrations=("20160927141850",))
+    findings = examine(
+        healthy(wanted=wanted, workloads=found, refused=refused, reached=reached, health=Unseen("not asked"), database=older)
+    )
     assert holds(findings)
     assert not any(state(each) == NOT_JUDGED for each in findings)
 
@@ -365,3 +375,18 @@ def test_the_manual_names_every_link_in_order() -> None:
     manual = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
     rows = [line.split("`")[1] for line in manual.splitlines() if line.startswith("| `") and not line.split("`")[1].endswith("=1")]
     assert rows == [link.name for link in CHAIN]
+
+
+def test_events_wait_for_a_worker_only_once_it_has_started() -> None:
+    """The genuine one boots for a minute and more, and what was pushed meanwhile is no finding."""
+    old = database(fresh=backlog(3, 500))
+    for since, found in ((10, set()), (200, {"events"})):
+        workloads = stage.workloads()
+        (pod,) = workloads["worker"].pods
+        pods = (dataclasses.replace(pod, ready_since=stage.now() - since),)
+        workloads["worker"] = dataclasses.replace(workloads["worker"], pods=pods)
+        assert set(broken(healthy(database=old, workloads=workloads))) == found
+
+
+def test_the_doctor_knows_the_migrations_that_the_program_knows() -> None:
+    assert {version.value: migration for version, migration in NEWEST_MIGRATIONS.items()} == links.NEWEST_MIGRATIONS
