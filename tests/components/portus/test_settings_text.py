@@ -54,9 +54,12 @@ def document(version: str, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_setting_is_named_by_its_path() -> None:
-    found = environment("2.5", {"ldap": {"enabled": False, "encryption": {"options": {"ca_file": "/ca.crt"}, "method": "start_tls"}}})
+    found = environment(
+        "2.5",
+        {"ldap": {"enabled": False, "encryption": {"options": {"ca_file": "/certificates/portus-stack-ca.crt"}, "method": "start_tls"}}},
+    )
     assert found["PORTUS_LDAP_ENABLED"] == "false"
-    assert found["PORTUS_LDAP_ENCRYPTION_OPTIONS_CA_FILE"] == "/ca.crt"
+    assert found["PORTUS_LDAP_ENCRYPTION_OPTIONS_CA_FILE"] == "/certificates/portus-stack-ca.crt"
 
 
 def test_the_senders_key_is_from_as_in_config_yml() -> None:
