@@ -15,7 +15,7 @@ DATABASE_PEERS: Final = "mariadb-peers"
 """Headless Service that governs the StatefulSet."""
 DATABASE_CLAIM: Final = "mariadb-data"
 DATABASE_PORT: Final = 3306
-"""Portus 2.0-2.2 has no port key in its database.yml: always 3306 (contract.md, image 2.0-2.2)."""
+"""Portus 2.0-2.2 has no port key in its database.yml: always 3306 (portus-images.md)."""
 
 PORTUS: Final = "portus"
 PORTUS_WORKER: Final = "portus-worker"

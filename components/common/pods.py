@@ -1,6 +1,6 @@
 """How every Pod is hardened, in one place; and the few shapes that all Pods share.
 
-Hardened by default (design.md 2.12): no service links, no service-account token, seccomp RuntimeDefault, all capabilities
+Hardened by default: no service links, no service-account token, seccomp RuntimeDefault, all capabilities
 dropped, no privilege escalation, read-only root, non-root. What an image cannot do is a ``Privileges`` of its own that says why.
 """
 

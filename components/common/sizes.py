@@ -1,6 +1,6 @@
 """What each workload's container gets where the stack file says nothing, and what it is known to need, once.
 
-Measured on the genuine images (contract.md, "Surprises") or computed from what the stack file allows; the settings' rules hold the stack
+Measured on the genuine images (portus-images.md) or computed from what the stack file allows; the settings' rules hold the stack
 file to it, the components take the defaults.
 """
 

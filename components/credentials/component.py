@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 HEX_DIGITS: Final = "0123456789abcdef"
 HEX_LENGTH: Final = 128
-"""Characters, hence 512 bits: as ``openssl rand -hex 64``, which the image's README asks for (seed.txt)."""
+"""Characters, hence 512 bits: as ``openssl rand -hex 64``, which the image's README asks for."""
 
 PASSWORD_LENGTH: Final = 40
 """Letters, hence 228 bits. Letters alone, because Portus pastes database passwords unquoted into YAML and turns all-digit values into
-numbers (contract.md, cconfig)."""
+numbers (portus-images.md)."""
 
 
 @dataclass(frozen=True, slots=True)

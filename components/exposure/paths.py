@@ -1,7 +1,7 @@
 """Which path leads where, and which leads nowhere; one table for every kind of exposure.
 
 ``/v2/webhooks`` is Portus' unauthenticated event endpoint: whoever reaches it can make and delete what Portus shows. The application
-tokens' paths let any user act as any other, administrators included (contract.md, "Surprises", Hole).
+tokens' paths let any user act as any other, administrators included (portus-images.md).
 
 The patterns match paths that are decoded once and in lower case, in extended regular expressions, without regard to doubled slashes,
 which Portus' router folds. ``TWISTED`` is asked first, of the path as it came: what it lets through, the front proxy and every server

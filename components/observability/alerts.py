@@ -24,7 +24,7 @@ SLOW_SECONDS: Final = 5
 CLAIM_SHARE: Final = 0.15
 """Of a claim that is still free: time to grow it, for a full one stops pushes (registry) or everything (database)."""
 WORKER_RESTARTS: Final = 2
-"""In an hour. One is a deployment; more is an event that kills it (contract.md: a manifest list, an event without a repository)."""
+"""In an hour. One is a deployment; more is an event that kills it (portus-images.md: a manifest list, an event without a repository)."""
 
 RECEIVER: Final = ("endpoint", "exported_endpoint")
 """Labels that may name who is notified: a monitor of the Prometheus operator names its port by the first, and the registry's own becomes

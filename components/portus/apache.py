@@ -1,6 +1,6 @@
 """2.0-2.2: Apache and Passenger on 80 and 443, events handled inside the request; uid 30 (wwwrun) with sudo.
 
-Source: openSUSE/docker-containers derived_images/portus/docker @aaa6914 and its branches (contract.md, "Image 2.0-2.2").
+Source: openSUSE/docker-containers derived_images/portus/docker @aaa6914 and its branches (portus-images.md).
 """
 
 from __future__ import annotations

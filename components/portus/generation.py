@@ -1,6 +1,6 @@
 """What differs between the image generations; nobody else asks for the version.
 
-2.0-2.2 run Apache and Passenger on 80 and 443, 2.3-2.5 run Puma on 3000 with a separate worker (contract.md, section b).
+2.0-2.2 run Apache and Passenger on 80 and 443, 2.3-2.5 run Puma on 3000 with a separate worker (portus-images.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """2.3-2.5: Puma on port 3000 over TLS, a separate worker; root inside the image.
 
-Source: SUSE/Portus branches portus-2.3 to 2.5, config/{puma.rb,database.yml,secrets.yml,initializers}, and the images' init (contract.md).
+Source: SUSE/Portus branches 2.3 to 2.5, config/{puma.rb,database.yml,secrets.yml,initializers}, the images' init; see portus-images.md.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SECRET_FILES: Final = {
 empty where that is unset, which would win over any other way (fixed in 2.5)."""
 
 PING: Final = "/api/v1/_ping"
-"""Answers without login and database, and is exempt from the check that judges the first page request for everybody (contract.md)."""
+"""Answers without login and database, and is exempt from the check that judges the first page request for everybody (portus-images.md)."""
 
 STARTUP_PERIOD: Final = 2
 STARTUP_FAILURES: Final = START_SECONDS // STARTUP_PERIOD

@@ -1,6 +1,6 @@
 """Portus' background worker (2.3 on): turns the registry's events into repositories and tags.
 
-Exactly one, replaced by stopping the old one first: it takes no locks, and two would handle an event twice (contract.md, "Worker tasks").
+Exactly one, replaced by stopping the old one first: it takes no locks, and two would handle an event twice (portus-images.md).
 It is ready once it has booted, and its container restarts when it dies, which a bad event or a 401 from the catalog makes it do.
 """
 

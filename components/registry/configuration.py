@@ -1,7 +1,7 @@
 """The registry's config.yml as a typed document; pure.
 
-Rendered as a file: the variables ``REGISTRY_NOTIFICATIONS_ENDPOINTS_*`` are ignored in silence by 2.8 and end 3.x in a panic (contract.md,
-"Registry"). Token authentication is always on; there is no mode without it.
+Rendered as a file: the variables ``REGISTRY_NOTIFICATIONS_ENDPOINTS_*`` are ignored by 2.8 and end 3.x in a panic
+(portus-images.md). Token authentication is always on; there is no mode without it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ JWKS: Final = f"{TRUST}/token-signers.json"
 REDIS_CA: Final = f"{TRUST}/redis-ca.crt"
 
 IGNORED_MEDIA_TYPES: Final = ("application/octet-stream",)
-"""Blobs: no Portus keeps their events, and each would be a request (contract.md: safe for every version)."""
+"""Blobs: no Portus keeps their events, and each would be a request (portus-images.md: safe for every version)."""
 
 CIPHER_SUITES: Final = (
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",

@@ -23,7 +23,7 @@ class EdgeSettings(ScaledSection):
     resources: WorkloadResources = WorkloadResources()
     shield_application_tokens: bool = True
     """Refuse the paths by which any user can make, list or delete another user's application tokens, an administrator's included
-    (contract.md, "Hole"). From 2.4 on Portus' own page takes the same paths: nobody makes tokens there while this is on
+    (portus-images.md). From 2.4 on Portus' own page takes the same paths: nobody makes tokens there while this is on
     (docs/exposure.md says how they are made then). Off only where everybody who can log in is trusted with everything."""
     registry_passthrough: Annotated[bool, Field(alias="registryPassthrough"), Later("connections under way are broken off")] = True
     """Hand the connections for ``registry.host`` on to the registry as they are, by the name in the TLS handshake: pushes and pulls are

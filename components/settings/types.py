@@ -289,7 +289,7 @@ def _safe_secret(value: SecretStr) -> SecretStr:
 
 
 SafeSecret = Annotated[SecretStr, AfterValidator(_safe_secret)]
-"""A secret that ends in an unquoted YAML file of Portus (contract.md: database.yml, secrets.yml)."""
+"""A secret that ends in an unquoted YAML file of Portus (portus-images.md: database.yml, secrets.yml)."""
 
 
 _NUMBER: Final = re.compile(r"[0-9]*[eE]?[0-9]*|0[xXoObB].*")

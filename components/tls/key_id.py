@@ -1,7 +1,7 @@
 """The key id by which the registry finds the certificate of a token's signature.
 
 libtrust's: SHA-256 of the public key's DER form (SubjectPublicKeyInfo), the first 240 bits, base32, in groups of four joined by colons.
-Source: docker/libtrust ``util.go`` keyIDFromCryptoKey; Portus computes the same (contract.md, "Token and events").
+Source: docker/libtrust ``util.go`` keyIDFromCryptoKey; Portus computes the same (portus-images.md).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ KEY_BITS: Final = 2048
 """RS256 over tokens that live minutes; each login verifies one."""
 
 VALIDITY_HOURS: Final = 10 * 365 * 24
-"""Of the certificate around the public key. The registry asks for the form only: it goes on trusting one that has ended (contract.md)."""
+"""Of the certificate around the public key. The registry asks for the form only: it also trusts one that has ended (portus-images.md)."""
 
 
 def numbered(name: str, generation: int) -> str:

@@ -2,7 +2,7 @@
 
 An unset key (None) is not exported, so Portus keeps its own default: nothing empty ever reaches the environment, where any
 non-empty text counts as true. Sources: config/config.yml of SUSE/Portus' branches v2.0 to v2.5 and the code that reads each key
-(contract.md, "config.yml settings").
+(portus-images.md).
 """
 
 from __future__ import annotations

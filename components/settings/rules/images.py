@@ -66,7 +66,7 @@ def contributors_delete_only_where_portus_survives_it(stack: StackSettings) -> I
 
 @rests_on("portus.version", "accept")
 def collection_by_age_is_accepted(stack: StackSettings) -> Iterator[Problem]:
-    """2.4 deletes what was not pushed for a while, however often it is pulled (contract.md, "GC differs")."""
+    """2.4 deletes what was not pushed for a while, however often it is pulled (portus-images.md)."""
     collector = stack.portus.config.delete.garbage_collector
     wanted = collector.enabled and stack.portus.version is PortusVersion.V2_4
     if wanted and Accepted.COLLECTION_OF_PULLED_IMAGES not in stack.accept:

@@ -91,7 +91,7 @@ def signing_counter_moves_a_key_of_this_stack(stack: StackSettings) -> Iterator[
 
 @rests_on("portus.version")
 def separate_signing_key_needs_puma(stack: StackSettings) -> Iterator[Problem]:
-    """The Apache images have one key file for both (contract.md, image 2.0-2.2)."""
+    """The Apache images have one key file for both (portus-images.md)."""
     if stack.portus.version.is_puma or not stack.tls.signs_separately:
         return
     if isinstance(stack.tls, CertManagerTls):

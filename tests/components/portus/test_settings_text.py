@@ -130,7 +130,7 @@ def test_web_and_worker_get_the_same_settings() -> None:
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("version", ["2.3", "2.4", "2.5"])
 def test_a_flag_that_counts_when_it_is_not_empty_is_true_or_absent(version: str, role: Role) -> None:
-    """PORTUS_BACKGROUND=false is the worker, RAILS_SERVE_STATIC_FILES=false serves (contract.md)."""
+    """PORTUS_BACKGROUND=false is the worker, RAILS_SERVE_STATIC_FILES=false serves (portus-images.md)."""
     found = environment(version, {}, role)
     assert {found.get(flag, "true") for flag in ("PORTUS_BACKGROUND", "RAILS_SERVE_STATIC_FILES")} == {"true"}
     assert ("PORTUS_BACKGROUND" in found) is (role is Role.WORKER)

@@ -25,7 +25,7 @@ PAGE = 100
 
 @dataclass
 class Servers:
-    """A Portus and a registry by the rules of distribution and of contract.md, as far as listing goes.
+    """A Portus and a registry by the rules of distribution and of portus-images.md, as far as listing goes.
 
     Args:
         tags: repository -> tag -> media type; None for a tag whose manifest is gone.

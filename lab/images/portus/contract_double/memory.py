@@ -1,6 +1,6 @@
 """What the genuine application takes, so that a limit ends the double where it ends that one: without the memory itself.
 
-Peaks of 2.4.3 and 2.5 with one Puma worker (contract.md, "Seen on the genuine 2.4.3 and 2.5 inside the stack").
+Peaks of 2.4.3 and 2.5 with one Puma worker (portus-images.md).
 """
 
 from __future__ import annotations
