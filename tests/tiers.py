@@ -48,7 +48,7 @@ SHARES: Final[Sequence[Mapping[str, int]]] = (
     {"cluster/test_network_policies.py": 170, "cluster/test_new_cluster.py": 240, "cluster/test_lab_cluster.py": 200},
 )
 
-LIMITS: Final = {"e2e": 30, "share": 25, "e2e-all": 80}
+LIMITS: Final = {"e2e": 40, "share": 25, "e2e-all": 80}
 """Minutes after which a tier is ended: it hangs."""
 
 
