@@ -55,7 +55,8 @@ def parse(
     if problems:
         from components.settings.discretion import discreet  # noqa: PLC0415 - a report may take its time, a good stack file must not
 
-        raise SettingsError(file, [discreet(problem, raw) for problem in problems])
+        blamed = {problem.key for problem in problems}
+        raise SettingsError(file, [discreet(problem, raw, blamed) for problem in problems])
     return stack
 
 
@@ -86,7 +87,8 @@ def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callabl
         renamed = reading.correct(remaining.errors(include_url=False))
         if not renamed:
             break
-        told = [discreet(problem, before) for problem in explain(renamed, before, is_encrypted)]
+        told = explain(renamed, before, is_encrypted)
+        told = [discreet(problem, before, {each.key for each in told}) for problem in told]
         problems += [replace(problem, key=reading.written_key(problem.key)) for problem in told]
         try:
             stack, remaining = StackSettings.model_validate_json(json.dumps(reading.raw)), None
@@ -102,7 +104,8 @@ def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callabl
         further += _broken_rules(stack, blamed)
     further += clear_secrets(reading.raw, is_encrypted, (StackSettings,))
     further += _exposed(reading.raw, further)
-    further = [discreet(each, reading.raw) for each in further if not reading.is_guess(each.key)]
+    blamed |= {each.key for each in further}
+    further = [discreet(each, reading.raw, blamed) for each in further if not reading.is_guess(each.key)]
     return problems + [replace(each, key=reading.written_key(each.key)) for each in further]
 
 

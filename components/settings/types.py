@@ -62,6 +62,8 @@ def _refuse_other_script(value: str) -> None:
 
 def _nearest_name(value: str, test: Callable[[str], bool], foreign: str = r"[^a-z0-9.-]+") -> str | None:
     """Return what to write for a name with capitals, '_' or spaces, None where that is not all that is wrong with it."""
+    if re.search(r"[^\w\s.-]", value):
+        return None
     near = re.sub(foreign, "-", value.strip().rstrip(".").lower()).strip("-.")
     return f"write '{near}'" if near != value and test(near) else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -34,6 +35,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
             "storage": {"driver": "swift", "authurl": "https://k.example.com", "username": "u", "password": "p", "container": "images"}
         }
     },
+    "redis with its password": {"registry": {"redis": {"kind": "external", "addr": "redis.example.com:6379", "password": "p"}}},
     "redis": {"registry": {"redis": {"kind": "external", "addr": "redis.example.com:6379"}}},
     "endpoint": {"registry": {"notifications": {"extra_endpoints": [{"name": "ci", "url": "https://ci.example.com"}]}}},
     "external database": {"database": {"kind": "external", "host": "db.example.com", "user": "portus", "password": "a" * 40}},
@@ -184,13 +186,75 @@ def test_a_wrong_value_beside_a_secret_is_not_shown(path: str, base: str) -> Non
     assert "Geheim" not in text
 
 
+@pytest.mark.parametrize("password", ["Hunter2!Geheim", "Geheim$Wort$9", "Geheim#Wort#9"])
+def test_no_form_of_a_password_is_shown_beside_a_secret(password: str) -> None:
+    """A fix that offers the same in small letters would show it as well."""
+    wrong = {"database": {"password": "short"}}
+    for path, base in BESIDE:
+        for raw in (stack(path, password, base), _merged(stack(path, password, base), wrong if base == "external database" else {})):
+            shown = re.sub(r"[\W_]", "", report(raw)[0]).casefold()
+            assert re.sub(r"[\W_]", "", password).casefold() not in shown, path
+
+
+@pytest.mark.parametrize("password", ["HunterGeheim42", "Geheim_Wort_9"])
+def test_what_may_be_the_password_is_hidden_where_the_password_is_missing_or_wrong(password: str) -> None:
+    for change in ({"password": None}, {"password": "short"}):
+        raw = stack("database.host", password, "external database")
+        raw["database"] = {key: value for key, value in {**raw["database"], **change}.items() if value is not None}
+        text, problems = report(raw)
+        assert {problem.key for problem in problems} == {"database.host", "database.password"}
+        assert re.sub("[^a-z]", "", password.casefold()) not in re.sub("[^a-z]", "", text.casefold())
+
+
+SECRETS = {"accesskey", "secretkey", "password", "secret"}
+HARMLESS = [
+    ("database.host", "Db.Example.com", "external database"),
+    ("database.host", "mysql_server", "external database"),
+    ("database.port", "3306", "external database"),
+    ("registry.storage.regionendpoint", "minio.example.com:9000", "s3"),
+    ("registry.storage.bucket", "images/registry", "s3"),
+    ("registry.storage.region", "eu-west1", "s3"),
+    ("registry.storage.region", "RegionOne", "s3"),
+    ("registry.redis.addr", "Redis.example.com:6379", "redis with its password"),
+    ("registry.notifications.extra_endpoints.0.timeout", "0s", "endpoint"),
+    ("portus.config.email.smtp.address", "smtp://smtp.example.com:587", "smtp"),
+    ("portus.config.oauth.openid_connect.issuer", "https://sso.example.com/realms/corp/.well-known/openid-configuration", "oauth"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "base"), HARMLESS, ids=[f"{path} {value}" for path, value, _ in HARMLESS])
+def test_what_is_no_secret_is_shown_beside_one_that_is_given(path: str, value: str, base: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        parse(stack(path, value, base), file="stack.yaml", encrypted=lambda key: key[-1] in SECRETS)
+    assert [problem.value for problem in refused.value.problems] == [json.dumps(value)]
+
+
+def test_the_sections_that_hold_no_secret_hide_nothing() -> None:
+    """MariaDB in the cluster has its passwords elsewhere, other than an external one."""
+    for name, value in (("name", "No"), ("user", "Portus"), ("innodb_buffer_pool_size", "256Mi")):
+        _, (problem,) = report(_merged(stack(f"database.{name}", value), {"database": {"kind": "in_cluster"}}), encrypted=False)
+        assert problem.value == json.dumps(value)
+
+
+def test_a_fix_is_whole_where_the_wrong_value_is_a_part_of_it() -> None:
+    """/certs is wrong and a part of /etc/ssl/certs, which is right."""
+    raw = stack(
+        "portus.config.email", {"from": "a@example.com", "smtp": {"enabled": True, "address": "s.example.com", "ca_path": "/certs"}}
+    )
+    raw["portus"]["config"]["email"]["smtp"]["openssl_verify_mode"] = "peer"
+    _, (problem,) = report(raw)
+    assert problem.value == "/certs"
+    assert problem.remedy.startswith("write /etc/ssl/certs;")
+
+
 def test_a_fix_may_repeat_an_address_beside_a_secret() -> None:
     """A fix says what to write."""
     raw = stack("database.host", "Db.Example.com", "external database")
     problem = Problem(key="database.host", value='"Db.Example.com"', rule="must be in lower case", remedy="write Db.Example.com so")
-    assert discreet(problem, raw) == replace(problem, value=MASKED)
+    assert discreet(problem, raw) == problem
     password = stack("database.user", "Geheim-1234", "external database")
-    assert discreet(replace(problem, key="database.user", remedy="not Geheim-1234"), password).remedy == f"not {MASKED}"
+    for remedy in ("not Geheim-1234", "not geheim_1234"):
+        assert discreet(replace(problem, key="database.user", remedy=remedy), password).remedy == f"not {MASKED}"
 
 
 QUERIES = ["token", "access_token", "api_key", "X-Amz-Signature", "sig", "password", "client_secret"]
