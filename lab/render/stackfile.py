@@ -37,7 +37,7 @@ def project_stacks() -> dict[str, Path]:
     Operators may add, change and delete every other file of ``stacks/``: no check of the project reads those.
     """
     files = [*(paths.ROOT / "tests" / "stacks").glob("Pulumi.*.yaml"), *(paths.ROOT / "stacks").glob("Pulumi.lab*.yaml")]
-    return {path.name.removeprefix("Pulumi.").removesuffix(".yaml"): path for path in sorted(files, key=lambda path: path.name)}
+    return dict(sorted((path.name.removeprefix("Pulumi.").removesuffix(".yaml"), path) for path in files))
 
 
 @dataclass(frozen=True)
