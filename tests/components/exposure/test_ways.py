@@ -59,6 +59,7 @@ def test_with_one_name_portus_reaches_it_by_the_front_proxy_and_the_registry_rea
     port = {"node_port": 30443, "cluster_ip": 8443}.get(kind, 443)
     inside = made.one("Service", "addresses-edge").spec
     assert inside["ports"] == [{"name": "https", "port": port, "targetPort": "https"}]
+    assert made.one("CertRequest", "tls-request").inputs["dnsNames"] == ["portus.example.com"]
     for workload in ("portus-web", "registry-deployment"):
         assert [alias["hostnames"] for alias in made.one("Deployment", workload).pod["hostAliases"]] == [["portus.example.com"]]
 

@@ -139,3 +139,13 @@ def test_the_administrator_is_made_where_portus_has_no_user_but_its_own(tmp_path
     done = _rake(tmp_path, '["portus"]', PORTUSCTL.replace("*create_user*)", "*never*)"))
     assert done.returncode == 0, done.stderr
     assert "portus:create_user[admin" in (tmp_path / "called").read_text()
+
+
+def test_rake_records_the_registry_with_tls_and_both_names(tmp_path: Path) -> None:
+    """name, host name, use of TLS, external host name: 2.1 to 2.3 (lib/tasks/portus.rake)."""
+    whole = PORTUSCTL.replace("sed 's/,.*//'", "cat")
+    done = _rake(tmp_path, '["portus"]', whole.replace("*create_user*)", "*never*)"))
+    assert done.returncode == 0, done.stderr
+    called = (tmp_path / "called").read_text()
+    assert "portus:create_registry[registry,registry.example.com,true,registry.example.com]" in called
+    assert "portus:create_user[admin,admin@example.com,TheFirstAdministratorsPassword00,true]" in called

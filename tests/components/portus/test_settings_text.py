@@ -9,44 +9,13 @@ import pytest
 import yaml
 
 from components.common.pods import SecretKey
-from components.common.trust import TlsFiles
-from components.common.versions import PortusVersion
-from components.mariadb import DatabaseEndpoint
-from components.portus import generation
-from components.portus.inputs import DATABASE_PASSWORD, PORTUS_PASSWORD, SECRET_KEY_BASE, PortusInputs, PortusSecrets
 from components.portus.roles import Role
-from components.portus.settings_text import as_document, existing_secrets, given_secrets
-from components.settings.parse import parse
+from components.portus.settings_text import as_document
 from components.settings.rules.texts import is_mangled
-from components.settings.stack import StackSettings
+from tests.components.portus.stage import environment, stack_of
 
 MAIL = {"from": "portus@example.com", "smtp": {"enabled": True, "address": "smtp.example.com"}}
 ACCOUNT = {**MAIL, "smtp": {**MAIL["smtp"], "user_name": "portus", "password": "mail-secret"}}  # type: ignore[dict-item]
-
-
-def stack_of(version: str, config: dict[str, Any]) -> StackSettings:
-    images = {} if version >= "2.3" else {"portus": f"registry.example.com/portus:{version}"}
-    raw = {
-        "profile": "development",
-        "host": "portus.example.com",
-        "images": images,
-        "portus": {"version": version, "config": config, "bootstrap": {"enabled": version != "2.0", "username": "jdoe"}},
-        "exposure": {"kind": "load_balancer"},
-    }
-    return parse(raw, file="stack.yaml", encrypted=lambda _: True)
-
-
-def inputs_of(stack: StackSettings) -> PortusInputs:
-    known = [SECRET_KEY_BASE, PORTUS_PASSWORD, DATABASE_PASSWORD, *given_secrets(stack)]
-    keys = {**{key: SecretKey("own", key) for key in known}, **existing_secrets(stack)}
-    database = DatabaseEndpoint(host="mariadb", port=3306, name="portus", user="portus", password=SecretKey("db", "password"), ready=())
-    secrets = PortusSecrets(keys=keys, administrator=SecretKey("portus", "administrator"), tls=TlsFiles(secret="tls", trust="trust"))
-    return PortusInputs(stack=stack, database=database, secrets=secrets)
-
-
-def environment(version: str, config: dict[str, Any], role: Role = Role.WEB) -> dict[str, Any]:
-    stack = stack_of(version, config)
-    return dict(generation(PortusVersion(version)).environment(inputs_of(stack), role))
 
 
 def document(version: str, config: dict[str, Any]) -> dict[str, Any]:

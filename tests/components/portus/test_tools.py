@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from components.common.versions import PortusVersion
+from components.portus.generation import generation
 from components.portus.puma import BACKGROUND, SERVER
+from components.portus.roles import Role
 from components.portus.tools import CONTAINER, PIDS, TOOLS, UNBUFFERED, running_command, signal_command, tools
 from tests.components.programs import program, variable, volume
 from tests.recorder import Program, Registered
@@ -105,6 +109,35 @@ def test_only_processes_whose_command_line_begins_so_are_named() -> None:
             each.kill()
             each.wait()
     assert _pids(title) == []
+
+
+@pytest.mark.parametrize("version", [*APACHE, *PUMA])
+def test_a_server_serves_on_for_five_seconds_and_then_only_it_is_told_to_end(version: str) -> None:
+    """Its Service must have left it by then. A signal to all ends portusctl, then the requests in flight (portus-images.md, Start)."""
+    web = generation(PortusVersion(version)).stop_command(Role.WEB)
+    assert web[:2] == ("/bin/sh", "-c")
+    assert web[2].startswith("sleep 5")
+    assert ("puma " in web[2]) is (version in PUMA), "Apache ends its requests by itself"
+
+
+def test_the_stop_command_ends_the_server_by_sigterm_and_leaves_its_parent_alone() -> None:
+    title = "puma 3.12.1 (stopped)"
+    shell, option, script = signal_command("puma 3.12.1 (st", 0)
+    named, other = (
+        subprocess.Popen([name, "-c", "import time; time.sleep(60)", *more], executable=sys.executable)
+        for name, more in ((title, ()), ("portusctl", ("exec", title)))
+    )
+    try:
+        end = time.monotonic() + 10
+        while _pids(title) != [str(named.pid)] and time.monotonic() < end:
+            pass
+        subprocess.run([shell, option, script.replace(PIDS, str(CONTAINER / Path(PIDS).name))], check=True)
+        assert named.wait(10) == -signal.SIGTERM
+        assert other.poll() is None
+    finally:
+        for each in (named, other):
+            each.kill()
+            each.wait()
 
 
 def _pids(title: str) -> list[str]:
