@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import runpy
 import signal
@@ -38,6 +39,11 @@ GENERATED: Final[Mapping[str, Mapping[str, str]]] = {
 
 _PASSED_ON: Final = frozenset({"result", "privateKeyPem", "certPem", "certRequestPem"})
 """Outputs that the program passes on as they are: a preview shows a mark in their place. The others are computed with and stay unknown."""
+
+
+_LOG: Final = logging.getLogger("portus.render")
+"""Of the program that runs. Its errors are left out: they come as the exception that ends it, for the caller to show once."""
+_LOG.addFilter(lambda record: record.levelno < logging.ERROR)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +138,7 @@ def run_program(
         pulumi.RunError: the program refused the settings, with its report.
     """
     monitor = Monitor(into, preview=preview)
-    mocks.set_mocks(monitor.mocks, project="portus", stack=stack, preview=preview, monitor=monitor)
+    mocks.set_mocks(monitor.mocks, project="portus", stack=stack, preview=preview, monitor=monitor, logger=_LOG)
     variables = {"PULUMI_CONFIG": json.dumps(dict(configuration))}
     if secret_keys:
         variables["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(secret_keys)

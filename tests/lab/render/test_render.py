@@ -51,6 +51,17 @@ def test_a_refused_stack_file_is_reported_whole(tmp_path: Path) -> None:
     assert "portus:network.policy" in raised.value.excerpt
 
 
+def test_a_report_is_shown_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _file(tmp_path, "twice", host="https://portus.example.com")
+    for module in ("lab.stack", "lab.render.render"):
+        monkeypatch.setattr(f"{module}.STACKS", tmp_path)
+    assert command.main(["render", "--stack", "twice", "--dir", str(tmp_path / "rendered")]) == 1
+    said = capsys.readouterr()
+    assert (said.out + said.err + caplog.text).count("portus:host") == 1
+
+
 def test_an_object_that_is_only_looked_up_is_not_rendered(tmp_path: Path) -> None:
     exposure = {"kind": "gateway", "parentRefs": [{"name": "public", "namespace": "gateways"}]}
     found = {each.reference for each in rendered("gateway", _file(tmp_path, "gateway", exposure=exposure))}
