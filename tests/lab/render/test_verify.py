@@ -19,7 +19,7 @@ from tests.recorder import ROOT
 from tests.settings.corpus import HERE, StackFile
 
 MINIMAL = {"portus:host": "portus.qa.example.com", "portus:portus": {"version": "2.5"}, "portus:exposure": {"kind": "load_balancer"}}
-"""The four lines of the README's first stack file, with the certificate that they leave to the operator."""
+"""The README's first stack file, without its profile: production asks for a certificate."""
 
 EXAMPLES = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
 
