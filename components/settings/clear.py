@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -24,23 +25,38 @@ _STORED: Final = "this setting is stored in clear"
 _HELD_IN_A_SECRET: Final = re.compile(r"registry\.notifications\.extra_endpoints\[\d+\]\.url")
 """Settings whose query is none of a ConfigMap (``components.registry.configuration.holds_a_secret``)."""
 
+_MARKS: Final = re.compile(r"://|-----BEGIN|LS0t|eyJ|[=\s]")
+"""One of these stands in every text that holds a secret; most texts of a stack file have none."""
+
 _VARIABLE: Final = re.compile(r"workloads\.\w+\.env\[\d+\]\.value")
 
 
 def clear_secrets(raw: Any, encrypted: Callable[[Path], bool], models: tuple[type[Section], ...]) -> Iterator[Problem]:
     """Yield a problem for each secret that ``raw``, one of ``models``, holds in clear."""
-    for place, _ in _texts(raw, models, ()):
-        if SecretStr in place.kinds and isinstance(place.path[-1], str) and not encrypted(place.path):
-            yield _in_clear(place)
+    for path, meant, section in _sections(raw, models):
+        for key, value in section.items():
+            if isinstance(value, str) and _is_secret(meant, key) and not encrypted((*path, key)):
+                yield _in_clear(Place((*path, key), meant))
 
 
 def exposed_secrets(raw: Any, models: tuple[type[Section], ...]) -> Iterator[Problem]:
     """Yield a problem for each setting of ``raw`` that carries a secret into an object which is none, encrypted in the file or not."""
-    for place, text in _texts(raw, models, ()):
-        if SecretStr not in place.kinds and (found := _exposed(place, text)):
-            rule, remedy = found
-            yield Problem(key=place.dotted, value=HIDDEN, rule=rule, remedy=remedy)
-    yield from _named_secrets(raw, models, ())
+    for path, meant, section in _sections(raw, models):
+        for key, value in section.items():
+            if isinstance(value, (str, list)) and not _is_secret(meant, key):
+                yield from _exposed_at((*path, key), value)
+        yield from _named_secrets(path, meant, section)
+
+
+def _exposed_at(path: Path, value: Any) -> Iterator[Problem]:
+    """Yield a problem for each secret in the text, or the texts of the list, that stands at ``path``."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _exposed_at((*path, index), item)
+    elif isinstance(value, str) and _MARKS.search(value):
+        place = Place(path, ())
+        if found := _exposed(place, value):
+            yield Problem(key=place.dotted, value=HIDDEN, rule=found[0], remedy=found[1])
 
 
 def _exposed(place: Place, text: str) -> tuple[str, str] | None:
@@ -67,15 +83,9 @@ def _instead(place: Place, plain: str) -> str:
     return f"write '{plain}'" if "\n" not in plain else "remove both from the URL"
 
 
-def _named_secrets(raw: Any, models: tuple[type[Section], ...], path: Path) -> Iterator[Problem]:
-    """Yield a problem for each variable and annotation that is named like a secret and holds one."""
-    if isinstance(raw, list):
-        for index, item in enumerate(raw):
-            yield from _named_secrets(item, models, (*path, index))
-    if not isinstance(raw, Mapping):
-        return
-    meant = _meant(raw, models)
-    name, value = raw.get("name"), raw.get("value")
+def _named_secrets(path: Path, meant: tuple[type[Section], ...], section: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for ``section`` where it is a variable, and for each annotation of it, named like a secret that it holds."""
+    name, value = section.get("name"), section.get("value")
     if EnvVar in meant and isinstance(name, str) and isinstance(value, str) and is_secret_variable(name, value):
         yield Problem(
             key=Place((*path, "value"), meant).dotted,
@@ -83,14 +93,13 @@ def _named_secrets(raw: Any, models: tuple[type[Section], ...], path: Path) -> I
             rule=f"must come from a Secret, because {name} is named like one: {_STORED}",
             remedy="write valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}} in place of value, and change it: it has been exposed",
         )
-    for key, inner in raw.items():
-        place = Place((*path, key), meant)
-        if place.key in {"annotations", "serviceAccountAnnotations"} and isinstance(inner, Mapping):
+    for key in ("annotations", "serviceAccountAnnotations"):
+        inner = section.get(key)
+        if isinstance(inner, Mapping):
+            place = Place((*path, key), meant)
             yield from (
                 _annotation(place, label) for label, text in inner.items() if isinstance(text, str) and is_secret_annotation(label, text)
             )
-        else:
-            yield from _named_secrets(inner, tuple(place.inner), place.path)
 
 
 def _annotation(place: Place, label: str) -> Problem:
@@ -102,29 +111,33 @@ def _annotation(place: Place, label: str) -> Problem:
     )
 
 
-def _texts(raw: Any, models: tuple[type[Section], ...], path: Path) -> Iterator[tuple[Place, str]]:
-    """Yield every text in ``raw`` with its place."""
-    if isinstance(raw, Mapping):
-        meant = _meant(raw, models)
-        for key, value in raw.items():
-            yield from _texts_at(value, Place((*path, key), meant))
+def _sections(raw: Any, models: tuple[type[Section], ...]) -> Iterator[tuple[Path, tuple[type[Section], ...], Mapping[str, Any]]]:
+    """Yield every section in ``raw`` with its path and the models that it may be of."""
+    waiting: list[tuple[Path, tuple[type[Section], ...], Any]] = [((), models, raw)]
+    while waiting:
+        path, may_be, node = waiting.pop()
+        if isinstance(node, list):
+            waiting += [((*path, index), may_be, item) for index, item in enumerate(node) if not isinstance(item, str)]
+        elif isinstance(node, Mapping):
+            meant = _meant(node, may_be)
+            yield path, meant, node
+            waiting += [((*path, key), _inner(meant, key), value) for key, value in node.items() if isinstance(value, (dict, list))]
 
 
-def _texts_at(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
-    if isinstance(value, str):
-        yield place, value
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            if isinstance(item, Mapping):
-                yield from _texts(item, tuple(place.inner), (*place.path, index))
-            else:
-                yield from _texts_at(item, Place((*place.path, index), place.models))
-    elif isinstance(value, Mapping):
-        yield from _texts(value, tuple(place.inner), place.path)
+@cache
+def _inner(models: tuple[type[Section], ...], key: str) -> tuple[type[Section], ...]:
+    return tuple(Place((key,), models).inner)
+
+
+@cache
+def _is_secret(models: tuple[type[Section], ...], key: str) -> bool:
+    return SecretStr in Place((key,), models).kinds
 
 
 def _meant(raw: Mapping[str, Any], models: tuple[type[Section], ...]) -> tuple[type[Section], ...]:
     """Return the members of a union that ``raw`` names, all where it names none."""
+    if len(models) == 1:
+        return models
     named = tuple(model for model in models if all(raw.get(key) == value for key, value in [tag_of(model)] if key))
     return named or models
 
