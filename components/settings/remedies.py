@@ -77,7 +77,7 @@ def _section(place: Place, given: object, _choices: list[str]) -> str | None:
 
 
 def _list(place: Place, given: object, _choices: list[str]) -> str | None:
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and given:
         return _as_list(place, given)
     return f"write [{given}]" if isinstance(given, str) and given else None
 

@@ -78,6 +78,14 @@ def shapes() -> Iterator[Wrong]:
         fix='write {name: TZ, value: "UTC"}',
         fixed=below("workloads.web.env", [{"name": "TZ", "value": "UTC"}]),
     )
+    yield Wrong(
+        name="variables as a section without keys",
+        change=below("workloads.web.env", {}),
+        key="workloads.web.env",
+        rule="is a list",
+        fix="write Kubernetes' EnvVar (list)",
+        fixed=below("workloads.web.env", [{"name": "TZ", "value": "UTC"}]),
+    )
 
 
 def secrets() -> Iterator[Wrong]:
