@@ -1,14 +1,21 @@
-"""Whatever one key of the complete sample is changed into, exactly that key is blamed, and no secret is shown."""
+"""Whatever one key of the complete sample is changed into, exactly that key is blamed, and no secret is shown.
+
+A mistake whose own report is looked at shares its parse with mistakes in other sections (``_apart``): each has to be told all the same.
+A mistake of which others may say something wrong has its parse to itself: there one mistake could hide what another one does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from components.settings import certificates
 from components.settings.parse import parse
+from components.settings.places import TAGS
 from components.settings.report import Problem, SettingsError
 from tests.settings.corpus import BAD, HERE, StackFile, sections_of
 
@@ -17,6 +24,13 @@ RAW = sections_of(SAMPLE)
 FREE = {"annotations", "labels", "pod_labels", "dashboard_labels", "nodeSelector", "serviceAccountAnnotations"}
 """Mappings whose keys are the user's."""
 MARK = "a-secret-in-the-wrong-place"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_look_at_each_key() -> Iterator[None]:
+    """OpenSSL takes 50 ms to look whether an RSA key is one; the texts are the same in each parse."""
+    with mock.patch.object(certificates, "_load_key", cache(certificates._load_key)):
+        yield
 
 
 def _keys(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -63,38 +77,66 @@ def _raw(file: StackFile) -> dict[str, Any]:
 
 
 @cache
-def _blamed(file: StackFile, path: tuple[str, ...], change: str) -> tuple[Problem, ...]:
-    """Return the report once the key at ``path`` is "mistyped", or holds what ``change`` of ``WRONG`` names."""
-    raw = _raw(file)
-    key = path[-1]
-    if change in WRONG:
-        return _problems(_changed(raw, path, **{key: WRONG[change]}), file)
-    node: Any = raw
-    for step in path:
-        node = node[step]
-    return _problems(_changed(raw, path, **{_mistyped(key): node}), file)
+def _keys_of(file: StackFile) -> tuple[tuple[str, ...], ...]:
+    return tuple(_keys(_raw(file)))
+
+
+def _apart(paths: Sequence[tuple[str, ...]]) -> list[list[tuple[str, ...]]]:
+    """Return ``paths`` in groups, each with at most one key of a section, and with none inside another.
+
+    A key that chooses which settings its section takes stands for the section as a whole.
+    """
+    groups: list[tuple[list[tuple[str, ...]], set[tuple[str, ...]], set[tuple[str, ...]]]] = []
+    for path in paths:
+        whole = path[:-1] if path[-1] in TAGS else path
+        around = {whole[:length] for length in range(1, len(whole) + 1)}
+        for group, wholes, inside in groups:
+            if whole not in inside and not around & wholes and not any(other[:-1] == path[:-1] for other in group):
+                break
+        else:
+            group, wholes, inside = [], set(), set()
+            groups.append((group, wholes, inside))
+        group.append(path)
+        wholes.add(whole)
+        inside |= around
+    return [group for group, _, _ in groups]
+
+
+def _all_changed(raw: Mapping[str, Any], changes: Mapping[tuple[str, ...], Mapping[str, Any]]) -> Mapping[str, Any]:
+    for path, put in changes.items():
+        raw = _changed(raw, path, **put)
+    return raw
+
+
+def _is_told(key: str, problems: Sequence[Problem]) -> bool:
+    return any(problem.key == key or problem.key.startswith((f"{key}.", f"{key}[")) for problem in problems)
 
 
 def test_the_sample_has_every_kind_of_key() -> None:
     assert len(KEYS) > 200
 
 
+def test_each_key_has_its_turn_and_shares_it_with_other_sections_alone() -> None:
+    groups = _apart(KEYS)
+    assert sorted(path for group in groups for path in group) == sorted(KEYS)
+    for group in groups:
+        assert len({path[:-1] for path in group}) == len(group)
+        assert not [(outer, inner) for outer in group for inner in group if outer != inner and inner[: len(outer)] == outer]
+
+
 def test_a_mistyped_key_is_named_with_the_one_that_was_meant() -> None:
-    for path in KEYS:
-        found = {problem.key: problem for problem in _blamed(SAMPLE, path, "mistyped")}
-        problem = found[".".join((*path[:-1], _mistyped(path[-1])))]
-        assert problem.rule == "unknown key"
-        assert problem.remedy == f"did you mean '{path[-1]}'?", path
+    for group in _apart(KEYS):
+        problems = _problems(_all_changed(RAW, {path: {_mistyped(path[-1]): _at(RAW, path)} for path in group}), SAMPLE)
+        unknown = {(problem.key, problem.remedy) for problem in problems if problem.rule == "unknown key"}
+        assert unknown == {(".".join((*path[:-1], _mistyped(path[-1]))), f"did you mean '{path[-1]}'?") for path in group}
 
 
 @pytest.mark.parametrize("change", WRONG)
 def test_a_value_of_another_kind_is_blamed_where_it_stands(change: str) -> None:
-    for path in KEYS:
-        if path[-1] in FREE and change == "section":
-            continue
-        key = ".".join(path)
-        problems = _blamed(SAMPLE, path, change)
-        assert any(problem.key == key or problem.key.startswith((f"{key}.", f"{key}[")) for problem in problems), path
+    paths = [path for path in KEYS if change != "section" or path[-1] not in FREE]
+    for group in _apart(paths):
+        problems = _problems(_all_changed(RAW, {path: {path[-1]: WRONG[change]} for path in group}), SAMPLE)
+        assert [path for path in group if not _is_told(".".join(path), problems)] == [], group
 
 
 def test_a_secret_that_replaces_a_section_or_a_number_is_not_shown_where_its_key_says_so() -> None:
@@ -109,6 +151,12 @@ def test_a_secret_that_replaces_a_section_or_a_number_is_not_shown_where_its_key
 def test_a_key_that_is_left_out_ends_in_settings_or_in_a_report() -> None:
     for path in KEYS:
         _problems(_changed(RAW, path), SAMPLE)  # some keys have defaults
+
+
+@pytest.mark.parametrize("empty", [{}, [], "", None], ids=repr)
+def test_a_key_that_is_left_empty_ends_in_settings_or_in_a_report(empty: object) -> None:
+    for group in _apart(KEYS):
+        _problems(_all_changed(RAW, {path: {path[-1]: empty} for path in group}), SAMPLE)
 
 
 def _strange(path: tuple[str, ...], before: set[tuple[str, str]], after: set[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -129,16 +177,23 @@ SAMPLES = [StackFile(path) for path in sorted((HERE / "samples").glob("*.yaml"))
 RULED = [StackFile(path) for path in BAD if path.parent.name in {"portus_settings", "workloads"}]
 
 
+def _required(file: StackFile) -> list[tuple[str, ...]]:
+    """Return the keys of ``file`` that cannot be left out."""
+    found = []
+    for group in _apart(_keys_of(file)):
+        told = _complaints(_problems(_all_changed(_raw(file), {path: {} for path in group}), file))
+        found += [path for path in group if (".".join(path), "is required") in told]
+    return found
+
+
 @pytest.mark.parametrize("file", [*SAMPLES, *RULED], ids=lambda file: file.path.stem)
 def test_no_rule_speaks_of_what_stands_in_for_a_wrong_or_a_missing_value(file: StackFile) -> None:
     raw = _raw(file)
     before = _complaints(_problems(raw, file))
-    for path in _keys(raw):
-        assert _strange(path, before, _complaints(_blamed(file, path, "list"))) == [], path
-        without = _complaints(_blamed(file, path, "mistyped"))
-        if (".".join(path), "is required") in without:
-            unknown = (".".join((*path[:-1], _mistyped(path[-1]))), "unknown key")
-            assert _strange(path, before, without - {unknown}) == [], path
+    wrong = [(path, _changed(raw, path, **{path[-1]: WRONG["list"]})) for path in _keys_of(file)]
+    missing = [(path, _changed(raw, path)) for path in _required(file)]
+    for path, changed in (*wrong, *missing):
+        assert _strange(path, before, _complaints(_problems(changed, file))) == [], path
 
 
 def _swapped(key: str) -> str | None:
@@ -150,20 +205,21 @@ def _swapped(key: str) -> str | None:
 
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.path.stem)
 def test_two_swapped_letters_in_any_key_are_one_problem_that_names_the_right_key(file: StackFile) -> None:
-    raw = sections_of(file)
-    for path in _keys(raw):
-        wrong = _swapped(path[-1])
-        if wrong is None or set(path) & {"headers", "extra_config"}:  # their keys are the user's, or the registry's
-            continue
-        written = (*path[:-1], wrong)
+    raw = _raw(file)
+    wrong = {
+        path: _swapped(path[-1]) for path in _keys_of(file) if not set(path) & {"headers", "extra_config"}
+    }  # the user's, the registry's
+    for group in _apart([path for path, key in wrong.items() if key]):
+        written = {path: (*path[:-1], str(wrong[path])) for path in group}
 
-        def encrypted(key: tuple[str | int, ...], path: tuple[str, ...] = path, written: tuple[str, ...] = written) -> bool:
-            return ((*path, *key[len(written) :]) if key[: len(written)] == written else key) in file.secrets
+        def encrypted(key: tuple[str | int, ...], written: Mapping[tuple[str, ...], tuple[str, ...]] = written) -> bool:
+            right = next((path for path, misspelt in written.items() if key[: len(path)] == misspelt), ())
+            return (*right, *key[len(right) :]) in file.secrets
 
         with pytest.raises(SettingsError) as raised:
-            parse(_changed(raw, path, **{wrong: _at(raw, path)}), file="stack.yaml", encrypted=encrypted)
+            parse(_all_changed(raw, {path: {str(wrong[path]): _at(raw, path)} for path in group}), file="stack.yaml", encrypted=encrypted)
         found = [(problem.key, problem.rule, problem.remedy) for problem in raised.value.problems]
-        assert found == [(".".join(written), "unknown key", f"did you mean '{path[-1]}'?")], path
+        assert found == sorted((".".join(written[path]), "unknown key", f"did you mean '{path[-1]}'?") for path in group)
 
 
 def _at(raw: Mapping[str, Any], path: tuple[str, ...]) -> Any:
