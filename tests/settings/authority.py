@@ -6,6 +6,7 @@ Made anew in each run, for a certificate that is valid today cannot be kept; key
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from functools import cache
 
 from cryptography import x509
@@ -75,13 +76,17 @@ def leaf(
     return certificate(of, common_name="portus.example.com", issuer="Intermediate", hosts=hosts, begins=begins, ends=ends, is_server=True)
 
 
-@cache
 def made(name: str) -> str:
     """Return what ``${name}`` stands for."""
+    return _made()[name]
+
+
+@cache
+def _made() -> Mapping[str, str]:
     ca = certificate("authority", common_name="Root", issuer="Root")
     intermediate = certificate("authority", common_name="Intermediate", issuer="Root")
     other = certificate("other", common_name="Other", issuer="Other", signed_by="other")
-    texts = {
+    return {
         "chain": leaf() + intermediate,
         "key": private("server"),
         "ca": ca,
@@ -110,7 +115,6 @@ def made(name: str) -> str:
         "key.locked": private("server", b"passphrase"),
         "key.cut": private("server")[:200],
     }
-    return texts[name]
 
 
 def _name(common_name: str) -> x509.Name:

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -78,8 +79,12 @@ def test_no_report_shows_a_secret_that_the_file_holds_in_clear(word: str) -> Non
     assert not [file for file, report in REPORTS.items() if f" = {word}" in report or f'"{word.strip()}"' in report]
 
 
-def test_every_rule_fires_for_a_wrong_stack_file() -> None:
+@cache
+def _met() -> tuple[set[str], set[str]]:
+    """Return the names of the rules that some wrong stack file breaks, and pydantic's types of errors in the files of ``bad``."""
     fired: set[str] = set()
+    kinds: set[str] = set()
+    problem = explain._problem
 
     def watched(rule: Rule) -> Rule:
         def run(stack: StackSettings) -> Iterator[Problem]:
@@ -89,11 +94,21 @@ def test_every_rule_fires_for_a_wrong_stack_file() -> None:
 
         return run
 
+    def explained(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable[[KeyPath], bool]) -> Problem:
+        kinds.add(entry["type"])
+        return problem(entry, raw, encrypted)
+
     with mock.patch.object(parse, "RULES", tuple(watched(rule) for rule in RULES)):
-        for file in BAD:
-            StackFile(file).report()
+        with mock.patch.object(explain, "_problem", explained):
+            for file in BAD:
+                StackFile(file).report()
         for row in ROWS:
             problems(row.raw)
+    return fired, kinds
+
+
+def test_every_rule_fires_for_a_wrong_stack_file() -> None:
+    fired, _ = _met()
     assert {rule.__name__ for rule in RULES} - fired == set()
 
 
@@ -117,16 +132,7 @@ def _rules_in(path: Path) -> Iterator[str]:
 
 
 def test_every_kind_of_error_is_met_and_none_is_left_in_pydantics_words() -> None:
-    met: set[str] = set()
-    problem = explain._problem
-
-    def watched(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable[[KeyPath], bool]) -> Problem:
-        met.add(entry["type"])
-        return problem(entry, raw, encrypted)
-
-    with mock.patch.object(explain, "_problem", watched):
-        for file in BAD:
-            StackFile(file).report()
+    _, met = _met()
     ours = {"stack_rule", "extra_forbidden", "missing", "union_tag_not_found"}
     assert met - ours - set(explain.KINDS) == set()
     assert set(explain.KINDS) - met == set()
