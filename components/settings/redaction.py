@@ -25,6 +25,11 @@ _CREDENTIALS: Final = re.compile(
 _HEADER: Final = re.compile(
     r"(Basic|Bearer|Token|ApiKey)\s+[A-Za-z0-9+/=._~-]{8,}|(Digest|AWS4-HMAC-SHA256)\s+\w+=.*", re.IGNORECASE | re.DOTALL
 )
+_HEADER_INSIDE: Final = re.compile(
+    r"(?:authorization[\"'\s:=]{1,8}(?:Basic|Bearer|Token|ApiKey|Digest)\s+|x-[\w-]*(?:token|key)[\"'\s:=]{1,8})(?P<value>[A-Za-z0-9+/=._~-]{8,})",
+    re.IGNORECASE,
+)
+"""A header in a snippet of a web server's configuration; a variable begins with ``$``."""
 _JWT: Final = re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+")
 _SECRET_NAME: Final = re.compile(
     r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|private[_-]?key|access[_-]?key|credentials?)$", re.IGNORECASE
@@ -45,6 +50,7 @@ def redacted(text: str) -> str:
         return HIDDEN if pem.holds_a_private_key(text) else PEM
     for pattern in (_USERINFO, _BARE_USERINFO, _JWT):
         text = pattern.sub(HIDDEN, text)
+    text = _HEADER_INSIDE.sub(lambda match: match[0].replace(match["value"], HIDDEN), text)
     text = _SECRET_PARAMETER.sub(lambda match: f"{match['name']}={HIDDEN}", text)
     return _CREDENTIALS.sub(lambda match: f"{match['scheme']} {HIDDEN}", text)
 
@@ -62,8 +68,10 @@ def secret_parameters(text: str) -> list[str]:
 
 
 def holds_credentials(text: str) -> bool:
-    """Whether ``text`` is the value of an Authorization header, or holds a JSON Web Token."""
-    return _HEADER.fullmatch(text.strip()) is not None or _JWT.search(text) is not None
+    """Whether ``text`` is the value of an Authorization header, or holds one with its name, or a JSON Web Token."""
+    inside = _HEADER_INSIDE.search(text)
+    named = inside is not None and re.search(r"[0-9=]|[a-z][A-Z]", inside["value"]) is not None
+    return named or _HEADER.fullmatch(text.strip()) is not None or _JWT.search(text) is not None
 
 
 def is_secret_variable(name: str, value: str) -> bool:

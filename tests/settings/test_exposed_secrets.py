@@ -307,6 +307,23 @@ def test_credentials_in_lists_and_maps_are_refused_and_not_shown(credentials: st
         assert "exposed" in problems[0].remedy
 
 
+SNIPPETS = [
+    f'proxy_set_header Authorization "{BASIC}";',
+    "more_set_input_headers 'Authorization: Bearer geheim123abc';",
+    "proxy_set_header X-Api-Token geheim123abc;",
+    'http-request set-header authorization "Token geheim123abc"',
+]
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_headers_with_credentials_inside_a_snippet_are_refused_and_not_shown(snippet: str) -> None:
+    for path, base in (("exposure|annotations", "ingress"), ("workloads|web|annotations", "")):
+        text, problems = report(stack(path, {"example.com/snippet": f"gzip on;\n{snippet}\n"}, base))
+        assert [problem.rule for problem in problems] == ["must hold no credentials: this setting is stored in clear"]
+        assert "geheim" not in text
+        assert BASIC[6:] not in text
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"Authorization": [BASIC]}, {"authorization": BASIC}, {"X-Auth-Token": ["abc"]}, {"Proxy-Authorization": ["x", "y"]}],
@@ -394,6 +411,10 @@ def test_annotations_named_like_a_secret_are_refused() -> None:
         ("workloads|web|annotations", {"example.com/contact": "mailto:portus@example.com"}, ""),
         ("workloads|web|annotations", {"example.com/image": "registry.example.com/a:1@sha256:" + "0" * 64}, ""),
         ("workloads|web|annotations", {"example.com/note": "Basic authentication is switched off here"}, ""),
+        ("exposure|annotations", {"example.com/snippet": "proxy_set_header Authorization $http_authorization;"}, "ingress"),
+        ("exposure|annotations", {"example.com/snippet": 'proxy_set_header Authorization "Basic $credentials1";'}, "ingress"),
+        ("exposure|annotations", {"example.com/cors-allow-headers": "Authorization, X-Api-Token, Content-Type"}, "ingress"),
+        ("exposure|annotations", {"example.com/auth-response-headers": "Authorization: X-Forwarded-User2"}, "ingress"),
         ("workloads|web|env", [{"name": "TOKEN_FILE", "value": "/run/secrets/token"}], ""),
         ("workloads|web|env", [{"name": "SMTP_PASSWORD", "value": "/run/secrets/password"}], ""),
         ("workloads|web|env", [{"name": "UPSTREAM", "value": "https://user@example.com:8443/a?b=c"}], ""),

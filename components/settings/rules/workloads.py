@@ -11,6 +11,7 @@ from components.settings.database import ExternalDatabase
 from components.settings.extensions import WORKLOADS
 from components.settings.kubernetes import LabelSelector
 from components.settings.pod_shapes import Toleration
+from components.settings.redaction import is_secret_variable
 from components.settings.report import Problem
 from components.settings.rules.foundations import rests_on, voids
 from components.settings.stack import StackSettings
@@ -99,11 +100,13 @@ def extra_variables_are_free(stack: StackSettings) -> Iterator[Problem]:
     for name, workload in _workloads(stack):
         for index, variable in enumerate(workload.env):
             if RESERVED[name].takes(variable.name):
+                seen = variable.value is not None and is_secret_variable(variable.name, variable.value)
                 yield Problem(
                     key=f"workloads.{name}.env[{index}].name",
                     value=variable.name,
                     rule="is a variable that no setting of this program decides",
-                    remedy="remove it; what it does is written under its own setting (docs/settings.md)",
+                    remedy="remove it; what it does is written under its own setting (docs/settings.md)"
+                    + ("; change the secret: it has been exposed" if seen else ""),
                 )
         for repeated, count in Counter(variable.name for variable in workload.env).items():
             if count > 1:
