@@ -95,6 +95,13 @@ def path_problems(
         yield from _verified(walk, chain, roots, hosts)
 
 
+def _told_apart(one: x509.Certificate, written: Sequence[x509.Certificate]) -> str:
+    """Return the name of ``one``, with its number in the file where another one has the same name."""
+    name = facts.name(one)
+    alone = sum(facts.name(other) == name for other in written) == 1
+    return name if alone else f"{name} (certificate {written.index(one) + 1} of {len(written)})"
+
+
 def _order_problems(chain: Chain, walk: Walk) -> Iterator[Problem]:
     """Yield one problem where the leaf is not first, or an issuer stands before what it has signed, or a certificate signs nothing."""
     useful = [
@@ -105,7 +112,7 @@ def _order_problems(chain: Chain, walk: Walk) -> Iterator[Problem]:
     kept = [one for one in chain.written if one not in strays]
     if not _is_in_order(chain, walk, kept):
         order = ", then ".join(facts.name(one) for one in right)
-        remove = "".join(f"; remove {facts.name(one)}" for one in strays if not facts.is_self_issued(one))
+        remove = "".join(f"; remove {_told_apart(one, chain.written)}" for one in strays if not facts.is_self_issued(one))
         yield Problem(
             key=CHAIN,
             value="",
@@ -117,7 +124,7 @@ def _order_problems(chain: Chain, walk: Walk) -> Iterator[Problem]:
             key=CHAIN,
             value=facts.name(strays[0]),
             rule="must hold the server's certificate and its issuers alone",
-            remedy=f"remove {', '.join(facts.name(one) for one in strays)}, which has signed none of the others",
+            remedy=f"remove {', '.join(_told_apart(one, chain.written) for one in strays)}, which has signed none of the others",
         )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from components.settings.base import KubernetesSection, Later, Matching, Section
+from components.settings.base import KubernetesSection, Later, Section, broken
 from components.settings.types import Bytes, ClassName, Cpu, DnsLabel, ImageRef, ObjectName
 
 
@@ -34,14 +35,19 @@ class ClusterSettings(Section):
     deleted takes the volumes' claims along."""
 
 
-MirrorPrefix = Annotated[
-    str,
-    Matching(
-        r"[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*",
-        "is a registry's host and, where it has one, a path, without scheme and without '/' at the end",
-        "write e.g. registry.example.com/mirror",
-    ),
-]
+_MIRROR: Final = r"[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*"
+
+
+def _mirror(value: str) -> str:
+    """A registry's host and, where it has one, a path."""
+    if not re.fullmatch(_MIRROR, value):
+        near = re.sub(r"^[a-z]+://([^/@]*@)?", "", value.strip()).rstrip("/")
+        rule = "is a registry's host and, where it has one, a path, without scheme and without '/' at the end"
+        raise broken(rule, f"write {near}" if re.fullmatch(_MIRROR, near) else "write e.g. registry.example.com/mirror")
+    return value
+
+
+MirrorPrefix = Annotated[str, AfterValidator(_mirror), WithJsonSchema({"type": "string", "pattern": f"^({_MIRROR})$"})]
 
 
 class ImageSettings(KubernetesSection):

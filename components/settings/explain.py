@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,9 +13,9 @@ from pydantic import SecretStr
 from components.settings.base import RULE
 from components.settings.discretion import shown
 from components.settings.places import TAGS, Path, Place, find, keys_of, tag_of
-from components.settings.remedies import SECRET_NAME, below, close_to, remedy_of, wanted
+from components.settings.remedies import SECRET_NAME, as_texts, below, close_to, remedy_of, wanted
 from components.settings.report import HIDDEN, Problem
-from components.settings.secrets import EXISTING
+from components.settings.secrets import EXISTING, ExistingSecret
 from components.settings.types import is_object_name
 
 if TYPE_CHECKING:
@@ -55,7 +56,41 @@ def explain(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypte
         lacks = entry["type"] == "missing" and EXISTING in entry["loc"] and entry["loc"][:-1] in strange
         return lacks or (entry["type"] == "too_short" and entry["loc"] in inside)
 
-    return [_problem(entry, raw, encrypted) for entry in entries if not follows(entry)]
+    left = [entry for entry in entries if not follows(entry)]
+    whole = {**_no_references(left, raw, encrypted), **_lists_of_sections(left, raw, encrypted)}
+    rest = [_problem(entry, raw, encrypted) for entry in left if entry["loc"][:-1] not in whole]
+    return [*whole.values(), *rest]
+
+
+def _no_references(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> dict[Path, Problem]:
+    """Return one problem for each secret that is given as a section, such as a key file in JSON, and names no Secret by any of its keys."""
+    found: dict[Path, Problem] = {}
+    known = {*keys_of((ExistingSecret,)), *ExistingSecret.synonyms, *ExistingSecret.elsewhere, "secure"}
+    for loc in dict.fromkeys(entry["loc"][:-1] for entry in entries if entry["type"] == "extra_forbidden"):
+        place = find(loc, raw)
+        given = _at(raw, place.path, None)
+        if loc[-1:] == (EXISTING,) and isinstance(given, Mapping) and not known & set(given):
+            seen = "" if encrypted(place.path) else "change it, because it can be read in the file, then "
+            rule = "must be one encrypted text, or {secret: <name>, key: <key>}"
+            found[loc] = Problem(key=place.dotted, value=HIDDEN, rule=rule, remedy=seen + place.encrypted)
+    return found
+
+
+def _lists_of_sections(
+    entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]
+) -> dict[Path, Problem]:
+    """Return one problem for each list of texts that has several entries as Kubernetes writes them (``- name: text``)."""
+    found: dict[Path, Problem] = {}
+    wrong = Counter(entry["loc"][:-1] for entry in entries if entry["type"] == "string_type" and isinstance(entry["loc"][-1], int))
+    for loc, count in wrong.items():
+        place = find(loc, raw)
+        given = _at(raw, place.path, None)
+        texts = as_texts(given)
+        if count > 1 and texts:
+            hidden = HIDDEN in (_shown(Place((*place.path, index), place.models), text, encrypted) for index, text in enumerate(texts))
+            value, remedy = HIDDEN if hidden else shown(given), f"write [{', '.join(texts)}]"
+            found[loc] = Problem(key=place.dotted, value=value, rule="is a list of texts", remedy=remedy)
+    return found
 
 
 def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import BeforeValidator, Field
 
 from components.settings.base import KubernetesSection, Later, Matching, Section, broken
 from components.settings.kubernetes import LabelMap, NetworkPolicyPeer, NetworkPolicyPort
@@ -28,15 +28,19 @@ class DnsSettings(Section):
     """Addresses of caches on the nodes (NodeLocal DNSCache: 169.254.20.10/32), beside the Pods."""
 
 
-def _proxy(value: str) -> str:
+def _proxy(value: object) -> object:
     """A proxy's URL: Ruby speaks HTTP to every proxy."""
-    if not re.fullmatch(r"http://[^/?]+/?", value):
-        host = re.split("[/?]", value.partition("://")[2])[0]
-        raise broken("must be the URL of an HTTP proxy: http://, its host and its port", f"write http://{host}")
-    return value
+    if not isinstance(value, str) or re.fullmatch(r"http://[^/?]+/?", value):
+        return value
+    scheme, _, rest = value.strip().rpartition("://")
+    host = re.split("[/?]", rest.lstrip("/"))[0].rpartition("@")[2]
+    rule = "must be the URL of an HTTP proxy: http://, its host and its port"
+    if scheme.startswith("socks"):
+        raise broken(rule, "name a proxy that speaks HTTP: Portus can use no SOCKS")
+    raise broken(rule, f"write http://{host}" if host else "write e.g. http://proxy.example.com:3128")
 
 
-ProxyUrl = Annotated[Url, AfterValidator(_proxy)]
+ProxyUrl = Annotated[Url, BeforeValidator(_proxy)]
 
 Unproxied = Annotated[
     str,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
 from components.common.versions import RegistryVersion
-from components.settings.base import KubernetesSection, Later, Matching, Section
+from components.settings.base import KubernetesSection, Later, Matching, Section, broken
 from components.settings.cluster import ScaledSection, WorkloadResources
 from components.settings.pem_types import Pem
 from components.settings.registry_storage import ONLY_3_1, FilesystemStorage, Maintenance, Redirect, StorageSettings
@@ -103,15 +104,28 @@ class RedisTls(Section):
     """What signed the server's certificate."""
 
 
+_ADDRESS: Final = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[0-9]{2,5}"
+
+
+def _address(value: str) -> str:
+    """A host and a port, without scheme."""
+    if not re.fullmatch(_ADDRESS, value):
+        near = re.split("[/?]", re.sub(r"^[a-z]+://", "", value.strip().lower()))[0].rpartition("@")[2]
+        near = near if ":" in near else f"{near}:6379"
+        remedy = f"write {near}" if re.fullmatch(_ADDRESS, near) else "write e.g. redis.example.com:6379"
+        raise broken("is a host and a port, without scheme", remedy)
+    return value
+
+
+RedisAddress = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string", "pattern": f"^({_ADDRESS})$"})]
+
+
 class ExternalRedis(Section):
     """A Redis that somebody else runs."""
 
     kind: Literal["external"]
     """Who runs it."""
-    addr: Annotated[
-        str,
-        Matching(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[0-9]{2,5}", "is a host and a port, without scheme", "write e.g. redis.example.com:6379"),
-    ]
+    addr: RedisAddress
     """Server and port."""
     db: Annotated[int, Field(ge=0, le=15)] = 0
     """Number of the database."""

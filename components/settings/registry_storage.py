@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from components.common.versions import RegistryVersion
 from components.settings.base import KubernetesSection, Later, Matching, Section, broken
@@ -78,17 +78,29 @@ def _realm(value: str) -> str:
     return value
 
 
-AzureAccount = Annotated[
-    str,
-    Matching(
-        "[a-z0-9]{3,24}",
-        "must be a storage account's name: 3 to 24 lower case letters and digits",
-        "write the name without domain and scheme",
-    ),
-]
+_ACCOUNT: Final = "[a-z0-9]{3,24}"
+
+
+def _account(value: str) -> str:
+    """A storage account's name: 3 to 24 lower case letters and digits."""
+    if not re.fullmatch(_ACCOUNT, value):
+        near = re.sub(r"^[a-z]+://", "", value.strip().lower()).partition(".")[0]
+        remedy = f"write {near}" if re.fullmatch(_ACCOUNT, near) else "write the name as 'az storage account list' shows it"
+        raise broken("must be a storage account's name: 3 to 24 lower case letters and digits", remedy)
+    return value
+
+
+AzureAccount = Annotated[str, AfterValidator(_account), WithJsonSchema({"type": "string", "pattern": f"^({_ACCOUNT})$"})]
 AzureRealm = Annotated[str, AfterValidator(_realm)]
 
-StorageClass = Literal[
+
+def _readable_at_once(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch("glacier|deep_archive", re.sub("[ -]", "_", value.lower())):
+        raise broken("must be a class whose objects can be read at once: the registry restores none", "remove it: the default is STANDARD")
+    return value
+
+
+_STORAGE_CLASSES = Literal[
     "STANDARD",
     "REDUCED_REDUNDANCY",
     "NONE",
@@ -99,6 +111,7 @@ StorageClass = Literal[
     "GLACIER_IR",
     "EXPRESS_ONEZONE",
 ]
+StorageClass = Annotated[_STORAGE_CLASSES, BeforeValidator(_readable_at_once)]
 STORAGE_CLASSES_OF_2_8: Final = ("STANDARD", "REDUCED_REDUNDANCY", "NONE")
 
 

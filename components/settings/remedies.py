@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from components.common import pem
 from components.settings.base import Section
 from components.settings.places import Place, keys_of, tag_of
 
@@ -45,9 +46,17 @@ def remedy_of(kind: str, place: Place, given: object, choices: list[str]) -> str
 def _text(_place: Place, given: object, _choices: list[str]) -> str | None:
     if isinstance(given, int | float):
         return f'put it in quotes: "{json.dumps(given)}"'
-    if isinstance(given, Mapping) and len(given) == 1 and isinstance(text := next(iter(given.values())), str):
+    if (text := only_text(given)) is not None and isinstance(given, Mapping):
         return f"write {text} alone, without '{next(iter(given))}:'"
+    if isinstance(given, list) and given and all(isinstance(item, str) and pem.holds_content(item) for item in given):
+        return "write all of it as one text, one below the other without '-', after '|'"
     return "write one text, with neither keys nor a list below it" if isinstance(given, Mapping | list) else None
+
+
+def only_text(given: object) -> str | None:
+    """Return the one text that the mapping ``given`` holds, None where it holds something else."""
+    text = next(iter(given.values())) if isinstance(given, Mapping) and len(given) == 1 else None
+    return text if isinstance(text, str) else None
 
 
 def _choice(_place: Place, given: object, choices: list[str]) -> str | None:
@@ -79,7 +88,12 @@ def _section(place: Place, given: object, _choices: list[str]) -> str | None:
 def _list(place: Place, given: object, _choices: list[str]) -> str | None:
     if isinstance(given, Mapping) and given:
         return _as_list(place, given)
-    return f"write [{given}]" if isinstance(given, str) and given else None
+    if not isinstance(given, str) or not given:
+        return None
+    if pem.holds_content(given):
+        return "write '- |' in a line before it, and indent it further: each entry of the list is one text"
+    parts = [part for part in re.split(r"[,;\s]+", given) if part]
+    return f"write [{', '.join(parts)}]"
 
 
 def _entry(_place: Place, _given: object, _choices: list[str]) -> str | None:
@@ -103,7 +117,7 @@ def wanted(place: Place) -> str:
     from components.settings.reference.entries import in_words  # noqa: PLC0415 - the manual's words, which only a report needs
 
     words = next((in_words(field) for field in place.fields), "a value")
-    return re.sub(r"^number, (\S+) to (\S+)$", r"a number from \1 to \2", words)
+    return re.sub(r"^number, (\S+) to (\S+)$", r"a number from \1 to \2", re.sub("^list, each ", "a list; each entry is ", words))
 
 
 def _as_list(place: Place, given: Mapping[str, object]) -> str:
@@ -111,7 +125,8 @@ def _as_list(place: Place, given: Mapping[str, object]) -> str:
     keys = keys_of(tuple(place.inner))
     texts = [item for item in given.values() if isinstance(item, str)]
     if not keys and texts and not any(SECRET_NAME.search(str(key)) for key in given):
-        return f"write [{', '.join(texts)}]"
+        certificates = f"write '- |' in place of '{next(iter(given))}: |', and likewise for each other key"
+        return certificates if all(map(pem.holds_content, texts)) else f"write [{', '.join(texts)}]"
     if keys and set(given) & set(keys):
         return f"write '- ' before its first key, {next(iter(given))}: it is a list of such entries"
     if "name" in keys and all(isinstance(item, Mapping) for item in given.values()):
@@ -121,6 +136,12 @@ def _as_list(place: Place, given: Mapping[str, object]) -> str:
     if not keys and all(value is True for value in given.values()):
         return f"write [{', '.join(given)}]"
     return "write a list, '-' before each entry" + (f", with the keys {', '.join(keys)}" if keys else "")
+
+
+def as_texts(given: object) -> list[str] | None:
+    """Return the texts of the list ``given`` of texts and of mappings with one text each, None for another list."""
+    texts = [item if isinstance(item, str) else only_text(item) for item in given] if isinstance(given, list) else []
+    return [text for text in texts if text is not None] if texts and None not in texts else None
 
 
 def below(sections: list[type[Section]], given: object) -> str:

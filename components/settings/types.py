@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
 from components.settings.base import Checked, Matching, broken
 from components.settings.sealed import is_sealed
@@ -52,12 +52,21 @@ def _host(value: str) -> str:
 
 
 def _refuse_other_script(value: str) -> None:
-    """Refuse a host name outside ASCII with its form in the DNS (RFC 3490): certificates, the registry and clients know no other."""
-    if value.isascii():
-        return
-    with contextlib.suppress(UnicodeError):
-        raise broken("must be written as in the DNS, in ASCII letters", f"write '{value.encode('idna').decode().lower()}'")
-    raise broken("must be written as in the DNS, in ASCII letters", "write the name's xn-- form")
+    """Refuse a host name outside ASCII with its form in the DNS: certificates, the registry and clients know no other."""
+    if not value.isascii():
+        near = ascii_name(value)
+        raise broken(
+            "must be written as in the DNS, in ASCII letters", f"write '{near}'" if is_dns_name(near) else "write the name's xn-- form"
+        )
+
+
+def ascii_name(value: str) -> str:
+    """Return a host name as the DNS has it: each label outside ASCII in its xn-- form.
+
+    As IDNA 2008 has it, hence not by Python's codec, which still writes another domain's name for one with ß or ς (RFC 5891, RFC 3492).
+    """
+    labels = unicodedata.normalize("NFKC", value.lower()).split(".")
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
 
 
 def _nearest_name(value: str, test: Callable[[str], bool], foreign: str = r"[^a-z0-9.-]+") -> str | None:
@@ -75,7 +84,15 @@ def _network_host(value: str) -> str:
     if "://" in value or "/" in value or ":" in value:
         host = re.split("[:/?]", re.split("[/?]", value.rpartition("://")[2])[0].rpartition("@")[2])[0].lower()
         remedy = "the port has a key of its own"
+        if not host and value.startswith("/"):
+            raise broken(
+                "is a host alone, without scheme, port or path", "write the server's DNS name or address: a Pod reaches no socket of it"
+            )
         raise broken("is a host alone, without scheme, port or path", f"write '{host}'; {remedy}" if names_a_server(host) else remedy)
+    if value == "localhost" or (_is_address(value) and ipaddress.ip_address(value).is_loopback):
+        raise broken(
+            "must be a server that Pods reach: this is the Pod itself", "write the server's DNS name, its Service's name or its address"
+        )
     if not names_a_server(value):
         _refuse_other_script(value)
         near = _nearest_name(value, names_a_server)
@@ -223,6 +240,7 @@ WholeDuration = Annotated[
         "is a duration with its unit, in whole numbers and from the largest unit to the smallest, as the Prometheus operator takes it",
         "write e.g. 30s, 90s or 1m30s",
     ),
+    Checked(lambda v: re.search("[1-9]", v) is not None, "must be longer than zero", "write e.g. 30s, or remove it"),
 ]
 
 GatewayDuration = Annotated[
@@ -269,14 +287,22 @@ Username = Annotated[
     ),
 ]
 
-Email = Annotated[
-    str,
-    Matching(
-        r"[A-Za-z0-9._%+-]+@([A-Za-z0-9-]+\.)+([A-Za-z]{2,}|xn--[A-Za-z0-9-]+)",
-        "must be an e-mail address, a domain outside ASCII in its xn-- form",
-        "write e.g. portus@example.com",
-    ),
-]
+_EMAIL: Final = r"[A-Za-z0-9._%+-]+@([A-Za-z0-9-]+\.)+([A-Za-z]{2,}|xn--[A-Za-z0-9-]+)"
+
+
+def _email(value: str) -> str:
+    """An e-mail address, a domain outside ASCII in its xn-- form."""
+    if not re.fullmatch(_EMAIL, value):
+        name, bracket, inner = value.strip().removesuffix(">").rpartition("<")
+        local, _, domain = inner.rpartition("@")
+        near = f"{local}@{ascii_name(domain)}"
+        also = "; the name before it has a key of its own" if bracket and name.strip() else ""
+        remedy = f"write {near}{also}" if re.fullmatch(_EMAIL, near) else "write e.g. portus@example.com"
+        raise broken("must be an e-mail address, a domain outside ASCII in its xn-- form", remedy)
+    return value
+
+
+Email = Annotated[str, AfterValidator(_email), WithJsonSchema({"type": "string", "pattern": f"^({_EMAIL})$"})]
 
 
 def _safe_secret(value: SecretStr) -> SecretStr:

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator
 
 from components.settings.base import broken
-from components.settings.types import names_a_server
+from components.settings.types import ascii_name, names_a_server
 
 
 def _url(value: str) -> str:
@@ -20,6 +20,13 @@ def _url(value: str) -> str:
             "put https:// before it, or http://" if value.strip() else "write e.g. https://example.com",
         )
     parts = _split(value)
+    if parts is None and re.match("https?://", value):
+        host = value.partition("://")[2].partition("/")[0]
+        bare = host.count(":") > 1 and "[" not in host
+        remedy = (
+            "put the IPv6 address in square brackets" if bare else "write the host and, where it is not the usual one, a port up to 65535"
+        )
+        raise broken("must be a URL with a host name or an address, and a port from 1 to 65535", remedy)
     if parts is None or parts.scheme not in {"http", "https"} or not value.isprintable() or " " in value:
         raise broken("must be a URL that begins with http:// or https://", "write e.g. https://example.com")
     if parts.fragment:
@@ -31,6 +38,8 @@ def _url(value: str) -> str:
 
 def _nearest_url(value: str, parts: SplitResult) -> str:
     host = parts.hostname or ""
+    if not host.isascii() and names_a_server(ascii_name(host)):
+        return f"write {value.replace(parts.netloc, parts.netloc.lower().replace(host, ascii_name(host)))}"
     near = re.sub(r"[^a-z0-9.-]+", "-", host).strip("-.")
     if ":" not in value.partition("://")[2].replace(parts.netloc, "") and near != host and names_a_server(near):
         return f"write {value.replace(parts.netloc, parts.netloc.lower().replace(host, near))}, if the server has that name in the DNS"

@@ -5,7 +5,8 @@ The callback of each is https://<host>/users/auth/<provider>/callback.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+import re
+from typing import Annotated, ClassVar, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
@@ -51,11 +52,18 @@ class OpenId(Provider):
     """The provider. Unset: Portus asks each user for one, so anybody may vouch for anybody."""
 
 
+_ENDPOINT: Final = re.compile(r"/protocol/openid-connect(/[a-z]+)?/?$|(/oauth2)?/(authorize|userinfo)/?$")
+"""Paths of Keycloak's endpoints, and of those that others share; Portus would look below it for the discovery document."""
+
+
 def _issuer(value: str) -> str:
     """What the provider calls itself."""
     path = urlsplit(value).path
     if "/.well-known/" in path:
         raise broken("must be the issuer, without the path of its discovery document", f"write {value.partition('/.well-known/')[0]}")
+    if endpoint := _ENDPOINT.search(path):
+        rule = "must be the issuer, without the path of one of its endpoints"
+        raise broken(rule, f"write {value.partition(endpoint[0])[0]}")
     if "?" in value:
         raise broken("must be a URL without a query", f"write {value.partition('?')[0]}")
     return value

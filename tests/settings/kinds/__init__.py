@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.settings.kinds.directory import filters, ports
+from tests.settings.kinds.fixes import fixes
 from tests.settings.kinds.messages import secrets, shapes, strangers, versions
 from tests.settings.kinds.names import names
 from tests.settings.kinds.proxy import proxies
@@ -22,4 +23,5 @@ ROWS = [
     *secrets(),
     *versions(),
     *strangers(),
+    *fixes(),
 ]

@@ -105,7 +105,7 @@ def stores() -> Iterator[Wrong]:
         change=storage(AZURE, accountname="https://company.blob.core.windows.net"),
         key="registry.storage.accountname",
         rule="must be a storage account's name: 3 to 24 lower case letters and digits",
-        fix="write the name without domain and scheme",
+        fix="write company",
         fixed=storage(AZURE, accountname="company"),
     )
     realms: list[tuple[str, str, Any]] = [
