@@ -61,8 +61,6 @@ CHAIN: Final[Sequence[Link]] = (
     _link("cache-pods", "the registry's Redis runs", cluster.pods(CACHE), "the registry is slow", "claims"),
     _link("registry-pods", "the registry runs", cluster.pods(REGISTRY), "nobody pushes or pulls", "claims"),
     _link("edge-pods", "the front proxy runs", cluster.pods(EDGE), "nobody outside reaches anything", "objects"),
-    _link("worker-pods", "the worker runs", cluster.pods(WORKER), "pushes do not show in Portus",
-          "web-pods", "registry-pods"),
     _link("room", "every claim has room", cluster.room, "writes fail: pushes, logins",
           "database-pods", "registry-pods"),
     _link("database-in-portus", "Portus reaches the database", servers.database_from_portus, "every answer of Portus is an error",
@@ -73,6 +71,8 @@ CHAIN: Final[Sequence[Link]] = (
           "database"),
     _link("schema", "its schema is the image's", database.schema, "Portus sets it up anew at its next start, or fails",
           "database"),
+    _link("worker-pods", "the worker runs", cluster.pods(WORKER), "pushes do not show in Portus",
+          "charset", "schema", "registry-pods"),  # it ends by itself if the database refuses it or does not suit it
     _link("web", "Portus answers", tokens.web, "nobody logs in", "web-pods"),
     _link("registry", "the registry answers", servers.answers(REGISTRY), "nobody pushes or pulls", "registry-pods"),
     _link("edge", "the front proxy answers", servers.answers(EDGE), "nobody outside reaches anything", "edge-pods"),

@@ -103,6 +103,16 @@ BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
     "a registry that crashes": (lambda: _pods("registry", "ended with exit code 1 (Error): bad config"), "registry-pods", "bad config"),
     "no room on a node": (lambda: _pods("edge", "0/1 nodes are available: 1 Insufficient cpu"), "edge-pods", "Insufficient cpu"),
     "a wrong password": (lambda: healthy(database=DENIED), "database", "refuses Portus' account"),
+    "a wrong password, by which the worker ends": (
+        lambda: dataclasses.replace(_pods("worker", "ended with exit code 1 (Error)"), database=DENIED),
+        "database",
+        "refuses Portus' account",
+    ),
+    "latin1, by which the worker ends": (
+        lambda: dataclasses.replace(_pods("worker", "ended with exit code 1 (Error)"), database=database(charset="latin1")),
+        "charset",
+        "latin1",
+    ),
     "an account that is lost": (
         lambda: healthy(database=dataclasses.replace(DENIED, has_account=False)),
         "database",
