@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ PUMA = ("2.3", "2.4", "2.5")
 APACHE = ("2.1", "2.2")
 
 
+@functools.cache
 def _made(version: str) -> Program:
     return program(portus={"version": version}, **(OWN if version in APACHE else {}))
 
