@@ -83,6 +83,14 @@ def test_apache_is_asked_over_tls_for_a_token_that_anybody_gets(made: Program) -
     assert container["livenessProbe"]["tcpSocket"] == {"port": "https"}
 
 
+@pytest.mark.parametrize(("probe", "least", "most"), [("startupProbe", 600, 600), ("readinessProbe", 10, 30), ("livenessProbe", 60, 300)])
+def test_a_busy_apache_is_not_restarted_and_a_dead_one_gets_no_requests(probe: str, least: int, most: int, made: Program) -> None:
+    """The image waits about 90 s for its database and boots Rails before each look (Start, stop and health)."""
+    asked = workload(made, "web").containers[0][probe]
+    assert least <= asked["periodSeconds"] * asked["failureThreshold"] <= most
+    assert asked["periodSeconds"] <= 20
+
+
 def test_apache_runs_as_wwwrun_who_may_use_sudo(portus: Registered) -> None:
     """uid 30 in group 8 (helm/charts#2766); its init calls sudo for the CA import and for Apache (The two image families)."""
     assert identity(portus) == (30, 8, 8)
