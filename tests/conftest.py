@@ -15,18 +15,18 @@ os.environ.setdefault("PULUMI_ERROR_OUTPUT_STRING", "true")  # an Output in a te
 
 
 TOGETHER = (
-    "tests/lab/portus/test_start.py",  # its images listen at ports of their own choice
-    "tests/lab/bench/test_trial.py",  # builds the engine where there is none
-    "tests/components/observability/test_alerts.py::TestPromtool",  # builds promtool where there is none
+    ("tests/lab/portus/test_start.py", "tests/lab/portus/test_processes.py"),  # their images listen at ports of their own choice
+    ("tests/lab/bench/test_trial.py",),  # builds the engine where there is none
+    ("tests/components/observability/test_alerts.py::TestPromtool",),  # builds promtool where there is none
 )
-"""Tests that one process runs one after the other; these begin first."""
+"""Groups of tests that one process runs one after the other."""
 
 
 class _TogetherScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives each test to the next free process. xdist's own groups by mark do not work with pytest 9: they want to rename a test."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((each for each in TOGETHER if nodeid.startswith(each)), nodeid)
+        return next((group[0] for group in TOGETHER if nodeid.startswith(group)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

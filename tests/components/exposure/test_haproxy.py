@@ -449,8 +449,10 @@ def test_tls_1_3_is_spoken(two_hosts: Stage) -> None:
 
 def test_more_clients_than_portus_has_threads_wait_and_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The handshake is part of connecting: without a queue those that Portus has no thread for would get 503."""
-    monkeypatch.setattr(haproxy, "PORTUS_CONNECT_SECONDS", 1)
-    busy = Upstream("portus", threads=4, seconds=0.5)
+    monkeypatch.setattr(
+        haproxy, "PORTUS_CONNECT_SECONDS", 4
+    )  # a busy machine shakes hands in less; the last of 50 clients waits for longer
+    busy = Upstream("portus", threads=4, seconds=0.6)
     with stage(tmp_path, portus=busy, portus_threads=4) as running, ThreadPoolExecutor(50) as clients:
         answers = clients.map(lambda _: running.ask("/v2/token?service=a").status, range(50))
         assert Counter(answers) == {200: 50}
