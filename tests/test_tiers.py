@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -70,6 +71,6 @@ def test_an_interrupted_run_lets_pytest_clean_up_and_tell_what_it_has_seen() -> 
 
 
 def test_what_one_process_runs_is_there() -> None:
-    for each in TOGETHER:
+    for each in itertools.chain(*TOGETHER):
         file, _, name = each.partition("::")
         assert f"class {name}" in (paths.ROOT / file).read_text() if name else (paths.ROOT / file).is_file(), each
