@@ -18,6 +18,7 @@ from lab.console import Step
 from lab.deployment import Deployment
 from lab.doctor import verb
 from lab.doctor.database import examine_database
+from lab.doctor.facts import Wanted
 from lab.doctor.objects import connected, examine_objects
 from lab.doctor.report import as_json, holds
 from lab.doctor.rows import Database
@@ -47,12 +48,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
 
 
 @pytest.fixture(scope="module")
-def asked_once(stack: OwnStack) -> Iterator[None]:
-    """Ask Pulumi once what is wanted, which takes seconds: nothing that is broken by hand changes its state."""
-    wanted = wanted_of(stack)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verb, "wanted_of", lambda _: wanted)
-        yield
+def wanted(stack: OwnStack) -> Wanted:
+    """What Pulumi's state says after the deployment; asking takes seconds, and nothing that is broken by hand changes it."""
+    return wanted_of(stack)
+
+
+@pytest.fixture
+def asked_once(wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare a test the question what is wanted. A test that deploys must ask: its objects get other names."""
+    monkeypatch.setattr(verb, "wanted_of", lambda _: wanted)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +198,11 @@ def _hanging_worker(breaker: Breaker) -> Iterator[None]:
         yield
 
 
+BEGUN = "DELETE FROM registry_events WHERE status = 1"
+
+
 def _stuck(breaker: Breaker) -> AbstractContextManager[None]:
+    breaker.deployment.sql(BEGUN)  # what breaks before this one have left
     event = (
         "INSERT INTO registry_events (event_id, data, status, created_at, updated_at)"
         " VALUES ('stuck', '{}', 1, UTC_TIMESTAMP() - INTERVAL 1 DAY, UTC_TIMESTAMP() - INTERVAL 1 DAY)"
@@ -339,8 +347,12 @@ def test_services_that_are_gone_come_back_by_what_the_doctor_says_and_a_push_wor
     assert before.keys() == after.keys()
     assert all(after[name] != before[name] for name in ("portus", "registry"))
     links = {link["link"]: link for link in json.loads(as_json(stack.name, diagnose(stack, push=True)))["links"]}
-    assert links["round-trip"]["state"] == "ok", links
+    assert links["round-trip"]["state"] == "ok", {name: link for name, link in links.items() if link["state"] == "broken"}
 
 
-def test_every_link_holds_again_when_all_is_mended(stack: OwnStack) -> None:
-    until(lambda: holds(diagnose(stack)), "all links hold again")
+def test_every_link_holds_again_when_all_is_mended(stack: OwnStack, breaker: Breaker) -> None:
+    breaker.deployment.sql(BEGUN)  # a worker that loses the database in the middle of an event leaves it begun: the doctor's own remedy
+    try:
+        until(lambda: holds(diagnose(stack)), "all links hold again")
+    except AssertionError:
+        pytest.fail(str(broken(stack)))
