@@ -57,12 +57,14 @@ def read(file: Path) -> Configuration:
     """Return the configuration of a stack file.
 
     Raises:
-        LabError: there is no such file, it is no YAML, or it has no ``config:``.
+        LabError: there is no such file, it cannot be read, it is no YAML, or it has no ``config:``.
     """
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
     except FileNotFoundError:
         raise LabError(f"there is no {file}.", "fix: name a stack that has a file in stacks/") from None
+    except OSError as error:
+        raise LabError(f"{file} must be a file that can be read: {error.strerror}.", "fix: its kind or its permissions") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise LabError(f"{file} must be YAML.", "fix the place that the reader names:", str(error)) from None
     if not isinstance(content, Mapping) or not isinstance(content.get("config"), Mapping):

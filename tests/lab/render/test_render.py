@@ -106,6 +106,11 @@ def test_a_file_that_is_no_stack_file_is_one_clear_line(text: str, told: str, tm
     assert told in raised.value.problem
 
 
+def test_a_folder_in_the_place_of_a_stack_file_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="must be a file that can be read"):
+        rendered("folder", tmp_path)
+
+
 def test_yaml_is_read_as_pulumi_reads_it(tmp_path: Path) -> None:
     """Go's yaml.v3 takes ``yes`` for a text, so the deployment would refuse what a reader of YAML 1.1 takes for a truth value."""
     file = _file(tmp_path, "yes")
