@@ -79,7 +79,8 @@ class Breaker:
     @contextmanager
     def template(self, name: str, change: Callable[[Template], None], *, settles: bool = True) -> Iterator[None]:
         """Change the Pods of a Deployment; ``settles``: whether they get ready all the same."""
-        before = self.plain(self.apps.read_namespaced_deployment(name, self.namespace))["spec"]["template"]
+        found = self.plain(self.apps.read_namespaced_deployment(name, self.namespace))
+        before, owners = found["spec"]["template"], found["metadata"]["managedFields"]
         after = copy.deepcopy(before)
         change(after)
         self._replace(name, after)
@@ -89,7 +90,12 @@ class Breaker:
             yield
         finally:
             self._replace(name, before)
+            self._own(name, owners)
             self._rolled(name)
+
+    def _own(self, name: str, owners: list[Any]) -> None:
+        """Give up what the changes took: Kubernetes keeps an entry (a host alias, say) that another manager owns, whatever Pulumi applies."""
+        self.apps.patch_namespaced_deployment(name, self.namespace, [{"op": "replace", "path": "/metadata/managedFields", "value": owners}])
 
     def _replace(self, name: str, template: Template) -> None:
         self.apps.patch_namespaced_deployment(name, self.namespace, [{"op": "replace", "path": "/spec/template", "value": template}])
