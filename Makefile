@@ -42,14 +42,14 @@ check: $(READY) ## Push and pull an image through the deployed STACK
 doctor: $(READY) ## Name the broken link of the deployed STACK (JSON=1; PUSH=1: an image, too; DRIFT=1: Pulumi's comparison, too)
 	@$(RUN) -m lab doctor --stack "$$STACK" $(if $(JSON),--json) $(if $(PUSH),--push) $(if $(DRIFT),--drift)
 
-collect: $(READY) ## Tell what the registry's garbage collection deletes; CONFIRM=yes deletes it (docs/garbage-collection.md)
+collect: $(READY) ## Tell what the registry's garbage collection deletes; CONFIRM=yes deletes it (docs/operate/garbage-collection.md)
 	@$(RUN) -m lab collect --stack "$$STACK" $(if $(CONFIRM),--confirm "$$CONFIRM") $(if $(UNTAGGED),--untagged "$$UNTAGGED") $(if $(CACHE),--cache "$$CACHE")
 
 export: $(READY) ## Write what leaves Portus with you into DIR: people, rights, the list of images, for skopeo, Harbor and zot
 	@test -n "$$DIR" || { echo "error: say where it goes: make export STACK=... DIR=leaving" >&2; exit 2; }
 	@$(RUN) -m lab export --stack "$$STACK" --dir "$$DIR"
 
-backup: $(READY) ## Back the database of the deployed STACK up now, with proof (docs/backup.md)
+backup: $(READY) ## Back the database of the deployed STACK up now, with proof (docs/operate/backup.md)
 	@$(RUN) -m lab backup --stack "$$STACK"
 
 backups: $(READY) ## List the backups of the deployed STACK
@@ -58,7 +58,7 @@ backups: $(READY) ## List the backups of the deployed STACK
 restore: $(READY) ## Replace the database of the deployed STACK by backup DUMP (SAFETY=no: the present state is not backed up first)
 	@$(RUN) -m lab restore --stack "$$STACK" $(if $(DUMP),--dump "$$DUMP") $(if $(SAFETY),--safety "$$SAFETY")
 
-replace-secrets: $(READY) ## Let the next `make up` replace the secrets that the state of STACK shows (docs/credentials.md)
+replace-secrets: $(READY) ## Let the next `make up` replace the secrets that the state of STACK shows (docs/operate/credentials.md)
 	@$(RUN) -m lab replace-secrets --stack "$$STACK"
 
 password: $(READY) ## Print the administrator's password of the deployed STACK
@@ -91,7 +91,7 @@ e2e-share: $(READY) ## A quarter of the other tests on the lab's cluster (SHARE=
 e2e-all: $(READY) ## Every test on the lab's cluster: e2e and the four shares
 	@$(RUN) -m tests.tiers e2e-all
 
-genuine: $(READY) ## The main job, the lifecycle and one rotation on Pulumi's own Kubernetes plugin, built where it is not installed (docs/lab.md)
+genuine: $(READY) ## The main job, the lifecycle and one rotation on Pulumi's own Kubernetes plugin, built where it is not installed (docs/develop/lab.md)
 	@$(RUN) -m lab.genuine
 
 replay: $(READY) ## Play RECORDINGS=file.json against a fresh Portus double (CORE=1: the core cases only)
@@ -105,7 +105,7 @@ lint: $(READY) ## Style of the Python code
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 
-lint-manifests: $(READY) ## Lint the YAML of every stack against tests/manifests/waivers.yaml; keep the score in docs/manifests.md
+lint-manifests: $(READY) ## Lint the YAML of every stack against tests/manifests/waivers.yaml; keep the score in docs/develop/manifests.md
 	@$(RUN) -m pytest -q -m linters tests/manifests
 	@$(RUN) -m lab lint-manifests
 

@@ -270,7 +270,7 @@ def _engine(name: str) -> Engine:
     if not is_lab_stack(name) and (stand_ins := [plugin for plugin, genuine in engine.genuine_plugins.items() if not genuine]):
         errors.print(
             f"note: Pulumi's own plugins ({', '.join(stand_ins)}) are not installed and could not be downloaded, so the lab's stand-ins "
-            f"serve stack {name}. For anything of worth install them first (docs/lab.md)."
+            f"serve stack {name}. For anything of worth install them first (docs/develop/lab.md)."
         )
     return engine
 

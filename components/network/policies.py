@@ -1,7 +1,7 @@
 """NetworkPolicies: everything denied both ways, and for each workload one policy with exactly the flows it needs.
 
 The kubelet's probes need none: what a node sends to its own Pods is always let in. Two flows through one port cannot be told apart here:
-who may reach Portus' port 3000 (2.3 on) may also post events to it (docs/network.md).
+who may reach Portus' port 3000 (2.3 on) may also post events to it (docs/deploy/network.md).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Only metrics that exist: the registry's are held to the genuine registry's output by ``tests/components/observability``; the others are of
 kube-state-metrics 2.x (``kube_*``), the kubelet (``kubelet_volume_stats_*``) and cert-manager. Notifications that wait are measured by 3.1;
-2.8 counts them where Prometheus does not look (docs/observability.md).
+2.8 counts them where Prometheus does not look (docs/operate/observability.md).
 """
 
 from __future__ import annotations

@@ -11,16 +11,16 @@ from components.settings.cluster import ClaimSettings, WorkloadResources
 from components.settings.cron import CronSchedule, TimeZone
 from components.settings.types import Bytes, ObjectName
 
-OTHER_FOLDER = Later("the next backup is the first one there: copy the former ones over, and let go of the claim (docs/protection.md)")
+OTHER_FOLDER = Later("the next backup is the first one there: copy the previous ones, and unprotect the claim (docs/operate/protection.md)")
 
 
 class BackupSettings(KubernetesSection):
-    """Dumps of Portus' database, each loaded into a throw-away server and counted before it is called a backup (docs/backup.md).
+    """Dumps of Portus' database, each loaded into a throw-away server and counted before it is called a backup (docs/operate/backup.md).
 
     The registry's blobs and Pulumi's state, which holds the keys and passwords, are not in them.
     """
 
-    enabled: Annotated[bool, Later("off: the schedule ends; its claim has to be let go of, and stays (docs/protection.md)")] = True
+    enabled: Annotated[bool, Later("off: the schedule ends; its claim has to be let go of, and stays (docs/operate/protection.md)")] = True
     """Off where somebody else backs the database up, or where its data is worth nothing."""
     schedule: CronSchedule = "17 2 * * *"
     """The CronJob's own: minute, hour, day of the month, month, day of the week. Nightly, at no full hour, when everybody's jobs start."""

@@ -15,12 +15,12 @@ _AT_FIRST_START: Final = "MariaDB reads it at its first start only: who logs in 
 
 
 class RotationSettings(Section):
-    """One counter per secret; raising one makes a new value and rolls who uses it (docs/credentials.md). Older values stay in the state."""
+    """One counter per secret; raise one to make a new value (docs/operate/credentials.md). The state keeps the older values."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {
         "redis": "did you mean 'registry_cache'?",
-        "signing_key": "remove it; raise portus:tls.signing_key_generation instead (docs/tls.md)",
-        "administrator": "remove it; the administrator changes it on the pages of Portus (docs/credentials.md)",
+        "signing_key": "remove it; raise portus:tls.signing_key_generation instead (docs/deploy/tls.md)",
+        "administrator": "remove it; the administrator changes it on the pages of Portus (docs/operate/credentials.md)",
     }
 
     secret_key_base: Annotated[Generation, Later("Portus rolls; every browser is logged out")] = 1
@@ -53,11 +53,11 @@ class ExistingCredentials(Section):
     """Secrets of a deployment that is taken over, in place of generated ones, which stay in the state unused.
 
     A text is the first generation: raising its counter under ``rotation`` replaces it by a generated one. A Secret of somebody else is
-    rotated by its owner, and a change of it rolls nothing by itself (docs/credentials.md).
+    rotated by its owner, and a change of it rolls nothing by itself (docs/operate/credentials.md).
     """
 
     elsewhere: ClassVar[Mapping[str, str]] = {
-        "signing_key": "remove it; the key that signs tokens comes with the certificate, by portus:tls.source (docs/tls.md)",
+        "signing_key": "remove it; the key that signs tokens comes with the certificate, by portus:tls.source (docs/deploy/tls.md)",
     }
 
     secret_key_base: Annotated[UnquotedSecretSource | None, Later("Portus rolls; every browser is logged out")] = None

@@ -41,7 +41,7 @@ ExternalName = Annotated[
 BufferPoolSize = Annotated[str, Matching(r"[1-9][0-9]*[MG]", "is a size in MariaDB's notation: a number and M or G", "write e.g. 256M")]
 
 
-OTHER_DATABASE: Final = Later("another, empty database: move the data first; a claim has to be let go of (docs/protection.md)")
+OTHER_DATABASE: Final = Later("another, empty database: move the data first; a claim has to be let go of (docs/operate/protection.md)")
 
 
 class InClusterDatabase(Section):

@@ -24,11 +24,11 @@ class EdgeSettings(ScaledSection):
     shield_application_tokens: bool = True
     """Refuse the paths by which any user can make, list or delete another user's application tokens, an administrator's included
     (portus-images.md). From 2.4 on Portus' own page takes the same paths: nobody makes tokens there while this is on
-    (docs/exposure.md says how they are made then). Off only where everybody who can log in is trusted with everything."""
+    (docs/deploy/exposure.md says how they are made then). Off only where everybody who can log in is trusted with everything."""
     registry_passthrough: Annotated[bool, Field(alias="registryPassthrough"), Later("connections under way are broken off")] = True
     """Hand the connections for ``registry.host`` on to the registry as they are, by the name in the TLS handshake, which saves
     a TLS hop. Needs two hosts; not where an Ingress controller or a Gateway ends TLS. Off: the front proxy decrypts them, filters paths and
-    headers, and tells the registry the client's address (docs/exposure.md)."""
+    headers, and tells the registry the client's address (docs/deploy/exposure.md)."""
     hsts_max_age: Annotated[int | None, Field(ge=0, le=63_072_000), Later("browsers keep the last value for as long as it says")] = None
     """Seconds for which browsers may only use HTTPS for Portus' host (Strict-Transport-Security). None: a year where the public URL
     has port 443. Elsewhere no header, because browsers apply it to every port of the host: plain HTTP of other services there would end.

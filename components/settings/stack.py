@@ -71,7 +71,7 @@ class StackSettings(Section):
     """Public name of Portus: token issuer, realm, PORTUS_MACHINE_FQDN_VALUE, exposure and certificate checks all follow from it."""
     protect: Annotated[bool, Later("nothing that runs; only what Pulumi may delete")] = True
     """Whether claims, generated secrets and keys refuse deletion and replacement. A stack that has to be destroyed is first deployed
-    with this off; one that shall do without a single one of them is not (docs/protection.md)."""
+    with this off; one that shall do without a single one of them is not (docs/operate/protection.md)."""
     cluster: Annotated[ClusterSettings, Later("everything is made anew elsewhere")] = ClusterSettings()
     images: Annotated[ImageSettings, Later("the Pods of that image roll")] = ImageSettings()
     credentials: Annotated[CredentialSettings, Later("who uses the secret rolls")] = CredentialSettings()

@@ -23,7 +23,7 @@ SigningKeyChoice = Annotated[
     SigningKey,
     Later(
         "another signer: tokens under way are refused for minutes, unless ``additional_signers`` names the former certificate; from"
-        " separate its key has to be let go of (docs/protection.md)"
+        " separate its key has to be let go of (docs/operate/protection.md)"
     ),
 ]
 
@@ -41,7 +41,7 @@ class _Trust(Section):
         Generation, Later("the registry accepts former and new key, then Portus signs with the new one; no token is refused")
     ] = 1
     """Counter of the key that signs tokens, where this stack makes it (``separate``, or ``source: self_signed``, whose certificate changes
-    with it under the same CA). The former key stays accepted until ``oldest_accepted_generation`` is raised, too (docs/tls.md)."""
+    with it under the same CA). The former key stays accepted until ``oldest_accepted_generation`` is raised, too (docs/deploy/tls.md)."""
     oldest_accepted_generation: Annotated[
         Generation,
         Later(
@@ -71,7 +71,7 @@ class _Trust(Section):
 
 
 class ProvidedTls(_Trust):
-    """Certificate and key from the stack file; checked at preview (RSA, pair, names, path to the root; docs/tls.md)."""
+    """Certificate and key from the stack file; checked at preview (RSA, pair, names, path to the root; docs/deploy/tls.md)."""
 
     source: Literal["provided"]
     """Where the certificate comes from."""
@@ -94,7 +94,7 @@ class SelfSignedTls(_Trust):
         Literal["self_signed"],
         Later(
             "another key and CA: clients have to trust the new one, tokens under way are refused for minutes; from self_signed its keys"
-            " have to be let go of (docs/protection.md)"
+            " have to be let go of (docs/operate/protection.md)"
         ),
     ] = "self_signed"
     """Where the certificate comes from."""
@@ -111,7 +111,7 @@ class SelfSignedTls(_Trust):
 class ExistingSecretTls(_Trust):
     """A ``kubernetes.io/tls`` Secret that somebody else makes; its key never reaches Pulumi.
 
-    A Pod reads certificate and key when it starts: after a renewal restart the Deployments (docs/tls.md).
+    A Pod reads certificate and key when it starts: after a renewal restart the Deployments (docs/deploy/tls.md).
     """
 
     source: Literal["existing_secret"]
@@ -120,7 +120,7 @@ class ExistingSecretTls(_Trust):
     """Name of the Secret in the stack's namespace, with ``tls.crt`` (leaf first, then the intermediates) and ``tls.key`` (RSA)."""
     certificate: Annotated[
         ServedPem,
-        Later("the registry rolls where its key signs tokens, too; whoever serves it does not: restart the Deployments (docs/tls.md)"),
+        Later("the registry restarts if its key signs tokens; what serves it does not: restart the Deployments (docs/deploy/tls.md)"),
     ]
     """What stands in its ``tls.crt``: public, and the only way to check it at preview. With the shared signing key it is also what the
     registry checks tokens against, so a new key in the Secret needs the new certificate here in the same deployment."""
@@ -168,7 +168,7 @@ class CertManagerTls(_Trust):
     """A Certificate that cert-manager keeps renewed in a Secret; its key never reaches Pulumi.
 
     Hence tokens are signed by a separate key (Portus 2.3 on): of a key that Pulumi cannot see the registry could not be told.
-    A Pod reads certificate and key when it starts: after a renewal restart the Deployments (docs/tls.md).
+    A Pod reads certificate and key when it starts: after a renewal restart the Deployments (docs/deploy/tls.md).
     """
 
     source: Literal["cert_manager"]

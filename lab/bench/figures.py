@@ -69,7 +69,7 @@ TARGETS: Final[Mapping[str, str]] = {
     "pull.ratio": ">= 0.85",
     "growth.ratio": "<= 1.1",
 }
-"""What docs/bench.md promises of a quiet machine."""
+"""What docs/develop/bench.md promises of a quiet machine."""
 
 
 def figures(measured: Mapping[str, Mapping[str, Pair]], from_nothing: float, service: Mapping[str, float]) -> dict[str, float]:

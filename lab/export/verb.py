@@ -27,7 +27,7 @@ SCHEMA: Final = "portus.schema.json"
 PRIVATE: Final = 0o700
 """Mode of the folder: it holds everybody's e-mail address."""
 
-RUNBOOK: Final = "docs/leaving.md"
+RUNBOOK: Final = "docs/operate/leaving.md"
 
 
 def export(stack: Stack, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""``make lint-manifests``: renders the project's own stacks, lints them, and keeps the score in ``docs/manifests.md``."""
+"""``make lint-manifests``: renders the project's own stacks, lints them, and keeps the score in ``docs/develop/manifests.md``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lab.render.render import rendered, write
 from lab.render.stackfile import project_stacks
 
 WAIVERS: Final = paths.ROOT / "tests" / "manifests" / "waivers.yaml"
-REPORT: Final = paths.ROOT / "docs" / "manifests.md"
+REPORT: Final = paths.ROOT / "docs" / "develop" / "manifests.md"
 BEGIN, END = "<!-- score: written by make lint-manifests -->\n", "<!-- end of score -->\n"
 
 

@@ -80,7 +80,7 @@ class Jobs:
                 raise
             raise LabError(
                 f"namespace {namespace} has no CronJob {cron_job}: this stack has no backups.",
-                "Set backup.enabled and deploy (docs/backup.md).",
+                "Set backup.enabled and deploy (docs/operate/backup.md).",
             ) from error
         job = self._core.api_client.sanitize_for_serialization(template)["spec"]["jobTemplate"]
         pod = job["spec"]["template"]["spec"]

@@ -48,7 +48,7 @@ def restore(name: str, deployment: Deployment, kubeconfig: Path | None, *, dump:
     work = Restore(deployment=deployment, dump=dump, safety=safety, repeat=repeat)
     seen = work.run(lambda: checked(deployment, "the restore itself ended well"))
     console.print(f"stack {name} is as backup {dump} has it. {seen}")
-    console.print("Images pushed since are in the registry's storage only (docs/backup.md)")
+    console.print("Images pushed since are in the registry's storage only (docs/operate/backup.md)")
 
 
 def _size(each: Backup) -> str:

@@ -108,7 +108,7 @@ def test_a_renewal_with_a_new_key_is_read_by_pods_that_start_and_no_token_is_ref
     assert _key(after) != _key(before)
     assert _served(PORTUS).serial_number == before.serial_number
     assert pulled() == httpx.codes.OK
-    workloads = ("deployment/portus", "deployment/registry", "deployment/edge")  # as docs/tls.md says
+    workloads = ("deployment/portus", "deployment/registry", "deployment/edge")  # as docs/deploy/tls.md says
     kubectl("rollout", "restart", *workloads, "--namespace", NAMESPACE)
     for workload in workloads:
         kubectl("rollout", "status", workload, "--namespace", NAMESPACE, "--timeout=180s")

@@ -1,5 +1,5 @@
 """One Job sets the database up for two web servers at once, and migrates it for another version of Portus, after a backup of it; the way
-back is the former version and that backup (docs/backup.md)."""
+back is the former version and that backup (docs/operate/backup.md)."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_every_setting_says_what_it_is_and_what_a_later_change_does() -> None:
 
 
 def test_every_default_that_is_not_empty_stands_in_the_manual() -> None:
-    manual = texts()[Path("docs/settings.md")]
+    manual = texts()[Path("docs/reference/settings.md")]
     for entry in entries():
         if entry.default not in {None, "", "unset"}:
             assert f"`{entry.default}`" in manual, entry.key
@@ -86,7 +86,7 @@ def test_a_type_in_the_manual_is_what_the_parser_takes() -> None:
 
 
 def test_each_table_of_the_manual_follows_a_heading() -> None:
-    lines = texts()[Path("docs/settings.md")].splitlines()
+    lines = texts()[Path("docs/reference/settings.md")].splitlines()
     heads = [number for number, line in enumerate(lines) if line.startswith("| key |")]
     assert len(heads) > 30
     assert [lines[number - 1] for number in heads if lines[number - 1]] == []

@@ -10,7 +10,7 @@ from components.settings.reference.manual import manual
 from components.settings.reference.schema import schema
 
 SCHEMA: Final = Path("stacks/stack.schema.json")
-MANUAL: Final = Path("docs/settings.md")
+MANUAL: Final = Path("docs/reference/settings.md")
 
 
 def texts() -> dict[Path, str]:

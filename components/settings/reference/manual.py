@@ -40,7 +40,7 @@ CONFIG: Final = "portus.config"
 
 
 def manual() -> str:
-    """Return docs/settings.md."""
+    """Return docs/reference/settings.md."""
     parts = [HEAD]
     for key, group in itertools.groupby(entries(), key=lambda entry: entry.key.partition(".")[0]):
         parts += _section(key, list(group))

@@ -27,7 +27,7 @@ def counters_move_secrets_of_this_stack(stack: StackSettings) -> Iterator[Proble
                 key=f"credentials.rotation.{name}",
                 value=str(counter),
                 rule=f"is 1 where credentials.existing.{name} names a Secret, which its owner rotates",
-                remedy="remove it; docs/credentials.md says how such a Secret is changed",
+                remedy="remove it; docs/operate/credentials.md says how such a Secret is changed",
             )
 
 
@@ -54,7 +54,7 @@ def database_counters_need_a_database_in_the_cluster(stack: StackSettings) -> It
                 key=f"credentials.rotation.{name}",
                 value=str(counter),
                 rule="has no effect where database.kind is external",
-                remedy="remove it; docs/credentials.md says how database.password is changed",
+                remedy="remove it; docs/operate/credentials.md says how database.password is changed",
             )
 
 

@@ -72,7 +72,7 @@ def signing_generations_ascend(stack: StackSettings) -> Iterator[Problem]:
             key="tls.oldest_accepted_generation",
             value=str(tls.oldest_accepted_generation),
             rule=f"is at most tls.signing_key_generation ({tls.signing_key_generation})",
-            remedy="raise that one first, deploy, and this one when the last token by the former key has ended (docs/tls.md)",
+            remedy="raise that one first, deploy, and this one when the last token by the former key has ended (docs/deploy/tls.md)",
         )
 
 
@@ -85,7 +85,7 @@ def signing_counter_moves_a_key_of_this_stack(stack: StackSettings) -> Iterator[
             key="tls.signing_key_generation",
             value=str(tls.signing_key_generation),
             rule=f"is 1 where the key of a certificate with source: {tls.source} signs tokens",
-            remedy="change certificate and key with additional_signers (docs/tls.md), or set signing_key to separate",
+            remedy="change certificate and key with additional_signers (docs/deploy/tls.md), or set signing_key to separate",
         )
 
 

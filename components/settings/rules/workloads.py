@@ -105,7 +105,7 @@ def extra_variables_are_free(stack: StackSettings) -> Iterator[Problem]:
                     key=f"workloads.{name}.env[{index}].name",
                     value=variable.name,
                     rule="is a variable that no setting of this program decides",
-                    remedy="remove it; what it does is written under its own setting (docs/settings.md)"
+                    remedy="remove it; what it does is written under its own setting (docs/reference/settings.md)"
                     + ("; change the secret: it has been exposed" if seen else ""),
                 )
         for repeated, count in Counter(variable.name for variable in workload.env).items():

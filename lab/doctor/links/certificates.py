@@ -16,7 +16,7 @@ PLACES: Final = {
     EDGE: (("/run/secrets/edge-tls/edge.pem", "/run/secrets/edge-tls/edge.pem.key"),),
 }
 """Where each image looks for certificate and key; the registry's config.yml says it."""
-RENEW: Final = "renew it where it comes from (docs/tls.md): tls of the stack file and pulumi up, the Secret, or cert-manager"
+RENEW: Final = "renew it where it comes from (docs/deploy/tls.md): tls of the stack file and pulumi up, the Secret, or cert-manager"
 
 
 def mounted(snapshot: Snapshot, role: str) -> tuple[str, str] | None:

@@ -74,9 +74,12 @@ def _denied(snapshot: Snapshot, found: Denied) -> Broken:
 def _another_password(snapshot: Snapshot) -> str:
     """Tell how account and Portus get the same password again: a server with accounts reads none of the stack's by itself."""
     if snapshot.pod(DATABASE) is None:
-        return "set database.password of the stack file to what the account has, then pulumi up; or ALTER USER back (docs/credentials.md)"
+        return (
+            "set database.password of the stack file to what the account has, then pulumi up; "
+            "or ALTER USER back (docs/operate/credentials.md)"
+        )
     raised = "raise credentials.rotation.database_application of the stack file by one, then pulumi up, which gives both a new one"
-    return f"{raised}; or ALTER USER back, the way where the Secret is somebody else's (docs/credentials.md)"
+    return f"{raised}; or ALTER USER back, the way where the Secret is somebody else's (docs/operate/credentials.md)"
 
 
 def charset(snapshot: Snapshot) -> Verdict:
@@ -103,7 +106,7 @@ def schema(snapshot: Snapshot) -> Verdict:
     if newest > max(expected):
         seen = f"a newer Portus has migrated it to {newest}, and {version} knows nothing after {max(expected)}"
         back = f"set portus.version back to the newer one, then make up STACK={snapshot.wanted.stack}"
-        return Broken(seen, f'{back}; or go back to a backup (docs/backup.md, "Back to an older Portus")')
+        return Broken(seen, f'{back}; or go back to a backup (docs/operate/backup.md, "Back to an older Portus")')
     lacking = sorted(expected - set(found.migrations))
     if lacking:
         return Broken(f"migrations of Portus {version} have not run: {', '.join(lacking)}", _migrate_again(snapshot))

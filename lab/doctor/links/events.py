@@ -16,7 +16,7 @@ def endpoint(snapshot: Snapshot) -> Verdict:
     right = f"{wanted.portus_url}{EVENTS}" if wanted.is_puma else f"http://portus.{wanted.namespace}.svc{EVENTS}"
     if given != right:
         seen = f"notifications go to {given or 'nobody: config.yml has no endpoint portus'}, not to {right}"
-        where = "notifications.endpoints of the registry's config.yml (docs/registry.md)"
+        where = "notifications.endpoints of the registry's config.yml (docs/deploy/registry.md)"
         return Broken(seen, f"{where}, rendered anew by {deploy_anew(snapshot)}")
     return Holds(given)
 

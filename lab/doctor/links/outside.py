@@ -44,7 +44,7 @@ def events_closed(snapshot: Snapshot) -> Verdict:
     if reply is None or not isinstance(reply, Answer):
         return Unseen(reply.reason if reply else "nobody asked")
     if reply.status < HTTPStatus.BAD_REQUEST:
-        remedy = "whatever leads past the front proxy must go: Service portus must be reached from inside alone (docs/exposure.md)"
+        remedy = "whatever leads past the front proxy must go: Service portus must be reached from inside alone (docs/deploy/exposure.md)"
         return Broken(f"anybody may post events to {snapshot.wanted.portus_url}: it answers {said(reply)}", remedy)
     return Holds(f"{reply.status} from outside")
 

@@ -121,7 +121,7 @@ def signing_key(snapshot: Snapshot) -> Verdict:
     if kid not in trusted:
         seen = f"Portus signs with the key {kid}, the registry trusts {', '.join(trusted) or 'none'}"
         bundle = f"the registry's bundle is rendered from Portus' key by {deploy_anew(snapshot)}"
-        return Broken(seen, f"{bundle}; a key of your own that was changed goes to tls first, docs/tls.md")
+        return Broken(seen, f"{bundle}; a key of your own that was changed goes to tls first, docs/deploy/tls.md")
     also = f" (and {len(trusted) - 1} more are trusted)" if len(trusted) > 1 else ""
     return Holds(f"kid {kid}{also}")
 

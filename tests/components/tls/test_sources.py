@@ -69,7 +69,7 @@ def test_by_default_the_certificates_key_signs_tokens(name: str) -> None:
 
 @pytest.mark.parametrize(("choice", "told"), [("shared", {"registry-config"}), ("separate", set())])
 def test_of_another_certificate_in_somebody_elses_secret_the_registry_alone_is_told(choice: str, told: set[str]) -> None:
-    """And that only where its key signs tokens; so whoever renews it restarts the Deployments, as docs/tls.md says."""
+    """And that only where its key signs tokens; so whoever renews it restarts the Deployments, as docs/deploy/tls.md says."""
     before, after = (
         program(tls=SOURCES["existing_secret"] | {"signing_key": choice, "certificate": pem(name)}) for name in ("chain", "chain.wildcard")
     )

@@ -51,7 +51,7 @@ def test_what_was_changed_by_hand_is_mended_by_a_deployment_that_looks_at_the_cl
 
 def test_a_namespace_that_is_gone_asks_for_the_right_cluster_and_else_for_what_make_up_refuses() -> None:
     told = remedy(BREAKS["no namespace"][0]())
-    assert told.startswith("is it this cluster? If so: pulumi refresh --stack example, then as docs/backup.md has it")
+    assert told.startswith("is it this cluster? If so: pulumi refresh --stack example, then as docs/operate/backup.md has it")
     assert told.endswith("a stack of the lab's own: make up REFRESH=1 STACK=example")
 
 
@@ -159,7 +159,10 @@ def test_what_somebody_else_has_stopped_gets_as_many_copies_as_the_stack_has() -
 def test_what_a_restore_has_changed_is_not_to_be_taken_back_by_force() -> None:
     """The manual has the manager's name as a conflict tells it."""
     forcing = (
-        (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8").partition("PULUMI_K8S_ENABLE_PATCH_FORCE=true")[2].partition("\n\n")[0]
+        (ROOT / "docs" / "operate" / "doctor.md")
+        .read_text(encoding="utf-8")
+        .partition("PULUMI_K8S_ENABLE_PATCH_FORCE=true")[2]
+        .partition("\n\n")[0]
     )
     assert f"Not where the manager in the message is `{MANAGER}`" in " ".join(forcing.replace("**", "").split())
     assert "[repeat that restore](backup.md#restore)" in forcing

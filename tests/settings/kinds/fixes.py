@@ -228,6 +228,7 @@ def _secrets() -> Iterator[Wrong]:
             change=env(workload, (name, "geheim123")),
             key=f"workloads.{workload}.env[0].name",
             rule="is a variable that no setting of this program decides",
-            fix="remove it; what it does is written under its own setting (docs/settings.md); change the secret: it has been exposed",
+            fix="remove it; what it does is written under its own setting (docs/reference/settings.md); "
+            "change the secret: it has been exposed",
             fixed=below(f"workloads.{workload}.env", []),
         )

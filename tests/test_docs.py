@@ -1,0 +1,78 @@
+"""Every page that a reader is sent to exists, and so does the heading."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LINK = re.compile(r"\]\((?!https?://)([^)\s#]*)(?:#([^)\s]+))?\)")
+PAGE = re.compile(r"(?<![\w/.-])(docs/[\w./-]*\w)(?:,? \\?[\"']([A-Z][^\"'\\]+)\\?[\"'])?")
+ELSEWHERE = {"docs/configuration.md", "docs/content/reference/dynamic-configuration"}
+"""Pages in the repositories of the registry and of Traefik."""
+
+
+@cache
+def _tracked() -> tuple[Path, ...]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return tuple(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
+
+
+PAGES = sorted(path for path in _tracked() if path.suffix == ".md")
+
+
+def _prose(path: Path) -> str:
+    """Return a page without what is shown as code."""
+    return re.sub(r"(?ms)^```.*?^```$|^ {4,}.*?$|`[^`\n]*`", "", path.read_text(encoding="utf-8"))
+
+
+def _anchors(path: Path) -> set[str]:
+    headings = re.findall(r"(?m)^#+ (.+)$", path.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _named(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return
+    for page, heading in PAGE.findall(" ".join(text.split()) if path.suffix in {".py", ".md"} else text):
+        if page not in ELSEWHERE:
+            yield page, heading
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_leads_to_a_page_and_a_heading(path: Path) -> None:
+    for target, anchor in LINK.findall(_prose(path)):
+        page = (path.parent / target).resolve() if target else path
+        assert page.exists(), f"{path.name}: {target}"
+        assert not anchor or anchor in _anchors(page), f"{path.name}: {target}#{anchor}"
+
+
+def test_every_page_that_code_names_exists() -> None:
+    missing = [f"{path.relative_to(ROOT)}: {page}" for path in _tracked() for page, _ in _named(path) if not (ROOT / page).exists()]
+    assert missing == []
+
+
+def test_every_heading_that_code_names_exists() -> None:
+    for path in _tracked():
+        for page, heading in _named(path):
+            if heading and page.endswith(".md"):
+                assert re.search(rf"(?m)^#+ {re.escape(heading)}$", (ROOT / page).read_text(encoding="utf-8")), f"{path}: {page}, {heading}"
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    seen: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in seen or page.suffix != ".md":
+            continue
+        seen.add(page)
+        waiting += [(page.parent / target).resolve() for target, _ in LINK.findall(_prose(page)) if target]
+    assert [str(path.relative_to(ROOT)) for path in PAGES if path not in seen] == []
