@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from components.settings.clear import clear_secrets, exposed_secrets
 from components.settings.cluster import ClusterSettings
 from components.settings.report import Problem, SettingsError
-from components.settings.rules import RULES, foundations, is_voiding
+from components.settings.rules import all_rules
 from components.settings.stack import StackSettings
 
 Path = tuple[str | int, ...]
@@ -63,11 +63,11 @@ def parse(
 def _broken_rules(stack: StackSettings, blamed: set[str]) -> Iterator[Problem]:
     """Yield what the rules across settings say of ``stack``, and nothing that rests on a key that is ``blamed`` already."""
     void: set[str] = set()
-    for rule in sorted(RULES, key=lambda rule: not is_voiding(rule)):
-        if not any(_rests_on(key, blamed) for key in foundations(rule)):
-            found = [problem for problem in rule(stack) if not _rests_on(problem.key, blamed)]
-            yield from (problem for problem in found if is_voiding(rule) or not _lies_below(problem.key, void))
-            void |= {problem.key for problem in found} if is_voiding(rule) else set()
+    for rule in all_rules():
+        if not any(_rests_on(key, blamed) for key in rule.requires):
+            found = [problem for problem in rule.check(stack) if not _rests_on(problem.key, blamed)]
+            yield from (problem for problem in found if rule.voids or not _lies_below(problem.key, void))
+            void |= {problem.key for problem in found} if rule.voids else set()
 
 
 def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callable[[Path], bool]) -> list[Problem]:

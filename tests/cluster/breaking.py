@@ -94,7 +94,7 @@ class Breaker:
             self._rolled(name)
 
     def _own(self, name: str, owners: list[Any]) -> None:
-        """Give up what the changes took: Kubernetes keeps an entry (such as a host alias) that another manager owns."""
+        """Give up what the changes took: Kubernetes keeps an entry that another manager owns (a host alias) whatever Pulumi applies."""
         self.apps.patch_namespaced_deployment(name, self.namespace, [{"op": "replace", "path": "/metadata/managedFields", "value": owners}])
 
     def _replace(self, name: str, template: Template) -> None:

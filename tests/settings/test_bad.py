@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from unittest import mock
@@ -17,7 +18,8 @@ from pydantic_core import ErrorDetails
 
 from components.settings import explain, parse
 from components.settings.report import Problem
-from components.settings.rules import RULES, Rule
+from components.settings.rules import all_rules
+from components.settings.rules.rule import Rule
 from components.settings.stack import StackSettings
 from tests.recorder import ROOT, Program, run_program
 from tests.settings.corpus import BAD, HERE, KeyPath, StackFile
@@ -87,18 +89,19 @@ def _met() -> tuple[set[str], set[str]]:
     problem = explain._problem
 
     def watched(rule: Rule) -> Rule:
-        def run(stack: StackSettings) -> Iterator[Problem]:
-            for problem in rule(stack):
-                fired.add(rule.__name__)
+        def check(stack: StackSettings) -> Iterator[Problem]:
+            for problem in rule.check(stack):
+                fired.add(rule.name)
                 yield problem
 
-        return run
+        return replace(rule, check=check)
 
     def explained(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable[[KeyPath], bool]) -> Problem:
         kinds.add(entry["type"])
         return problem(entry, raw, encrypted)
 
-    with mock.patch.object(parse, "RULES", tuple(watched(rule) for rule in RULES)):
+    rules = tuple(watched(rule) for rule in all_rules())
+    with mock.patch.object(parse, "all_rules", return_value=rules):
         with mock.patch.object(explain, "_problem", explained):
             for file in BAD:
                 StackFile(file).report()
@@ -109,7 +112,7 @@ def _met() -> tuple[set[str], set[str]]:
 
 def test_every_rule_fires_for_a_wrong_stack_file() -> None:
     fired, _ = _met()
-    assert {rule.__name__ for rule in RULES} - fired == set()
+    assert {rule.name for rule in all_rules()} - fired == set()
 
 
 def test_every_rule_on_one_value_is_broken_by_a_wrong_stack_file() -> None:

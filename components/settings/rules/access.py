@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 
-@rests_on("portus.config.oauth", "portus.config.ldap.enabled")
+@rule(requires=("portus.config.oauth", "portus.config.ldap.enabled"))
 def someone_can_log_in(stack: StackSettings) -> Iterator[Problem]:
     """Without local accounts, provider and directory the log-in page is empty, for the administrator too."""
     config = stack.portus.config
@@ -24,6 +24,7 @@ def someone_can_log_in(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rule()
 def github_team_names_its_organization(stack: StackSettings) -> Iterator[Problem]:
     """Teams belong to organizations; without one Portus lets every GitHub account in."""
     github = stack.portus.config.oauth.github

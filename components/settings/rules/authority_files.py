@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 FOLDER: Final = "/certificates"
@@ -16,7 +16,7 @@ OF_THE_IMAGE: Final = ("/etc/ssl", "/etc/pki", "/usr/share/pki", "/var/lib/ca-ce
 """Where openSUSE, which Portus' images are made of, keeps authorities; what it imports from ``/certificates`` ends here, too."""
 
 
-@rests_on("tls", "workloads.web", "workloads.worker", "portus.version")
+@rule(requires=("tls", "workloads.web", "workloads.worker", "portus.version"))
 def authority_files_are_in_the_container(stack: StackSettings) -> Iterator[Problem]:
     """Ruby raises at the first connection where the file is missing."""
     config, extra = stack.portus.config, len(stack.tls.extra_ca_certificates)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from components.common import names
 from components.settings.registry_storage import FilesystemStorage
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 
+@rule()
 def backup_settings_have_backups(stack: StackSettings) -> Iterator[Problem]:
     """Somebody who sets a schedule counts on backups."""
     backup = stack.backup
@@ -26,13 +27,14 @@ def backup_settings_have_backups(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
+@rule()
 def backup_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
     """A claim of the stack's own beside the existing one would stay empty."""
     if stack.backup.existing_claim is not None and "claim" in stack.backup.model_fields_set:
         yield Problem(key="backup.existingClaim", value="", rule="stands instead of claim", remedy="remove one of the two")
 
 
-@rests_on("registry.storage")
+@rule(requires=("registry.storage",))
 def backups_lie_apart_from_what_they_save(stack: StackSettings) -> Iterator[Problem]:
     """What takes the database's volume, or fills the registry's, would take the backups along."""
     taken = {names.DATABASE_CLAIM: "database", names.REGISTRY_CLAIM: "registry"}

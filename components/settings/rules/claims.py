@@ -9,7 +9,7 @@ from components.settings.database import InClusterDatabase
 from components.settings.registry_storage import FilesystemStorage
 from components.settings.report import Problem
 from components.settings.rules.cluster import amount
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 DATABASE_NEEDS: Final = "512Mi"
@@ -23,7 +23,7 @@ SCRATCH_NEEDS: Final = "512Mi"
 """The throw-away server is a MariaDB, too."""
 
 
-@rests_on("database", "registry.storage", "backup")
+@rule(requires=("database", "registry.storage", "backup"))
 def claims_hold_what_lives_in_them(stack: StackSettings) -> Iterator[Problem]:
     """A full volume stops MariaDB in the middle of its start, and each push."""
     for key, size, needed, what in _sizes(stack):

@@ -9,7 +9,7 @@ from typing import Final
 from components.settings.base import Section
 from components.settings.cluster import WorkloadResources
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 SUFFIXES: Final[dict[str, Decimal]] = {
@@ -21,7 +21,7 @@ SUFFIXES: Final[dict[str, Decimal]] = {
 """Of Kubernetes quantities."""
 
 
-@rests_on("cluster.create_namespace")
+@rule(requires=("cluster.create_namespace",))
 def namespace_is_the_stacks_own(stack: StackSettings) -> Iterator[Problem]:
     """A namespace goes with the stack that owns it, and everybody's objects in it."""
     namespace = stack.cluster.namespace
@@ -41,6 +41,7 @@ def namespace_is_the_stacks_own(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rule()
 def requests_fit_into_limits(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses a Pod that asks for more than it may have."""
     for key, resources in _resources(stack, ""):

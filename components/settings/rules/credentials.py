@@ -10,13 +10,14 @@ from components.settings.credentials import ExistingCredentials, RotationSetting
 from components.settings.database import InClusterDatabase
 from components.settings.registry import InClusterRedis
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.secrets import ExistingSecret
 from components.settings.stack import StackSettings
 
 OF_THE_DATABASE: Final = ("database_root", "database_application", "database_backup")
 
 
+@rule()
 def counters_move_secrets_of_this_stack(stack: StackSettings) -> Iterator[Problem]:
     """A Secret of somebody else is rotated by its owner: a counter would be raised and nothing would change."""
     for name in RotationSettings.model_fields:
@@ -31,7 +32,7 @@ def counters_move_secrets_of_this_stack(stack: StackSettings) -> Iterator[Proble
             )
 
 
-@rests_on("portus.version")
+@rule(requires=("portus.version",))
 def own_password_follows_from_2_3_on(stack: StackSettings) -> Iterator[Problem]:
     """Before, Portus sets the password of its own user when it makes it, and never again: another one would be a wrong login for ever."""
     counter, version = stack.credentials.rotation.portus_password, stack.portus.version
@@ -44,7 +45,7 @@ def own_password_follows_from_2_3_on(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("database.kind")
+@rule(requires=("database.kind",))
 def database_counters_need_a_database_in_the_cluster(stack: StackSettings) -> Iterator[Problem]:
     """The accounts of an external server are not this stack's to change."""
     for name in OF_THE_DATABASE:
@@ -58,7 +59,7 @@ def database_counters_need_a_database_in_the_cluster(stack: StackSettings) -> It
             )
 
 
-@rests_on("registry.redis")
+@rule(requires=("registry.redis",))
 def cache_counter_needs_a_cache_of_this_stack(stack: StackSettings) -> Iterator[Problem]:
     """The password of another Redis stands under ``registry.redis``."""
     counter = stack.credentials.rotation.registry_cache

@@ -7,7 +7,7 @@ from typing import Final
 
 from components.settings.database import ExternalDatabase, InClusterDatabase
 from components.settings.report import HIDDEN, Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 SYSTEM_DATABASES: Final = frozenset({"mysql", "sys", "information_schema", "performance_schema"})
@@ -16,6 +16,7 @@ ROTATION_DATABASE: Final = "portus_rotation"
 """Of the stack's own MariaDB: its procedures run with root's rights (components/mariadb/scripts/rotation.sql)."""
 
 
+@rule()
 def existing_passwords_need_a_database_in_the_cluster(stack: StackSettings) -> Iterator[Problem]:
     """The accounts of an external server are not this stack's; its password stands under ``database``."""
     if isinstance(stack.database, InClusterDatabase):
@@ -30,7 +31,7 @@ def existing_passwords_need_a_database_in_the_cluster(stack: StackSettings) -> I
             )
 
 
-@rests_on("portus.version")
+@rule(requires=("portus.version",))
 def old_generation_uses_port_3306(stack: StackSettings) -> Iterator[Problem]:
     """database.yml of 2.0-2.2 has no port key."""
     database = stack.database
@@ -43,7 +44,7 @@ def old_generation_uses_port_3306(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("database.user")
+@rule(requires=("database.user",))
 def database_users_differ(stack: StackSettings) -> Iterator[Problem]:
     """One account with two passwords would lose one of them."""
     database = stack.database
@@ -61,6 +62,7 @@ def database_users_differ(stack: StackSettings) -> Iterator[Problem]:
             yield Problem(key=f"database.{key}", value=user, rule="is not an account of the server itself", remedy="choose another name")
 
 
+@rule()
 def database_is_none_of_the_servers_own(stack: StackSettings) -> Iterator[Problem]:
     """Portus' account owns its database: of the server's own it would hold the accounts, and a restore would empty it."""
     database = stack.database

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from components.common.names import HTTP_PORT, REGISTRY_DEBUG_PORT
 from components.settings.exposure import GatewayExposure, IngressController, IngressExposure, TlsMode
 from components.settings.report import Problem
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 
+@rule()
 def https_is_not_on_port_80(stack: StackSettings) -> Iterator[Problem]:
     """Port 80 of the same Services is plain HTTP."""
     if stack.exposure.https_port == HTTP_PORT:
@@ -21,6 +23,7 @@ def https_is_not_on_port_80(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rule()
 def https_is_not_on_the_registrys_debug_port(stack: StackSettings) -> Iterator[Problem]:
     """Inside the cluster the registry's Service listens on the public port and on this one; Kubernetes refuses one port twice."""
     if stack.exposure.https_port == REGISTRY_DEBUG_PORT:
@@ -32,6 +35,7 @@ def https_is_not_on_the_registrys_debug_port(stack: StackSettings) -> Iterator[P
         )
 
 
+@rule()
 def ingress_passes_tls_where_it_can(stack: StackSettings) -> Iterator[Problem]:
     """Traefik hands encrypted connections on by its own kinds only."""
     exposure = stack.exposure
@@ -48,6 +52,7 @@ def ingress_passes_tls_where_it_can(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rule()
 def unknown_controller_is_told(stack: StackSettings) -> Iterator[Problem]:
     """Without a word every controller speaks plain HTTP to the front proxy and limits the size of a push."""
     exposure = stack.exposure
@@ -60,6 +65,7 @@ def unknown_controller_is_told(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rule()
 def two_address_families_need_a_dual_stack(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses the Service otherwise."""
     exposure = stack.exposure
@@ -75,6 +81,7 @@ def two_address_families_need_a_dual_stack(stack: StackSettings) -> Iterator[Pro
         )
 
 
+@rule()
 def request_timeout_needs_requests(stack: StackSettings) -> Iterator[Problem]:
     """A Gateway that passes TLS on sees no requests."""
     exposure = stack.exposure

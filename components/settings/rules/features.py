@@ -8,9 +8,11 @@ from components.settings.base import Section
 from components.settings.portus_config.kinds import Feature
 from components.settings.portus_config.leaves import leaves
 from components.settings.report import Problem
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 
+@rule()
 def enabled_feature_is_complete(stack: StackSettings) -> Iterator[Problem]:
     """Portus would fill the gaps with its shipped samples (ldap_hostname, smtp.example.com) and fail at the first use."""
     for key, feature in _features(stack.portus.config, "portus.config"):
@@ -23,6 +25,7 @@ def enabled_feature_is_complete(stack: StackSettings) -> Iterator[Problem]:
                 )
 
 
+@rule()
 def settings_have_their_feature_switched(stack: StackSettings) -> Iterator[Problem]:
     """Settings of a feature that nobody switched on do nothing; who wrote them believes they do."""
     for key, feature in _features(stack.portus.config, "portus.config"):

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from components.common.versions import PortusVersion
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 
-@rests_on("portus.version")
+@rule(requires=("portus.version",))
 def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
     """The first administrator comes by the API (2.4 on) or a rake task (2.1 on)."""
     bootstrap = stack.portus.bootstrap
@@ -39,6 +39,7 @@ def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rule()
 def bootstrap_address_needs_the_first_set_up(stack: StackSettings) -> Iterator[Problem]:
     """Nobody else reads it; name and password are the outputs' and the verbs' as well, whoever makes the account."""
     bootstrap = stack.portus.bootstrap

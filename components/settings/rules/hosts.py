@@ -7,12 +7,14 @@ from typing import Final
 
 from components.settings.exposure import NodePortExposure
 from components.settings.report import Problem
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 UPSTREAM_PLACEHOLDER: Final = "portus.test.lan"
 """The default that Portus ships for its own name; tokens issued under it are refused everywhere (SUSE/Portus#1168)."""
 
 
+@rule()
 def host_is_not_the_upstream_placeholder(stack: StackSettings) -> Iterator[Problem]:
     """The shipped default name belongs to nobody."""
     for key, host in (("host", stack.host), ("registry.host", stack.registry.host)):
@@ -22,6 +24,7 @@ def host_is_not_the_upstream_placeholder(stack: StackSettings) -> Iterator[Probl
             )
 
 
+@rule()
 def node_ports_differ(stack: StackSettings) -> Iterator[Problem]:
     """One node port serves one port."""
     exposure = stack.exposure

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 from components.settings.types import image_tag
 
@@ -26,6 +26,7 @@ OTHERS: Final = ("mysql", "percona", "postgres", "nginx", "traefik", "envoy", "h
 """Words in the names of images that fit none of the settings."""
 
 
+@rule()
 def images_run_the_program_of_their_setting(stack: StackSettings) -> Iterator[Problem]:
     """Another program finds neither its data nor its configuration there, or worse: MySQL does not read MariaDB's files."""
     for setting, own in PROGRAMS.items():
@@ -42,7 +43,7 @@ def images_run_the_program_of_their_setting(stack: StackSettings) -> Iterator[Pr
             )
 
 
-@rests_on("portus.version")
+@rule(requires=("portus.version",))
 def portus_image_is_of_its_version(stack: StackSettings) -> Iterator[Problem]:
     """Variables, paths and the database's migrations follow from portus.version."""
     tag, version = image_tag(stack.images.portus or ""), stack.portus.version.value

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from components.common.versions import PortusVersion
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import Accepted, StackSettings
 
 
-@rests_on("portus.version", "portus.config.delete")
+@rule(requires=("portus.version", "portus.config.delete"))
 def deletion_needs_the_registrys_consent(stack: StackSettings) -> Iterator[Problem]:
     """A registry without ``storage.delete.enabled`` answers 405, and Portus shows its buttons all the same."""
     if stack.registry.delete_enabled:
@@ -29,6 +29,7 @@ def deletion_needs_the_registrys_consent(stack: StackSettings) -> Iterator[Probl
             )
 
 
+@rule()
 def collector_pauses_while_the_registry_is_read_only(stack: StackSettings) -> Iterator[Problem]:
     """Refused with 405, the tag stays, but ``marked``: no later round collects it, and no notification removes it (tag.rb, 2.2 to 2.5)."""
     if stack.registry.maintenance.readonly.enabled and stack.portus.config.delete.garbage_collector.enabled:
@@ -40,6 +41,7 @@ def collector_pauses_while_the_registry_is_read_only(stack: StackSettings) -> It
         )
 
 
+@rule()
 def contributors_delete_only_where_deletion_is_on(stack: StackSettings) -> Iterator[Problem]:
     """Switched off for owners, deletion is off for contributors too."""
     delete = stack.portus.config.delete
@@ -52,7 +54,7 @@ def contributors_delete_only_where_deletion_is_on(stack: StackSettings) -> Itera
         )
 
 
-@rests_on("portus.version")
+@rule(requires=("portus.version",))
 def contributors_delete_only_where_portus_survives_it(stack: StackSettings) -> Iterator[Problem]:
     """2.5 asks each team a question that the class does not know (app/policies/team_policy.rb, ``contributor?``)."""
     if stack.portus.config.delete.contributors and stack.portus.version is PortusVersion.V2_5:
@@ -64,7 +66,7 @@ def contributors_delete_only_where_portus_survives_it(stack: StackSettings) -> I
         )
 
 
-@rests_on("portus.version", "accept")
+@rule(requires=("portus.version", "accept"))
 def collection_by_age_is_accepted(stack: StackSettings) -> Iterator[Problem]:
     """2.4 deletes what was not pushed for a while, however often it is pulled (portus-images.md)."""
     collector = stack.portus.config.delete.garbage_collector
@@ -78,7 +80,7 @@ def collection_by_age_is_accepted(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("portus.config.security.clair.server")
+@rule(requires=("portus.config.security.clair.server",))
 def clair_settings_need_its_server(stack: StackSettings) -> Iterator[Problem]:
     """Scanning is switched on by the server's address alone."""
     clair = stack.portus.config.security.clair

@@ -7,7 +7,7 @@ from typing import Final
 
 from components.common.versions import PortusVersion
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 LDAP_PORT: Final = 389
@@ -17,7 +17,7 @@ PROMOTE: Final = "kubectl exec deployment/portus -- /stack/rake 'portus:make_adm
 """As docs/deploy/portus.md has it."""
 
 
-@rests_on("portus.version", *(f"portus.config.ldap.{name}" for name in ("enabled", "port", "encryption.method", "method")))
+@rule(requires=("portus.version", *(f"portus.config.ldap.{name}" for name in ("enabled", "port", "encryption.method", "method"))))
 def ldap_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
     """A server speaks plainly on 389 and 3268, and TLS on 636 and 3269; the wrong one hangs until the time is over."""
     ldap = stack.portus.config.ldap
@@ -43,7 +43,7 @@ def ldap_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("portus.config.ldap.encryption.method", "portus.config.ldap.encryption.options.ca_file")
+@rule(requires=("portus.config.ldap.encryption.method", "portus.config.ldap.encryption.options.ca_file"))
 def ldap_encryption_options_need_a_method(stack: StackSettings) -> Iterator[Problem]:
     """Without a method nothing is encrypted, whatever the options say; the protocol is read only beside a CA."""
     encryption = stack.portus.config.ldap.encryption
@@ -64,6 +64,7 @@ def ldap_encryption_options_need_a_method(stack: StackSettings) -> Iterator[Prob
         )
 
 
+@rule()
 def ldap_closes_sign_up(stack: StackSettings) -> Iterator[Problem]:
     """Portus ignores ``signup`` under LDAP; who wrote it expects a form that will not be there."""
     config = stack.portus.config
@@ -76,7 +77,7 @@ def ldap_closes_sign_up(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("portus.version", "portus.bootstrap")
+@rule(requires=("portus.version", "portus.bootstrap"))
 def first_administrator_is_in_the_directory(stack: StackSettings) -> Iterator[Problem]:
     """Before 2.5 nobody but the directory is asked (lib/portus/ldap): an account that only Portus knows can never log in.
 

@@ -8,7 +8,7 @@ from typing import Final
 from components.common.versions import PortusVersion
 from components.settings.portus_config.derived import SUBMISSION_PORT
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 TLS_PORT: Final = 465
@@ -16,6 +16,7 @@ TLS_PORT: Final = 465
 START_TLS_PORTS: Final = frozenset({25, SUBMISSION_PORT})
 
 
+@rule()
 def mail_has_a_sender_of_its_own(stack: StackSettings) -> Iterator[Problem]:
     """Servers refuse portus@example.com, which Portus ships."""
     mail = stack.portus.config.email
@@ -28,7 +29,7 @@ def mail_has_a_sender_of_its_own(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("portus.version")
+@rule(requires=("portus.version",))
 def smtp_account_is_whole(stack: StackSettings) -> Iterator[Problem]:
     """A name without a password, or the other way round, ends in a refused mail; before 2.4 the shipped sample would be sent."""
     smtp, version = stack.portus.config.email.smtp, stack.portus.version
@@ -48,6 +49,7 @@ def smtp_account_is_whole(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
+@rule()
 def smtp_encrypts_one_way(stack: StackSettings) -> Iterator[Problem]:
     """Ruby's client raises at each mail where both are on."""
     smtp = stack.portus.config.email.smtp
@@ -60,7 +62,7 @@ def smtp_encrypts_one_way(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("portus.version", *(f"portus.config.email.smtp.{name}" for name in ("port", "ssl_tls", "enable_starttls_auto")))
+@rule(requires=("portus.version", *(f"portus.config.email.smtp.{name}" for name in ("port", "ssl_tls", "enable_starttls_auto"))))
 def smtp_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
     """A server speaks TLS from the first byte on at 465 and nowhere else; the wrong one hangs, and no mail leaves."""
     smtp, version = stack.portus.config.email.smtp, stack.portus.version
@@ -93,7 +95,7 @@ def smtp_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("portus.config.email.smtp.ca_file", "portus.config.email.smtp.ca_path")
+@rule(requires=("portus.config.email.smtp.ca_file", "portus.config.email.smtp.ca_path"))
 def smtp_verification_has_authorities(stack: StackSettings) -> Iterator[Problem]:
     """Ruby's client trusts nobody by itself (``Net::SMTP.default_ssl_context`` of Ruby 2.5 is a bare SSLContext): every mail would fail."""
     smtp = stack.portus.config.email.smtp
@@ -106,7 +108,7 @@ def smtp_verification_has_authorities(stack: StackSettings) -> Iterator[Problem]
         )
 
 
-@rests_on("portus.config.email.smtp.openssl_verify_mode")
+@rule(requires=("portus.config.email.smtp.openssl_verify_mode",))
 def smtp_authorities_are_used(stack: StackSettings) -> Iterator[Problem]:
     """A CA is looked at only where certificates are checked."""
     smtp = stack.portus.config.email.smtp

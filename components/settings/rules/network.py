@@ -9,11 +9,11 @@ from components.settings.destinations import destinations
 from components.settings.kubernetes import NetworkPolicyPeer
 from components.settings.network import Destinations, NetworkSettings
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import Accepted, Profile, StackSettings
 
 
-@rests_on("profile", "accept")
+@rule(requires=("profile", "accept"))
 def production_denies_by_default(stack: StackSettings) -> Iterator[Problem]:
     """On Puma images whoever reaches Portus' port may post events to it."""
     if stack.network.policies or stack.profile is not Profile.PRODUCTION or Accepted.OPEN_NETWORK in stack.accept:
@@ -26,6 +26,7 @@ def production_denies_by_default(stack: StackSettings) -> Iterator[Problem]:
     )
 
 
+@rule()
 def network_settings_have_policies(stack: StackSettings) -> Iterator[Problem]:
     """Somebody who names networks counts on their being the only ones."""
     if stack.network.policies:
@@ -40,16 +41,18 @@ def network_settings_have_policies(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
-@rests_on(
-    "database.kind",
-    "portus.config.ldap.enabled",
-    "portus.config.email.smtp.enabled",
-    "portus.config.oauth",
-    "portus.config.security",
-    "registry.storage.driver",
-    "registry.redis.kind",
-    "registry.notifications.extra_endpoints",
-    "network.proxy",
+@rule(
+    requires=(
+        "database.kind",
+        "portus.config.ldap.enabled",
+        "portus.config.email.smtp.enabled",
+        "portus.config.oauth",
+        "portus.config.security",
+        "registry.storage.driver",
+        "registry.redis.kind",
+        "registry.notifications.extra_endpoints",
+        "network.proxy",
+    )
 )
 def networks_belong_to_a_destination(stack: StackSettings) -> Iterator[Problem]:
     """A network of a service that nothing connects to is a mistake in one of the two places."""
@@ -77,6 +80,7 @@ _PLACES = {
 }
 
 
+@rule()
 def port_ranges_ascend(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses the policy."""
     for kind in ("extra_egress", "extra_ingress"):
@@ -91,6 +95,7 @@ def port_ranges_ascend(stack: StackSettings) -> Iterator[Problem]:
                     )
 
 
+@rule()
 def an_ip_block_stands_alone(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses a peer with addresses and a selector, and one with neither."""
     for key, peers in _peers(stack):
@@ -105,6 +110,7 @@ def an_ip_block_stands_alone(stack: StackSettings) -> Iterator[Problem]:
                 )
 
 
+@rule()
 def exceptions_lie_within_their_network(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses the policy."""
     for key, peers in _peers(stack):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 
-@rests_on("observability.monitor", "observability.rules", "observability.dashboard")
+@rule(requires=("observability.monitor", "observability.rules", "observability.dashboard"))
 def monitoring_details_have_their_object(stack: StackSettings) -> Iterator[Problem]:
     """Somebody who sets an interval counts on being watched."""
     settings = stack.observability

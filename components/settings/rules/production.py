@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from components.common.versions import PortusVersion
 from components.settings.base import Section
 from components.settings.report import HIDDEN, Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.secrets import ExistingSecret
 from components.settings.stack import Accepted, Profile, StackSettings
 from components.settings.tls import SelfSignedTls
@@ -19,14 +19,14 @@ from components.settings.types import image_digest, image_tag
 FLOATING_TAGS: Final = frozenset({"latest", "head", "master", "stable", "edge"})
 
 
-@rests_on("profile", "accept")
+@rule(requires=("profile", "accept"))
 def production_is_protected(stack: StackSettings) -> Iterator[Problem]:
     """Data is never lost by a default."""
     if not stack.protect and not _accepted(stack, Accepted.UNPROTECTED_STATE):
         yield _refused("protect", "false", "claims, secrets and keys refuse deletion", Accepted.UNPROTECTED_STATE, "remove it")
 
 
-@rests_on("profile", "accept")
+@rule(requires=("profile", "accept"))
 def production_has_a_trusted_certificate(stack: StackSettings) -> Iterator[Problem]:
     """Every client and every node would have to be given the private CA."""
     if isinstance(stack.tls, SelfSignedTls) and not _accepted(stack, Accepted.SELF_SIGNED_CERTIFICATE):
@@ -39,7 +39,7 @@ def production_has_a_trusted_certificate(stack: StackSettings) -> Iterator[Probl
         )
 
 
-@rests_on("profile", "accept")
+@rule(requires=("profile", "accept"))
 def production_pins_its_images(stack: StackSettings) -> Iterator[Problem]:
     """A floating tag changes under a running deployment."""
     for name in ("portus", "registry", "mariadb", "edge", "client", "redis"):
@@ -55,7 +55,7 @@ def production_pins_its_images(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
-@rests_on("profile", "accept", "portus.version", "portus.config.email.smtp.ssl_tls")
+@rule(requires=("profile", "accept", "portus.version", "portus.config.email.smtp.ssl_tls"))
 def production_sends_no_password_in_clear(stack: StackSettings) -> Iterator[Problem]:
     """Every user's password passes between Portus and the directory, and the mail account's at each mail."""
     if _accepted(stack, Accepted.CLEAR_TEXT_PASSWORDS):
@@ -81,7 +81,7 @@ def production_sends_no_password_in_clear(stack: StackSettings) -> Iterator[Prob
         )
 
 
-@rests_on("profile", "accept")
+@rule(requires=("profile", "accept"))
 def production_shares_no_secret(stack: StackSettings) -> Iterator[Problem]:
     """Who learns one of them has them all, and none can be changed alone."""
     if _accepted(stack, Accepted.SHARED_PASSWORDS):
@@ -93,7 +93,7 @@ def production_shares_no_secret(stack: StackSettings) -> Iterator[Problem]:
         first.setdefault(value, key)
 
 
-@rests_on("profile", "accept", "backup.enabled")
+@rule(requires=("profile", "accept", "backup.enabled"))
 def production_has_backups(stack: StackSettings) -> Iterator[Problem]:
     """Users, teams and who may push where stand nowhere else."""
     if not stack.backup.enabled and not _accepted(stack, Accepted.NO_BACKUPS):

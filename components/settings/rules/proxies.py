@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from components.settings import proxies
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 
+@rule()
 def proxy_variables_are_written_once(stack: StackSettings) -> Iterator[Problem]:
     """``network.proxy`` sets them itself."""
     if not proxies.variables(stack):
@@ -26,7 +27,7 @@ def proxy_variables_are_written_once(stack: StackSettings) -> Iterator[Problem]:
                 )
 
 
-@rests_on("host", "registry.host", "portus.config.security", "portus.config.oauth", "registry.storage", "registry.notifications")
+@rule(requires=("host", "registry.host", "portus.config.security", "portus.config.oauth", "registry.storage", "registry.notifications"))
 def proxied_workloads_reach_the_stack_without_it(stack: StackSettings) -> Iterator[Problem]:
     """Events, tokens, the catalog and the object store would go to the proxy, which cannot reach them."""
     if proxies.variables(stack):
@@ -53,6 +54,7 @@ def _problem(key: str, said: str, variable: str, value: str) -> Problem:
     )
 
 
+@rule()
 def a_proxy_is_named_beside_its_exceptions(stack: StackSettings) -> Iterator[Problem]:
     """Exceptions without a proxy do nothing."""
     if stack.network.proxy.no_proxy and not proxies.variables(stack):

@@ -13,7 +13,7 @@ from components.settings.registry import ExternalRedis
 from components.settings.registry_keys import is_secret_name, wrong
 from components.settings.registry_versions import unknown
 from components.settings.report import HIDDEN, Problem
-from components.settings.rules.foundations import rests_on, voids
+from components.settings.rules.rule import rule
 from components.settings.secrets import ExistingSecret
 from components.settings.stack import StackSettings
 from components.settings.types import image_tag
@@ -22,6 +22,7 @@ HEADERS_OF_SECRETS: Final = frozenset({"authorization", "proxy-authorization", "
 """Of requests; in small letters, as HTTP compares them."""
 
 
+@rule()
 def catalog_holds_a_page(stack: StackSettings) -> Iterator[Problem]:
     """The registry refuses a page larger than its maximum, and Portus' synchronisation dies of it."""
     page = stack.portus.config.registry.catalog_page.value
@@ -34,8 +35,7 @@ def catalog_holds_a_page(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@voids
-@rests_on("registry.version")
+@rule(requires=("registry.version",), voids=True)
 def registry_version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
     """The registry ignores what it does not know; a driver that is gone ends it in a panic."""
     version = stack.registry.version
@@ -48,7 +48,7 @@ def registry_version_knows_each_setting(stack: StackSettings) -> Iterator[Proble
         )
 
 
-@rests_on("registry.version")
+@rule(requires=("registry.version",))
 def registry_image_is_of_its_version(stack: StackSettings) -> Iterator[Problem]:
     """2.8 and 3.x look for their configuration and their token signers in different places."""
     tag, version = image_tag(stack.images.registry or ""), stack.registry.version
@@ -62,7 +62,7 @@ def registry_image_is_of_its_version(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("registry.version")
+@rule(requires=("registry.version",))
 def extra_config_is_the_registrys_and_free(stack: StackSettings) -> Iterator[Problem]:
     """An unknown key is ignored in silence, and what ties the registry to Portus is not to be undone."""
     for found in wrong(stack.registry.extra_config, stack.registry.version):
@@ -71,7 +71,7 @@ def extra_config_is_the_registrys_and_free(stack: StackSettings) -> Iterator[Pro
         yield Problem(key=f"registry.extra_config.{found.path}", value=shown, rule=found.rule, remedy=found.remedy)
 
 
-@rests_on("registry.redis")
+@rule(requires=("registry.redis",))
 def redis_options_need_redis(stack: StackSettings) -> Iterator[Problem]:
     """Nothing reads them without a server."""
     if "redis" in stack.registry.extra_config and stack.registry.redis is None:
@@ -83,6 +83,7 @@ def redis_options_need_redis(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rule()
 def notification_endpoints_have_names_of_their_own(stack: StackSettings) -> Iterator[Problem]:
     """The registry's metrics would mix them up."""
     count = Counter(extra.name for extra in stack.registry.notifications.extra_endpoints)
@@ -95,6 +96,7 @@ def notification_endpoints_have_names_of_their_own(stack: StackSettings) -> Iter
         )
 
 
+@rule()
 def headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
     """They stand in clear in a ConfigMap; an endpoint's called Authorization loses to the setting of that name."""
     for name in stack.registry.http.headers:
@@ -121,7 +123,7 @@ def _is_secret_header(name: str) -> bool:
     return name.lower() in HEADERS_OF_SECRETS or is_secret_name(name.replace("-", ""))
 
 
-@rests_on("registry.redis.password")
+@rule(requires=("registry.redis.password",))
 def redis_user_has_a_password(stack: StackSettings) -> Iterator[Problem]:
     """Redis knows no user without one."""
     redis = stack.registry.redis

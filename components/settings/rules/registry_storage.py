@@ -20,12 +20,12 @@ from components.settings.registry_storage import (
     SwiftStorage,
 )
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.s3_regions import REGIONS
 from components.settings.stack import Accepted, Profile, StackSettings
 
 
-@rests_on("registry.storage")
+@rule(requires=("registry.storage",))
 def replicas_share_their_storage(stack: StackSettings) -> Iterator[Problem]:
     """Two registries on two volumes are two registries; on one ReadWriteOnce volume the second never starts."""
     storage, scaled = stack.registry.storage, stack.registry.autoscaling is not None
@@ -42,6 +42,7 @@ def replicas_share_their_storage(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rule()
 def storage_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
     """A claim of the stack's own beside the existing one would stay empty."""
     storage = stack.registry.storage
@@ -49,6 +50,7 @@ def storage_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(key="registry.storage.existing_claim", value="", rule="stands instead of claim", remedy="remove one of the two")
 
 
+@rule()
 def s3_keys_are_whole(stack: StackSettings) -> Iterator[Problem]:
     """The driver takes half a pair for none."""
     storage = stack.registry.storage
@@ -64,12 +66,14 @@ def s3_keys_are_whole(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(key="registry.storage.node_role", value="true", rule="has no effect beside keys", remedy="remove it, or the keys")
 
 
-@rests_on(
-    "registry.version",
-    "registry.service_account",
-    "registry.storage.secretkey",
-    "registry.storage.node_role",
-    "registry.storage.credentials",
+@rule(
+    requires=(
+        "registry.version",
+        "registry.service_account",
+        "registry.storage.secretkey",
+        "registry.storage.node_role",
+        "registry.storage.credentials",
+    )
 )
 def storage_is_opened_by_somebody(stack: StackSettings) -> Iterator[Problem]:
     """Without keys a cloud knows the registry by its service account; 2.8 asks S3's and Azure's for it in vain."""
@@ -110,6 +114,7 @@ def _missing_key(storage: StorageSettings) -> str | None:
             assert_never(storage)
 
 
+@rule()
 def azure_credentials_are_whole(stack: StackSettings) -> Iterator[Problem]:
     """One way in, and all of it."""
     storage = stack.registry.storage
@@ -133,7 +138,7 @@ def azure_credentials_are_whole(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
-@rests_on("registry.version", "registry.storage.encrypt", "registry.storage.regionendpoint")
+@rule(requires=("registry.version", "registry.storage.encrypt", "registry.storage.regionendpoint"))
 def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
     """What the driver ignores or refuses when it starts."""
     storage = stack.registry.storage
@@ -157,7 +162,7 @@ def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("registry.version", "registry.storage.region", "registry.storage.regionendpoint")
+@rule(requires=("registry.version", "registry.storage.region", "registry.storage.regionendpoint"))
 def s3_region_is_known(stack: StackSettings) -> Iterator[Problem]:
     """The registry ends in a panic at its start otherwise."""
     storage, version = stack.registry.storage, stack.registry.version
@@ -185,7 +190,7 @@ def s3_region_is_known(stack: StackSettings) -> Iterator[Problem]:
     )
 
 
-@rests_on("registry.version", "registry.storage.storageclass")
+@rule(requires=("registry.version", "registry.storage.storageclass"))
 def s3_storage_class_is_known(stack: StackSettings) -> Iterator[Problem]:
     """The registry does not start otherwise."""
     storage, version = stack.registry.storage, stack.registry.version
@@ -199,7 +204,7 @@ def s3_storage_class_is_known(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("profile", "accept")
+@rule(requires=("profile", "accept"))
 def production_verifies_its_storage(stack: StackSettings) -> Iterator[Problem]:
     """Whoever stands between could give other images."""
     storage = stack.registry.storage

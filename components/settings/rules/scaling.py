@@ -8,7 +8,7 @@ from typing import Final
 from components.settings.cluster import ScaledSection
 from components.settings.database import InClusterDatabase
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 PASSENGER_POOL: Final = 6
@@ -24,6 +24,7 @@ def _scaled(stack: StackSettings) -> Iterator[tuple[str, ScaledSection]]:
     yield "exposure.edge", stack.exposure.edge
 
 
+@rule()
 def one_decides_the_number_of_copies(stack: StackSettings) -> Iterator[Problem]:
     """Each ``pulumi up`` would take back what the autoscaler did."""
     for key, section in _scaled(stack):
@@ -36,7 +37,7 @@ def one_decides_the_number_of_copies(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
-@rests_on("portus.web.autoscaling.minReplicas", "registry.autoscaling.minReplicas", "exposure.edge.autoscaling.minReplicas")
+@rule(requires=("portus.web.autoscaling.minReplicas", "registry.autoscaling.minReplicas", "exposure.edge.autoscaling.minReplicas"))
 def an_autoscaler_has_room(stack: StackSettings) -> Iterator[Problem]:
     """Between equal bounds there is nothing to decide."""
     for key, section in _scaled(stack):
@@ -50,7 +51,7 @@ def an_autoscaler_has_room(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
-@rests_on("portus.version", "portus.web")
+@rule(requires=("portus.version", "portus.web"))
 def every_thread_has_a_database_connection(stack: StackSettings) -> Iterator[Problem]:
     """A thread that gets none answers 500, and only under load. While copies roll there is one more of them."""
     if not isinstance(stack.database, InClusterDatabase):

@@ -16,7 +16,7 @@ from components.settings.database import InClusterDatabase
 from components.settings.registry import InClusterRedis
 from components.settings.report import Problem
 from components.settings.rules.cluster import amount
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import Accepted, Profile, StackSettings
 
 BUFFER_POOL_UNITS: Final = {"M": sizes.MIB, "G": 1024 * sizes.MIB}
@@ -105,15 +105,17 @@ def _buffer_pool(size: str) -> int:
     return int(size[:-1]) * BUFFER_POOL_UNITS[size[-1]]
 
 
-@rests_on(
-    "portus.web.resources",
-    "portus.worker.resources",
-    "registry.resources",
-    "registry.redis",
-    "exposure.edge",
-    "database",
-    "backup",
-    "workloads.cpu_limits",
+@rule(
+    requires=(
+        "portus.web.resources",
+        "portus.worker.resources",
+        "registry.resources",
+        "registry.redis",
+        "exposure.edge",
+        "database",
+        "backup",
+        "workloads.cpu_limits",
+    )
 )
 def requests_fit_into_default_limits(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses a Pod that asks for more than it may have, the default's too."""
@@ -138,7 +140,17 @@ def requests_fit_into_default_limits(stack: StackSettings) -> Iterator[Problem]:
                 )
 
 
-@rests_on("portus.version", "portus.web", "portus.worker.resources", "registry.resources", "registry.redis", "exposure.edge", "database")
+@rule(
+    requires=(
+        "portus.version",
+        "portus.web",
+        "portus.worker.resources",
+        "registry.resources",
+        "registry.redis",
+        "exposure.edge",
+        "database",
+    )
+)
 def limits_hold_what_a_workload_needs(stack: StackSettings) -> Iterator[Problem]:
     """The kernel would end the process again and again, MariaDB in the middle of its work."""
     for each in sized(stack):
@@ -152,7 +164,18 @@ def limits_hold_what_a_workload_needs(stack: StackSettings) -> Iterator[Problem]
             )
 
 
-@rests_on("profile", "accept", "portus.version", "portus.web", "portus.worker.resources", "registry.resources", "exposure.edge", "database")
+@rule(
+    requires=(
+        "profile",
+        "accept",
+        "portus.version",
+        "portus.web",
+        "portus.worker.resources",
+        "registry.resources",
+        "exposure.edge",
+        "database",
+    )
+)
 def production_reserves_what_a_workload_needs(stack: StackSettings) -> Iterator[Problem]:
     """On a node whose memory is promised twice the Pod that takes more than it reserved is the first to go."""
     if stack.profile is not Profile.PRODUCTION or Accepted.OVERCOMMITTED_MEMORY in stack.accept:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import Accepted, StackSettings
 
 
-@rests_on("accept")
+@rule(requires=("accept",))
 def deleting_synchronisation_is_accepted(stack: StackSettings) -> Iterator[Problem]:
     """One wrong catalog (an empty volume, another registry under the name) empties Portus (SUSE/Portus#1599, #1664)."""
     strategy = stack.portus.config.background.sync.strategy
@@ -22,7 +22,7 @@ def deleting_synchronisation_is_accepted(stack: StackSettings) -> Iterator[Probl
         )
 
 
-@rests_on("accept")
+@rule(requires=("accept",))
 def pushes_are_recorded(stack: StackSettings) -> Iterator[Problem]:
     """Without the task Portus never learns of a push, and its pages stay empty."""
     if stack.portus.config.background.registry.enabled is False and Accepted.UNRECORDED_PUSHES not in stack.accept:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from components.settings.portus_config.leaves import leaves
 from components.settings.report import HIDDEN, Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.secrets import ExistingSecret
 from components.settings.stack import StackSettings
 
@@ -25,7 +25,7 @@ def is_mangled(text: str) -> bool:
     return text.strip().lower() in {"true", "false"} or RUBY_INTEGER.fullmatch(text) is not None
 
 
-@rests_on("portus.version")
+@rule(requires=("portus.version",))
 def texts_survive_the_environment(stack: StackSettings) -> Iterator[Problem]:
     """A password of digits would reach the directory as a number, an octal one as another number."""
     if not stack.portus.version.is_puma:
@@ -42,6 +42,7 @@ def texts_survive_the_environment(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
+@rule()
 def secrets_are_single_lines(stack: StackSettings) -> Iterator[Problem]:
     """The images read a secret's file by the shell, which drops line ends; an empty one would switch Portus' own default off."""
     for leaf in leaves(stack.portus.config):
@@ -56,7 +57,7 @@ def secrets_are_single_lines(stack: StackSettings) -> Iterator[Problem]:
                 )
 
 
-@rests_on("portus.version")
+@rule(requires=("portus.version",))
 def apache_writes_its_secrets_itself(stack: StackSettings) -> Iterator[Problem]:
     """2.0-2.2 read these from config-local.yml alone, which cannot quote a Secret that somebody else makes."""
     if stack.portus.version.is_puma:

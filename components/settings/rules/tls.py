@@ -8,13 +8,13 @@ from components.common.durations import seconds
 from components.settings.certificates import authority_problems, bundle_problems, certificate_problems, root_problems, signer_problems
 from components.settings.registry import ExternalRedis
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 from components.settings.tls import CertManagerTls, ExistingSecretTls, ProvidedTls, SelfSignedTls
 from components.settings.x509_facts import certificates
 
 
-@rests_on("tls.validity_days", "tls.certificate.duration")
+@rule(requires=("tls.validity_days", "tls.certificate.duration"))
 def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
     """A window as long as the validity would make a new certificate at each run."""
     tls = stack.tls
@@ -34,13 +34,14 @@ def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("host", "registry.host")
+@rule(requires=("host", "registry.host"))
 def provided_certificate_serves_the_stack(stack: StackSettings) -> Iterator[Problem]:
     """RSA, pair, names and the path to the root: told at preview, not by a client."""
     if isinstance(stack.tls, ProvidedTls | ExistingSecretTls):
         yield from certificate_problems(stack.tls, hosts=stack.hosts)
 
 
+@rule()
 def authorities_are_certificates(stack: StackSettings) -> Iterator[Problem]:
     """One that has ended, or that is no root, ends in an outage that looks like the server's fault."""
     tls = stack.tls
@@ -51,6 +52,7 @@ def authorities_are_certificates(stack: StackSettings) -> Iterator[Problem]:
         yield from root_problems("tls.ca_certificate", authority, served)
 
 
+@rule()
 def authorities_of_redis_are_in_use(stack: StackSettings) -> Iterator[Problem]:
     """The registry, a Go program, takes several and intermediates, but none that is over."""
     redis = stack.registry.redis
@@ -58,12 +60,13 @@ def authorities_of_redis_are_in_use(stack: StackSettings) -> Iterator[Problem]:
         yield from bundle_problems("registry.redis.tls.rootcas", certificates(redis.tls.rootcas))
 
 
+@rule()
 def signers_are_rsa_leaves(stack: StackSettings) -> Iterator[Problem]:
     """The registry dies of a bundle that it cannot read."""
     yield from signer_problems("tls.additional_signers", stack.tls.additional_signers)
 
 
-@rests_on("tls.signing_key_generation")
+@rule(requires=("tls.signing_key_generation",))
 def signing_generations_ascend(stack: StackSettings) -> Iterator[Problem]:
     """The registry would accept nobody's tokens."""
     tls = stack.tls
@@ -76,7 +79,7 @@ def signing_generations_ascend(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("tls.source", "tls.signing_key")
+@rule(requires=("tls.source", "tls.signing_key"))
 def signing_counter_moves_a_key_of_this_stack(stack: StackSettings) -> Iterator[Problem]:
     """A certificate of somebody else brings its key; a counter would be raised and nothing would change."""
     tls = stack.tls
@@ -89,7 +92,7 @@ def signing_counter_moves_a_key_of_this_stack(stack: StackSettings) -> Iterator[
         )
 
 
-@rests_on("portus.version")
+@rule(requires=("portus.version",))
 def separate_signing_key_needs_puma(stack: StackSettings) -> Iterator[Problem]:
     """The Apache images have one key file for both (portus-images.md)."""
     if stack.portus.version.is_puma or not stack.tls.signs_separately:
@@ -110,6 +113,7 @@ def separate_signing_key_needs_puma(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
+@rule()
 def cert_manager_signs_separately(stack: StackSettings) -> Iterator[Problem]:
     """Pulumi never sees cert-manager's key, so it could not tell the registry whose tokens to accept."""
     if isinstance(stack.tls, CertManagerTls) and not stack.tls.signs_separately:

@@ -12,13 +12,12 @@ from components.settings.portus_config import Since, leaves
 from components.settings.portus_config.leaves import versions_of
 from components.settings.portus_config.versions import EVERY
 from components.settings.report import HIDDEN, Problem
-from components.settings.rules.foundations import rests_on, voids
+from components.settings.rules.rule import rule
 from components.settings.secrets import ExistingSecret
 from components.settings.stack import StackSettings
 
 
-@voids
-@rests_on("portus.version")
+@rule(requires=("portus.version",), voids=True)
 def version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
     """A key of another version would be ignored in silence by Portus."""
     version = stack.portus.version
@@ -45,8 +44,7 @@ def _unknown(section: Section, path: str, version: PortusVersion, outer: Since) 
             yield from _unknown(value, key, version, known)
 
 
-@voids
-@rests_on("portus.version")
+@rule(requires=("portus.version",), voids=True)
 def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
     """2.0-2.2 run Passenger inside Apache and have no worker."""
     if stack.portus.version.is_puma:
@@ -65,7 +63,7 @@ def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
         )
 
 
-@rests_on("portus.version")
+@rule(requires=("portus.version",))
 def old_generation_names_its_image(stack: StackSettings) -> Iterator[Problem]:
     """No registry holds an image of 2.0-2.2 that this program could choose."""
     if stack.images.portus is None and stack.portus.version not in PORTUS_IMAGES:

@@ -13,7 +13,7 @@ from components.settings.kubernetes import LabelSelector
 from components.settings.pod_shapes import Toleration
 from components.settings.redaction import is_secret_variable
 from components.settings.report import Problem
-from components.settings.rules.foundations import rests_on, voids
+from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 from components.settings.workloads import PodSettings, WorkloadSettings
 
@@ -81,8 +81,7 @@ def _pods(stack: StackSettings) -> Iterator[tuple[str, PodSettings]]:
     yield "backup", stack.workloads.backup
 
 
-@voids
-@rests_on("portus.version")
+@rule(requires=("portus.version",), voids=True)
 def workloads_exist(stack: StackSettings) -> Iterator[Problem]:
     """What is said of a workload that the stack does not have would be said to nobody."""
     absent = {
@@ -95,6 +94,7 @@ def workloads_exist(stack: StackSettings) -> Iterator[Problem]:
             yield Problem(key=f"workloads.{name}", value="", rule=reason, remedy="remove it")
 
 
+@rule()
 def extra_variables_are_free(stack: StackSettings) -> Iterator[Problem]:
     """A variable would override a setting, or the setting the variable; nobody could tell which."""
     for name, workload in _workloads(stack):
@@ -115,6 +115,7 @@ def extra_variables_are_free(stack: StackSettings) -> Iterator[Problem]:
                 )
 
 
+@rule()
 def extra_variables_have_one_value(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses the Pod."""
     for name, workload in _workloads(stack):
@@ -130,7 +131,7 @@ def extra_variables_have_one_value(stack: StackSettings) -> Iterator[Problem]:
                 )
 
 
-@rests_on(*(f"workloads.{name}.volumes" for name in WORKLOADS))
+@rule(requires=(*(f"workloads.{name}.volumes" for name in WORKLOADS),))
 def extra_volumes_are_whole(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses the Pod."""
     for name, workload in _workloads(stack):
@@ -151,6 +152,7 @@ def extra_volumes_are_whole(stack: StackSettings) -> Iterator[Problem]:
                 )
 
 
+@rule()
 def extra_mounts_hide_nothing(stack: StackSettings) -> Iterator[Problem]:
     """A mount over a file of the program's own hides it; one below is refused by the container runtime, for those are read-only."""
     for name, workload in _workloads(stack):
@@ -172,6 +174,7 @@ def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
+@rule()
 def extra_labels_are_free(stack: StackSettings) -> Iterator[Problem]:
     """Services, budgets and policies select by the recommended labels."""
     for name, settings in _pods(stack):
@@ -185,6 +188,7 @@ def extra_labels_are_free(stack: StackSettings) -> Iterator[Problem]:
                 )
 
 
+@rule()
 def tolerations_are_whole(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses the Pod."""
     for name, settings in _pods(stack):
@@ -204,6 +208,7 @@ def _wrong(toleration: Toleration) -> tuple[str, str, str] | None:
     return None
 
 
+@rule()
 def service_accounts_are_named_or_made(stack: StackSettings) -> Iterator[Problem]:
     """Annotations of an account that somebody else makes are theirs."""
     for name, workload in _workloads(stack):
@@ -217,6 +222,7 @@ def service_accounts_are_named_or_made(stack: StackSettings) -> Iterator[Problem
             )
 
 
+@rule()
 def the_registrys_account_is_named_or_made(stack: StackSettings) -> Iterator[Problem]:
     """As the other workloads'; one without annotations is made, too, for clouds that know an account by its name alone."""
     account = stack.registry.service_account
@@ -229,6 +235,7 @@ def the_registrys_account_is_named_or_made(stack: StackSettings) -> Iterator[Pro
         )
 
 
+@rule()
 def selectors_have_values(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses In and NotIn without values, and Exists and DoesNotExist with some."""
     for key, selector in _selectors(stack):
