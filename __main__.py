@@ -7,18 +7,18 @@ import signal
 import pulumi
 
 from components import mariadb, tls
+from components.backup import backups
+from components.cluster import place, provider
 from components.credentials import Credentials
 from components.exposure import client_ports, expose
+from components.images import images
 from components.network import Addresses, NetworkPolicies, Parts
 from components.observability import Observability
-from components.operations import backups
 from components.outputs import outputs
-from components.place import place, provider
 from components.portus import Bootstrap, PortusWeb, PortusWorker, generation
 from components.portus.roles import FirstSetUp
 from components.registry import Registry
 from components.registry.wiring import wiring
-from components.settings.images import images
 from components.settings.load import load_or_end
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Pulumi interrupts a program when it refuses a preview; a traceback would follow the reason

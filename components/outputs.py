@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from components.common import versions
-from components.settings.secrets import ExistingSecret
+from components.settings.types.secrets import ExistingSecret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from components.common.pods import Placed
-    from components.settings.images import Images
+    from components.images import Images
     from components.settings.stack import StackSettings
     from components.tls import Certificate
 

@@ -19,13 +19,14 @@ ALLOWED = {
     "tls": {"common", "settings"},
     "network": {"common", "settings"},
     "mariadb": {"common", "settings", "credentials"},
-    "portus": {"common", "settings", "credentials", "mariadb"},
+    "portus": {"common", "settings", "credentials", "mariadb", "images"},
     "registry": {"common", "settings", "tls"},
     "exposure": {"common", "settings", "tls"},
     "observability": {"common", "settings"},
-    "operations": {"common", "settings", "credentials", "mariadb"},
-    "place": {"common", "settings", "network"},
-    "outputs": {"common", "settings", "tls"},
+    "backup": {"common", "settings", "credentials", "mariadb", "images"},
+    "cluster": {"common", "settings", "network"},
+    "outputs": {"common", "settings", "tls", "images"},
+    "images": {"common", "settings"},
 }
 """One direction: a package imports the ones named, itself, and nothing else of components."""
 

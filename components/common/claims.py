@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ClaimWishes(Protocol):
-    """What the stack file says of a claim (``components.settings.cluster.ClaimSettings``)."""
+    """What the stack file says of a claim (``components.settings.sections.cluster.ClaimSettings``)."""
 
     @property
     def size(self) -> str:

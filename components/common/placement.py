@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.common.extras import NONE, Extras
 from components.common.labels import Labels
+from components.common.pod_extras import NONE, Extras
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,9 +14,9 @@ import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.common.extras import NONE, Extras
 from components.common.labels import Labels
 from components.common.placement import Placement
+from components.common.pod_extras import NONE, Extras
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Resources:
 
 
 class ResourceWishes(Protocol):
-    """What the stack file says of a container's resources (``components.settings.cluster.WorkloadResources``)."""
+    """What the stack file says of a container's resources (``components.settings.sections.cluster.WorkloadResources``)."""
 
     @property
     def requests(self) -> Amounts:

@@ -18,12 +18,12 @@ import pulumi_random as random
 
 from components.common.base import ServiceComponent
 from components.common.pods import Placed, SecretKey
-from components.settings.secrets import ExistingSecret
+from components.settings.types.secrets import ExistingSecret
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from components.settings.credentials import ExistingCredentials, RotationSettings
+    from components.settings.sections.credentials import ExistingCredentials, RotationSettings
 
 HEX_DIGITS: Final = "0123456789abcdef"
 HEX_LENGTH: Final = 128

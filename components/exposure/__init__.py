@@ -1,5 +1,5 @@
 """How clients reach Portus and the registry from outside the cluster."""
 
-from components.exposure.ways import client_ports, expose
+from components.exposure.expose import client_ports, expose
 
 __all__ = ["client_ports", "expose"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from components.common import names
-from components.settings.exposure import IngressController, IngressExposure, TlsMode
+from components.settings.sections.exposure import IngressController, IngressExposure, TlsMode
 
 SECONDS: Final = 900
 """As the front proxy's own time-outs: a push of a large layer is one request."""

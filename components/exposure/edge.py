@@ -12,7 +12,7 @@ from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
 from components.common.secrets import config_map
 from components.exposure import haproxy
-from components.settings.exposure import (
+from components.settings.sections.exposure import (
     ClusterIpExposure,
     GatewayExposure,
     IngressExposure,

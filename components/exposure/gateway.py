@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from components.common import apis, names
 from components.common.base import ServiceComponent
-from components.settings.exposure import TlsMode
+from components.settings.sections.exposure import TlsMode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pulumi_kubernetes.core import v1 as core
 
     from components.common.placement import Placement
-    from components.settings.exposure import GatewayExposure, ParentRef
+    from components.settings.sections.exposure import GatewayExposure, ParentRef
     from components.settings.stack import StackSettings
     from components.tls import Certificate
 

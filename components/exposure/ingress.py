@@ -12,13 +12,13 @@ from components.common import apis, names
 from components.common.base import ServiceComponent
 from components.common.secrets import config_map, secret
 from components.exposure import controllers
-from components.settings.exposure import IngressController, TlsMode
+from components.settings.sections.exposure import IngressController, TlsMode
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.core import v1 as core
 
     from components.common.placement import Placement
-    from components.settings.exposure import IngressExposure
+    from components.settings.sections.exposure import IngressExposure
     from components.settings.stack import StackSettings
     from components.tls import Certificate
 

@@ -1,8 +1,8 @@
 """The database: one ``DatabaseEndpoint``, whoever runs the server."""
 
+from components.mariadb.database import database
 from components.mariadb.endpoint import DatabaseEndpoint
 from components.mariadb.external import ExternalMariaDb
 from components.mariadb.in_cluster import InClusterMariaDb
-from components.mariadb.sources import database
 
 __all__ = ["DatabaseEndpoint", "ExternalMariaDb", "InClusterMariaDb", "database"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from components.settings.database import InClusterDatabase
+    from components.settings.sections.database import InClusterDatabase
 
 CREDENTIALS: Final = "/run/secrets/mariadb"
 """Where the passwords are mounted, one file each."""

@@ -13,7 +13,7 @@ from components.common.base import ServiceComponent
 from components.common.secrets import config_map, secret
 from components.mariadb.endpoint import DatabaseEndpoint
 from components.mariadb.image import CLIENT_RESOURCES, PRIVILEGES
-from components.settings.secrets import ExistingSecret
+from components.settings.types.secrets import ExistingSecret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from components.common.placement import Placement
-    from components.settings.database import ExternalDatabase
+    from components.settings.sections.database import ExternalDatabase
 
 PREFLIGHT: Final = Path(__file__).parent / "scripts" / "preflight.sh"
 SCRIPTS: Final = "/scripts"

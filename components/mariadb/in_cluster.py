@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from components.common.placement import Placement
     from components.credentials import Generations
-    from components.settings.database import InClusterDatabase
+    from components.settings.sections.database import InClusterDatabase
 
 DATA: Final = "/var/lib/mysql"
 

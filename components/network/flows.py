@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from components.common import names
 from components.common.labels import PART_OF
-from components.settings.database import InClusterDatabase
-from components.settings.destinations import destinations
-from components.settings.kubernetes import shape
-from components.settings.registry import InClusterRedis
+from components.settings.derived.egress import destinations
+from components.settings.sections.database import InClusterDatabase
+from components.settings.sections.kubernetes import shape
+from components.settings.sections.registry import InClusterRedis
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings

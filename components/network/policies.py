@@ -12,7 +12,7 @@ from pulumi_kubernetes.networking import v1 as networking
 
 from components.common.base import ServiceComponent
 from components.network import flows
-from components.settings.tls import CertManagerTls
+from components.settings.sections.tls import CertManagerTls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,10 +15,10 @@ from components.common import apis, names
 from components.common.base import ServiceComponent
 from components.observability import alerts
 from components.observability.dashboard import dashboard
-from components.settings.cron import read
-from components.settings.database import InClusterDatabase
-from components.settings.registry_storage import FilesystemStorage
-from components.settings.tls import CertManagerTls
+from components.settings.sections.database import InClusterDatabase
+from components.settings.sections.registry_storage import FilesystemStorage
+from components.settings.sections.tls import CertManagerTls
+from components.settings.types.cron import read
 
 if TYPE_CHECKING:
     from components.common.labels import Labels

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from components.common import pods
-from components.common.extras import NONE
+from components.common.pod_extras import NONE
 from components.common.trust import AUTHORITY, KEY
 from components.portus.roles import Role
 from components.portus.tools import TOOL_FILES, TOOLS

@@ -12,8 +12,8 @@ import yaml
 from pydantic import SecretStr
 
 from components.common.pods import SecretKey
-from components.settings.portus_config.derived import all_leaves
-from components.settings.secrets import ExistingSecret
+from components.settings.sections.portus_config.derived import all_leaves
+from components.settings.types.secrets import ExistingSecret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

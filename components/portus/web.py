@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from components.common.placement import Placement
     from components.common.trust import TlsFiles
     from components.credentials import Credentials
+    from components.images import Images
     from components.mariadb import DatabaseEndpoint
     from components.portus.generation import Generation
     from components.portus.settings_text import Document
-    from components.settings.images import Images
     from components.settings.stack import StackSettings
 
 GRACE_SECONDS: Final = 30

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from components.portus.pod import PortusPods
-    from components.settings.portus import WorkerSettings
+    from components.settings.sections.portus import WorkerSettings
 
 GRACE_SECONDS: Final = 15
 

@@ -20,7 +20,7 @@ from components.common.versions import REDIS_VERSION
 
 if TYPE_CHECKING:
     from components.common.placement import Placement
-    from components.settings.registry import InClusterRedis
+    from components.settings.sections.registry import InClusterRedis
 
 PASSWORD: Final = "password"  # noqa: S105 - a key's name
 FILE: Final = "redis.conf"

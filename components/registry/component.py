@@ -20,8 +20,8 @@ from components.common.versions import RegistryVersion
 from components.registry import configuration, storage
 from components.registry.cache import RedisCache
 from components.registry.inputs import registry_inputs
-from components.settings.registry import InClusterRedis
-from components.settings.registry_storage import AzureStorage, FilesystemStorage
+from components.settings.sections.registry import InClusterRedis
+from components.settings.sections.registry_storage import AzureStorage, FilesystemStorage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from components.common.pods import Placed
     from components.registry.configuration import Wiring
     from components.registry.inputs import RegistryInputs
-    from components.settings.registry import RegistrySettings
+    from components.settings.sections.registry import RegistrySettings
     from components.tls import Certificate
 
 SYSTEM_TRUST: Final = "/etc/ssl/certs"

@@ -15,13 +15,13 @@ from components.common import names
 from components.common.versions import RegistryVersion
 from components.registry.merge import merged
 from components.registry.storage import parameters
-from components.settings.registry import ExternalRedis
+from components.settings.sections.registry import ExternalRedis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from components.registry.document import Configuration, Endpoint, Http, Redis, Storage, Token
-    from components.settings.registry import ExtraEndpoint, RegistrySettings
+    from components.settings.sections.registry import ExtraEndpoint, RegistrySettings
 
 PATHS: Final = {
     RegistryVersion.V2_8: "/etc/docker/registry/config.yml",

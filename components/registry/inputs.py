@@ -16,7 +16,7 @@ from components.common.versions import RegistryVersion
 from components.registry import configuration
 from components.registry.jwks import jwks
 from components.registry.storage import secret_files, secret_variables
-from components.settings.registry import ExternalRedis
+from components.settings.sections.registry import ExternalRedis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from components.common.placement import Placement
     from components.common.pods import Placed
     from components.registry.configuration import Wiring
-    from components.settings.registry import RegistrySettings
-    from components.settings.secrets import ExistingSecret
+    from components.settings.sections.registry import RegistrySettings
+    from components.settings.types.secrets import ExistingSecret
 
 HTTP_SECRET: Final = "http-secret"  # noqa: S105 - a key's name
 CONFIG: Final = "config.yml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from components.common.versions import RegistryVersion
-from components.settings.registry_storage import (
+from components.settings.sections.registry_storage import (
     AzureStorage,
     FilesystemStorage,
     GcsStorage,
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from components.settings.registry import RegistrySettings
-    from components.settings.registry_storage import StorageSettings
-    from components.settings.secrets import ExistingSecret
+    from components.settings.sections.registry import RegistrySettings
+    from components.settings.sections.registry_storage import StorageSettings
+    from components.settings.types.secrets import ExistingSecret
 
 DATA: Final = "/var/lib/registry"
 KEY_FILES: Final = "/run/secrets/registry-storage"

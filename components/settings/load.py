@@ -14,9 +14,9 @@ import yaml
 from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
 
 from components.settings import parse as parsing
-from components.settings.report import SettingsError
-from components.settings.sealed import is_ciphertext, is_sealed, seal
+from components.settings.report.problems import SettingsError
 from components.settings.stack import StackSettings
+from components.settings.types.sealed import is_ciphertext, is_sealed, seal
 
 STACKS = Path("stacks")
 """Pulumi.yaml's ``stackConfigDir``, seen from the program's folder."""
@@ -62,7 +62,7 @@ def load() -> StackSettings:
     try:
         return _parsed(raw, content, file=str(file), encrypted=encrypted, strays=others)
     except SettingsError as error:
-        from components.settings.lines import located  # noqa: PLC0415 - a report may take its time, a good stack file must not
+        from components.settings.report.lines import located  # noqa: PLC0415 - a report may take its time, a good stack file must not
 
         raise pulumi.RunError(str(located(_unreadable(error, raw), file))) from None
 
@@ -92,7 +92,7 @@ def _parsed(
     raw: Mapping[str, object], content: object, *, file: str, encrypted: Callable[[parsing.Path], bool], strays: Sequence[str]
 ) -> StackSettings:
     if not raw:
-        from components.settings.envelope import without_settings  # noqa: PLC0415 - as above
+        from components.settings.report.envelope import without_settings  # noqa: PLC0415 - as above
 
         raise SettingsError(file, [without_settings(content, pulumi.get_project()), *map(parsing.stray, strays)])
     return parsing.parse(raw, file=file, encrypted=encrypted, strays=strays, name=pulumi.get_stack())

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from components.settings.clear import clear_secrets, exposed_secrets
-from components.settings.cluster import ClusterSettings
-from components.settings.report import Problem, SettingsError
+from components.settings.report.plaintext_secrets import clear_secrets, exposed_secrets
+from components.settings.report.problems import Problem, SettingsError
 from components.settings.rules import all_rules
+from components.settings.sections.cluster import ClusterSettings
 from components.settings.stack import StackSettings
 
 Path = tuple[str | int, ...]
@@ -53,7 +53,7 @@ def parse(
     problems = [*_broken_rules(stack, set()), *clear_secrets(raw, encrypted, (StackSettings,))]
     problems += [*_exposed(raw, problems), *outside]
     if problems:
-        from components.settings.discretion import discreet  # noqa: PLC0415 - a report may take its time, a good stack file must not
+        from components.settings.report.discretion import discreet  # noqa: PLC0415 - a report may take its time, a good stack file must not
 
         blamed = {problem.key for problem in problems}
         raise SettingsError(file, [discreet(problem, raw, blamed) for problem in problems])
@@ -72,9 +72,9 @@ def _broken_rules(stack: StackSettings, blamed: set[str]) -> Iterator[Problem]:
 
 def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callable[[Path], bool]) -> list[Problem]:
     """Return everything that is wrong with ``raw``, which ``error`` refuses."""
-    from components.settings.discretion import discreet  # noqa: PLC0415 - a report may take its time, a good stack file must not
-    from components.settings.explain import explain  # noqa: PLC0415
-    from components.settings.mistyped import Reading  # noqa: PLC0415
+    from components.settings.report.discretion import discreet  # noqa: PLC0415 - a report may take its time, a good stack file must not
+    from components.settings.report.explain import explain  # noqa: PLC0415
+    from components.settings.report.mistyped import Reading  # noqa: PLC0415
 
     reading, problems, stack = Reading(raw), [], None
     remaining: ValidationError | None = error

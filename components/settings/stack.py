@@ -7,20 +7,20 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from components.common.names import HTTPS_PORT
-from components.settings.backup import BackupSettings
-from components.settings.base import Later, Section
-from components.settings.cluster import ClusterSettings, ImageSettings
-from components.settings.credentials import CredentialSettings
-from components.settings.database import DatabaseSettings, InClusterDatabase
-from components.settings.exposure import ExposureSettings
-from components.settings.network import NetworkSettings
-from components.settings.observability import ObservabilitySettings
-from components.settings.portus import PortusSettings
-from components.settings.portus_config import PortusConfig
-from components.settings.registry import RegistrySettings
-from components.settings.tls import SelfSignedTls, TlsSettings
-from components.settings.types import Fqdn
-from components.settings.workloads import WorkloadsSettings
+from components.settings.sections.backup import BackupSettings
+from components.settings.sections.cluster import ClusterSettings, ImageSettings
+from components.settings.sections.credentials import CredentialSettings
+from components.settings.sections.database import DatabaseSettings, InClusterDatabase
+from components.settings.sections.exposure import ExposureSettings
+from components.settings.sections.network import NetworkSettings
+from components.settings.sections.observability import ObservabilitySettings
+from components.settings.sections.portus import PortusSettings
+from components.settings.sections.portus_config import PortusConfig
+from components.settings.sections.registry import RegistrySettings
+from components.settings.sections.tls import SelfSignedTls, TlsSettings
+from components.settings.sections.workloads import WorkloadsSettings
+from components.settings.types.base import Later, Section
+from components.settings.types.values import Fqdn
 
 
 class Profile(StrEnum):

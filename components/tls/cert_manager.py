@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from components.common.placement import Placement
-    from components.settings.tls import CertificateSpec, CertManagerTls
+    from components.settings.sections.tls import CertificateSpec, CertManagerTls
     from components.tls.certificate import KeyPair, Signer
 
 READY: Final = {"pulumi.com/waitFor": "condition=Ready"}

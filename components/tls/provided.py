@@ -1,4 +1,4 @@
-"""Certificates that the stack file brings; the settings have checked that they can serve (``components/settings/certificates.py``)."""
+"""Certificates that the stack file brings; the settings have checked that they can serve (``rules/certificates.py``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from components.tls.key_id import key_id_of_certificate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from components.settings.tls import ExistingSecretTls, ProvidedTls
+    from components.settings.sections.tls import ExistingSecretTls, ProvidedTls
 
 
 class ProvidedCertificate(ServiceComponent):

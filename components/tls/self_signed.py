@@ -19,8 +19,8 @@ from components.tls.signing_key import numbered
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from components.settings.sections.tls import SelfSignedTls
     from components.settings.stack import StackSettings
-    from components.settings.tls import SelfSignedTls
 
 HOURS: Final = 24
 

@@ -20,7 +20,7 @@ import httpx
 import pytest
 from kubernetes import client
 
-from components.settings.credentials import ExistingCredentials
+from components.settings.sections.credentials import ExistingCredentials
 from lab.client import administrator_of
 from lab.cluster import Publication
 from lab.deployment import DATABASE_POD, Deployment

@@ -16,7 +16,7 @@ import pytest
 
 from components.common import pem
 from components.settings.parse import parse
-from components.settings.tls import ProvidedTls
+from components.settings.sections.tls import ProvidedTls
 from tests.recorder import Program, run_program, texts
 from tests.settings.chains import KEY, intermediate, leaf, root
 from tests.settings.test_certificate_paths import BASE, existing, problems_of, provided

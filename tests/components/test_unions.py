@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.recorder import ROOT
 
-OPEN = {"components/settings/explain.py"}
+OPEN = {"components/settings/report/explain.py"}
 """Here a text is matched: pydantic's kinds of errors."""
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engine
 PROGRAM = """
 import sys, types
 sys.path.insert(0, {root!r})
-from components.settings.tls import SelfSignedTls
+from components.settings.sections.tls import SelfSignedTls
 from components.tls import SelfSignedCertificate
 stack = types.SimpleNamespace(protect=False)
 SelfSignedCertificate("tls", stack=stack, settings=SelfSignedTls(), hosts=["portus.example.com", "registry.example.com"])

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.engine
 
 PROGRAM = """
 from components.credentials import Credentials
-from components.settings.credentials import ExistingCredentials, RotationSettings
+from components.settings.sections.credentials import ExistingCredentials, RotationSettings
 
 made = Credentials("credentials", rotation=RotationSettings(secret_key_base=2, database_application=2), existing=ExistingCredentials(),
                    protect={protect})

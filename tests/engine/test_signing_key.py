@@ -12,7 +12,7 @@ pytestmark = pytest.mark.engine
 PROGRAM = """
 import sys, types
 sys.path.insert(0, {root!r})
-from components.settings.tls import SelfSignedTls
+from components.settings.sections.tls import SelfSignedTls
 from components.tls import SelfSignedCertificate
 settings = SelfSignedTls(signing_key_generation={signs}, oldest_accepted_generation={oldest})
 made = SelfSignedCertificate("tls", stack=types.SimpleNamespace(protect=True), settings=settings, hosts=["portus.example.com"])

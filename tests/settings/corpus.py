@@ -16,11 +16,11 @@ from typing import Any
 
 import yaml
 
-from components.settings.envelope import without_settings
-from components.settings.lines import located
 from components.settings.load import sections, strays
 from components.settings.parse import parse
-from components.settings.report import SettingsError
+from components.settings.report.envelope import without_settings
+from components.settings.report.lines import located
+from components.settings.report.problems import SettingsError
 from components.settings.stack import StackSettings
 from tests.settings import authority
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.settings.parse import parse
-from components.settings.report import Problem, SettingsError
+from components.settings.report.problems import Problem, SettingsError
 from components.settings.stack import StackSettings
 
 BASE: dict[str, Any] = {

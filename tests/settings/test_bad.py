@@ -16,8 +16,9 @@ import pulumi
 import pytest
 from pydantic_core import ErrorDetails
 
-from components.settings import explain, parse
-from components.settings.report import Problem
+from components.settings import parse
+from components.settings.report import explain
+from components.settings.report.problems import Problem
 from components.settings.rules import all_rules
 from components.settings.rules.rule import Rule
 from components.settings.stack import StackSettings

@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 
 from components.settings.parse import parse
-from components.settings.report import Problem, SettingsError
+from components.settings.report.problems import Problem, SettingsError
 from tests.settings.authority import HOSTS, private
 from tests.settings.chains import ANY, CLIENT, KEY, SERVER, by_sha1, intermediate, is_trusted_by_openssl, leaf, made, root
 

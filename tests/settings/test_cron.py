@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.settings.cron import read
+from components.settings.types.cron import read
 
 HOUR, DAY = 3600, 86400
 

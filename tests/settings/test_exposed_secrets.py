@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from components.settings.discretion import MASKED, discreet
 from components.settings.parse import parse
-from components.settings.report import Problem, SettingsError
+from components.settings.report.discretion import MASKED, discreet
+from components.settings.report.problems import Problem, SettingsError
 from tests.recorder import run_program, texts
 from tests.settings.authority import private
 from tests.settings.chains import KEY, intermediate, leaf, root

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from tests.settings.corpus import BAD, KeyPath, StackFile, sections_of
 from tests.settings.tables import problems
 

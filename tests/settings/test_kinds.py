@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from components.common.versions import RegistryVersion
-from components.settings.destinations import destinations
-from components.settings.extensions import extensions
-from components.settings.proxies import variables
-from components.settings.s3_regions import REGIONS
+from components.settings.derived.egress import destinations
+from components.settings.derived.pod_extras import extensions
+from components.settings.derived.proxies import variables
+from components.settings.rules.s3_regions import REGIONS
 from tests.settings.kinds import ROWS
 from tests.settings.kinds.parts import AZURE, GCS, LOCAL, OWN, PROXY, S3, env, ldap, mail, storage
 from tests.settings.tables import BASE, Wrong, accepted, below, merged, problems

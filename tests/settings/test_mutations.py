@@ -13,10 +13,10 @@ from unittest import mock
 
 import pytest
 
-from components.settings import certificates
 from components.settings.parse import parse
-from components.settings.places import TAGS
-from components.settings.report import Problem, SettingsError
+from components.settings.report.locate import TAGS
+from components.settings.report.problems import Problem, SettingsError
+from components.settings.rules import certificates
 from tests.settings.corpus import BAD, HERE, StackFile, sections_of
 
 SAMPLE = StackFile(HERE / "samples" / "complete.yaml")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from components.settings.parse import parse
-from components.settings.report import HIDDEN, SettingsError
+from components.settings.report.problems import HIDDEN, SettingsError
 from components.settings.stack import StackSettings
 from tests.settings.corpus import HERE, StackFile
 

@@ -10,11 +10,11 @@ from unittest import mock
 
 import pytest
 
-from components.settings.base import KubernetesShape, Section
-from components.settings.places import TAGS
 from components.settings.reference.entries import entries
+from components.settings.report.locate import TAGS
 from components.settings.rules.cluster import amount
-from components.settings.secrets import ExistingSecret
+from components.settings.types.base import KubernetesShape, Section
+from components.settings.types.secrets import ExistingSecret
 from tests.recorder import Program, run_program, texts
 from tests.settings.corpus import HERE, StackFile
 

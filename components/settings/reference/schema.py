@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from components.settings.base import Section
-from components.settings.documentation import documentation
-from components.settings.places import sections_of
 from components.settings.reference.entries import entries
+from components.settings.report.docstrings import documentation
+from components.settings.report.locate import sections_of
 from components.settings.stack import StackSettings
+from components.settings.types.base import Section
 
 SECURE: Final[Mapping[str, Any]] = {
     "description": "Encrypted by Pulumi: pulumi config set --secret --path ...",

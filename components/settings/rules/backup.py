@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.common import names
-from components.settings.registry_storage import FilesystemStorage
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
+from components.settings.sections.registry_storage import FilesystemStorage
 from components.settings.stack import StackSettings
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from components.settings.database import InClusterDatabase
-from components.settings.registry_storage import FilesystemStorage
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.cluster import amount
 from components.settings.rules.rule import rule
+from components.settings.sections.database import InClusterDatabase
+from components.settings.sections.registry_storage import FilesystemStorage
 from components.settings.stack import StackSettings
 
 DATABASE_NEEDS: Final = "512Mi"

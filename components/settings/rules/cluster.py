@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from components.settings.base import Section
-from components.settings.cluster import WorkloadResources
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
+from components.settings.sections.cluster import WorkloadResources
 from components.settings.stack import StackSettings
+from components.settings.types.base import Section
 
 SUFFIXES: Final[dict[str, Decimal]] = {
     "": Decimal(1),

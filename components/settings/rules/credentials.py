@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from components.common.versions import PortusVersion
-from components.settings.credentials import ExistingCredentials, RotationSettings
-from components.settings.database import InClusterDatabase
-from components.settings.registry import InClusterRedis
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
-from components.settings.secrets import ExistingSecret
+from components.settings.sections.credentials import ExistingCredentials, RotationSettings
+from components.settings.sections.database import InClusterDatabase
+from components.settings.sections.registry import InClusterRedis
 from components.settings.stack import StackSettings
+from components.settings.types.secrets import ExistingSecret
 
 OF_THE_DATABASE: Final = ("database_root", "database_application", "database_backup")
 

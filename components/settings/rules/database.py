@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from components.settings.database import ExternalDatabase, InClusterDatabase
-from components.settings.report import HIDDEN, Problem
+from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
+from components.settings.sections.database import ExternalDatabase, InClusterDatabase
 from components.settings.stack import StackSettings
 
 SYSTEM_DATABASES: Final = frozenset({"mysql", "sys", "information_schema", "performance_schema"})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.common.names import HTTP_PORT, REGISTRY_DEBUG_PORT
-from components.settings.exposure import GatewayExposure, IngressController, IngressExposure, TlsMode
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
+from components.settings.sections.exposure import GatewayExposure, IngressController, IngressExposure, TlsMode
 from components.settings.stack import StackSettings
 
 

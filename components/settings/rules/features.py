@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.settings.base import Section
-from components.settings.portus_config.kinds import Feature
-from components.settings.portus_config.leaves import leaves
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
+from components.settings.sections.portus_config.kinds import Feature
+from components.settings.sections.portus_config.leaves import leaves
 from components.settings.stack import StackSettings
+from components.settings.types.base import Section
 
 
 @rule()

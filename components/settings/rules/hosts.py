@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from components.settings.exposure import NodePortExposure
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
+from components.settings.sections.exposure import NodePortExposure
 from components.settings.stack import StackSettings
 
 UPSTREAM_PLACEHOLDER: Final = "portus.test.lan"

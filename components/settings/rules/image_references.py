@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
-from components.settings.types import image_tag
+from components.settings.types.values import image_tag
 
 PROGRAMS: Final[Mapping[str, tuple[str, ...]]] = {
     "portus": ("portus",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.common.versions import PortusVersion
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
 from components.settings.stack import Accepted, StackSettings
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from components.common.versions import PortusVersion
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 

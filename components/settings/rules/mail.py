@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from components.common.versions import PortusVersion
-from components.settings.portus_config.derived import SUBMISSION_PORT
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
+from components.settings.sections.portus_config.derived import SUBMISSION_PORT
 from components.settings.stack import StackSettings
 
 TLS_PORT: Final = 465

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from components.settings.destinations import destinations
-from components.settings.kubernetes import NetworkPolicyPeer
-from components.settings.network import Destinations, NetworkSettings
-from components.settings.report import Problem
+from components.settings.derived.egress import destinations
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
+from components.settings.sections.kubernetes import NetworkPolicyPeer
+from components.settings.sections.network import Destinations, NetworkSettings
 from components.settings.stack import Accepted, Profile, StackSettings
 
 

@@ -8,13 +8,13 @@ from typing import Final
 from pydantic import SecretStr
 
 from components.common.versions import PortusVersion
-from components.settings.base import Section
-from components.settings.report import HIDDEN, Problem
+from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
-from components.settings.secrets import ExistingSecret
+from components.settings.sections.tls import SelfSignedTls
 from components.settings.stack import Accepted, Profile, StackSettings
-from components.settings.tls import SelfSignedTls
-from components.settings.types import image_digest, image_tag
+from components.settings.types.base import Section
+from components.settings.types.secrets import ExistingSecret
+from components.settings.types.values import image_digest, image_tag
 
 FLOATING_TAGS: Final = frozenset({"latest", "head", "master", "stable", "edge"})
 

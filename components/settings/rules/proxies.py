@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from components.settings import proxies
-from components.settings.report import Problem
+from components.settings.derived import proxies
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 

@@ -9,14 +9,14 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from components.settings.registry import ExternalRedis
-from components.settings.registry_keys import is_secret_name, wrong
-from components.settings.registry_versions import unknown
-from components.settings.report import HIDDEN, Problem
+from components.settings.report.problems import HIDDEN, Problem
+from components.settings.rules.registry_keys import is_secret_name, wrong
+from components.settings.rules.registry_versions import unknown
 from components.settings.rules.rule import rule
-from components.settings.secrets import ExistingSecret
+from components.settings.sections.registry import ExternalRedis
 from components.settings.stack import StackSettings
-from components.settings.types import image_tag
+from components.settings.types.secrets import ExistingSecret
+from components.settings.types.values import image_tag
 
 HEADERS_OF_SECRETS: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 """Of requests; in small letters, as HTTP compares them."""

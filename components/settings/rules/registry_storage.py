@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from components.common.versions import RegistryVersion
-from components.settings.registry_storage import (
+from components.settings.report.problems import Problem
+from components.settings.rules.rule import rule
+from components.settings.rules.s3_regions import REGIONS
+from components.settings.sections.registry_storage import (
     STORAGE_CLASSES_OF_2_8,
     AzureStorage,
     FilesystemStorage,
@@ -19,9 +22,6 @@ from components.settings.registry_storage import (
     StorageSettings,
     SwiftStorage,
 )
-from components.settings.report import Problem
-from components.settings.rules.rule import rule
-from components.settings.s3_regions import REGIONS
 from components.settings.stack import Accepted, Profile, StackSettings
 
 

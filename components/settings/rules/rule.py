@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.stack import StackSettings
 
 Check = Callable[[StackSettings], Iterator[Problem]]

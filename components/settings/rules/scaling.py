@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from components.settings.cluster import ScaledSection
-from components.settings.database import InClusterDatabase
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
+from components.settings.sections.cluster import ScaledSection
+from components.settings.sections.database import InClusterDatabase
 from components.settings.stack import StackSettings
 
 PASSENGER_POOL: Final = 6

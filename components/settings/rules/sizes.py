@@ -11,12 +11,12 @@ from typing import Final
 
 from components.common import sizes
 from components.common.pods import Resources
-from components.settings.cluster import WorkloadResources
-from components.settings.database import InClusterDatabase
-from components.settings.registry import InClusterRedis
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
 from components.settings.rules.cluster import amount
 from components.settings.rules.rule import rule
+from components.settings.sections.cluster import WorkloadResources
+from components.settings.sections.database import InClusterDatabase
+from components.settings.sections.registry import InClusterRedis
 from components.settings.stack import Accepted, Profile, StackSettings
 
 BUFFER_POOL_UNITS: Final = {"M": sizes.MIB, "G": 1024 * sizes.MIB}

@@ -8,11 +8,11 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from components.settings.portus_config.leaves import leaves
-from components.settings.report import HIDDEN, Problem
+from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
-from components.settings.secrets import ExistingSecret
+from components.settings.sections.portus_config.leaves import leaves
 from components.settings.stack import StackSettings
+from components.settings.types.secrets import ExistingSecret
 
 RUBY_INTEGER: Final = re.compile(
     r"\s*[+-]?(0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*|0[bB][01]+(_[01]+)*|0[oO]?[0-7]*(_[0-7]+)*|0[dD][0-9]+(_[0-9]+)*|[1-9][0-9]*(_[0-9]+)*)\s*"

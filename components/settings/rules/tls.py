@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.common.durations import seconds
-from components.settings.certificates import authority_problems, bundle_problems, certificate_problems, root_problems, signer_problems
-from components.settings.registry import ExternalRedis
-from components.settings.report import Problem
+from components.settings.report.problems import Problem
+from components.settings.rules.certificates import authority_problems, bundle_problems, certificate_problems, root_problems, signer_problems
 from components.settings.rules.rule import rule
+from components.settings.rules.x509_facts import certificates
+from components.settings.sections.registry import ExternalRedis
+from components.settings.sections.tls import CertManagerTls, ExistingSecretTls, ProvidedTls, SelfSignedTls
 from components.settings.stack import StackSettings
-from components.settings.tls import CertManagerTls, ExistingSecretTls, ProvidedTls, SelfSignedTls
-from components.settings.x509_facts import certificates
 
 
 @rule(requires=("tls.validity_days", "tls.certificate.duration"))

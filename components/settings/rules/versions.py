@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pydantic import SecretStr
 
 from components.common.versions import PORTUS_IMAGES, PortusVersion
-from components.settings.base import Section
-from components.settings.portus_config import Since, leaves
-from components.settings.portus_config.leaves import versions_of
-from components.settings.portus_config.versions import EVERY
-from components.settings.report import HIDDEN, Problem
+from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
-from components.settings.secrets import ExistingSecret
+from components.settings.sections.portus_config import Since, leaves
+from components.settings.sections.portus_config.leaves import versions_of
+from components.settings.sections.portus_config.versions import EVERY
 from components.settings.stack import StackSettings
+from components.settings.types.base import Section
+from components.settings.types.secrets import ExistingSecret
 
 
 @rule(requires=("portus.version",), voids=True)

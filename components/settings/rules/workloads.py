@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from components.settings.database import ExternalDatabase
-from components.settings.extensions import WORKLOADS
-from components.settings.kubernetes import LabelSelector
-from components.settings.pod_shapes import Toleration
-from components.settings.redaction import is_secret_variable
-from components.settings.report import Problem
+from components.settings.derived.pod_extras import WORKLOADS
+from components.settings.report.problems import Problem
+from components.settings.report.redaction import is_secret_variable
 from components.settings.rules.rule import rule
+from components.settings.sections.database import ExternalDatabase
+from components.settings.sections.kubernetes import LabelSelector
+from components.settings.sections.pod_shapes import Toleration
+from components.settings.sections.workloads import PodSettings, WorkloadSettings
 from components.settings.stack import StackSettings
-from components.settings.workloads import PodSettings, WorkloadSettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

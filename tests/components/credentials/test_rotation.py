@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.settings.credentials import ExistingCredentials
+from components.settings.sections.credentials import ExistingCredentials
 from tests.components.programs import program, volume
 from tests.recorder import Program, Registered, texts
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.settings.parse import parse
-from components.settings.tls import ProvidedTls
+from components.settings.sections.tls import ProvidedTls
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, run
 from tests.components.test_pem import CHAIN, SHAPES

@@ -15,7 +15,7 @@ from pymysql.constants import ER
 from components.mariadb import configuration
 from components.mariadb.configuration import ROTATION_USER, native_hash
 from components.mariadb.rotation import FILES, SCRIPT
-from components.settings.database import InClusterDatabase
+from components.settings.sections.database import InClusterDatabase
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, run
 from lab.images.servers import LOOPBACK, Database, fresh_mariadb

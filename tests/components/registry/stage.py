@@ -26,7 +26,7 @@ from components.registry.configuration import Wiring
 from components.registry.inputs import variable_text
 from components.registry.jwks import jwks
 from components.registry.merge import merged
-from components.settings.registry import RegistrySettings
+from components.settings.sections.registry import RegistrySettings
 from lab.images.build import build_images
 from lab.images.portus.contract_double import tokens
 from lab.images.rootfs import Bind, Running, run, started

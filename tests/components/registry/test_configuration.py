@@ -15,7 +15,7 @@ import yaml
 from components.common.durations import seconds
 from components.registry.merge import merged
 from components.registry.storage import parameters
-from components.settings.registry_keys import KNOWN, Decided, Key, Tree
+from components.settings.rules.registry_keys import KNOWN, Decided, Key, Tree
 from tests.components.registry.stage import settings
 from tests.recorder import Program, run_program
 from tests.settings.corpus import HERE, StackFile

@@ -1,0 +1,41 @@
+"""The one place that chooses who runs the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from components.mariadb.external import ExternalMariaDb
+from components.mariadb.in_cluster import InClusterMariaDb, MariaDbPasswords
+from components.settings.sections.database import ExternalDatabase, InClusterDatabase
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from components.common.placement import Placement
+    from components.credentials import Credentials
+    from components.mariadb.endpoint import Database
+    from components.settings.sections.database import DatabaseSettings
+
+
+def database(
+    name: str,
+    settings: DatabaseSettings,
+    *,
+    image: str,
+    credentials: Credentials,
+    placement: Placement,
+    opts: pulumi.ResourceOptions | None = None,
+) -> Database:
+    """Return the database that the stack file asks for."""
+    match settings:
+        case InClusterDatabase():
+            passwords = MariaDbPasswords(
+                root=credentials.root_generations,
+                application=credentials.application_generations,
+                backup=credentials.backup_generations,
+            )
+            return InClusterMariaDb(name, settings=settings, image=image, passwords=passwords, placement=placement, opts=opts)
+        case ExternalDatabase():
+            return ExternalMariaDb(name, settings=settings, image=image, placement=placement, opts=opts)
+        case _:
+            assert_never(settings)

@@ -1,5 +1,0 @@
-"""What is done to a stack that runs: backups of its database, and their way back."""
-
-from components.operations.backups import backups
-
-__all__ = ["backups"]

@@ -1,0 +1,94 @@
+"""HTTP proxies: who must be reached without one, and what the workloads' environment says of it.
+
+Portus (Ruby's ``URI::Generic#find_proxy``) and the registry (Go's ``httpproxy``) read HTTP_PROXY, HTTPS_PROXY and NO_PROXY in capitals or
+in small letters. Both take an entry of NO_PROXY as a name and all names that end in it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from components.common import names
+from components.settings.sections.registry_storage import GcsStorage, S3Storage, SwiftStorage
+
+if TYPE_CHECKING:
+    from components.settings.stack import StackSettings
+
+PROXIED: Final = (names.WEB, names.WORKER, names.REGISTRY)
+"""The workloads that open HTTP connections to the outside."""
+
+LOCAL: Final = ("localhost", "127.0.0.1", "svc", "cluster.local")
+"""The Pod itself, and every Service by its full name."""
+
+METADATA: Final = ("169.254.169.254", "metadata.google.internal")
+"""Where clouds tell a Pod who it is."""
+
+
+def variables(stack: StackSettings) -> Mapping[str, str]:
+    """Return the variables of ``network.proxy``, none where it is not set."""
+    proxy = stack.network.proxy
+    said = {"HTTP_PROXY": proxy.http, "HTTPS_PROXY": proxy.https}
+    found = {name: value for name, value in said.items() if value is not None}
+    return {**found, "NO_PROXY": completed("", stack, proxy.no_proxy)} if found else {}
+
+
+def is_proxy_variable(name: str) -> bool:
+    """Whether a program takes its proxy from this variable."""
+    return re.fullmatch(r"(http|https|all)_proxy", name.lower()) is not None
+
+
+def is_exception_variable(name: str) -> bool:
+    """Whether a program takes from this variable who is reached without a proxy."""
+    return name.lower() == "no_proxy"
+
+
+def completed(said: str, stack: StackSettings, further: tuple[str, ...] = ()) -> str:
+    """Return ``said``, a value of NO_PROXY, with everything that this stack needs in it."""
+    entries = [entry.strip() for entry in said.split(",") if entry.strip()]
+    wanted = (*LOCAL, *own_hosts(stack), *further)
+    return ",".join((*entries, *(host for host in dict.fromkeys(wanted) if not covers(said, host))))
+
+
+def covers(said: str, host: str) -> bool:
+    """Whether the value ``said`` of NO_PROXY has ``host`` reached without a proxy."""
+    entries = [re.sub(r"^\*?\.", "", entry.strip().lower()) for entry in said.split(",")]
+    return any(entry and (host == entry or host.endswith(f".{entry}")) for entry in entries)
+
+
+def own_hosts(stack: StackSettings) -> tuple[str, ...]:
+    """Return the hosts that Portus and the registry must reach without a proxy: the stack's own, and those that no proxy can reach."""
+    return tuple(dict.fromkeys((*stack.hosts, *(host for host in _servers(stack) if _is_inside(host)), *_metadata(stack))))
+
+
+def _servers(stack: StackSettings) -> Iterator[str]:
+    config, storage = stack.portus.config, stack.registry.storage
+    urls = [
+        config.security.clair.server,
+        config.security.zypper.server,
+        config.oauth.gitlab.server,
+        config.oauth.openid_connect.issuer,
+        storage.regionendpoint if isinstance(storage, S3Storage) else None,
+        storage.authurl if isinstance(storage, SwiftStorage) else None,
+        *(extra.url for extra in stack.registry.notifications.extra_endpoints),
+    ]
+    for url in urls:
+        if url is not None and (host := urlsplit(url).hostname):
+            yield host
+
+
+def _is_inside(host: str) -> bool:
+    """Whether ``host`` is a Service by its short name, by a name with its namespace, or a private address."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".svc", ".cluster.local"))
+
+
+def _metadata(stack: StackSettings) -> tuple[str, ...]:
+    storage = stack.registry.storage
+    asks = (isinstance(storage, S3Storage) and storage.node_role) or (isinstance(storage, GcsStorage) and storage.keyfile is None)
+    return METADATA if asks else ()

@@ -1,0 +1,176 @@
+"""What a report may show of the values that it is about: it ends in the logs of pipelines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from enum import Enum
+from typing import Any, Final, Literal, get_args, get_origin
+
+from pydantic import SecretStr
+
+from components.settings.report.locate import TAGS, Place, find, kinds_of, tag_of
+from components.settings.report.problems import HIDDEN, Problem
+from components.settings.report.redaction import PEM, redacted, without_userinfo
+from components.settings.types.base import Section
+
+SHOWN_LENGTH: Final = 80
+"""Characters of a value that a report shows."""
+
+MASKED: Final = "[hidden]"
+"""Shown in place of a value beside a secret: where a password stands in the wrong line, that is where."""
+
+_WORD: Final = re.compile(r"[a-z_-]{0,11}|.{0,5}", re.DOTALL)
+"""What may be a word of any sentence, and is not looked for in rule and remedy."""
+
+PLACES: Final = frozenset(
+    {
+        "host",
+        "hostname",
+        "address",
+        "addr",
+        "port",
+        "server",
+        "issuer",
+        "url",
+        "domain",
+        "bucket",
+        "container",
+        "region",
+        "realm",
+        "authurl",
+        "regionendpoint",
+        "redirectendpoint",
+        "rootdirectory",
+        "accountname",
+        "ca_file",
+        "ca_path",
+        "timeout",
+        "threshold",
+        "backoff",
+        "innodb_buffer_pool_size",
+    }
+)
+"""Settings that say where something is, or how much: their values are shown while the secret beside them is given and right.
+
+Names of accounts are not among them: name and password are easily swapped, and either would do in the other's place.
+"""
+
+_PLAIN: Final = re.compile(r"[\w.:/\[\]?=&,%@~+-]*")
+"""Addresses, paths and sizes, wrong ones included; signs that only passwords have are none of these."""
+
+_NAME: Final = re.compile(r"/?[a-z]{1,20}(?:[._/-][a-z0-9]{1,20}){0,6}[0-9]{0,2}")
+"""A server or a path by its form. It is shown even beside a secret that is missing, where it could be the secret."""
+
+_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]{3,12}){1,3}-?[0-9]", re.IGNORECASE)
+"""A region of Amazon's, perhaps misspelt: the report names the endpoint that goes with it."""
+
+_ADDRESS: Final = re.compile(r"(?:[a-z]+://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}(?::\d+)?(?:/[^\s@?#]*)?")
+"""A host or a URL of one, which a remedy may repeat: a fix says what to write."""
+
+_SHORT: Final = 5
+"""Characters of a wrong switch, port or size ("yes", "587,", "50Gi"): nobody's password."""
+
+_STEPS: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+
+def shown(value: object) -> str:
+    """Return ``value`` as a report shows it, in one line and without the secrets that can be told by their form."""
+    text = json.dumps(redacted(value) if isinstance(value, str) else value, ensure_ascii=False, default=str)
+    text = text if isinstance(value, str) else redacted(text)
+    if text.strip('"') in {HIDDEN, PEM}:
+        return text.strip('"')
+    return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…"
+
+
+def discreet(problem: Problem, raw: Mapping[str, object], blamed: Collection[str] = ()) -> Problem:
+    """Return ``problem`` without secrets: of ``raw``'s value, of credentials inside texts, and of what stands beside a secret.
+
+    Beside a password a wrong value may be the password, in the wrong line.
+
+    Args:
+        problem: as its rule wrote it.
+        raw: the stack file's data.
+        blamed: the keys of all problems: a secret that is wrong may stand in another line.
+    """
+    value, rule, remedy = redacted(problem.value), redacted(problem.rule), redacted(problem.remedy)
+    steps = tuple(int(match[1]) if match[1] else match[2] for match in _STEPS.finditer(problem.key))
+    given = _at(raw, steps)
+    if isinstance(given, str) and not _REGION.fullmatch(given) and _may_be_misplaced(steps, given, raw, blamed):
+        if problem.value not in {HIDDEN, PEM} and problem.value in {given, json.dumps(given, ensure_ascii=False), shown(given)}:
+            value = MASKED
+        if not _WORD.fullmatch(given) and not _ADDRESS.fullmatch(given):
+            rule, remedy = _without(given, rule), _without(given, remedy)
+    if isinstance(given, str) and without_userinfo(given) is not None and "change the password" not in remedy:
+        remedy = f"{remedy}; change the password: it has been exposed"
+    return replace(problem, value=value, rule=rule, remedy=remedy)
+
+
+def _at(raw: object, steps: tuple[str | int, ...]) -> object:
+    node: Any = raw
+    for step in steps:
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return node
+
+
+def _without(given: str, text: str) -> str:
+    """Return ``text`` without ``given``, and without words that are made of it, such as the same in small letters."""
+    letters = _letters(given)
+    whole = re.sub(rf"(?<![\w/.-]){re.escape(given)}(?![\w/-])", lambda _: MASKED, text)
+    made = [word for word in re.findall(r"[^\s'\";,()]+", whole) if letters and _letters(word) == letters and not _REGION.fullmatch(word)]
+    for word in made:
+        whole = whole.replace(word, MASKED)
+    return whole
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).casefold()
+
+
+def _may_be_misplaced(steps: tuple[str | int, ...], given: str, raw: Mapping[str, object], blamed: Collection[str]) -> bool:
+    """Whether ``given`` may be the secret of its section, in the wrong line."""
+    place = find(steps, raw)
+    if place.key in TAGS or any(_is_a_choice(field.annotation) for field in place.fields):
+        return False
+    if str not in place.kinds and len(given) <= _SHORT:
+        return False
+    section = _at(raw, steps[:-1])
+    named = _meant(place.models, section)
+    secrets = [key for model in (named if Place(place.path, named).fields else place.models) for key in _secrets(model)]
+    if not secrets:
+        return False
+    if place.key not in PLACES:
+        return True
+    if len(given) <= _SHORT:
+        return False
+    missing = [key for key in secrets if not isinstance(section, Mapping) or key not in section]
+    wrong = [key for key in secrets if any(_is_of(Place((*steps[:-1], key), ()).dotted, other) for other in blamed)]
+    form = (_NAME, _ADDRESS) if missing or wrong else (_PLAIN,)
+    return not any(pattern.fullmatch(given) for pattern in form)
+
+
+def _is_of(key: str, problem: str) -> bool:
+    return problem == key or problem.startswith(f"{key}.")
+
+
+def _secrets(model: type[Section]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items() if SecretStr in kinds_of(field.annotation)]
+
+
+def _meant(models: tuple[type[Section], ...], section: object) -> tuple[type[Section], ...]:
+    """Return the members of a union that ``section`` names, all where it names none."""
+    if not isinstance(section, Mapping):
+        return models
+    named = tuple(model for model in models if all(section.get(key) == value for key, value in [tag_of(model)] if key))
+    return named or models
+
+
+def _is_a_choice(annotation: object) -> bool:
+    if get_origin(annotation) is Literal or (isinstance(annotation, type) and issubclass(annotation, Enum)):
+        return True
+    return any(_is_a_choice(argument) for argument in get_args(annotation))

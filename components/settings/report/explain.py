@@ -1,0 +1,243 @@
+"""From pydantic's errors to problems in the words of who writes a stack file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import SecretStr
+
+from components.settings.report.discretion import shown
+from components.settings.report.locate import TAGS, Path, Place, find, keys_of, tag_of
+from components.settings.report.problems import HIDDEN, Problem
+from components.settings.report.remedies import SECRET_NAME, as_texts, below, close_to, remedy_of, wanted
+from components.settings.types.base import RULE
+from components.settings.types.secrets import EXISTING, ExistingSecret
+from components.settings.types.values import is_object_name
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+SECTION: Final = "is a section with keys of its own"
+
+KINDS: Final[Mapping[str, str]] = {
+    "string_type": "is a text",
+    "int_type": "is a whole number",
+    "bool_type": "is true or false",
+    "model_type": SECTION,
+    "dict_type": SECTION,
+    "tuple_type": "is a list",
+    "enum": "is one of {choices}",
+    "literal_error": "is one of {choices}",
+    "union_tag_invalid": "is one of {choices}",
+    "greater_than_equal": "is a number from {least} to {most}",
+    "less_than_equal": "is a number from {least} to {most}",
+    "too_short": "has an entry at least",
+}
+"""pydantic's kinds of errors; ``tests/settings`` holds that each is met and no other is."""
+
+COUNTED: Final = re.compile("[0-9]{1,2}")
+"""A number of two digits counts something (``types.Generation``), also beside secrets; nobody's password is as short."""
+
+GENERIC: Final = frozenset({"name", "kind", "type", "enabled", "key", "value", "host", "port", "labels", "annotations"})
+"""Keys that so many sections have that another one's says nothing of what was meant."""
+
+
+def explain(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> list[Problem]:
+    """Return one problem for each of pydantic's errors, in the file's own keys."""
+    inside = {entry["loc"][:length] for entry in entries for length in range(len(entry["loc"]))}
+    strange = {entry["loc"][:-1] for entry in entries if entry["type"] == "extra_forbidden"}
+
+    def follows(entry: ErrorDetails) -> bool:
+        """Whether ``entry`` only says again what another one does."""
+        lacks = entry["type"] == "missing" and EXISTING in entry["loc"] and entry["loc"][:-1] in strange
+        return lacks or (entry["type"] == "too_short" and entry["loc"] in inside)
+
+    left = [entry for entry in entries if not follows(entry)]
+    whole = {**_no_references(left, raw, encrypted), **_lists_of_sections(left, raw, encrypted)}
+    rest = [_problem(entry, raw, encrypted) for entry in left if entry["loc"][:-1] not in whole]
+    return [*whole.values(), *rest]
+
+
+def _no_references(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> dict[Path, Problem]:
+    """Return one problem for each secret that is given as a section, such as a key file in JSON, and names no Secret by any of its keys."""
+    found: dict[Path, Problem] = {}
+    known = {*keys_of((ExistingSecret,)), *ExistingSecret.synonyms, *ExistingSecret.elsewhere, "secure"}
+    for loc in dict.fromkeys(entry["loc"][:-1] for entry in entries if entry["type"] == "extra_forbidden"):
+        place = find(loc, raw)
+        given = _at(raw, place.path, None)
+        if loc[-1:] == (EXISTING,) and isinstance(given, Mapping) and not known & set(given):
+            seen = "" if encrypted(place.path) else "change it, because it can be read in the file, then "
+            rule = "must be one encrypted text, or {secret: <name>, key: <key>}"
+            found[loc] = Problem(key=place.dotted, value=HIDDEN, rule=rule, remedy=seen + place.encrypted)
+    return found
+
+
+def _lists_of_sections(
+    entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]
+) -> dict[Path, Problem]:
+    """Return one problem for each list of texts that has several entries as Kubernetes writes them (``- name: text``)."""
+    found: dict[Path, Problem] = {}
+    wrong = Counter(entry["loc"][:-1] for entry in entries if entry["type"] == "string_type" and isinstance(entry["loc"][-1], int))
+    for loc, count in wrong.items():
+        place = find(loc, raw)
+        given = _at(raw, place.path, None)
+        texts = as_texts(given)
+        if count > 1 and texts:
+            hidden = HIDDEN in (_shown(Place((*place.path, index), place.models), text, encrypted) for index, text in enumerate(texts))
+            value, remedy = HIDDEN if hidden else shown(given), f"write [{', '.join(texts)}]"
+            found[loc] = Problem(key=place.dotted, value=value, rule="is a list of texts", remedy=remedy)
+    return found
+
+
+def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> Problem:
+    place, kind = find(entry["loc"], raw), entry["type"]
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        place = Place((*place.path, str(entry["ctx"]["discriminator"]).strip("'")), tuple(place.inner))
+    if kind == "union_tag_not_found" and (mistyped := mistyped_tag(place.key, entry["input"])):
+        return Problem(
+            key=Place((*place.path[:-1], mistyped), ()).dotted, value="", rule="unknown key", remedy=f"did you mean '{place.key}'?"
+        )
+    if kind in {"missing", "union_tag_not_found"}:
+        return Problem(key=place.dotted, value="", rule="is required", remedy=_missing(place, entry["input"]))
+    given = _at(raw, place.path, entry["input"])
+    value = _shown(place, given, encrypted)
+    rule, remedy = _words(entry, place, given if value != HIDDEN else None)
+    return Problem(key=place.dotted, value=value, rule=rule, remedy=remedy)
+
+
+def mistyped_tag(tag: str, section: Mapping[str, object]) -> str | None:
+    """Return the key of ``section`` that stands for ``tag``, by which its union is told apart; None where none does."""
+    return next((key for key in section if close_to(key, [tag])), None)
+
+
+def _missing(place: Place, section: object) -> str:
+    """Return how to set the key of ``place`` that ``section`` lacks."""
+    if place.inner and tag_of(place.inner[0])[0]:
+        return f"set it: {below(place.inner, None)}"
+    if place.key not in TAGS and place.inner and SecretStr not in place.kinds:
+        needed = [
+            Place((field.alias or name,), (place.inner[0],)) for name, field in place.inner[0].model_fields.items() if field.is_required()
+        ]
+        keys = " and ".join(f"'{each.key}' ({wanted(each)})" for each in needed)
+        return f"set it: write {keys} below it" if keys else f"set it. {_purpose(place)}".strip()
+    if place.key not in TAGS:
+        return f"set it: {wanted(place)}. {_purpose(place)}".strip()
+    tags = [str(tag_of(model)[1]) for model in place.models]
+    nested = next((tag for tag in tags if isinstance(section, Mapping) and tag in section), None)
+    if nested:
+        return f"write '{place.key}: {nested}', and what stands below '{nested}' directly beside it"
+    return f"set it to one of {', '.join(tags)}"
+
+
+def _purpose(place: Place) -> str:
+    return place.purpose.replace("``", "")
+
+
+def _words(entry: ErrorDetails, place: Place, given: object) -> tuple[str, str]:
+    """Return rule and remedy; ``given`` is None where it must not be shown."""
+    kind, context = entry["type"], entry.get("ctx", {})
+    if kind == RULE:
+        looks = place.takes_existing_secret and _may_name_a_secret(entry["input"])
+        named = "; or name a Secret of the namespace: {secret: <name>, key: <key>}" if looks else ""
+        return str(context["rule"]), f"{context['remedy']}{named}"
+    if kind == "extra_forbidden":
+        return "unknown key", _unknown(place)
+    if kind not in KINDS:
+        return entry["msg"], f"write {wanted(place)}"
+    if kind == "string_type" and SecretStr in place.kinds:
+        return "is an encrypted text, or {secret: <name>, key: <key>}", place.encrypted
+    if kind == "string_type" and isinstance(given, int | float) and (broken := place.rule_for(json.dumps(given))):
+        return broken
+    least, most = place.bounds
+    rule = KINDS[kind].format(choices=", ".join(_choices(context)), least=least, most=most)
+    remedy = remedy_of(kind, place, given, _choices(context))
+    if entry["input"] is None or (entry["input"] == "" and kind in {"model_type", "dict_type", "tuple_type"}):
+        remedy = _filled(place, remedy)
+    return rule, remedy or f"write {wanted(place)}"
+
+
+def _may_name_a_secret(given: object) -> bool:
+    text = given.get_secret_value() if isinstance(given, SecretStr) else given
+    return isinstance(text, str) and is_object_name(text) and not re.fullmatch("[a-z0-9]{16,}", text)
+
+
+def _filled(place: Place, remedy: str | None) -> str:
+    """Return what to do with a key without a value: null in YAML, and on the top level an empty text for Pulumi."""
+    remedy = remedy or f"write {wanted(place)}"
+    return remedy if any(field.is_required() for field in place.fields) else f"remove it, or {remedy}"
+
+
+def _unknown(place: Place) -> str:
+    elsewhere = next((model.elsewhere[place.key] for model in place.models if place.key in model.elsewhere), None)
+    if elsewhere:
+        return elsewhere
+    owners = [tag_of(sibling) for sibling in place.siblings if place.key in keys_of((sibling,))]
+    if owners:
+        values = " or ".join(str(value) for _, value in owners)
+        return f"it belongs to {owners[0][0]}: {values}; remove it, or choose {'one of those' if len(owners) > 1 else 'that'}"
+    if len(place.path) == 1 and "." in place.key:
+        section, _, rest = place.key.partition(".")
+        return f"write '{rest.replace('.', ': ')}' below 'portus:{section}'; pulumi config set needs --path for it"
+    if any(place.key == tag_of(model)[1] for model in place.models):
+        return f"write what stands below it directly below '{place.path[-2]}'"
+    if under := _under(place):
+        return f"write it under {under}"
+    close = meant(place)
+    return f"did you mean '{close}'?" if close else f"remove it; known here: {', '.join(keys_of(place.models))}"
+
+
+def meant(place: Place) -> str | None:
+    """Return the key of the same section that an unknown one most likely is, None where nothing comes close."""
+    synonym = next((model.synonyms[place.key] for model in place.models if place.key in model.synonyms), None)
+    if synonym:
+        return synonym
+    beside = _under(place) or any(place.key in model.elsewhere for model in place.models)
+    beside = beside or any(place.key in keys_of((sibling,)) for sibling in place.siblings)
+    return None if beside or any(place.key == tag_of(model)[1] for model in place.models) else close_to(place.key, keys_of(place.models))
+
+
+def _under(place: Place) -> str:
+    """Return the keys beside ``place`` below which its key is known, "" where there is none."""
+    beside = (Place((*place.path[:-1], key), place.models) for key in keys_of(place.models))
+    found = [other.key for other in beside if place.key in keys_of(tuple(other.inner))]
+    return f"'{found[0]}'" if len(found) == 1 and place.key not in GENERIC else ""
+
+
+def _choices(context: Mapping[str, Any]) -> list[str]:
+    text = str(context.get("expected_tags") or context.get("expected") or "")
+    return re.findall(r"'([^']*)'", text) or [part.strip() for part in re.split(r",| or ", text) if part.strip()]
+
+
+def _at(raw: object, path: Path, otherwise: object) -> object:
+    node: Any = raw
+    for step in path:
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            return otherwise
+    return node
+
+
+def _shown(place: Place, value: object, encrypted: Callable[[Path], bool]) -> str:
+    if any(encrypted(place.path[: length + 1]) for length in range(len(place.path))) or _may_be_secret(place, value):
+        return HIDDEN
+    return shown(value)
+
+
+def _may_be_secret(place: Place, value: object) -> bool:
+    """Return whether ``value`` may be a secret: by its setting's type, and where that does not fit by the names around it."""
+    if value is None or (isinstance(value, Mapping) and value and set(value) <= {"name", "namespace"}):  # which is a reference
+        return False
+    close = close_to(place.key, keys_of(place.models))
+    meant = place.kinds or (Place((close,), place.models).kinds if close else set())
+    if SecretStr in meant:
+        return True
+    if isinstance(value, bool) or (isinstance(value, int | str) and COUNTED.fullmatch(str(value))):
+        return False
+    if isinstance(value, Mapping | list) and SECRET_NAME.search(json.dumps(value, default=str)):
+        return True
+    return type(value) not in place.kinds and any(SECRET_NAME.search(str(step)) for step in place.path)

@@ -1,0 +1,202 @@
+"""Where in the models an error stands: the way from pydantic's location to the stack file's key and its field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Literal, get_args, get_origin
+
+from annotated_types import Ge, Le
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from components.settings.report.docstrings import documentation
+from components.settings.stack import StackSettings
+from components.settings.types.base import RULE, Section
+from components.settings.types.secrets import EXISTING, TEXT, ExistingSecret
+
+Path = tuple[str | int, ...]
+
+MAPPING_KEY: Final = "[key]"
+"""pydantic's last step where the key of a mapping is wrong."""
+
+TAGS: Final = ("source", "kind", "driver")
+"""The keys by which unions of sections tell their members apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A key of the stack file and the sections that it may belong to.
+
+    Args:
+        path: as the file spells it.
+        models: the sections of which the last key is, or should be, a field.
+        siblings: the other members of their union.
+    """
+
+    path: Path
+    models: tuple[type[Section], ...]
+    siblings: tuple[type[Section], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The last key that is no index."""
+        return next((step for step in reversed(self.path) if isinstance(step, str)), "")
+
+    @property
+    def dotted(self) -> str:
+        """The path as the report writes it."""
+        text = ""
+        for step in self.path:
+            text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        return text
+
+    @property
+    def fields(self) -> list[FieldInfo]:
+        """The fields that the last key may mean."""
+        key = self.key
+        return [fields[key] for fields in map(_fields_by_key, self.models) if key in fields]
+
+    @property
+    def inner(self) -> list[type[Section]]:
+        """The sections that may stand at the key, or as the entry of its list."""
+        if self.path and isinstance(self.path[-1], int) and not self.fields:
+            return list(self.models)
+        key = self.key
+        return [section for model in self.models for section in _sections_by_key(model).get(key, ())]
+
+    @property
+    def purpose(self) -> str:
+        """What the key is for, by its own words or its section's."""
+        names = [(model, name) for model in self.models for name, field in model.model_fields.items() if self.key == (field.alias or name)]
+        text = next((documentation(model)[name] for model, name in names if name in documentation(model)), None)
+        text = text or (self.inner[0].__doc__ if len(self.inner) == 1 else None) or ""
+        return " ".join(text.split())
+
+    @property
+    def kinds(self) -> set[type]:
+        """The plain types of the key's value."""
+        key = self.key
+        return {kind for model in self.models for kind in _kinds_by_key(model).get(key, ())}
+
+    @property
+    def bounds(self) -> tuple[object, object]:
+        """The least and the greatest number, None where there is none."""
+        return next((bounds_of(field) for field in self.fields), (None, None))
+
+    @property
+    def encrypted(self) -> str:
+        """How a secret is given."""
+        section, _, rest = self.dotted.partition(".")
+        command = f"pulumi config set --secret --path 'portus:{section}.{rest}'"
+        return command + ("; or name a Secret of the namespace: {secret: <name>, key: <key>}" if self.takes_existing_secret else "")
+
+    @property
+    def takes_existing_secret(self) -> bool:
+        """Whether the key may name a Secret that somebody else makes."""
+        return any(ExistingSecret in sections_of(field.annotation) for field in self.fields)
+
+    def rule_for(self, value: str) -> tuple[str, str] | None:
+        """Return rule and remedy that ``value`` would break if it stood at the key, None for none of ours."""
+        for field in self.fields:
+            try:
+                TypeAdapter[Any](field.rebuild_annotation()).validate_python(value)
+            except ValidationError as error:
+                context = next((entry["ctx"] for entry in error.errors() if entry["type"] == RULE), None)
+                if context:
+                    return str(context["rule"]), str(context["remedy"])
+        return None
+
+
+@cache
+def _fields_by_key(model: type[Section]) -> Mapping[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+@cache
+def _kinds_by_key(model: type[Section]) -> Mapping[str, set[type]]:
+    return {key: kinds_of(field.annotation) for key, field in _fields_by_key(model).items()}
+
+
+@cache
+def _sections_by_key(model: type[Section]) -> Mapping[str, list[type[Section]]]:
+    return {key: sections_of(field.annotation) for key, field in _fields_by_key(model).items()}
+
+
+def find(location: Path, raw: Mapping[str, object]) -> Place:
+    """Return the place of pydantic's ``location`` in ``raw``: without the union tags that pydantic puts in."""
+    node: Any = raw
+    path: list[str | int] = []
+    models: tuple[type[Section], ...] = (StackSettings,)
+    siblings: tuple[type[Section], ...] = ()
+    steps = [step for step in location if step not in {TEXT, EXISTING, MAPPING_KEY}]
+    for index, step in enumerate(steps):
+        is_last = index == len(steps) - 1
+        inside = (isinstance(node, Mapping) and step in node) or (isinstance(node, list) and isinstance(step, int))
+        if not is_last and (not inside or _is_tag(step, node, models)):
+            chosen = tuple(model for model in models if tag_of(model)[1] in {None, step}) or models
+            models, siblings = chosen, tuple(model for model in models if model not in chosen)
+            continue
+        path.append(step)
+        if not is_last:
+            node = node[step]
+            models = tuple(Place((step,), models).inner) or models
+            siblings = ()
+    return Place(tuple(path), models, siblings)
+
+
+def _is_tag(step: str | int, node: Any, models: tuple[type[Section], ...]) -> bool:
+    """Return whether ``step`` is the tag that pydantic puts in, not the key of the same name (``driver: s3`` beside ``s3:``)."""
+    tags = [tag_of(model) for model in models] if isinstance(node, Mapping) and len(models) > 1 else []
+    return any(step == value == node.get(key) for key, value in tags)
+
+
+@cache
+def tag_of(model: type[Section]) -> tuple[str, object]:
+    """Return key and value by which a union knows ``model``; ("", None) when it is in none."""
+    for name in TAGS:
+        if name in model.model_fields:
+            choices = get_args(model.model_fields[name].annotation)
+            return (name, choices[0]) if len(choices) == 1 else ("", None)
+    return "", None
+
+
+def keys_of(models: tuple[type[Section], ...]) -> list[str]:
+    """Return the keys of ``models``."""
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+
+
+def sections_of(annotation: object) -> list[type[Section]]:
+    """Return the sections that ``annotation`` is made of."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return [annotation] if issubclass(annotation, Section) else []
+    return [model for argument in get_args(annotation) for model in sections_of(argument)]
+
+
+def bounds_of(field: FieldInfo) -> tuple[object, object]:
+    """Return the least and the greatest number that ``field`` takes, None where there is none."""
+    found = annotations_of(field)
+    least = next((entry.ge for entry in found if isinstance(entry, Ge)), None)
+    return least, next((entry.le for entry in found if isinstance(entry, Le)), None)
+
+
+def annotations_of(field: FieldInfo) -> list[object]:
+    """Return everything that stands in a field's ``Annotated``, also inside a union."""
+    return [*field.metadata, *_inside(field.annotation)]
+
+
+def _inside(annotation: object) -> list[object]:
+    """Return the metadata inside ``annotation``, e.g. of ``Annotated[int, Field(ge=1)] | None``."""
+    found: list[object] = list(getattr(annotation, "__metadata__", ()))
+    found = [entry for outer in found for entry in (outer.metadata if isinstance(outer, FieldInfo) else [outer])]
+    return found + [entry for argument in get_args(annotation) if get_args(argument) for entry in _inside(argument)]
+
+
+def kinds_of(annotation: object) -> set[type]:
+    """Return the plain types that ``annotation`` is made of."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return {annotation} | ({str} if issubclass(annotation, str) else set())
+    if get_origin(annotation) is Literal:
+        return {type(choice) for choice in get_args(annotation)}
+    return {kind for argument in get_args(annotation) for kind in kinds_of(argument)}

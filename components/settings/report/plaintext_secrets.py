@@ -1,0 +1,157 @@
+"""Secrets that the stack file holds in clear, and secrets in settings that end where everybody may read them.
+
+Looked for in the file itself, so that they are found where the file is wrong otherwise, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from components.common import pem
+from components.settings.report.locate import Path, Place, tag_of
+from components.settings.report.problems import HIDDEN, Problem
+from components.settings.report.redaction import (
+    holds_credentials,
+    is_secret_annotation,
+    is_secret_variable,
+    secret_parameters,
+    without_userinfo,
+)
+from components.settings.sections.pod_shapes import EnvVar
+from components.settings.types.base import Section
+from components.settings.types.pem_types import EXPOSED_KEY
+
+_STORED: Final = "this setting is stored in clear"
+
+_HELD_IN_A_SECRET: Final = re.compile(r"registry\.notifications\.extra_endpoints\[\d+\]\.url")
+"""Settings whose query is none of a ConfigMap (``components.registry.configuration.holds_a_secret``)."""
+
+_MARKS: Final = re.compile(r"://|-----BEGIN|LS0t|eyJ|[=\s]")
+"""One of these stands in every text that holds a secret; most texts of a stack file have none."""
+
+_VARIABLE: Final = re.compile(r"workloads\.\w+\.env\[\d+\]\.value")
+
+
+def clear_secrets(raw: Any, encrypted: Callable[[Path], bool], models: tuple[type[Section], ...]) -> Iterator[Problem]:
+    """Yield a problem for each secret that ``raw``, one of ``models``, holds in clear."""
+    for path, meant, section in _sections(raw, models):
+        for key, value in section.items():
+            if isinstance(value, str) and _is_secret(meant, key) and not encrypted((*path, key)):
+                yield _in_clear(Place((*path, key), meant))
+
+
+def exposed_secrets(raw: Any, models: tuple[type[Section], ...]) -> Iterator[Problem]:
+    """Yield a problem for each setting of ``raw`` that carries a secret into an object which is none, encrypted in the file or not."""
+    for path, meant, section in _sections(raw, models):
+        for key, value in section.items():
+            if isinstance(value, (str, list)) and not _is_secret(meant, key):
+                yield from _exposed_at((*path, key), value)
+        yield from _named_secrets(path, meant, section)
+
+
+def _exposed_at(path: Path, value: Any) -> Iterator[Problem]:
+    """Yield a problem for each secret in the text, or the texts of the list, that stands at ``path``."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _exposed_at((*path, index), item)
+    elif isinstance(value, str) and _MARKS.search(value):
+        place = Place(path, ())
+        if found := _exposed(place, value):
+            yield Problem(key=place.dotted, value=HIDDEN, rule=found[0], remedy=found[1])
+
+
+def _exposed(place: Place, text: str) -> tuple[str, str] | None:
+    """Return rule and remedy of the secret in ``text``, None where there is none."""
+    if pem.holds_a_private_key(text):
+        return f"must hold no private key: {_STORED}", EXPOSED_KEY
+    plain = without_userinfo(text)
+    if plain is not None:
+        return f"must be without user and password: {_STORED}", f"{_instead(place, plain)}, and change the password: it has been exposed"
+    names = [] if _HELD_IN_A_SECRET.fullmatch(place.dotted) else secret_parameters(text)
+    if names:
+        return (
+            f"must hold no secret in its query ({', '.join(names)}): {_STORED}",
+            f"remove {' and '.join(names)}, and change the secret: it has been exposed",
+        )
+    if holds_credentials(text):
+        return f"must hold no credentials: {_STORED}", "remove them, and change them: they have been exposed"
+    return None
+
+
+def _instead(place: Place, plain: str) -> str:
+    if _VARIABLE.fullmatch(place.dotted):
+        return "put the text into a Secret, write valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}} in place of value"
+    return f"write '{plain}'" if "\n" not in plain else "remove both from the URL"
+
+
+def _named_secrets(path: Path, meant: tuple[type[Section], ...], section: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for ``section`` where it is a variable, and for each annotation of it, named like a secret that it holds."""
+    name, value = section.get("name"), section.get("value")
+    if EnvVar in meant and isinstance(name, str) and isinstance(value, str) and is_secret_variable(name, value):
+        yield Problem(
+            key=Place((*path, "value"), meant).dotted,
+            value=HIDDEN,
+            rule=f"must come from a Secret, because {name} is named like one: {_STORED}",
+            remedy="write valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}} in place of value, and change it: it has been exposed",
+        )
+    for key in ("annotations", "serviceAccountAnnotations"):
+        inner = section.get(key)
+        if isinstance(inner, Mapping):
+            place = Place((*path, key), meant)
+            yield from (
+                _annotation(place, label) for label, text in inner.items() if isinstance(text, str) and is_secret_annotation(label, text)
+            )
+
+
+def _annotation(place: Place, label: str) -> Problem:
+    return Problem(
+        key=f"{place.dotted}.{label}",
+        value=HIDDEN,
+        rule="must hold no secret: annotations can be read by everybody who may see the object",
+        remedy="remove it, name a Secret instead where the controller takes one, and change it: it has been exposed",
+    )
+
+
+def _sections(raw: Any, models: tuple[type[Section], ...]) -> Iterator[tuple[Path, tuple[type[Section], ...], Mapping[str, Any]]]:
+    """Yield every section in ``raw`` with its path and the models that it may be of."""
+    waiting: list[tuple[Path, tuple[type[Section], ...], Any]] = [((), models, raw)]
+    while waiting:
+        path, may_be, node = waiting.pop()
+        if isinstance(node, list):
+            waiting += [((*path, index), may_be, item) for index, item in enumerate(node) if not isinstance(item, str)]
+        elif isinstance(node, Mapping):
+            meant = _meant(node, may_be)
+            yield path, meant, node
+            waiting += [((*path, key), _inner(meant, key), value) for key, value in node.items() if isinstance(value, (dict, list))]
+
+
+@cache
+def _inner(models: tuple[type[Section], ...], key: str) -> tuple[type[Section], ...]:
+    return tuple(Place((key,), models).inner)
+
+
+@cache
+def _is_secret(models: tuple[type[Section], ...], key: str) -> bool:
+    return SecretStr in Place((key,), models).kinds
+
+
+def _meant(raw: Mapping[str, Any], models: tuple[type[Section], ...]) -> tuple[type[Section], ...]:
+    """Return the members of a union that ``raw`` names, all where it names none."""
+    if len(models) == 1:
+        return models
+    named = tuple(model for model in models if all(raw.get(key) == value for key, value in [tag_of(model)] if key))
+    return named or models
+
+
+def _in_clear(place: Place) -> Problem:
+    return Problem(
+        key=place.dotted,
+        value=HIDDEN,
+        rule="a secret stands encrypted in the stack file; this one can be read by whoever reads the file",
+        remedy=f"change it, because it has been seen, then {place.encrypted}",
+    )

@@ -1,0 +1,208 @@
+"""What to write in place of a value that does not fit."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from components.common import pem
+from components.settings.report.locate import Place, keys_of, tag_of
+from components.settings.types.base import Section
+
+TRUTH: Final = {
+    "1": "true",
+    "yes": "true",
+    "on": "true",
+    "y": "true",
+    "0": "false",
+    "no": "false",
+    "off": "false",
+    "n": "false",
+    "true": "true",
+    "false": "false",
+}
+"""Words of YAML 1.1 and of people for the two truth values."""
+
+SECRET_NAME: Final = re.compile(r"pas+w|pass|pwd|secret|token|private|credential|key$", re.IGNORECASE)
+"""A mistyped key may still hold a secret: what looks like one is not shown."""
+
+Remedy = Callable[[Place, object, list[str]], str | None]
+
+
+def remedy_of(kind: str, place: Place, given: object, choices: list[str]) -> str | None:
+    """Return what would make ``given`` right at ``place``, None where nobody can know.
+
+    Args:
+        kind: pydantic's kind of error.
+        choices: what may stand there, where that is a choice.
+    """
+    find = _BY_KIND.get(kind)
+    return find(place, given, choices) if find else None
+
+
+def _text(_place: Place, given: object, _choices: list[str]) -> str | None:
+    if isinstance(given, int | float):
+        return f'put it in quotes: "{json.dumps(given)}"'
+    if (text := only_text(given)) is not None and isinstance(given, Mapping):
+        return f"write {text} alone, without '{next(iter(given))}:'"
+    if isinstance(given, list) and given and all(isinstance(item, str) and pem.holds_content(item) for item in given):
+        return "write all of it as one text, one below the other without '-', after '|'"
+    return "write one text, with neither keys nor a list below it" if isinstance(given, Mapping | list) else None
+
+
+def only_text(given: object) -> str | None:
+    """Return the one text that the mapping ``given`` holds, None where it holds something else."""
+    text = next(iter(given.values())) if isinstance(given, Mapping) and len(given) == 1 else None
+    return text if isinstance(text, str) else None
+
+
+def _choice(_place: Place, given: object, choices: list[str]) -> str | None:
+    if isinstance(given, int | float) and str(given) in choices:
+        return f'put it in quotes: "{given}"'
+    if isinstance(given, str) and (close := close_to(given, choices)):
+        return f"did you mean '{close}'?"
+    return f"write one of {', '.join(choices)}" if len(choices) > 1 else f"write {choices[0]}"
+
+
+def _number(place: Place, _given: object, _choices: list[str]) -> str | None:
+    least, most = place.bounds
+    return f"write a number from {least} to {most}"
+
+
+def _whole_number(_place: Place, given: object, _choices: list[str]) -> str | None:
+    return "write it without quotes" if isinstance(given, str) and given.lstrip("-").isdigit() else None
+
+
+def _truth(_place: Place, given: object, _choices: list[str]) -> str | None:
+    truth = TRUTH.get(str(given).lower())
+    return None if truth is None else f"write {truth}" + (", without quotes" if isinstance(given, str) else "")
+
+
+def _section(place: Place, given: object, _choices: list[str]) -> str | None:
+    return below(place.inner, given)
+
+
+def _list(place: Place, given: object, _choices: list[str]) -> str | None:
+    if isinstance(given, Mapping) and given:
+        return _as_list(place, given)
+    if not isinstance(given, str) or not given:
+        return None
+    if pem.holds_content(given):
+        return "write '- |' in a line before it, and indent it further: each entry of the list is one text"
+    parts = [part for part in re.split(r"[,;\s]+", given) if part]
+    return f"write [{', '.join(parts)}]"
+
+
+def _entry(_place: Place, _given: object, _choices: list[str]) -> str | None:
+    return "add an entry, or remove the key"
+
+
+_BY_KIND: Final[Mapping[str, Remedy]] = {
+    "string_type": _text,
+    **dict.fromkeys(("enum", "literal_error", "union_tag_invalid"), _choice),
+    **dict.fromkeys(("greater_than_equal", "less_than_equal"), _number),
+    "int_type": _whole_number,
+    "bool_type": _truth,
+    **dict.fromkeys(("model_type", "dict_type"), _section),
+    "tuple_type": _list,
+    "too_short": _entry,
+}
+
+
+def wanted(place: Place) -> str:
+    """Return in words what may stand at ``place``."""
+    from components.settings.reference.entries import in_words  # noqa: PLC0415 - the manual's words, which only a report needs
+
+    words = next((in_words(field) for field in place.fields), "a value")
+    return re.sub(r"^number, (\S+) to (\S+)$", r"a number from \1 to \2", re.sub("^list, each ", "a list; each entry is ", words))
+
+
+def _as_list(place: Place, given: Mapping[str, object]) -> str:
+    """Return how the mapping ``given`` is written as the list that belongs at ``place``."""
+    keys = keys_of(tuple(place.inner))
+    texts = [item for item in given.values() if isinstance(item, str)]
+    if not keys and texts and not any(SECRET_NAME.search(str(key)) for key in given):
+        certificates = f"write '- |' in place of '{next(iter(given))}: |', and likewise for each other key"
+        return certificates if all(map(pem.holds_content, texts)) else f"write [{', '.join(texts)}]"
+    if keys and set(given) & set(keys):
+        return f"write '- ' before its first key, {next(iter(given))}: it is a list of such entries"
+    if "name" in keys and all(isinstance(item, Mapping) for item in given.values()):
+        return f"write '- name: {next(iter(given))}' with its keys below it, in place of '{next(iter(given))}:'"
+    if {"name", "value"} <= set(keys) and len(texts) == len(given):
+        return f"write [{', '.join(f'{{name: {key}, value: {json.dumps(value)}}}' for key, value in given.items())}]"
+    if not keys and all(value is True for value in given.values()):
+        return f"write [{', '.join(given)}]"
+    return "write a list, '-' before each entry" + (f", with the keys {', '.join(keys)}" if keys else "")
+
+
+def as_texts(given: object) -> list[str] | None:
+    """Return the texts of the list ``given`` of texts and of mappings with one text each, None for another list."""
+    texts = [item if isinstance(item, str) else only_text(item) for item in given] if isinstance(given, list) else []
+    return [text for text in texts if text is not None] if texts and None not in texts else None
+
+
+def below(sections: list[type[Section]], given: object) -> str:
+    """Return what to write below a key at which ``given`` stands instead of one of ``sections``."""
+    pairs = [_pair(item) for item in given] if isinstance(given, list) else []
+    if pairs and not keys_of(tuple(sections)) and all(pairs):
+        return f"write {{{', '.join(f'{key}: {value}' for key, value in filter(None, pairs))}}}"
+    if isinstance(given, list) and len(given) == 1 and isinstance(given[0], Mapping):
+        return "remove the '-' before its first key"
+    if isinstance(given, str) and len(sections) == 1 and (entry := _entry_of(sections[0], given)):
+        return f"write {entry}"
+    kinds = {str(value): f"'{key}: {value}'" for key, value in map(tag_of, sections) if key}
+    if kinds:
+        meant = close_to(given, list(kinds)) if isinstance(given, str) else None
+        return f"write {kinds[meant] if meant else ' or '.join(kinds.values())} below it"
+    keys = keys_of(tuple(sections))
+    truth = TRUTH.get(str(given).lower())
+    if truth and "enabled" in keys:
+        return f"write 'enabled: {truth}' below it"
+    below = "below it, without '-'" if isinstance(given, list) else "below it"
+    return f"write keys {below}: {', '.join(keys)}" if keys else f"write 'key: value' {below}"
+
+
+def _entry_of(section: type[Section], given: str) -> str | None:
+    """Return ``section`` with the text ``given`` in it, None where nobody can know where it belongs."""
+    keys, needed = keys_of((section,)), [field.alias or name for name, field in section.model_fields.items() if field.is_required()]
+    if (pair := _pair(given)) and {"name", "value"} <= set(keys):
+        return f"{{name: {pair[0]}, value: {pair[1]}}}"
+    return f"{{{needed[0]}: {given}}}" if len(needed) == 1 else None
+
+
+def _pair(item: object) -> tuple[str, str] | None:
+    """Return key and value of an entry such as ``key=value`` or ``{name: key, value: value}``, None for another one."""
+    if isinstance(item, str) and (pair := re.fullmatch(r"([^=:\s]+)[=:]\s*(.+)", item)):
+        return pair[1], json.dumps(pair[2])
+    if isinstance(item, Mapping) and set(item) in ({"name", "value"}, {"key", "value"}):
+        return str(item.get("name", item.get("key"))), json.dumps(item["value"])
+    return None
+
+
+def _version(major: str, minor: str | None, valid: list[str]) -> str | None:
+    """Return the version of ``valid`` of which a more, or less, exact one was given; never a neighbour."""
+    same = [choice for choice in valid if choice.partition(".")[0] == major and minor in {None, choice.partition(".")[2]}]
+    return same[0] if len(same) == 1 else None
+
+
+def close_to(given: str, valid: list[str]) -> str | None:
+    """Return what ``given`` may have meant: the same letters, its beginning, or nearly the same."""
+    if version := re.fullmatch(r"v?([0-9]+)(?:\.([0-9]+))?(?:[.-].*)?", given):
+        return _version(version[1], version[2], valid)
+    plain = {re.sub(r"[^a-z0-9]", "", choice.lower()): choice for choice in valid}
+    key = re.sub(r"[^a-z0-9]", "", given.lower())
+    if key in plain:
+        return plain[key]
+    anagrams = [choice for name, choice in plain.items() if sorted(name) == sorted(key)]
+    if len(anagrams) == 1 and not key.isdigit():
+        return anagrams[0]
+    begun = [choice for name, choice in plain.items() if key and (name.startswith(key) or key.startswith(name))]
+    if len(begun) == 1:
+        return begun[0]
+    if key.isdigit():  # sizes: the nearest spelling is another one, not the one meant
+        return None
+    close = difflib.get_close_matches(given, valid, n=1)
+    return close[0] if close else None

@@ -1,0 +1,27 @@
+"""Which versions of the registry know a setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from components.common.versions import RegistryVersion
+from components.settings.types.base import Section
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBy:
+    """The only version that knows a setting; stands in a field's ``Annotated``. A union's driver has it on its ``driver`` key."""
+
+    version: RegistryVersion
+
+
+def unknown(section: Section, version: RegistryVersion, path: str = "") -> Iterator[tuple[str, object, RegistryVersion]]:
+    """Yield (key, value, the version that knows it) of each setting that was written and that ``version`` does not know."""
+    for name, field in type(section).model_fields.items():
+        value, key = getattr(section, name), f"{path}.{field.alias or name}".lstrip(".")
+        known = next((entry.version for entry in field.metadata if isinstance(entry, KnownBy)), version)
+        if name in section.model_fields_set and value is not None and known != version:
+            yield key, value, known
+        elif isinstance(value, Section):
+            yield from unknown(value, version, key)

@@ -1,0 +1,1 @@
+"""The sections of the stack file, a module of models each."""

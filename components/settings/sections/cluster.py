@@ -1,0 +1,146 @@
+"""The cluster, the images and what every workload shares."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from components.settings.types.base import KubernetesSection, Later, Section, broken
+from components.settings.types.values import Bytes, ClassName, Cpu, DnsLabel, ImageRef, ObjectName
+
+
+class ClusterSettings(Section):
+    """Where the stack is deployed."""
+
+    context: Annotated[str | None, Later("nothing, as long as it leads to the same cluster")] = None
+    """Context of the kubeconfig (KUBECONFIG, else ~/.kube/config). None takes the current one, which is easily the wrong one."""
+
+    identifier: str | None = None
+    """Name of the cluster as the provider's ``clusterIdentifier``: only its change means another cluster, so that new addresses or
+    credentials in the kubeconfig never replace everything."""
+
+    namespace: DnsLabel = "portus"
+    """Namespace of every object. A later change moves nothing: it is a new deployment."""
+
+    check_apis: Annotated[bool, Later("nothing that runs")] = True
+    """Whether a preview looks up the kinds that a cluster may lack (cert-manager's, the Gateway API's), to name a missing one. Off where
+    the deployer may not read CustomResourceDefinitions."""
+
+    create_namespace: Annotated[
+        bool, Later("on: fails where the namespace exists. Off: would delete it with everything inside, which ``protect`` refuses")
+    ] = True
+    """Whether this stack owns the Namespace (and labels it for Pod Security). Off where somebody else makes it: a namespace that is
+    deleted takes the volumes' claims along."""
+
+
+_MIRROR: Final = r"[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*"
+
+
+def _mirror(value: str) -> str:
+    """A registry's host and, where it has one, a path."""
+    if not re.fullmatch(_MIRROR, value):
+        near = re.sub(r"^[a-z]+://([^/@]*@)?", "", value.strip()).rstrip("/")
+        rule = "is a registry's host and, where it has one, a path, without scheme and without '/' at the end"
+        raise broken(rule, f"write {near}" if re.fullmatch(_MIRROR, near) else "write e.g. registry.example.com/mirror")
+    return value
+
+
+MirrorPrefix = Annotated[str, AfterValidator(_mirror), WithJsonSchema({"type": "string", "pattern": f"^({_MIRROR})$"})]
+
+
+class ImageSettings(KubernetesSection):
+    """Which images run; by default the ones of ``components/common/versions.py``."""
+
+    mirror: Annotated[MirrorPrefix | None, Later("every Pod rolls")] = None
+    """Prefix that replaces the registry host of the default images, e.g. registry.example.com/mirror."""
+
+    pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], Later("every Pod rolls")] = "IfNotPresent"
+    """Of every container."""
+
+    pull_secrets: Annotated[tuple[ObjectName, ...], Later("every Pod rolls")] = ()
+    """Secrets of the namespace that log the kubelet in to image registries."""
+
+    portus: ImageRef | None = None
+    """Portus; must be of the generation that ``portus.version`` names. Required for 2.0-2.2, whose images each team built itself."""
+
+    registry: ImageRef | None = None
+    """The registry (distribution)."""
+    mariadb: Annotated[ImageRef | None, Later("MariaDB restarts and brings its system tables along; never to an older version")] = None
+    """MariaDB, at the official image's paths."""
+    edge: ImageRef | None = None
+    """The front proxy (HAProxy)."""
+    client: ImageRef | None = None
+    """An image with sh and curl, for the first set-up."""
+    redis: ImageRef | None = None
+    """Redis, where ``registry.redis`` runs one in the stack."""
+
+
+class ResourceAmounts(Section):
+    """Amounts of one kind."""
+
+    cpu: Cpu | None = None
+    """Processors."""
+    memory: Bytes | None = None
+    """Bytes."""
+
+
+class WorkloadResources(Section):
+    """Requests and limits of a container; what is not said keeps the default."""
+
+    requests: ResourceAmounts = ResourceAmounts()
+    """What is reserved on the node."""
+    limits: ResourceAmounts = ResourceAmounts()
+    """What may be used: beyond it processors are shared out and memory ends the process."""
+
+
+class Autoscaling(KubernetesSection):
+    """A HorizontalPodAutoscaler; the cluster needs metrics-server or its like."""
+
+    min_replicas: Annotated[int, Field(ge=1, le=20)] = 2
+    """Copies that there are always: two, so that the loss of one is no outage."""
+    max_replicas: Annotated[int, Field(ge=2, le=20)]
+    """Copies at most."""
+    target_cpu_utilization_percentage: Annotated[int, Field(ge=10, le=100, alias="targetCPUUtilizationPercentage")] = 75
+    """Of ``resources.requests.cpu``, on average over the copies. Below 100, so that new copies are up before the old ones are full."""
+
+
+class ScaledSection(Section):
+    """A workload of one or more copies."""
+
+    replicas: Annotated[int, Field(ge=1, le=20)] = 1
+    """Copies."""
+    autoscaling: Annotated[
+        Autoscaling | None,
+        Later("switched on, there is one copy for a moment, which is Kubernetes' own default; then the autoscaler decides"),
+    ] = None
+    """Instead of ``replicas``: the cluster decides, by the processors used. None: ``replicas`` says how many."""
+
+    @property
+    def fixed_replicas(self) -> int | None:
+        """The number of copies; None where the autoscaler's word must not be overruled at the next ``pulumi up``."""
+        return None if self.autoscaling else self.replicas
+
+    @property
+    def most_replicas(self) -> int:
+        """How many copies there may be."""
+        return self.autoscaling.max_replicas if self.autoscaling else self.replicas
+
+
+class ClaimSettings(KubernetesSection):
+    """A PersistentVolumeClaim of this stack, protected and kept when the stack goes."""
+
+    size: Annotated[Bytes, Later("grows in place where the StorageClass allows; Kubernetes refuses less")] = "10Gi"
+    """Grows in place where the StorageClass allows; never shrinks."""
+
+    storage_class_name: Annotated[ClassName | None, Later("would replace the claim and lose its data, which ``protect`` refuses")] = None
+    """None takes the cluster's default, "" none at all: then somebody has to make the volume. A later change would replace the claim, which
+    the protection refuses."""
+
+    access_modes: Annotated[
+        tuple[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"], ...],
+        Field(min_length=1),
+        Later("would replace the claim and lose its data, which ``protect`` refuses"),
+    ] = ("ReadWriteOnce",)
+    """ReadWriteMany where Pods on several nodes use it."""

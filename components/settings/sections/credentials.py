@@ -1,0 +1,88 @@
+"""The generated secrets: their rotation counters, and what a taken-over deployment has instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final
+
+from components.settings.types.base import Later, Section
+from components.settings.types.secrets import UnquotedSecretSource
+from components.settings.types.values import Generation
+
+_DATABASE_ROTATION: Final = "MariaDB takes both passwords, who logs in rolls, then the former one is forgotten; nothing fails"
+
+_AT_FIRST_START: Final = "MariaDB reads it at its first start only: who logs in with it would be locked out; raise the counter instead"
+
+
+class RotationSettings(Section):
+    """One counter per secret; raise one to make a new value (docs/operate/credentials.md). The state keeps the older values."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "redis": "did you mean 'registry_cache'?",
+        "signing_key": "remove it; raise portus:tls.signing_key_generation instead (docs/deploy/tls.md)",
+        "administrator": "remove it; the administrator changes it on the pages of Portus (docs/operate/credentials.md)",
+    }
+
+    secret_key_base: Annotated[Generation, Later("Portus rolls; every browser is logged out")] = 1
+    """Signs Portus' session cookies: a new value logs every browser out, nothing else."""
+
+    portus_password: Annotated[Generation, Later("Portus rolls; its worker may restart once")] = 1
+    """Of the hidden user ``portus`` by which Portus reads the registry; set anew at each start of Portus 2.3 and later. 2.0 to 2.2 keep the
+    one that the user was made with, so their counter stays 1."""
+
+    http_secret: Annotated[Generation, Later("the registry restarts; uploads under way start again")] = 1
+    """Of the registry: uploads under way at the moment of the change start again."""
+
+    registry_cache: Annotated[Generation, Later("Redis and the registry restart; the cache fills again")] = 1
+    """Of the Redis that this stack runs for the registry (``registry.redis``); only the cache's content is lost."""
+
+    database_root: Annotated[Generation, Later(_DATABASE_ROTATION)] = 1
+    """Of MariaDB's administrator, where MariaDB runs in the cluster."""
+    database_application: Annotated[Generation, Later(_DATABASE_ROTATION)] = 1
+    """Of Portus' account at that MariaDB."""
+    database_backup: Annotated[Generation, Later(_DATABASE_ROTATION)] = 1
+    """Of the backups' account at that MariaDB."""
+
+    @property
+    def has_database(self) -> bool:
+        """Whether a password of the database was ever rotated."""
+        return max(self.database_root, self.database_application, self.database_backup) > 1
+
+
+class ExistingCredentials(Section):
+    """Secrets of a deployment that is taken over, in place of generated ones, which stay in the state unused.
+
+    A text is the first generation: raising its counter under ``rotation`` replaces it by a generated one. A Secret of somebody else is
+    rotated by its owner, and a change of it rolls nothing by itself (docs/operate/credentials.md).
+    """
+
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "signing_key": "remove it; the key that signs tokens comes with the certificate, by portus:tls.source (docs/deploy/tls.md)",
+    }
+
+    secret_key_base: Annotated[UnquotedSecretSource | None, Later("Portus rolls; every browser is logged out")] = None
+    """Signs Portus' session cookies."""
+    portus_password: Annotated[UnquotedSecretSource | None, Later("Portus rolls; 2.0 to 2.2 go on with the former one, and fail")] = None
+    """Of the hidden user ``portus``."""
+    http_secret: Annotated[UnquotedSecretSource | None, Later("the registry restarts; uploads under way start again")] = None
+    """The registry's ``http.secret``."""
+    administrator: Annotated[UnquotedSecretSource | None, Later("nothing once there is a user")] = None
+    """The first administrator's password, letters and digits."""
+    database_root: Annotated[UnquotedSecretSource | None, Later(_AT_FIRST_START)] = None
+    """Of MariaDB's administrator, where MariaDB runs in the cluster."""
+    database_application: Annotated[UnquotedSecretSource | None, Later(_AT_FIRST_START)] = None
+    """Of Portus' account at that MariaDB."""
+    database_backup: Annotated[UnquotedSecretSource | None, Later(_AT_FIRST_START)] = None
+    """Of the backups' account at that MariaDB."""
+
+
+class CredentialSettings(Section):
+    """Secrets that the stack generates and keeps in its state, or takes over."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        {**RotationSettings.model_fields, **ExistingCredentials.model_fields},
+        "write its counter under 'rotation', or the secret of a deployment that is taken over under 'existing'",
+    )
+
+    rotation: RotationSettings = RotationSettings()
+    existing: ExistingCredentials = ExistingCredentials()

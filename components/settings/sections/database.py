@@ -1,0 +1,97 @@
+"""Where Portus keeps its state."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field
+
+from components.settings.sections.cluster import ClaimSettings, WorkloadResources
+from components.settings.types.base import Checked, Later, Matching, Section, broken
+from components.settings.types.secrets import SafeSecretSource
+from components.settings.types.values import NetworkHost, Port
+
+YAML_WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+"""What Portus' database.yml, into which names are pasted unquoted, would read as something else than a text."""
+
+_NO_YAML_WORD: Final = Checked(
+    lambda v: v not in YAML_WORDS, "is no word of YAML's own: Portus pastes it unquoted into its database.yml", "choose another name"
+)
+DatabaseName = Annotated[
+    str,
+    Matching(
+        r"[a-z][a-z0-9_]{0,62}", "is a database's name: a lower case letter, then letters, digits and '_'", "write e.g. portus_production"
+    ),
+    _NO_YAML_WORD,
+]
+DatabaseUser = Annotated[
+    str,
+    Matching(
+        r"[a-z][a-z0-9_]{0,31}", "is a user's name: a lower case letter, then letters, digits and '_', at most 32", "write e.g. portus"
+    ),
+    _NO_YAML_WORD,
+]
+ExternalName = Annotated[
+    str,
+    Matching(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", "is a name of letters, digits, '_', '.' and '-', a letter first", "use such a name"),
+    Checked(lambda v: v.lower() not in YAML_WORDS, _NO_YAML_WORD.rule, _NO_YAML_WORD.remedy),
+]
+"""Of an account or a database that somebody else named; without the characters that YAML would read as its own."""
+
+BufferPoolSize = Annotated[str, Matching(r"[1-9][0-9]*[MG]", "is a size in MariaDB's notation: a number and M or G", "write e.g. 256M")]
+
+
+OTHER_DATABASE: Final = Later("another, empty database: move the data first; a claim has to be let go of (docs/operate/protection.md)")
+
+
+class InClusterDatabase(Section):
+    """MariaDB as a StatefulSet of this stack with a claim of its own."""
+
+    kind: Annotated[Literal["in_cluster"], OTHER_DATABASE] = "in_cluster"
+    """Who runs the server."""
+    name: Annotated[DatabaseName, Later("MariaDB reads it at its first start only: Portus would be locked out")] = "portus_production"
+    """Portus' own default."""
+    user: Annotated[DatabaseUser, Later("MariaDB reads it at its first start only: Portus would be locked out")] = "portus"
+    """Portus' account."""
+    backup_user: Annotated[DatabaseUser, Later("MariaDB reads it at its first start only: backups would fail")] = "portus_backup"
+    """May only read and lock: SELECT, LOCK TABLES, SHOW VIEW."""
+    claim: ClaimSettings = ClaimSettings()
+    resources: Annotated[WorkloadResources, Later("MariaDB restarts; Portus waits for seconds")] = WorkloadResources()
+    innodb_buffer_pool_size: Annotated[BufferPoolSize, Later("MariaDB restarts; Portus waits for seconds")] = "256M"
+    """MariaDB's name and notation. Portus' data is small: 256M holds it whole."""
+    max_connections: Annotated[int, Field(ge=20, le=2000), Later("MariaDB restarts; Portus waits for seconds")] = 150
+    """Each thread of Puma and the worker hold one; each may cost about 1 MiB. 150 serves eight replicas of the default size."""
+
+
+def _no_postgresql(value: object) -> object:
+    if isinstance(value, str) and value in {"postgresql", "postgres", "pg"}:
+        raise broken(
+            "is mysql2: on PostgreSQL Portus' own readiness check ends in a NameError, and no Pod gets ready (SUSE/Portus#1697)",
+            "use MariaDB or MySQL",
+        )
+    return value
+
+
+Adapter = Annotated[Literal["mysql2"], BeforeValidator(_no_postgresql)]
+
+
+class ExternalDatabase(Section):
+    """A MariaDB or MySQL that somebody else runs; utf8 with utf8_unicode_ci, the user owning the database."""
+
+    kind: Annotated[Literal["external"], OTHER_DATABASE]
+    """Who runs the server."""
+    adapter: Adapter = "mysql2"
+    """Portus' name. PostgreSQL is refused: its readiness check ends in a NameError (SUSE/Portus#1697)."""
+    host: NetworkHost
+    """The server, as Portus' Pods reach it."""
+    port: Port = 3306
+    """Portus 2.0-2.2 cannot be told another one."""
+    name: ExternalName = "portus_production"
+    """The database; Portus' own default."""
+    user: ExternalName
+    """Owns the database."""
+    password: SafeSecretSource
+    """The user's password."""
+
+
+DatabaseSettings = Annotated[InClusterDatabase | ExternalDatabase, Field(discriminator="kind")]

@@ -1,0 +1,241 @@
+"""How clients reach Portus and the registry. Every kind leads through the front proxy (docs/decisions/0005-exposure.md)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.settings.sections.cluster import ScaledSection, WorkloadResources
+from components.settings.types.base import KubernetesSection, Later, Matching
+from components.settings.types.values import Cidr, DnsLabel, GatewayDuration, IpAddress, NodePort, ObjectName, Port
+
+PublicPort = Annotated[Port, Later("in every URL and image's name")]
+
+IpFamilyPolicy = Literal["SingleStack", "PreferDualStack", "RequireDualStack"]
+IpFamily = Literal["IPv4", "IPv6"]
+
+
+class EdgeSettings(ScaledSection):
+    """The front proxy: it keeps the webhook and the open token paths from the outside, whatever stands before it."""
+
+    resources: WorkloadResources = WorkloadResources()
+    shield_application_tokens: bool = True
+    """Refuse the paths by which any user can make, list or delete another user's application tokens, an administrator's included
+    (portus-images.md). From 2.4 on Portus' own page takes the same paths: nobody makes tokens there while this is on
+    (docs/deploy/exposure.md says how they are made then). Off only where everybody who can log in is trusted with everything."""
+    registry_passthrough: Annotated[bool, Field(alias="registryPassthrough"), Later("connections under way are broken off")] = True
+    """Hand the connections for ``registry.host`` on to the registry as they are, by the name in the TLS handshake, which saves
+    a TLS hop. Needs two hosts; not where an Ingress controller or a Gateway ends TLS. Off: the front proxy decrypts them, filters paths and
+    headers, and tells the registry the client's address (docs/deploy/exposure.md)."""
+    hsts_max_age: Annotated[int | None, Field(ge=0, le=63_072_000), Later("browsers keep the last value for as long as it says")] = None
+    """Seconds for which browsers may only use HTTPS for Portus' host (Strict-Transport-Security). None: a year where the public URL
+    has port 443. Elsewhere no header, because browsers apply it to every port of the host: plain HTTP of other services there would end.
+    It cannot be taken back before its end; 0 makes browsers forget it at their next visit."""
+
+
+class _Exposure(KubernetesSection):
+    """What every kind has."""
+
+    edge: EdgeSettings = EdgeSettings()
+    ip_family_policy: Annotated[IpFamilyPolicy | None, Later("the Service gets or loses an address")] = None
+    """None takes the cluster's default, one address family."""
+    ip_families: Annotated[tuple[IpFamily, ...], Later("Kubernetes refuses another first family: make a new Service")] = ()
+    """In this order; empty takes the cluster's. The Pods' own first address has to be IPv4: the images of Portus 2.3 to 2.5 listen on no
+    other (``docker/init``), so a cluster of IPv6 alone, or with IPv6 first, cannot run them."""
+
+    @property
+    def behind_proxy(self) -> bool:
+        """Whether another proxy speaks HTTP to the front proxy and says who the client is."""
+        return False
+
+    @property
+    def speaks_proxy_protocol(self) -> bool:
+        """Whether connections begin with the PROXY protocol's header."""
+        return False
+
+    @property
+    def speaks_ipv6(self) -> bool:
+        """Whether the front proxy is reached by IPv6, too."""
+        return "IPv6" in self.ip_families or self.ip_family_policy in {"PreferDualStack", "RequireDualStack"}
+
+
+class _DirectExposure(_Exposure):
+    """The front proxy's Service is what clients connect to."""
+
+    external_traffic_policy: Annotated[Literal["Cluster", "Local"], Later("connections under way may break")] = "Cluster"
+    """``Local`` keeps the client's address and answers only on nodes that run the front proxy."""
+
+
+class NodePortExposure(_DirectExposure):
+    """The front proxy on a port of every node."""
+
+    kind: Annotated[Literal["node_port"], Later("another address: clients lose the old one")]
+    """How clients get in."""
+    https_node_port: Annotated[NodePort, Later("in every URL and image's name, unless ``publicPort`` is set")]
+    """Port of every node for HTTPS."""
+    http_node_port: NodePort | None = None
+    """Redirects to HTTPS; None offers no plain HTTP."""
+    public_port: Annotated[Port | None, Later("in every URL and image's name")] = None
+    """Port that clients use, where something forwards to the node port. None: the node port itself."""
+    proxy_protocol: Annotated[bool, Later("others' connections are refused at once")] = False
+    """Whether what forwards to the node port begins each connection with the PROXY protocol's header, which tells the client's address."""
+
+    @property
+    def https_port(self) -> int:
+        """The port in every public URL."""
+        return self.public_port or self.https_node_port
+
+    @property
+    def speaks_proxy_protocol(self) -> bool:
+        """Whether connections begin with the PROXY protocol's header."""
+        return self.proxy_protocol
+
+
+class LoadBalancerExposure(_DirectExposure):
+    """The front proxy behind the cluster's load balancer."""
+
+    kind: Annotated[Literal["load_balancer"], Later("another address: clients lose the old one")]
+    """How clients get in."""
+    public_port: PublicPort = 443
+    """Port that clients use; 443 is in no URL."""
+    load_balancer_source_ranges: Annotated[tuple[Cidr, ...], Later("others are let in, at once")] = ()
+    """Networks that may connect; empty lets everybody."""
+    load_balancer_class: Annotated[str | None, Later("Kubernetes refuses it: make a new Service")] = None
+    """Which of the cluster's controllers makes it; None takes the cluster's default."""
+    load_balancer_ip: Annotated[IpAddress | None, Later("another address: clients lose the old one")] = Field(
+        default=None, alias="loadBalancerIP"
+    )
+    """Address to ask the controller for."""
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """Of the Service, for the cloud's controller."""
+    proxy_protocol: Annotated[bool, Later("others' connections are refused at once")] = False
+    """Whether the load balancer begins each connection with the PROXY protocol's header, which tells the client's address. Must be switched
+    on in the load balancer too, usually by an annotation."""
+
+    @property
+    def https_port(self) -> int:
+        """The port in every public URL."""
+        return self.public_port
+
+    @property
+    def speaks_proxy_protocol(self) -> bool:
+        """Whether connections begin with the PROXY protocol's header."""
+        return self.proxy_protocol
+
+
+class ClusterIpExposure(_Exposure):
+    """The front proxy inside the cluster only, for ``kubectl port-forward`` and for proxies that this stack does not know."""
+
+    kind: Annotated[Literal["cluster_ip"], Later("another address: clients lose the old one")]
+    """How clients get in."""
+    public_port: PublicPort = 443
+    """Port that clients use: of the Service, and of whatever forwards to it."""
+
+    @property
+    def https_port(self) -> int:
+        """The port in every public URL."""
+        return self.public_port
+
+
+class IngressController(StrEnum):
+    """The ingress controllers whose annotations this program knows."""
+
+    NGINX = "nginx"
+    TRAEFIK = "traefik"
+    HAPROXY = "haproxy"
+    OTHER = "other"
+
+
+class TlsMode(StrEnum):
+    """Where TLS ends; the Gateway API's names."""
+
+    TERMINATE = "Terminate"
+    PASSTHROUGH = "Passthrough"
+
+
+class IngressExposure(_Exposure):
+    """An Ingress that leads to the front proxy."""
+
+    kind: Annotated[Literal["ingress"], Later("another address: clients lose the old one")]
+    """How clients get in."""
+    ingress_class_name: Annotated[ObjectName | None, Later("another controller, another address")] = None
+    """Which controller serves it; None takes the cluster's default class."""
+    controller: IngressController = IngressController.NGINX
+    """Which controller's annotations are written: ``nginx`` (ingress-nginx), ``traefik``, ``haproxy`` (haproxytech). ``other`` writes none:
+    then ``annotations`` must switch on HTTPS to the backend, bodies of any size and long time-outs."""
+    tls_mode: TlsMode = TlsMode.TERMINATE
+    """``Passthrough`` hands the encrypted connection to the front proxy; ``nginx`` (started with --enable-ssl-passthrough), ``haproxy``."""
+    public_port: PublicPort = 443
+    """Port that clients use; 443 is in no URL."""
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """Besides the controller's; the same key wins over them."""
+    await_address: Annotated[bool, Later("nothing that runs")] = True
+    """Whether ``pulumi up`` waits until the controller has written an address into the Ingress; off for controllers that write none."""
+
+    @property
+    def https_port(self) -> int:
+        """The port in every public URL."""
+        return self.public_port
+
+    @property
+    def behind_proxy(self) -> bool:
+        """Whether the controller speaks HTTP to the front proxy."""
+        return self.tls_mode is TlsMode.TERMINATE
+
+
+class ParentRef(KubernetesSection):
+    """A Gateway, by the Gateway API's ``parentRefs``."""
+
+    name: ObjectName
+    """Of the Gateway."""
+    namespace: DnsLabel | None = None
+    """Where it is; None is the stack's own. Its listener has to allow routes from the stack's namespace."""
+    section_name: str | None = None
+    """Of its listener; None takes every one that fits."""
+
+
+RouteVersion = Annotated[
+    str,
+    Matching(
+        r"v1(alpha[0-9]+|beta[0-9]+)?", "is a version of the Gateway API, e.g. v1 or v1alpha2", "write a version that the cluster serves"
+    ),
+]
+
+
+class GatewayExposure(_Exposure):
+    """A route of an existing Gateway that leads to the front proxy: HTTPRoute, or TLSRoute where TLS passes through."""
+
+    kind: Annotated[Literal["gateway"], Later("another address: clients lose the old one")]
+    """How clients get in."""
+    parent_refs: Annotated[tuple[ParentRef, ...], Field(min_length=1), Later("another address: clients lose the old one")]
+    """The Gateways' HTTPS listeners (for ``Passthrough``: TLS). They hold a certificate of their own for the hosts."""
+    redirect_parent_refs: tuple[ParentRef, ...] = ()
+    """The Gateways' plain HTTP listeners, which then redirect to HTTPS; empty leaves plain HTTP alone."""
+    tls_mode: TlsMode = TlsMode.TERMINATE
+    """``Terminate``: the Gateway decrypts, and encrypts again to the front proxy by a BackendTLSPolicy (Gateway API 1.4 on).
+    ``Passthrough``: it hands the encrypted connection on by a TLSRoute."""
+    tls_route_version: RouteVersion = "v1"
+    """API version of TLSRoute: ``v1`` from Gateway API 1.5 on, before that ``v1alpha2`` of its experimental channel."""
+    request_timeout: GatewayDuration | None = None
+    """HTTPRoute's ``timeouts.request``, where the Gateway's own is too short for the push of a large layer; "0s" is none at all."""
+    public_port: PublicPort = 443
+    """Port that clients use; 443 is in no URL."""
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """Of the route."""
+
+    @property
+    def https_port(self) -> int:
+        """The port in every public URL."""
+        return self.public_port
+
+    @property
+    def behind_proxy(self) -> bool:
+        """Whether the Gateway speaks HTTP to the front proxy."""
+        return self.tls_mode is TlsMode.TERMINATE
+
+
+ExposureSettings = Annotated[
+    NodePortExposure | LoadBalancerExposure | ClusterIpExposure | IngressExposure | GatewayExposure, Field(discriminator="kind")
+]

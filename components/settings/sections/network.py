@@ -1,0 +1,129 @@
+"""Who may talk to whom."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from components.settings.sections.kubernetes import LabelMap, NetworkPolicyPeer, NetworkPolicyPort
+from components.settings.types.base import KubernetesSection, Later, Matching, Section, broken
+from components.settings.types.urls import Url
+from components.settings.types.values import Cidr, DnsLabel, Port
+
+WorkloadName = Literal["web", "worker", "bootstrap", "registry", "database", "edge", "backup"]
+
+
+class DnsSettings(Section):
+    """Where Pods ask for names."""
+
+    namespace: DnsLabel = "kube-system"
+    """Namespace of the cluster's DNS; OpenShift: openshift-dns."""
+    pod_labels: LabelMap = Field(default_factory=lambda: {"k8s-app": "kube-dns"})
+    """Its Pods' labels, the same for CoreDNS and kube-dns everywhere; OpenShift: dns.operator.openshift.io/daemonset-dns: default."""
+    port: Port = 53
+    """The Pods' own port; OpenShift: 5353."""
+    cidrs: tuple[Cidr, ...] = ()
+    """Addresses of caches on the nodes (NodeLocal DNSCache: 169.254.20.10/32), beside the Pods."""
+
+
+def _proxy(value: object) -> object:
+    """A proxy's URL: Ruby speaks HTTP to every proxy."""
+    if not isinstance(value, str) or re.fullmatch(r"http://[^/?]+/?", value):
+        return value
+    scheme, _, rest = value.strip().rpartition("://")
+    host = re.split("[/?]", rest.lstrip("/"))[0].rpartition("@")[2]
+    rule = "must be the URL of an HTTP proxy: http://, its host and its port"
+    if scheme.startswith("socks"):
+        raise broken(rule, "name a proxy that speaks HTTP: Portus can use no SOCKS")
+    raise broken(rule, f"write http://{host}" if host else "write e.g. http://proxy.example.com:3128")
+
+
+ProxyUrl = Annotated[Url, BeforeValidator(_proxy)]
+
+Unproxied = Annotated[
+    str,
+    Matching(
+        r"(\*?\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5}|/[0-9]{1,2})?",
+        "must be a host, a domain, an address or a network, one in each entry of the list",
+        "write e.g. [git.example.com, corp.example.com]",
+    ),
+]
+
+
+class ProxySettings(KubernetesSection):
+    """HTTP proxy of Portus' web server, its worker and the registry."""
+
+    http: ProxyUrl | None = None
+    """HTTP_PROXY. Portus asks its scanners by this one, also where they speak HTTPS."""
+    https: ProxyUrl | None = None
+    """HTTPS_PROXY: of log-in by other sites, and of the object store."""
+    no_proxy: tuple[Unproxied, ...] = ()
+    """Hosts, domains and addresses that are reached without it, beside all that this stack needs: its own hosts, names inside the cluster,
+    private addresses that settings name. Networks (10.0.0.0/8) are for the registry alone: Ruby does not read them."""
+
+
+class Destinations(Section):
+    """Networks of the services that stand in the other sections.
+
+    Their ports follow from there. Where no network is said, the port is open to everywhere: a policy knows addresses and no names.
+    """
+
+    database: tuple[Cidr, ...] = ()
+    """Of ``database`` of kind external."""
+    ldap: tuple[Cidr, ...] = ()
+    """Of ``portus.config.ldap``."""
+    smtp: tuple[Cidr, ...] = ()
+    """Of ``portus.config.email.smtp``."""
+    oauth: tuple[Cidr, ...] = ()
+    """Of the sites under ``portus.config.oauth``."""
+    scanner: tuple[Cidr, ...] = ()
+    """Of ``portus.config.security``."""
+    object_store: tuple[Cidr, ...] = ()
+    """Of ``registry.storage``, with whoever gives out its tokens. A store behind a Service of the cluster: the port is its Pods' own."""
+    redis: tuple[Cidr, ...] = ()
+    """Of ``registry.redis`` of kind external."""
+    notifications: tuple[Cidr, ...] = ()
+    """Of ``registry.notifications.extra_endpoints``."""
+    proxy: tuple[Cidr, ...] = ()
+    """Of ``network.proxy``."""
+
+
+class ExtraEgress(KubernetesSection):
+    """Connections that a workload may open beside those this program knows of."""
+
+    workloads: Annotated[tuple[WorkloadName, ...], Field(min_length=1)]
+    """Who."""
+    to: tuple[NetworkPolicyPeer, ...] = ()
+    """To whom; empty: everywhere."""
+    ports: Annotated[tuple[NetworkPolicyPort, ...], Field(min_length=1)]
+    """Through which ports."""
+
+
+class ExtraIngress(KubernetesSection):
+    """Connections that a workload may take beside those this program knows of."""
+
+    workloads: Annotated[tuple[WorkloadName, ...], Field(min_length=1)]
+    """Who."""
+    from_: Annotated[tuple[NetworkPolicyPeer, ...], Field(alias="from", min_length=1)]
+    """From whom."""
+    ports: Annotated[tuple[NetworkPolicyPort, ...], Field(min_length=1)]
+    """Through which ports."""
+
+
+class NetworkSettings(Section):
+    """NetworkPolicies: everything is denied both ways, and each flow that the stack needs is allowed by name and port."""
+
+    policies: Annotated[bool, Later("at once, for new connections")] = True
+    """Off where the cluster's own rules do this. On a cluster whose network enforces no policies they do nothing."""
+    dns: DnsSettings = DnsSettings()
+    clients: Annotated[tuple[NetworkPolicyPeer, ...], Later("others are let in, at once")] = ()
+    """Who may connect to the front proxy: networks, or the Pods of an ingress controller. Empty: everybody. Behind a load balancer or node
+    port a Pod often sees a node's address in place of the client's."""
+    destinations: Destinations = Destinations()
+    proxy: Annotated[ProxySettings, Later("Portus and the registry roll")] = ProxySettings()
+    extra_egress: tuple[ExtraEgress, ...] = ()
+    """E.g. for Portus' webhooks: their addresses stand in its database."""
+    extra_ingress: tuple[ExtraIngress, ...] = ()
+    """E.g. for a monitoring system of your own."""

@@ -1,0 +1,38 @@
+"""What a monitoring system is told of the stack; nothing is made unless asked for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.settings.sections.kubernetes import LabelMap
+from components.settings.types.base import Section
+from components.settings.types.values import DnsLabel, WholeDuration
+
+
+class ObservabilitySettings(Section):
+    """Objects of the Prometheus operator and a Grafana dashboard. The registry measures itself in any case, on its port 5001."""
+
+    monitor: Literal["none", "service", "pod"] = "none"
+    """How Prometheus finds the registry's metrics: a ServiceMonitor or a PodMonitor."""
+    interval: WholeDuration = "30s"
+    """Between two looks."""
+    prometheus_namespace: DnsLabel = "monitoring"
+    """Namespace of the Prometheus that looks; its Pods are let in to the registry's port 5001."""
+    rules: bool = False
+    """A PrometheusRule. Most of its alerts need kube-state-metrics and the kubelet's metrics, which kube-prometheus-stack brings; those on
+    the registry's own metrics are made with ``monitor`` only."""
+    certificate_days: Annotated[int, Field(ge=1, le=90)] = 21
+    """How long before the certificate's end ``rules`` warns."""
+    labels: LabelMap = Field(default_factory=dict)
+    """Of monitor and rules, by which a Prometheus picks them; with kube-prometheus-stack: release: <name of its Helm release>."""
+    dashboard: bool = False
+    """A dashboard for Grafana, in a ConfigMap."""
+    dashboard_labels: LabelMap = Field(default_factory=lambda: {"grafana_dashboard": "1"})
+    """Of that ConfigMap, by which Grafana's sidecar picks it."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is made."""
+        return self.monitor != "none" or self.rules or self.dashboard

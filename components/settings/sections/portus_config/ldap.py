@@ -1,0 +1,91 @@
+"""``ldap``: users and groups from a directory."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from components.settings.sections.portus_config.kinds import Feature, Switch
+from components.settings.sections.portus_config.versions import Since
+from components.settings.types.base import Section, broken
+from components.settings.types.ldap_syntax import LdapAccount, LdapFilter, LdapName
+from components.settings.types.secrets import SecretSource
+from components.settings.types.values import ContainerPath, NetworkHost, Port, Text
+
+
+class LdapEncryptionOptions(Section):
+    """How the directory's certificate is checked."""
+
+    ca_file: ContainerPath | None = None
+    """CAs that the certificate is checked against; the stack's own is /certificates/portus-stack-ca.crt. Unset: those of the image."""
+    ssl_version: Literal["TLSv1_2", "TLSv1_1", "TLSv1", "SSLv23"] | None = None
+    """Protocol, read only where ca_file is set; SSLv23 is OpenSSL's word for the best that both know. Portus' default: TLSv1_2."""
+
+
+def _not_plain(value: object) -> object:
+    if isinstance(value, str) and value.lower() in {"", "plain", "none"}:
+        raise broken("is one of simple_tls, start_tls", "remove it: where it is not set nothing is encrypted")
+    return value
+
+
+class LdapEncryption(Section):
+    """Encryption of the connection."""
+
+    method: Annotated[Literal["simple_tls", "start_tls"] | None, BeforeValidator(_not_plain)] = None
+    """simple_tls from the first byte on (port 636), start_tls by the protocol's own command (port 389). Unset: none."""
+    options: LdapEncryptionOptions = LdapEncryptionOptions()
+
+
+class LdapAuthentication(Feature):
+    """The account by which Portus searches, where the directory lets nobody search unknown."""
+
+    needs: ClassVar[tuple[str, ...]] = ("bind_dn", "password")
+
+    bind_dn: LdapAccount | None = None
+    """The account: a distinguished name or, in Active Directory, also name@domain or DOMAIN\\name."""
+    password: SecretSource | None = None
+    """Its password."""
+
+
+class LdapGroupSync(Switch):
+    """Members of Portus' teams from the directory's groups (groupOfNames, groupOfUniqueNames). Portus' default: on with LDAP."""
+
+    default_role: Literal["viewer", "contributor", "owner"] | None = None
+    """Role of who comes in this way. Portus' default: viewer."""
+
+
+class LdapGuessEmail(Feature):
+    """Mail addresses from the directory, for Portus needs one of each user."""
+
+    attr: Text | None = None
+    """Attribute that holds it. Unset: user name and the domain components of ``base``."""
+
+
+class Ldap(Feature):
+    """Log-in against a directory; sign-up is closed then, whatever ``signup`` says."""
+
+    needs: ClassVar[tuple[str, ...]] = ("hostname", "base")
+
+    hostname: NetworkHost | None = None
+    """The directory's server."""
+    port: Port | None = None
+    """Portus' default: 389, which is wrong for simple_tls."""
+    timeout: Annotated[Annotated[int, Field(ge=1, le=300)] | None, Since("2.4")] = None
+    """Seconds to connect. Portus' default: 5; none before 2.4."""
+    method: Annotated[Literal["plain", "starttls", "simple_tls"] | None, Since("2.0", "2.2")] = None
+    """Encryption. 2.3 still lists it, but reads ``encryption.method`` alone. Portus' default: plain."""
+    encryption: Annotated[LdapEncryption, Since("2.3")] = LdapEncryption()
+    base: LdapName | None = None
+    """Where the users are. Required: without it Portus would search the whole directory."""
+    admin_base: Annotated[LdapName | None, Since("2.5")] = None
+    """Where the users are whom Portus makes administrators."""
+    group_base: Annotated[LdapName | None, Since("2.5")] = None
+    """Where the groups are. Unset: searched everywhere."""
+    filter: Annotated[LdapFilter | None, Since("2.1")] = None
+    """Which of the users may log in."""
+    uid: Text | None = None
+    """Attribute that holds the user name. Portus' default: uid."""
+    authentication: LdapAuthentication = LdapAuthentication()
+    group_sync: Annotated[LdapGroupSync, Since("2.5")] = LdapGroupSync()
+    guess_email: LdapGuessEmail = LdapGuessEmail()

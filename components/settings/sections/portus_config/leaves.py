@@ -1,0 +1,44 @@
+"""The settings that a stack file says, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic.fields import FieldInfo
+
+from components.settings.sections.portus_config.versions import EVERY, Since
+from components.settings.types.base import Section
+from components.settings.types.secrets import ExistingSecret
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A setting that the stack file says, with its path and the versions that know it."""
+
+    path: tuple[str, ...]
+    value: object
+    versions: Since = EVERY
+
+    @property
+    def key(self) -> str:
+        """The full key in the stack file."""
+        return "portus.config." + ".".join(self.path)
+
+
+def leaves(section: Section, path: tuple[str, ...] = (), versions: Since = EVERY) -> Iterator[Leaf]:
+    """Yield every setting under ``section`` that has a value, in the order of the models."""
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        known = versions_of(field, versions)
+        here = (*path, field.alias or name)
+        if isinstance(value, Section) and not isinstance(value, ExistingSecret):
+            yield from leaves(value, here, known)
+        elif value is not None:
+            yield Leaf(here, value, known)
+
+
+def versions_of(field: FieldInfo, outer: Since) -> Since:
+    """Return the versions that know ``field`` of a section that ``outer`` knows."""
+    own = next((entry for entry in field.metadata if isinstance(entry, Since)), None)
+    return own.within(outer) if own else outer

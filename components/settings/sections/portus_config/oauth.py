@@ -1,0 +1,147 @@
+"""``oauth``: log-in through other sites. Docker clients need a password or an application token then (docs/deploy/exposure.md).
+
+The callback of each is https://<host>/users/auth/<provider>/callback.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+from components.settings.sections.portus_config.kinds import Feature, Switch
+from components.settings.sections.portus_config.versions import Since
+from components.settings.types.base import Section, broken
+from components.settings.types.secrets import SecretSource
+from components.settings.types.urls import BaseUrl, Url
+from components.settings.types.values import Fqdn, Text
+
+
+class Provider(Feature):
+    """A site that vouches for users."""
+
+    domain: Fqdn | None = None
+    """Only addresses of this mail domain may sign up. Unset: all."""
+
+
+class GoogleOptions(Section):
+    """Google's own options."""
+
+    hd: Fqdn | None = None
+    """Only members of this Google Workspace domain may log in. Unset: every Google account."""
+
+
+class Google(Provider):
+    """Google accounts."""
+
+    needs: ClassVar[tuple[str, ...]] = ("id", "secret")
+
+    id: Text | None = None
+    """Client id."""
+    secret: SecretSource | None = None
+    """Client secret."""
+    options: GoogleOptions = GoogleOptions()
+
+
+class OpenId(Provider):
+    """OpenID 2.0."""
+
+    identifier: Url | None = None
+    """The provider. Unset: Portus asks each user for one, so anybody may vouch for anybody."""
+
+
+_ENDPOINT: Final = re.compile(r"/protocol/openid-connect(/[a-z]+)?/?$|(/oauth2)?/(authorize|userinfo)/?$")
+"""Paths of Keycloak's endpoints, and of those that others share; Portus would look below it for the discovery document."""
+
+
+def _issuer(value: str) -> str:
+    """What the provider calls itself."""
+    path = urlsplit(value).path
+    if "/.well-known/" in path:
+        raise broken("must be the issuer, without the path of its discovery document", f"write {value.partition('/.well-known/')[0]}")
+    if endpoint := _ENDPOINT.search(path):
+        rule = "must be the issuer, without the path of one of its endpoints"
+        raise broken(rule, f"write {value.partition(endpoint[0])[0]}")
+    if "?" in value:
+        raise broken("must be a URL without a query", f"write {value.partition('?')[0]}")
+    return value
+
+
+Issuer = Annotated[Url, AfterValidator(_issuer)]
+
+
+class OpenIdConnect(Feature):
+    """OpenID Connect (Keycloak, Dex, Azure AD ...) by discovery."""
+
+    needs: ClassVar[tuple[str, ...]] = ("issuer", "identifier", "secret")
+
+    issuer: Issuer | None = None
+    """Exactly as the provider spells itself, a '/' at the end included."""
+    identifier: Text | None = None
+    """Client id."""
+    secret: SecretSource | None = None
+    """Client secret."""
+
+
+class GitHub(Provider):
+    """GitHub accounts."""
+
+    needs: ClassVar[tuple[str, ...]] = ("client_id", "client_secret")
+
+    client_id: Text | None = None
+    """Of the OAuth application."""
+    client_secret: SecretSource | None = None
+    """Of the OAuth application."""
+    organization: Text | None = None
+    """Only its members may log in. Unset: every GitHub account."""
+    team: Text | None = None
+    """Only members of this team of the organization."""
+
+
+class GitLab(Provider):
+    """GitLab accounts."""
+
+    needs: ClassVar[tuple[str, ...]] = ("application_id", "secret")
+
+    application_id: Text | None = None
+    """Of the OAuth application."""
+    secret: SecretSource | None = None
+    """Of the OAuth application."""
+    group: Text | None = None
+    """Only its members may log in. Unset: every account of the server."""
+    server: BaseUrl | None = None
+    """Unset: https://gitlab.com."""
+
+
+class BitbucketOptions(Section):
+    """Bitbucket's own options."""
+
+    team: Text | None = None
+    """Only members of this team may log in. Unset: every Bitbucket account."""
+
+
+class Bitbucket(Provider):
+    """Bitbucket accounts."""
+
+    needs: ClassVar[tuple[str, ...]] = ("key", "secret")
+
+    key: Text | None = None
+    """Of the OAuth consumer."""
+    secret: SecretSource | None = None
+    """Of the OAuth consumer."""
+    options: BitbucketOptions = BitbucketOptions()
+
+
+class OAuth(Section):
+    """The sites that may vouch for users."""
+
+    local_login: Annotated[Switch, Since("2.4")] = Switch()
+    """Whether Portus' own accounts may log in on its page. Portus' default: on."""
+    google_oauth2: Google = Google()
+    open_id: OpenId = OpenId()
+    openid_connect: Annotated[OpenIdConnect, Since("2.5")] = OpenIdConnect()
+    github: GitHub = GitHub()
+    gitlab: GitLab = GitLab()
+    bitbucket: Bitbucket = Bitbucket()

@@ -1,0 +1,186 @@
+"""The certificate that Portus, the registry and the edge serve, and the key that signs tokens."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.settings.types.base import KubernetesSection, Later, Section
+from components.settings.types.pem_types import Pem, PemSecret, ServedPem
+from components.settings.types.values import Duration, Generation, ObjectName
+
+
+class SigningKey(StrEnum):
+    """Which key signs the registry's tokens."""
+
+    SHARED = "shared"
+    SEPARATE = "separate"
+
+
+SigningKeyChoice = Annotated[
+    SigningKey,
+    Later(
+        "another signer: tokens under way are refused for minutes, unless ``additional_signers`` names the former certificate; from"
+        " separate its key has to be let go of (docs/operate/protection.md)"
+    ),
+]
+
+
+PubliclyTrusted = Annotated[bool, Later("nothing that runs; other first steps are told")]
+
+
+class _Trust(Section):
+    """What every source of a certificate has besides."""
+
+    signing_key: SigningKeyChoice = SigningKey.SHARED
+    """``shared``: the certificate's key also signs the registry's tokens, as in the original image. ``separate``: a key of its own in
+    Pulumi's state, so that no renewal of the certificate ever changes the signer; Portus 2.3 on."""
+    signing_key_generation: Annotated[
+        Generation, Later("the registry accepts former and new key, then Portus signs with the new one; no token is refused")
+    ] = 1
+    """Counter of the key that signs tokens, where this stack makes it (``separate``, or ``source: self_signed``, whose certificate changes
+    with it under the same CA). The former key stays accepted until ``oldest_accepted_generation`` is raised, too (docs/deploy/tls.md)."""
+    oldest_accepted_generation: Annotated[
+        Generation,
+        Later(
+            "the registry rolls and refuses tokens of older keys: raise it when the last of those has ended, never with the other counter"
+        ),
+    ] = 1
+    """The registry accepts tokens by the keys from this generation on. An older key leaves the state. How long a token lives:
+    ``portus.config.registry.jwt_expiration_time``."""
+    additional_signers: Annotated[tuple[Pem, ...], Later("the registry restarts")] = ()
+    """Further certificates whose keys' tokens the registry accepts: the next one before a change of the key, the former one after it."""
+    extra_ca_certificates: Annotated[tuple[Pem, ...], Later("Portus and the registry roll")] = ()
+    """Private CAs, one certificate each, that Portus, its worker and the registry trust besides: of an LDAP or mail server, of S3."""
+
+    @property
+    def signs_separately(self) -> bool:
+        """Whether tokens are signed by a key of their own."""
+        return self.signing_key is SigningKey.SEPARATE
+
+    @property
+    def signing_generations(self) -> tuple[int, ...]:
+        """The generations whose tokens are accepted, the one that signs first.
+
+        Of their keys only that one is protected. So the engine itself, which knows what is deployed, refuses to leave out a step: the key
+        that signs cannot go in the deployment that brings its successor, only in a later one, as a former key.
+        """
+        return tuple(range(self.signing_key_generation, self.oldest_accepted_generation - 1, -1))
+
+
+class ProvidedTls(_Trust):
+    """Certificate and key from the stack file; checked at preview (RSA, pair, names, path to the root; docs/deploy/tls.md)."""
+
+    source: Literal["provided"]
+    """Where the certificate comes from."""
+    certificate: Pem
+    """Leaf first, then the intermediates."""
+    private_key: PemSecret
+    """RSA, 2048 bits or more, without passphrase; also signs the registry's tokens. Encrypted in the stack file; for one in a Secret of
+    somebody else there is ``source: existing_secret``."""
+    ca_certificate: Pem | None = None
+    """The root that has signed, alone, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
+    ``certificate`` ends with it."""
+    publicly_trusted: PubliclyTrusted = False
+    """Whether clients trust that root already, as they do a public CA's."""
+
+
+class SelfSignedTls(_Trust):
+    """A private CA and a leaf of its making, in Pulumi's state. Clients have to trust the CA (output ``ca_certificate``)."""
+
+    source: Annotated[
+        Literal["self_signed"],
+        Later(
+            "another key and CA: clients have to trust the new one, tokens under way are refused for minutes; from self_signed its keys"
+            " have to be let go of (docs/operate/protection.md)"
+        ),
+    ] = "self_signed"
+    """Where the certificate comes from."""
+    key_bits: Annotated[Literal[2048, 3072, 4096], Later("would replace the key, which ``protect`` refuses")] = 2048
+    """RSA; Portus cannot sign with other kinds."""
+    ca_validity_days: Annotated[int, Field(ge=30, le=7300), Later("would replace the CA, which ``protect`` refuses")] = 3650
+    """Of the CA: every client has to be given the next one, so ten years."""
+    validity_days: Annotated[int, Field(ge=1, le=825)] = 397
+    """Of the leaf. 397 is what browsers accept at most."""
+    renewal_days: Annotated[int, Field(ge=0, le=365)] = 60
+    """The first ``pulumi up`` within this many days before the end makes a new leaf with the same key."""
+
+
+class ExistingSecretTls(_Trust):
+    """A ``kubernetes.io/tls`` Secret that somebody else makes; its key never reaches Pulumi.
+
+    A Pod reads certificate and key when it starts: after a renewal restart the Deployments (docs/deploy/tls.md).
+    """
+
+    source: Literal["existing_secret"]
+    """Where the certificate comes from."""
+    secret: ObjectName
+    """Name of the Secret in the stack's namespace, with ``tls.crt`` (leaf first, then the intermediates) and ``tls.key`` (RSA)."""
+    certificate: Annotated[
+        ServedPem,
+        Later("the registry restarts if its key signs tokens; what serves it does not: restart the Deployments (docs/deploy/tls.md)"),
+    ]
+    """What stands in its ``tls.crt``: public, and the only way to check it at preview. With the shared signing key it is also what the
+    registry checks tokens against, so a new key in the Secret needs the new certificate here in the same deployment."""
+    ca_certificate: Pem | None = None
+    """The root that has signed, alone, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
+    ``certificate`` ends with it."""
+    publicly_trusted: PubliclyTrusted = False
+    """Whether clients trust that root already, as they do a public CA's."""
+
+
+class IssuerRef(KubernetesSection):
+    """cert-manager's ``issuerRef``."""
+
+    name: ObjectName
+    """Name of the issuer."""
+    kind: str = "ClusterIssuer"
+    """``Issuer`` for one of the stack's own namespace."""
+    group: str = "cert-manager.io"
+    """Another one where an external issuer's documentation says so."""
+
+
+class CertificateKey(KubernetesSection):
+    """cert-manager's ``privateKey``; always RSA."""
+
+    rotation_policy: Literal["Never", "Always"] = "Never"
+    """Whether a renewal brings another key. ``Never``: a Pod that starts in the middle of a renewal cannot pair new with old."""
+    size: Literal[2048, 3072, 4096] = 2048
+    """Bits."""
+
+
+class CertificateSpec(KubernetesSection):
+    """The Certificate by cert-manager's own names; its DNS names are the stack's hosts."""
+
+    issuer_ref: IssuerRef
+    """Who signs; the issuer exists already."""
+    duration: Duration = "2160h"
+    """How long each certificate is asked to last: 90 days, what ACME issuers give anyway."""
+    renew_before: Duration = "720h"
+    """How long before its end it is renewed: 30 days, in which the Pods can be restarted."""
+    private_key: CertificateKey = CertificateKey()
+    """Of the certificate."""
+
+
+class CertManagerTls(_Trust):
+    """A Certificate that cert-manager keeps renewed in a Secret; its key never reaches Pulumi.
+
+    Hence tokens are signed by a separate key (Portus 2.3 on): of a key that Pulumi cannot see the registry could not be told.
+    A Pod reads certificate and key when it starts: after a renewal restart the Deployments (docs/deploy/tls.md).
+    """
+
+    source: Literal["cert_manager"]
+    """Where the certificate comes from."""
+    certificate: Annotated[CertificateSpec, Later("cert-manager asks for another certificate; then restart the Deployments")]
+    """What cert-manager is asked for."""
+    ca_certificate: Pem
+    """The root, alone, by which Portus, the registry and the front proxy trust each other; for an ACME issuer its public root."""
+    publicly_trusted: PubliclyTrusted = False
+    """Whether clients trust that root already, as they do an ACME issuer's."""
+    signing_key: SigningKeyChoice = SigningKey.SEPARATE
+    """Always ``separate`` here."""
+
+
+TlsSettings = Annotated[ProvidedTls | SelfSignedTls | ExistingSecretTls | CertManagerTls, Field(discriminator="source")]

@@ -1,0 +1,95 @@
+"""What every workload's Pods may be given beside what this program makes of them, under Kubernetes' own names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from components.settings.sections.kubernetes import AnnotationMap, LabelMap
+from components.settings.sections.pod_shapes import Affinity, DnsConfig, EnvVar, Toleration, TopologySpreadConstraint, Volume, VolumeMount
+from components.settings.types.base import KubernetesSection, Later, Section
+from components.settings.types.values import ObjectName
+
+
+class PodSettings(KubernetesSection):
+    """What Pods are marked with and where they run."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "env": "write it under the workload that needs it, e.g. portus:workloads.web; an HTTP proxy belongs to portus:network.proxy",
+        **dict.fromkeys(("volumes", "volumeMounts"), "write it under the workload that needs it, e.g. portus:workloads.web"),
+    }
+
+    labels: LabelMap = Field(default_factory=dict)
+    """Beside the recommended ones, which cannot be changed."""
+    annotations: AnnotationMap = Field(default_factory=dict)
+    """Of the Pods."""
+    node_selector: LabelMap = Field(default_factory=dict)
+    """Labels that the node must have. A key replaces this program's default of that key: kubernetes.io/os: linux, and for the published
+    images of Portus kubernetes.io/arch: amd64."""
+    tolerations: tuple[Toleration, ...] = ()
+    """Taints that the Pods bear."""
+    priority_class_name: ObjectName | None = None
+    """Which Pods give way to which when nodes are full. None: the cluster's default."""
+    runtime_class_name: ObjectName | None = None
+    """Another container runtime, such as gVisor's."""
+    dns_config: DnsConfig | None = None
+    """Additions to resolv.conf."""
+
+
+class WorkloadSettings(PodSettings):
+    """One workload's Pods; what is said here wins over ``workloads.all``, and lists are added to it."""
+
+    affinity: Affinity | None = None
+    """None: copies of a workload rather run on different nodes."""
+    topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
+    """Empty: copies of a workload are spread over the zones where possible."""
+    env: tuple[EnvVar, ...] = ()
+    """More variables of the workload's container. None that this program sets: its settings decide those."""
+    volumes: tuple[Volume, ...] = ()
+    """More volumes."""
+    volume_mounts: tuple[VolumeMount, ...] = ()
+    """Where they are mounted in the workload's container."""
+
+
+class AccountSettings(Section):
+    """The Pods' service account; its token is never mounted."""
+
+    name: ObjectName | None = None
+    """Of one that exists. None together with annotations: one is made."""
+    annotations: AnnotationMap = Field(default_factory=dict)
+    """Of the one that is made, for a cloud that tells Pods apart by them."""
+
+
+class AccountedWorkloadSettings(WorkloadSettings):
+    """One workload's Pods."""
+
+    service_account: AccountSettings | None = None
+    """None: the namespace's default one."""
+
+
+class RegistryWorkloadSettings(WorkloadSettings):
+    """The registry's Pods."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "serviceAccount": "write registry.service_account",
+        "replicas": "write registry.replicas",
+        "resources": "write registry.resources",
+    }
+
+
+class WorkloadsSettings(Section):
+    """Every workload's Pods."""
+
+    cpu_limits: Annotated[bool, Later("every Pod rolls")] = True
+    """Off: no container has a limit of processors, so that none waits while its node is idle. Requests and the limits of memory stay."""
+    all: Annotated[PodSettings, Later("every Pod rolls")] = PodSettings()
+    """Every Pod of the stack, Jobs included."""
+    web: Annotated[AccountedWorkloadSettings, Later("the web server rolls")] = AccountedWorkloadSettings()
+    worker: Annotated[AccountedWorkloadSettings, Later("the worker restarts; events wait")] = AccountedWorkloadSettings()
+    registry: Annotated[RegistryWorkloadSettings, Later("the registry restarts")] = RegistryWorkloadSettings()
+    database: Annotated[WorkloadSettings, Later("MariaDB restarts; Portus answers errors meanwhile")] = WorkloadSettings()
+    edge: Annotated[AccountedWorkloadSettings, Later("the front proxy rolls")] = AccountedWorkloadSettings()
+    backup: Annotated[PodSettings, Later("from the next backup on")] = PodSettings()
+    """The Pods of backups and restores."""

@@ -1,0 +1,1 @@
+"""The types of single values: texts, sizes, schedules, URLs, certificates, secrets."""

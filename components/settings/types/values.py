@@ -1,0 +1,365 @@
+"""The types of values: each says its rule and the remedy in the words of who has to mend it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
+
+from components.settings.types.base import Checked, Matching, broken
+from components.settings.types.sealed import is_sealed
+
+_LABEL: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_DNS_LABEL: Final = re.compile(_LABEL)
+_IMAGE: Final = re.compile(
+    r"(?:[a-zA-Z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?P<tag>:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?"
+)
+_SAFE_SECRET: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{31,}")
+_RUBY_ONLY: Final = re.compile(r"\\[hHzZAGRKX]|\\[pP]\{\^?\w+\}")
+
+DNS_NAME_LENGTH: Final = 253
+"""Characters in a DNS name (RFC 1035)."""
+
+
+def is_dns_name(value: str) -> bool:
+    """Whether ``value`` is a lower-case DNS name of two labels or more, and no address."""
+    labels = value.split(".")
+    return (
+        len(value) <= DNS_NAME_LENGTH
+        and len(labels) > 1
+        and not labels[-1].isdigit()
+        and all(_DNS_LABEL.fullmatch(label) for label in labels)
+    )
+
+
+def _host(value: str) -> str:
+    """A DNS name in lower case, without scheme, port and path."""
+    if "://" in value or "/" in value:
+        host = re.split("[:/]", value.rpartition("://")[2])[0]
+        raise broken("is a host name alone, without scheme or path", f"write '{host}'" if host else "write the name alone")
+    if ":" in value:
+        host = value.partition(":")[0]
+        raise broken("is a host name alone, without a port", f"write '{host}'; the port follows from 'exposure'")
+    if not is_dns_name(value):
+        _refuse_other_script(value)
+        rule = "must be a DNS name in lower case with a domain, e.g. portus.example.com"
+        raise broken(rule, _nearest_name(value, is_dns_name) or "write the full name with its domain, e.g. portus.example.com")
+    return value
+
+
+def _refuse_other_script(value: str) -> None:
+    """Refuse a host name outside ASCII with its form in the DNS: certificates, the registry and clients know no other."""
+    if not value.isascii():
+        near = ascii_name(value)
+        raise broken(
+            "must be written as in the DNS, in ASCII letters", f"write '{near}'" if is_dns_name(near) else "write the name's xn-- form"
+        )
+
+
+def ascii_name(value: str) -> str:
+    """Return a host name as the DNS has it: each label outside ASCII in its xn-- form.
+
+    As IDNA 2008 has it, hence not by Python's codec, which still writes another domain's name for one with ß or ς (RFC 5891, RFC 3492).
+    """
+    labels = unicodedata.normalize("NFKC", value.lower()).split(".")
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
+
+
+def _nearest_name(value: str, test: Callable[[str], bool], foreign: str = r"[^a-z0-9.-]+") -> str | None:
+    """Return what to write for a name with capitals, '_' or spaces, None where that is not all that is wrong with it."""
+    if re.search(r"[^\w\s.-]", value):
+        return None
+    near = re.sub(foreign, "-", value.strip().rstrip(".").lower()).strip("-.")
+    return f"write '{near}'" if near != value and test(near) else None
+
+
+def _network_host(value: str) -> str:
+    """A host name, a Service's name or an IP address."""
+    if _is_address(value) and ":" in value:
+        raise broken("is a host name, a Service's name or an IPv4 address", "give the server's name: IPv6 addresses were never tried here")
+    if "://" in value or "/" in value or ":" in value:
+        host = re.split("[:/?]", re.split("[/?]", value.rpartition("://")[2])[0].rpartition("@")[2])[0].lower()
+        remedy = "the port has a key of its own"
+        if not host and value.startswith("/"):
+            raise broken(
+                "is a host alone, without scheme, port or path", "write the server's DNS name or address: a Pod reaches no socket of it"
+            )
+        raise broken("is a host alone, without scheme, port or path", f"write '{host}'; {remedy}" if names_a_server(host) else remedy)
+    if value == "localhost" or (_is_address(value) and ipaddress.ip_address(value).is_loopback):
+        raise broken(
+            "must be a server that Pods reach: this is the Pod itself", "write the server's DNS name, its Service's name or its address"
+        )
+    if not names_a_server(value):
+        _refuse_other_script(value)
+        near = _nearest_name(value, names_a_server)
+        docker = ": '_' is in no DNS name, only in Docker's" if "_" in value else ""
+        remedy = f"{near}, if the DNS has the server under that name{docker}" if near else "write the server's DNS name or address"
+        raise broken("must be a host name in lower case, a Service's name or an IP address", remedy)
+    return value
+
+
+def names_a_server(value: str) -> bool:
+    """Whether ``value`` is a DNS name, a Service's name or an address."""
+    return _DNS_LABEL.fullmatch(value) is not None or is_dns_name(value) or _is_address(value)
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _regexp(value: str) -> str:
+    """A regular expression of Ruby's."""
+    try:
+        re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", _RUBY_ONLY.sub("x", value)))
+    except re.error as error:
+        at = "" if error.pos is None else f" at character {error.pos + 1}"
+        what = f"Ruby would not read it{at}: {error.msg}"
+        raise broken("is a regular expression", f"{what}; a sign that stands for itself gets a '\\' before it") from error
+    return value
+
+
+def _one_line(value: str) -> bool:
+    return bool(value) and value == value.strip() and value.isprintable()
+
+
+def _cidr(value: str) -> str:
+    """A network in CIDR form."""
+    if not re.search("/[0-9]+$", value):
+        raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", "end it with '/' and the prefix's length; one address is 10.1.2.3/32")
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", "write e.g. 10.0.0.0/8 or fd00::/8") from None
+    if value.partition("/")[0] != str(network.network_address):
+        raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", f"write {network}")
+    return value
+
+
+def _address(value: str) -> str:
+    """An IP address."""
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise broken("is an IP address", "write e.g. 10.1.2.3") from None
+    return value
+
+
+def image_tag(image: str) -> str | None:
+    """Return the tag of an image reference, None when it has only a digest."""
+    match = _IMAGE.fullmatch(image)
+    tag = match["tag"] if match else None
+    return tag[1:] if tag else None
+
+
+def image_digest(image: str) -> str | None:
+    """Return the digest of an image reference, None when it has only a tag."""
+    match = _IMAGE.fullmatch(image)
+    digest = match["digest"] if match else None
+    return digest[1:] if digest else None
+
+
+def _image(value: str) -> str:
+    """An image reference with tag or digest."""
+    match = _IMAGE.fullmatch(value)
+    if match is None:
+        near = re.sub(r"^[a-z]+://", "", value.strip())
+        path, colon, tag = near.partition(":") if "/" not in near.rpartition(":")[2] else (near, "", "")
+        near = path.lower() + colon + tag
+        remedy = f"write {near}" if _IMAGE.fullmatch(near) else "write e.g. registry.example.com/team/portus:2.5"
+        raise broken("is an image reference: registry/name:tag, optionally @sha256:digest", remedy)
+    if not match["tag"] and not match["digest"]:
+        raise broken("an image names its tag or its digest", f"write '{value}:<tag>' or '{value}@sha256:<digest>'")
+    return value
+
+
+Fqdn = Annotated[str, AfterValidator(_host)]
+"""A public host name: no scheme, port, path or address."""
+
+
+def _label(value: str) -> str:
+    """A Kubernetes name: lower case letters, digits and '-', at most 63 characters."""
+    if not _DNS_LABEL.fullmatch(value):
+        near = _nearest_name(value, lambda name: _DNS_LABEL.fullmatch(name) is not None, r"[^a-z0-9]+")
+        rule = "must be a Kubernetes name: lower case letters, digits and '-', at most 63 characters"
+        raise broken(rule, near or "write e.g. portus")
+    return value
+
+
+def is_object_name(value: str) -> bool:
+    """Whether ``value`` is a DNS subdomain (RFC 1123), which the names of most Kubernetes objects are."""
+    return len(value) <= DNS_NAME_LENGTH and all(_DNS_LABEL.fullmatch(label) for label in value.split("."))
+
+
+def _object_name(value: str) -> str:
+    """A Kubernetes name: lower case letters, digits, '-' and '.', at most 253 characters."""
+    if not is_object_name(value):
+        rule = "must be a Kubernetes name: lower case letters, digits, '-' and '.', at most 253 characters"
+        raise broken(rule, _nearest_name(value, is_object_name) or "write the name as kubectl get shows it")
+    return value
+
+
+def _class_name(value: str) -> str:
+    """Name of a StorageClass, or "" for none."""
+    return _object_name(value) if value else value
+
+
+ClassName = Annotated[str, AfterValidator(_class_name)]
+"""Name of a StorageClass; "" asks for a volume that somebody has made."""
+
+DnsLabel = Annotated[str, AfterValidator(_label)]
+"""Name of a Namespace or of a volume in a Pod."""
+
+ObjectName = Annotated[str, AfterValidator(_object_name)]
+"""Name of any other object: Secret, claim, ServiceAccount, class, issuer, Gateway."""
+
+DurationOrZero = Annotated[
+    str,
+    Matching(
+        r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+",
+        "is a Go duration with its unit (a bare number would be nanoseconds)",
+        "write e.g. 2000ms, 30s or 5m",
+    ),
+]
+
+Duration = Annotated[
+    DurationOrZero, Checked(lambda v: re.search("[1-9]", v) is not None, "must be longer than zero", "write e.g. 2s, or remove it")
+]
+
+WholeDuration = Annotated[
+    str,
+    Matching(
+        r"(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?",
+        "is a duration with its unit, in whole numbers and from the largest unit to the smallest, as the Prometheus operator takes it",
+        "write e.g. 30s, 90s or 1m30s",
+    ),
+    Checked(lambda v: re.search("[1-9]", v) is not None, "must be longer than zero", "write e.g. 30s, or remove it"),
+]
+
+GatewayDuration = Annotated[
+    str,
+    Matching(
+        r"([0-9]{1,5}(h|m|s|ms)){1,4}",
+        "is a duration with its unit, in whole numbers, as the Gateway API takes it (GEP-2257)",
+        "write e.g. 30m, or 90m in place of 1.5h",
+    ),
+]
+
+Bytes = Annotated[
+    str,
+    Matching(
+        r"([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)",
+        "is an amount of bytes above zero in Kubernetes' notation, with its unit",
+        "write e.g. 10Gi or 512Mi",
+    ),
+]
+
+Cpu = Annotated[
+    str,
+    Matching(
+        r"[1-9][0-9]*m|[1-9][0-9]*(\.[0-9]{1,3})?|0\.(?=[0-9]*[1-9])[0-9]{1,3}",
+        "must be an amount of processors of 1m or more, in whole millis: Kubernetes knows nothing finer",
+        'write e.g. "2", "0.5" or 500m',
+    ),
+]
+
+ImageRef = Annotated[str, AfterValidator(_image)]
+Cidr = Annotated[str, AfterValidator(_cidr)]
+IpAddress = Annotated[str, AfterValidator(_address)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+NodePort = Annotated[int, Field(ge=30000, le=32767)]
+Generation = Annotated[int, Field(ge=1, le=99)]
+"""A rotation counter: it only grows."""
+
+Username = Annotated[
+    str,
+    Matching(
+        r"(?=.{2,255}$)[a-z0-9]+([._-][a-z0-9]+)*",
+        "is a name that can also be a namespace: lower case letters and digits, joined by one '.', '_' or '-'",
+        "write e.g. portus-admin",
+    ),
+]
+
+_EMAIL: Final = r"[A-Za-z0-9._%+-]+@([A-Za-z0-9-]+\.)+([A-Za-z]{2,}|xn--[A-Za-z0-9-]+)"
+
+
+def _email(value: str) -> str:
+    """An e-mail address, a domain outside ASCII in its xn-- form."""
+    if not re.fullmatch(_EMAIL, value):
+        name, bracket, inner = value.strip().removesuffix(">").rpartition("<")
+        local, _, domain = inner.rpartition("@")
+        near = f"{local}@{ascii_name(domain)}"
+        also = "; the name before it has a key of its own" if bracket and name.strip() else ""
+        remedy = f"write {near}{also}" if re.fullmatch(_EMAIL, near) else "write e.g. portus@example.com"
+        raise broken("must be an e-mail address, a domain outside ASCII in its xn-- form", remedy)
+    return value
+
+
+Email = Annotated[str, AfterValidator(_email), WithJsonSchema({"type": "string", "pattern": f"^({_EMAIL})$"})]
+
+
+def _safe_secret(value: SecretStr) -> SecretStr:
+    """A letter followed by at least 31 letters or digits."""
+    # Generated passwords have this form by construction: the one that is refused is of a server that somebody else runs.
+    if not is_sealed(value) and not _SAFE_SECRET.fullmatch(value.get_secret_value()):
+        raise broken(
+            "is a letter followed by at least 31 letters or digits: Portus pastes it unquoted into YAML",
+            "ask the server's administrator for one of 32 letters and digits or more that begins with a letter",
+        )
+    return value
+
+
+SafeSecret = Annotated[SecretStr, AfterValidator(_safe_secret)]
+"""A secret that ends in an unquoted YAML file of Portus (portus-images.md: database.yml, secrets.yml)."""
+
+
+_NUMBER: Final = re.compile(r"[0-9]*[eE]?[0-9]*|0[xXoObB].*")
+_UNQUOTED: Final = re.compile(r"[A-Za-z0-9]{32,}")
+
+
+def _unquoted_secret(value: SecretStr) -> SecretStr:
+    """32 letters and digits or more that YAML reads as no number."""
+    text = value.get_secret_value()
+    if not is_sealed(value) and (not _UNQUOTED.fullmatch(text) or _NUMBER.fullmatch(text)):
+        raise broken(
+            "is 32 letters and digits or more, with a letter that makes it no number: Portus pastes it unquoted into YAML",
+            "generate one: openssl rand -hex 64",
+        )
+    return value
+
+
+UnquotedSecret = Annotated[SecretStr, AfterValidator(_unquoted_secret)]
+"""A secret that was made elsewhere, e.g. by ``openssl rand -hex 64``, and ends in an unquoted YAML file of Portus."""
+
+
+Text = Annotated[
+    str,
+    Checked(
+        _one_line,
+        "is one line of text, not empty and without spaces around it",
+        "write one line, or remove the key to keep the default",
+    ),
+]
+
+NetworkHost = Annotated[str, AfterValidator(_network_host)]
+"""A server that Portus connects to: a DNS name, the name of a Service, or an address."""
+
+
+ContainerPath = Annotated[
+    str,
+    Checked(
+        lambda v: v.startswith("/") and _one_line(v) and "/../" not in f"{v}/",
+        "is an absolute path inside the container",
+        "begin it with '/', e.g. /certificates/ca.crt",
+    ),
+]
+
+Regexp = Annotated[Text, AfterValidator(_regexp)]
+"""A regular expression, which Portus' Ruby reads; what only Ruby knows is let pass."""
