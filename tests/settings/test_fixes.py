@@ -11,25 +11,25 @@ import pytest
 import yaml
 
 from components.settings.report.problems import Problem
-from tests.settings.corpus import BAD, KeyPath, StackFile, sections_of
+from tests.settings.corpus import BAD, KeyPath, Stack, sections_of
 from tests.settings.tables import problems
 
 FOLLOWED = 80
 """At least so many files are corrected by their own report alone; what the others need is no text that a test can make up."""
 
 TWO_MISTAKES = {
-    "choices_and_ranges/database_kind.yaml",
-    "choices_and_ranges/profile.yaml",
-    "production/profile_wrong_and_unjudged.yaml",
-    "registry/redis_of_3_1_in_2_8.yaml",
-    "registry/s3_keys_of_3_1_in_2_8.yaml",
-    "unknown_keys/existing_secret.yaml",
-    "workloads/autoscaler_in_snake_case.yaml",
-    "workloads/host_path.yaml",
+    "choices_and_ranges/database_kind",
+    "choices_and_ranges/profile",
+    "production/profile_wrong_and_unjudged",
+    "registry/redis_of_3_1_in_2_8",
+    "registry/s3_keys_of_3_1_in_2_8",
+    "unknown_keys/existing_secret",
+    "workloads/autoscaler_in_snake_case",
+    "workloads/host_path",
 }
 """Files with a second mistake, which only the first one's fix makes one: another kind, profile or version."""
 
-ELSEWHERE = {"workloads/service_account_of_the_registry.yaml", "workloads/environment_of_the_program.yaml"}
+ELSEWHERE = {"workloads/service_account_of_the_registry", "workloads/environment_of_the_program"}
 """Here the fix is at another place than the key."""
 
 
@@ -67,7 +67,7 @@ def _follow(raw: dict[str, Any], problem: Problem) -> bool:
     return True
 
 
-def _corrected(file: StackFile) -> Mapping[str, Any] | None:
+def _corrected(file: Stack) -> Mapping[str, Any] | None:
     """Return the file's data once each of its fixes was followed, None where one leaves something to the reader."""
     raw = copy.deepcopy(sections_of(file))
     found = problems(raw)
@@ -79,7 +79,7 @@ def _corrected(file: StackFile) -> Mapping[str, Any] | None:
 
 @pytest.fixture(scope="module")
 def corrected() -> dict[str, Mapping[str, Any]]:
-    found = {f"{path.parent.name}/{path.name}": _corrected(StackFile(path)) for path in BAD if path.parent.name != "certificates"}
+    found = {entry.id: _corrected(entry) for entry in BAD if entry.folder != "certificates"}
     return {name: raw for name, raw in found.items() if raw is not None and name not in TWO_MISTAKES | ELSEWHERE}
 
 

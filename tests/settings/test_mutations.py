@@ -17,7 +17,7 @@ from components.settings.parse import parse
 from components.settings.report.locate import TAGS
 from components.settings.report.problems import Problem, SettingsError
 from components.settings.rules import certificates
-from tests.settings.corpus import BAD, HERE, StackFile, sections_of
+from tests.settings.corpus import BAD, HERE, Stack, StackFile, sections_of
 
 SAMPLE = StackFile(HERE / "samples" / "complete.yaml")
 RAW = sections_of(SAMPLE)
@@ -63,7 +63,7 @@ def _changed(raw: Mapping[str, Any], path: tuple[str, ...], **put: Any) -> dict[
     return changed
 
 
-def _problems(raw: Mapping[str, Any], file: StackFile) -> tuple[Problem, ...]:
+def _problems(raw: Mapping[str, Any], file: Stack) -> tuple[Problem, ...]:
     try:
         parse(raw, file="stack.yaml", encrypted=lambda path: path in file.secrets)
     except SettingsError as error:
@@ -72,12 +72,12 @@ def _problems(raw: Mapping[str, Any], file: StackFile) -> tuple[Problem, ...]:
 
 
 @cache
-def _raw(file: StackFile) -> dict[str, Any]:
+def _raw(file: Stack) -> dict[str, Any]:
     return sections_of(file)
 
 
 @cache
-def _keys_of(file: StackFile) -> tuple[tuple[str, ...], ...]:
+def _keys_of(file: Stack) -> tuple[tuple[str, ...], ...]:
     return tuple(_keys(_raw(file)))
 
 
@@ -174,10 +174,10 @@ def _complaints(problems: tuple[Problem, ...]) -> set[tuple[str, str]]:
 
 
 SAMPLES = [StackFile(path) for path in sorted((HERE / "samples").glob("*.yaml"))]
-RULED = [StackFile(path) for path in BAD if path.parent.name in {"portus_settings", "workloads"}]
+RULED = [entry for entry in BAD if entry.folder in {"portus_settings", "workloads"}]
 
 
-def _required(file: StackFile) -> list[tuple[str, ...]]:
+def _required(file: Stack) -> list[tuple[str, ...]]:
     """Return the keys of ``file`` that cannot be left out."""
     found = []
     for group in _apart(_keys_of(file)):
@@ -186,8 +186,8 @@ def _required(file: StackFile) -> list[tuple[str, ...]]:
     return found
 
 
-@pytest.mark.parametrize("file", [*SAMPLES, *RULED], ids=lambda file: file.path.stem)
-def test_no_rule_speaks_of_what_stands_in_for_a_wrong_or_a_missing_value(file: StackFile) -> None:
+@pytest.mark.parametrize("file", [*SAMPLES, *RULED], ids=lambda file: file.name)
+def test_no_rule_speaks_of_what_stands_in_for_a_wrong_or_a_missing_value(file: Stack) -> None:
     raw = _raw(file)
     before = _complaints(_problems(raw, file))
     wrong = [(path, _changed(raw, path, **{path[-1]: WRONG["list"]})) for path in _keys_of(file)]
@@ -204,7 +204,7 @@ def _swapped(key: str) -> str | None:
 
 
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.path.stem)
-def test_two_swapped_letters_in_any_key_are_one_problem_that_names_the_right_key(file: StackFile) -> None:
+def test_two_swapped_letters_in_any_key_are_one_problem_that_names_the_right_key(file: Stack) -> None:
     raw = _raw(file)
     wrong = {
         path: _swapped(path[-1]) for path in _keys_of(file) if not set(path) & {"headers", "extra_config"}
