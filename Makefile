@@ -96,7 +96,7 @@ genuine: $(READY) ## The main job, the lifecycle and one rotation on Pulumi's ow
 
 replay: $(READY) ## Play RECORDINGS=file.json against a fresh Portus double (CORE=1: the core cases only)
 	@test -n "$$RECORDINGS" || { echo "error: say which recordings: make replay RECORDINGS=file.json" >&2; exit 2; }
-	@$(RUN) -m lab.replay "$$RECORDINGS" $(if $(CORE),--core) $(if $(VERSION),--version "$$VERSION")
+	@$(RUN) -m lab.portus_double.replay "$$RECORDINGS" $(if $(CORE),--core) $(if $(VERSION),--version "$$VERSION")
 
 bench: $(READY) ## Compare preview and no-op up with a floor of literal dictionaries (JSON=file)
 	@$(RUN) -m lab.bench $(if $(JSON),--json "$$JSON")
@@ -110,7 +110,7 @@ lint-manifests: $(READY) ## Lint the YAML of every stack against tests/manifests
 	@$(RUN) -m lab lint-manifests
 
 types: $(READY) ## Types of the Python code, strict
-	@$(VENV)/bin/mypy __main__.py components lab tests
+	@$(VENV)/bin/mypy __main__.py components ops lab tests
 
 format: $(READY) ## Format the Python code
 	@$(VENV)/bin/ruff format .

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from lab import console
-from lab.errors import LabError, Terminated
+from ops import console
+from ops.errors import LabError, Terminated
 
 INTERRUPTED: Final = 130
 """Exit code of a shell command that Ctrl-C ended."""
@@ -94,14 +94,14 @@ def _run(options: argparse.Namespace) -> int:
 
         lint()
         return 0
-    from lab.refusals import told  # noqa: PLC0415 - a wrong word on the command line is told at once
+    from ops.kube.errors import told  # noqa: PLC0415 - a wrong word on the command line is told at once
 
     with told(options.verb):
         return _run_on_cluster(options, kubeconfig_of(os.environ.get("KUBECONFIG", "")))
 
 
 def _run_on_cluster(options: argparse.Namespace, kubeconfig: Path | None) -> int:
-    from lab import verbs  # noqa: PLC0415 - a wrong word on the command line is told at once
+    from ops import commands as verbs  # noqa: PLC0415 - a wrong word on the command line is told at once
 
     if options.verb == "doctor":
         holds = verbs.doctor(options.stack, kubeconfig, push=options.push, drift=options.drift, as_data=options.json)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from lab.console import console, escape
-from lab.errors import LabError
-from lab.paths import cache
+from ops.console import console, escape
+from ops.errors import LabError
+from ops.paths import cache
 
 Entry = tuple[str, str]
 """Name and version key of a built thing."""

@@ -18,8 +18,8 @@ from typing import Final
 
 import httpx
 
-from lab.console import Step, console, escape
-from lab.paths import cache
+from ops.console import Step, console, escape
+from ops.paths import cache
 
 ANSWER_SECONDS: Final = 4.0
 """How long a site may take to begin to answer: a closed network costs no more, and that once a day."""

@@ -13,10 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from lab import cache, downloads, process
-from lab.console import Step, step
-from lab.errors import LabError
-from lab.paths import LOGS
+from lab import cache, downloads
+from ops import process
+from ops.console import Step, step
+from ops.errors import LabError
+from ops.paths import LOGS
 
 ENVIRONMENT: Final = MappingProxyType({"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"})
 """Without cgo the programs need no library of the machine: some run in images that hold nothing else."""

@@ -8,13 +8,14 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from lab import cluster, paths, programs, public_images
-from lab.console import console
+from lab import cluster, programs, public_images
 from lab.engine import cli_of_its_publisher, find_own_cli
-from lab.errors import LabError
 from lab.images import build
-from lab.stack import images_of, is_lab_stack
 from lab.together import together
+from ops import paths
+from ops.console import console
+from ops.errors import LabError
+from ops.pulumi.stack import images_of, is_lab_stack
 
 LAB: Final = "lab"
 PUBLIC: Final = "public"

@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import Final
 
 from lab import cache
-from lab.client import Client
-from lab.console import console, escape, step
-from lab.errors import LabError
 from lab.images import build
 from lab.images.recipes import PREFIX
+from ops.console import console, escape, step
+from ops.errors import LabError
+from ops.skopeo import Client
 
 PUBLIC: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -6,15 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.console import console, step
 from lab.engine.plugins.generated import META
 from lab.engine.plugins.kube.objects import INPUTS_KEY
 from lab.engine.plugins.kube.zeros import without_zeros
-from lab.errors import LabError
-from lab.healing import import_state
+from ops.console import console, step
+from ops.errors import LabError
+from ops.recovery import import_state
 
 if TYPE_CHECKING:
-    from lab.stack import Stack
+    from ops.pulumi.stack import Stack
 
 SCHEMA_VERSIONS: Final = {
     "random:index/randomPassword:RandomPassword": 3,

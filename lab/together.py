@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any
 
-from lab import process
+from ops import process
 
 
 def together(*jobs: Callable[[], Any]) -> list[Any]:

@@ -15,7 +15,10 @@ os.environ.setdefault("PULUMI_ERROR_OUTPUT_STRING", "true")  # an Output in a te
 
 
 TOGETHER = (
-    ("tests/lab/portus/test_start.py", "tests/lab/portus/test_processes.py"),  # their images listen at ports of their own choice
+    (
+        "tests/lab/portus_double/test_start.py",
+        "tests/lab/portus_double/test_processes.py",
+    ),  # their images listen at ports of their own choice
     ("tests/lab/bench/test_trial.py",),  # builds the engine where there is none
     ("tests/components/observability/test_alerts.py::TestPromtool",),  # builds promtool where there is none
 )

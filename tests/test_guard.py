@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import paths
+from ops import paths
 from tests import guard
 
 SLEEPS = "import time; time.sleep(600)"

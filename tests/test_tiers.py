@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import paths
+from ops import paths
 from tests import tiers
 from tests.conftest import TOGETHER
 

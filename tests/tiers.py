@@ -15,8 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from lab import cluster, paths
-from lab.errors import LabError
+from lab import cluster
+from ops import paths
+from ops.errors import LabError
 from tests import guard
 
 LOCK: Final = "cluster-tests.lock"

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from lab import console
-from lab.errors import LabError
+from ops import console
+from ops.errors import LabError
 
 LEAST_RUNS: Final = 5
 INTERRUPTED: Final = 130

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from lab import cluster
 from lab.cluster import Home
-from lab.console import Step
-from lab.errors import LabError
+from ops.console import Step
+from ops.errors import LabError
 
 SECRET_MARK: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - Pulumi's marker of a secret, the same for everybody
 READY_SECONDS: Final = 300
@@ -52,7 +52,7 @@ def seconds(state: Mapping[str, Any], namespace: str, kubeconfig: Path, home: Ho
         LabError: kubectl refused, or they were not ready within `READY_SECONDS`.
     """
     found = list(objects(state))
-    kubectl = [str(cluster.kubectl(home)), "--kubeconfig", str(kubeconfig)]
+    kubectl = [str(cluster.kubectl_program(home)), "--kubeconfig", str(kubeconfig)]
     step.say("removing the first deployment")
     _run([*kubectl, "delete", "namespace", namespace, "--wait", f"--timeout={READY_SECONDS}s"])
     began = time.monotonic()

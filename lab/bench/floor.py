@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pprint import pformat
 from typing import Any, Final
 
-from lab.errors import LabError
+from ops.errors import LabError
 
 SECRET_MARK: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - a marker, the same for everybody
 """Marks a secret in Pulumi's state (``sdk/go/common/resource/properties.go``)."""

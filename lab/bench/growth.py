@@ -11,14 +11,14 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from lab import paths
-from lab.console import Step
-from lab.errors import LabError
-from lab.stack import STACKS
+from ops import paths
+from ops.console import Step
+from ops.errors import LabError
+from ops.pulumi.stack import STACKS
 
 FILES: Final = 10
 RENDERS: Final = 2
-COPIED: Final = ("lab", "components")
+COPIED: Final = ("lab", "ops", "components")
 LINKED: Final = ("Pulumi.yaml", "__main__.py", "requirements.txt", ".venv", ".lab", "tests")
 
 

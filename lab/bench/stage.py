@@ -15,17 +15,18 @@ from typing import Any, Final
 import yaml
 from kubernetes import client, config
 
-from lab import cluster, paths
+from lab import cluster
 from lab.bench.trial import Project
-from lab.check import check
 from lab.cluster import Home, Publication
-from lab.console import console, step
-from lab.deployment import Deployment
 from lab.engine import Engine, ensure_engine
-from lab.errors import LabError
 from lab.images import build
 from lab.render.stackfile import project_stacks
-from lab.stack import images_of
+from ops import paths
+from ops.check import check
+from ops.console import console, step
+from ops.deployment import Deployment
+from ops.errors import LabError
+from ops.pulumi.stack import images_of
 
 FOLDER: Final = paths.STATE / "bench"
 SLOT: Final = "portus-bench"

@@ -22,17 +22,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from lab.check import wait_for_record
-from lab.client import client_of
 from lab.cluster import Home, config
 from lab.cluster.access import running_box
-from lab.console import Step
-from lab.deployment import Deployment, Tag
-from lab.errors import LabError
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, started
-from lab.images.samples import write_sample
 from lab.images.servers import LOOPBACK, free_port, listens, wait_ready
+from ops.check import wait_for_record
+from ops.console import Step
+from ops.deployment import Deployment, Tag
+from ops.errors import LabError
+from ops.sample_image import write_sample
+from ops.skopeo import client_of
 
 LAYER_BYTES: Final = 300 << 20
 ROUNDS: Final = 3

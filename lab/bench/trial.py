@@ -15,12 +15,12 @@ from typing import Any, Final
 
 import yaml
 
-from lab import paths
 from lab.bench.figures import Pair, Run
 from lab.bench.floor import floor_program
-from lab.console import Step
 from lab.engine import Engine
-from lab.errors import LabError
+from ops import paths
+from ops.console import Step
+from ops.errors import LabError
 
 PROBE: Final = Path(__file__).with_name("probe")
 PASSPHRASE: Final = "portus-bench"  # noqa: S105 - protects nothing: the state goes with the bench

@@ -24,7 +24,7 @@ __all__ = [
     "ensure_binaries",
     "ensure_debian",
     "import_image",
-    "kubectl",
+    "kubectl_program",
     "missing_images",
     "publish",
     "require_machine",
@@ -78,7 +78,7 @@ def missing_images(archives: Sequence[Path], home: Home | None = None) -> list[P
     return access.missing_images(archives, home=home or Home())
 
 
-def kubectl(home: Home | None = None) -> Path:
+def kubectl_program(home: Home | None = None) -> Path:
     """Return the genuine kubectl with which the cluster was started; see `access.kubectl`."""
     return access.kubectl(home=home or Home())
 

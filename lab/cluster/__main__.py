@@ -8,8 +8,8 @@ import sys
 from typing import Final
 
 from lab import cluster
-from lab.console import console, errors
-from lab.errors import LabError
+from ops.console import console, errors
+from ops.errors import LabError
 
 USAGE: Final = "usage: python -m lab.cluster up | stop | down | status | kubectl WORDS..."
 
@@ -28,7 +28,7 @@ def main(words: list[str]) -> int:
                 return _show(cluster.status())
             case ["kubectl", *rest]:
                 environment = {**os.environ, "KUBECONFIG": str(cluster.Home().kubeconfig)}
-                return subprocess.run([cluster.kubectl(), *rest], env=environment, check=False).returncode
+                return subprocess.run([cluster.kubectl_program(), *rest], env=environment, check=False).returncode
             case _:
                 errors.print(USAGE)
                 return 2

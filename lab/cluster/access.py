@@ -15,7 +15,7 @@ from lab.cluster import config
 from lab.cluster.binaries import Binaries
 from lab.cluster.box import Status
 from lab.cluster.home import Home, Process, write_whole
-from lab.errors import LabError
+from ops.errors import LabError
 
 API_SECONDS: Final = 5.0
 """How long one question to the API server may take."""

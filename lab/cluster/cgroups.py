@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from lab.errors import LabError
+from ops.errors import LabError
 
 MOUNTS: Final = Path("/proc/self/mountinfo")
 REMOVE_SECONDS: Final = 10.0

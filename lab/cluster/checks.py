@@ -11,7 +11,7 @@ from typing import Final
 
 from lab.cluster.debian import ELSEWHERE
 from lab.cluster.home import Home, Process
-from lab.errors import LabError
+from ops.errors import LabError
 
 OWNER: Final = "owner"
 """The record, in the slot's folder, of the first process of the box that runs in it."""

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from lab import cache, process
-from lab.console import Step, step
-from lab.errors import LabError
-from lab.paths import LOGS
+from lab import cache
+from ops import process
+from ops.console import Step, step
+from ops.errors import LabError
+from ops.paths import LOGS
 
 ROOT: Final = ("-o", "APT::Sandbox::User=root")
 """apt would fetch as its own user, who may not write in root's cache folder."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lab import paths
-from lab.errors import LabError
+from ops import paths
+from ops.errors import LabError
 
 KILL_SECONDS: Final = 20.0
 """How long the kernel may take to end every process of a box; a few tenths of a second as a rule."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from lab.errors import LabError
+from ops.errors import LabError
 
 FILE: Final = Path("/etc/hosts")
 

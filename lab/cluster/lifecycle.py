@@ -18,12 +18,13 @@ from pathlib import Path
 from string import Template
 from typing import IO, Any, Final
 
-from lab import cache, paths, programs
+from lab import cache, programs
 from lab.cluster import access, box, cgroups, checks, config, hosts, images, pki, publishing
 from lab.cluster.binaries import Binaries, ensure_binaries
 from lab.cluster.home import Home, Process, write_whole
-from lab.console import console, step
-from lab.errors import LabError
+from ops import paths
+from ops.console import console, step
+from ops.errors import LabError
 
 MANIFESTS: Final = Path(__file__).parent / "manifests"
 

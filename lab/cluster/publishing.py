@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from lab.cluster import access, config, forwarder, hosts
 from lab.cluster.home import Home, write_whole
-from lab.errors import LabError
+from ops.errors import LabError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lab import golang, paths, programs
-from lab.console import Step
+from lab import golang, programs
 from lab.engine import official, plugin_home
 from lab.engine.launchers import LANGUAGE_HOST, is_launcher, write_launcher
+from ops import paths
+from ops.console import Step
 
 MINIMUM: Final = (3, 244, 0)
 """Oldest CLI that is used: earlier ones lose state in ``up --refresh`` (fixes in 3.206, 3.231 and 3.244 of its change log)."""

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from lab import paths
+from ops import paths
 
 LANGUAGE_HOST: Final = "pulumi-language-python"
 """The name under which the engine looks for the Python language host."""

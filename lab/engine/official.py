@@ -15,9 +15,9 @@ from typing import Final
 import httpx
 
 from lab import cache, downloads, versions
-from lab.console import Step, console, escape, step
 from lab.engine.launchers import LANGUAGE_HOST
-from lab.errors import LabError
+from ops.console import Step, console, escape, step
+from ops.errors import LabError
 
 SITE: Final = "https://get.pulumi.com"
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lab import paths
-from lab.console import Step
 from lab.engine.launchers import is_launcher, write_launcher
+from ops import paths
+from ops.console import Step
 
 MODULES: Final = {
     "random": "lab.engine.plugins.random_plugin",

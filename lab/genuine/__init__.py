@@ -9,9 +9,10 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from lab import cache, paths, process, versions
-from lab.console import step
-from lab.errors import LabError
+from lab import cache, versions
+from ops import paths, process
+from ops.console import step
+from ops.errors import LabError
 
 SOURCE: Final = Path(__file__).parent / "module"
 MODULE: Final = "github.com/pulumi/pulumi-kubernetes/provider/v4"

@@ -7,10 +7,10 @@ import subprocess
 import sys
 from typing import Final
 
-from lab import console, paths
 from lab.engine import ensure_engine
-from lab.errors import LabError
 from lab.genuine import plugin_home
+from ops import console, paths
+from ops.errors import LabError
 
 TESTS: Final = (
     "tests/cluster/test_push_and_pull.py",

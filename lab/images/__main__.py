@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from lab.console import console, errors
-from lab.errors import LabError
 from lab.images import build
+from ops.console import console, errors
+from ops.errors import LabError
 
 
 def main(arguments: list[str]) -> int:

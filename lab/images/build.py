@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from lab import cache
-from lab.console import step
-from lab.errors import LabError
 from lab.golang import go_program
 from lab.images import archive, debian, wheels
 from lab.images.debian import Layer
 from lab.images.recipes import HERE, PREFIX, Folder, Recipe, recipes
 from lab.images.rootfs import Bind, Container
-from lab.paths import cache as cache_folder
+from ops.console import step
+from ops.errors import LabError
+from ops.paths import cache as cache_folder
 
 KEEP_ARCHIVES: Final = 2
 """How many archives of one image stay in the cache: a changed double would else leave some 200 MB behind each time."""

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from lab import cache, versions
-from lab.console import Step, step
-from lab.errors import LabError
 from lab.images import rootfs
 from lab.images.archive import write_layer
-from lab.paths import LOGS
-from lab.process import run
+from ops.console import Step, step
+from ops.errors import LabError
+from ops.paths import LOGS
+from ops.process import run
 
 BASE_PACKAGES: Final = ("ca-certificates", "openssl")
 """On top of the smallest Debian: nearly every image needs them, so all share one copy."""

@@ -240,7 +240,7 @@ DIRECTORY: Final = Recipe(
 )
 """OpenLDAP; only the tests of Portus' log-in against a directory run it, with a configuration of their own."""
 
-_PORTUS_CODE: Final = "/usr/lib/portus-double/lab/images/portus"
+_PORTUS_CODE: Final = "/usr/lib/portus-double/lab/portus_double"
 """The double's place in the image ends in its place in this repository, so both import it by the same name."""
 
 _PORTUS_SETUP: Final = r"""
@@ -253,6 +253,11 @@ chmod 440 /etc/sudoers.d/portus
 """
 
 
+def _double_files() -> list[str]:
+    """Return what of the double's folder the image needs: not the player of recordings."""
+    return sorted(path.name for path in (HERE.parent / "portus_double").iterdir() if path.name not in {"replay", "__pycache__"})
+
+
 def _portus(version: str, user: str, *ports: str) -> Recipe:
     return Recipe(
         name="portus-lab",
@@ -262,8 +267,7 @@ def _portus(version: str, user: str, *ports: str) -> Recipe:
         setup=_PORTUS_SETUP,
         copies=MappingProxyType(
             {
-                "portus/__init__.py": f"{_PORTUS_CODE}/__init__.py",
-                "portus/contract_double": f"{_PORTUS_CODE}/contract_double",
+                **{f"../portus_double/{name}": f"{_PORTUS_CODE}/{name}" for name in _double_files()},
                 "portus/rootfs": "/",
             }
         ),

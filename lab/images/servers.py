@@ -21,9 +21,9 @@ import httpx
 import pymysql
 
 from lab import cache as lab_cache
-from lab.errors import LabError
 from lab.images.build import Image, build_images
 from lab.images.rootfs import Bind, Running, started
+from ops.errors import LabError
 
 START_SECONDS: Final = 120.0
 """Bound of every start here; a MariaDB from nothing takes 2 s on two idle cores, and a server that ends is told of at once."""

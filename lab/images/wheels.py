@@ -8,11 +8,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import cache, process
-from lab.console import step
+from lab import cache
 from lab.images import archive, debian
 from lab.images.debian import Layer
-from lab.paths import LOGS
+from ops import process
+from ops.console import step
+from ops.paths import LOGS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from lab import paths
-from lab.console import console, escape, step
-from lab.errors import LabError
 from lab.manifests.objects import Objects
 from lab.manifests.programs import ensure_programs
 from lab.manifests.results import Result, Score, Waiver, failures, read_waivers, scores, unused
@@ -17,6 +14,9 @@ from lab.manifests.rules import judge
 from lab.manifests.tools import LINTERS
 from lab.render.render import rendered, write
 from lab.render.stackfile import project_stacks
+from ops import paths
+from ops.console import console, escape, step
+from ops.errors import LabError
 
 WAIVERS: Final = paths.ROOT / "tests" / "manifests" / "waivers.yaml"
 REPORT: Final = paths.ROOT / "docs" / "develop" / "manifests.md"

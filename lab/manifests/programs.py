@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lab import cache, process
-from lab.console import Step
-from lab.errors import LabError
-from lab.paths import LOGS
+from lab import cache
+from ops import process
+from ops.console import Step
+from ops.errors import LabError
+from ops.paths import LOGS
 
 _REQUIREMENTS: Final = Path(__file__).parent / "linters.txt"
 _KUBE_SCORE: Final = Path(__file__).parent / "go" / "kube-score"

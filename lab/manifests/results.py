@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from lab.errors import LabError
+from ops.errors import LabError
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from lab.errors import LabError
 from lab.manifests.programs import Programs
 from lab.manifests.results import Result
 from lab.versions import KUBERNETES
+from ops.errors import LabError
 
 Words = Sequence[str | Path]
 References = Mapping[str, str]

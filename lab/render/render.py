@@ -8,13 +8,13 @@ from typing import Final
 
 import pulumi
 
-from lab import paths
-from lab.console import console, escape, step
-from lab.errors import LabError
 from lab.render import stackfile
 from lab.render.objects import Manifest
 from lab.render.recorder import Program, run_program
-from lab.stack import STACKS, stack_names
+from ops import paths
+from ops.console import console, escape, step
+from ops.errors import LabError
+from ops.pulumi.stack import STACKS, stack_names
 
 HEADER: Final = "# Rendered from stack {} for review; secrets are left out, so it cannot be applied.\n"
 _OURS: Final = "# Rendered from stack "

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import yaml
 
-from lab import paths
-from lab.errors import LabError
+from ops import paths
+from ops.errors import LabError
 
 _BOOLEAN: Final = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 _NUMBER: Final = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")

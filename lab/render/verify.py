@@ -6,16 +6,16 @@ import difflib
 from pathlib import Path
 from typing import Final
 
-from lab import paths
-from lab.console import console, escape
-from lab.errors import LabError
 from lab.manifests.lint import WAIVERS
 from lab.manifests.objects import Objects
 from lab.manifests.results import failures, read_waivers
 from lab.manifests.rules import judge
 from lab.render.objects import Manifest
 from lab.render.render import HEADER, earlier, rendered
-from lab.stack import STACKS
+from ops import paths
+from ops.console import console, escape
+from ops.errors import LabError
+from ops.pulumi.stack import STACKS
 
 RENDERED: Final = "rendered"
 """Folder beside the stack files for the renders that are committed: ``stacks/rendered/<stack>/``."""

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from kubernetes import client, config
 
-from lab.deployment import Deployment
+from ops.deployment import Deployment
 from tests.cluster.conftest import until
 
 Template = dict[str, Any]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab import verbs
-from lab.client import Client, administrator_of, client_of
-from lab.deployment import Deployment
-from lab.stack import Stack
+from ops import commands
+from ops.deployment import Deployment
+from ops.pulumi.stack import Stack
+from ops.skopeo import Client, administrator_of, client_of
 from tests.cluster.own_stack import OwnStack, deployment
 
 PAUSE_SECONDS = 0.05
@@ -55,7 +55,7 @@ def lab_stack() -> Callable[[str], Deployed]:
 
     def deploy(name: str) -> Deployed:
         if name not in made:
-            made[name] = Deployed(*verbs.deploy(name, None))
+            made[name] = Deployed(*commands.deploy(name, None))
         return made[name]
 
     return deploy

@@ -14,14 +14,15 @@ from typing import Any
 import yaml
 from kubernetes import client, config
 
-from lab import cluster, paths
+from lab import cluster
 from lab.cluster import Home, Publication
+from lab.cluster.kubectl import kubectl
 from lab.cluster.publishing import recorded
-from lab.deployment import Deployment
 from lab.engine import ensure_engine
 from lab.images import build
-from lab.kubectl import kubectl
-from lab.stack import CONTEXT, LAB_PASSPHRASE, Stack
+from ops import paths
+from ops.deployment import Deployment
+from ops.pulumi.stack import CONTEXT, LAB_PASSPHRASE, Stack
 
 FILES = Path(__file__).parent / "stacks"
 WORKLOADS = ("portus:portus.web", "portus:portus.worker", "portus:registry", "portus:database", "portus:exposure.edge")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from lab.deployment import Deployment
+from ops.deployment import Deployment
 
 
 @contextmanager

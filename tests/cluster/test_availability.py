@@ -14,11 +14,11 @@ import httpx
 import pytest
 from kubernetes import client, config
 
-from lab.check import wait_for_record
-from lab.client import Client
 from lab.cluster import Publication
-from lab.deployment import Deployment, Tag
-from lab.images.samples import MANIFEST_TYPE, write_sample
+from ops.check import wait_for_record
+from ops.deployment import Deployment, Tag
+from ops.sample_image import MANIFEST_TYPE, write_sample
+from ops.skopeo import Client
 from tests.cluster.conftest import PAUSE_SECONDS, until
 from tests.cluster.own_stack import OwnStack, own_stack, pods_of, published, ready_pods
 from tests.cluster.registry_api import registry_api

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from lab.check import check
-from lab.client import administrator_of, client_of
 from lab.cluster import Publication
-from lab.console import Step, step
-from lab.deployment import DATABASE_POD, Deployment
-from lab.errors import LabError
-from lab.images.samples import write_sample
-from lab.operations import backups
-from lab.operations.backups import Backup, Listing
-from lab.operations.jobs import JobError, Jobs
-from lab.operations.restore import Restore
-from lab.operations.writers import WEB, WORKER, Writers
+from ops.backup import backups
+from ops.backup.backups import Backup, Listing
+from ops.backup.restore import Restore
+from ops.backup.scale import WEB, WORKER, Writers
+from ops.check import check
+from ops.console import Step, step
+from ops.deployment import DATABASE_POD, Deployment
+from ops.errors import LabError
+from ops.kube.jobs import JobError, Jobs
+from ops.sample_image import write_sample
+from ops.skopeo import administrator_of, client_of
 from tests.cluster.conftest import RAKE, USER, USER_PASSWORD, until
 from tests.cluster.own_stack import OwnStack, own_stack, published
 

@@ -12,14 +12,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from lab import certmanager
-from lab.check import check
-from lab.client import Client
+from lab.addons import cert_manager
 from lab.cluster import Publication
-from lab.console import step
-from lab.deployment import Deployment
-from lab.images.samples import write_sample
-from lab.kubectl import kubectl
+from lab.cluster.kubectl import kubectl
+from ops.check import check
+from ops.console import step
+from ops.deployment import Deployment
+from ops.sample_image import write_sample
+from ops.skopeo import Client
 from tests.cluster.conftest import until
 from tests.cluster.own_stack import OwnStack, make_secret, namespace, own_stack, published, ready_pods
 from tests.components.exposure import stage
@@ -36,7 +36,7 @@ RENEWING = {"type": "Issuing", "status": "True", "reason": "ManuallyTriggered", 
 def issuer() -> Iterator[str]:
     """Make the namespace and an Issuer in it with a CA of its own; give the CA's certificate."""
     root = stage.certificate("Root", issuer="Root")
-    with namespace(NAMESPACE) as api, certmanager.controllers():
+    with namespace(NAMESPACE) as api, cert_manager.controllers():
         make_secret(api, NAMESPACE, "root", {"tls.crt": root, "tls.key": stage.private_key("Root")}, kind="kubernetes.io/tls")
         metadata = {"name": "company", "namespace": NAMESPACE}
         made = {"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": metadata, "spec": {"ca": {"secretName": "root"}}}

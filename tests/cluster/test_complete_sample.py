@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
-from lab import cluster, definitions
-from lab.check import check
+from lab import cluster
+from lab.addons import crds
 from lab.cluster import Publication
 from lab.cluster.config import NODE_ADDRESS
-from lab.console import step
-from lab.deployment import PUBLIC_SERVICE, Deployment
-from lab.kubectl import kubectl
-from lab.stack import CONTEXT
+from lab.cluster.kubectl import kubectl
+from ops.check import check
+from ops.console import step
+from ops.deployment import PUBLIC_SERVICE, Deployment
+from ops.pulumi.stack import CONTEXT
 from tests.cluster.conftest import until
 from tests.cluster.own_stack import OwnStack, load, pods_of, published, stack_of
 from tests.settings.corpus import HERE, StackFile, sections_of
@@ -132,7 +133,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
     kubeconfig = cluster.up()
     api = client.CoreV1Api(config.new_client_from_config(str(kubeconfig), CONTEXT))  # type: ignore[no-untyped-call]
     with ExitStack() as left:
-        left.enter_context(definitions.served(definitions.MONITORING))
+        left.enter_context(crds.served(crds.MONITORING))
         left.enter_context(named_as_in_the_sample())
         left.callback(kubectl, "delete", "--ignore-not-found", "--filename", str(BEFORE))
         kubectl("apply", "--server-side", "--filename", str(BEFORE))

@@ -12,21 +12,21 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from lab import cluster
-from lab.check import check
 from lab.cluster import Publication
-from lab.console import Step
-from lab.deployment import Deployment
-from lab.doctor import verb
-from lab.doctor.database import examine_database
-from lab.doctor.facts import Wanted
-from lab.doctor.objects import connected, examine_objects
-from lab.doctor.report import as_json, holds
-from lab.doctor.rows import Database
-from lab.doctor.snapshot import Snapshot
-from lab.doctor.verb import diagnose
-from lab.doctor.verdicts import Broken
-from lab.doctor.wanted import wanted_of
-from lab.doctor.wire import Wire, hushed
+from ops.check import check
+from ops.console import Step
+from ops.deployment import Deployment
+from ops.doctor import verb
+from ops.doctor.database import examine_database
+from ops.doctor.expected import expected_of
+from ops.doctor.facts import Expected
+from ops.doctor.objects import connected, examine_objects
+from ops.doctor.report import as_json, holds
+from ops.doctor.rows import Database
+from ops.doctor.snapshot import Snapshot
+from ops.doctor.verb import diagnose
+from ops.doctor.verdicts import Broken
+from ops.kube.pods import Wire, hushed
 from tests.cluster.breaking import Breaker, Template, certificate
 from tests.cluster.conftest import until
 from tests.cluster.own_stack import OwnStack, own_stack, published
@@ -48,15 +48,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
 
 
 @pytest.fixture(scope="module")
-def wanted(stack: OwnStack) -> Wanted:
+def expected(stack: OwnStack) -> Expected:
     """What Pulumi's state says after the deployment; asking takes seconds, and nothing that is broken by hand changes it."""
-    return wanted_of(stack)
+    return expected_of(stack)
 
 
 @pytest.fixture
-def asked_once(wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare a test the question what is wanted. A test that deploys must ask: its objects get other names."""
-    monkeypatch.setattr(verb, "wanted_of", lambda _: wanted)
+def asked_once(expected: Expected, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare a test the question what is expected. A test that deploys must ask: its objects get other names."""
+    monkeypatch.setattr(verb, "expected_of", lambda _: expected)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_push_while_the_worker_boots_is_recorded_and_is_no_finding(stack: OwnS
 def test_an_external_database_is_asked_from_portus_own_pod(stack: OwnStack, reached: Deployment) -> None:
     """Its server has no Pod: the way there begins in that of Portus, as Portus' own does."""
     with hushed():
-        seen = examine_objects(connected(stack.kubeconfig, stack.context), Snapshot(wanted=wanted_of(stack), now=time.time()))
+        seen = examine_objects(connected(stack.kubeconfig, stack.context), Snapshot(expected=expected_of(stack), now=time.time()))
         assert isinstance(seen.workloads, dict)
         outside = dataclasses.replace(seen, workloads={role: each for role, each in seen.workloads.items() if role != "database"})
         wire = Wire(kubeconfig=stack.kubeconfig, context=stack.context, namespace=reached.namespace)

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.check import check
 from lab.cluster import Publication
-from lab.console import Step, step
-from lab.deployment import Deployment
-from lab.doctor.report import as_json
-from lab.doctor.verb import diagnose
-from lab.kubectl import kubectl
-from lab.operations import backups
-from lab.operations.jobs import Jobs
-from lab.operations.restore import Restore
+from lab.cluster.kubectl import kubectl
+from ops.backup import backups
+from ops.backup.restore import Restore
+from ops.check import check
+from ops.console import Step, step
+from ops.deployment import Deployment
+from ops.doctor.report import as_json
+from ops.doctor.verb import diagnose
+from ops.kube.jobs import Jobs
 from tests.cluster.own_stack import OwnStack, load, namespace, own_stack, published
 
 pytestmark = pytest.mark.cluster

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from lab.check import check_read_only
-from lab.client import Client, administrator_of
 from lab.cluster import Publication
-from lab.collection import Request, collect, guard
-from lab.collection import job as jobs
-from lab.collection import run as running
-from lab.collection.registry import BLOBS, registry_of
-from lab.console import Step
-from lab.deployment import Deployment
-from lab.doctor.objects import connected
-from lab.errors import LabError
-from lab.images.samples import MANIFEST_TYPE, write_sample
+from ops.check import check_read_only
+from ops.console import Step
+from ops.deployment import Deployment
+from ops.doctor.objects import connected
+from ops.errors import LabError
+from ops.gc import Request, collect, guard
+from ops.gc import job as jobs
+from ops.gc import run as running
+from ops.gc.registry import BLOBS, registry_of
+from ops.sample_image import MANIFEST_TYPE, write_sample
+from ops.skopeo import Client, administrator_of
 from tests.cluster.conftest import until
 from tests.cluster.own_stack import OwnStack, own_stack, published
 from tests.cluster.registry_api import registry_api
-from tests.lab.collection.images import INDEX_TYPE, blobs_of, hexadecimal, index_of, write_sharing
+from tests.ops.gc.images import INDEX_TYPE, blobs_of, hexadecimal, index_of, write_sharing
 
 pytestmark = pytest.mark.cluster
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from lab import ingress
-from lab.check import check
-from lab.client import Client, client_of
+from lab.addons import traefik
 from lab.cluster import Publication
-from lab.console import step
-from lab.deployment import Deployment
-from lab.kubectl import kubectl
+from lab.cluster.kubectl import kubectl
+from ops.check import check
+from ops.console import step
+from ops.deployment import Deployment
+from ops.skopeo import Client, client_of
 from tests.cluster.conftest import until
 from tests.cluster.own_stack import OwnStack, deployment, make_secret, namespace, own_stack, published, ready_pods
 from tests.components.exposure import stage
@@ -51,11 +51,11 @@ def certificate() -> Iterator[dict[str, str]]:
 def stack(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
     tls = {"source": "existing_secret", "secret": "of-somebody", "signing_key": "separate", **certificate}
     folder = tmp_path_factory.mktemp("ingress")
-    with ingress.controller(), own_stack("ingress", folder, {"portus:tls": tls}) as deployed:
+    with traefik.controller(), own_stack("ingress", folder, {"portus:tls": tls}) as deployed:
         deployed.up()
         ports = (
-            Publication(address=ADDRESS, port=443, node_port=ingress.HTTPS_NODE_PORT, names=(HOST,)),
-            Publication(address=ADDRESS, port=80, node_port=ingress.HTTP_NODE_PORT),
+            Publication(address=ADDRESS, port=443, node_port=traefik.HTTPS_NODE_PORT, names=(HOST,)),
+            Publication(address=ADDRESS, port=80, node_port=traefik.HTTP_NODE_PORT),
         )
         with published(*ports):
             yield deployed

@@ -19,8 +19,8 @@ from lab import cluster
 from lab.cluster import cgroups, hosts, images
 from lab.cluster.binaries import Binaries
 from lab.cluster.home import Home, Process
-from lab.errors import LabError
 from lab.images.archive import ImageConfig, pack
+from ops.errors import LabError
 
 pytestmark = pytest.mark.cluster
 
@@ -88,7 +88,7 @@ class Cluster:
         self.home = home
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
-        command = [str(cluster.kubectl(self.home)), "--kubeconfig", str(self.home.kubeconfig), *words]
+        command = [str(cluster.kubectl_program(self.home)), "--kubeconfig", str(self.home.kubeconfig), *words]
         result = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=120)
         assert result.returncode == 0, result.stderr
         return result.stdout

@@ -19,26 +19,26 @@ import httpx
 import jsonschema
 import pytest
 
-from lab.check import check, wait_for_record
-from lab.client import Client, administrator_of
 from lab.cluster import Publication
-from lab.console import step
-from lab.deployment import Deployment, Tag
-from lab.doctor.facts import DATABASE
-from lab.doctor.wanted import wanted_of
-from lab.errors import LabError
-from lab.export.holdings import MANIFEST_TYPES
-from lab.export.plan import TARGET
-from lab.export.source import Source, source
-from lab.export.verb import export
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, started
-from lab.images.samples import write_sample
 from lab.images.servers import LOOPBACK, free_port, wait_ready
+from ops.check import check, wait_for_record
+from ops.console import step
+from ops.deployment import Deployment, Tag
+from ops.doctor.expected import expected_of
+from ops.doctor.facts import DATABASE
+from ops.errors import LabError
+from ops.export.plan import TARGET
+from ops.export.registry_client import MANIFEST_TYPES
+from ops.export.source import Source, source
+from ops.export.verb import export
+from ops.sample_image import write_sample
+from ops.skopeo import Client, administrator_of
 from tests.cluster.breaking import Breaker
 from tests.cluster.conftest import RAKE, Deployed
 from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
-from tests.lab.export.rules import PULL, PUSH, zot_allows
+from tests.ops.export.rules import PULL, PUSH, zot_allows
 
 pytestmark = pytest.mark.cluster
 
@@ -207,7 +207,7 @@ class TestTheExport:
             assert not [secret for secret in secrets if secret in file.read_text(encoding="utf-8")], file
 
     def test_it_is_read_through_portus_own_pod_where_the_database_is_somebody_elses(self, stack: OwnStack, reached: Deployment) -> None:
-        found = source(wanted_of(stack), reached.kubeconfig, reached.context)
+        found = source(expected_of(stack), reached.kubeconfig, reached.context)
         assert isinstance(found.snapshot.workloads, dict)
         without = {role: workload for role, workload in found.snapshot.workloads.items() if role != DATABASE}
         elsewhere: Source = dataclasses.replace(found, snapshot=dataclasses.replace(found.snapshot, workloads=without))

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from lab import paths
-from lab.check import check
 from lab.cluster import Publication
-from lab.console import Step, step
-from lab.deployment import Deployment
-from lab.errors import LabError
-from lab.kubectl import kubectl
-from lab.operations import backups
-from lab.operations.jobs import Jobs
-from lab.operations.restore import Restore
+from lab.cluster.kubectl import kubectl
+from ops import paths
+from ops.backup import backups
+from ops.backup.restore import Restore
+from ops.check import check
+from ops.console import Step, step
+from ops.deployment import Deployment
+from ops.errors import LabError
+from ops.kube.jobs import Jobs
 from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
 
 pytestmark = pytest.mark.cluster

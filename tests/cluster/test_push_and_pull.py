@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from kubernetes.client import CoreV1Api
 
-from lab.check import wait_for_record
-from lab.deployment import Tag
-from lab.images.samples import write_sample
+from ops.check import wait_for_record
+from ops.deployment import Tag
+from ops.sample_image import write_sample
 from tests.cluster.conftest import Deployed, until
 
 pytestmark = pytest.mark.cluster

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from lab.check import check
-from lab.client import Client, client_of
 from lab.cluster import Publication
-from lab.collection import Request, collect
-from lab.collection.registry import BLOBS
-from lab.console import step
-from lab.deployment import Deployment
-from lab.images.samples import write_sample
+from ops.check import check
+from ops.console import step
+from ops.deployment import Deployment
+from ops.gc import Request, collect
+from ops.gc.registry import BLOBS
+from ops.sample_image import write_sample
+from ops.skopeo import Client, client_of
 from tests.cluster.conftest import until
 from tests.cluster.own_stack import OwnStack, load, make_secret, namespace, own_stack, published, ready_pods
 from tests.components.exposure import stage
-from tests.lab.collection.images import blobs_of
+from tests.ops.gc.images import blobs_of
 
 pytestmark = pytest.mark.cluster
 

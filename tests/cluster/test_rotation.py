@@ -21,11 +21,11 @@ import pytest
 from kubernetes import client
 
 from components.settings.sections.credentials import ExistingCredentials
-from lab.client import administrator_of
 from lab.cluster import Publication
-from lab.deployment import DATABASE_POD, Deployment
-from lab.healing import heal
-from lab.images.samples import MANIFEST_TYPE, write_sample
+from ops.deployment import DATABASE_POD, Deployment
+from ops.recovery import recover_interrupted_update
+from ops.sample_image import MANIFEST_TYPE, write_sample
+from ops.skopeo import administrator_of
 from tests.cluster.conftest import PAUSE_SECONDS, until
 from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
 from tests.cluster.own_stack import namespace as namespace_of_somebody
@@ -239,7 +239,7 @@ def _up_killed_at(stack: OwnStack, moment: str, log: Path) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            heal(stack)  # in any case: the lock that it left would fail every test to come
+            recover_interrupted_update(stack)  # in any case: the lock that it left would fail every test to come
 
 
 def _line_with(log: Path, moment: str) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lab import definitions
-from lab.kubectl import kubectl
+from lab.addons import crds
+from lab.cluster.kubectl import kubectl
 from lab.render.objects import with_name
 from tests.recorder import Registered
 from tests.settings.corpus import StackFile
@@ -28,7 +28,7 @@ def cluster_of_the_samples(kubeconfig: Path) -> Iterator[None]:
     del kubeconfig  # started
     names = {StackFile(path).parse().cluster.namespace for path in SAMPLES}
     namespaces = _list([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in sorted(names)])
-    with definitions.served(*definitions.EVERY):
+    with crds.served(*crds.EVERY):
         kubectl("apply", "--filename", "-", stdin=namespaces)
         yield
         kubectl("delete", "--ignore-not-found", "--filename", "-", stdin=namespaces)

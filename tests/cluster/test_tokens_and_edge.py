@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lab import cluster
-from lab.client import Client
+from ops.skopeo import Client
 from tests.cluster.conftest import Deployed
 
 pytestmark = pytest.mark.cluster

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.check import check
 from lab.cluster import Publication
-from lab.console import Step, step
-from lab.errors import LabError
-from lab.operations import backups
-from lab.operations.jobs import Jobs
-from lab.operations.restore import Restore
-from lab.operations.writers import Writers
+from ops.backup import backups
+from ops.backup.restore import Restore
+from ops.backup.scale import Writers
+from ops.check import check
+from ops.console import Step, step
+from ops.errors import LabError
+from ops.kube.jobs import Jobs
 from tests.cluster.own_stack import OwnStack, deployment, load, own_stack, published
 
 pytestmark = pytest.mark.cluster

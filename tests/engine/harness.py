@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import paths
 from lab.engine import Engine
+from ops import paths
 
 PASSPHRASE = "only for tests"
 HEADER = """\

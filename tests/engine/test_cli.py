@@ -13,7 +13,7 @@ from lab import genuine, programs, versions
 from lab.engine import cli, official, plugin_home
 from lab.engine.launchers import LANGUAGE_HOST, is_launcher, write_launcher
 from lab.engine.plugin_home import Target, is_genuine_installed
-from lab.errors import LabError
+from ops.errors import LabError
 
 
 def script(path: Path, text: str) -> Path:
@@ -78,7 +78,7 @@ def test_the_built_plugin_is_the_version_that_the_lab_names() -> None:
 
 
 def test_a_built_plugin_takes_the_place_of_the_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("lab.paths.STATE", tmp_path)
+    monkeypatch.setattr("ops.paths.STATE", tmp_path)
     built = tmp_path / "built"
     built.write_bytes(b"ELF")
     monkeypatch.setattr(genuine, "_built", lambda _: built)

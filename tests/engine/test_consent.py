@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import paths
 from lab.engine import Engine
+from ops import paths
 from tests.engine.harness import Stack
 
 pytestmark = pytest.mark.engine
@@ -25,9 +25,10 @@ CALL = """
 import fcntl, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # Ctrl-C on it is for this process and what it starts
 from pathlib import Path
-from lab import paths, stack
+from ops import paths
+from ops.pulumi import stack
 from lab.engine import Engine
-from lab.errors import LabError
+from ops.errors import LabError
 paths.ROOT = Path({folder!r})
 stack.is_lab_stack = lambda _: False
 engine = Engine(Path({pulumi!r}), {home}, (Path({path!r}),), genuine_cli=False, genuine_plugins={{}})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.paths import ROOT
+from ops.paths import ROOT
 from tests.engine.genuine_state import by_type, genuine, reduced, type_of
 from tests.engine.harness import Stack
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import backend, verbs
 from lab.engine import Engine
-from lab.errors import LabError
-from lab.stack import Stack
+from ops import commands
+from ops.errors import LabError
+from ops.pulumi import backend
+from ops.pulumi.stack import Stack
 from tests.engine.harness import PASSPHRASE
 from tests.engine.harness import Stack as Project
 
@@ -26,9 +27,13 @@ def mine(monkeypatch: pytest.MonkeyPatch, engine: Engine, tmp_path: Path) -> Sta
     """A stack of the user's whose backend is there and empty."""
     for name, value in {"PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}", "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}.items():
         monkeypatch.setenv(name, value)
-    for name, path in {"lab.paths.ROOT": tmp_path, "lab.stack.STACKS": tmp_path, "lab.backend.OWN_STATE": tmp_path / "own"}.items():
+    for name, path in {
+        "ops.paths.ROOT": tmp_path,
+        "ops.pulumi.stack.STACKS": tmp_path,
+        "ops.pulumi.backend.OWN_STATE": tmp_path / "own",
+    }.items():
         monkeypatch.setattr(name, path)
-    monkeypatch.setattr(verbs, "ensure_engine", lambda: engine)  # it would write this project's folder into its launchers
+    monkeypatch.setattr(commands, "ensure_engine", lambda: engine)  # it would write this project's folder into its launchers
     (tmp_path / "state").mkdir()
     (tmp_path / "Pulumi.yaml").write_text("name: engine-test\nruntime: python\n", encoding="utf-8")
     (tmp_path / "Pulumi.test.yaml").write_text(UNTOUCHED, encoding="utf-8")
@@ -39,7 +44,7 @@ def _deployed(monkeypatch: pytest.MonkeyPatch, engine: Engine, folder: Path) -> 
     project = Project(engine, folder)
     project.program("pulumi.export('password', pulumi.Output.secret('shown to nobody'))")
     project.up()
-    for name, path in {"lab.paths.ROOT": folder, "lab.stack.STACKS": folder}.items():
+    for name, path in {"ops.paths.ROOT": folder, "ops.pulumi.stack.STACKS": folder}.items():
         monkeypatch.setattr(name, path)
     monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{folder / 'state'}")
     return Stack(name="test", engine=engine, kubeconfig=folder / "kubeconfig")
@@ -75,10 +80,10 @@ def test_the_stack_of_a_login_is_found_where_the_users_own_pulumi_made_it(
 
 
 def _down(name: str, kubeconfig: Path) -> None:
-    verbs.down(name, kubeconfig, yes=True)
+    commands.down(name, kubeconfig, yes=True)
 
 
-@pytest.mark.parametrize("verb", [verbs.check, verbs.backup, verbs.backups, verbs.outputs, verbs.password, _down])
+@pytest.mark.parametrize("verb", [commands.check, commands.backup, commands.backups, commands.outputs, commands.password, _down])
 def test_no_verb_that_looks_makes_a_stack(mine: Stack, tmp_path: Path, verb: Callable[[str, Path], None]) -> None:
     with pytest.raises(LabError, match="knows no stack test"):
         verb("test", mine.kubeconfig)

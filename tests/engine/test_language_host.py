@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import paths
+from ops import paths
 from tests.engine.harness import Stack
-from tests.lab.api import kubeconfig
+from tests.ops.api import kubeconfig
 
 pytestmark = pytest.mark.engine
 

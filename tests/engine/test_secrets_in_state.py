@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import paths
 from lab.engine import Engine
-from lab.errors import LabError
 from lab.repair import repair, require_no_readable_secrets, unprotect_readable_secrets
-from lab.stack import Stack as LabStack
+from ops import paths
+from ops.errors import LabError
+from ops.pulumi.stack import Stack as LabStack
 from tests.engine.harness import Stack
 from tests.readable import readable
 
@@ -43,8 +43,8 @@ def project(engine: Engine, tmp_path: Path) -> Stack:
 
 
 def _as_the_verbs_see_it(project: Stack, monkeypatch: pytest.MonkeyPatch) -> LabStack:
-    monkeypatch.setattr("lab.paths.ROOT", project.folder)
-    monkeypatch.setattr("lab.stack.is_lab_stack", lambda _: False)
+    monkeypatch.setattr("ops.paths.ROOT", project.folder)
+    monkeypatch.setattr("ops.pulumi.stack.is_lab_stack", lambda _: False)
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE"):
         monkeypatch.setenv(name, project.environment[name])
     return LabStack(name="test", engine=project.engine, kubeconfig=project.folder / "kubeconfig")

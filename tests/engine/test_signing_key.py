@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.paths import ROOT
+from ops.paths import ROOT
 from tests.engine.harness import Stack
 
 pytestmark = pytest.mark.engine

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab import cache
-from lab.errors import LabError
+from ops.errors import LabError
 
 
 @pytest.fixture(autouse=True)

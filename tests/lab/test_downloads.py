@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from lab import downloads, programs, versions
-from lab.console import Step
 from lab.downloads import Download
 from lab.images.servers import free_port
+from ops.console import Step
 
 Behaviour = Callable[[BaseHTTPRequestHandler, bytes], None]
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from lab import downloads, golang, process
+from lab import downloads, golang
 from lab.golang import Program
+from ops import process
 
 
 class _Go:

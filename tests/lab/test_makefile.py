@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.paths import ROOT
+from ops.paths import ROOT
 
 ODD = 'it\'s "a" ; touch made `touch made` & b'
 SHOW = "import json, sys; print(json.dumps(sys.argv[1:]))"

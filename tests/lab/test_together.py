@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import process
-from lab.console import step
-from lab.errors import LabError
 from lab.together import together
+from ops import process
+from ops.console import step
+from ops.errors import LabError
 
 BOUND = 20.0
 

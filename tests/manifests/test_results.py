@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import LabError
 from lab.manifests.lint import BEGIN, END, keep, report, score_table
 from lab.manifests.results import Result, Score, Waiver, failures, read_waivers, scores, unused
+from ops.errors import LabError
 
 PASSED = Result("polaris", "a", "Deployment/x")
 FOUND = Result("polaris", "b", "Deployment/x", "bad")
@@ -52,7 +52,7 @@ def test_a_waiver_without_reason_checks_or_objects_is_refused(tmp_path: Path, te
 
 
 def test_the_score_replaces_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.paths.ROOT", tmp_path)
+    monkeypatch.setattr("ops.paths.ROOT", tmp_path)
     path = tmp_path / "page.md"
     path.write_text(f"before\n{BEGIN}old\n{END}after\n")
     table = score_table({"lab": {"polaris": Score(1, 2, 3)}, "prod": {}})

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.console import step
 from lab.manifests.objects import Objects
 from lab.manifests.programs import Programs, ensure_programs
 from lab.manifests.results import Result
 from lab.manifests.tools import LINTERS, SCHEMAS
 from lab.render.objects import Manifest
+from ops.console import step
 
 pytestmark = pytest.mark.linters
 

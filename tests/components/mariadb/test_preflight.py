@@ -19,7 +19,7 @@ from components.mariadb.external import PREFLIGHT
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, run
 from lab.images.servers import LOOPBACK, MARIADB_OPTIONS, Database, fresh_mariadb
-from lab.replay.stage import certificate
+from lab.portus_double.replay.stage import certificate
 
 pytestmark = pytest.mark.images
 

@@ -17,8 +17,8 @@ from components.common.versions import RegistryVersion
 from components.observability import alerts
 from components.observability.dashboard import dashboard, expressions
 from components.tls.provided import end_of
-from lab.images.samples import write_sample
 from lab.promtool import promtool
+from ops.sample_image import write_sample
 from tests.components.network.test_policies import _ends, _policies, _with
 from tests.components.registry.stage import Stage, push, settings, settled
 from tests.network_evaluator import Endpoint, allowed

@@ -28,10 +28,10 @@ from components.registry.jwks import jwks
 from components.registry.merge import merged
 from components.settings.sections.registry import RegistrySettings
 from lab.images.build import build_images
-from lab.images.portus.contract_double import tokens
 from lab.images.rootfs import Bind, Running, run, started
-from lab.images.samples import CONFIG_TYPE, MANIFEST_TYPE
 from lab.images.servers import START_SECONDS, free_port, listens, wait_ready
+from lab.portus_double import tokens
+from ops.sample_image import CONFIG_TYPE, MANIFEST_TYPE
 from tests.settings import authority
 
 IMAGES = {RegistryVersion.V2_8: "registry-lab:2.8", RegistryVersion.V3_1: "registry-lab:3"}

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from components.registry.cache import configuration as redis_conf
-from lab.images.samples import MANIFEST_TYPE, write_sample
 from lab.images.servers import free_port
+from ops.sample_image import MANIFEST_TYPE, write_sample
 from tests.components.registry.stage import CA, WIRING, Stage, pull_blob, push, redis_server, s3_server, settings, settled, token
 from tests.settings import authority
 

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from components.registry.jwks import jwks
-from lab.images.portus.contract_double.tokens import key_id
+from lab.portus_double.tokens import key_id
 from tests.settings import authority
 
 

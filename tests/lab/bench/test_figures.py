@@ -6,7 +6,7 @@ import pytest
 
 from lab.bench.figures import TARGETS, Pair, Run, figures
 from lab.bench.transfer import Speeds, percentile
-from lab.paths import ROOT
+from ops.paths import ROOT
 
 HEADLINES = [
     "preview.wall.ratio",

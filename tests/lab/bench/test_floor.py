@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.bench.floor import SECRET_MARK, floor_program
-from lab.errors import LabError
+from ops.errors import LabError
 
 STACK = "urn:pulumi:s::p::pulumi:pulumi:Stack::p-s"
 PROVIDER = "urn:pulumi:s::p::pulumi:providers:kubernetes::kubernetes"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.bench import __main__ as bench
-from lab.console import console
+from ops.console import console
 
 
 @pytest.fixture(autouse=True)

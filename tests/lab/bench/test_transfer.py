@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab.bench import transfer
-from lab.deployment import Deployment
-from lab.errors import LabError
+from ops.deployment import Deployment
+from ops.errors import LabError
 from tests.components.exposure.stage import REGISTRY, certificate, private_key
 
 pytestmark = pytest.mark.images

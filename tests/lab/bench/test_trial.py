@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lab.bench.trial import Project, compare
-from lab.console import Step
 from lab.engine import Engine, ensure_engine
-from lab.errors import LabError
+from ops.console import Step
+from ops.errors import LabError
 
 pytestmark = pytest.mark.engine
 

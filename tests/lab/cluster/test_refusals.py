@@ -11,7 +11,7 @@ import pytest
 from lab import programs
 from lab.cluster import access, checks, debian, publishing
 from lab.cluster.home import Home, Process
-from lab.errors import LabError
+from ops.errors import LabError
 
 
 def _home(folder: Path, slot: str = "portus-lab-refusals") -> Home:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import LabError
 from lab.images.build import Image, build_images
 from lab.images.rootfs import Bind, Running, started
 from lab.images.servers import START_SECONDS, free_port, wait_ready
+from ops.errors import LabError
 
 ROOT_PASSWORD = "rootpass"
 READY = ("healthcheck.sh", "--connect", "--innodb_initialized")

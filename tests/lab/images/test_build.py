@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from lab import versions
-from lab.errors import LabError
 from lab.images import __main__, debian
 from lab.images.build import build_images, load, select
 from lab.images.recipes import recipes
 from lab.images.rootfs import Container, command_line
+from ops.errors import LabError
 
 
 def test_every_name_says_that_it_is_the_labs_and_no_registry_could_serve_it() -> None:

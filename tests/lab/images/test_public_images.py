@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from lab import public_images
-from lab.client import Client
-from lab.errors import LabError
 from lab.images.build import build_images
 from lab.images.rootfs import Bind
-from lab.images.samples import write_sample
 from lab.images.servers import free_port, fresh_registry
+from ops.errors import LabError
+from ops.sample_image import write_sample
+from ops.skopeo import Client
 
 NAME = "localhost/mariadb-lab:10.11"
 
@@ -33,7 +33,7 @@ def data(tmp_path: Path) -> Path:
 def registry(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A registry with one image, in a cache of its own for what is copied from it."""
     built = build_images(["client-lab:1"])
-    monkeypatch.setattr("lab.client.build_images", lambda _names: built)
+    monkeypatch.setattr("ops.skopeo.build_images", lambda _names: built)
     with fresh_registry(binds=[Bind(source=data, target="/var/lib/registry")]) as address:
         monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path / "cache"))
         write_sample(tmp_path / "sample", text="the genuine MariaDB")

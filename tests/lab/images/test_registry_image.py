@@ -11,8 +11,8 @@ import pytest
 
 from lab.images.build import Image, build_images
 from lab.images.rootfs import Bind, run
-from lab.images.samples import write_sample
 from lab.images.servers import fresh_registry
+from ops.sample_image import write_sample
 
 pytestmark = pytest.mark.images
 

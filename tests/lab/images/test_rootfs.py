@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import LabError
 from lab.images import debian
 from lab.images.rootfs import Bind, Container, Running, run, started
 from lab.images.servers import wait_ready
+from ops.errors import LabError
 
 pytestmark = pytest.mark.images
 

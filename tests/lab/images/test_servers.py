@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import LabError
 from lab.images.servers import LOOPBACK, PORTS_EACH, free_port
-from lab.paths import ROOT
+from ops.errors import LabError
+from ops.paths import ROOT
 
 LOWEST_BY_CHANCE = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import LabError
 from lab.render import render as rendering
+from ops.errors import LabError
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from lab import __main__ as command
-from lab.errors import LabError
 from lab.render import render as rendering
 from lab.render.render import render, rendered
+from ops.errors import LabError
 from tests.recorder import FILES
 
 SEALED = {"secure": "v1:dGhpcyBub25jZQ==:bm90IGRlY3J5cHRlZCBieSBhbnlib2R5"}
@@ -55,7 +55,7 @@ def test_a_report_is_shown_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _file(tmp_path, "twice", host="https://portus.example.com")
-    for module in ("lab.stack", "lab.render.render"):
+    for module in ("ops.pulumi.stack", "lab.render.render"):
         monkeypatch.setattr(f"{module}.STACKS", tmp_path)
     assert command.main(["render", "--stack", "twice", "--dir", str(tmp_path / "rendered")]) == 1
     said = capsys.readouterr()

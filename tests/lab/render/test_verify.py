@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from lab import __main__ as command
-from lab.errors import LabError
 from lab.render.render import rendered, write
 from lab.render.verify import verify
+from ops.errors import LabError
 from tests.recorder import ROOT
 from tests.settings.corpus import HERE, StackFile
 
@@ -27,7 +27,7 @@ EXAMPLES = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for pa
 @pytest.fixture
 def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of stack files of an operator."""
-    for module in ("lab.stack", "lab.render.render", "lab.render.verify"):
+    for module in ("ops.pulumi.stack", "lab.render.render", "lab.render.verify"):
         monkeypatch.setattr(f"{module}.STACKS", tmp_path)
     return tmp_path
 

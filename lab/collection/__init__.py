@@ -1,5 +1,0 @@
-"""The registry's own garbage collection, run on a deployed stack while nobody can push (``make collect``)."""
-
-from lab.collection.verb import Request, collect
-
-__all__ = ["Request", "collect"]

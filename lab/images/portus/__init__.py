@@ -1,1 +1,0 @@
-"""What goes into the images ``localhost/portus-lab``: a contract double of Portus, never Portus itself."""

@@ -1,0 +1,187 @@
+"""Comparing an answer with the recorded one: everything recorded must fit, but for what the recordings' README calls untrustworthy."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lab.portus_double.replay.placeholders import Values
+from lab.portus_double.replay.recording import Case
+
+_RECORDED_HEADERS: Final = (
+    "Content-Type",
+    "WWW-Authenticate",
+    "Location",
+    "Set-Cookie",
+    "Link",
+    "X-Total",
+    "X-Total-Pages",
+    "X-Page",
+    "X-Per-Page",
+    "X-Next-Page",
+    "X-Prev-Page",
+    "Access-Control-Allow-Origin",
+    "Access-Control-Allow-Headers",
+    "Access-Control-Request-Method",
+)
+"""The recorder kept these and dropped every other one, so an answer with more of these differs."""
+
+_HTML_TEXT: Final = 300
+_RELATIVE: Final = re.compile(r"<iat(?:([+-])(\d+))?>")
+_LENGTH: Final = re.compile(r"<jti:(\d+)>")
+_NOT: Final = re.compile(r"take only that it is not (\d{3})")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the double answered, the rows it added, and its token decoded (its signature checked) with the id of its key."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    events_added: list[dict[str, Any]]
+    jwt: dict[str, Any] | None
+    key_id: str
+
+    def header(self, name: str) -> list[str]:
+        """Return a header's values."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+def differences(case: Case, answer: Answer, values: Values) -> Iterator[str]:
+    """Yield a line for each difference; none means the case passes.
+
+    With a ``caution``, only what it leaves is compared: the status (or that it is not a certain one) and the names in the message.
+    """
+    if match := _NOT.search(case.caution):
+        if answer.status == int(match.group(1)):
+            yield f"status: must not be {match.group(1)}"
+        return
+    expected = case.response
+    if answer.status != expected["status"]:
+        yield f"status: recorded {expected['status']}, got {answer.status}"
+    if case.caution:
+        yield from _cautious(expected.get("body"), _content(answer), case.caution)
+        return
+    if expected.get("headers") is not None:
+        yield from _headers(expected["headers"], answer, values, empty=expected.get("body") == "")
+    if expected.get("body") is not None:
+        yield from _body(expected["body"], answer, values)
+    if case.jwt is not None:
+        yield from _token(case.jwt, answer, values)
+    if case.events_added is not None:
+        yield from compared(case.events_added, answer.events_added, values, "registry_events_added")
+
+
+def _headers(expected: dict[str, Any], answer: Answer, values: Values, *, empty: bool) -> Iterator[str]:
+    for name in _RECORDED_HEADERS:
+        got = answer.header(name)
+        wanted = expected.get(name)
+        wanted = [] if wanted is None else wanted if isinstance(wanted, list) else [wanted]
+        if name == "Content-Type" and empty:
+            continue  # the recorded servers' own doing
+        if name == "Set-Cookie":  # flags and values are not the application's
+            wanted = [cookie.split("=")[0] for cookie in wanted]
+            got = [cookie.split("=")[0] for cookie in got]
+        if len(wanted) != len(got) or not all(values.matches(w, g) for w, g in zip(wanted, got, strict=True)):
+            yield f"header {name}: recorded {_short(values.fill(wanted))}, got {_short(got)}"
+
+
+def _body(expected: Any, answer: Answer, values: Values) -> Iterator[str]:
+    content = _content(answer)
+    if isinstance(expected, dict) and {"html_title", "html_text"} <= set(expected):
+        got = {"html_title": _title(answer), "html_text": _text(answer)}
+        yield from compared(expected, got, values, "page")
+    else:
+        yield from compared(expected, content, values, "body")
+
+
+def _content(answer: Answer) -> Any:
+    text = answer.body.decode("utf-8", "replace")
+    if not text:
+        return ""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _cautious(expected: Any, got: Any, caution: str) -> Iterator[str]:
+    if "names" not in caution or not isinstance(expected, dict):
+        return
+    wanted = _names(expected.get("message"))
+    found = _names(got.get("message") if isinstance(got, dict) else None)
+    if wanted != found:
+        yield f"names in the message: recorded {sorted(wanted)}, got {sorted(found)}"
+
+
+def _names(message: Any) -> set[str]:
+    return {re.sub(r'["\[\] ]+', ".", key).strip(".") for key in message} if isinstance(message, dict) else set()
+
+
+def compared(expected: Any, got: Any, values: Values, where: str) -> Iterator[str]:
+    """Yield a line for each difference of two contents; ids are compared only by kind, since a double may number otherwise."""
+    if isinstance(expected, dict) and isinstance(got, dict):
+        yield from _objects(expected, got, values, where)
+    elif isinstance(expected, list) and isinstance(got, list):
+        if len(expected) != len(got):
+            yield f"{where}: recorded {len(expected)} entries, got {len(got)}: {_short(got)}"
+        for index, (one, other) in enumerate(zip(expected, got, strict=False)):
+            yield from compared(one, other, values, f"{where}[{index}]")
+    elif isinstance(expected, str) and isinstance(got, str):
+        if not values.matches(expected, got):
+            yield f"{where}: recorded {_short(values.fill(expected))}, got {_short(got)}"
+    elif expected != got or isinstance(expected, bool) != isinstance(got, bool):
+        yield f"{where}: recorded {_short(expected)}, got {_short(got)}"
+
+
+def _objects(expected: dict[str, Any], got: dict[str, Any], values: Values, where: str) -> Iterator[str]:
+    for name in [*expected, *(name for name in got if name not in expected)]:
+        place = f"{where}.{name}"
+        if name not in got:
+            yield f"{place}: recorded {_short(expected[name])}, missing"
+        elif name not in expected:
+            yield f"{place}: not recorded, got {_short(got[name])}"
+        elif not (_is_id(name) and isinstance(expected[name], int) and isinstance(got[name], int)):
+            yield from compared(expected[name], got[name], values, place)
+
+
+def _is_id(name: str) -> bool:
+    return name == "id" or (name.endswith("_id") and name != "event_id")
+
+
+def _token(expected: dict[str, Any], answer: Answer, values: Values) -> Iterator[str]:
+    if answer.jwt is None:
+        yield "token: none, or not signed by the application's key"
+        return
+    issued = answer.jwt["claims"].get("iat", 0)
+    wanted = {"header": dict(expected["header"]), "claims": dict(expected["claims"])}
+    wanted["header"] = {name: answer.key_id if value == "<libtrust-key-id>" else value for name, value in wanted["header"].items()}
+    for name, value in wanted["claims"].items():
+        if isinstance(value, str) and (match := _RELATIVE.fullmatch(value)):
+            wanted["claims"][name] = issued + int((match.group(1) or "+") + (match.group(2) or "0"))
+    length = _LENGTH.fullmatch(str(wanted["claims"].get("jti")))
+    unique = answer.jwt["claims"].get("jti")
+    if length and isinstance(unique, str) and len(unique) == int(length.group(1)):
+        wanted["claims"]["jti"] = unique
+    yield from compared(wanted, answer.jwt, values, "token")
+
+
+def _title(answer: Answer) -> str | None:
+    found = re.search(r"<title>(.*?)</title>", answer.body.decode("utf-8", "replace"), re.DOTALL)
+    return html.unescape(found.group(1)).strip() if found else None
+
+
+def _text(answer: Answer) -> str:
+    page = answer.body.decode("utf-8", "replace")
+    page = re.sub(r"<(head|script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page)).strip()[:_HTML_TEXT]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _HTML_TEXT else text[: _HTML_TEXT - 1] + "…"

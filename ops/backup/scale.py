@@ -1,0 +1,122 @@
+"""Stops what writes to Portus' database and starts it again with as many copies as before.
+
+How many that were stands on the Deployment itself, so that whoever comes next can put them back, whatever became of who stopped them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any, Final
+
+from kubernetes import client
+
+from ops.console import Step
+from ops.deployment import Deployment
+from ops.errors import LabError
+from ops.kube.jobs import until
+
+WEB: Final = "portus"
+WORKER: Final = "portus-worker"
+COPIES: Final = "portus.operations/copies"
+"""Annotation: how many copies ran before."""
+VERSION: Final = "app.kubernetes.io/version"
+MANAGER: Final = "portus-restore"
+"""Who changed the Deployment, in Kubernetes' own record of that."""
+STOP_SECONDS: Final = 180.0
+"""The web server's grace period and a slow kubelet."""
+START_SECONDS: Final = 900.0
+"""Portus boots for minutes on a small node, and migrates first where the database is of an older version."""
+
+
+@dataclass(frozen=True)
+class Writers:
+    """Portus' web server and, where there is one, its worker."""
+
+    deployment: Deployment
+
+    @cached_property
+    def _apps(self) -> client.AppsV1Api:
+        return client.AppsV1Api(self.deployment.api().api_client)
+
+    def stop(self) -> None:
+        """Stop them, the worker first; returns when the last Pod is gone.
+
+        Raises:
+            LabError: a Pod stays.
+        """
+        there = [name for name in (WORKER, WEB) if self._read(name) is not None]
+        for name in there:
+            current = self._read(name)
+            kept = (current.metadata.annotations or {}).get(COPIES)
+            before = kept if kept is not None and not current.spec.replicas else str(current.spec.replicas)
+            self._patch(name, {"metadata": {"annotations": {COPIES: before}}, "spec": {"replicas": 0}})
+        for name in there:
+            look = f"Look at it: kubectl describe pods -n {self.deployment.namespace}. Then run this again."
+            late = LabError(f"a Pod of Deployment {name} does not end.", look)
+            until(lambda name=name: not self._pods(name), STOP_SECONDS, late)  # type: ignore[misc]
+
+    def start(self, step: Step) -> None:
+        """Start as many as before, the web server first: it sets up what a database of an older version lacks.
+
+        Raises:
+            LabError: one does not get ready.
+        """
+        for name in (WEB, WORKER):
+            current = self._read(name)
+            copies = None if current is None else (current.metadata.annotations or {}).get(COPIES)
+            if copies is None:
+                continue
+            self._patch(name, {"metadata": {"annotations": {COPIES: None}}, "spec": {"replicas": int(copies)}})
+            self._forget_who(name)
+            step.say(f"waiting for {copies} of {name}")
+            look = f"Look at its log: kubectl logs -n {self.deployment.namespace} deployment/{name}"
+            late = LabError(f"Deployment {name} does not get ready.", look)
+            until(lambda name=name: self._is_ready(name), START_SECONDS, late)  # type: ignore[misc]
+
+    def version(self) -> str | None:
+        """Return the version of Portus that the web server is deployed with; None where nothing says it."""
+        current = self._read(WEB)
+        return None if current is None else (current.metadata.labels or {}).get(VERSION)
+
+    def stopped(self) -> dict[str, int]:
+        """Return those that a restore has stopped, with the number of copies before."""
+        found = {name: self._read(name) for name in (WEB, WORKER)}
+        kept = {name: (each.metadata.annotations or {}).get(COPIES) for name, each in found.items() if each is not None}
+        return {name: int(copies) for name, copies in kept.items() if copies is not None}
+
+    def _read(self, name: str) -> Any:
+        try:
+            return self._apps.read_namespaced_deployment(name, self.deployment.namespace)
+        except client.ApiException as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def _patch(self, name: str, body: Any) -> None:
+        self._apps.patch_namespaced_deployment(name, self.deployment.namespace, body, field_manager=MANAGER)
+
+    def _forget_who(self, name: str) -> None:
+        """Take this program out of the record of managers: else the next deployment that changes the number is a conflict with it."""
+        current = self._read(name)
+        entries = self._apps.api_client.sanitize_for_serialization(current.metadata.managed_fields or [])
+        kept = [entry for entry in entries if entry.get("manager") != MANAGER]
+        version = {"op": "test", "path": "/metadata/resourceVersion", "value": current.metadata.resource_version}
+        body: Any = [version, {"op": "replace", "path": "/metadata/managedFields", "value": kept}]
+        try:
+            self._apps.patch_namespaced_deployment(name, self.deployment.namespace, body)
+        except client.ApiException as error:
+            if error.status not in {HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}:
+                raise
+            self._forget_who(name)  # its status changed in between
+
+    def _pods(self, name: str) -> list[Any]:
+        selector = self._read(name).spec.selector.match_labels
+        labels = ",".join(f"{key}={value}" for key, value in selector.items())
+        return list(self.deployment.api().list_namespaced_pod(self.deployment.namespace, label_selector=labels).items)
+
+    def _is_ready(self, name: str) -> bool:
+        current = self._read(name)
+        seen = (current.status.observed_generation or 0) >= current.metadata.generation
+        return bool(seen and (current.status.ready_replicas or 0) == current.spec.replicas)

@@ -1,0 +1,152 @@
+"""Whether a deployed stack does its main job: an image is pushed and pulled, and Portus records the push."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from ops.console import Step, step
+from ops.credentials import Login, login_of, require_login
+from ops.deployment import Deployment, Tag
+from ops.doctor.links.database import FRESH_SECONDS
+from ops.errors import LabError
+from ops.gc.guard import require_no_sweep
+from ops.kube.errors import told
+from ops.pulumi.stack import is_read_only
+from ops.sample_image import write_sample
+from ops.skopeo import Answer, client_of
+from ops.tags import recorded
+
+POLL_SECONDS: Final = 0.3
+
+WORKER: Final = "portus-worker"
+WORKER_SECONDS: Final = 600.0
+"""How long the worker may take to start: as long as its startup probe lets it. The genuine one takes 38 s to 91 s."""
+
+READ_ONLY_ANSWER: Final = "405"
+"""Method not allowed: what ``storage.maintenance.readonly`` answers to whoever may push."""
+
+
+def checked(deployment: Deployment, done: str = "") -> str:
+    """Check that the stack does what its file says it is there for, and return what was seen, in a sentence.
+
+    Args:
+        done: what ended well before, as a clause; every error says it.
+
+    Raises:
+        LabError: as `check`, or what the cluster says instead of an answer.
+    """
+    try:
+        with told("check"):
+            require_no_sweep(deployment.stack, deployment.namespace, deployment.kubeconfig, deployment.context)
+            return _checked(deployment)
+    except LabError as error:
+        if done:
+            error.tell_first(done)
+        raise
+
+
+def _checked(deployment: Deployment) -> str:
+    if is_read_only(deployment.stack):
+        with step("checking that it is read-only: a push is refused") as current:
+            check_read_only(deployment, current)
+        return "They give images and take none: the stack file makes the registry read-only."
+    with step("checking it: a push, a pull, and Portus' record of the push") as current:
+        image = check(deployment, current)
+    return f"Portus and its registry work: {image} was pushed and pulled, and Portus recorded the push."
+
+
+def check(deployment: Deployment, current: Step) -> str:
+    """Push an image as the administrator or as whom the environment names, pull it back, find it in Portus' records; return its name.
+
+    Raises:
+        NobodyError: Portus lets nobody in whom the stack knows.
+        LabError: which link of the chain is broken.
+    """
+    login = _login(deployment, current)
+    image = f"{login.user}/check:latest"
+    with client_of(deployment, login.user, login.password) as user:
+        digest = write_sample(user.folder / "pushed", text=f"check at {time.time():.0f}")
+        current.say(f"pushing {deployment.registry}/{image}")
+        _must(user.push("pushed", image), "the push was refused", "Look at the registry's and at Portus' log.")
+        current.say("pulling it back")
+        _must(user.pull(image, "pulled"), "the pull was refused", "Look at the registry's and at Portus' log.")
+        if (user.folder / "pulled" / "manifest.json").read_bytes() != (user.folder / "pushed" / "manifest.json").read_bytes():
+            raise LabError(f"the image that was pulled is not the one that was pushed ({digest}).", "Look at the registry's storage.")
+    wait_for_worker(deployment, current)
+    current.say("waiting for Portus to record it")
+    wait_for_record(deployment, Tag(namespace=login.user, repository="check", tag="latest", user=login.user, digest=digest))
+    return f"{deployment.registry}/{image}"
+
+
+def check_read_only(deployment: Deployment, current: Step) -> None:
+    """Push an image as `check` does and see the registry refuse it as one that is read-only does.
+
+    Raises:
+        NobodyError: as `check`.
+        LabError: it took the image, or refused for another reason.
+    """
+    login = _login(deployment, current)
+    with client_of(deployment, login.user, login.password) as user:
+        write_sample(user.folder / "pushed", text=f"read-only at {time.time():.0f}")
+        current.say(f"pushing {deployment.registry}/{login.user}/check:latest, which has to be refused")
+        answer = user.push("pushed", f"{login.user}/check:latest")
+    if answer.code == 0:
+        raise LabError("the registry took a push, although the stack file makes it read-only.", "Deploy the stack again: make up")
+    if READ_ONLY_ANSWER not in answer.output:
+        raise LabError("the registry refused a push, but not as one that is read-only.", "It said:", answer.output.strip())
+
+
+def _login(deployment: Deployment, current: Step) -> Login:
+    login = login_of(deployment)
+    current.say(f"asking Portus for a token for {login.user}")
+    require_login(deployment, login)
+    return login
+
+
+def wait_for_worker(deployment: Deployment, current: Step, seconds: float = WORKER_SECONDS) -> None:
+    """Wait until the worker has started, where the stack has one: before that nothing that is pushed is recorded.
+
+    Its own sign of life is its Pod's readiness (the startup probe of ``components/portus/puma.py``).
+
+    Raises:
+        LabError: it has not within ``seconds``.
+    """
+    end = time.monotonic() + seconds
+    while not deployment.is_ready(WORKER):
+        current.say("waiting for Portus' worker to start")
+        if time.monotonic() > end:
+            look = f"Look at it: kubectl -n {deployment.namespace} describe pods -l app.kubernetes.io/component=worker"
+            raise LabError(f"Portus' worker has not started within {seconds:.0f} s, so that nothing records a push.", look)
+        time.sleep(POLL_SECONDS)
+
+
+def wait_for_record(deployment: Deployment, tag: Tag, seconds: float = FRESH_SECONDS) -> None:
+    """Wait until Portus has recorded ``tag``, digest and user included.
+
+    Args:
+        seconds: by default as long as the doctor lets an event wait for Portus' worker, which a synchronisation may hold up.
+
+    Raises:
+        LabError: it has not within ``seconds``, or its database cannot be read.
+    """
+    with recorded(deployment) as tags:
+        end = time.monotonic() + seconds
+        while tag not in (seen := tags()):
+            if time.monotonic() > end:
+                raise _unrecorded(tag, seen, seconds)
+            time.sleep(POLL_SECONDS)
+
+
+def _unrecorded(tag: Tag, seen: list[Tag], seconds: float) -> LabError:
+    same = [other for other in seen if (other.namespace, other.repository, other.tag) == (tag.namespace, tag.repository, tag.tag)]
+    found = f"it holds {same[0]}" if same else "it holds no such tag"
+    return LabError(
+        f"Portus has not recorded the push of {tag.namespace}/{tag.repository}:{tag.tag} within {seconds:.0f} s; {found}.",
+        "Look at the registry's log for the notification and at the worker's for its handling.",
+    )
+
+
+def _must(answer: Answer, problem: str, remedy: str) -> None:
+    if answer.code != 0:
+        raise LabError(f"{problem}.", remedy, answer.output.strip())

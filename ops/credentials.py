@@ -1,0 +1,130 @@
+"""Who a check logs in as, and whether Portus takes that login: ten wrong ones lock a user for 10 minutes, so one try has to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from ops import paths
+from ops.deployment import Deployment
+from ops.doctor.facts import Silent
+from ops.errors import LabError
+from ops.kube.http import trusting
+
+USER: Final = "CHECK_USER"
+PASSWORD_FILE: Final = "CHECK_PASSWORD_FILE"  # noqa: S105 - a variable's name
+SECONDS: Final = 30.0
+"""How long Portus may take for a token."""
+
+
+class NobodyError(LabError):
+    """There is nobody to check as, which says nothing about the stack."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Login:
+    """A user of Portus; ``is_told`` where the environment names it and not the stack."""
+
+    user: str
+    password: str = field(repr=False)
+    is_told: bool = False
+
+
+def login_of(deployment: Deployment, environment: Mapping[str, str] = os.environ) -> Login:
+    """Return whom to check as: the user that ``environment`` names, else the stack's first administrator.
+
+    Raises:
+        NobodyError: the stack makes no administrator, and none is named.
+        LabError: half a login is named, or its file cannot be read.
+    """
+    user, file = environment.get(USER, ""), environment.get(PASSWORD_FILE, "")
+    if bool(user) != bool(file):
+        raise LabError(f"{USER if user else PASSWORD_FILE} is set without {PASSWORD_FILE if user else USER}.", "Set both or neither.")
+    if user:
+        return Login(user=user, password=_password(Path(file)), is_told=True)
+    if not deployment.has_administrator:
+        raise NobodyError(
+            "there is nobody to check as: portus.bootstrap.enabled is false, so that the stack makes no administrator.",
+            _another_user(deployment, "Check as a user of yours"),
+        )
+    return Login(user=str(deployment.outputs["administrator"]), password=deployment.administrator_password)
+
+
+REFUSED: Final = frozenset({"Invalid Username or password.", "You have one more attempt before your account is locked."})
+"""What Portus itself says to a wrong password (Devise's en.yml); its other words are of the account, or of the directory."""
+OF_THE_ACCOUNT: Final = frozenset({"Your account is locked.", "Sorry, this account has been disabled."})
+UNKNOWN: Final = ("Could not find user", "Invalid Credentials")
+"""How a directory's refusal begins that was asked (lib/portus/ldap/errors.rb)."""
+
+
+def require_login(deployment: Deployment, login: Login, transport: httpx.BaseTransport | None = None) -> None:
+    """Ask Portus for one token; any answer but a refusal of the login is left to the push, which says more.
+
+    Raises:
+        NobodyError: Portus refuses the login.
+    """
+    trust = trusting(str(deployment.outputs["ca_certificate"]), system=True)
+    if isinstance(trust, Silent):
+        return
+    asked = {"service": deployment.registry, "account": login.user}
+    try:
+        with httpx.Client(transport=transport or httpx.HTTPTransport(verify=trust, retries=2), timeout=SECONDS) as http:
+            answer = http.get(f"{deployment.portus_url}/v2/token", params=asked, auth=(login.user, login.password))
+    except httpx.TransportError:
+        return
+    if answer.status_code != HTTPStatus.UNAUTHORIZED:
+        return
+    if login.is_told:
+        problem = f"Portus refuses the user '{login.user}' with the password in the file that {PASSWORD_FILE} names."
+        raise NobodyError(problem, _by_the_directory(answer) or "Ten wrong ones lock the user for 10 minutes.")
+    if said := _by_the_directory(answer):
+        raise NobodyError(f"Portus lets '{login.user}' not in.", said)
+    raise NobodyError(
+        f"Portus refuses the password of '{login.user}' that the stack knows.",
+        _another_user(deployment, "If it was changed on Portus' pages, or the database is another one, check as another user"),
+    )
+
+
+def _by_the_directory(answer: httpx.Response) -> str:
+    """Return what an LDAP directory has to do with a refusal; '' where Portus itself judged the password."""
+    try:
+        said = str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+    if said in REFUSED:
+        return ""
+    if said in OF_THE_ACCOUNT:
+        return f"It says: {said}"
+    if said.startswith(UNKNOWN):
+        return (
+            f"Its LDAP directory says: {said}. Up to Portus 2.4 every account but Portus' own must be in the directory: name one that is, "
+            f"with its password there, by {USER} and {PASSWORD_FILE}."
+        )
+    return (
+        f"It cannot ask its LDAP directory (portus.config.ldap): {' '.join(said.split())}. Nobody can log in until it can; "
+        "the password is not judged. Look at ldap.hostname and port, the directory itself, and the NetworkPolicies."
+    )
+
+
+def _password(file: Path) -> str:
+    try:
+        password = file.expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is no text"
+        remedy = "Write the password into a file that you alone can read."
+        raise LabError(f"{PASSWORD_FILE}: {file} cannot be read: {said}.", remedy) from error
+    if not password:
+        raise LabError(f"{PASSWORD_FILE}: {file} is empty.", "Write the password into it.")
+    return password
+
+
+def _another_user(deployment: Deployment, how: str) -> str:
+    """Return the remedy with its whole command."""
+    where = "" if deployment.kubeconfig == paths.STATE / "kubeconfig" else f" KUBECONFIG={deployment.kubeconfig}"
+    return f"{how}: {USER}=name {PASSWORD_FILE}=file make check STACK={deployment.stack}{where}"

@@ -1,0 +1,154 @@
+"""The chain: every link in the order in which one rests on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ops.doctor.facts import CACHE, DATABASE, EDGE, REGISTRY, WEB, WORKER
+from ops.doctor.links import certificates, cluster, database, events, names, outside, servers, tokens
+from ops.doctor.snapshot import Snapshot
+from ops.doctor.verdicts import Broken, Judge, Unseen, Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """One link.
+
+    Args:
+        says: what holds when it holds.
+        why: what does not work when it does not.
+        after: the links without which it says nothing.
+    """
+
+    name: str
+    says: str
+    why: str
+    judge: Judge
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """A link as it was found; ``blocked_by`` names the links for whose sake it was not judged."""
+
+    link: Link
+    verdict: Verdict
+    blocked_by: tuple[str, ...] = ()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether this link itself is broken."""
+        return not self.blocked_by and isinstance(self.verdict, Broken)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether anything can be said of it."""
+        return not self.blocked_by and not isinstance(self.verdict, Unseen)
+
+
+def _link(name: str, says: str, judge: Judge, why: str, *after: str) -> Link:
+    return Link(name=name, says=says, why=why, judge=judge, after=after)
+
+
+CHAIN: Final[Sequence[Link]] = (
+    _link("cluster", "the cluster answers, the namespace is there", cluster.cluster, "nothing runs"),
+    _link("objects", "every object of the stack exists", cluster.objects, "what it did is not done", "cluster"),
+    _link("network-policies", "the NetworkPolicies are there", cluster.network_policies, "Pods reach too much, or too little",
+          "objects"),
+    _link("claims", "every claim is bound", cluster.claims, "Pods that mount it wait", "objects"),
+    _link("database-pods", "MariaDB runs", cluster.pods(DATABASE), "Portus works not at all", "claims"),
+    _link("web-pods", "Portus runs", cluster.pods(WEB), "nobody logs in, pushes or pulls", "database-pods"),
+    _link("cache-pods", "the registry's Redis runs", cluster.pods(CACHE), "the registry is slow", "claims"),
+    _link("registry-pods", "the registry runs", cluster.pods(REGISTRY), "nobody pushes or pulls", "claims"),
+    _link("edge-pods", "the front proxy runs", cluster.pods(EDGE), "nobody outside reaches anything", "objects"),
+    _link("room", "every claim has room", cluster.room, "writes fail: pushes, logins",
+          "database-pods", "registry-pods"),
+    _link("database-in-portus", "Portus reaches the database", servers.database_from_portus, "every answer of Portus is an error",
+          "database-pods", "web-pods", "network-policies"),
+    _link("database", "the database lets Portus in", database.database, "every answer of Portus is an error",
+          "database-in-portus"),
+    _link("charset", "its character set suits Portus", database.charset, "the worker dies of a name (SUSE/Portus#1688)",
+          "database"),
+    _link("schema", "its schema is the image's", database.schema, "Portus sets it up anew at its next start, or fails",
+          "database"),
+    _link("worker-pods", "the worker runs", cluster.pods(WORKER), "pushes do not show in Portus",
+          "charset", "schema", "registry-pods"),  # it ends by itself if the database refuses it or does not suit it
+    _link("web", "Portus answers", tokens.web, "nobody logs in", "web-pods"),
+    _link("registry", "the registry answers", servers.answers(REGISTRY), "nobody pushes or pulls", "registry-pods"),
+    _link("edge", "the front proxy answers", servers.answers(EDGE), "nobody outside reaches anything", "edge-pods"),
+    _link("first-set-up", "the stack's Jobs succeeded", cluster.first_set_up, "administrator or record are missing",
+          "web", "registry"),
+    _link("certificate", "certificate: valid, right names, its key", certificates.certificate, "clients refuse it",
+          "web-pods", "registry-pods", "edge-pods"),
+    _link("presented", "the servers present it", certificates.presented, "a renewed one is not served",
+          "certificate", "web", "registry", "edge"),
+    _link("names-in-portus", "Portus reaches the public names", names.reached_from(WEB), "no synchronisation, no record",
+          "web", "registry-pods", "edge-pods"),
+    _link("trust-in-portus", "Portus trusts the registry", certificates.trust(WEB, REGISTRY), "no synchronisation, no record",
+          "presented"),
+    _link("trust-in-edge", "the front proxy trusts both", certificates.trust(EDGE, WEB, REGISTRY), "clients get 503",
+          "presented"),
+    _link("edge-servers", "the front proxy reaches both", servers.through_edge, "clients get 503", "trust-in-edge"),
+    _link("record", "Portus knows the registry by its name", database.record, "logins work, pushes are denied",
+          "schema"),
+    _link("health", "Portus finds database and registry", tokens.health, "no synchronisation, no scans",
+          "record", "names-in-portus", "trust-in-portus", "web"),
+    _link("challenge", "the registry sends clients to Portus", tokens.challenge, "logins go astray", "presented"),
+    _link("token", "Portus gives tokens", tokens.token, "nobody logs in", "schema", "web"),
+    _link("issuer", "issuer and audience are the registry's", tokens.issuer, "every token is refused",
+          "token", "registry-pods"),
+    _link("signing-key", "the registry trusts the tokens' key", tokens.signing_key, "every token is refused",
+          "token", "registry-pods"),
+    _link("clock", "the clocks agree", tokens.clock, "tokens are refused as of tomorrow, or as expired",
+          "token", "challenge"),
+    _link("portus-login", "Portus' own user may log in", tokens.portus_login, "the worker dies of its first synchronisation",
+          "record", "token"),
+    _link("catalog", "the registry accepts tokens", tokens.catalog, "nobody pushes or pulls",
+          "challenge", "issuer", "signing-key", "clock", "portus-login"),
+    _link("notifications", "the registry notifies Portus", events.endpoint, "pushes do not show in Portus",
+          "registry-pods"),
+    _link("names-in-registry", "the registry reaches Portus", names.reached_from(REGISTRY), "pushes do not show in Portus",
+          "notifications", "web"),
+    _link("trust-in-registry", "the registry trusts Portus", certificates.trust(REGISTRY, WEB), "pushes do not show in Portus",
+          "notifications", "presented"),
+    _link("events-taken", "Portus takes notifications", events.taken, "pushes do not show in Portus", "schema", "web"),
+    _link("delivery", "no notification waits", events.delivered, "pushes do not show in Portus",
+          "names-in-registry", "trust-in-registry", "events-taken"),
+    _link("events", "no event waits for the worker", database.events, "pushes do not show in Portus",
+          "schema", "worker-pods"),
+    _link("stuck-events", "the worker ended all events", database.stuck_events, "those pushes never show in Portus",
+          "schema"),
+    _link("public-names", "the public names have an address here", names.public_names, "clients find nobody"),
+    _link("public-portus", "Portus answers outside", outside.public_portus, "nobody logs in",
+          "public-names", "edge-servers", "token"),
+    _link("public-registry", "the registry answers outside", outside.public_registry, "nobody pushes or pulls",
+          "public-portus", "challenge"),
+    _link("events-closed", "no events from outside", outside.events_closed, "anybody may invent pushes",
+          "public-portus"),
+    _link("drift", "nothing drifted", outside.drift, "a deployment with a refresh undoes what was done by hand", "objects"),
+    _link("round-trip", "a push is recorded", outside.round_trip, "the main job is not done",
+          "public-registry", "catalog", "delivery", "events", "room"),
+)  # fmt: skip
+
+
+def examine(snapshot: Snapshot, chain: Sequence[Link] = CHAIN) -> list[Finding]:
+    """Judge every link whose foundations hold, in order."""
+    findings: dict[str, Finding] = {}
+    for link in chain:
+        blocked = tuple(dict.fromkeys(cause for name in link.after for cause in _causes(findings[name])))
+        findings[link.name] = Finding(link=link, verdict=Unseen("not judged") if blocked else link.judge(snapshot), blocked_by=blocked)
+    return list(findings.values())
+
+
+def _causes(finding: Finding) -> tuple[str, ...]:
+    """Return the links to blame where ``finding`` does not hold."""
+    if finding.blocked_by:
+        return finding.blocked_by
+    return () if finding.is_judged and not finding.is_broken else (finding.link.name,)
+
+
+def by_name(findings: Sequence[Finding]) -> Mapping[str, Finding]:
+    """Return findings by their links' names."""
+    return {finding.link.name: finding for finding in findings}

@@ -1,0 +1,170 @@
+"""What Portus' own account sees in the database, over a connection to its Pod or, for an external one, from Portus' Pod."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pymysql
+from kubernetes.client import ApiException
+from pymysql.constants import ER
+
+from ops.doctor.facts import DATABASE, WEB, Denied, Pod, Silent, Unseen
+from ops.doctor.relay import relay
+from ops.doctor.rows import Backlog, Database, Record
+from ops.doctor.snapshot import Snapshot
+from ops.kube.http import late, saying
+from ops.kube.pods import Wire, refusal_of
+
+Rows = Callable[[str], list[tuple[Any, ...]]]
+"""Runs a statement and returns its rows."""
+
+MARIADB_PORT: Final = 3306
+READ_SECONDS: Final = 10.0
+"""How long one query may take."""
+DENIED: Final = (
+    ER.ACCESS_DENIED_ERROR,
+    ER.HOST_NOT_PRIVILEGED,
+    ER.DBACCESS_DENIED_ERROR,
+    ER.TABLEACCESS_DENIED_ERROR,
+    ER.COLUMNACCESS_DENIED_ERROR,
+    ER.BAD_DB_ERROR,
+)
+AS_ROOT: Final = (
+    'MYSQL_PWD="$(cat "$MARIADB_ROOT_PASSWORD_FILE")" exec mariadb --user=root --batch --skip-column-names'
+    " --execute \"SELECT COUNT(*) > 0 FROM mysql.user WHERE user = '$1'\""
+)
+"""In the server's own Pod; $1 is the account, whose characters the settings limit."""
+MIGRATIONS: Final = "/srv/Portus/db/migrate"
+FRESH: Final = 2
+STUCK: Final = 1
+"""``registry_events.status``: 2 waits, 1 is being handled, 0 is done."""
+
+SCHEMA: Final = "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata WHERE schema_name = DATABASE()"
+TABLES: Final = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
+EVENTS: Final = (
+    "SELECT status, COUNT(*), TIMESTAMPDIFF(SECOND, MIN(created_at), UTC_TIMESTAMP()),"
+    " TIMESTAMPDIFF(SECOND, MIN(updated_at), UTC_TIMESTAMP()) FROM registry_events WHERE status > 0 GROUP BY status"
+)
+
+
+def examine_database(wire: Wire, snapshot: Snapshot) -> Database | Silent | Unseen:
+    """Return what the database holds, or why it could not be asked; reads only."""
+    web = snapshot.pod(WEB)
+    if web is None:
+        return Unseen("no Pod of Portus says where the database is")
+    try:
+        with session(wire, snapshot, web) as rows:
+            found = _read(rows, is_puma=snapshot.expected.is_puma)
+    except ApiException as error:
+        return Unseen(refusal_of(error))
+    except pymysql.MySQLError as error:
+        return _denied(wire, snapshot, web, error) or Silent(late(READ_SECONDS) if "timed out" in _words(error) else _words(error))
+    except OSError as error:
+        return Silent(saying(error, READ_SECONDS))
+    return _with_image(found, wire.run(web.name, ["ls", MIGRATIONS]))
+
+
+def account_of(web: Pod) -> str:
+    """Return who Portus is to the database."""
+    return web.setting("PORTUS_DB_USERNAME") or web.setting("MARIADB_USER")
+
+
+def server_of(web: Pod) -> tuple[str, int]:
+    """Return host and port of the database as Portus' Pod has them; ('', 3306) where it has none."""
+    return web.setting("PORTUS_DB_HOST") or web.setting("MARIADB_SERVICE_HOST"), int(web.setting("PORTUS_DB_PORT") or MARIADB_PORT)
+
+
+@contextlib.contextmanager
+def session(wire: Wire, snapshot: Snapshot, web: Pod) -> Iterator[Rows]:
+    """Give what runs a statement as Portus' own account and returns its rows.
+
+    Raises:
+        ApiException: the cluster opens no way to the database.
+        pymysql.MySQLError, OSError: the database refuses, or does not answer.
+    """
+    with _connection(wire, snapshot, web) as end:
+        connection = pymysql.connect(
+            user=account_of(web),
+            password=web.setting("PORTUS_DB_PASSWORD") or web.setting("MARIADB_PASSWORD"),
+            database=web.setting("PORTUS_DB_DATABASE") or web.setting("MARIADB_DATABASE"),
+            charset="utf8",
+            read_timeout=READ_SECONDS,
+            write_timeout=READ_SECONDS,
+            defer_connect=True,
+        )
+        connection.connect(end)
+        with connection, connection.cursor() as cursor:
+
+            def rows(statement: str) -> list[tuple[Any, ...]]:
+                cursor.execute(statement)
+                return list(cursor.fetchall())
+
+            yield rows
+
+
+@contextlib.contextmanager
+def _connection(wire: Wire, snapshot: Snapshot, web: Pod) -> Iterator[socket.socket]:
+    server = snapshot.pod(DATABASE)
+    if server is not None:
+        with wire.connection(server.name, next(iter(server.ports.values()), MARIADB_PORT), greets=True) as end:
+            yield end
+        return
+    with relay(wire, web.name, *server_of(web)) as end:
+        yield end
+
+
+def _read(rows: Rows, *, is_puma: bool) -> Database:
+    tables = {name for (name,) in rows(TABLES)}
+    (charset, collation) = rows(SCHEMA)[0]
+    events = (
+        {status: (int(count), *map(float, ages)) for status, count, *ages in rows(EVENTS)}
+        if is_puma and "registry_events" in tables
+        else {}
+    )
+    fresh, stuck = events.get(FRESH, (0, 0.0, 0.0)), events.get(STUCK, (0, 0.0, 0.0))
+    return Database(
+        version=str(rows("SELECT VERSION()")[0][0]),
+        charset=charset,
+        collation=collation,
+        migrations=tuple(str(each) for (each,) in (rows("SELECT version FROM schema_migrations") if "schema_migrations" in tables else ())),
+        records=tuple(_records(rows) if "registries" in tables else ()),
+        fresh=Backlog(count=int(fresh[0]), oldest=fresh[1]),
+        stuck=Backlog(count=int(stuck[0]), oldest=stuck[2]),
+    )
+
+
+def _records(rows: Rows) -> Iterator[Record]:
+    # 2.0 knows no external name.
+    columns = {name for (name, *_) in rows("SHOW COLUMNS FROM registries")}
+    external = "external_hostname" if "external_hostname" in columns else "NULL"
+    for hostname, external_hostname, use_ssl in rows(f"SELECT hostname, {external}, use_ssl FROM registries"):  # noqa: S608 - a constant
+        yield Record(hostname=hostname, external_hostname=external_hostname or "", use_ssl=bool(use_ssl))
+
+
+def _with_image(found: Database, listed: tuple[int, str] | Unseen) -> Database:
+    if isinstance(listed, Unseen) or listed[0] != 0:
+        return found
+    versions = (name.partition("_")[0] for name in listed[1].split())
+    return dataclasses.replace(found, expected=tuple(sorted(version for version in versions if version.isdigit())))
+
+
+def _denied(wire: Wire, snapshot: Snapshot, web: Pod, error: pymysql.MySQLError) -> Denied | None:
+    """Return a refusal of Portus' account with what root sees of it in the stack's own server; None for any other error."""
+    code = error.args[0] if error.args else None
+    if code not in DENIED:
+        return None
+    server = snapshot.pod(DATABASE)
+    if server is None:
+        return Denied(_words(error), code)
+    found = wire.run(server.name, ["sh", "-c", AS_ROOT, "sh", account_of(web)])
+    known = found if isinstance(found, Unseen) else found[1] if found[0] == 0 else Unseen(found[1])
+    return Denied(_words(error), code, None if isinstance(known, Unseen) else known == "1")
+
+
+def _words(error: pymysql.MySQLError) -> str:
+    """Return what the server said, without its number."""
+    return str(error.args[-1]) if error.args else str(error)

@@ -1,0 +1,189 @@
+"""What can be seen of a stack, piece by piece, without any judgement. What is secret in it is never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+DATABASE: Final = "database"
+WEB: Final = "web"
+WORKER: Final = "worker"
+REGISTRY: Final = "registry"
+EDGE: Final = "edge"
+CACHE: Final = "cache"
+"""Roles of workloads: their label ``app.kubernetes.io/component``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """It could not be looked at, which says nothing about the stack."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """It was asked and gave no answer."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Denied(Silent):
+    """The database refuses Portus' account.
+
+    Args:
+        code: MariaDB's error number.
+        has_account: whether the server has an account of that name; None where nobody could look.
+    """
+
+    code: int
+    has_account: bool | None = None
+
+
+NOT_LOOKED: Final = Unseen("it was not looked at")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """An HTTP answer.
+
+    Args:
+        headers: by their names in lower case.
+        certificate: DER, the leaf that the server presented; None without TLS.
+        at: this machine's clock when it came, in seconds since 1970.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = field(default="", repr=False)
+    certificate: bytes | None = field(default=None, repr=False)
+    at: float = 0.0
+
+
+Reply = Answer | Silent | Unseen
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expected:
+    """What the stack is said to be: its outputs, and the objects of its Pulumi state.
+
+    Args:
+        registry: the registry's public host, with the port where it is not 443.
+        trust: PEM, what clients have to trust.
+        objects: kind and name of every object in the namespace that Pulumi has made.
+        copies: of each workload by its name, as Pulumi has deployed it; of one that an autoscaler rules, the fewest.
+    """
+
+    stack: str
+    namespace: str
+    portus_url: str
+    registry: str
+    portus_version: str
+    trust: str = field(repr=False)
+    objects: tuple[tuple[str, str], ...] = ()
+    copies: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def host(self) -> str:
+        """Portus' public host: the tokens' issuer."""
+        return self.portus_url.removeprefix("https://").partition(":")[0]
+
+    @property
+    def registry_name(self) -> str:
+        """The registry's public name."""
+        return self.registry.partition(":")[0]
+
+    @property
+    def https_port(self) -> int:
+        """The public port."""
+        return int(self.registry.partition(":")[2] or 443)
+
+    @property
+    def is_puma(self) -> bool:
+        """Whether events wait for a worker (2.3 on); else the web server handles them inside the request."""
+        return tuple(int(part) for part in self.portus_version.split(".")) >= (2, 3)
+
+    @property
+    def ping(self) -> str:
+        """What the web server answers with 200 without a login; on Apache this needs the database."""
+        return "/api/v1/_ping" if self.is_puma else "/v2/token"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pod:
+    """A Pod that nobody has told to stop.
+
+    Args:
+        ports: of its containers, by name.
+        aliases: host name -> address.
+        variables: of its first container, Secrets read.
+        claims: PersistentVolumeClaim -> where it is mounted.
+        files: path -> text of what it mounts from Secrets and ConfigMaps, as the cluster has it now.
+        ready_since: when it got ready, in seconds since 1970; 0 where nothing says it.
+    """
+
+    name: str
+    ready: bool
+    ready_since: float = 0.0
+    ports: Mapping[str, int] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def setting(self, variable: str) -> str:
+        """Return a variable's value, from its file where ``<variable>_FILE`` names one; '' for none."""
+        return self.variables.get(variable) or self.files.get(self.variables.get(f"{variable}_FILE", ""), "").strip()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workload:
+    """A Deployment or StatefulSet.
+
+    Args:
+        kind: as kubectl takes it.
+        problems: what keeps its Pods from being ready, in their own words.
+        before_restore: its copies before a restore stopped it; None where none did.
+    """
+
+    kind: str
+    name: str
+    replicas: int
+    pods: tuple[Pod, ...]
+    problems: tuple[str, ...] = ()
+    before_restore: str | None = None
+
+    @property
+    def ready(self) -> tuple[Pod, ...]:
+        """Its Pods that are ready."""
+        return tuple(pod for pod in self.pods if pod.ready)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A PersistentVolumeClaim.
+
+    Args:
+        used: share of its file system, 0 to 1; None while no Pod mounts it.
+        waits: whether it is bound only when a first Pod mounts it.
+    """
+
+    name: str
+    phase: str
+    problems: tuple[str, ...] = ()
+    used: float | Unseen | None = None
+    waits: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Queue:
+    """The registry's notifications to one endpoint, counted twice some seconds apart."""
+
+    pod: str
+    name: str
+    pending: int
+    delivered: int
+    """Within those seconds."""
+    statuses: Mapping[str, int] = field(default_factory=dict)

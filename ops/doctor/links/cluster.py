@@ -1,0 +1,154 @@
+"""Cluster, objects, claims and Pods."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ops.doctor.facts import Silent, Workload
+from ops.doctor.snapshot import Snapshot
+from ops.doctor.verdicts import Broken, Holds, Inapplicable, Judge, Unseen, Verdict, deploy_anew, kubectl
+
+FULL: Final = 0.95
+"""Of a claim's file system. MariaDB and the registry fail at 1; the alert PortusClaimFills speaks at 0.85."""
+
+POLICY: Final = ":NetworkPolicy"
+
+
+def cluster(snapshot: Snapshot) -> Verdict:
+    """The API server answers, and the stack's namespace is active."""
+    expected, version = snapshot.expected, snapshot.cluster
+    if isinstance(version, Silent):
+        return Broken(version.reason, "start the cluster, or name another kubeconfig: KUBECONFIG=...")
+    if isinstance(version, Unseen):
+        return version
+    if not snapshot.namespace:
+        lost = f"pulumi refresh --stack {expected.stack}, then as docs/operate/backup.md has it under 'Into a new cluster'"
+        anew = f"is it this cluster? If so: {lost}; a stack of the lab's own: make up REFRESH=1 STACK={expected.stack}"
+        return Broken(f"there is no namespace {expected.namespace}", anew)
+    if snapshot.namespace != "Active":
+        return Broken(f"the namespace {expected.namespace} is {snapshot.namespace}", f"kubectl get namespace {expected.namespace} -o yaml")
+    return Holds(f"Kubernetes {version}, namespace {expected.namespace}")
+
+
+def objects(snapshot: Snapshot) -> Verdict:
+    """Everything that Pulumi has made is there."""
+    if isinstance(snapshot.missing, Unseen):
+        return snapshot.missing
+    gone = [f"{kind} {name}" for kind, name in snapshot.missing if kind != "NetworkPolicy"]
+    if gone:
+        return Broken(f"gone from the cluster: {', '.join(gone)}", deploy_anew(snapshot))
+    return Holds(f"all {len(snapshot.expected.objects)} objects of Pulumi's state are there")
+
+
+def network_policies(snapshot: Snapshot) -> Verdict:
+    """The NetworkPolicies that Pulumi has made are there."""
+    if isinstance(snapshot.missing, Unseen):
+        return snapshot.missing
+    made = [name for token, name in snapshot.expected.objects if token.endswith(POLICY)]
+    gone = [name for kind, name in snapshot.missing if kind == "NetworkPolicy"]
+    if gone:
+        return Broken(f"gone from the cluster: {', '.join(gone)}", deploy_anew(snapshot))
+    if not made:
+        return Inapplicable("the stack file switches them off (network.policies)")
+    return Holds(f"{len(made)} are there; whether the cluster enforces them is the business of its network plugin")
+
+
+def claims(snapshot: Snapshot) -> Verdict:
+    """Every claim is bound."""
+    if isinstance(snapshot.claims, Unseen):
+        return snapshot.claims
+    loose = [each for each in snapshot.claims if each.phase != "Bound" and not each.waits]
+    if loose:
+        seen = "; ".join(f"{each.name} is {each.phase}" + "".join(f", {problem}" for problem in each.problems) for each in loose)
+        remedy = f"{kubectl(snapshot, f'describe pvc {loose[0].name}')}; the class is claim.storageClassName of the stack file"
+        return Broken(seen, f"{remedy}, those that there are: kubectl get storageclass")
+    if not snapshot.claims:
+        return Inapplicable("the stack has no claim of its own")
+    return Holds(", ".join(f"{each.name} (waits for its first Pod)" if each.waits else each.name for each in snapshot.claims))
+
+
+def room(snapshot: Snapshot) -> Verdict:
+    """Every claim has room."""
+    if isinstance(snapshot.claims, Unseen):
+        return snapshot.claims
+    known = {each.name: each.used for each in snapshot.claims if isinstance(each.used, float)}
+    full = [f"{name} is {used:.0%} full" for name, used in known.items() if used >= FULL]
+    if full:
+        grow = "raise claim.size of the stack file (the class must allow it: kubectl get storageclass), then pulumi up"
+        return Broken(", ".join(full), f"{grow}; in the registry also delete images and collect the garbage")
+    unseen = [each.used for each in snapshot.claims if isinstance(each.used, Unseen)]
+    if unseen:
+        return unseen[0]
+    if not known:
+        return Inapplicable("no Pod mounts a claim of the stack")
+    return Holds(", ".join(f"{name} {used:.0%} full" for name, used in known.items()))
+
+
+def first_set_up(snapshot: Snapshot) -> Verdict:
+    """The Jobs that Pulumi has made have succeeded."""
+    if isinstance(snapshot.jobs, Unseen):
+        return snapshot.jobs
+    for name, why in snapshot.jobs.items():
+        again = f"{kubectl(snapshot, f'delete job {name}')}, then {deploy_anew(snapshot)}"
+        return Broken(f"Job {name}: {why}", f"{kubectl(snapshot, f'logs job/{name} --all-containers')}; after mending: {again}")
+    made = [name for token, name in snapshot.expected.objects if token.endswith(":Job")]
+    return Holds(", ".join(made)) if made else Inapplicable("the stack has no Job")
+
+
+def pods(role: str) -> Judge:
+    """Return the judge of the Pods of ``role``: there, ready, all of them."""
+
+    def judge(snapshot: Snapshot) -> Verdict:
+        if isinstance(snapshot.workloads, Unseen):
+            return snapshot.workloads
+        found = snapshot.workload(role)
+        if found is None:
+            return Inapplicable("the stack has none")
+        name = f"{found.kind}/{found.name}"
+        if found.replicas == 0:
+            return _stopped(snapshot, found)
+        if len(found.ready) >= found.replicas and len(found.ready) == len(found.pods):
+            return Holds(", ".join(pod.name for pod in found.pods))
+        seen = "\n".join([f"{len(found.ready)} of {found.replicas} Pods of {name} are ready", *found.problems])
+        return Broken(seen, remedy(snapshot, name, seen))
+
+    return judge
+
+
+def _stopped(snapshot: Snapshot, workload: Workload) -> Broken:
+    """Tell of a workload without copies; one that a restore has stopped must not meet half a database, which it would set up anew."""
+    name = f"{workload.kind}/{workload.name}"
+    if workload.before_restore is not None:
+        seen = f"{name} is scaled to 0: a restore stopped it (copies before: {workload.before_restore})"
+        which = f"make backups STACK={snapshot.expected.stack} tells which"
+        return Broken(seen, f"{which}; then repeat that make restore (docs/operate/backup.md), and do not scale it")
+    copies = snapshot.expected.copies.get(workload.name)
+    return Broken(f"{name} is scaled to 0", kubectl(snapshot, f"scale {name} --replicas={copies}") if copies else deploy_anew(snapshot))
+
+
+REMEDIES: Final = (
+    (
+        ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"),
+        "images of the stack file: one that there is, and images.pullSecrets where its registry asks for a login; then pulumi up",
+    ),
+    (("OOMKilled",), "raise resources.limits.memory of this workload in the stack file, then pulumi up"),
+    (
+        ("Insufficient ", "node(s)"),
+        "kubectl describe nodes; give the cluster room, or lower resources.requests or change the placement in the stack file",
+    ),
+    (
+        ("CreateContainerConfigError", "FailedMount"),
+        "make the Secret or ConfigMap that is named above; where Pulumi has made it: {deploy}",
+    ),
+    (("CrashLoopBackOff", "ended with exit code"), "{logs} --previous"),
+)
+"""What a problem's words mean for who has to mend it; the first that fits."""
+
+
+def remedy(snapshot: Snapshot, name: str, problem: str) -> str:
+    """Return what to do about Pods that are not ready."""
+    logs = kubectl(snapshot, f"logs {name} --all-containers")
+    for words, advice in REMEDIES:
+        if any(word in problem for word in words):
+            return advice.format(logs=logs, deploy=deploy_anew(snapshot))
+    return f"{kubectl(snapshot, f'describe {name}')} and {logs}"

@@ -1,0 +1,46 @@
+"""Notifications: from the registry to Portus."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from ops.doctor.facts import Answer, Silent, Unseen
+from ops.doctor.servers import EVENTS, events_url
+from ops.doctor.snapshot import Snapshot
+from ops.doctor.verdicts import Broken, Holds, Verdict, deploy_anew, kubectl, said
+
+
+def endpoint(snapshot: Snapshot) -> Verdict:
+    """The registry posts its notifications to Portus."""
+    expected, given = snapshot.expected, events_url(snapshot)
+    right = f"{expected.portus_url}{EVENTS}" if expected.is_puma else f"http://portus.{expected.namespace}.svc{EVENTS}"
+    if given != right:
+        seen = f"notifications go to {given or 'nobody: config.yml has no endpoint portus'}, not to {right}"
+        where = "notifications.endpoints of the registry's config.yml (docs/deploy/registry.md)"
+        return Broken(seen, f"{where}, rendered anew by {deploy_anew(snapshot)}")
+    return Holds(given)
+
+
+def taken(snapshot: Snapshot) -> Verdict:
+    """Portus takes notifications inside the cluster."""
+    if isinstance(snapshot.event, Unseen):
+        return snapshot.event
+    if isinstance(snapshot.event, Answer) and snapshot.event.status == HTTPStatus.ACCEPTED:
+        return Holds(f"202 at {EVENTS}")
+    return Broken(f"Portus answers {EVENTS} with {said(snapshot.event)}", kubectl(snapshot, "logs deployment/portus"))
+
+
+def delivered(snapshot: Snapshot) -> Verdict:
+    """No notification waits in the registry."""
+    if isinstance(snapshot.queues, Silent):
+        return Unseen(f"the registry's debug port does not answer: {snapshot.queues.reason}")
+    if isinstance(snapshot.queues, Unseen):
+        return snapshot.queues
+    for queue in snapshot.queues:
+        if queue.pending and not queue.delivered:
+            statuses = ", ".join(f"{count} times {status}" for status, count in queue.statuses.items()) or "no answer yet"
+            seen = f"{queue.pending} notifications wait in Pod {queue.pod} for the endpoint {queue.name}; so far {statuses}"
+            logs = kubectl(snapshot, f"logs {queue.pod}")
+            lost = "a restart of the registry drops them: what was pushed is then found by background.sync.strategy: update alone"
+            return Broken(seen, f"{logs} says why; one that Portus refuses holds up all behind it, and {lost}")
+    return Holds(f"{sum(queue.pending for queue in snapshot.queues)} wait")

@@ -1,0 +1,86 @@
+"""What clients see on the public names, and what they must not."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from ops.doctor.facts import Answer, Silent, Unseen
+from ops.doctor.links.tokens import challenged, claims_of
+from ops.doctor.outside import CLOSED, PORTUS, REGISTRY, TOKEN
+from ops.doctor.snapshot import Snapshot
+from ops.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, said
+
+EDGE_LOGS = "logs deployment/edge"
+
+
+def public_portus(snapshot: Snapshot) -> Verdict:
+    """Portus answers under its public name."""
+    expected = snapshot.expected
+    for reply, good in ((snapshot.outside.get(PORTUS), _ok), (snapshot.outside.get(TOKEN), _is_token)):
+        if reply is None or isinstance(reply, Unseen):
+            return reply or Unseen("nobody asked")
+        if not isinstance(reply, Answer):
+            return Broken(f"{expected.portus_url}: {reply.reason}", _way(snapshot, reply.reason))
+        if not good(reply):
+            return Broken(
+                f"{expected.portus_url} answers {said(reply)}", f"who stands before the front proxy? {kubectl(snapshot, EDGE_LOGS)}"
+            )
+    return Holds(f"{expected.portus_url} answers, and gives tokens")
+
+
+def public_registry(snapshot: Snapshot) -> Verdict:
+    """The registry answers under its public name, and sends clients to Portus."""
+    reply = snapshot.outside.get(REGISTRY)
+    if reply is None or isinstance(reply, Unseen):
+        return reply or Unseen("nobody asked")
+    if isinstance(reply, Silent):
+        return Broken(f"https://{snapshot.expected.registry}: {reply.reason}", _way(snapshot, reply.reason))
+    return challenged(snapshot, reply, f"https://{snapshot.expected.registry}") or Holds("401 at /v2/, with the right challenge")
+
+
+def events_closed(snapshot: Snapshot) -> Verdict:
+    """Portus' events endpoint, which asks nobody who he is, is closed to the outside."""
+    reply = snapshot.outside.get(CLOSED)
+    if reply is None or not isinstance(reply, Answer):
+        return Unseen(reply.reason if reply else "nobody asked")
+    if reply.status < HTTPStatus.BAD_REQUEST:
+        remedy = "whatever leads past the front proxy must go: Service portus must be reached from inside alone (docs/deploy/exposure.md)"
+        return Broken(f"anybody may post events to {snapshot.expected.portus_url}: it answers {said(reply)}", remedy)
+    return Holds(f"{reply.status} from outside")
+
+
+def drift(snapshot: Snapshot) -> Verdict:
+    """The cluster is as the stack file says."""
+    if isinstance(snapshot.drift, Unseen):
+        return Inapplicable("asked for by DRIFT=1")
+    if snapshot.drift:
+        shows = f"make preview REFRESH=1 STACK={snapshot.expected.stack} shows it"
+        return Broken(snapshot.drift, f"{shows}; what was done by hand is undone by {deploy_anew(snapshot)}")
+    return Holds("pulumi preview --refresh expects no changes")
+
+
+def round_trip(snapshot: Snapshot) -> Verdict:
+    """An image that is pushed can be pulled, and Portus records it; of a registry that is read-only: it is refused."""
+    if snapshot.round_trip is None:
+        return Inapplicable("asked for by PUSH=1")
+    if isinstance(snapshot.round_trip, Unseen):
+        return snapshot.round_trip
+    if isinstance(snapshot.round_trip, Silent):
+        return Broken(snapshot.round_trip.reason, "the links above hold: compare the registry's and Portus' logs of this minute")
+    return Holds(snapshot.round_trip)
+
+
+def _ok(reply: Answer) -> bool:
+    return reply.status == HTTPStatus.OK
+
+
+def _is_token(reply: Answer) -> bool:
+    return bool(claims_of(reply))
+
+
+def _way(snapshot: Snapshot, reason: str) -> str:
+    if "certificate" in reason:
+        return "whoever ends TLS before the front proxy needs a certificate for this name, by a public CA or the output ca_certificate's"
+    return (
+        f"the way from here to the front proxy: {kubectl(snapshot, 'get service edge-public')}, firewalls, {kubectl(snapshot, EDGE_LOGS)}"
+    )

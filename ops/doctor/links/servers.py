@@ -1,0 +1,62 @@
+"""Whether the registry and the front proxy answer, and whether the front proxy and Portus reach what they need."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from ops.doctor.database import server_of
+from ops.doctor.facts import DATABASE, EDGE, WEB, Answer, Silent, Unseen
+from ops.doctor.snapshot import Snapshot
+from ops.doctor.verdicts import Broken, Holds, Judge, Verdict, deploy_anew, kubectl, no_answer
+
+UNREACHED: Final = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+"""What the front proxy itself says in place of a server that it does not reach."""
+
+
+def answers(role: str) -> Judge:
+    """Return the judge of whether every ready Pod of ``role`` answers, whatever it says."""
+
+    def judge(snapshot: Snapshot) -> Verdict:
+        asked = snapshot.served.get(role, {})
+        for pod, reply in asked.items():
+            if isinstance(reply, Unseen):
+                return reply
+            if isinstance(reply, Silent):
+                return no_answer(snapshot, f"Pod {pod}", reply.reason, f"deployment/{role}")
+        return Holds(f"{len(asked)} Pods answer") if asked else Unseen("no Pod was asked")
+
+    return judge
+
+
+def database_from_portus(snapshot: Snapshot) -> Verdict:
+    """Portus' Pod reaches the database's server, whatever that thinks of its account."""
+    why, web = snapshot.database_reached, snapshot.pod(WEB)
+    if isinstance(why, Unseen) or web is None:
+        return why if isinstance(why, Unseen) else Unseen("there is no Pod of Portus")
+    host, port = server_of(web)
+    if not why:
+        return Holds(f"Pod {web.name} reaches {host}:{port}")
+    if snapshot.pod(DATABASE) is None:
+        remedy = "database.host and database.port of the stack file, the server's firewall, network.extraEgress"
+        return Broken(f"Pod {web.name} does not reach {host}:{port}: {why}", remedy)
+    service = kubectl(snapshot, "get service,endpointslices")
+    remedy = f"Service mariadb ({service}), the cluster's DNS, or a NetworkPolicy that is not the stack's"
+    return Broken(f"Pod {web.name} does not reach {host}:{port}: {why}", remedy)
+
+
+def through_edge(snapshot: Snapshot) -> Verdict:
+    """The front proxy reaches Portus and the registry."""
+    edge = snapshot.pod(EDGE)
+    for host, reply in snapshot.through.items():
+        if isinstance(reply, Unseen):
+            return reply
+        if isinstance(reply, Silent):
+            return no_answer(snapshot, f"the front proxy, asked for {host}", reply.reason, "deployment/edge")
+        if isinstance(reply, Answer) and reply.status in UNREACHED:
+            server = "PORTUS" if host == snapshot.expected.host else "REGISTRY"
+            address = edge.variables.get(f"{server}_ADDRESS", "its address") if edge else "its address"
+            seen = f"the front proxy answers {reply.status} for {host}: it does not reach {address}, or the server there is too slow"
+            compare = f"compare {address} with {kubectl(snapshot, f'get service {server.lower()}')}"
+            return Broken(seen, f"{compare}; if they differ: {deploy_anew(snapshot)}; else {kubectl(snapshot, 'logs deployment/edge')}")
+    return Holds(f"it reaches {' and '.join(snapshot.through)}") if snapshot.through else Unseen("it was not asked")

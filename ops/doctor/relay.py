@@ -1,0 +1,67 @@
+"""A connection that begins in a Pod: to what the Pod reaches and this machine may not, such as an external database."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any, Final
+
+from kubernetes.stream import stream
+
+from ops.kube.http import SECONDS
+from ops.kube.pods import Wire
+
+RELAY: Final = 'exec 3<>"/dev/tcp/$0/$1" && { cat <&3 & cat >&3; }'
+"""By bash, which starts every image of Portus; the second ``cat`` ends with this machine's side, the first with the server's."""
+POLL_SECONDS: Final = 0.05
+CHUNK: Final = 65536
+
+
+@contextlib.contextmanager
+def relay(wire: Wire, pod: str, host: str, port: int) -> Iterator[socket.socket]:
+    """Give a connection from ``pod`` to ``host``; when that refuses, the connection ends at once.
+
+    Raises:
+        kubernetes.client.ApiException: the cluster refuses to run a command in the Pod.
+    """
+    session = stream(
+        wire.api().connect_get_namespaced_pod_exec,
+        pod,
+        wire.namespace,
+        command=["bash", "-c", RELAY, host, str(port)],
+        stderr=True,
+        stdout=True,
+        stdin=True,
+        tty=False,
+        binary=True,
+        _preload_content=False,
+    )
+    near, far = socket.socketpair()
+    near.settimeout(SECONDS)
+    over = threading.Event()
+    pump = threading.Thread(target=_pump, args=(session, far, over), daemon=True)
+    pump.start()
+    try:
+        yield near
+    finally:
+        over.set()
+        near.close()
+        pump.join(SECONDS)
+        session.close()
+
+
+def _pump(session: Any, far: socket.socket, over: threading.Event) -> None:
+    """Carry bytes both ways until either side ends."""
+    with contextlib.suppress(OSError), far:
+        while session.is_open() and not over.is_set():
+            session.update(timeout=POLL_SECONDS)
+            if session.peek_stdout(timeout=0):
+                far.sendall(session.read_stdout(timeout=0))
+            if select.select([far], [], [], 0)[0]:
+                data = far.recv(CHUNK)
+                if not data:
+                    return
+                session.write_stdin(data)

@@ -1,0 +1,80 @@
+"""``make doctor``: examines a deployed stack and tells what it found."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+
+from ops.check import check, check_read_only
+from ops.console import Step, console, step
+from ops.credentials import NobodyError
+from ops.deployment import Deployment
+from ops.doctor.chain import Finding, by_name, examine
+from ops.doctor.expected import expected_of
+from ops.doctor.facts import Silent, Unseen
+from ops.doctor.gather import gather
+from ops.doctor.report import as_json, holds, show
+from ops.doctor.snapshot import Snapshot
+from ops.errors import LabError
+from ops.pulumi.stack import Stack
+
+
+def doctor(stack: Stack, *, push: bool = False, drift: bool = False, as_data: bool = False) -> bool:
+    """Examine ``stack`` and print the findings; return whether every link holds. Changes nothing unless ``push``.
+
+    Args:
+        push: whether to push and pull an image where every link before holds.
+        drift: whether to have Pulumi compare the cluster with the stack file, which takes as long as a preview.
+        as_data: whether JSON is printed, and nothing else.
+
+    Raises:
+        LabError: the stack was never deployed.
+    """
+    began = time.monotonic()
+    findings = diagnose(stack, push=push, drift=drift, quiet=as_data)
+    if as_data:
+        sys.stdout.write(as_json(stack.name, findings) + "\n")
+    else:
+        show(stack.name, findings, console, time.monotonic() - began)
+    return holds(findings)
+
+
+def diagnose(stack: Stack, *, push: bool = False, drift: bool = False, quiet: bool = True) -> list[Finding]:
+    """Return the findings on ``stack``; arguments and errors as `doctor`'s."""
+    expected = expected_of(stack)
+    if quiet:
+        snapshot = gather(expected, stack.kubeconfig, stack.context, lambda _: None)
+    else:
+        with step(f"examining stack {stack.name}") as current:
+            snapshot = gather(expected, stack.kubeconfig, stack.context, current.say)
+    if drift:
+        snapshot = dataclasses.replace(snapshot, drift=_drift(stack))
+    findings = examine(snapshot)
+    if push and not by_name(findings)["round-trip"].blocked_by:
+        findings = examine(dataclasses.replace(snapshot, round_trip=_round_trip(stack, snapshot)))
+    return findings
+
+
+def _drift(stack: Stack) -> str:
+    """Return what Pulumi would change; '' for nothing."""
+    try:
+        stack.run("preview", "--refresh", "--expect-no-changes", "--stack", stack.name)
+    except LabError as error:
+        return "\n".join([error.problem, *(line for line in error.excerpt.splitlines() if line.strip())][:40])
+    return ""
+
+
+def _round_trip(stack: Stack, snapshot: Snapshot) -> str | Silent | Unseen:
+    deployment = Deployment(stack=stack.name, outputs=stack.outputs(), kubeconfig=Path(stack.kubeconfig), context=stack.context)
+    current = Step("round trip")
+    try:
+        if snapshot.is_read_only:
+            check_read_only(deployment, current)
+            return "the registry is read-only, and refuses a push"
+        return f"{check(deployment, current)} was pushed, pulled and recorded"
+    except NobodyError as error:
+        return Unseen(f"{error.problem} {error.remedy}")
+    except LabError as error:
+        return Silent(f"{error.problem} {error.remedy} {error.excerpt}".strip())

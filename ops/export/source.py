@@ -1,0 +1,65 @@
+"""A deployed stack as what is exported: its Portus' records and what its registry holds; reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from ops.doctor.access import Access
+from ops.doctor.facts import Expected, Silent
+from ops.errors import LabError
+from ops.export.model import SYSTEM_USER, Portus
+from ops.export.records import read
+from ops.export.registry_client import Holdings, RegistryClient
+from ops.kube.http import trusting
+
+SECONDS: Final = 30.0
+"""How long one answer may take; a registry on object storage needs long for its catalog."""
+CONNECTIONS_TRIED: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Access):
+    """A deployed stack."""
+
+    def records(self) -> Portus:
+        """Return what Portus knows, out of its database: the stack's own, or an external one through Portus' Pod.
+
+        Raises:
+            LabError: the database does not answer, or is none of Portus.
+        """
+        with self.rows() as rows:
+            found = read(rows)
+        if found.migration is None:
+            raise LabError("Portus' database is empty: Portus never started on it.", f"Look: make doctor STACK={self.expected.stack}")
+        return found
+
+    def holdings(self, say: Callable[[str], None]) -> Holdings:
+        """Return what the registry holds, asked under its public name as Portus' own account, whose password nobody changes by hand.
+
+        Raises:
+            LabError: as `RegistryClient.holdings`; or that password is in no Secret that Portus' Pod reads.
+        """
+        password = self.web.setting("PORTUS_PASSWORD") or self.web.setting("PORTUS_PORTUS_PASSWORD")
+        if not password:
+            raise LabError(
+                f"the password of Portus' own account '{SYSTEM_USER}' is in no Secret that its Pod reads.",
+                "Give the stack's credentials as Secrets of its namespace, and export with rights to read these.",
+            )
+        trust = trusting(self.expected.trust, system=True)
+        if isinstance(trust, Silent):
+            raise LabError(f"the stack's output ca_certificate cannot be used: {trust.reason}", "Deploy the stack again: make up")
+        transport = httpx.HTTPTransport(verify=trust, retries=CONNECTIONS_TRIED - 1)
+        with httpx.Client(transport=transport, timeout=SECONDS) as http:
+            return RegistryClient(
+                registry=self.expected.registry, portus_url=self.expected.portus_url, password=password, http=http
+            ).holdings(say)
+
+
+def source(expected: Expected, kubeconfig: Path, context: str | None) -> Source:
+    """Return the stack as the cluster has it now; raises as `Access.of`."""
+    return Source.of(expected, kubeconfig, context)

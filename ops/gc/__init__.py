@@ -1,0 +1,5 @@
+"""The registry's own garbage collection, run on a deployed stack while nobody can push (``make collect``)."""
+
+from ops.gc.verb import Request, collect
+
+__all__ = ["Request", "collect"]

@@ -1,0 +1,223 @@
+"""``make collect``: tells what the registry would delete, and with ``CONFIRM=yes`` has it deleted, only while nobody can push."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from kubernetes.client import ApiException
+
+from lab.engine.plugins.kube.cluster import ApiError, Cluster, UnreachableError
+from lab.engine.plugins.provider import ProviderError
+from ops import paths
+from ops.console import console, escape, step
+from ops.doctor.objects import connected
+from ops.errors import LabError
+from ops.gc import job as jobs
+from ops.gc.cache import flush
+from ops.gc.output import Findings, findings, readable
+from ops.gc.registry import Registry, registry_of, require_mountable, require_read_only
+from ops.gc.run import Runner, polls
+from ops.kube.pods import Wire, refusal_of
+from ops.pulumi.stack import Stack
+
+UNTAGGED: Final = ("no", "yes", "even-of-indexes")
+"""What the word UNTAGGED may say."""
+
+BESIDE_GRACE_SECONDS: Final = 30.0
+"""What a Pod's end takes beside its grace period: a volume to mount, a Pod to start."""
+REFUSALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+RIGHTS: Final = (
+    "get and list of Deployments, Pods, ConfigMaps, Secrets, PersistentVolumeClaims and Jobs, create and delete of Jobs,"
+    " get of pods/log, list of events, get and create of pods/exec"
+)
+"""What a collection asks the cluster for."""
+UNREACHED: Final = "Start it, or name another kubeconfig: KUBECONFIG=..."
+SHOWN: Final = 10
+"""Lines of a list that the report shows; all are in its log."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What the user asks for.
+
+    Args:
+        confirm: whether to delete.
+        untagged: one of `UNTAGGED`: whether manifests without a tag go, and whether even those that an index needs.
+        cache_by_hand: whether the user flushes a Redis that is not the stack's own.
+    """
+
+    confirm: bool = False
+    untagged: str = "no"
+    cache_by_hand: bool = False
+
+    @property
+    def words(self) -> str:
+        """The words of the command line that ask for the same, to delete."""
+        words = ["CONFIRM=yes", f"UNTAGGED={self.untagged}" if self.untagged != "no" else "", "CACHE=by-hand" if self.cache_by_hand else ""]
+        return " ".join(word for word in words if word)
+
+
+def collect(stack: Stack, request: Request) -> Findings:
+    """Report what a collection of the registry of ``stack`` deletes, delete it where ``request`` says so, and return the findings.
+
+    Raises:
+        LabError: a push could meet it, or it failed, or it would break an image that stays.
+    """
+    wire = Wire(kubeconfig=stack.kubeconfig, context=stack.context, namespace=str(stack.outputs()["namespace"]))
+    with told(stack.kubeconfig, wire.namespace):
+        return _Collection(stack.name, wire, connected(stack.kubeconfig, stack.context), request).run()
+
+
+@contextlib.contextmanager
+def told(kubeconfig: Path, namespace: str) -> Iterator[None]:
+    """Turn what goes wrong with the cluster into one line."""
+    try:
+        yield
+    except UnreachableError as error:
+        raise LabError(f"the cluster of {kubeconfig} cannot be reached: {error}", UNREACHED) from error
+    except ApiError as error:
+        remedy = f"Needed are, in namespace {namespace}: {RIGHTS}." if error.status in REFUSALS else "What it says has to be mended first."
+        raise LabError(f"the cluster of {kubeconfig} refuses: {error.message}", remedy) from error
+    except ProviderError as error:
+        raise LabError(f"the cluster of {kubeconfig} cannot be used: {error}", UNREACHED) from error
+    except ApiException as error:
+        remedy = f"Needed are, in namespace {namespace}: {RIGHTS}."
+        raise LabError(f"{refusal_of(error)}.", remedy) from error
+
+
+class _Collection:
+    def __init__(self, stack: str, wire: Wire, cluster: Cluster, request: Request) -> None:
+        self._stack = stack
+        self._wire = wire
+        self._cluster = cluster
+        self._request = request
+        self._log = paths.LOGS / f"collect-{stack}-{time.strftime('%Y%m%d-%H%M%S')}.log"
+        self._runner = Runner(cluster=cluster, api=wire.api, namespace=wire.namespace, log=self._log)
+
+    def run(self) -> Findings:
+        registry = self._look()
+        with step(f"asking the registry of stack {self._stack} what it would delete") as current:
+            found = self._read(self._runner.run(self._job(registry, dry_run=True), current))
+        self._report(found)
+        self._require_whole_images(found)
+        if not self._request.confirm:
+            console.print(
+                f"\nNothing was deleted. To delete it: make collect STACK={self._stack} {replace(self._request, confirm=True).words}"
+            )
+            return found
+        self._require_cache_in_hand(registry)
+        return self._sweep()
+
+    def _look(self) -> Registry:
+        """Return the registry once no Pod of it takes pushes; those of before get the time that they have to finish uploads."""
+        registry = registry_of(self._cluster, self._wire.namespace, self._stack)
+        if registry.is_read_only:  # else that is told first: what is told of the claim is safe on no other registry
+            require_mountable(registry)
+        if registry.is_read_only and registry.unsettled:
+            with step("waiting until every Pod of the registry is read-only") as current:
+                for _ in polls(registry.grace_seconds + BESIDE_GRACE_SECONDS):
+                    registry = registry_of(self._cluster, self._wire.namespace, self._stack)
+                    if not registry.is_read_only or not registry.unsettled:
+                        break
+                    current.say(registry.unsettled)
+        require_read_only(registry, self._stack)
+        return registry
+
+    def _sweep(self) -> Findings:
+        registry = self._look()
+        with self._flushed(registry), step("deleting it") as current:
+            found = self._read(self._runner.run(self._job(registry, dry_run=False), current))
+        after = registry_of(self._cluster, self._wire.namespace, self._stack)
+        if after.deployment["spec"]["template"] != registry.deployment["spec"]["template"]:
+            raise LabError(
+                "the registry was changed while it was collected: a push of that time may have lost layers.",
+                f"Make it read-only and look: make collect STACK={self._stack}; then push again what was pushed meanwhile.",
+            )
+        freed = "" if found.freed is None else f", {readable(found.freed)}"
+        console.print(f"\nDeleted: {len(found.blobs)} blobs{freed}. Every word of the registry is in {_shown(self._log)}.")
+        console.print(f"Take pushes again: remove 'readonly' from stacks/Pulumi.{self._stack}.yaml, then make up STACK={self._stack}")
+        if registry.has_foreign_redis:
+            console.print(
+                f"[bold]Before that[/bold], flush the descriptors in Redis {registry.redis_address}, or pushes will leave out layers."
+            )
+        return found
+
+    def _job(self, registry: Registry, *, dry_run: bool) -> dict[str, object]:
+        return jobs.job(
+            registry.deployment,
+            config=registry.config_path,
+            blobs=registry.blobs,
+            node=registry.node,
+            dry_run=dry_run,
+            untagged=self._request.untagged != "no",
+        )
+
+    def _read(self, text: str) -> Findings:
+        found = findings(text)
+        if not found.whole:
+            raise LabError(
+                "the registry's report is not whole, so it cannot be judged.", f"What came is in {_shown(self._log)}; run it again."
+            )
+        return found
+
+    def _report(self, found: Findings) -> None:
+        console.print(f"\n  {len(found.repositories)} repositories, {found.manifests} manifests and {found.marked} blobs stay")
+        stored = "" if found.stored is None else f" of {readable(found.stored)}"
+        freed = "of unknown size: the object store alone knows it" if found.freed is None else f"{readable(found.freed)}{stored}"
+        console.print(f"  to delete: {len(found.blobs)} blobs, {freed}")
+        if self._request.untagged == "no":
+            return
+        console.print("\n[bold]UNTAGGED: manifests that no tag names go as well.[/bold] Whoever pulls by digest")
+        console.print("(a Deployment that pins its image, a signature) loses them:")
+        _list(f"{repository}@{digest}" for repository, digest in found.untagged)
+        _list(f"{repository}: has no tag at all, every image in it goes" for repository in found.tagless)
+
+    def _require_whole_images(self, found: Findings) -> None:
+        """Refuse to break an index: registry 2.8 takes its platforms' manifests for untagged (distribution#3178)."""
+        if not found.indexes or self._request.untagged == UNTAGGED[-1]:
+            return
+        raise LabError(
+            f"{len(found.indexes)} images of several platforms would stay and lose platforms: this registry takes those for untagged.",
+            "Tag each platform's manifest, or run registry 3.1, which knows better. To break them knowingly: UNTAGGED=even-of-indexes",
+            "\n".join(f"{each.repository}@{each.digest} would lose {len(each.lost)}" for each in found.indexes[:SHOWN]),
+        )
+
+    def _require_cache_in_hand(self, registry: Registry) -> None:
+        if registry.has_foreign_redis and not self._request.cache_by_hand:
+            raise LabError(
+                f"the registry remembers its blobs in Redis {registry.redis_address}, which is not this stack's: it would still know the "
+                "deleted ones, and pushes would leave out layers.",
+                "Be ready to flush it after the collection and before the registry takes pushes; then say CACHE=by-hand as well.",
+            )
+
+    @contextlib.contextmanager
+    def _flushed(self, registry: Registry) -> Iterator[None]:
+        """Empty the stack's own Redis before and after, also when the block is broken off.
+
+        A descriptor of a deleted blob makes the registry say that it has the blob: clients leave that layer out, and their push is broken.
+        Before, too: then a command that is killed in the middle leaves nothing stale unless somebody asked for such a blob meanwhile. A
+        cache in memory is lost when the registry's configuration changes back, since that restarts it.
+        """
+        flush(registry, self._wire)
+        try:
+            yield
+        finally:
+            flush(registry, self._wire)
+
+
+def _list(lines: Iterator[str]) -> None:
+    every = list(lines)
+    for line in every[:SHOWN]:
+        console.print(f"    {escape(line)}")
+    if len(every) > SHOWN:
+        console.print(f"    ... and {len(every) - SHOWN} more")
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)

@@ -1,0 +1,1 @@
+"""A stack's cluster: its Pods, Jobs and errors."""

@@ -1,0 +1,371 @@
+"""One stack, driven by the real ``pulumi``: selected, deployed, previewed, destroyed, its outputs read."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from lab.engine import Engine
+from ops import paths
+from ops.errors import LabError
+from ops.pulumi import backend
+
+CONTEXT: Final = "portus-lab"
+"""Kubeconfig context of the lab's own cluster; a stack that names it is deployed there."""
+
+LAB_PASSPHRASE: Final = "portus-lab"  # noqa: S105 - said in the stack files: it protects nothing outside this machine
+STACKS: Final = paths.ROOT / "stacks"
+
+PROJECT: Final = "portus"
+"""``name`` of Pulumi.yaml, under which backends keep the stacks."""
+
+SALT: Final = "encryptionsalt"
+"""Key of a stack file by which Pulumi tells whether a passphrase is the one that encrypted it."""
+
+NON_INTERACTIVE: Final = "--non-interactive"
+
+UNKNOWN: Final = "no stack named '{}' found"
+"""What ``pulumi`` says of a stack that its backend does not know."""
+
+
+class Consent(Enum):
+    """How a change of a stack is agreed to; the value is what ``pulumi`` is told."""
+
+    UNASKED = ("--yes", "--skip-preview")
+    """A stack of the lab: it holds nothing that is not made again."""
+
+    BEFOREHAND = ("--yes",)
+    """The user said yes on the command line. The preview is made and shown all the same: one that fails ends the run before any change."""
+
+    AT_THE_PROMPT = ()
+    """Pulumi shows the preview and asks on the terminal."""
+
+
+NO_YAML: Final = "It is no YAML: mend that place. Nothing was created or changed."
+
+
+def stack_names() -> list[str]:
+    """Return the environments that have a stack file."""
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in STACKS.glob("Pulumi.*.yaml"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A stack and the engine that deploys it.
+
+    Args:
+        kubeconfig: of the cluster it is deployed to.
+    """
+
+    name: str
+    engine: Engine
+    kubeconfig: Path
+
+    def select(self) -> None:
+        """Select the stack, making it in the backend where it is new.
+
+        Raises:
+            LabError: the engine refused (wrong passphrase, unreachable backend); or the stack is kept in this checkout, and a backend that
+                does not know it was named since: a second one would be made over it, with new passwords, keys and CA.
+        """
+        if self._is_kept_here() and self._asked_for_outputs() is None:
+            raise self._unknown()
+        self.environment_folder()
+        self.run("stack", "select", "--create")
+
+    def require_known(self) -> None:
+        """Make sure that the backend knows the stack.
+
+        Raises:
+            LabError: it does not, or could not be asked.
+        """
+        self._output()
+
+    def up(self, *extra: str, consent: Consent = Consent.UNASKED) -> None:
+        """Deploy; Pulumi's own display is shown. Raises `LabError` when it failed or was declined."""
+        self._show("up", *consent.value, *extra, asks=consent is Consent.AT_THE_PROMPT)
+
+    def preview(self, *extra: str) -> None:
+        """Preview; Pulumi's own display is shown. Raises `LabError` when it failed."""
+        self._show("preview", *extra)
+
+    def destroy(self, consent: Consent = Consent.UNASKED) -> None:
+        """Remove every resource; Pulumi's own display is shown. Raises `LabError` when it failed or was declined."""
+        self._show("destroy", *consent.value, asks=consent is Consent.AT_THE_PROMPT)
+
+    def outputs(self) -> Mapping[str, Any]:
+        """Return the stack's outputs, secrets in clear: for this process only.
+
+        Raises:
+            LabError: the backend does not know the stack, it was never deployed, or the engine refused (wrong passphrase, expired token).
+        """
+        values = self._output("--show-secrets")
+        if not values:
+            raise LabError(f"stack {self.name} has no outputs.", f"Deploy it first: make up STACK={self.name}")
+        return values
+
+    def has_state(self) -> bool:
+        """Whether the backend may know the stack: a folder that holds no file of it does not, and is not asked."""
+        folder = backend.folder_of(self.environment().get("PULUMI_BACKEND_URL", ""))
+        return folder is None or any((folder / f"{self._state_file}{end}").is_file() for end in ("", ".gz"))
+
+    def is_whole(self) -> bool:
+        """Whether the stack is deployed, and its last deployment or removal was not cut off."""
+        deployment = self.export().get("deployment", {})
+        resources = deployment.get("resources") or []
+        has_outputs = any(each["type"] == "pulumi:pulumi:Stack" and each.get("outputs") for each in resources)
+        return has_outputs and not deployment.get("pending_operations")
+
+    def export(self) -> Mapping[str, Any]:
+        """Return the stack's state as the backend keeps it, secrets encrypted; empty for a stack it does not know."""
+        if (written := self._checkpoint()) is not None:
+            return written
+        done = self._capture("stack", "export")
+        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+
+    @property
+    def _state_file(self) -> str:
+        """Where a file backend keeps the stack, in its folder."""
+        return f".pulumi/stacks/{PROJECT}/{self.name}.json"
+
+    def _checkpoint(self) -> dict[str, Any] | None:
+        """Return what ``pulumi stack export`` gives, from a file backend's own file: that takes no second. None where it is not plain."""
+        folder = backend.folder_of(self.environment().get("PULUMI_BACKEND_URL", ""))
+        if folder is not None:
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                written = json.loads((folder / self._state_file).read_text(encoding="utf-8"))
+                return {"version": written["version"], "deployment": dict(written["checkpoint"]["latest"])}
+        return None
+
+    def protected(self) -> list[str]:
+        """Return the URNs of the state's resources that refuse deletion."""
+        resources = self.export().get("deployment", {}).get("resources") or []
+        return [str(each["urn"]) for each in resources if each.get("protect") and not each.get("delete")]
+
+    def namespace(self) -> str | None:
+        """Return the namespace of the objects that the state holds; None where it holds none, or only the Namespace itself."""
+        return namespace_in(self.export())
+
+    def run(self, *words: str) -> None:
+        """Run another ``pulumi`` command on the stack without showing it.
+
+        Raises:
+            LabError: it failed, with what it said.
+        """
+        done = self._capture(*words)
+        if done.returncode != 0:
+            said = (done.stderr + done.stdout).strip()
+            raise LabError(f"'pulumi {words[0]}' of stack {self.name} failed.", "It said:", said[-2000:])
+
+    @property
+    def context(self) -> str | None:
+        """Context of the kubeconfig: the lab's own, else what the stack file says, None for the current one."""
+        context = _section(self.name, "portus:cluster").get("context")
+        return None if context is None else str(context)
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of a ``pulumi`` process."""
+        environment = {**os.environ, **self.engine.environment(), "KUBECONFIG": str(self.kubeconfig)}
+        if is_lab_stack(self.name):
+            return environment | {"PULUMI_BACKEND_URL": f"file://{paths.STATE / 'state'}", "PULUMI_CONFIG_PASSPHRASE": LAB_PASSPHRASE}
+        return environment | backend.variables(os.environ)
+
+    def environment_folder(self) -> None:
+        """Make the folder of a file backend, and a passphrase where this checkout's own backend has never had one.
+
+        Raises:
+            LabError: it had one, which is missing: a new one would read nothing, and in the next copy of the folder replace the good one.
+        """
+        environment = self.environment()
+        folder = backend.folder_of(environment.get("PULUMI_BACKEND_URL", ""))
+        if folder is None:
+            return
+        named = environment.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+        makes = folder == backend.OWN_STATE and named == str(backend.PASSPHRASE) and not backend.PASSPHRASE.exists()
+        if makes:
+            self._require_no_passphrase_before()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if makes:
+            backend.PASSPHRASE.touch(mode=0o600)
+            backend.PASSPHRASE.write_text(secrets.token_hex(32), encoding="utf-8")
+
+    def command(self, *words: str) -> list[str]:
+        """Return the command line of ``pulumi`` for this stack."""
+        return [str(self.engine.pulumi), *words, NON_INTERACTIVE, "--cwd", str(paths.ROOT)]
+
+    def _output(self, *words: str) -> dict[str, Any]:
+        """Return the stack's outputs; ``words`` go to ``pulumi stack output``. Raises `LabError` when there is no answer."""
+        done = self._asked_for_outputs(*words)
+        if done is None:
+            raise self._unknown()
+        if done.returncode != 0:
+            raise LabError(f"'pulumi stack output' of stack {self.name} failed.", "It said:", done.stderr.strip()[-2000:])
+        return dict(json.loads(done.stdout or "{}"))
+
+    def _asked_for_outputs(self, *words: str) -> subprocess.CompletedProcess[str] | None:
+        """Return what ``pulumi stack output`` gave, None where the backend does not know the stack."""
+        folder = backend.folder_of(self.environment().get("PULUMI_BACKEND_URL", ""))
+        if folder is not None and not folder.is_dir():
+            return None
+        done = self._capture("stack", "output", "--json", *words)
+        return None if UNKNOWN.format(self.name) in done.stderr else done
+
+    def _unknown(self) -> LabError:
+        deploy = f"make up STACK={self.name}"
+        if self.context == CONTEXT:
+            return LabError(f"stack {self.name} is not deployed.", f"Deploy it first: {deploy}")
+        asked = f"the backend {backend.shown(self.environment())}"
+        if self._is_kept_here():
+            return LabError(
+                f"{asked} knows no stack {self.name}, and {backend.OWN_STATE} has one.",
+                f"To go on with that: PULUMI_BACKEND_URL=file://{backend.OWN_STATE} PULUMI_CONFIG_PASSPHRASE_FILE={backend.PASSPHRASE};"
+                " to move it: pulumi stack export and import; to begin anew: move the folder away.",
+            )
+        elsewhere = f"If it was deployed with another backend, name that: PULUMI_BACKEND_URL=...; only if it never was: {deploy}"
+        return LabError(f"{asked} knows no stack {self.name}.", elsewhere)
+
+    def _require_no_passphrase_before(self) -> None:
+        """Raise `LabError` where something is encrypted already: a stack of the checkout's own backend or, by its salt, its own file."""
+        back = "Put it back as it was, or name another file: PULUMI_CONFIG_PASSPHRASE_FILE=...; to begin anew without its secrets:"
+        if backend.keeps_stacks():
+            problem = f"the passphrase {backend.PASSPHRASE} is missing, and {backend.OWN_STATE} holds stacks that only it reads."
+            raise LabError(problem, f"{back} move the folder away. Nothing was changed.")
+        if SALT in document_of(self.name):
+            file = f"{STACKS.name}/Pulumi.{self.name}.yaml"
+            problem = f"the passphrase {backend.PASSPHRASE} is missing, and {file} was encrypted with one ({SALT})."
+            elsewhere = "If the stack's state is elsewhere, name that: PULUMI_BACKEND_URL=..."
+            raise LabError(problem, f"{back} remove {SALT} and every 'secure:' from the file. {elsewhere} Nothing was changed.")
+
+    def _is_kept_here(self) -> bool:
+        """Whether this checkout keeps a stack of the name, and another backend is asked."""
+        folder = backend.folder_of(self.environment().get("PULUMI_BACKEND_URL", ""))
+        return backend.is_kept_here(self.name) and folder != backend.OWN_STATE
+
+    def _show(self, *words: str, asks: bool = False) -> None:
+        command = self.command(*words, "--stack", self.name)
+        if asks:
+            command.remove(NON_INTERACTIVE)
+        process = subprocess.Popen(command, env=self.environment(), stdin=None if asks else subprocess.DEVNULL)
+        code = _wait(process)
+        if code != 0:
+            raise _failed(words[0], self.name, code, asks=asks)
+
+    def _capture(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*words, "--stack", self.name),
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def _failed(verb: str, stack: str, code: int, *, asks: bool) -> LabError:
+    """Return what is told of a command whose own words are on the screen; one that a signal ended has said nothing."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        problem = f"'pulumi {verb}' of stack {stack} was ended by {name}."
+        return LabError(problem, "Run it again, which goes on where this ended; after a SIGKILL look whether memory ran out: dmesg")
+    problem = f"'pulumi {verb}' of stack {stack} failed{' or was declined' if asks else ''}."
+    where = "Pulumi's reason is above; if nothing is, the newest file in the folder logs of PULUMI_HOME has it"
+    return LabError(problem, f"{where} (exit code {code}).")
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for ``pulumi``; when this process is interrupted give it the time to record what it did.
+
+    It must be interrupted once: at a second time it ends at once, and leaves objects that its state does not know. Ctrl-C on the terminal
+    reaches it as well as this process; any other signal reaches this process alone.
+    """
+    try:
+        return process.wait()
+    except BaseException as error:
+        if type(error) is not KeyboardInterrupt or not _has_the_terminal():
+            process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+
+
+def _has_the_terminal() -> bool:
+    """Whether Ctrl-C on a terminal is for this process and those that it has started."""
+    try:
+        with Path("/dev/tty").open("rb", buffering=0) as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def is_lab_stack(name: str) -> bool:
+    """Whether the stack's file deploys it to the lab's own cluster."""
+    return str(_section(name, "portus:cluster").get("context")) == CONTEXT
+
+
+def lab_stack_names() -> list[str]:
+    """Return the stacks of the lab's own cluster. A file that cannot be read is no business of the others: its own verbs tell of it."""
+    found = []
+    for name in stack_names():
+        with suppress(LabError):
+            found += [name] if is_lab_stack(name) else []
+    return found
+
+
+def is_read_only(name: str) -> bool:
+    """Whether the stack's file lets nobody push: ``registry.maintenance.readonly``."""
+    return _section(name, "portus:registry", "maintenance", "readonly").get("enabled") is True
+
+
+def images_of(name: str) -> list[str]:
+    """Return the images that the stack's file names."""
+    return [image for image in _section(name, "portus:images").values() if isinstance(image, str) and image.startswith("localhost/")]
+
+
+def document_of(name: str) -> Mapping[str, Any]:
+    """Return the stack's file as it is written; whether it says something sensible is the program's to tell.
+
+    Raises:
+        LabError: there is no such stack, or its file is no YAML.
+    """
+    path = STACKS / f"Pulumi.{name}.yaml"
+    shown = f"{STACKS.name}/{path.name}"
+    if not path.is_file():
+        raise LabError(f"there is no stack '{name}' (no {shown}).", f"The stacks are: {', '.join(stack_names())}.")
+    try:
+        return _mapping(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise LabError(f"{shown}{place}: {error.problem or error.context}.", NO_YAML) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise LabError(f"{shown}: {str(error).splitlines()[0]}.", NO_YAML) from error
+
+
+def namespace_in(state: Mapping[str, Any]) -> str | None:
+    """Return the namespace of the objects that ``state`` holds; None where it holds none, or only the Namespace itself."""
+    resources = state.get("deployment", {}).get("resources") or []
+    made = (each for each in resources if each["type"].startswith("kubernetes:") and not each.get("delete"))
+    places = (place for place, slash, _ in (str(each.get("id", "")).partition("/") for each in made) if slash)
+    return next(places, None)
+
+
+def _section(name: str, *keys: str) -> Mapping[str, Any]:
+    """Return a section of the stack's file; empty where it is not there or something else than a section."""
+    section = _mapping(document_of(name).get("config"))
+    for key in keys:
+        section = _mapping(section.get(key))
+    return section
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

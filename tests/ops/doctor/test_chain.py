@@ -1,0 +1,402 @@
+"""Each link breaks alone, names its cause, and takes along only what rests on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import email.utils
+import re
+from collections.abc import Callable
+
+import pytest
+
+from components.common.versions import NEWEST_MIGRATIONS
+from ops.doctor.chain import CHAIN, examine
+from ops.doctor.facts import Answer, Claim, Denied, Pod, Queue, Silent, Unseen, Workload
+from ops.doctor.links import database as links
+from ops.doctor.report import BROKEN, NOT_JUDGED, OK, holds, state
+from ops.doctor.rows import Record
+from ops.doctor.snapshot import Snapshot
+from ops.doctor.verdicts import Broken
+from ops.kube.http import SECONDS, late
+from ops.paths import ROOT
+from tests.ops.doctor import stage
+from tests.ops.doctor.stage import PORTUS, REGISTRY, backlog, broken, certificate, database, healthy, not_judged
+
+
+def test_every_link_of_a_healthy_stack_holds() -> None:
+    findings = examine(healthy())
+    assert holds(findings)
+    assert {each.link.name for each in findings if state(each) != OK} == {"cache-pods", "first-set-up", "drift", "round-trip"}
+
+
+def _pods(role: str, *problems: str, replicas: int = 1) -> Snapshot:
+    found = stage.workloads()
+    pods = _unready(found[role]) if replicas else ()
+    found[role] = dataclasses.replace(found[role], replicas=replicas, pods=pods, problems=problems)
+    return healthy(workloads=found)
+
+
+def _served(role: str, reply: Answer | Silent) -> Snapshot:
+    before = healthy()
+    (pod,) = before.served[role]
+    return healthy(served={**before.served, role: {pod: reply}})
+
+
+def _registry(**token: str) -> Snapshot:
+    return healthy(workloads=stage.registry_file("/etc/docker/registry/config.yml", stage.config(**token)))
+
+
+def _certificate(*names: str, days: int) -> Snapshot:
+    text, key = certificate(*names, days=days)
+    found = stage.pod_file("web", "/secrets/portus.crt", text)
+    (pod,) = found["web"].pods
+    found["web"] = dataclasses.replace(found["web"], pods=(dataclasses.replace(pod, files={**pod.files, "/secrets/portus.key": key}),))
+    return healthy(workloads=found)
+
+
+def _outside(name: str, reply: Answer | Silent) -> Snapshot:
+    return healthy(outside={**healthy().outside, name: reply})
+
+
+def _late() -> Snapshot:
+    given = healthy().served["registry"]["registry-0"]
+    assert isinstance(given, Answer)
+    date = email.utils.formatdate(stage.now() - 300, usegmt=True)
+    return _served("registry", dataclasses.replace(given, headers={**given.headers, "date": date}))
+
+
+def _unchallenged(old: str, new: str) -> Answer:
+    given = healthy().served["registry"]["registry-0"]
+    assert isinstance(given, Answer)
+    return dataclasses.replace(given, headers={**given.headers, "www-authenticate": stage.CHALLENGE.replace(old, new)})
+
+
+def _waiting(**changes: object) -> Snapshot:
+    (queue,) = healthy().queues  # type: ignore[misc]
+    assert isinstance(queue, Queue)
+    return healthy(queues=(dataclasses.replace(queue, **{"pending": 3, "statuses": {"500 Internal Server Error": 7}, **changes}),))  # type: ignore[arg-type]
+
+
+DENIED = Denied("Access denied for user 'portus'@'10.0.0.3' (using password: YES)", 1045, has_account=True)
+LATE = Silent(late(SECONDS))
+
+
+def _outside_503() -> dict[str, Answer | Silent]:
+    return {**healthy().outside, "portus": Answer(status=503), "token": Answer(status=503)}  # type: ignore[dict-item]
+
+
+BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
+    "a cluster that does not answer": (lambda: healthy(cluster=Silent("connection refused")), "cluster", "connection refused"),
+    "no namespace": (lambda: healthy(namespace=""), "cluster", "there is no namespace example"),
+    "a namespace that goes": (lambda: healthy(namespace="Terminating"), "cluster", "Terminating"),
+    "a Secret that is gone": (lambda: healthy(missing=(("Secret", "tls"),)), "objects", "Secret tls"),
+    "a policy that is gone": (lambda: healthy(missing=(("NetworkPolicy", "default"),)), "network-policies", "default"),
+    "a claim without a volume": (
+        lambda: healthy(claims=(Claim(name="a", phase="Pending", problems=("ProvisioningFailed: no class",)),)),
+        "claims",
+        "ProvisioningFailed: no class",
+    ),
+    "a full claim": (lambda: healthy(claims=(Claim(name="registry-data", phase="Bound", used=0.97),)), "room", "97% full"),
+    "MariaDB scaled to 0": (lambda: _pods("database", replicas=0), "database-pods", "statefulset/mariadb is scaled to 0"),
+    "an image that is not there": (lambda: _pods("web", "ImagePullBackOff: not found"), "web-pods", "not found"),
+    "a worker out of memory": (lambda: _pods("worker", "ended with exit code 137 (OOMKilled)"), "worker-pods", "OOMKilled"),
+    "a registry that crashes": (lambda: _pods("registry", "ended with exit code 1 (Error): bad config"), "registry-pods", "bad config"),
+    "no room on a node": (lambda: _pods("edge", "0/1 nodes are available: 1 Insufficient cpu"), "edge-pods", "Insufficient cpu"),
+    "a wrong password": (lambda: healthy(database=DENIED), "database", "refuses Portus' account"),
+    "a wrong password, by which the worker ends": (
+        lambda: dataclasses.replace(_pods("worker", "ended with exit code 1 (Error)"), database=DENIED),
+        "database",
+        "refuses Portus' account",
+    ),
+    "latin1, by which the worker ends": (
+        lambda: dataclasses.replace(_pods("worker", "ended with exit code 1 (Error)"), database=database(charset="latin1")),
+        "charset",
+        "latin1",
+    ),
+    "an account that is lost": (
+        lambda: healthy(database=dataclasses.replace(DENIED, has_account=False)),
+        "database",
+        "the server has no account 'portus'@'%'",
+    ),
+    "an account without rights": (
+        lambda: healthy(database=Denied("Access denied for user 'portus'@'%' to database 'p'", 1044, has_account=True)),
+        "database",
+        "has no rights there",
+    ),
+    "a database that is lost": (
+        lambda: healthy(database=Denied("Unknown database", 1049)),
+        "database",
+        "has no database portus_production",
+    ),
+    "a database that is silent": (lambda: healthy(database=Silent("no answer in time")), "database", "does not answer"),
+    "a database that Portus does not reach": (
+        lambda: healthy(database_reached="Connection refused", database=Silent("Connection refused")),
+        "database-in-portus",
+        "does not reach",
+    ),
+    "a registry that is overloaded": (lambda: _served("registry", LATE), "registry", "no answer in 10 s: slow or overloaded"),
+    "a front proxy that is overloaded": (lambda: _served("edge", LATE), "edge", "no answer in 10 s: slow or overloaded"),
+    "a front proxy with an old address": (
+        lambda: healthy(through={REGISTRY: Answer(status=401), PORTUS: Answer(status=503)}, outside=_outside_503()),
+        "edge-servers",
+        f"the front proxy answers 503 for {PORTUS}: it does not reach",
+    ),
+    "latin1": (lambda: healthy(database=database(charset="latin1")), "charset", "latin1"),
+    "an empty schema": (lambda: healthy(database=database(migrations=())), "schema", "has not set it up"),
+    "an older schema": (lambda: healthy(database=database(migrations=("20181213101302",))), "schema", "20190314173309"),
+    "a migration of the image that has not run": (
+        lambda: healthy(database=database(expected=("20190314173309", "20990101000000"))),
+        "schema",
+        "20990101000000",
+    ),
+    "a newer Portus' schema": (
+        lambda: healthy(database=database(migrations=("20190314173309", "20990101000000"))),
+        "schema",
+        "a newer Portus has migrated it to 20990101000000",
+    ),
+    "a failed first set-up": (lambda: healthy(jobs={"first-set-up": "no administrator"}), "first-set-up", "no administrator"),
+    "Portus that answers 500": (
+        lambda: _served("web", Answer(status=500, body="oh", certificate=stage.der())),
+        "web",
+        "500 oh",
+    ),
+    "an expired certificate": (lambda: _certificate(PORTUS, days=-1), "certificate", "expired"),
+    "a certificate that ends soon": (lambda: _certificate(PORTUS, days=3), "certificate", "expires in 3.0 days"),
+    "a certificate for another name": (lambda: _certificate("other.test", days=90), "certificate", "is for other.test, not for"),
+    "a certificate of another key": (
+        lambda: healthy(workloads=stage.pod_file("edge", "/run/secrets/edge-tls/edge.pem.key", certificate("a.test", days=1)[1])),
+        "certificate",
+        "not of the RSA key beside it",
+    ),
+    "a renewed certificate": (
+        lambda: _served("edge", Answer(status=200, certificate=stage.der(PORTUS, days=80))),
+        "presented",
+        "Pod edge-0 still presents",
+    ),
+    "a registry that Portus does not reach": (
+        lambda: healthy(reached={**healthy().reached, ("web", REGISTRY): "Connection refused"}),
+        "names-in-portus",
+        f"does not reach {REGISTRY}: Connection refused",
+    ),
+    "a Portus that the registry does not reach": (
+        lambda: healthy(reached={**healthy().reached, ("registry", PORTUS): f"bad address '{PORTUS}'"}),
+        "names-in-registry",
+        "bad address",
+    ),
+    "a registry whose CA Portus lacks": (
+        lambda: healthy(refused={**healthy().refused, ("web", "registry"): "unable to get local issuer certificate"}),
+        "trust-in-portus",
+        "local issuer",
+    ),
+    "a Portus whose CA the registry lacks": (
+        lambda: healthy(refused={**healthy().refused, ("registry", "web"): "unable to get local issuer certificate"}),
+        "trust-in-registry",
+        "local issuer",
+    ),
+    "a server whose CA the front proxy lacks": (
+        lambda: healthy(refused={**healthy().refused, ("edge", "registry"): "Hostname mismatch"}),
+        "trust-in-edge",
+        "Hostname mismatch",
+    ),
+    "no record": (lambda: healthy(database=database(records=())), "record", "knows no registry"),
+    "a record under another name": (
+        lambda: healthy(database=database(records=(Record(hostname="a.test", external_hostname="b.test", use_ssl=True),))),
+        "record",
+        "a.test, b.test",
+    ),
+    "a record without TLS": (
+        lambda: healthy(database=database(records=(Record(hostname=REGISTRY, external_hostname="", use_ssl=False),))),
+        "record",
+        "without TLS",
+    ),
+    "an unwell Portus": (
+        lambda: healthy(health=Answer(status=503, body='{"registry": {"msg": "ECONNREFUSED", "success": false}}')),
+        "health",
+        "registry: ECONNREFUSED",
+    ),
+    "another realm": (lambda: _served("registry", _unchallenged(PORTUS, "elsewhere.test")), "challenge", "realm https://elsewhere.test"),
+    "another service": (lambda: _served("registry", _unchallenged(REGISTRY, "registry:5000")), "challenge", "service registry:5000"),
+    "no token authentication": (lambda: _served("registry", Answer(status=200, certificate=stage.der())), "challenge", "not with 401"),
+    "a key that cannot sign": (lambda: healthy(token=Answer(status=500, body="error")), "token", "500 error"),
+    "the default issuer": (lambda: healthy(token=stage.token(iss="portus.test.lan")), "issuer", "'portus.test.lan'"),
+    "an issuer that the registry does not expect": (lambda: _registry(issuer="old.test"), "issuer", "'old.test'"),
+    "a key that the registry does not know": (lambda: healthy(token=stage.token(kid="AAAA:BBBB")), "signing-key", "AAAA:BBBB"),
+    "a bundle that is none": (
+        lambda: healthy(workloads=stage.registry_file("/trust/signers.crt", "nothing")),
+        "signing-key",
+        "cannot be read",
+    ),
+    "a clock that is late": (_late, "clock", "300 s ahead of that of the registry"),
+    "a password that Portus refuses to itself": (
+        lambda: healthy(login=Answer(status=401, body="Invalid Username or password.")),
+        "portus-login",
+        "Invalid Username",
+    ),
+    "a login without access": (lambda: healthy(login=stage.token()), "portus-login", "without access"),
+    "a token that the registry refuses": (lambda: healthy(catalog=Answer(status=401, body="denied")), "catalog", "401 denied"),
+    "an endpoint elsewhere": (
+        lambda: healthy(
+            workloads=stage.registry_file(
+                "/etc/docker/registry/config.yml", stage.config().replace(stage.EVENTS, "https://elsewhere.test/v2/webhooks/events")
+            )
+        ),
+        "notifications",
+        "elsewhere.test",
+    ),
+    "an endpoint that refuses": (lambda: healthy(event=Answer(status=500, body="oh")), "events-taken", "500 oh"),
+    "notifications that wait": (_waiting, "delivery", "3 notifications wait in Pod registry-0"),
+    "events that wait": (lambda: healthy(database=database(fresh=backlog(4, 300))), "events", "4 events wait"),
+    "events that killed the worker": (lambda: healthy(database=database(stuck=backlog(1, 90000))), "stuck-events", "began 1 events"),
+    "a name without an address": (
+        lambda: healthy(names={PORTUS: Silent("Name or service not known"), REGISTRY: ("192.0.2.1",)}),
+        "public-names",
+        PORTUS,
+    ),
+    "a closed public port": (lambda: _outside("portus", Silent("Connection refused")), "public-portus", "Connection refused"),
+    "a proxy that answers for Portus": (lambda: _outside("token", Answer(status=200, body="<html>")), "public-portus", "<html>"),
+    "another registry outside": (
+        lambda: _outside("registry", _unchallenged(PORTUS, "other.test")),
+        "public-registry",
+        "other.test",
+    ),
+    "events from anybody": (lambda: _outside("events", Answer(status=202)), "events-closed", "anybody may post events"),
+    "drift": (lambda: healthy(drift="a Deployment changes"), "drift", "a Deployment changes"),
+    "a push that is not recorded": (lambda: healthy(round_trip=Silent("no record")), "round-trip", "no record"),
+}
+
+
+def test_a_push_that_could_not_be_judged_is_told_from_one_that_nobody_asked_for() -> None:
+    assert "round-trip" not in not_judged(healthy())
+    assert "round-trip" in not_judged(healthy(round_trip=Unseen("there is nobody to check as")))
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_broken_link_is_named_alone(name: str) -> None:
+    make, link, seen = BREAKS[name]
+    found = broken(make())
+    assert set(found) == {link}
+    assert seen in found[link]
+
+
+def test_every_link_is_broken_by_a_test() -> None:
+    """But the cache's Pods, which are judged as all Pods are."""
+    assert {link for _, link, _ in BREAKS.values()} == {link.name for link in CHAIN} - {"cache-pods"}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_every_finding_has_a_remedy_and_never_shows_a_key(name: str) -> None:
+    for finding in examine(BREAKS[name][0]()):
+        if isinstance(finding.verdict, Broken):
+            assert finding.verdict.remedy
+            assert "PRIVATE KEY" not in finding.verdict.seen + finding.verdict.remedy
+
+
+def test_what_rests_on_a_broken_link_is_not_judged() -> None:
+    behind = not_judged(healthy(database=Silent("gone")))
+    assert {"charset", "schema", "record", "token", "catalog", "events", "public-portus"} <= behind
+    assert not {"certificate", "names-in-registry", "network-policies", "web"} & behind
+
+
+LATE_ANSWERS: dict[str, Callable[[], Snapshot]] = {
+    "web": lambda: _served("web", LATE),
+    "registry": lambda: _served("registry", LATE),
+    "edge": lambda: _served("edge", LATE),
+    "through": lambda: healthy(through={REGISTRY: Answer(status=401), PORTUS: LATE}),
+    "token": lambda: healthy(token=LATE),
+    "login": lambda: healthy(login=LATE, catalog=Unseen("there is no token to show")),
+    "catalog": lambda: healthy(catalog=LATE),
+    "database": lambda: healthy(database=LATE),
+    "outside": lambda: _outside("portus", LATE),
+    "trust": lambda: healthy(refused={**healthy().refused, ("edge", "web"): Unseen(LATE.reason)}),
+}
+
+
+@pytest.mark.parametrize("name", LATE_ANSWERS)
+def test_an_answer_that_is_late_says_nothing_of_keys_passwords_or_certificates(name: str) -> None:
+    verdicts = [each.verdict for each in examine(LATE_ANSWERS[name]()) if state(each) in (BROKEN, NOT_JUDGED) and not each.blocked_by]
+    told = [f"{each.seen} {each.remedy}" if isinstance(each, Broken) else getattr(each, "reason", "") for each in verdicts]
+    assert [text for text in told if "no answer in 10 s: slow or overloaded" in text]
+    for text in told:
+        assert not re.search(r"(?i)\b(key|keys|password|passwords|certificate|certificates|secret_key_base)\b", text), text
+
+
+def test_what_could_not_be_seen_is_not_judged_and_does_not_hold() -> None:
+    snapshot = healthy(database=Unseen("the cluster forbids it"))
+    assert broken(snapshot) == {}
+    assert "database" in not_judged(snapshot)
+    assert not holds(examine(snapshot))
+
+
+def test_every_link_rests_on_earlier_ones_only() -> None:
+    seen: set[str] = set()
+    for link in CHAIN:
+        assert set(link.after) <= seen, link.name
+        seen.add(link.name)
+
+
+def test_a_config_that_is_no_yaml_is_the_crash_of_its_registry_alone() -> None:
+    found = stage.registry_file("/etc/docker/registry/config.yml", "a: b: c")
+    found["registry"] = dataclasses.replace(found["registry"], pods=_unready(found["registry"]), problems=("bad config",))
+    assert set(broken(healthy(workloads=found))) == {"registry-pods"}
+
+
+def _unready(workload: Workload) -> tuple[Pod, ...]:
+    return tuple(dataclasses.replace(pod, ready=False) for pod in workload.pods)
+
+
+def test_a_push_under_way_is_no_broken_delivery() -> None:
+    assert broken(_waiting(delivered=2)) == {}
+
+
+def test_a_few_fresh_events_are_the_workers_daily_work() -> None:
+    assert broken(healthy(database=database(fresh=backlog(2, 3)))) == {}
+
+
+def test_a_claim_that_waits_for_its_first_pod_is_no_broken_one() -> None:
+    assert broken(healthy(claims=(Claim(name="portus-backups", phase="Pending", waits=True),))) == {}
+
+
+def test_a_new_pod_that_cannot_start_is_told_while_the_old_one_serves() -> None:
+    found = stage.workloads()
+    web = found["web"]
+    new = dataclasses.replace(web.pods[0], name="portus-1", ready=False)
+    found["web"] = dataclasses.replace(web, pods=(*web.pods, new), problems=("ErrImagePull: no such tag",))
+    assert set(broken(healthy(workloads=found))) == {"web-pods"}
+
+
+def test_apache_has_no_worker_and_speaks_plainly_inside() -> None:
+    before = healthy()
+    found: dict[str, Workload] = stage.registry_file(
+        "/etc/docker/registry/config.yml", stage.config().replace(f"https://{PORTUS}/v2/web", "http://portus.example.svc/v2/web")
+    )
+    del found["worker"]
+    refused = {pair: why for pair, why in before.refused.items() if pair != ("registry", "web")}
+    reached = {**{pair: why for pair, why in before.reached.items() if pair[0] == "web"}, ("registry", "portus.example.svc"): ""}
+    expected = dataclasses.replace(before.expected, portus_version="2.2")
+    older = database(migrations=("20160927141850",))
+    findings = examine(
+        healthy(expected=expected, workloads=found, refused=refused, reached=reached, health=Unseen("not asked"), database=older)
+    )
+    assert holds(findings)
+    assert not any(state(each) == NOT_JUDGED for each in findings)
+
+
+def test_the_manual_names_every_link_in_order() -> None:
+    manual = (ROOT / "docs" / "operate" / "doctor.md").read_text(encoding="utf-8")
+    rows = [line.split("`")[1] for line in manual.splitlines() if line.startswith("| `") and not line.split("`")[1].endswith("=1")]
+    assert rows == [link.name for link in CHAIN]
+
+
+def test_events_wait_for_a_worker_only_once_it_has_started() -> None:
+    """The genuine one boots for a minute and more, and what was pushed meanwhile is no finding."""
+    old = database(fresh=backlog(3, 500))
+    for since, found in ((10, set()), (200, {"events"})):
+        workloads = stage.workloads()
+        (pod,) = workloads["worker"].pods
+        pods = (dataclasses.replace(pod, ready_since=stage.now() - since),)
+        workloads["worker"] = dataclasses.replace(workloads["worker"], pods=pods)
+        assert set(broken(healthy(database=old, workloads=workloads))) == found
+
+
+def test_the_doctor_knows_the_migrations_that_the_program_knows() -> None:
+    assert {version.value: migration for version, migration in NEWEST_MIGRATIONS.items()} == links.NEWEST_MIGRATIONS

@@ -1,0 +1,133 @@
+"""What is told of a cluster that answers and does not do what a verb asks; a server of the test's own refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from lab.__main__ import kubeconfig_of
+from lab.images.servers import free_port
+from ops.backup.backups import BACKUP
+from ops.deployment import Deployment, require_cluster
+from ops.errors import LabError
+from ops.kube.errors import RIGHTS, told, words_of
+from ops.kube.jobs import Jobs
+from tests.ops.api import kubeconfig
+
+FORBIDDEN = 'cronjobs.batch "portus-backup" is forbidden: User "me" cannot get resource "cronjobs" in API group "batch"'
+SECRET = {"name": "theirs", "key": "password"}
+
+
+@contextmanager
+def _cluster(folder: Path, code: int, body: dict[str, Any]) -> Iterator[Path]:
+    """Give the kubeconfig of an API server that answers everything with ``code`` and ``body``."""
+
+    class Api(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = json.dumps(body).encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield kubeconfig(folder, f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+
+
+def _status(code: int, message: str) -> dict[str, Any]:
+    return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
+
+
+def _deployment(kubeconfig: Path) -> Deployment:
+    return Deployment(stack="prod", outputs={"namespace": "portus", "administrator_secret": SECRET}, kubeconfig=kubeconfig)
+
+
+@pytest.mark.parametrize("verb", ["backup", "backups", "restore"])
+def test_a_user_without_the_right_is_told_which_the_verb_needs(tmp_path: Path, verb: str) -> None:
+    with (
+        _cluster(tmp_path, 403, _status(403, FORBIDDEN)) as kubeconfig,
+        pytest.raises(LabError) as raised,
+        told(verb),
+    ):
+        Jobs(_deployment(kubeconfig)).start(BACKUP)
+    assert raised.value.problem == f"the cluster refuses: {FORBIDDEN}"
+    assert raised.value.remedy.startswith(f"'make {verb}' needs the rights to {RIGHTS[verb]}; or name another kubeconfig")
+
+
+def test_a_login_that_has_expired_is_told_before_anything_is_begun(tmp_path: Path) -> None:
+    with (
+        _cluster(tmp_path, 401, _status(401, "Unauthorized")) as kubeconfig,
+        pytest.raises(LabError, match=r"the cluster refuses: Unauthorized It does not know the kubeconfig's user .*: log in again"),
+    ):
+        require_cluster(kubeconfig, None)
+
+
+def test_a_refusal_of_another_kind_is_one_line_too(tmp_path: Path) -> None:
+    with (
+        _cluster(tmp_path, 500, _status(500, "etcdserver: request\ntimed out")) as kubeconfig,
+        pytest.raises(LabError, match="the cluster refuses: etcdserver: request") as raised,
+        told("backups"),
+    ):
+        _ = _deployment(kubeconfig).administrator_password
+    assert "\n" not in raised.value.problem
+
+
+def test_a_cluster_that_goes_away_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="the cluster does not answer: ") as raised, told("backups"):
+        _ = _deployment(kubeconfig(tmp_path, f"http://127.0.0.1:{free_port()}")).administrator_password
+    assert "\n" not in raised.value.problem
+
+
+def test_an_administrators_secret_that_is_gone_is_told_by_its_name(tmp_path: Path) -> None:
+    with (
+        _cluster(tmp_path, 404, _status(404, 'secrets "theirs" not found')) as kubeconfig,
+        pytest.raises(LabError, match="namespace portus has no Secret theirs, which holds the administrator's password"),
+    ):
+        _ = _deployment(kubeconfig).administrator_password
+
+
+def test_an_administrators_secret_without_its_key_is_told_by_both(tmp_path: Path) -> None:
+    secret = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "theirs"}, "data": {"other": base64.b64encode(b"x").decode()}}
+    with (
+        _cluster(tmp_path, 200, secret) as kubeconfig,
+        pytest.raises(LabError, match="Secret theirs of namespace portus has no key password"),
+    ):
+        _ = _deployment(kubeconfig).administrator_password
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "text", "- x\n", "a: b\n", "\tx: 1\n", "current-context: x\ncontexts: 3\n"])
+def test_a_file_that_is_no_kubeconfig_is_told_by_its_name(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(LabError, match=r"/kubeconfig cannot be used: ") as raised:
+        _ = _deployment(file).administrator_password
+    assert "\n" not in raised.value.problem
+
+
+def test_the_words_of_a_handshake_that_was_refused_are_the_servers() -> None:
+    reason = (
+        'Handshake status 403 Forbidden -+-+- {\'audit-id\': \'x\'} -+-+- b\'{"kind":"Status","message":"pods \\"m\\" is forbidden"}\\n\''
+    )
+    assert words_of(client.ApiException(status=0, reason=reason)) == 'pods "m" is forbidden'
+
+
+def test_of_a_list_of_kubeconfigs_the_first_that_is_there_is_taken(tmp_path: Path) -> None:
+    there = kubeconfig(tmp_path, "http://127.0.0.1:1")
+    assert kubeconfig_of(f"{tmp_path / 'absent'}:{there}") == there
+    assert kubeconfig_of(f"{tmp_path / 'absent'}:{tmp_path / 'neither'}") == tmp_path / "absent"
+    assert kubeconfig_of("") is None

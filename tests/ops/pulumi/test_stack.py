@@ -1,0 +1,185 @@
+"""What is read of a stack's file without Pulumi."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.engine import Engine
+from ops import paths
+from ops.errors import LabError
+from ops.pulumi import backend, stack
+
+NO_SECTIONS = {
+    "empty": "",
+    "a comment": "# later\n",
+    "a list": "- config\n",
+    "an empty configuration": "config:\n",
+    "empty sections": "config:\n  portus:cluster:\n  portus:registry:\n  portus:images:\n",
+    "words for sections": "config:\n  portus:cluster: mine\n  portus:registry: mine\n  portus:images: mine\n",
+    "an empty subsection": "config:\n  portus:registry:\n    maintenance:\n",
+    "a word for a subsection": "config:\n  portus:registry:\n    maintenance:\n      readonly: true\n",
+}
+
+
+def _write(monkeypatch: pytest.MonkeyPatch, folder: Path, **files: str) -> None:
+    monkeypatch.setattr(stack, "STACKS", folder / "stacks")
+    (folder / "stacks").mkdir()
+    for name, text in files.items():
+        (folder / "stacks" / f"Pulumi.{name}.yaml").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", NO_SECTIONS.values(), ids=NO_SECTIONS.keys())
+def test_what_a_stack_file_leaves_empty_is_left_to_the_programs_own_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    _write(monkeypatch, tmp_path, mine=text)
+    assert not stack.is_lab_stack("mine")
+    assert not stack.is_read_only("mine")
+    assert stack.images_of("mine") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("config:\n\tportus:host: x\n", r"line 2, column 1: found character '\\t' that cannot start any token\."),
+        ('config:\n  portus:host: "x\n', r"line 3, column 1: found unexpected end of stream\."),
+        ("config:\n  portus:host: x\n portus:tls: y\n", "line 3, column 2: "),
+        ("config:\n  portus:host: 2026-13-01\n", "month must be in 1..12"),
+        ("config:\n  portus:host: \0\n", "unacceptable character"),
+    ],
+)
+def test_a_stack_file_that_is_no_yaml_is_told_with_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, told: str) -> None:
+    _write(monkeypatch, tmp_path, mine=text)
+    with pytest.raises(LabError, match=rf"^stacks/Pulumi\.mine\.yaml.*{told}") as raised:
+        stack.is_lab_stack("mine")
+    assert "\n" not in raised.value.problem
+
+
+def test_a_stack_file_that_cannot_be_read_does_not_keep_the_lab_from_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ours = f"config:\n  portus:cluster:\n    context: {stack.CONTEXT}\n"
+    _write(monkeypatch, tmp_path, prod="config:\n\tportus:host: x\n", lab=ours, dev="config: {}\n")
+    assert stack.lab_stack_names() == ["lab"]
+
+
+@pytest.mark.parametrize(
+    ("registry", "read_only"),
+    [
+        ({}, False),
+        ({"maintenance": {"uploadpurging": {"enabled": False}}}, False),
+        ({"maintenance": {"readonly": {"enabled": False}}}, False),
+        ({"maintenance": {"readonly": {"enabled": True}}}, True),
+    ],
+)
+def test_a_stack_that_lets_nobody_push_is_known_by_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, registry: dict[str, Any], *, read_only: bool
+) -> None:
+    monkeypatch.setattr(stack, "STACKS", tmp_path)
+    (tmp_path / "Pulumi.mine.yaml").write_text(yaml.safe_dump({"config": {"portus:registry": registry}}), encoding="utf-8")
+    assert stack.is_read_only("mine") is read_only
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> stack.Stack:
+    """A stack whose state this checkout keeps, for nothing names another backend; it was never deployed."""
+    for name in ("PULUMI_BACKEND_URL", "PULUMI_ACCESS_TOKEN", "PULUMI_HOME", "PULUMI_CREDENTIALS_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(backend, "_home", lambda: tmp_path)
+    monkeypatch.setattr(backend, "OWN_STATE", tmp_path / "own")
+    monkeypatch.setattr(backend, "PASSPHRASE", tmp_path / "own" / "passphrase")
+    _write(monkeypatch, tmp_path, mine="config: {}\n")
+    engine = Engine(pulumi=tmp_path / "pulumi", home=None, path=(), genuine_cli=True, genuine_plugins={})
+    return stack.Stack(name="mine", engine=engine, kubeconfig=tmp_path / "kubeconfig")
+
+
+def _kept(name: str) -> None:
+    (backend.OWN_STATE / ".pulumi" / "stacks" / "portus").mkdir(parents=True)
+    (backend.OWN_STATE / ".pulumi" / "stacks" / "portus" / name).touch()
+
+
+def test_a_passphrase_is_made_once_for_the_checkouts_own_state(own: stack.Stack) -> None:
+    own.environment_folder()
+    made = backend.PASSPHRASE.read_text(encoding="utf-8")
+    assert len(made) == 64
+    assert backend.PASSPHRASE.stat().st_mode & 0o777 == 0o600
+    _kept("mine.json")
+    own.environment_folder()
+    assert backend.PASSPHRASE.read_text(encoding="utf-8") == made
+
+
+@pytest.mark.parametrize("file", ["mine.json", "another.json.gz", "mine.json.bak"])
+def test_a_passphrase_that_is_missing_is_not_replaced_by_another(own: stack.Stack, file: str) -> None:
+    _kept(file)
+    with pytest.raises(
+        LabError, match=r"the passphrase .*/own/passphrase is missing, and .*/own holds stacks that only it reads"
+    ) as raised:
+        own.environment_folder()
+    assert raised.value.remedy.startswith("Put it back as it was, or name another file: PULUMI_CONFIG_PASSPHRASE_FILE=...")
+    assert not backend.PASSPHRASE.exists()
+
+
+def test_no_passphrase_is_made_for_a_stack_file_that_was_encrypted_with_one(own: stack.Stack) -> None:
+    (stack.STACKS / "Pulumi.mine.yaml").write_text("encryptionsalt: v1:a:v1:b:c\nconfig: {}\n", encoding="utf-8")
+    with pytest.raises(LabError, match=r"is missing, and stacks/Pulumi\.mine\.yaml was encrypted with one") as raised:
+        own.environment_folder()
+    assert "PULUMI_BACKEND_URL" in raised.value.remedy
+    assert not backend.OWN_STATE.exists()
+
+
+def test_a_passphrase_that_the_user_names_is_enough_for_the_checkouts_own_state(own: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", "/elsewhere")
+    _kept("mine.json")
+    own.environment_folder()
+    assert not backend.PASSPHRASE.exists()
+
+
+def _lab(monkeypatch: pytest.MonkeyPatch, folder: Path, latest: Any) -> stack.Stack:
+    """The lab's stack with a state of this content, and no Pulumi to ask."""
+    ours = f"config:\n  portus:cluster:\n    context: {stack.CONTEXT}\n"
+    _write(monkeypatch, folder, lab=ours)
+    monkeypatch.setattr("ops.paths.STATE", folder)
+    if latest is not None:
+        (folder / "state/.pulumi/stacks/portus").mkdir(parents=True)
+        (folder / "state/.pulumi/stacks/portus/lab.json").write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
+    engine = Engine(Path("/no/pulumi"), None, (), genuine_cli=False, genuine_plugins={})
+    return stack.Stack(name="lab", engine=engine, kubeconfig=folder / "kubeconfig")
+
+
+DEPLOYED = {"type": "pulumi:pulumi:Stack", "outputs": {"namespace": "portus"}}
+
+
+@pytest.mark.parametrize(
+    ("latest", "whole"),
+    [
+        ({"resources": [DEPLOYED]}, True),
+        ({"resources": [DEPLOYED], "pending_operations": [{"type": "creating"}]}, False),
+        ({"resources": []}, False),
+    ],
+)
+def test_whether_a_lab_stack_is_whole_is_read_from_its_state_without_pulumi(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, latest: Any, *, whole: bool
+) -> None:
+    found = _lab(monkeypatch, tmp_path, latest)
+    assert found.has_state()
+    assert found.is_whole() == whole
+    assert found.export() == {"version": 3, "deployment": latest}
+
+
+def test_a_lab_stack_that_was_never_deployed_has_no_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert not _lab(monkeypatch, tmp_path, None).has_state()
+
+
+def test_the_stacks_are_looked_for_under_the_project_s_name() -> None:
+    assert yaml.safe_load((paths.ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["name"] == stack.PROJECT
+
+
+def test_the_stack_of_another_project_in_the_same_folder_is_not_taken_for_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = _lab(monkeypatch, tmp_path, {"resources": [DEPLOYED]})
+    (tmp_path / "state/.pulumi/stacks/portus").rename(tmp_path / "state/.pulumi/stacks/another")
+    assert not found.has_state()

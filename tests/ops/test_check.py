@@ -1,0 +1,215 @@
+"""A check proves what the stack is there for: one that lets nobody push is proven by a push that is refused, by whatever verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client
+from urllib3.exceptions import HTTPError
+
+from ops import check, commands
+from ops.backup import verbs as operations
+from ops.backup.restore import Restore
+from ops.console import Step
+from ops.credentials import NobodyError
+from ops.deployment import Deployment, Tag
+from ops.doctor import verb as doctor
+from ops.doctor.facts import Silent, Unseen
+from ops.doctor.links.database import FRESH_SECONDS
+from ops.doctor.snapshot import Snapshot
+from ops.errors import LabError
+from ops.pulumi import stack
+from tests.ops.doctor.stage import healthy, registry_file
+
+CONFIG = "/etc/docker/registry/config.yml"
+TAG = Tag(namespace="admin", repository="check", tag="latest", user="admin", digest="sha256:aa")
+READ_ONLY = "storage: {filesystem: {}, maintenance: {readonly: {enabled: true}}}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No garbage collection runs; what a check does beside one is told in tests/ops/gc."""
+    for module in (check, operations):
+        monkeypatch.setattr(module, "require_no_sweep", lambda *_: None)
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The kind of each check: a push, or its refusal."""
+    kept: list[str] = []
+
+    def pushed(*_: object) -> str:
+        kept.append("push")
+        return "registry.example.com/admin/check:latest"
+
+    for module in (check, doctor):
+        monkeypatch.setattr(module, "check", pushed)
+        monkeypatch.setattr(module, "check_read_only", lambda *_: kept.append("refusal"))
+    return kept
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of the stack files: one that takes pushes and one that does not."""
+    monkeypatch.setattr(stack, "STACKS", tmp_path)
+    for name, read_only in (("open", False), ("closed", True)):
+        registry = {"maintenance": {"readonly": {"enabled": read_only}}}
+        (tmp_path / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": {"portus:registry": registry}}), encoding="utf-8")
+    return tmp_path
+
+
+def _deployment(name: str) -> Deployment:
+    return Deployment(stack=name, outputs={"namespace": "portus"}, kubeconfig=Path("none"))
+
+
+@pytest.mark.usefixtures("files")
+def test_a_read_only_stack_is_checked_by_a_push_that_is_refused(said: list[str]) -> None:
+    assert "was pushed and pulled" in check.checked(_deployment("open"), "the deployment itself ended well")
+    assert "take none" in check.checked(_deployment("closed"))
+    assert said == ["push", "refusal"]
+
+
+ERRORS: dict[str, tuple[Callable[[], Exception], type[LabError], str, str]] = {
+    "nobody to check as": (lambda: NobodyError("nobody", "Name one."), NobodyError, "nobody", "Name one."),
+    "a push that is refused": (lambda: LabError("refused", "It said:", "denied"), LabError, "refused", "It said:"),
+    "a cluster that refuses": (lambda: client.ApiException(401, "Unauthorized"), LabError, "the cluster refuses", "It does not know"),
+    "a cluster that is gone": (lambda: HTTPError("no route"), LabError, "the cluster does not answer", "When it answers again"),
+}
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(("name", "kind"), [("open", "check"), ("closed", "check_read_only")])
+@pytest.mark.parametrize(("error", "told", "problem", "remedy"), ERRORS.values(), ids=ERRORS.keys())
+def test_whatever_a_check_ends_with_says_what_ended_well_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    kind: str,
+    error: Callable[[], Exception],
+    *,
+    told: type[LabError],
+    problem: str,
+    remedy: str,
+) -> None:
+    def failing(*_: object) -> str:
+        raise error()
+
+    monkeypatch.setattr(check, kind, failing)
+    monkeypatch.setattr(commands, "deploy", lambda *_, **__: (None, _deployment(name)))
+    monkeypatch.setattr(commands, "_summary", lambda *_: None)
+    monkeypatch.setattr(Restore, "run", lambda _, check: check())
+    works: dict[str, Callable[[], None]] = {
+        "deployment": lambda: commands.up(name, None),
+        "restore": lambda: operations.restore(name, _deployment(name), None, dump="20260102T020000Z", safety=True),
+    }
+    for work, verb in works.items():
+        with pytest.raises(told, match=rf"^{problem}.* The {work} itself ended well\. {remedy}") as raised:
+            verb()
+        assert raised.value.remedy.startswith(f"The {work} itself ended well. {remedy}")
+    with pytest.raises(told) as alone:
+        check.checked(_deployment(name))
+    assert alone.value.remedy.startswith(remedy)
+
+
+class _Clock:
+    """The time as `ops.check` sees it; only a sleep makes it pass."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def _recorded_after(monkeypatch: pytest.MonkeyPatch, seconds: float) -> _Clock:
+    """Have Portus record every tag ``seconds`` after now."""
+    clock = _Clock()
+
+    @contextmanager
+    def recorded(_: Deployment) -> Iterator[Callable[[], list[Tag]]]:
+        yield lambda: [TAG] if clock.now >= seconds else []
+
+    monkeypatch.setattr(check, "time", clock)
+    monkeypatch.setattr(check, "recorded", recorded)
+    return clock
+
+
+def test_a_record_is_waited_for_as_long_as_the_doctor_lets_an_event_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    _recorded_after(monkeypatch, FRESH_SECONDS - 1)
+    check.wait_for_record(_deployment("open"), TAG)
+    clock = _recorded_after(monkeypatch, 10 * FRESH_SECONDS)
+    with pytest.raises(LabError, match=rf"has not recorded the push of admin/check:latest within {FRESH_SECONDS} s"):
+        check.wait_for_record(_deployment("open"), TAG)
+    assert FRESH_SECONDS < clock.now < FRESH_SECONDS + 1
+
+
+def test_the_record_is_waited_for_only_once_the_worker_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The genuine one boots for 38 s to 91 s; until then nobody records anything."""
+    clock = _recorded_after(monkeypatch, 91 + FRESH_SECONDS - 1)
+    monkeypatch.setattr(Deployment, "is_ready", lambda *_: clock.now >= 91)
+    check.wait_for_worker(_deployment("open"), Step("check"))
+    check.wait_for_record(_deployment("open"), TAG)
+    monkeypatch.setattr(Deployment, "is_ready", lambda *_: False)
+    with pytest.raises(LabError, match="worker has not started within 600 s"):
+        check.wait_for_worker(Deployment(stack="open", outputs={"namespace": "here"}, kubeconfig=Path("none")), Step("check"))
+
+
+def test_a_deployment_that_nobody_may_check_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def nobody(*_: object) -> str:
+        raise NobodyError("there is nobody to check as", "name one")
+
+    monkeypatch.setattr(commands, "deploy", lambda *_, **__: (None, _deployment("open")))
+    monkeypatch.setattr(commands, "checked", nobody)
+    monkeypatch.setattr(commands, "_summary", lambda *words: said.append(words[-1]))
+    with pytest.raises(NobodyError):
+        commands.up("open", None)
+    assert said == ["The deployment ended well, and was not checked."]
+
+
+@pytest.mark.usefixtures("files")
+def test_a_read_only_one_whose_database_was_restored_is_checked_so(
+    said: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Restore, "run", lambda _, check: check())
+    operations.restore("closed", _deployment("closed"), None, dump="20260102T020000Z", safety=True)
+    assert said == ["refusal"]
+    assert "They give images and take none" in capsys.readouterr().out
+
+
+class _Stack:
+    name, kubeconfig, context = "mine", Path("none"), None
+
+    def outputs(self) -> dict[str, Any]:
+        return {}
+
+
+def _round_trip(snapshot: Snapshot) -> object:
+    return doctor._round_trip(_Stack(), snapshot)  # type: ignore[arg-type]
+
+
+def test_the_doctor_goes_by_what_the_registry_mounts(said: list[str]) -> None:
+    assert _round_trip(healthy(workloads=registry_file(CONFIG, READ_ONLY))) == "the registry is read-only, and refuses a push"
+    assert _round_trip(healthy()) == "registry.example.com/admin/check:latest was pushed, pulled and recorded"
+    assert said == ["refusal", "push"]
+
+
+@pytest.mark.parametrize(("error", "kind"), [(NobodyError("nobody", "name one"), Unseen), (LabError("refused", "look"), Silent)])
+def test_where_nobody_may_log_in_the_doctor_does_not_judge_the_stack(
+    monkeypatch: pytest.MonkeyPatch, error: LabError, kind: type[Unseen | Silent]
+) -> None:
+    def failing(*_: object) -> str:
+        raise error
+
+    monkeypatch.setattr(doctor, "check", failing)
+    found = _round_trip(healthy())
+    assert isinstance(found, kind)
+    assert found.reason == f"{error.problem} {error.remedy}"
