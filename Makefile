@@ -58,7 +58,7 @@ backups: $(READY) ## List the backups of the deployed STACK
 restore: $(READY) ## Replace the database of the deployed STACK by backup DUMP (SAFETY=no: the present state is not backed up first)
 	@$(RUN) -m lab restore --stack "$$STACK" $(if $(DUMP),--dump "$$DUMP") $(if $(SAFETY),--safety "$$SAFETY")
 
-replace-secrets: $(READY) ## Let the next `make up` replace the secrets that the state of STACK shows (docs/operate/credentials.md)
+replace-secrets: $(READY) ## Let the next `make up` replace the secrets that the state of STACK shows (docs/operate/state-secrets.md)
 	@$(RUN) -m lab replace-secrets --stack "$$STACK"
 
 password: $(READY) ## Print the administrator's password of the deployed STACK

@@ -71,7 +71,7 @@ def require_namespace(kubeconfig: Path, context: str | None, namespace: str, sta
         raise LabError(
             f"the cluster of {kubeconfig} (context '{named}') has no namespace '{namespace}', in which stack {stack} is deployed.",
             "Is it this cluster? If not, name the right one: KUBECONFIG=..., or cluster.context of the stack file. If it is, and all was "
-            "lost: a plain 'pulumi refresh' drops that from the state (docs/operate/backup.md, \"Into a new cluster\"). "
+            "lost: a plain 'pulumi refresh' drops that from the state (docs/operate/new-cluster.md). "
             "Nothing was changed.",
         ) from error
 

@@ -3,7 +3,7 @@
 Owns: the claim with the backups, two CronJobs, their scripts and accounts. A backup's Pod dumps, verifies and publishes in three
 containers, one after the other, each of which writes the claim; only the first knows a password, of an account that cannot write where
 the database is the stack's own. The second CronJob is suspended for ever: it holds the shape of a restore's Pod, from which ``make
-restore`` makes a Job once Portus is stopped (docs/operate/backup.md).
+restore`` makes a Job once Portus is stopped (docs/operate/restore.md).
 Leaves alone: who may connect (``network``), alerts (``observability``).
 """
 

@@ -1,5 +1,5 @@
 """A cluster is lost with all that was in it, and the stack is made again from Pulumi's state and a backup that was copied away, by
-docs/operate/backup.md to the letter; and a protected stack does without a single claim, by docs/operate/protection.md."""
+docs/operate/new-cluster.md to the letter; and a protected stack does without a single claim, by docs/operate/protection.md."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
 def _hold(reached: Deployment) -> None:
     """Make the manual's own Pod."""
     manual = (paths.ROOT / "docs" / "operate" / "backup.md").read_text(encoding="utf-8")
-    block = "       apiVersion: v1\n" + manual.partition("       apiVersion: v1\n")[2].partition("\n\n")[0]
+    block = "apiVersion: v1\n" + manual.partition("```yaml\napiVersion: v1\n")[2].partition("```")[0]
     own = {"namespace: portus}": f"namespace: {reached.namespace}}}", "image: mariadb:10.11": "image: localhost/mariadb-lab:10.11"}
     for manuals, stacks in own.items():
         assert block.count(manuals) == 1

@@ -13,7 +13,7 @@ known=${known:-$NEWEST}
 made=$(cat "$WORK/newest")
 if [ "${made:-0}" -gt "$known" ] && [ "$ACCEPT_NEWER" != yes ]; then
   echo "migration: a newer Portus has migrated the database to $made, and this one knows nothing after $known. Nothing was changed." \
-    "Fix: set portus.version back to the newer one, then deploy; or go back to a backup (docs/operate/backup.md, \"Back to an older Portus\")" >&2
+    "Fix: set portus.version back to the newer one, then deploy; or go back to a backup (docs/operate/upgrade.md, \"Return to an older Portus\")" >&2
   exit 3
 fi
 

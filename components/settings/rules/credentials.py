@@ -55,7 +55,7 @@ def database_counters_need_a_database_in_the_cluster(stack: StackSettings) -> It
                 key=f"credentials.rotation.{name}",
                 value=str(counter),
                 rule="has no effect where database.kind is external",
-                remedy="remove it; docs/operate/credentials.md says how database.password is changed",
+                remedy="remove it; docs/deploy/database.md says how database.password is changed",
             )
 
 

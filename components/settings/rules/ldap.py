@@ -14,7 +14,7 @@ LDAP_PORT: Final = 389
 TLS_PORTS: Final = {389: 636, 3268: 3269}
 """Port of LDAP or of Active Directory's global catalog -> its port for TLS from the first byte on."""
 PROMOTE: Final = "kubectl exec deployment/portus -- /stack/rake 'portus:make_admin[NAME]'"
-"""As docs/deploy/portus.md has it."""
+"""As docs/deploy/ldap.md has it."""
 
 
 @rule(requires=("portus.version", *(f"portus.config.ldap.{name}" for name in ("enabled", "port", "encryption.method", "method"))))

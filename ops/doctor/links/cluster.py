@@ -22,7 +22,7 @@ def cluster(snapshot: Snapshot) -> Verdict:
     if isinstance(version, Unseen):
         return version
     if not snapshot.namespace:
-        lost = f"pulumi refresh --stack {expected.stack}, then as docs/operate/backup.md has it under 'Into a new cluster'"
+        lost = f"pulumi refresh --stack {expected.stack}, then follow docs/operate/new-cluster.md"
         anew = f"is it this cluster? If so: {lost}; a stack of the lab's own: make up REFRESH=1 STACK={expected.stack}"
         return Broken(f"there is no namespace {expected.namespace}", anew)
     if snapshot.namespace != "Active":
@@ -121,7 +121,7 @@ def _stopped(snapshot: Snapshot, workload: Workload) -> Broken:
     if workload.before_restore is not None:
         seen = f"{name} is scaled to 0: a restore stopped it (copies before: {workload.before_restore})"
         which = f"make backups STACK={snapshot.expected.stack} tells which"
-        return Broken(seen, f"{which}; then repeat that make restore (docs/operate/backup.md), and do not scale it")
+        return Broken(seen, f"{which}; then repeat that make restore (docs/operate/restore.md), and do not scale it")
     copies = snapshot.expected.copies.get(workload.name)
     return Broken(f"{name} is scaled to 0", kubectl(snapshot, f"scale {name} --replicas={copies}") if copies else deploy_anew(snapshot))
 

@@ -106,7 +106,7 @@ def schema(snapshot: Snapshot) -> Verdict:
     if newest > max(expected):
         seen = f"a newer Portus has migrated it to {newest}, and {version} knows nothing after {max(expected)}"
         back = f"set portus.version back to the newer one, then make up STACK={snapshot.expected.stack}"
-        return Broken(seen, f'{back}; or go back to a backup (docs/operate/backup.md, "Back to an older Portus")')
+        return Broken(seen, f'{back}; or go back to a backup (docs/operate/upgrade.md, "Return to an older Portus")')
     lacking = sorted(expected - set(found.migrations))
     if lacking:
         return Broken(f"migrations of Portus {version} have not run: {', '.join(lacking)}", _migrate_again(snapshot))

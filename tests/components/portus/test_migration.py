@@ -121,7 +121,7 @@ def test_an_older_portus_does_not_start_on_the_database_of_a_newer_one(
     assert (done.returncode, (tmp_path / "called").read_text()) == (code, tasks)
     if code:
         assert "Nothing was changed. Fix: set portus.version back to the newer one" in done.stderr
-        assert "docs/operate/backup.md" in done.stderr
+        assert "docs/operate/upgrade.md" in done.stderr
 
 
 def test_a_refused_migration_is_not_tried_again_and_the_stack_file_can_accept_it() -> None:

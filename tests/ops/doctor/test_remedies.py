@@ -51,7 +51,7 @@ def test_what_was_changed_by_hand_is_mended_by_a_deployment_that_looks_at_the_cl
 
 def test_a_namespace_that_is_gone_asks_for_the_right_cluster_and_else_for_what_make_up_refuses() -> None:
     told = remedy(BREAKS["no namespace"][0]())
-    assert told.startswith("is it this cluster? If so: pulumi refresh --stack example, then as docs/operate/backup.md has it")
+    assert told.startswith("is it this cluster? If so: pulumi refresh --stack example, then follow docs/operate/new-cluster.md")
     assert told.endswith("a stack of the lab's own: make up REFRESH=1 STACK=example")
 
 
@@ -165,7 +165,7 @@ def test_what_a_restore_has_changed_is_not_to_be_taken_back_by_force() -> None:
         .partition("\n\n")[0]
     )
     assert f"Not where the manager in the message is `{MANAGER}`" in " ".join(forcing.replace("**", "").split())
-    assert "[repeat that restore](backup.md#restore)" in forcing
+    assert "[Repeat that restore](restore.md#if-the-restore-is-interrupted)" in forcing
 
 
 DOTTED = re.compile(r"(?<![\w/.:@'])[a-z_]+(?:\.[A-Za-z_]+)+(?![\w/.(])")
