@@ -48,7 +48,7 @@ WORDS: Final = {
     r"bears?": "has, supports",
     r"rolls?|rolled|rolling (?:out|back)": "restart, replace",
     r"simply|just|easily|of course|obviously": "nothing",
-    r"as ever|for ever|as one": "always, without end",
+    r"as ever|for ever": "always, without end",
 }
 """What this project does not write (a regular expression), and the field's word for it."""
 
@@ -67,7 +67,7 @@ class Hit(NamedTuple):
 def _own() -> tuple[Check, ...]:
     return tuple(
         Check(
-            check_type=types.Existence(items=(f"(?:{pattern})",)),
+            check_type=types.ExistenceSimple(pattern=rf"\b(?:{pattern})\b"),
             path="own.words",
             message=f"'{{}}': write {better}",
             flags=CheckFlags(allow_quotes=True),

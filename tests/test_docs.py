@@ -17,6 +17,10 @@ ELSEWHERE = {"docs/configuration.md", "docs/content/reference/dynamic-configurat
 """Pages in the repositories of the registry and of Traefik."""
 
 
+EXAMPLES = {"stacks/Pulumi.qa.yaml", "stacks/Pulumi.dev2.yaml"}
+"""Files that a reader writes."""
+
+
 @cache
 def _tracked() -> tuple[Path, ...]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -52,6 +56,16 @@ def test_every_relative_link_leads_to_a_page_and_a_heading(path: Path) -> None:
         page = (path.parent / target).resolve() if target else path
         assert page.exists(), f"{path.name}: {target}"
         assert not anchor or anchor in _anchors(page), f"{path.name}: {target}#{anchor}"
+
+
+def test_every_file_of_this_repository_that_a_page_names_exists() -> None:
+    gone = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in PAGES
+        for name in re.findall(r"`((?:components|lab|ops|tests|stacks)/[\w./-]+)`", page.read_text(encoding="utf-8"))
+        if name not in EXAMPLES and not (ROOT / name).exists()
+    ]
+    assert gone == []
 
 
 def test_every_page_that_code_names_exists() -> None:
