@@ -12,7 +12,8 @@ HEAD: Final = """# Settings
 
 <!-- Written by `python -m components.settings.reference` from the models in components/settings; a test fails where it is stale. -->
 
-A stack is described by `stacks/Pulumi.<stack>.yaml`, under `config:`, each section with `portus:` before it:
+Look up every key of a stack file. A stack is described by `stacks/Pulumi.<stack>.yaml`, under `config:`. Each section begins with
+`portus:`:
 
 ```yaml
 # yaml-language-server: $schema=stack.schema.json
@@ -24,15 +25,15 @@ config:
     kind: load_balancer
 ```
 
-The first line lets editors complete and check as you type. Everything is checked before anything is created: unknown keys, types,
-ranges, and rules across settings; `pulumi preview` tells all that is wrong at once, with line, rule and remedy.
+The first line lets editors complete and check as you type. `pulumi preview` checks everything before anything is created: unknown
+keys, types, ranges, and rules across settings. It reports every problem at once, with line, rule and fix.
 
-A **secret** stands encrypted: `pulumi config set --secret --path 'portus:database.password'`. Where the type says so it may instead be
-a key of a Secret that somebody else makes in the stack's namespace: `{secret: <name>, key: <key>}`. Such a Secret cannot be checked
-here, and its change rolls no Pod: restart them by hand.
+A **secret** must be encrypted: `pulumi config set --secret --path 'portus:database.password'`. If the type says so, it may instead be a
+key of an existing Secret in the stack's namespace: `{secret: <name>, key: <key>}`. The program cannot check such a Secret, and its change
+restarts no Pod: restart them by hand.
 
-*Unset* means that Portus, the registry or the cluster keeps its own default. *A later change* says what changing the setting does to
-what runs.
+*Unset* means that Portus, the registry or the cluster keeps its own default. *A later change* says what happens to a running stack when
+you change the setting.
 """
 
 CONFIG: Final = "portus.config"
@@ -41,10 +42,16 @@ CONFIG: Final = "portus.config"
 
 def manual() -> str:
     """Return docs/reference/settings.md."""
-    parts = [HEAD]
-    for key, group in itertools.groupby(entries(), key=lambda entry: entry.key.partition(".")[0]):
-        parts += _section(key, list(group))
+    groups = [(key, list(group)) for key, group in itertools.groupby(entries(), key=lambda entry: entry.key.partition(".")[0])]
+    parts = [HEAD, *(f"- [`portus:{key}`](#portus{key}): {_summary(group[0])}" for key, group in groups)]
+    for key, group in groups:
+        parts += _section(key, group)
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _summary(head: Entry) -> str:
+    """Return the first sentence of a section's meaning."""
+    return (head.meaning.partition(". ")[0].rstrip(".") + ".").replace("``", "`")
 
 
 def _section(key: str, group: list[Entry]) -> Iterator[str]:
