@@ -236,7 +236,7 @@ def _require_unprotected(stack: Stack) -> None:
     raise LabError(
         f"stack {stack.name} holds {len(protected)} protected resources ({shown}).",
         'To remove the stack and its data for good, set portus:protect: "false" and portus:accept: [unprotected_state], then '
-        f"make up STACK={stack.name} and make down STACK={stack.name}: this destroys the claims, backups included (README.md). "
+        f"make up STACK={stack.name} and make down STACK={stack.name}: this deletes the claims and backups (docs/operate/protection.md). "
         "Nothing was changed.",
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.pictures import STACK, pages
 from tests.recorder import ROOT, STACKS, Program, run_program
 
 FOLDER = ROOT / "tests" / "golden"
@@ -28,6 +29,7 @@ def strays(files: set[Path]) -> list[Path]:
 def main() -> None:
     """Write every golden file; remove those of stacks that are gone."""
     found = dict(pair for stack in STACKS for pair in golden_files(stack))
+    found.update(pages(run_program(STACK)))
     for path, text in found.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

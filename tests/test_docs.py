@@ -90,3 +90,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         seen.add(page)
         waiting += [(page.parent / target).resolve() for target, _ in LINK.findall(_prose(page)) if target]
     assert [str(path.relative_to(ROOT)) for path in PAGES if path not in seen] == []
+
+
+def test_the_readme_stays_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
