@@ -1,0 +1,184 @@
+"""Everything of a workload that is not Portus' or the registry's configuration: volumes, ports, the database, Docker's own keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ops.adopt import keys
+from ops.adopt.compose import PORTUS_CONFIGS, REGISTRY_CONFIGS
+from ops.adopt.model import Findings, Item, Mount, Role, Source, Workload
+
+_DOCKER: Final[Mapping[str, str]] = {
+    "restart": "Kubernetes restarts what ends",
+    "depends_on": "the program orders what depends on what",
+    "links": "Services have names in the cluster",
+    "external_links": "Services have names in the cluster",
+    "networks": "network policies allow each flow by name",
+    "expose": "the program's Services",
+    "ports": "the stack's exposure: see the questions",
+    "hostname": "Services have names in the cluster",
+    "container_name": "the program names its objects",
+    "healthcheck": "the program's own probes",
+    "labels": "labels of the old front proxy or of Docker; the program has its own",
+    "logging": "the cluster collects logs",
+    "extends": "its keys are judged where they take effect",
+    "env_file": "its variables are judged one by one",
+    "profiles": "Compose's own selection",
+    "pull_policy": "set portus:images.pullPolicy if IfNotPresent is wrong",
+    "tty": "no terminal",
+    "stdin_open": "no terminal",
+    "init": "the images bring their own",
+    "user": "the program knows each image's user",
+    "stop_grace_period": "the program's own, longer than Portus needs",
+    "stop_signal": "the program's own",
+    "working_dir": "the image's own",
+    "entrypoint": "the image's own start",
+    "command": "the image's own start",
+    "volumes_from": "the stack's own claims",
+    "mac_address": "Pods have none of their own",
+    "privileged": "nothing here runs privileged",
+    "security_opt": "the program's own security contexts",
+    "cap_add": "the program's own security contexts",
+    "cap_drop": "the program's own security contexts",
+    "ulimits": "the node's own",
+    "sysctls": "the node's own",
+}
+_SIZES: Final = re.compile(r"(mem_|memswap_|cpu|deploy$|shm_size|mem_limit|pids_)")
+
+
+def classify(source: Source, findings: Findings) -> None:
+    """Judge images, volumes and all other keys of every workload."""
+    for workload in source.workloads:
+        judged = {Role.DATABASE: _database, Role.PROXY: _proxy, Role.CACHE: _cache, Role.OTHER: _other}.get(workload.role, _portus)
+        judged(workload, findings)
+        for mount in workload.mounts:
+            _mount(workload, mount, findings)
+        for item in workload.rest:
+            _rest(workload, item, findings)
+
+
+def _portus(workload: Workload, findings: Findings) -> None:
+    """The images of web and registry are judged elsewhere; the worker's is the web's."""
+    if workload.role is Role.WORKER and workload.image:
+        findings.follows(workload.image, "the same image as Portus'")
+
+
+def _database(workload: Workload, findings: Findings) -> None:
+    if workload.image:
+        findings.follows(workload.image, "the stack runs MariaDB of its own; the plan's dump is loaded there")
+    for name, item in workload.environment.items():
+        if re.fullmatch(r"(MYSQL|MARIADB)_DATABASE", name) and re.fullmatch(r"[a-z][a-z0-9_]*", item.text):
+            findings.take(item, keys.DATABASE_NAME, item.text, "so that the dump's name fits")
+        elif re.match(r"(MYSQL|MARIADB)_", name):
+            findings.follows(item, "the stack makes its own accounts and passwords; the data come by the dump")
+        else:
+            findings.drop(item, "a setting of the old database's image")
+
+
+def _proxy(workload: Workload, findings: Findings) -> None:
+    if workload.image:
+        findings.follows(workload.image, "the stack has a front proxy of its own")
+    for item in workload.environment.values():
+        findings.follows(item, "a setting of the old front proxy")
+
+
+def _cache(workload: Workload, findings: Findings) -> None:
+    if workload.image:
+        findings.take(workload.image, keys.REGISTRY_REDIS_KIND, "in_cluster", "a Redis of the stack's own; the cache fills again")
+    for item in workload.environment.values():
+        findings.follows(item, "a setting of the old cache")
+
+
+def _other(workload: Workload, findings: Findings) -> None:
+    """What this program does not run keeps running where it is, or is given up."""
+    if workload.image:
+        findings.ask(workload.image, f"{workload.name} is no part of this program: run it on its own, or give it up?")
+    for item in workload.environment.values():
+        findings.drop(item, f"belongs to {workload.name}")
+
+
+def _mount(workload: Workload, mount: Mount, findings: Findings) -> None:
+    item = mount.item
+    if (workload.role is Role.REGISTRY and mount.target in REGISTRY_CONFIGS) or (
+        workload.role in {Role.PORTUS, Role.WORKER} and mount.target in PORTUS_CONFIGS
+    ):
+        findings.follows(item, "read: its keys are judged one by one")
+    elif mount.kind == "secret":
+        findings.follows(item, "judged at the variable that names it")
+    elif workload.role is Role.REGISTRY and _holds_blobs(mount.target):
+        findings.follows(item, "the images: the plan copies them into the stack's claim")
+    elif workload.role is Role.DATABASE:
+        findings.follows(item, "the database comes by the dump, not by its files")
+    elif re.search(r"cert|secret|ssl|tls|pki|keys?$", mount.target, re.IGNORECASE):
+        findings.follows(item, "certificate and key: see the questions")
+    elif mount.target.startswith("/srv/Portus/public"):
+        findings.follows(item, "Portus serves its own pages' files here")
+    elif workload.role in {Role.PROXY, Role.CACHE}:
+        findings.follows(item, f"belongs to {workload.role}, which the stack has of its own")
+    elif workload.role is Role.OTHER:
+        findings.drop(item, f"belongs to {workload.name}")
+    else:
+        findings.ask(item, f"what does {mount.target} hold? The stack mounts nothing there")
+
+
+def _holds_blobs(target: str) -> bool:
+    return target in {"/var/lib/registry", "/registry_data", "/storage", "/registry", "/tmp/registry"}  # noqa: S108 - a path of the source
+
+
+def _rest(workload: Workload, item: Item, findings: Findings) -> None:
+    key = re.sub(r"\[\d+\]$", "", item.key).rpartition(".")[2]
+    if workload.role is Role.OTHER:
+        findings.drop(item, f"belongs to {workload.name}")
+    elif key == "build":
+        _build(workload, item, findings)
+    elif key == "command" and workload.role is Role.DATABASE:
+        _database_flags(item, findings)
+    elif key in {"extra_hosts", "dns"}:
+        findings.ask(item, "which names must Pods find that the cluster's DNS does not have? Write them under portus:workloads")
+    elif _SIZES.match(key):
+        findings.ask(item, "limits of the old machine: write portus:*.resources only if the program's own do not fit")
+    elif key in _DOCKER:
+        findings.follows(item, _DOCKER[key])
+    else:
+        findings.drop(item, "a key of Compose that the stack does not need")
+
+
+def _build(workload: Workload, item: Item, findings: Findings) -> None:
+    if workload.role in {Role.PORTUS, Role.WORKER, Role.REGISTRY}:
+        findings.ask(item, f"an image built here: what does its Dockerfile add to {workload.role}? The stack runs the published image")
+    else:
+        findings.follows(item, f"the stack has {workload.role} of its own")
+
+
+def _buffer_pool(text: str) -> str | None:
+    return text.upper() if re.fullmatch(r"\d+[MG]", text.upper()) else None
+
+
+def _connections(text: str) -> int | None:
+    return min(max(int(text), 20), 2000) if text.isdigit() else None
+
+
+_FLAGS: Final[Mapping[str, tuple[str, Callable[[str], str | int | None]]]] = {
+    "innodb-buffer-pool-size": (keys.BUFFER_POOL, _buffer_pool),
+    "max-connections": (keys.MAX_CONNECTIONS, _connections),
+}
+"""Flag of the server -> key of the stack file, and how its value is read."""
+
+
+def _database_flags(item: Item, findings: Findings) -> None:
+    """Take what the stack has a setting for; the character set is the stack's own, and the old ones' are converted."""
+    taken = []
+    for name, text in re.findall(r"--([a-z0-9_-]+)=(\S+)", item.text):
+        key, read = _FLAGS.get(name.replace("_", "-"), ("", None))
+        value = read(text) if read else None
+        if value is not None:
+            findings.settings[key] = value
+            taken.append(key)
+    if taken:
+        findings.take(
+            item, taken[0], findings.settings[taken[0]], "the other flags are the stack's own: utf8, every commit written to disk"
+        )
+    else:
+        findings.follows(item, "the stack's own flags: utf8, every commit written to disk")

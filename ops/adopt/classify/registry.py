@@ -1,0 +1,185 @@
+"""The registry's config.yml and REGISTRY_* variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import yaml
+
+from ops.adopt import keys
+from ops.adopt.classify import values
+from ops.adopt.model import Findings, Item, Role, Source
+
+_PARAMETERS: Final = """
+s3 region bucket regionendpoint accesskey secretkey forcepathstyle accelerate usedualstack encrypt keyid secure skipverify v4auth
+s3 chunksize multipartcopychunksize multipartcopymaxconcurrency multipartcopythresholdsize rootdirectory storageclass objectacl
+gcs bucket keyfile rootdirectory chunksize maxconcurrency
+azure accountname accountkey container realm rootdirectory
+swift authurl username password container tenant tenantid domain domainid tenantdomain tenantdomainid trustid region
+oss accesskeyid accesskeysecret region bucket endpoint internal encrypt secure chunksize rootdirectory
+"""
+DRIVERS: Final[Mapping[str, frozenset[str]]] = {
+    driver: frozenset(name for line in _PARAMETERS.splitlines() if line.startswith(f"{driver} ") for name in line.split()[1:])
+    for driver in ("s3", "gcs", "azure", "swift", "oss")
+}
+"""Parameters of each storage driver that this program's settings have, by the same name."""
+SECRETS: Final = frozenset({"accesskey", "secretkey", "keyfile", "accountkey", "password", "accesskeyid", "accesskeysecret"})
+FILES: Final = frozenset({"keyfile"})
+NUMBERS: Final = frozenset(
+    {"chunksize", "multipartcopychunksize", "multipartcopymaxconcurrency", "multipartcopythresholdsize", "maxconcurrency"}
+)
+FLAGS: Final = frozenset({"forcepathstyle", "accelerate", "usedualstack", "encrypt", "secure", "skipverify", "v4auth", "internal"})
+
+SWITCHES: Final = {"storage.delete.enabled": keys.REGISTRY_DELETE, "storage.redirect.disable": keys.REGISTRY_REDIRECT}
+
+_OWN = "this program writes it, from the stack's names and certificates"
+_RULES: Final[tuple[tuple[str, str], ...]] = (
+    (r"version", "form of the file"),
+    (r"http\.(addr|net|prefix|secret|host|relativeurls|tls|debug)(\..*)?", _OWN),
+    (r"http\.headers\.X-Content-Type-Options", "the front proxy sends it"),
+    (r"auth", "tokens, as here"),
+    (r"auth\.token\.(realm|service|issuer|rootcertbundle|autoredirect)", _OWN),
+    (r"log\.(fields|formatter|accesslog)(\..*)?", "the registry's own default"),
+    (r"storage\.filesystem(\.rootdirectory)?", "the stack's claim is mounted there"),
+    (r"storage\.cache\.blobdescriptor", "in memory unless portus:registry.redis says otherwise; only a cache"),
+    (r"health\..*", "Kubernetes' probes ask the registry"),
+    (r"storage\.maintenance\.readonly(\..*)?", "the plan freezes the old registry; the new one accepts pushes"),
+)
+"""Pattern of a dotted key -> why nothing has to be written."""
+
+
+def classify(source: Source, findings: Findings) -> None:
+    """Judge the registry's configuration: environment over file."""
+    entries = dict(source.registry_config)
+    for workload in source.workloads:
+        if workload.role is not Role.REGISTRY:
+            continue
+        _version(workload.image, findings)
+        for name, item in workload.environment.items():
+            if not name.startswith("REGISTRY_"):
+                _other(name, item, findings)
+            elif name == "REGISTRY_NOTIFICATIONS_ENDPOINTS":
+                _endpoints(item, item.value, findings)
+            elif name == "REGISTRY_STORAGE":
+                findings.follows(item, "names the driver; its parameters are taken")
+            else:
+                key = _dotted(name)
+                if key in entries:
+                    findings.follows(entries[key], f"{name} ({item.place}) overrides it")
+                entries[key] = item
+    for key, item in entries.items():
+        _entry(key, item, findings)
+
+
+def _dotted(name: str) -> str:
+    return name.removeprefix("REGISTRY_").lower().replace("_", ".")
+
+
+def _other(name: str, item: Item, findings: Findings) -> None:
+    if name.startswith(("VIRTUAL_", "LETSENCRYPT_", "ACME_")):
+        findings.follows(item, "read by the old front proxy; the stack has its own")
+    elif name in {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}:
+        key = f"{keys.REGISTRY_STORAGE}.{'accesskey' if name.endswith('ID') else 'secretkey'}"
+        findings.take_secret(item, key, item.text)
+    else:
+        findings.drop(item, "neither the registry nor this program reads it")
+
+
+def _version(image: Item | None, findings: Findings) -> None:
+    if image is None:
+        return
+    tag = image.text.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    if tag.startswith("3"):
+        findings.take(image, keys.REGISTRY_VERSION, "3.1", "the newest of that series")
+    elif tag.startswith("2") or tag == "":
+        findings.take(image, keys.REGISTRY_VERSION, "2.8", "reads the data of every registry 2")
+    else:
+        findings.settings[keys.REGISTRY_VERSION] = "2.8"
+        findings.ask(image, "the tag names no release: 2.8 is written. A registry 3? Then write 3.1")
+
+
+def _entry(key: str, item: Item, findings: Findings) -> None:
+    driver, _, parameter = key.removeprefix("storage.").partition(".")
+    purging = re.fullmatch(r"storage\.maintenance\.uploadpurging\.(enabled|age|interval|dryrun)", key)
+    if key.startswith("notifications.endpoints"):
+        _endpoints(item, item.value, findings)
+    elif key.startswith("storage.") and driver in DRIVERS:
+        _parameter(driver, parameter.replace(".", ""), item, findings)
+    elif key in SWITCHES:
+        _switch(SWITCHES[key], item, findings)
+    elif key in {"loglevel", "log.level"} and item.text in {"error", "warn", "info", "debug"}:
+        findings.take(item, keys.REGISTRY_LOG_LEVEL, item.text)
+    elif purging and item.text:
+        value = values.flag(item.value)
+        findings.take(item, f"{keys.REGISTRY_PURGING}.{purging[1]}", item.text if value is None else value)
+    elif key == "catalog.maxentries" and (count := values.number(item.value)):
+        findings.take(item, keys.REGISTRY_CATALOG, max(count, 100))
+    else:
+        _by_rule(key, item, findings)
+
+
+def _by_rule(key: str, item: Item, findings: Findings) -> None:
+    """Judge a key that is not taken as it is."""
+    why = next((why for pattern, why in _RULES if re.fullmatch(pattern, key)), "")
+    if key.startswith("redis."):
+        findings.settings[keys.REGISTRY_REDIS_KIND] = "in_cluster"
+        findings.follows(item, "only a cache: the stack runs a Redis of its own")
+    elif key.startswith("auth.") and not key.startswith("auth.token."):
+        findings.drop(item, "Portus decides who may log in")
+    elif why:
+        findings.follows(item, why)
+    else:
+        findings.ask(item, "does the registry still need it? Then write it under portus:registry.extra_config")
+
+
+def _switch(key: str, item: Item, findings: Findings) -> None:
+    value = values.flag(item.value)
+    if value is None:
+        findings.ask(item, "must be true or false, so it is left out: what was meant?")
+    else:
+        findings.take(item, key, value)
+
+
+def _parameter(driver: str, name: str, item: Item, findings: Findings) -> None:
+    key = f"{keys.REGISTRY_STORAGE}.{name}"
+    findings.settings[f"{keys.REGISTRY_STORAGE}.driver"] = driver
+    number, flag = values.number(item.value), values.flag(item.value)
+    if item.text == "":
+        findings.follows(item, "empty: the driver's default")
+    elif name not in DRIVERS[driver]:
+        findings.ask(
+            item, f"no setting here for this parameter of {driver}: is it needed? Then write it under portus:registry.extra_config"
+        )
+    elif name in FILES:
+        findings.ask(item, f"a file inside the container: pulumi config set --secret --path '{keys.PREFIX}{key}' < FILE")
+    elif name in SECRETS:
+        findings.take_secret(item, key, item.text)
+    elif name in NUMBERS and number is not None:
+        findings.take(item, key, number)
+    elif name in FLAGS and flag is not None:
+        findings.take(item, key, flag)
+    elif name in NUMBERS | FLAGS:
+        findings.ask(item, "has a value that the driver cannot read, so it is left out: what was meant?")
+    else:
+        findings.take(item, key, item.text)
+
+
+def _endpoints(item: Item, value: Any, findings: Findings) -> None:
+    """Judge the receivers of notifications: Portus is one of them."""
+    endpoints = value
+    if isinstance(value, str):
+        try:
+            endpoints = yaml.safe_load(value)
+        except yaml.YAMLError:
+            endpoints = None
+    if not isinstance(endpoints, list):
+        findings.ask(item, "must be a list of receivers in YAML: which receivers besides Portus are there?")
+        return
+    others = [each for each in endpoints if not (isinstance(each, dict) and "/v2/webhooks/events" in str(each.get("url")))]
+    if others:
+        names = ", ".join(str(each.get("name", "?")) if isinstance(each, dict) else "?" for each in others)
+        findings.ask(item, f"receivers besides Portus ({names}): still needed? Then write portus:registry.notifications.extra_endpoints")
+    else:
+        findings.follows(item, "Portus is told of each push, inside the cluster")

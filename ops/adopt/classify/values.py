@@ -1,0 +1,58 @@
+"""Values of the source as Portus and the registry read them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, Final
+
+SECRET_NAMES: Final = re.compile(r"PASS|SECRET|TOKEN|ACCESS_?KEY|ACCOUNT_?KEY|KEY_BASE|CREDENTIAL|_SALT", re.IGNORECASE)
+"""Names whose values are never shown."""
+
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
+_KEPT_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9]{31,}")
+
+
+def quoted(text: str) -> bool:
+    """Whether quotes are part of the value: a list of Compose's keeps them (``- NAME='true'``)."""
+    return len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+
+
+def flag(value: Any) -> bool | None:
+    """Return the switch that ``value`` is, None when it is none."""
+    return {"true": True, "false": False}.get(str(value).strip().lower()) if not isinstance(value, bool) else value
+
+
+def number(value: Any) -> int | None:
+    """Return the number that ``value`` is; Portus ships ``587,`` with a stray comma."""
+    text = str(value).strip().rstrip(",")
+    return int(text) if re.fullmatch(r"\d{1,9}", text) else None
+
+
+def host_and_port(text: str) -> tuple[str, str]:
+    """Return host and port of a URL or an authority; the port "" when none is written."""
+    authority = re.sub(r"^[a-z]+://", "", text.strip().strip("'\"")).partition("/")[0].rpartition("@")[2]
+    if authority.startswith("["):
+        host, _, port = authority[1:].partition("]")
+        return host.lower(), port.lstrip(":")
+    host, _, port = authority.partition(":")
+    return host.lower(), port
+
+
+def is_public_name(host: str) -> bool:
+    """Whether ``host`` can be the public name of a stack: a DNS name with a dot, and no address."""
+    return _HOST.fullmatch(host) is not None and not is_address(host) and not re.fullmatch(r"\d+", host.rpartition(".")[2])
+
+
+def is_address(host: str) -> bool:
+    """Whether ``host`` is an IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def fits_kept_password(text: str) -> bool:
+    """Whether the program takes ``text`` over as a password: 32 letters and digits or more, a letter first."""
+    return _KEPT_PASSWORD.fullmatch(text) is not None

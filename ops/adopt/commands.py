@@ -1,0 +1,117 @@
+"""The commands; ``python -m ops`` joins the group `adopt`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from ops.adopt import compose
+from ops.adopt.classify import Answers, classify
+from ops.adopt.classify.overview import RELEASES, names
+from ops.adopt.model import AdoptError, Fate, Findings, Place, Problem, Source
+from ops.adopt.output import report
+from ops.adopt.output.write import Target, refuse_existing, write
+
+File = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+def adopt() -> None:
+    """Write a stack file, a report and a plan for a Portus that runs already."""
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--stack", required=True, help="Name of the stack to write."),
+        click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The program's folder."),
+        click.option("--host", default="", help="Public name of Portus, if it is to be another or the source has none."),
+        click.option("--registry-host", default="", help="Public name of the registry, likewise."),
+        click.option("--version", type=click.Choice(["", *RELEASES]), default="", help="Release of Portus, if the image does not say it."),
+        click.option("--secret", default="", help="Print one secret into a pipe and write nothing."),
+    ):
+        command = option(command)
+    return command
+
+
+@adopt.command("compose")
+@click.option("--file", "files", type=File, multiple=True, required=True, help="A compose file; several are merged in this order.")
+@click.option("--env-file", "env_files", type=File, multiple=True, help="Variables; without it, the file .env beside the first file.")
+@click.option("--portus-config", type=File, multiple=True, help="Portus' config-local.yml, if no service mounts it.")
+@_common
+def compose_command(files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequence[Path], **options: Any) -> None:
+    """Adopt what a compose file runs."""
+    given = _words("--file", files) + _words("--env-file", env_files) + _words("--portus-config", portus_config)
+    _run(lambda: compose.read(files, env_files, portus_config, os.environ), "compose", given, files, **options)
+
+
+def _words(option: str, paths: Sequence[Path]) -> list[str]:
+    return [word for path in paths for word in (option, str(path))]
+
+
+def _run(
+    read: Callable[[], Source], kind: str, given: Sequence[str], files: Sequence[Path], *,
+    stack: str, folder: Path, host: str, registry_host: str, version: str, secret: str,
+) -> None:  # fmt: skip
+    """Read, classify and write; an error is one line for each problem, never a traceback."""
+    answers = Answers(host=host, registry_host=registry_host, version=version)
+    words = ["python", "-m", "ops.adopt", kind, *given, "--stack", stack]
+    for option, value in (("--host", host), ("--registry-host", registry_host), ("--version", version)):
+        words += [option, value] if value else []
+    target = Target(stack, folder, ", ".join(path.name for path in files) or kind, shlex.join(words))
+    try:
+        _check_name(stack)
+        if not secret:
+            refuse_existing(target)
+        source = read()
+        findings = classify(source, answers)
+        if secret:
+            _print_secret(findings, secret)
+            return
+        complete = write(source, findings, target)
+    except AdoptError as error:
+        _refuse(error)
+    except (OSError, UnicodeError) as error:
+        _refuse(AdoptError([Problem(Place(str(getattr(error, "filename", "") or "file")), f"cannot be used: {error}", "mend that")]))
+    _tell(source, findings, target, complete=complete)
+
+
+def _check_name(stack: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", stack):
+        raise AdoptError([Problem(Place("--stack"), "must be letters, digits, '-', '_' and '.'", "for example --stack prod")])
+
+
+def _print_secret(findings: Findings, key: str) -> None:
+    if key not in findings.secrets:
+        known = ", ".join(findings.secrets) or "none"
+        raise AdoptError([Problem(Place("--secret"), f"must be a secret of this source: {known}", "take one of these")])
+    if sys.stdout.isatty():
+        raise AdoptError([Problem(Place("--secret"), "must go into a pipe, not onto the screen", "add: | pulumi config set --secret ...")])
+    click.echo(findings.secrets[key], nl=False)
+
+
+def _refuse(error: AdoptError) -> NoReturn:
+    count = len(error.problems)
+    click.echo(f"{count} problem{'s' if count != 1 else ''}; nothing was written.\n", err=True)
+    for problem in error.problems:
+        click.echo(f"  {problem.place}\n    {problem.rule}\n    fix: {problem.fix}", err=True)
+    raise SystemExit(1)
+
+
+def _tell(source: Source, findings: Findings, target: Target, *, complete: bool) -> None:
+    found = names(source, findings)
+    verb = "survive" if found.survive else "do not survive"
+    click.echo(f"Image names {verb}: {found.old or 'not in the source'} ({found.why}).")
+    click.echo(f"{len(findings.verdicts)} keys: {report.summary(findings)}.")
+    if findings.missing:
+        click.echo("The stack file does not load until you set: " + ", ".join(f"portus:{key}" for key in findings.missing))
+    if not complete:
+        click.echo(f"{len(findings.secrets)} secrets are not in the stack file yet: report.md has the commands.")
+    questions = sum(verdict.fate is Fate.DECISION for verdict in findings.verdicts) + len(findings.questions)
+    click.echo(f"\n  {target.stack_file}\n  {target.results / 'report.md'}  ({questions} decisions)\n  {target.results / 'plan.md'}")

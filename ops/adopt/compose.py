@@ -1,0 +1,219 @@
+"""A Compose project as workloads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ops.adopt import compose_run, roles
+from ops.adopt.files import config_entries, read_config
+from ops.adopt.lines import YamlLines, variable_lines
+from ops.adopt.model import AdoptError, Fate, Item, Mount, Place, Problem, Role, Source, Verdict, Workload
+
+REGISTRY_CONFIGS: Final = ("/etc/docker/registry/config.yml", "/etc/distribution/config.yml")
+"""Where the registry 2 and 3 read their configuration."""
+PORTUS_CONFIGS: Final = ("/srv/Portus/config/config-local.yml", "/srv/Portus/config/config.yml")
+"""Portus' own and shipped configuration; the second is a full copy where a team mounts it."""
+
+
+def read(files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequence[Path], environment: Mapping[str, str]) -> Source:
+    """Return what the Compose files say.
+
+    Raises:
+        AdoptError: a file is missing or wrong, a variable has no value, or nothing runs Portus.
+    """
+    project = compose_run.read(files, env_files, environment)
+    source = Source("compose")
+    services = project.document.get("services") or {}
+    source.workloads = [_workload(project, name, service or {}) for name, service in services.items()]
+    roles.assign(source.workloads, project.files[0].name)
+    source.decided += _top_level(project)
+    source.decided += _variables(project)
+    _load_configs(project, source, portus_config)
+    parts = [part for path in files for part in ("-f", str(path))] + [part for path in env_files for part in ("--env-file", str(path))]
+    source.commands = {"compose": " ".join(["docker compose", *parts])}
+    return source
+
+
+def _workload(project: compose_run.Compose, name: str, service: dict[str, Any]) -> Workload:
+    origins = _Origins(project, name)
+    workload = Workload(name, Item(project.place("services", name), f"services.{name}"))
+    for key, value in service.items():
+        if value is not None and value not in ({}, []) and key not in _BRINGING:
+            _add(workload, project, origins, key, value)
+    workload.rest += [Item(origins.of(key), f"services.{name}.{key}") for key in _BRINGING if origins.writes(key)]
+    return workload
+
+
+_BRINGING: Final = ("env_file", "extends")
+"""What these bring is in the other keys, each with the line that it comes from."""
+
+
+def _add(workload: Workload, project: compose_run.Compose, origins: _Origins, key: str, value: Any) -> None:
+    path = f"services.{workload.name}.{key}"
+    match key:
+        case "image":
+            workload.image = Item(origins.of(key), path, value)
+        case "environment":
+            workload.environment = {each: Item(origins.variable(each), f"{path}.{each}", text) for each, text in value.items()}
+        case "command" | "entrypoint":
+            words = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+            workload.command = f"{workload.command} {words}".strip()
+            workload.rest.append(Item(origins.of(key), path, words))
+        case "volumes" | "secrets" | "configs":
+            workload.mounts += _mounts(project, origins, key, path, value)
+        case "ports":
+            workload.rest += [Item(origins.of(key, number), f"{path}[{number}]", port) for number, port in enumerate(value)]
+        case _:
+            workload.rest.append(Item(origins.of(key), path, value))
+
+
+class _Origins:
+    """Where the keys of one service are written: in its files, in what it extends, or in its environment files."""
+
+    def __init__(self, project: compose_run.Compose, service: str) -> None:
+        self._project = project
+        self._service = service
+        self._files = [(lines, service) for lines in reversed(project.files)]
+        self._env: list[tuple[str, dict[str, int]]] = []
+        import yaml  # noqa: PLC0415 - the raw text is only asked which files it names
+
+        for lines in project.files:
+            loaded = yaml.load(lines.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - a safe loader
+            raw = (loaded.get("services") or loaded).get(service)
+            if isinstance(raw, dict):
+                self._extended(raw.get("extends"))
+                self._environment_files(raw.get("env_file"))
+
+    def _extended(self, extends: Any) -> None:
+        extends = {"service": extends} if isinstance(extends, str) else extends
+        if not isinstance(extends, dict) or not isinstance(extends.get("service"), str):
+            return
+        if file := extends.get("file"):
+            path = self._project.folder / str(file)
+            if path.is_file():
+                self._files.append((YamlLines(path.read_text("utf-8", "replace"), str(file)), extends["service"]))
+        else:
+            self._files += [(lines, extends["service"]) for lines in self._project.files]
+
+    def _environment_files(self, names: Any) -> None:
+        for name in names if isinstance(names, list) else [names]:
+            text = name.get("path") if isinstance(name, dict) else name
+            if isinstance(text, str) and "$" not in text and (path := self._project.folder / text).is_file():
+                self._env.insert(0, (text, variable_lines(path)))
+
+    def of(self, *path: str | int) -> Place:
+        """Return the place of a key of the service."""
+        for lines, service in self._files:
+            for start in (("services", service), (service,)):
+                if lines.has((*start, *path)):
+                    return lines.place((*start, *path))
+        return self._project.place("services", self._service)
+
+    def writes(self, key: str) -> bool:
+        """Whether the project's own files write ``key`` of the service."""
+        return any(lines.has((*start, self._service, key)) for lines in self._project.files for start in (("services",), ()))
+
+    def variable(self, name: str) -> Place:
+        """Return the place of an environment variable."""
+        for lines, service in self._files:
+            for start in (("services", service), (service,)):
+                if lines.has((*start, "environment", name)):
+                    return lines.place((*start, "environment", name))
+        for file, lines_of in self._env:
+            if name in lines_of:
+                return Place(file, lines_of[name])
+        return self._project.place("services", self._service)
+
+
+def _mounts(project: compose_run.Compose, origins: _Origins, key: str, path: str, values: list[Any]) -> Iterator[Mount]:
+    for number, value in enumerate(values):
+        entry = value if isinstance(value, dict) else {"source": value}
+        item = Item(origins.of(key, number), f"{path}[{number}]", entry)
+        source, target = str(entry.get("source", "")), str(entry.get("target", ""))
+        if key == "volumes":
+            yield Mount(item, source, target, str(entry.get("type", "volume")))
+            continue
+        definition = (project.document.get(key) or {}).get(source) or {}
+        kind = key.removesuffix("s")
+        default = f"/run/secrets/{source}" if kind == "secret" else f"/{source}"
+        target = target or default
+        target = target if target.startswith("/") else f"/run/secrets/{target}"
+        yield Mount(item, str(definition.get("file", "")), target, kind)
+
+
+def _top_level(project: compose_run.Compose) -> Iterator[Verdict]:
+    """Yield the fates of what stands beside the services."""
+    for key, value in project.document.items():
+        if key in {"services", "name"}:
+            continue
+        if key in {"volumes", "networks", "secrets", "configs"}:
+            for name in value or {}:
+                item = Item(project.place(key, name), f"{key}.{name}")
+                yield Verdict(item, Fate.FOLLOWS, _TOP_LEVEL[key])
+        else:
+            yield Verdict(Item(project.place(key), key), Fate.FOLLOWS, "read where the services use it")
+    for lines in project.files:
+        if lines.has(["version"]):
+            yield Verdict(Item(lines.place(["version"]), "version"), Fate.FOLLOWS, "form of the file; Compose ignores it")
+
+
+_TOP_LEVEL: Final = {
+    "volumes": "the stack makes its own claims; the plan copies the data",
+    "networks": "Pods share the cluster's network, and network policies allow each flow by name",
+    "secrets": "judged where a service mounts it",
+    "configs": "judged where a service mounts it",
+}
+
+
+def _variables(project: compose_run.Compose) -> Iterator[Verdict]:
+    """Yield the fates of the lines of ``.env``: each is judged where the file uses it."""
+    used = {name for lines in project.files for name in lines.uses}
+    for path in project.env_files:
+        for name, line in variable_lines(path).items():
+            item = Item(Place(str(path), line), name)
+            if name in used:
+                yield Verdict(item, Fate.FOLLOWS, "its value stands in the keys that use it")
+            elif name.startswith(("COMPOSE_", "DOCKER_")):
+                yield Verdict(item, Fate.NO_COUNTERPART, "a setting of Docker itself")
+            else:
+                yield Verdict(item, Fate.NO_COUNTERPART, "no key of the compose file uses it")
+
+
+def _load_configs(project: compose_run.Compose, source: Source, portus_config: Sequence[Path]) -> None:
+    """Read the configuration files that Portus and the registry are given.
+
+    Raises:
+        AdoptError: one of them, or a secret's file, is missing or no YAML.
+    """
+    problems = list(_without_value(source))
+    for path in portus_config:
+        source.portus_config += config_entries(read_config(path))
+    for workload in source.workloads:
+        if workload.role not in {Role.PORTUS, Role.WORKER, Role.REGISTRY}:
+            continue
+        wanted = REGISTRY_CONFIGS if workload.role is Role.REGISTRY else PORTUS_CONFIGS
+        for mount in workload.mounts:
+            is_config = mount.target in wanted and not (portus_config and workload.role is not Role.REGISTRY)
+            if mount.kind == "volume" or not mount.source or not (is_config or mount.kind == "secret"):
+                continue
+            file = Path(mount.source)
+            if not file.is_file():
+                shown = file.relative_to(project.folder) if file.is_relative_to(project.folder) else file
+                problems.append(Problem(mount.item.place, f"the file {shown} must exist", "run this where the file is, or put it there"))
+            elif is_config and workload.role is not Role.WORKER:
+                entries = config_entries(read_config(file, project.folder))
+                (source.registry_config if workload.role is Role.REGISTRY else source.portus_config).extend(entries)
+    if problems:
+        raise AdoptError(problems)
+
+
+def _without_value(source: Source) -> Iterator[Problem]:
+    """Yield variables that are only named, and that the shell does not have: the old machine's did."""
+    for workload in source.workloads:
+        for name, item in workload.environment.items():
+            if item.value is None and workload.role in {Role.PORTUS, Role.WORKER, Role.REGISTRY, Role.DATABASE}:
+                yield Problem(
+                    item.place, f"the variable {name} of {workload.name} must have a value", f"export {name}, or write {name}=..."
+                )

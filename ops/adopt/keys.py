@@ -1,0 +1,64 @@
+"""Every key of the stack file that adoption writes. A renamed key is one edit here.
+
+The names below ``PORTUS_CONFIG`` are Portus' own, and the parameters of a storage driver are the registry's: neither is ever renamed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PREFIX: Final = "portus:"
+"""Namespace of the program's keys in the stack file."""
+
+HOST: Final = "host"
+ACCEPT: Final = "accept"
+NAMESPACE: Final = "cluster.namespace"
+IMAGE_PORTUS: Final = "images.portus"
+PULL_SECRETS: Final = "images.pullSecrets"
+EXISTING_PORTUS_PASSWORD: Final = "credentials.existing.portus_password"  # noqa: S105 - a key, no password
+TLS_SOURCE: Final = "tls.source"
+DATABASE_KIND: Final = "database.kind"
+DATABASE_NAME: Final = "database.name"
+DATABASE_CLAIM_SIZE: Final = "database.claim.size"
+DATABASE_STORAGE_CLASS: Final = "database.claim.storageClassName"
+DATABASE_MEMORY_REQUEST: Final = "database.resources.requests.memory"
+DATABASE_MEMORY_LIMIT: Final = "database.resources.limits.memory"
+BUFFER_POOL: Final = "database.innodb_buffer_pool_size"
+MAX_CONNECTIONS: Final = "database.max_connections"
+VERSION: Final = "portus.version"
+LOG_LEVEL: Final = "portus.log_level"
+WEB_REPLICAS: Final = "portus.web.replicas"
+WEB_MEMORY_REQUEST: Final = "portus.web.resources.requests.memory"
+WEB_MEMORY_LIMIT: Final = "portus.web.resources.limits.memory"
+WEB_REQUESTS: Final = "portus.web.resources.requests"
+WORKER_REQUESTS: Final = "portus.worker.resources.requests"
+PUMA_WORKERS: Final = "portus.web.puma_workers"
+PUMA_MAX_THREADS: Final = "portus.web.puma_max_threads"
+BOOTSTRAP_ENABLED: Final = "portus.bootstrap.enabled"
+PORTUS_CONFIG: Final = "portus.config"
+REGISTRY_HOST: Final = "registry.host"
+REGISTRY_VERSION: Final = "registry.version"
+REGISTRY_LOG_LEVEL: Final = "registry.log_level"
+REGISTRY_REQUESTS: Final = "registry.resources.requests"
+REGISTRY_STORAGE: Final = "registry.storage"
+REGISTRY_CLAIM_SIZE: Final = "registry.storage.claim.size"
+REGISTRY_CLAIM_MODES: Final = "registry.storage.claim.accessModes"
+REGISTRY_REDIRECT: Final = "registry.redirect.disable"
+REGISTRY_DELETE: Final = "registry.delete_enabled"
+REGISTRY_PURGING: Final = "registry.maintenance.uploadpurging"
+REGISTRY_REDIS_KIND: Final = "registry.redis.kind"
+REGISTRY_CATALOG: Final = "registry.catalog_max_entries"
+EXPOSURE_KIND: Final = "exposure.kind"
+EXPOSURE_NODE_PORT: Final = "exposure.httpsNodePort"
+EXPOSURE_ANNOTATIONS: Final = "exposure.annotations"
+
+SELF_SIGNED: Final = "self_signed_certificate"
+CLEAR_TEXT: Final = "clear_text_passwords"
+FLOATING_TAGS: Final = "floating_image_tags"
+SHARED_PASSWORDS: Final = "shared_passwords"
+UNRECORDED_PUSHES: Final = "unrecorded_pushes"
+
+SECTIONS: Final = (
+    "profile", "accept", "host", "cluster", "images", "credentials", "tls", "portus", "database", "registry", "exposure",
+)  # fmt: skip
+"""Order of the sections in the file."""

@@ -1,0 +1,1 @@
+"""Stack file, report and plan."""

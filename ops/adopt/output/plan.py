@@ -1,0 +1,207 @@
+"""The plan: every step from the old Portus to the stack, with its commands, and the way back."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Final
+
+from ops.adopt import keys
+from ops.adopt.classify.overview import RECORD_QUERY, SCHEMA_QUERY, Names
+from ops.adopt.model import Findings, Mount, Role, Source, Workload
+
+BLOBS: Final = "/var/lib/registry"
+"""Where the stack's registry keeps its images, as the published image does."""
+FREEZE: Final = "freeze.yml"
+READ_ONLY: Final = "{enabled: true}"
+"""Value of REGISTRY_STORAGE_MAINTENANCE_READONLY; tried on the registry 2.8.2, whose other spelling of it panics."""
+
+
+def freeze(source: Source) -> str:
+    """Return the Compose file that makes the old registry read-only, "" where there is none."""
+    registry = source.with_role(Role.REGISTRY)
+    if source.kind != "compose" or registry is None:
+        return ""
+    return (
+        "# Pulls go on; pushes and deletions get 405.\n"
+        f"services:\n  {registry.name}:\n    environment:\n      REGISTRY_STORAGE_MAINTENANCE_READONLY: '{READ_ONLY}'\n"
+    )
+
+
+def render(source: Source, findings: Findings, names: Names, stack: str) -> str:
+    """Return the plan as Markdown."""
+    namespace = str(findings.settings.get(keys.NAMESPACE, "portus"))
+    steps = [
+        ("Prepare, on any day before", _prepare(source, findings, stack)),
+        ("Freeze", _freeze(source, stack)),
+        ("Database", _database(source, findings, stack, namespace)),
+        ("Blobs", _blobs(source, findings, namespace)),
+        ("Check", _check(stack, names)),
+        ("DNS", _dns(findings, namespace)),
+        ("The way back", _back(source)),
+        ("Afterwards", _afterwards()),
+    ]
+    parts = [f"# Plan: from the running Portus to the stack `{stack}`\n"]
+    if names.survive:
+        parts.append(f"Images keep their names: `{names.old}/...`.\n")
+    else:
+        parts.append(f"**Images get new names.** {names.old or 'The old name'}: {names.why}. Tell everybody who pulls before you start.\n")
+    for number, (title, lines) in enumerate(steps, start=1):
+        parts.append(f"## {number}. {title}\n")
+        parts += [*lines, ""]
+    return "\n".join(parts)
+
+
+def _sh(*lines: str) -> str:
+    return "\n```sh\n" + "\n".join(lines) + "\n```\n"
+
+
+def _prepare(source: Source, findings: Findings, stack: str) -> Iterator[str]:
+    yield "Read report.md; answer its decisions in the stack file. Lower the TTL of the public names to 60 s. Then:"
+    yield _sh(
+        f"make verify STACK={stack}                       # names what the stack file lacks, with line and fix",
+        f"pulumi up --stack {stack}",
+        f"make doctor STACK={stack}",
+    )
+    yield "The stack runs empty beside the old Portus. Nobody notices it."
+    if image := findings.settings.get(keys.IMAGE_PORTUS):
+        yield f"It runs your own image `{image}`: let the cluster pull it first (`portus:images.pullSecrets`)."
+    command = _sql(source, SCHEMA_QUERY)
+    if command:
+        yield "\nWhich release is the database of, and by which name do clients pull?"
+        yield _sh(command, _sql(source, RECORD_QUERY))
+        yield "2.0: 20151215152138. 2.1, 2.2: 20160927141850. 2.3: 20180207145522. 2.4: 20181213101302. 2.5: 20190314173309."
+
+
+def _freeze(source: Source, stack: str) -> Iterator[str]:
+    yield "From here on pushes are refused, pulls go on. Ask people not to change users and teams."
+    worker, registry = source.with_role(Role.WORKER), source.with_role(Role.REGISTRY)
+    if source.kind == "compose":
+        compose = source.commands["compose"]
+        lines = []
+        if registry:
+            lines.append(f"{compose} -f adopt-{stack}/{FREEZE} up -d --no-deps {shlex.quote(registry.name)}")
+        if worker:
+            lines.append(f"{compose} stop {shlex.quote(worker.name)}")
+        yield _sh(*lines) if lines else "Stop whatever pushes: this file has no registry."
+        if not registry:
+            yield "Run the registry with `REGISTRY_STORAGE_MAINTENANCE_READONLY='{enabled: true}'`."
+        return
+    kubectl = source.commands.get("kubectl", "kubectl")
+    name = source.commands.get("registry_deployment", "registry")
+    yield _sh(f"{kubectl} set env deployment/{name} 'REGISTRY_STORAGE_MAINTENANCE_READONLY={READ_ONLY}'")
+    yield "Wait 15 minutes, or the life of a token: then no push is under way."
+
+
+def _sql(source: Source, query: str) -> str:
+    """Return the command that asks the old database, with the password that its container already has."""
+    database = source.with_role(Role.DATABASE)
+    if database is None:
+        return ""
+    name = _database_name(source)
+    client = f'MYSQL_PWD="${_root_variable(database)}" exec $(command -v mariadb || command -v mysql) -uroot {name} -e "{query}"'
+    return f"{_exec(source, database)} sh -c {shlex.quote(client)}"
+
+
+def _exec(source: Source, workload: Workload) -> str:
+    if source.kind == "compose":
+        return f"{source.commands['compose']} exec -T {shlex.quote(workload.name)}"
+    return f"{source.commands.get('kubectl', 'kubectl')} exec -i deployment/{workload.name} --"
+
+
+def _root_variable(database: Workload) -> str:
+    return next((name for name in ("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD") if name in database.environment), "MYSQL_ROOT_PASSWORD")
+
+
+def _database_name(source: Source) -> str:
+    found = []
+    for role, names in ((Role.PORTUS, ("PORTUS_DB_DATABASE", "PORTUS_PRODUCTION_DATABASE", "MARIADB_DATABASE")),
+                        (Role.DATABASE, ("MYSQL_DATABASE", "MARIADB_DATABASE"))):  # fmt: skip
+        workload = source.with_role(role)
+        found += [workload.environment[name].text for name in names if workload and name in workload.environment]
+    return next((name for name in found if re.fullmatch(r"\w+", name)), "portus_production")
+
+
+def _database(source: Source, findings: Findings, stack: str, namespace: str) -> Iterator[str]:
+    database, name = source.with_role(Role.DATABASE), _database_name(source)
+    if database:
+        tool = "$(command -v mariadb-dump || command -v mysqldump)"
+        options = f"--single-transaction --no-tablespaces -uroot {name}"
+        dump = f'MYSQL_PWD="${_root_variable(database)}" exec {tool} {options}'
+        yield "The password stays inside the old container."
+        yield _sh("umask 077", f"{_exec(source, database)} sh -c {shlex.quote(dump)} | gzip > portus.sql.gz")
+    else:
+        yield "The source has no database of its own. Where the server is:"
+        yield _sh("umask 077", f"mysqldump --single-transaction --no-tablespaces -h HOST -u USER -p {name} | gzip > portus.sql.gz")
+    yield "Prove the dump, make it a backup of the stack, and load that:"
+    yield _sh(
+        f"python -m ops import-database --stack {stack} --dump portus.sql.gz",
+        f"make backups STACK={stack}",
+        f"make restore STACK={stack} DUMP=...",
+    )
+    if keys.EXISTING_PORTUS_PASSWORD in findings.secrets:
+        yield "Portus up to 2.2 keeps the hidden user's password in its database. If the report says that it was replaced, set the new one:"
+        runner = 'bundle exec rails runner \'User.find_by(username: "portus").update!(password: ENV["PORTUS_PORTUS_PASSWORD"])\''
+        yield _sh(f"kubectl -n {namespace} exec -it deployment/portus -- bash   # set its secrets' variables, cd /srv/Portus", runner)
+
+
+def _blobs(source: Source, findings: Findings, namespace: str) -> Iterator[str]:
+    driver = str(findings.settings.get(f"{keys.REGISTRY_STORAGE}.driver", "filesystem"))
+    if driver != "filesystem":
+        yield f"They stay: the stack uses the same {driver} store. From here on only one registry may write it."
+        return
+    target = f"kubectl -n {namespace} exec -i deployment/registry -- tar -C {BLOBS} -xf -"
+    registry = source.with_role(Role.REGISTRY)
+    mount = next((each for each in registry.mounts if _is_blobs(each)), None) if registry else None
+    yield "Measure first; `portus:registry.storage.claim.size` must be larger. Then copy; the registry's user owns what it unpacks:"
+    if source.kind != "compose":
+        kubectl, name = source.commands.get("kubectl", "kubectl"), source.commands.get("registry_deployment", "registry")
+        path = source.commands.get("registry_path", BLOBS)
+        old = f"{kubectl} exec deployment/{name} --"
+        yield _sh(f"{old} du -sh {path}", f"{old} tar -C {path} -cf - docker | {target}")
+    elif registry is None:
+        yield _sh(f"tar -C /PATH/OF/THE/REGISTRY -cf - docker | {target}")
+    else:
+        inside = mount.target if mount else BLOBS
+        old = _exec(source, registry)
+        yield _sh(f"{old} du -sh {inside}", f"{old} tar -C {inside} -cf - docker | {target}")
+    yield "Interrupted, it is repeated as a whole: blobs have their digests for names, so nothing is doubled. Or image by image:"
+    yield _sh("skopeo copy --all --preserve-digests docker://OLD/NAMESPACE/IMAGE:TAG docker://NEW/NAMESPACE/IMAGE:TAG")
+
+
+def _is_blobs(mount: Mount) -> bool:
+    return PurePath(mount.target).name in {"registry", "registry_data", "storage"} and "etc" not in mount.target
+
+
+def _check(stack: str, names: Names) -> Iterator[str]:
+    yield "The administrator is the old one: check as a user of the old Portus (docs/operate/credentials.md)."
+    yield _sh(
+        f"CHECK_USER=... CHECK_PASSWORD_FILE=... make check STACK={stack}",
+        f"make doctor STACK={stack}",
+        f"docker pull {names.new or 'REGISTRY'}/NAMESPACE/IMAGE@sha256:...   # an old image, by its digest, before DNS: by /etc/hosts",
+    )
+
+
+def _dns(findings: Findings, namespace: str) -> Iterator[str]:
+    hosts = [str(findings.settings[key]) for key in (keys.HOST, keys.REGISTRY_HOST) if key in findings.settings]
+    yield f"Point {' and '.join(f'`{host}`' for host in hosts) or 'the public names'} at the stack's address:"
+    yield _sh(f"kubectl -n {namespace} get service,ingress")
+    yield "Stop the old front door only when its log shows no more clients."
+
+
+def _back(source: Source) -> Iterator[str]:
+    yield "Until step 6: nothing to undo but the freeze. After it: DNS back first; the old one lacks what was pushed since then."
+    if source.kind == "compose":
+        yield _sh(f"{source.commands['compose']} up -d   # without {FREEZE}: as before")
+    else:
+        kubectl, name = source.commands.get("kubectl", "kubectl"), source.commands.get("registry_deployment", "registry")
+        yield _sh(f"{kubectl} set env deployment/{name} REGISTRY_STORAGE_MAINTENANCE_READONLY-")
+    yield "The old database and blobs are untouched by every step above."
+
+
+def _afterwards() -> Iterator[str]:
+    yield "Keep the old deployment stopped and its volumes until the first backup of the stack is proven (`make backups`)."
+    yield "Then switch on what the report left off (synchronisation that deletes, clean-up of old tags)."
+    yield "Delete portus.sql.gz: it holds every user's address and password hash."

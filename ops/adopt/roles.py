@@ -1,0 +1,63 @@
+"""Which workload is Portus, which the registry, and so on: by image, then by what is told to it."""
+
+from __future__ import annotations
+
+import re
+
+from ops.adopt.model import AdoptError, Place, Problem, Role, Workload
+
+_PORTUS_VARIABLES = ("PORTUS_MACHINE_FQDN_VALUE", "PORTUS_MACHINE_FQDN", "PORTUS_SECRET_KEY_BASE", "PORTUS_DB_HOST", "PORTUS_KEY_PATH")
+_BY_NAME = {
+    "registry": Role.REGISTRY, "distribution": Role.REGISTRY, "docker-registry": Role.REGISTRY,
+    "mariadb": Role.DATABASE, "mysql": Role.DATABASE, "percona": Role.DATABASE, "mysql-server": Role.DATABASE,
+    "nginx": Role.PROXY, "haproxy": Role.PROXY, "traefik": Role.PROXY, "caddy": Role.PROXY, "httpd": Role.PROXY,
+    "redis": Role.CACHE,
+}  # fmt: skip
+
+
+def image_name(reference: str) -> str:
+    """Return the last part of an image's name, without tag and digest."""
+    return reference.partition("@")[0].rpartition("/")[2].partition(":")[0].lower()
+
+
+def role_of(workload: Workload) -> Role:
+    """Return what ``workload`` does."""
+    name = image_name(workload.image.text) if workload.image else ""
+    runs_portus = name == "portus" or any(variable in workload.environment for variable in _PORTUS_VARIABLES)
+    if runs_portus:
+        return Role.WORKER if _is_worker(workload) else Role.PORTUS
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    if any(variable.startswith("REGISTRY_") for variable in workload.environment):
+        return Role.REGISTRY
+    if any(re.match(r"(MYSQL|MARIADB)_(ROOT_PASSWORD|DATABASE)$", variable) for variable in workload.environment):
+        return Role.DATABASE
+    if not name and workload.name in {"portus", "registry", "db", "mariadb", "nginx"}:
+        return {"portus": Role.PORTUS, "registry": Role.REGISTRY, "nginx": Role.PROXY}.get(workload.name, Role.DATABASE)
+    return Role.OTHER
+
+
+def _is_worker(workload: Workload) -> bool:
+    background = workload.environment.get("PORTUS_BACKGROUND")
+    start = workload.environment.get("PORTUS_INIT_COMMAND")
+    words = f"{start.text if start else ''} {workload.command}"
+    return bool(background and background.text) or bool(re.search(r"crono|background\.rb", words))
+
+
+def assign(workloads: list[Workload], file: str) -> None:
+    """Set every workload's role.
+
+    Raises:
+        AdoptError: not exactly one workload is Portus' web server.
+    """
+    for workload in workloads:
+        workload.role = role_of(workload)
+    webs = [workload for workload in workloads if workload.role is Role.PORTUS]
+    if not webs:
+        names = ", ".join(workload.name for workload in workloads) or "none"
+        rule = f"one service must run Portus: an image called portus, or a variable like PORTUS_MACHINE_FQDN_VALUE (found: {names})"
+        raise AdoptError([Problem(Place(file), rule, "give the file that deploys Portus; several files: --file for each")])
+    if len(webs) > 1:
+        rule = "only one service may run Portus' web server"
+        fix = f"take the others out of a copy of the file; {webs[0].name} is one"
+        raise AdoptError([Problem(web.item.place, rule, fix) for web in webs[1:]])

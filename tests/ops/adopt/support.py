@@ -1,0 +1,79 @@
+"""Projects on disk, adopted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from components.settings import parse
+from components.settings.report.problems import SettingsError
+from ops.adopt import compose
+from ops.adopt.classify import Answers, classify
+from ops.adopt.commands import adopt
+from ops.adopt.model import Fate, Findings, Source, Verdict
+from ops.adopt.output import stack_file
+
+COMPOSE = Path(__file__).parent / "compose"
+"""Projects of the shapes that teams publish: the wording, names and values are ours."""
+SHAPES = sorted(path.name for path in COMPOSE.iterdir())
+SECRETS = ("zebra", "ZEBRA", "Zebra")
+"""Beginnings of all their secrets."""
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
+
+
+def lay(folder: Path, files: Mapping[str, str]) -> Path:
+    """Write ``files`` into ``folder``; return the compose file, or the first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder / ("docker-compose.yml" if "docker-compose.yml" in files else next(iter(files)))
+
+
+def read(project: Path | str) -> Source:
+    """Return a shape by its name, or the compose file at a path."""
+    file = COMPOSE / project / "docker-compose.yml" if isinstance(project, str) else project
+    return compose.read([file], [], [], ENVIRONMENT)
+
+
+def adopted(project: Path | str, **answers: str) -> Findings:
+    """Return what becomes of a compose project."""
+    return classify(read(project), Answers(**answers))
+
+
+def of(findings: Findings, key: str) -> Verdict:
+    """Return the one verdict on the source's ``key``."""
+    found = [verdict for verdict in findings.verdicts if verdict.item.key == key or verdict.item.key.endswith(f".{key}")]
+    assert len(found) == 1, (key, found)
+    return found[0]
+
+
+def fates(findings: Findings, fate: Fate) -> list[str]:
+    """Return the keys with ``fate``."""
+    return [verdict.item.key for verdict in findings.verdicts if verdict.fate is fate]
+
+
+def settings_with_secrets(findings: Findings) -> dict[str, Any]:
+    """Return the stack file's sections as they are once Pulumi has encrypted the secrets."""
+    raw = stack_file.sections(findings)
+    for key, value in findings.secrets.items():
+        stack_file.put(raw, key, value)
+    return raw
+
+
+def complaints(findings: Findings) -> list[str]:
+    """Return what the program itself says against the stack file."""
+    secret = set(findings.secrets)
+    try:
+        parse.parse(settings_with_secrets(findings), file="f", encrypted=lambda path: ".".join(map(str, path)) in secret, name="prod")
+    except SettingsError as error:
+        return [f"{problem.key}: {problem.rule}" for problem in error.problems]
+    return []
+
+
+def run(*arguments: object, env: Mapping[str, str] | None = None) -> Result:
+    """Run the command line in this process."""
+    return CliRunner().invoke(adopt, [str(argument) for argument in arguments], env=env)

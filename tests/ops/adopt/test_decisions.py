@@ -1,0 +1,195 @@
+"""What becomes of single keys: the decisions that adoption makes, and those that it leaves to the reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ops.adopt import keys
+from ops.adopt.classify.overview import names
+from ops.adopt.model import Fate, Findings
+from tests.ops.adopt import support
+
+CONFIG = keys.PORTUS_CONFIG
+
+
+def web(tmp_path: Path, *variables: str, image: str = "opensuse/portus:2.4.3", more: str = "", **answers: str) -> Findings:
+    """Return what becomes of a Portus with these variables."""
+    lines = "".join(f"      - {variable}\n" for variable in ("PORTUS_MACHINE_FQDN_VALUE=portus.team.test", *variables))
+    text = f"services:\n  web:\n    image: {image}\n    environment:\n{lines}{more}"
+    return support.adopted(support.lay(tmp_path, {"docker-compose.yml": text}), **answers)
+
+
+def test_no_secret_of_the_database_is_kept() -> None:
+    findings = support.adopted("tls-and-nginx")
+    for name in ("services.web.environment.PORTUS_DB_PASSWORD", "MYSQL_ROOT_PASSWORD"):
+        assert support.of(findings, name).fate is Fate.FOLLOWS
+    assert findings.secrets == {}
+
+
+@pytest.mark.parametrize("image", ["opensuse/portus:2.3", "opensuse/portus:2.4.3", "opensuse/portus:2.5"])
+def test_the_hidden_users_password_is_not_kept_where_portus_sets_it_at_each_start(image: str, tmp_path: Path) -> None:
+    findings = web(tmp_path, "PORTUS_PASSWORD=Old0123456789012345678901234567890123", image=image)
+    assert support.of(findings, "PORTUS_PASSWORD").fate is Fate.FOLLOWS
+    assert findings.secrets == {}
+
+
+def test_the_hidden_users_password_is_kept_up_to_2_2() -> None:
+    findings = support.adopted("apache-2-2")
+    assert findings.secrets == {keys.EXISTING_PORTUS_PASSWORD: "Zebra0123456789012345678901234567890"}
+
+
+def test_a_too_short_password_up_to_2_2_is_replaced_and_told(tmp_path: Path) -> None:
+    findings = web(tmp_path, "PORTUS_PORTUS_PASSWORD=short", image="opensuse/portus:2.2")
+    assert findings.secrets[keys.EXISTING_PORTUS_PASSWORD] != "short"
+    assert "replaced by a new one" in support.of(findings, "PORTUS_PORTUS_PASSWORD").text
+    assert support.complaints(findings) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "version", "fate"),
+    [
+        ("opensuse/portus:2.4.3", "2.4", Fate.TAKEN),
+        ("docker.io/opensuse/portus:2.5", "2.5", Fate.TAKEN),
+        ("opensuse/portus:head", "2.5", Fate.DECISION),
+        ("opensuse/portus", "2.4", Fate.DECISION),
+        ("registry.team.test:5000/own/portus:v2.3.1", "2.3", Fate.DECISION),
+        ("own/portus@sha256:" + "a" * 64, "2.4", Fate.DECISION),
+    ],
+)
+def test_the_release_is_read_from_the_tag_and_asked_where_the_tag_is_none(image: str, version: str, fate: Fate, tmp_path: Path) -> None:
+    findings = web(tmp_path, image=image)
+    assert findings.settings[keys.VERSION] == version
+    assert support.of(findings, "services.web.image").fate is fate
+
+
+def test_the_answer_decides_the_release(tmp_path: Path) -> None:
+    findings = web(tmp_path, image="opensuse/portus:head", version="2.4")
+    assert findings.settings[keys.VERSION] == "2.4"
+    assert support.of(findings, "services.web.image").fate is Fate.TAKEN
+
+
+@pytest.mark.parametrize(
+    ("service", "survive", "why"),
+    [
+        ("portus.team.test", True, "same host"),
+        ("images.team.test", True, "same host"),
+        ("images.team.test:443", True, "same host"),
+        ("portus.team.test:5000", False, "port 5000"),
+        ("192.0.2.7:5000", False, "IP address"),
+        ("[2001:db8::7]:5000", False, "IP address"),
+        ("localhost:5000", False, "no public DNS name"),
+        ("registry:5000", False, "no public DNS name"),
+    ],
+)
+def test_image_names_are_told_to_survive_or_not(service: str, survive: bool, why: str, tmp_path: Path) -> None:  # noqa: FBT001 - a case
+    text = (
+        "services:\n  web:\n    image: opensuse/portus:2.5\n    environment: {PORTUS_MACHINE_FQDN_VALUE: portus.team.test}\n"
+        f"  images:\n    image: registry:2\n    environment:\n      REGISTRY_AUTH_TOKEN_SERVICE: '{service}'\n"
+    )
+    source = support.read(support.lay(tmp_path, {"docker-compose.yml": text}))
+    found = names(source, support.adopted(tmp_path / "docker-compose.yml"))
+    assert (found.survive, why in found.why) == (survive, True), found
+
+
+def test_image_names_are_told_first(tmp_path: Path) -> None:
+    file = support.COMPOSE / "ip-address" / "docker-compose.yml"
+    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", tmp_path, env=support.ENVIRONMENT)
+    assert result.output.startswith("Image names do not survive: 192.0.2.7:5000")
+    for name in ("report.md", "plan.md"):
+        text = (tmp_path / "adopt-prod" / name).read_text()
+        assert text.index("192.0.2.7:5000") < 250
+
+
+def test_an_unusable_host_is_named_as_missing_and_answered_by_an_option() -> None:
+    assert "192.0.2.7" in support.adopted("ip-address").missing[keys.HOST]
+    assert support.adopted("ip-address", host="portus.team.test").settings[keys.HOST] == "portus.team.test"
+
+
+def test_the_environment_wins_over_the_configuration_file() -> None:
+    findings = support.adopted("config-mounted")
+    assert findings.settings[f"{CONFIG}.gravatar.enabled"] is False
+    assert "PORTUS_GRAVATAR_ENABLED" in support.of(findings, "gravatar.enabled").text
+    assert findings.settings[f"{CONFIG}.registry.jwt_expiration_time.value"] == 20
+
+
+def test_settings_of_a_feature_that_is_off_are_not_written() -> None:
+    findings = support.adopted("config-mounted")
+    assert support.of(findings, "email.smtp.password").fate is Fate.FOLLOWS
+    assert not [key for key in findings.settings if "smtp" in key]
+
+
+def test_what_would_delete_during_the_move_is_written_harmless_and_asked() -> None:
+    findings = support.adopted("github-traefik-cleanup")
+    assert findings.settings[f"{CONFIG}.background.sync.strategy"] == "update"
+    assert findings.settings[f"{CONFIG}.delete.garbage_collector.enabled"] is False
+    for name in ("PORTUS_BACKGROUND_SYNC_STRATEGY", "PORTUS_DELETE_GARBAGE_COLLECTOR_ENABLED"):
+        assert support.of(findings, name).fate is Fate.DECISION
+
+
+def test_a_setting_of_another_release_has_no_counterpart() -> None:
+    verdict = support.of(support.adopted("github-traefik-cleanup"), "PORTUS_DELETE_GARBAGE_COLLECTOR_KEEP_LATEST")
+    assert (verdict.fate, "only Portus 2.5" in verdict.text) == (Fate.NO_COUNTERPART, True)
+
+
+def test_a_misspelt_variable_is_asked_with_the_name_that_was_meant() -> None:
+    findings = support.adopted("ldap-clear-misspelt")
+    assert "PORTUS_LDAP_AUTHENTICATION_ENABLED" in support.of(findings, "PORTUS_LDAP_AUTHENTICATON_ENABLED").text
+    assert "PORTUS_BACKGROUND_SYNC_ENABLED" in support.of(findings, "PORTUS_SYNC_ENABLED").text
+
+
+def test_quotes_inside_a_value_are_asked() -> None:
+    assert "quotes" in support.of(support.adopted("ldap-clear-misspelt"), "RAILS_SERVE_STATIC_FILES").text
+
+
+def test_a_service_of_the_old_deployment_is_asked_for_its_address() -> None:
+    findings = support.adopted("ldap-inside")
+    assert support.of(findings, "PORTUS_LDAP_HOSTNAME").fate is Fate.DECISION
+    assert support.of(support.adopted("clair-redis-external"), "PORTUS_SECURITY_CLAIR_SERVER").fate is Fate.DECISION
+
+
+def test_a_database_elsewhere_is_asked() -> None:
+    assert "server elsewhere" in support.of(support.adopted("clair-redis-external"), "PORTUS_DB_HOST").text
+
+
+def test_postgresql_is_asked_since_no_dump_of_it_can_be_loaded(tmp_path: Path) -> None:
+    assert "postgresql" in support.of(web(tmp_path, "PORTUS_DB_ADAPTER=postgresql"), "PORTUS_DB_ADAPTER").text
+
+
+def test_a_secret_in_a_file_is_read() -> None:
+    findings = support.adopted("swarm-secrets")
+    assert findings.secrets == {f"{CONFIG}.email.smtp.password": "zebra-mail"}
+    assert findings.settings[f"{CONFIG}.email.smtp.port"] == 587
+
+
+def test_s3_is_taken_with_its_keys_encrypted() -> None:
+    findings = support.adopted("s3-certbot")
+    storage = {key.rpartition(".")[2]: value for key, value in findings.settings.items() if key.startswith(f"{keys.REGISTRY_STORAGE}.")}
+    assert storage == {"driver": "s3", "bucket": "team-images", "region": "eu-west-1", "chunksize": 10485760}
+    assert set(findings.secrets) == {f"{keys.REGISTRY_STORAGE}.accesskey", f"{keys.REGISTRY_STORAGE}.secretkey"}
+
+
+def test_receivers_besides_portus_are_asked_by_name() -> None:
+    assert "chat" in support.of(support.adopted("clair-redis-external"), "REGISTRY_NOTIFICATIONS_ENDPOINTS").text
+
+
+def test_a_worker_with_another_value_than_the_web_server_is_asked(tmp_path: Path) -> None:
+    more = "  jobs:\n    image: opensuse/portus:2.4.3\n    environment:\n      PORTUS_BACKGROUND: 1\n      PORTUS_SIGNUP_ENABLED: 'true'\n"
+    findings = web(tmp_path, "PORTUS_SIGNUP_ENABLED=false", more=more)
+    assert support.of(findings, "services.jobs.environment.PORTUS_SIGNUP_ENABLED").fate is Fate.DECISION
+    assert findings.settings[f"{CONFIG}.signup.enabled"] is False
+
+
+@pytest.mark.parametrize(
+    "flags", ["--innodb-buffer-pool-size=2G", "--max_connections=900", "--innodb_buffer_pool_size=64m --max-connections=50"]
+)
+def test_sizes_of_the_database_are_taken_with_the_memory_that_they_need(flags: str, tmp_path: Path) -> None:
+    findings = web(tmp_path, more=f"  db:\n    image: mariadb:10.3\n    command: mysqld {flags}\n")
+    assert support.of(findings, "services.db.command").fate is Fate.TAKEN
+    assert support.complaints(findings) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 32, 99])
+def test_puma_workers_are_taken_with_the_memory_that_they_need(count: int, tmp_path: Path) -> None:
+    assert support.complaints(web(tmp_path, f"PORTUS_PUMA_WORKERS={count}")) == []

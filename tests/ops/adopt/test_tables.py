@@ -1,0 +1,49 @@
+"""The tables of adoption agree with the program that it writes for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from components.settings.stack import StackSettings
+from ops.adopt import keys
+from ops.adopt.classify.registry import DRIVERS
+from ops.adopt.portus_keys import KEYS
+
+MANUAL = Path("docs/reference/settings.md").read_text()
+
+
+def documented(heading: str) -> dict[str, list[str]]:
+    """Return the table below a heading of the manual: key -> cells."""
+    section = MANUAL.split(f"{heading}\n", 1)[1]
+    section = re.split(r"^#{2,3} ", section, maxsplit=1, flags=re.MULTILINE)[0]
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in section.splitlines() if line.startswith("| `")]
+    return {row[0].strip().strip("`"): [cell.strip() for cell in row] for row in rows}
+
+
+def test_portus_keys_and_their_releases_are_those_of_the_manual() -> None:
+    rows = {key: cells for key, cells in documented("### `portus:portus.config`").items() if cells[1]}
+    assert {key: (known.first, known.last) for key, known in KEYS.items()} == {
+        key: (cells[3].split(" to ")[0], cells[3].split(" to ")[-1]) for key, cells in rows.items()
+    }
+
+
+def test_secret_keys_are_those_that_the_manual_calls_secret() -> None:
+    rows = documented("### `portus:portus.config`")
+    assert {key for key, known in KEYS.items() if known.kind == "secret"} == {key for key, cells in rows.items() if "secret" in cells[1]}
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_parameters_of_storage_drivers_exist(driver: str) -> None:
+    rows = documented(f"### `driver: {driver}`")
+    assert {f"storage.{name}" for name in DRIVERS[driver]} <= set(rows)
+
+
+def test_every_section_that_is_written_exists() -> None:
+    known = {field.alias or name for name, field in StackSettings.model_fields.items()}
+    written = {value.partition(".")[0] for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)} - {keys.PREFIX}
+    sections = {value for value in written if value not in {keys.SELF_SIGNED, keys.CLEAR_TEXT, keys.FLOATING_TAGS}}
+    assert sections - {keys.SHARED_PASSWORDS, keys.UNRECORDED_PUSHES} <= known
+    assert set(keys.SECTIONS) <= known
