@@ -94,9 +94,9 @@ def _run(options: argparse.Namespace) -> int:
 
         lint()
         return 0
-    from ops.kube.errors import told  # noqa: PLC0415 - a wrong word on the command line is told at once
+    from ops.kube.errors import cluster_errors  # noqa: PLC0415 - a wrong word on the command line is told at once
 
-    with told(options.verb):
+    with cluster_errors(options.verb):
         return _run_on_cluster(options, kubeconfig_of(os.environ.get("KUBECONFIG", "")))
 
 

@@ -11,7 +11,7 @@ from ops.deployment import Deployment, Tag
 from ops.doctor.links.database import FRESH_SECONDS
 from ops.errors import LabError
 from ops.gc.guard import require_no_sweep
-from ops.kube.errors import told
+from ops.kube.errors import cluster_errors
 from ops.pulumi.stack import is_read_only
 from ops.sample_image import write_sample
 from ops.skopeo import Answer, client_of
@@ -37,8 +37,8 @@ def checked(deployment: Deployment, done: str = "") -> str:
         LabError: as `check`, or what the cluster says instead of an answer.
     """
     try:
-        with told("check"):
-            require_no_sweep(deployment.stack, deployment.namespace, deployment.kubeconfig, deployment.context)
+        with cluster_errors("check"):
+            require_no_sweep(deployment.stack, deployment.namespace, deployment.kube)
             return _checked(deployment)
     except LabError as error:
         if done:

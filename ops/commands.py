@@ -17,8 +17,9 @@ from ops import paths
 from ops.check import checked
 from ops.console import console, errors, escape, step
 from ops.credentials import NobodyError
-from ops.deployment import Deployment, require_cluster, require_namespace
+from ops.deployment import Deployment
 from ops.errors import LabError
+from ops.kube.client import require_cluster, require_namespace
 from ops.pulumi.stack import Consent, Stack, is_lab_stack, lab_stack_names, namespace_in
 from ops.recovery import recover_interrupted_update
 from ops.skopeo import require_client
@@ -280,7 +281,7 @@ def _require_no_sweep(stack: Stack, namespace: str) -> None:
     """Let no push meet a garbage collection: the deployment may end the window in which the registry takes none."""
     from ops.gc.guard import require_no_sweep  # noqa: PLC0415 - its part of the doctor takes time to import
 
-    require_no_sweep(stack.name, namespace, stack.kubeconfig, stack.context)
+    require_no_sweep(stack.name, namespace, stack.kube)
 
 
 def _require_client(name: str) -> None:

@@ -13,9 +13,8 @@ import httpx
 
 from ops import paths
 from ops.deployment import Deployment
-from ops.doctor.facts import Silent
 from ops.errors import LabError
-from ops.kube.http import trusting
+from ops.kube.http import Silent, trusting
 
 USER: Final = "CHECK_USER"
 PASSWORD_FILE: Final = "CHECK_PASSWORD_FILE"  # noqa: S105 - a variable's name

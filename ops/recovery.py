@@ -24,12 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from kubernetes import config, dynamic
-from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
-
-from lab.cluster.home import Process
 from ops.console import step
 from ops.errors import LabError
+from ops.kube.client import Kind, UnknownKindError
+from ops.process import Process
 from ops.pulumi import backend
 
 if TYPE_CHECKING:
@@ -94,16 +92,16 @@ def import_state(stack: Stack, before: Mapping[str, Any], after: Mapping[str, An
 
 def _existing(resource: Mapping[str, Any], stack: Stack) -> dict[str, Any] | None:
     """Return a pending resource, completed, when its object exists in the cluster; None for every other."""
-    provider, module, kind = str(resource["type"]).split(":")
+    provider = str(resource["type"]).partition(":")[0]
     inputs = resource.get("inputs", {})
     metadata = inputs.get("metadata", {})
     name, namespace = metadata.get("name"), metadata.get("namespace")
     if provider != "kubernetes" or not name:
         return None
-    cluster = dynamic.DynamicClient(config.new_client_from_config(str(stack.kubeconfig), stack.context))  # type: ignore[no-untyped-call]
     try:
-        cluster.resources.get(api_version=module.removeprefix("core/"), kind=kind).get(name=name, namespace=namespace)
-    except (NotFoundError, ResourceNotFoundError):
+        if stack.kube.get(Kind.of_token(resource["type"]), namespace or "", str(name)) is None:
+            return None
+    except UnknownKindError:
         return None
     return {**resource, "id": f"{namespace}/{name}" if namespace else str(name), "outputs": inputs}
 

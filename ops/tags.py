@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ops.deployment import TAGS, Deployment, Tag
-from ops.doctor.access import Access, told
-from ops.doctor.database import Rows
+from ops.doctor.access import Access, database_errors
 from ops.doctor.expected import stated
+from ops.kube.sql import Rows
 
 
 @contextmanager
@@ -18,11 +18,11 @@ def recorded(deployment: Deployment) -> Iterator[Callable[[], list[Tag]]]:
     Raises:
         ops.errors.LabError: the database cannot be read.
     """
-    with told(deployment.stack):
+    with database_errors(deployment.stack):
         if deployment.has_own_database():
             yield deployment.tags
             return
-        with Access.of(stated(deployment.stack, deployment.outputs), deployment.kubeconfig, deployment.context).rows() as rows:
+        with Access.of(stated(deployment.stack, deployment.outputs), deployment.kube).rows() as rows:
             yield lambda: tags(rows)
 
 

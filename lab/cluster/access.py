@@ -14,8 +14,9 @@ from typing import Any, Final
 from lab.cluster import config
 from lab.cluster.binaries import Binaries
 from lab.cluster.box import Status
-from lab.cluster.home import Home, Process, write_whole
+from lab.cluster.home import Home
 from ops.errors import LabError
+from ops.process import Process, write_whole
 
 API_SECONDS: Final = 5.0
 """How long one question to the API server may take."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from lab import programs
 from lab.cluster import debian
-from lab.cluster.home import write_whole
+from ops.process import write_whole
 
 DEBIAN_PACKAGES: Final = (
     "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "ipset", "busybox-static",

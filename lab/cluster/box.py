@@ -25,7 +25,8 @@ from typing import Final
 import grpc
 
 from lab.cluster import cgroups, config, kernel
-from lab.cluster.home import Home, Process, write_whole
+from lab.cluster.home import Home
+from ops.process import Process, write_whole
 
 PRIVATE_FOLDERS: Final = ("/run", "/var/log", "/var/lib/cni", "/var/lib/kubelet")
 """Where programs write whatever they are told; the box has an empty one of each, so the host sees nothing of it."""

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from lab.cluster.debian import ELSEWHERE
-from lab.cluster.home import Home, Process
+from lab.cluster.home import Home
 from ops.errors import LabError
+from ops.process import Process
 
 OWNER: Final = "owner"
 """The record, in the slot's folder, of the first process of the box that runs in it."""

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from lab.cluster import config, kernel
-from lab.cluster.home import Home, Process
+from lab.cluster.home import Home
+from ops.process import Process
 
 Route = tuple[str, int, int]
 """Address and port on the host, port in the box."""

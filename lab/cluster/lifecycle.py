@@ -21,10 +21,11 @@ from typing import IO, Any, Final
 from lab import cache, programs
 from lab.cluster import access, box, cgroups, checks, config, hosts, images, pki, publishing
 from lab.cluster.binaries import Binaries, ensure_binaries
-from lab.cluster.home import Home, Process, write_whole
+from lab.cluster.home import Home
 from ops import paths
 from ops.console import console, step
 from ops.errors import LabError
+from ops.process import Process, write_whole
 
 MANIFESTS: Final = Path(__file__).parent / "manifests"
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lab.cluster import config
-from lab.cluster.home import write_whole
+from ops.process import write_whole
 
 LIFETIME: Final = dt.timedelta(days=3650)
 """Longer than any lab lives; the certificates are made anew when less than a tenth is left."""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from lab.cluster import access, config, forwarder, hosts
-from lab.cluster.home import Home, write_whole
+from lab.cluster.home import Home
 from ops.errors import LabError
+from ops.process import write_whole
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -57,7 +57,7 @@ class Restore:
         Raises:
             LabError: what went wrong, in which state the database is, and what to do.
         """
-        jobs, writers = Jobs(self.deployment), Writers(self.deployment)
+        jobs, writers = self.deployment.jobs, Writers(self.deployment)
         with step("looking at the backups") as current:
             found = backups.listing(jobs, current)
         self._require_whole_deployment(writers.version())

@@ -6,7 +6,6 @@ How many that were stands on the Deployment itself, so that whoever comes next c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -15,7 +14,9 @@ from kubernetes import client
 from ops.console import Step
 from ops.deployment import Deployment
 from ops.errors import LabError
+from ops.kube.client import DEPLOYMENT, POD
 from ops.kube.jobs import until
+from ops.kube.status import label_selector
 
 WEB: Final = "portus"
 WORKER: Final = "portus-worker"
@@ -35,10 +36,6 @@ class Writers:
     """Portus' web server and, where there is one, its worker."""
 
     deployment: Deployment
-
-    @cached_property
-    def _apps(self) -> client.AppsV1Api:
-        return client.AppsV1Api(self.deployment.api().api_client)
 
     def stop(self) -> None:
         """Stop them, the worker first; returns when the last Pod is gone.
@@ -88,33 +85,33 @@ class Writers:
 
     def _read(self, name: str) -> Any:
         try:
-            return self._apps.read_namespaced_deployment(name, self.deployment.namespace)
+            return self.deployment.kube.apps.read_namespaced_deployment(name, self.deployment.namespace)
         except client.ApiException as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
     def _patch(self, name: str, body: Any) -> None:
-        self._apps.patch_namespaced_deployment(name, self.deployment.namespace, body, field_manager=MANAGER)
+        self.deployment.kube.apps.patch_namespaced_deployment(name, self.deployment.namespace, body, field_manager=MANAGER)
 
     def _forget_who(self, name: str) -> None:
         """Take this program out of the record of managers: else the next deployment that changes the number is a conflict with it."""
         current = self._read(name)
-        entries = self._apps.api_client.sanitize_for_serialization(current.metadata.managed_fields or [])
+        entries = self.deployment.kube.apps.api_client.sanitize_for_serialization(current.metadata.managed_fields or [])
         kept = [entry for entry in entries if entry.get("manager") != MANAGER]
         version = {"op": "test", "path": "/metadata/resourceVersion", "value": current.metadata.resource_version}
         body: Any = [version, {"op": "replace", "path": "/metadata/managedFields", "value": kept}]
         try:
-            self._apps.patch_namespaced_deployment(name, self.deployment.namespace, body)
+            self.deployment.kube.apps.patch_namespaced_deployment(name, self.deployment.namespace, body)
         except client.ApiException as error:
             if error.status not in {HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}:
                 raise
             self._forget_who(name)  # its status changed in between
 
-    def _pods(self, name: str) -> list[Any]:
-        selector = self._read(name).spec.selector.match_labels
-        labels = ",".join(f"{key}={value}" for key, value in selector.items())
-        return list(self.deployment.api().list_namespaced_pod(self.deployment.namespace, label_selector=labels).items)
+    def _pods(self, name: str) -> list[dict[str, Any]]:
+        kube, namespace = self.deployment.kube, self.deployment.namespace
+        owner = kube.get(DEPLOYMENT, namespace, name)
+        return [] if owner is None else kube.list(POD, namespace, labels=label_selector(owner["spec"]["selector"]))
 
     def _is_ready(self, name: str) -> bool:
         current = self._read(name)

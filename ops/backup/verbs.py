@@ -13,12 +13,11 @@ from ops.check import checked
 from ops.console import console, step
 from ops.deployment import Deployment
 from ops.gc.guard import require_no_sweep
-from ops.kube.jobs import Jobs
 
 
 def backup(name: str, deployment: Deployment) -> None:
     """Make a backup of stack ``name`` now."""
-    jobs = Jobs(deployment)
+    jobs = deployment.jobs
     with step(f"backing up stack {name}") as current:
         made = take(jobs, current)
     console.print(f"backup {made.name}: {made.rows} rows in {len(made.tables)} tables, {_size(made)}; loaded on trial and compared")
@@ -26,7 +25,7 @@ def backup(name: str, deployment: Deployment) -> None:
 
 def backups(name: str, deployment: Deployment) -> None:
     """List the backups of stack ``name``."""
-    jobs = Jobs(deployment)
+    jobs = deployment.jobs
     with step(f"looking at the backups of stack {name}") as current:
         found = listing(jobs, current)
     loads = jobs.active(RESTORE) if found.cut_off is not None else []
@@ -43,7 +42,7 @@ def backups(name: str, deployment: Deployment) -> None:
 
 def restore(name: str, deployment: Deployment, kubeconfig: Path | None, *, dump: str, safety: bool) -> None:
     """Replace the database of stack ``name`` by backup ``dump``, and check that Portus works on it."""
-    require_no_sweep(deployment.stack, deployment.namespace, deployment.kubeconfig, deployment.context)
+    require_no_sweep(deployment.stack, deployment.namespace, deployment.kube)
     repeat = f"make restore STACK={name}" + (f" KUBECONFIG={kubeconfig}" if kubeconfig is not None else "")
     work = Restore(deployment=deployment, dump=dump, safety=safety, repeat=repeat)
     seen = work.run(lambda: checked(deployment, "the restore itself ended well"))

@@ -6,18 +6,21 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self
 
 import pymysql
 from kubernetes.client import ApiException
 
-from ops.doctor.database import Rows, session
-from ops.doctor.facts import WEB, Expected, Pod, Silent, Unseen
-from ops.doctor.objects import connected, examine_objects
+from ops.doctor.database import session
+from ops.doctor.facts import WEB, Expected, Pod
+from ops.doctor.objects import examine_objects
 from ops.doctor.snapshot import Snapshot
 from ops.errors import LabError
-from ops.kube.pods import Wire, hushed, refusal_of
+from ops.kube.client import Kube
+from ops.kube.errors import no_way_to_pod
+from ops.kube.http import Silent, Unseen
+from ops.kube.pods import Pods, hushed
+from ops.kube.sql import Rows
 
 RIGHTS: Final = (
     "get of the namespace; in it list of Secrets, ConfigMaps, Pods, Deployments, StatefulSets, Jobs, claims and events,"
@@ -31,36 +34,34 @@ class Access:
     """A deployed stack whose Portus says where its database is.
 
     Args:
-        context: of the kubeconfig, None for its current one.
         web: the Pod of Portus that knows where the database is, and its own account's password.
     """
 
     expected: Expected
-    kubeconfig: Path
-    context: str | None
+    kube: Kube
     snapshot: Snapshot
     web: Pod
 
     @classmethod
-    def of(cls, expected: Expected, kubeconfig: Path, context: str | None) -> Self:
+    def of(cls, expected: Expected, kube: Kube) -> Self:
         """Return the stack as the cluster has it now.
 
         Raises:
             LabError: the cluster does not answer or refuses, or no Pod of Portus is there.
         """
-        found = examine_objects(connected(kubeconfig, context), Snapshot(expected=expected, now=time.time()))
+        found = examine_objects(kube, Snapshot(expected=expected, now=time.time()))
         look = f"Look: make doctor STACK={expected.stack}"
         if isinstance(found.cluster, Silent):
-            problem = f"the cluster of {kubeconfig} cannot be reached: {found.cluster.reason}"
+            problem = f"the cluster of {kube.kubeconfig} cannot be reached: {found.cluster.reason}"
             raise LabError(problem, "Start it, or name another kubeconfig: KUBECONFIG=...")
         if isinstance(found.cluster, Unseen):
-            raise LabError(f"the cluster of {kubeconfig} cannot be asked: {found.cluster.reason}", f"Needed are {RIGHTS}.")
+            raise LabError(f"the cluster of {kube.kubeconfig} cannot be asked: {found.cluster.reason}", f"Needed are {RIGHTS}.")
         if not found.namespace or isinstance(found.namespace, Unseen):
             raise LabError(f"the cluster has no namespace '{expected.namespace}' of stack {expected.stack}.", look)
         web = found.pod(WEB)
         if web is None:
             raise LabError("no Pod of Portus is there, which alone knows where the database is.", look)
-        return cls(expected=expected, kubeconfig=kubeconfig, context=context, snapshot=found, web=web)
+        return cls(expected=expected, kube=kube, snapshot=found, web=web)
 
     @contextlib.contextmanager
     def rows(self) -> Iterator[Rows]:
@@ -69,18 +70,18 @@ class Access:
         Raises:
             LabError: the database does not answer.
         """
-        wire = Wire(kubeconfig=self.kubeconfig, context=self.context, namespace=self.expected.namespace)
-        with hushed(), told(self.expected.stack), session(wire, self.snapshot, self.web) as rows:
+        pods = Pods(kube=self.kube, namespace=self.expected.namespace)
+        with hushed(), database_errors(self.expected.stack), session(pods, self.snapshot, self.web) as rows:
             yield rows
 
 
 @contextlib.contextmanager
-def told(stack: str) -> Iterator[None]:
+def database_errors(stack: str) -> Iterator[None]:
     """Turn what goes wrong on the way to the database into one line."""
     try:
         yield
     except ApiException as error:
-        problem = refusal_of(error)
+        problem = no_way_to_pod(error)
     except pymysql.MySQLError as error:
         problem = str(error.args[-1] if error.args else error)
     except OSError as error:

@@ -5,26 +5,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import socket
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import pymysql
 from kubernetes.client import ApiException
 from pymysql.constants import ER
 
-from ops.doctor.facts import DATABASE, WEB, Denied, Pod, Silent, Unseen
+from ops.doctor.facts import DATABASE, WEB, Denied, Pod
 from ops.doctor.relay import relay
 from ops.doctor.rows import Backlog, Database, Record
 from ops.doctor.snapshot import Snapshot
-from ops.kube.http import late, saying
-from ops.kube.pods import Wire, refusal_of
-
-Rows = Callable[[str], list[tuple[Any, ...]]]
-"""Runs a statement and returns its rows."""
+from ops.kube import sql
+from ops.kube.errors import no_way_to_pod
+from ops.kube.http import SECONDS, Silent, Unseen, late, saying
+from ops.kube.pods import NeverEndedError, Pods
+from ops.kube.sql import ANSWER_SECONDS, Rows
 
 MARIADB_PORT: Final = 3306
-READ_SECONDS: Final = 10.0
-"""How long one query may take."""
 DENIED: Final = (
     ER.ACCESS_DENIED_ERROR,
     ER.HOST_NOT_PRIVILEGED,
@@ -33,11 +31,8 @@ DENIED: Final = (
     ER.COLUMNACCESS_DENIED_ERROR,
     ER.BAD_DB_ERROR,
 )
-AS_ROOT: Final = (
-    'MYSQL_PWD="$(cat "$MARIADB_ROOT_PASSWORD_FILE")" exec mariadb --user=root --batch --skip-column-names'
-    " --execute \"SELECT COUNT(*) > 0 FROM mysql.user WHERE user = '$1'\""
-)
-"""In the server's own Pod; $1 is the account, whose characters the settings limit."""
+ACCOUNT: Final = "SELECT COUNT(*) > 0 FROM mysql.user WHERE user = '{}'"
+"""As root. The account's characters are limited by the settings."""
 MIGRATIONS: Final = "/srv/Portus/db/migrate"
 FRESH: Final = 2
 STUCK: Final = 1
@@ -51,21 +46,21 @@ EVENTS: Final = (
 )
 
 
-def examine_database(wire: Wire, snapshot: Snapshot) -> Database | Silent | Unseen:
+def examine_database(pods: Pods, snapshot: Snapshot) -> Database | Silent | Unseen:
     """Return what the database holds, or why it could not be asked; reads only."""
     web = snapshot.pod(WEB)
     if web is None:
         return Unseen("no Pod of Portus says where the database is")
     try:
-        with session(wire, snapshot, web) as rows:
+        with session(pods, snapshot, web) as rows:
             found = _read(rows, is_puma=snapshot.expected.is_puma)
     except ApiException as error:
-        return Unseen(refusal_of(error))
+        return Unseen(no_way_to_pod(error))
     except pymysql.MySQLError as error:
-        return _denied(wire, snapshot, web, error) or Silent(late(READ_SECONDS) if "timed out" in _words(error) else _words(error))
+        return _denied(pods, snapshot, web, error) or Silent(late(ANSWER_SECONDS) if "timed out" in _words(error) else _words(error))
     except OSError as error:
-        return Silent(saying(error, READ_SECONDS))
-    return _with_image(found, wire.run(web.name, ["ls", MIGRATIONS]))
+        return Silent(saying(error, ANSWER_SECONDS))
+    return _with_image(found, pods.run(web.name, ["ls", MIGRATIONS]))
 
 
 def account_of(web: Pod) -> str:
@@ -79,41 +74,27 @@ def server_of(web: Pod) -> tuple[str, int]:
 
 
 @contextlib.contextmanager
-def session(wire: Wire, snapshot: Snapshot, web: Pod) -> Iterator[Rows]:
+def session(pods: Pods, snapshot: Snapshot, web: Pod) -> Iterator[Rows]:
     """Give what runs a statement as Portus' own account and returns its rows.
 
     Raises:
         ApiException: the cluster opens no way to the database.
         pymysql.MySQLError, OSError: the database refuses, or does not answer.
     """
-    with _connection(wire, snapshot, web) as end:
-        connection = pymysql.connect(
-            user=account_of(web),
-            password=web.setting("PORTUS_DB_PASSWORD") or web.setting("MARIADB_PASSWORD"),
-            database=web.setting("PORTUS_DB_DATABASE") or web.setting("MARIADB_DATABASE"),
-            charset="utf8",
-            read_timeout=READ_SECONDS,
-            write_timeout=READ_SECONDS,
-            defer_connect=True,
-        )
-        connection.connect(end)
-        with connection, connection.cursor() as cursor:
-
-            def rows(statement: str) -> list[tuple[Any, ...]]:
-                cursor.execute(statement)
-                return list(cursor.fetchall())
-
-            yield rows
+    password = web.setting("PORTUS_DB_PASSWORD") or web.setting("MARIADB_PASSWORD")
+    database = web.setting("PORTUS_DB_DATABASE") or web.setting("MARIADB_DATABASE")
+    with _connection(pods, snapshot, web) as end, sql.session(end, user=account_of(web), password=password, database=database) as rows:
+        yield rows
 
 
 @contextlib.contextmanager
-def _connection(wire: Wire, snapshot: Snapshot, web: Pod) -> Iterator[socket.socket]:
+def _connection(pods: Pods, snapshot: Snapshot, web: Pod) -> Iterator[socket.socket]:
     server = snapshot.pod(DATABASE)
     if server is not None:
-        with wire.connection(server.name, next(iter(server.ports.values()), MARIADB_PORT), greets=True) as end:
+        with pods.connection(server.name, next(iter(server.ports.values()), MARIADB_PORT), greets=True) as end:
             yield end
         return
-    with relay(wire, web.name, *server_of(web)) as end:
+    with relay(pods, web.name, *server_of(web)) as end:
         yield end
 
 
@@ -152,7 +133,7 @@ def _with_image(found: Database, listed: tuple[int, str] | Unseen) -> Database:
     return dataclasses.replace(found, expected=tuple(sorted(version for version in versions if version.isdigit())))
 
 
-def _denied(wire: Wire, snapshot: Snapshot, web: Pod, error: pymysql.MySQLError) -> Denied | None:
+def _denied(pods: Pods, snapshot: Snapshot, web: Pod, error: pymysql.MySQLError) -> Denied | None:
     """Return a refusal of Portus' account with what root sees of it in the stack's own server; None for any other error."""
     code = error.args[0] if error.args else None
     if code not in DENIED:
@@ -160,9 +141,11 @@ def _denied(wire: Wire, snapshot: Snapshot, web: Pod, error: pymysql.MySQLError)
     server = snapshot.pod(DATABASE)
     if server is None:
         return Denied(_words(error), code)
-    found = wire.run(server.name, ["sh", "-c", AS_ROOT, "sh", account_of(web)])
-    known = found if isinstance(found, Unseen) else found[1] if found[0] == 0 else Unseen(found[1])
-    return Denied(_words(error), code, None if isinstance(known, Unseen) else known == "1")
+    try:
+        found = sql.as_root(pods, server.name, ACCOUNT.format(account_of(web)), seconds=SECONDS)
+    except (ApiException, NeverEndedError, OSError):
+        return Denied(_words(error), code)
+    return Denied(_words(error), code, found.text == "1" if found.code == 0 else None)
 
 
 def _words(error: pymysql.MySQLError) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ops.kube.http import Silent, Unseen
+
 DATABASE: Final = "database"
 WEB: Final = "web"
 WORKER: Final = "worker"
@@ -13,20 +15,6 @@ REGISTRY: Final = "registry"
 EDGE: Final = "edge"
 CACHE: Final = "cache"
 """Roles of workloads: their label ``app.kubernetes.io/component``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """It could not be looked at, which says nothing about the stack."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """It was asked and gave no answer."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +31,6 @@ class Denied(Silent):
 
 
 NOT_LOOKED: Final = Unseen("it was not looked at")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """An HTTP answer.
-
-    Args:
-        headers: by their names in lower case.
-        certificate: DER, the leaf that the server presented; None without TLS.
-        at: this machine's clock when it came, in seconds since 1970.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: str = field(default="", repr=False)
-    certificate: bytes | None = field(default=None, repr=False)
-    at: float = 0.0
-
-
-Reply = Answer | Silent | Unseen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,22 +7,23 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from pathlib import Path
 from typing import Final
 
 from ops.doctor.database import examine_database
-from ops.doctor.facts import Claim, Expected, Unseen
-from ops.doctor.objects import connected, examine_objects
+from ops.doctor.facts import Claim, Expected
+from ops.doctor.objects import examine_objects
 from ops.doctor.outside import addresses, ask, questions
 from ops.doctor.servers import examine_servers
 from ops.doctor.snapshot import Snapshot
-from ops.kube.pods import Wire, hushed
+from ops.kube.client import Kube
+from ops.kube.http import Unseen
+from ops.kube.pods import Pods, hushed
 
 AT_ONCE: Final = 16
 CAPACITY: Final = re.compile(r"(\d+)%\s")
 
 
-def gather(expected: Expected, kubeconfig: Path, context: str | None, say: Callable[[str], None]) -> Snapshot:
+def gather(expected: Expected, kube: Kube, say: Callable[[str], None]) -> Snapshot:
     """Return everything that can be seen of the stack.
 
     Args:
@@ -32,10 +33,10 @@ def gather(expected: Expected, kubeconfig: Path, context: str | None, say: Calla
         outside = {name: pool.submit(ask, expected, request) for name, request in questions(expected).items()}
         names = {name: pool.submit(addresses, name, expected.https_port) for name in dict.fromkeys((expected.host, expected.registry_name))}
         say("the cluster's objects")
-        snapshot = examine_objects(connected(kubeconfig, context), Snapshot(expected=expected, now=time.time()))
+        snapshot = examine_objects(kube, Snapshot(expected=expected, now=time.time()))
         if not isinstance(snapshot.workloads, Unseen):
             say("the servers inside the cluster")
-            snapshot = _inside(Wire(kubeconfig=kubeconfig, context=context, namespace=expected.namespace), snapshot, pool)
+            snapshot = _inside(Pods(kube=kube, namespace=expected.namespace), snapshot, pool)
         say("the public names")
         return dataclasses.replace(
             snapshot,
@@ -44,22 +45,22 @@ def gather(expected: Expected, kubeconfig: Path, context: str | None, say: Calla
         )
 
 
-def _inside(wire: Wire, snapshot: Snapshot, pool: Executor) -> Snapshot:
+def _inside(pods: Pods, snapshot: Snapshot, pool: Executor) -> Snapshot:
     assert not isinstance(snapshot.claims, Unseen)
-    database = pool.submit(examine_database, wire, snapshot)
-    collect = examine_servers(wire, snapshot, pool)
-    rooms = {claim.name: pool.submit(_used, wire, snapshot, claim) for claim in snapshot.claims}
+    database = pool.submit(examine_database, pods, snapshot)
+    collect = examine_servers(pods, snapshot, pool)
+    rooms = {claim.name: pool.submit(_used, pods, snapshot, claim) for claim in snapshot.claims}
     claims = tuple(dataclasses.replace(claim, used=rooms[claim.name].result()) for claim in snapshot.claims)
     return dataclasses.replace(collect(), database=database.result(), claims=claims)
 
 
-def _used(wire: Wire, snapshot: Snapshot, claim: Claim) -> float | Unseen | None:
+def _used(pods: Pods, snapshot: Snapshot, claim: Claim) -> float | Unseen | None:
     """Return how full a claim is, as a Pod that mounts it sees its file system; None while none does."""
     assert not isinstance(snapshot.workloads, Unseen)
     for workload in snapshot.workloads.values():
         for pod in workload.ready:
             if path := pod.claims.get(claim.name):
-                done = wire.run(pod.name, ["df", "-P", path])
+                done = pods.run(pod.name, ["df", "-P", path])
                 if isinstance(done, Unseen):
                     return done
                 found = CAPACITY.search(done[1])

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-from ops.doctor.facts import Expected, Reply, Silent
+from ops.doctor.facts import Expected
 from ops.doctor.servers import EVENTS, EVENTS_TYPE, NO_EVENTS
-from ops.kube.http import SECONDS, Request, exchange, saying, trusting
+from ops.kube.http import SECONDS, Reply, Request, Silent, exchange, saying, trusting
 
 PORTUS: Final = "portus"
 REGISTRY: Final = "registry"

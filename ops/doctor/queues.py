@@ -7,34 +7,34 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ops.doctor.facts import REGISTRY, Answer, Pod, Queue, Silent, Unseen
+from ops.doctor.facts import REGISTRY, Pod, Queue
 from ops.doctor.snapshot import Snapshot
-from ops.kube.http import Request
-from ops.kube.pods import Wire
+from ops.kube.http import Answer, Request, Silent, Unseen
+from ops.kube.pods import Pods
 
 COUNT_SECONDS: Final = 3.0
 """Between two looks at a queue that is not empty: a push under way empties it within a second."""
 
 
-def count_queues(wire: Wire, snapshot: Snapshot) -> tuple[Queue, ...] | Silent | Unseen:
+def count_queues(pods: Pods, snapshot: Snapshot) -> tuple[Queue, ...] | Silent | Unseen:
     """Return the queues of every registry Pod, by ``/debug/vars``: the only place where 2.8 counts them."""
     workload = snapshot.workload(REGISTRY)
     found: list[Queue] = []
     for pod in workload.ready if workload else ():
-        first = _counted(wire, pod)
+        first = _counted(pods, pod)
         if isinstance(first, Silent | Unseen):
             return first
         second = first
         if any(each["Metrics"].get("Pending") for each in first):
             time.sleep(COUNT_SECONDS)
-            again = _counted(wire, pod)
+            again = _counted(pods, pod)
             second = first if isinstance(again, Silent | Unseen) else again
         found += [_queue(pod.name, before, after) for before, after in zip(first, second, strict=False)]
     return tuple(found)
 
 
-def _counted(wire: Wire, pod: Pod) -> list[dict[str, Any]] | Silent | Unseen:
-    answer = wire.ask(pod.name, pod.ports["debug"], Request(path="/debug/vars", host="", plain=True))
+def _counted(pods: Pods, pod: Pod) -> list[dict[str, Any]] | Silent | Unseen:
+    answer = pods.ask(pod.name, pod.ports["debug"], Request(path="/debug/vars", host="", plain=True))
     if not isinstance(answer, Answer):
         return answer
     try:

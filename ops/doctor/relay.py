@@ -9,10 +9,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
-from kubernetes.stream import stream
-
 from ops.kube.http import SECONDS
-from ops.kube.pods import Wire
+from ops.kube.pods import Pods
 
 RELAY: Final = 'exec 3<>"/dev/tcp/$0/$1" && { cat <&3 & cat >&3; }'
 """By bash, which starts every image of Portus; the second ``cat`` ends with this machine's side, the first with the server's."""
@@ -21,24 +19,13 @@ CHUNK: Final = 65536
 
 
 @contextlib.contextmanager
-def relay(wire: Wire, pod: str, host: str, port: int) -> Iterator[socket.socket]:
+def relay(pods: Pods, pod: str, host: str, port: int) -> Iterator[socket.socket]:
     """Give a connection from ``pod`` to ``host``; when that refuses, the connection ends at once.
 
     Raises:
         kubernetes.client.ApiException: the cluster refuses to run a command in the Pod.
     """
-    session = stream(
-        wire.api().connect_get_namespaced_pod_exec,
-        pod,
-        wire.namespace,
-        command=["bash", "-c", RELAY, host, str(port)],
-        stderr=True,
-        stdout=True,
-        stdin=True,
-        tty=False,
-        binary=True,
-        _preload_content=False,
-    )
+    session = pods.session(pod, ["bash", "-c", RELAY, host, str(port)], stdin=True)
     near, far = socket.socketpair()
     near.settimeout(SECONDS)
     over = threading.Event()

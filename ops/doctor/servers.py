@@ -12,11 +12,11 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from ops.doctor.database import server_of
-from ops.doctor.facts import EDGE, REGISTRY, WEB, Answer, Pod, Reply, Unseen
+from ops.doctor.facts import EDGE, REGISTRY, WEB, Pod
 from ops.doctor.queues import count_queues
 from ops.doctor.snapshot import Snapshot
-from ops.kube.http import HEALTH_SECONDS, Request, late
-from ops.kube.pods import Wire
+from ops.kube.http import HEALTH_SECONDS, Answer, Reply, Request, Unseen, late
+from ops.kube.pods import Pods
 
 EVENTS: Final = "/v2/webhooks/events"
 NO_EVENTS: Final = json.dumps({"events": []})
@@ -57,14 +57,14 @@ def events_url(snapshot: Snapshot) -> str:
     return next((str(each.get("url", "")) for each in endpoints if each.get("name") == "portus" and not each.get("disabled")), "")
 
 
-def examine_servers(wire: Wire, snapshot: Snapshot, pool: Executor) -> Callable[[], Snapshot]:
+def examine_servers(pods: Pods, snapshot: Snapshot, pool: Executor) -> Callable[[], Snapshot]:
     """Begin to ask the stack's servers; return what waits for the answers and puts them into a snapshot."""
-    served = {(role, pod.name): pool.submit(wire.ask, pod.name, port, request) for role, pod, port, request in _first(snapshot)}
-    refused = {pair: pool.submit(ask) for pair, ask in _refusals(wire, snapshot)}
-    reached = {pair: pool.submit(ask) for pair, ask in _reaches(wire, snapshot)}
-    web = {name: pool.submit(ask) for name, ask in _web(wire, snapshot)}
-    through = {host: pool.submit(ask) for host, ask in _through(wire, snapshot)}
-    queues = pool.submit(count_queues, wire, snapshot)
+    served = {(role, pod.name): pool.submit(pods.ask, pod.name, port, request) for role, pod, port, request in _first(snapshot)}
+    refused = {pair: pool.submit(ask) for pair, ask in _refusals(pods, snapshot)}
+    reached = {pair: pool.submit(ask) for pair, ask in _reaches(pods, snapshot)}
+    web = {name: pool.submit(ask) for name, ask in _web(pods, snapshot)}
+    through = {host: pool.submit(ask) for host, ask in _through(pods, snapshot)}
+    queues = pool.submit(count_queues, pods, snapshot)
 
     def collect(current: Snapshot) -> Snapshot:
         answers: dict[str, dict[str, Reply]] = {}
@@ -95,14 +95,14 @@ def _first(snapshot: Snapshot) -> Iterator[tuple[str, Pod, int, Request]]:
         yield from ((role, pod, pod.ports["https"], request) for pod in (workload.ready if workload else ()) if "https" in pod.ports)
 
 
-def _refusals(wire: Wire, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Callable[[], str | Unseen]]]:
+def _refusals(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Callable[[], str | Unseen]]]:
     web, registry, edge = (snapshot.pod(role) for role in (WEB, REGISTRY, EDGE))
     host, registry_name = snapshot.expected.host, snapshot.expected.registry_name
     if not (web and registry):
         return
 
     def ask(server: Pod, name: str, trust: str, *, system: bool = True) -> Callable[[], str | Unseen]:
-        return lambda: wire.refusal(server.name, server.ports["https"], name, trust, system=system)
+        return lambda: pods.refusal(server.name, server.ports["https"], name, trust, system=system)
 
     yield (WEB, REGISTRY), ask(registry, registry_name, portus_trust(web))
     if events_url(snapshot).startswith("https:"):
@@ -112,19 +112,19 @@ def _refusals(wire: Wire, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str],
         yield (EDGE, REGISTRY), ask(registry, registry_name, edge_trust(edge), system=False)
 
 
-def _reaches(wire: Wire, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Callable[[], str | Unseen]]]:
+def _reaches(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Callable[[], str | Unseen]]]:
     expected, web, registry = snapshot.expected, snapshot.pod(WEB), snapshot.pod(REGISTRY)
     if web:
         for name in dict.fromkeys((expected.host, expected.registry_name)):
-            yield (WEB, name), lambda name=name: _from_portus(wire, web, name, expected.https_port)  # type: ignore[misc]
+            yield (WEB, name), lambda name=name: _from_portus(pods, web, name, expected.https_port)  # type: ignore[misc]
     target = urlsplit(events_url(snapshot))
     if registry and target.hostname:
         port = target.port or (443 if target.scheme == "https" else 80)
-        yield (REGISTRY, target.hostname), lambda: _from_registry(wire, registry, str(target.hostname), port)
+        yield (REGISTRY, target.hostname), lambda: _from_registry(pods, registry, str(target.hostname), port)
 
 
-def _from_portus(wire: Wire, pod: Pod, name: str, port: int) -> str | Unseen:
-    done = wire.run(pod.name, ["timeout", str(CONNECT_SECONDS), BASH, "-c", CONNECT, name, str(port)])
+def _from_portus(pods: Pods, pod: Pod, name: str, port: int) -> str | Unseen:
+    done = pods.run(pod.name, ["timeout", str(CONNECT_SECONDS), BASH, "-c", CONNECT, name, str(port)])
     if not isinstance(done, Unseen) and done[0] in TIMED_OUT:
         return late(CONNECT_SECONDS)
     if isinstance(done, Unseen) or done[0] == 0:
@@ -132,12 +132,12 @@ def _from_portus(wire: Wire, pod: Pod, name: str, port: int) -> str | Unseen:
     return done[1].splitlines()[0].partition(": ")[2].removeprefix("line 1: ") if done[1] else f"bash ended with code {done[0]}"
 
 
-def _from_registry(wire: Wire, pod: Pod, name: str, port: int) -> str | Unseen:
+def _from_registry(pods: Pods, pod: Pod, name: str, port: int) -> str | Unseen:
     """Return why a connection without data is refused; '' if it is not.
 
     Not by a request: Puma never answers a plain one on its TLS port, and each holds one of its few threads.
     """
-    done = wire.run(pod.name, ["timeout", str(SILENT_SECONDS), "nc", "-w", str(CONNECT_SECONDS), name, str(port)])
+    done = pods.run(pod.name, ["timeout", str(SILENT_SECONDS), "nc", "-w", str(CONNECT_SECONDS), name, str(port)])
     if isinstance(done, Unseen):
         return done
     code, said = done[0], done[1].strip().removeprefix("nc: ")
@@ -148,33 +148,33 @@ def _from_registry(wire: Wire, pod: Pod, name: str, port: int) -> str | Unseen:
     return late(CONNECT_SECONDS) if "timed out" in said.lower() else said
 
 
-def _through(wire: Wire, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Reply]]]:
+def _through(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Reply]]]:
     expected, edge = snapshot.expected, snapshot.pod(EDGE)
     for host, path in {expected.registry_name: "/v2/", expected.host: expected.ping}.items():
         if edge and "https" in edge.ports:
             request = Request(path=path, host=host)
-            yield host, lambda request=request: wire.ask(edge.name, edge.ports["https"], request)  # type: ignore[misc]
+            yield host, lambda request=request: pods.ask(edge.name, edge.ports["https"], request)  # type: ignore[misc]
 
 
-def _web(wire: Wire, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _web(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Any]]]:
     expected, web, registry = snapshot.expected, snapshot.pod(WEB), snapshot.pod(REGISTRY)
     if web is None or "https" not in web.ports:
         return
     token = f"/v2/token?service={quote(expected.registry)}"
     name, port = web.name, web.ports["https"]
     if (server := server_of(web))[0]:
-        yield "database_reached", lambda: _from_portus(wire, web, *server)
-    yield "token", lambda: wire.ask(name, port, Request(path=token, host=expected.host))
+        yield "database_reached", lambda: _from_portus(pods, web, *server)
+    yield "token", lambda: pods.ask(name, port, Request(path=token, host=expected.host))
     posted = {"method": "POST", "headers": {"Content-Type": EVENTS_TYPE}, "body": NO_EVENTS}
     plain = Request(path=EVENTS, host=expected.host, plain="http" in web.ports, **posted)  # type: ignore[arg-type]
-    yield "event", lambda: wire.ask(name, web.ports.get("http", port), plain)
+    yield "event", lambda: pods.ask(name, web.ports.get("http", port), plain)
     if expected.is_puma:
-        yield "health", lambda: wire.ask(name, port, Request(path=HEALTH, host=expected.host, seconds=HEALTH_SECONDS))
+        yield "health", lambda: pods.ask(name, port, Request(path=HEALTH, host=expected.host, seconds=HEALTH_SECONDS))
     if registry:
-        yield "login", lambda: _login(wire, snapshot, web, registry)
+        yield "login", lambda: _login(pods, snapshot, web, registry)
 
 
-def _login(wire: Wire, snapshot: Snapshot, web: Pod, registry: Pod) -> tuple[Reply, Reply]:
+def _login(pods: Pods, snapshot: Snapshot, web: Pod, registry: Pod) -> tuple[Reply, Reply]:
     """Do as Portus' own client does: a token for the catalog, and the catalog. One login; none with a guess, which would lock the user."""
     expected = snapshot.expected
     password = web.setting("PORTUS_PASSWORD") or web.setting("PORTUS_PORTUS_PASSWORD")
@@ -183,7 +183,7 @@ def _login(wire: Wire, snapshot: Snapshot, web: Pod, registry: Pod) -> tuple[Rep
     path = f"/v2/token?service={quote(expected.registry)}&account=portus&scope=registry:catalog:*"
     basic = base64.b64encode(f"portus:{password}".encode()).decode()
     request = Request(path=path, host=expected.host, headers={"Authorization": f"Basic {basic}"})
-    login = wire.ask(web.name, web.ports["https"], request)
+    login = pods.ask(web.name, web.ports["https"], request)
     if not isinstance(login, Answer) or login.status != 200:  # noqa: PLR2004 - HTTP
         return login, Unseen("there is no token to show")
     try:
@@ -191,7 +191,7 @@ def _login(wire: Wire, snapshot: Snapshot, web: Pod, registry: Pod) -> tuple[Rep
     except (ValueError, KeyError, TypeError):
         return login, Unseen("there is no token to show")
     catalog = Request(path="/v2/_catalog?n=1", host=expected.registry_name, headers=bearer)
-    return login, wire.ask(registry.name, registry.ports["https"], catalog)
+    return login, pods.ask(registry.name, registry.ports["https"], catalog)
 
 
 def _certificates(texts: Iterator[str]) -> str:

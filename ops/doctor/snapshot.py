@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
-from ops.doctor.facts import NOT_LOOKED, REGISTRY, Claim, Expected, Pod, Queue, Reply, Silent, Unseen, Workload
+from ops.doctor.facts import NOT_LOOKED, REGISTRY, Claim, Expected, Pod, Queue, Workload
 from ops.doctor.rows import Database
+from ops.kube.http import Reply, Silent, Unseen
 
 
 @dataclass(frozen=True, kw_only=True)

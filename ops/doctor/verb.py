@@ -13,11 +13,11 @@ from ops.credentials import NobodyError
 from ops.deployment import Deployment
 from ops.doctor.chain import Finding, by_name, examine
 from ops.doctor.expected import expected_of
-from ops.doctor.facts import Silent, Unseen
 from ops.doctor.gather import gather
 from ops.doctor.report import as_json, holds, show
 from ops.doctor.snapshot import Snapshot
 from ops.errors import LabError
+from ops.kube.http import Silent, Unseen
 from ops.pulumi.stack import Stack
 
 
@@ -45,10 +45,10 @@ def diagnose(stack: Stack, *, push: bool = False, drift: bool = False, quiet: bo
     """Return the findings on ``stack``; arguments and errors as `doctor`'s."""
     expected = expected_of(stack)
     if quiet:
-        snapshot = gather(expected, stack.kubeconfig, stack.context, lambda _: None)
+        snapshot = gather(expected, stack.kube, lambda _: None)
     else:
         with step(f"examining stack {stack.name}") as current:
-            snapshot = gather(expected, stack.kubeconfig, stack.context, current.say)
+            snapshot = gather(expected, stack.kube, current.say)
     if drift:
         snapshot = dataclasses.replace(snapshot, drift=_drift(stack))
     findings = examine(snapshot)

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ops.doctor.facts import Answer, Reply, Unseen
 from ops.doctor.snapshot import Snapshot
+from ops.kube.http import Answer, Reply, Unseen
 
 __all__ = ["Broken", "Holds", "Inapplicable", "Judge", "Unseen", "Verdict", "deploy_anew", "kubectl", "no_answer", "said", "sql"]
 

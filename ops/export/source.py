@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import httpx
 
 from ops.doctor.access import Access
-from ops.doctor.facts import Expected, Silent
+from ops.doctor.facts import Expected
 from ops.errors import LabError
 from ops.export.model import SYSTEM_USER, Portus
 from ops.export.records import read
 from ops.export.registry_client import Holdings, RegistryClient
-from ops.kube.http import trusting
+from ops.kube.client import Kube
+from ops.kube.http import Silent, trusting
 
 SECONDS: Final = 30.0
 """How long one answer may take; a registry on object storage needs long for its catalog."""
@@ -60,6 +60,6 @@ class Source(Access):
             ).holdings(say)
 
 
-def source(expected: Expected, kubeconfig: Path, context: str | None) -> Source:
+def source(expected: Expected, kube: Kube) -> Source:
     """Return the stack as the cluster has it now; raises as `Access.of`."""
-    return Source.of(expected, kubeconfig, context)
+    return Source.of(expected, kube)

@@ -39,7 +39,7 @@ def export(stack: Stack, folder: Path) -> None:
     require_empty(folder)
     expected = expected_of(stack)
     with step("finding Portus and its database"):
-        found = source(expected, stack.kubeconfig, stack.context)
+        found = source(expected, stack.kube)
     with step("reading Portus' records"):
         portus = found.records()
     with step(f"listing what {expected.registry} holds") as current:

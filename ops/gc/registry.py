@@ -8,25 +8,16 @@ from typing import Any, Final
 
 import yaml
 
-from lab.engine.plugins.kube import pods as pod_facts
-from lab.engine.plugins.kube.cluster import Cluster
-from lab.engine.plugins.kube.objects import ObjectKind
 from ops.doctor import mounted
 from ops.errors import LabError
-
-DEPLOYMENT: Final = ObjectKind("apps/v1", "Deployment")
-POD: Final = ObjectKind("v1", "Pod")
-SECRET: Final = ObjectKind("v1", "Secret")
-CONFIG_MAP: Final = ObjectKind("v1", "ConfigMap")
-CLAIM: Final = ObjectKind("v1", "PersistentVolumeClaim")
+from ops.kube.client import CLAIM, CONFIG_MAP, DEPLOYMENT, POD, SECRET, Kube, Object
+from ops.kube.pods import selected
 
 BLOBS: Final = "docker/registry/v2/blobs/sha256"
 """Below the driver's ``rootdirectory``, in both series."""
 
 REDIS: Final = "redis"
 ONE_POD: Final = "ReadWriteOncePod"
-
-Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,46 +105,46 @@ class Registry:
         return str(redis.get("addr") or ", ".join(redis.get("addrs") or ()))
 
 
-def registry_of(cluster: Cluster, namespace: str, stack: str) -> Registry:
+def registry_of(kube: Kube, namespace: str, stack: str) -> Registry:
     """Return the registry of ``stack`` as it runs now.
 
     Raises:
         LabError: there is none, or its config.yml cannot be read.
     """
     labels = f"app.kubernetes.io/instance={stack},app.kubernetes.io/component="
-    found = cluster.list(DEPLOYMENT, namespace, labels=f"{labels}registry")
+    found = kube.list(DEPLOYMENT, namespace, labels=f"{labels}registry")
     if len(found) != 1:
         raise LabError(f"namespace {namespace} has {len(found)} registries of stack {stack}.", f"Deploy it: make up STACK={stack}")
     deployment = found[0]
     template = deployment["spec"]["template"]
     path = str((template["spec"]["containers"][0].get("args") or [""])[-1])
-    text = mounted.files(template, dict(_texts(cluster, namespace, template))).get(path)
+    text = mounted.files(template, dict(_texts(kube, namespace, template))).get(path)
     if text is None:
         raise LabError(
             f"config.yml of Deployment {deployment['metadata']['name']} cannot be found.", f"Deploy it again: make up STACK={stack}"
         )
-    claims = [cluster.get(CLAIM, namespace, name) for name in mounted.claims(template)]
+    claims = [kube.get(CLAIM, namespace, name) for name in mounted.claims(template)]
     return Registry(
         deployment=deployment,
-        pods=tuple(each for each in pod_facts.selected(cluster, deployment) if each["status"].get("phase") not in ("Failed", "Succeeded")),
+        pods=tuple(each for each in selected(kube, deployment) if each["status"].get("phase") not in ("Failed", "Succeeded")),
         config_path=path,
         config=dict(yaml.safe_load(text) or {}),
         claim=next((each for each in claims if each), {}),
-        has_own_redis=bool(cluster.list(DEPLOYMENT, namespace, labels=f"{labels}cache")),
+        has_own_redis=bool(kube.list(DEPLOYMENT, namespace, labels=f"{labels}cache")),
         redis_pods=tuple(
             each["metadata"]["name"]
-            for each in cluster.list(POD, namespace, labels=f"{labels}cache")
+            for each in kube.list(POD, namespace, labels=f"{labels}cache")
             if each["status"].get("phase") == "Running" and not each["metadata"].get("deletionTimestamp")
         ),
     )
 
 
-def _texts(cluster: Cluster, namespace: str, template: Object) -> Iterator[tuple[tuple[str, str], Mapping[str, str]]]:
+def _texts(kube: Kube, namespace: str, template: Object) -> Iterator[tuple[tuple[str, str], Mapping[str, str]]]:
     """Give the content of the ConfigMaps and Secrets that the Pods mount as files."""
     for volume in template["spec"].get("volumes") or ():
-        if (name := (volume.get("configMap") or {}).get("name")) and (held := cluster.get(CONFIG_MAP, namespace, name)):
+        if (name := (volume.get("configMap") or {}).get("name")) and (held := kube.get(CONFIG_MAP, namespace, name)):
             yield from mounted.texts([], [held]).items()
-        if (name := (volume.get("secret") or {}).get("secretName")) and (held := cluster.get(SECRET, namespace, name)):
+        if (name := (volume.get("secret") or {}).get("secretName")) and (held := kube.get(SECRET, namespace, name)):
             yield from mounted.texts([held], []).items()
 
 

@@ -6,24 +6,20 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from kubernetes.client import ApiException
-
-from lab.engine.plugins.kube.cluster import ApiError, Cluster, UnreachableError
-from lab.engine.plugins.provider import ProviderError
 from ops import paths
 from ops.console import console, escape, step
-from ops.doctor.objects import connected
 from ops.errors import LabError
-from ops.gc import job as jobs
 from ops.gc.cache import flush
+from ops.gc.job import job
 from ops.gc.output import Findings, findings, readable
 from ops.gc.registry import Registry, registry_of, require_mountable, require_read_only
-from ops.gc.run import Runner, polls
-from ops.kube.pods import Wire, refusal_of
+from ops.gc.run import Runner
+from ops.kube.errors import cluster_errors
+from ops.kube.jobs import Jobs, polls
+from ops.kube.pods import Pods
 from ops.pulumi.stack import Stack
 
 UNTAGGED: Final = ("no", "yes", "even-of-indexes")
@@ -31,13 +27,6 @@ UNTAGGED: Final = ("no", "yes", "even-of-indexes")
 
 BESIDE_GRACE_SECONDS: Final = 30.0
 """What a Pod's end takes beside its grace period: a volume to mount, a Pod to start."""
-REFUSALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-RIGHTS: Final = (
-    "get and list of Deployments, Pods, ConfigMaps, Secrets, PersistentVolumeClaims and Jobs, create and delete of Jobs,"
-    " get of pods/log, list of events, get and create of pods/exec"
-)
-"""What a collection asks the cluster for."""
-UNREACHED: Final = "Start it, or name another kubeconfig: KUBECONFIG=..."
 SHOWN: Final = 10
 """Lines of a list that the report shows; all are in its log."""
 
@@ -69,36 +58,18 @@ def collect(stack: Stack, request: Request) -> Findings:
     Raises:
         LabError: a push could meet it, or it failed, or it would break an image that stays.
     """
-    wire = Wire(kubeconfig=stack.kubeconfig, context=stack.context, namespace=str(stack.outputs()["namespace"]))
-    with told(stack.kubeconfig, wire.namespace):
-        return _Collection(stack.name, wire, connected(stack.kubeconfig, stack.context), request).run()
-
-
-@contextlib.contextmanager
-def told(kubeconfig: Path, namespace: str) -> Iterator[None]:
-    """Turn what goes wrong with the cluster into one line."""
-    try:
-        yield
-    except UnreachableError as error:
-        raise LabError(f"the cluster of {kubeconfig} cannot be reached: {error}", UNREACHED) from error
-    except ApiError as error:
-        remedy = f"Needed are, in namespace {namespace}: {RIGHTS}." if error.status in REFUSALS else "What it says has to be mended first."
-        raise LabError(f"the cluster of {kubeconfig} refuses: {error.message}", remedy) from error
-    except ProviderError as error:
-        raise LabError(f"the cluster of {kubeconfig} cannot be used: {error}", UNREACHED) from error
-    except ApiException as error:
-        remedy = f"Needed are, in namespace {namespace}: {RIGHTS}."
-        raise LabError(f"{refusal_of(error)}.", remedy) from error
+    pods = Pods(kube=stack.kube, namespace=str(stack.outputs()["namespace"]))
+    with cluster_errors("collect"):
+        return _Collection(stack.name, pods, request).run()
 
 
 class _Collection:
-    def __init__(self, stack: str, wire: Wire, cluster: Cluster, request: Request) -> None:
+    def __init__(self, stack: str, pods: Pods, request: Request) -> None:
         self._stack = stack
-        self._wire = wire
-        self._cluster = cluster
+        self._pods = pods
         self._request = request
         self._log = paths.LOGS / f"collect-{stack}-{time.strftime('%Y%m%d-%H%M%S')}.log"
-        self._runner = Runner(cluster=cluster, api=wire.api, namespace=wire.namespace, log=self._log)
+        self._runner = Runner(jobs=Jobs(pods.kube, pods.namespace), log=self._log)
 
     def run(self) -> Findings:
         registry = self._look()
@@ -116,13 +87,13 @@ class _Collection:
 
     def _look(self) -> Registry:
         """Return the registry once no Pod of it takes pushes; those of before get the time that they have to finish uploads."""
-        registry = registry_of(self._cluster, self._wire.namespace, self._stack)
+        registry = registry_of(self._pods.kube, self._pods.namespace, self._stack)
         if registry.is_read_only:  # else that is told first: what is told of the claim is safe on no other registry
             require_mountable(registry)
         if registry.is_read_only and registry.unsettled:
             with step("waiting until every Pod of the registry is read-only") as current:
                 for _ in polls(registry.grace_seconds + BESIDE_GRACE_SECONDS):
-                    registry = registry_of(self._cluster, self._wire.namespace, self._stack)
+                    registry = registry_of(self._pods.kube, self._pods.namespace, self._stack)
                     if not registry.is_read_only or not registry.unsettled:
                         break
                     current.say(registry.unsettled)
@@ -133,7 +104,7 @@ class _Collection:
         registry = self._look()
         with self._flushed(registry), step("deleting it") as current:
             found = self._read(self._runner.run(self._job(registry, dry_run=False), current))
-        after = registry_of(self._cluster, self._wire.namespace, self._stack)
+        after = registry_of(self._pods.kube, self._pods.namespace, self._stack)
         if after.deployment["spec"]["template"] != registry.deployment["spec"]["template"]:
             raise LabError(
                 "the registry was changed while it was collected: a push of that time may have lost layers.",
@@ -149,7 +120,7 @@ class _Collection:
         return found
 
     def _job(self, registry: Registry, *, dry_run: bool) -> dict[str, object]:
-        return jobs.job(
+        return job(
             registry.deployment,
             config=registry.config_path,
             blobs=registry.blobs,
@@ -204,11 +175,11 @@ class _Collection:
         Before, too: then a command that is killed in the middle leaves nothing stale unless somebody asked for such a blob meanwhile. A
         cache in memory is lost when the registry's configuration changes back, since that restarts it.
         """
-        flush(registry, self._wire)
+        flush(registry, self._pods)
         try:
             yield
         finally:
-            flush(registry, self._wire)
+            flush(registry, self._pods)
 
 
 def _list(lines: Iterator[str]) -> None:

@@ -1,17 +1,21 @@
-"""What a cluster of the user's says instead of doing a verb's work, told in one line: no rights, no answer, a kubeconfig of no use."""
+"""What a cluster answers instead of doing what a command asks, as one line: no rights, no answer, a kubeconfig that cannot be used.
+
+The official client is imported when something went wrong, for it is heavy.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Final
-
-from kubernetes import client, config
-from urllib3.exceptions import HTTPError
+from typing import TYPE_CHECKING, Final
 
 from ops.errors import LabError
+
+if TYPE_CHECKING:
+    from kubernetes import client
 
 JOBS: Final = "get CronJobs, create, get, list and delete Jobs, list Pods and read their logs"
 RIGHTS: Final = {
@@ -20,10 +24,11 @@ RIGHTS: Final = {
     "backups": JOBS,
     "restore": f"{JOBS}, exec into Pods, get and patch Deployments, and get Secrets where the administrator's password is in one of yours",
     "password": "get Secrets, for the administrator's password is in one of yours",
-    "collect": f"{JOBS}, exec into Pods, get Deployments and ConfigMaps",
+    "collect": "get and list Deployments, Pods, ConfigMaps, Secrets, PersistentVolumeClaims and Jobs, create and delete Jobs, "
+    "read logs of Pods, list events, and exec into Pods",
     "export": "list Pods, Secrets and ConfigMaps, and open ports of Pods",
 }
-"""What each verb does in the stack's namespace, in the words of Kubernetes' roles."""
+"""What each command does in the stack's namespace, in the words of Kubernetes' roles."""
 
 SHOWN: Final = 300
 """Characters of a refusal."""
@@ -32,34 +37,63 @@ _MESSAGE: Final = re.compile(r'"message": ?"((?:[^"\\]|\\.)*)"')
 
 
 @contextmanager
-def told(verb: str) -> Iterator[None]:
-    """Turn what a cluster answers to ``verb`` inside the block into a `LabError`."""
+def cluster_errors(command: str) -> Iterator[None]:
+    """Turn what a cluster answers to ``command`` inside the block into a `LabError`."""
     try:
         yield
-    except config.ConfigException as error:
-        raise LabError(f"the kubeconfig cannot be used: {error}", "Mend it, or name another: KUBECONFIG=...") from error
-    except client.ApiException as error:
-        raise refused(error, verb) from error
-    except HTTPError as error:
-        raise LabError(f"the cluster does not answer: {str(error)[:SHOWN]}", "When it answers again run this again.") from error
+    except (LabError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        translated = translation(error, command)
+        if translated is None:
+            raise
+        raise translated from error
 
 
-def refused(error: client.ApiException, verb: str = "") -> LabError:
-    """Return what the user is told of a refusal, of ``verb`` where it is known."""
-    problem = f"the cluster refuses: {words_of(error)}"
+def translation(error: Exception, command: str = "") -> LabError | None:
+    """Return what the user is told of ``error``; None where it does not come from a cluster."""
+    from kubernetes import client, config  # noqa: PLC0415 - heavy
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - of the client
+
+    if isinstance(error, config.ConfigException):
+        return LabError(f"the kubeconfig cannot be used: {error}", "Mend it, or name another: KUBECONFIG=...")
+    if isinstance(error, client.ApiException):
+        return refusal(error, command)
+    if isinstance(error, HTTPError):
+        return LabError(f"the cluster does not answer: {cause_of(error)}", "When it answers again run this again.")
+    return None
+
+
+def refusal(error: client.ApiException, command: str = "") -> LabError:
+    """Return what the user is told when the cluster refuses ``command``."""
+    problem = f"the cluster refuses: {message_of(error)}"
     another = "or name another kubeconfig: KUBECONFIG=..."
     if error.status == HTTPStatus.UNAUTHORIZED:
         return LabError(problem, f"It does not know the kubeconfig's user (any more): log in again, {another}")
     if error.status == HTTPStatus.FORBIDDEN or str(HTTPStatus.FORBIDDEN.value) in str(error.reason):
-        rights = f"'make {verb}' needs the rights to {RIGHTS[verb]}" if verb in RIGHTS else "Give its user that right"
+        rights = f"'make {command}' needs the rights to {RIGHTS[command]}" if command in RIGHTS else "Give its user that right"
         return LabError(problem, f"{rights}; {another}")
     return LabError(problem, "Run this again; if it says the same: make doctor STACK=... names what is broken.")
 
 
-def words_of(error: client.ApiException) -> str:
+def message_of(error: client.ApiException) -> str:
     """Return the API server's own sentence; a stream's refusal has it in the words of the handshake."""
     body = error.body.decode(errors="replace") if isinstance(error.body, bytes) else str(error.body or "")
-    reason = str(error.reason or "no reason given").strip()
-    found = _MESSAGE.search(f"{body} {reason}")
-    said = found.group(1).replace('\\"', '"') if found else reason.partition(" -+-+- ")[0]
+    try:
+        said = str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        reason = str(error.reason or "no reason given").strip()
+        found = _MESSAGE.search(f"{body} {reason}")
+        said = found.group(1).replace('\\"', '"') if found else reason.partition(" -+-+- ")[0]
     return " ".join(said.split())[:SHOWN]
+
+
+def cause_of(error: Exception) -> str:
+    """Return the first line of why there was no answer."""
+    reason = getattr(error, "reason", None)
+    return str(reason if isinstance(reason, Exception) else error).splitlines()[0][:SHOWN]
+
+
+def no_way_to_pod(error: client.ApiException) -> str:
+    """Return why the cluster opens no way to a Pod, which says nothing about the Pod: no right to it, a node that is away."""
+    return f"the cluster opens no way to the Pod: {message_of(error)}"

@@ -7,16 +7,48 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
-
-from ops.doctor.facts import Answer, Silent
 
 SECONDS: Final = 10.0
 """How long a server may take to answer: so long that a busy one is not taken for a broken one."""
 
 HEALTH_SECONDS: Final = 20.0
 """Portus' own examination boots a rake task: 3 s idle, 7 s have been seen (caasp-services#35)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """It could not be looked at, which says nothing about the stack."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """It was asked and gave no answer."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """An HTTP answer.
+
+    Args:
+        headers: by their names in lower case.
+        certificate: DER, the leaf that the server presented; None without TLS.
+        at: this machine's clock when it came, in seconds since 1970.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = field(default="", repr=False)
+    certificate: bytes | None = field(default=None, repr=False)
+    at: float = 0.0
+
+
+Reply = Answer | Silent | Unseen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

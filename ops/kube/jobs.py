@@ -1,20 +1,21 @@
-"""Jobs made from a CronJob's template, as ``kubectl create job --from`` makes them, and followed to their end."""
+"""Jobs, followed to their end; one of a CronJob is made from its template, as ``kubectl create job --from`` makes it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final
 
-from kubernetes import client
+from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
 from ops.console import Step
-from ops.deployment import Deployment
 from ops.errors import LabError
+from ops.kube.client import CRON_JOB, FOLLOW, JOB, POD, Kube, Object
+from ops.kube.pods import warnings
+from ops.kube.status import condition, has_ended, problems
 
 POLL_SECONDS: Final = 0.5
 START_SECONDS: Final = 180.0
@@ -23,6 +24,8 @@ LONGEST_SECONDS: Final = 86400.0
 """The longest that a stack file lets a backup take."""
 SILENCE_SECONDS: Final = 120.0
 """How long the cluster may not answer, as while its API server restarts, before a Job is left to itself."""
+END_SECONDS: Final = 60.0
+"""How long the cluster may take to remove a Job and its Pod."""
 TAIL_LINES: Final = 15
 
 
@@ -31,13 +34,15 @@ class JobError(LabError):
 
     Args:
         code: what its last container ended with; None where it never ran.
+        lines: all that this container said.
     """
 
-    def __init__(self, job: str, code: int | None, excerpt: str) -> None:
+    def __init__(self, job: str, code: int | None, excerpt: str, lines: Sequence[str] = ()) -> None:
         ended = "did not start" if code is None else f"ended with code {code}"
         super().__init__(f"Job {job} {ended}.", "What it said:", excerpt)
         self.job = job
         self.code = code
+        self.lines = lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +55,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Jobs:
-    """The Jobs of a deployed stack."""
+    """The Jobs of a namespace."""
 
-    deployment: Deployment
-
-    @cached_property
-    def _core(self) -> client.CoreV1Api:
-        return self.deployment.api()
-
-    @cached_property
-    def _batch(self) -> client.BatchV1Api:
-        return client.BatchV1Api(self._core.api_client)
+    kube: Kube
+    namespace: str
 
     def start(self, cron_job: str, *, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()) -> Run:
         """Make a Job of ``cron_job``.
@@ -72,47 +70,52 @@ class Jobs:
         Raises:
             LabError: the stack has no such CronJob, hence no backups.
         """
-        namespace = self.deployment.namespace
-        try:
-            template = self._batch.read_namespaced_cron_job(cron_job, namespace)
-        except client.ApiException as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
+        template = self.kube.get(CRON_JOB, self.namespace, cron_job)
+        if template is None:
             raise LabError(
-                f"namespace {namespace} has no CronJob {cron_job}: this stack has no backups.",
+                f"namespace {self.namespace} has no CronJob {cron_job}: this stack has no backups.",
                 "Set backup.enabled and deploy (docs/operate/backup.md).",
-            ) from error
-        job = self._core.api_client.sanitize_for_serialization(template)["spec"]["jobTemplate"]
+            )
+        job = template["spec"]["jobTemplate"]
         pod = job["spec"]["template"]["spec"]
         for container in [*pod.get("initContainers", []), *pod["containers"]]:
             kept = [variable for variable in container.get("env", []) if variable["name"] not in (environment or {})]
             container["env"] = [*kept, *({"name": name, "value": value} for name, value in (environment or {}).items())]
         pod["containers"][0]["args"] = list(arguments)
-        assert template.metadata is not None
-        owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": cron_job, "uid": template.metadata.uid, "controller": True}
+        owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": cron_job, "uid": template["metadata"]["uid"], "controller": True}
         metadata = {
             "generateName": f"{cron_job}-by-hand-",
             "labels": (job.get("metadata") or {}).get("labels", {}),
             "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
             "ownerReferences": [owner],  # so that its history's limits hold for these Jobs too
         }
-        body: Any = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": job["spec"]}
-        made = self._batch.create_namespaced_job(namespace, body)
-        assert made.metadata is not None
-        return Run(name=str(made.metadata.name), uid=str(made.metadata.uid))
+        return self.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": job["spec"]})
 
-    def wait(self, run: Run, step: Step) -> list[str]:
+    def create(self, job: Object) -> Run:
+        """Make ``job``.
+
+        Raises:
+            ApiException: the cluster refuses it, with 409 where one of its name exists.
+        """
+        made = self.kube.create(JOB, self.namespace, job)
+        return Run(name=made["metadata"]["name"], uid=made["metadata"]["uid"])
+
+    def wait(self, run: Run, step: Step, *, follow: bool = False) -> list[str]:
         """Follow ``run`` to its end; return what its last container said.
+
+        Args:
+            follow: show each line as it comes. They are read once: a log too large for its node is returned whole, too.
 
         Raises:
             JobError: it did not do its work.
         """
         began, started, answered = time.monotonic(), False, time.monotonic()
+        said: list[str] | None = None
         while True:
             try:
-                states, pod = self._look(run)
-            except (HTTPError, client.ApiException) as error:
-                if isinstance(error, client.ApiException) and (error.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR:
+                job, pod = self._look(run)
+            except (HTTPError, ApiException) as error:
+                if isinstance(error, ApiException) and (error.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise
                 if time.monotonic() - answered > SILENCE_SECONDS:
                     problem = f"the cluster does not answer; Job {run.name} goes on without being watched."
@@ -120,78 +123,123 @@ class Jobs:
                 time.sleep(POLL_SECONDS)
                 continue
             answered = time.monotonic()
-            if "Complete" in states and pod is not None:
-                return self._log(pod, pod.spec.containers[-1].name)
-            if "Failed" in states:
-                raise self._failure(run, pod)
+            if condition(job, "Complete").get("status") == "True" and pod is not None:
+                return said if said is not None else self._log(pod, pod["spec"]["containers"][-1]["name"])
+            if condition(job, "Failed").get("status") == "True":
+                raise self._failure(run, job, pod, said)
             container = None if pod is None else _running(pod)
-            started = started or container is not None
-            if container is not None:
+            started = started or container is not None or (pod is not None and bool(_ended(pod)))
+            if container is not None and pod is not None:
                 step.say(f"{run.name}: {container}")
+                if follow and said is None and container == pod["spec"]["containers"][-1]["name"]:
+                    said = self._followed(pod, container, step)
             if time.monotonic() - began > (LONGEST_SECONDS if started else START_SECONDS):
-                failure = self._failure(run, pod)
+                failure = self._failure(run, job, pod, said)
                 self.forget(run)  # or it would begin when nobody counts on it any more
                 raise failure
             time.sleep(POLL_SECONDS)
 
-    def _look(self, run: Run) -> tuple[set[str], Any]:
-        """Return the conditions that hold of ``run``, and its newest Pod."""
-        job = self._batch.read_namespaced_job(run.name, self.deployment.namespace)
-        states = {str(condition.type) for condition in (job.status and job.status.conditions) or [] if condition.status == "True"}
-        return states, self._newest_pod(run)
-
     def forget(self, run: Run) -> None:
         """Remove ``run`` with its Pods."""
-        try:
-            self._batch.delete_namespaced_job(run.name, self.deployment.namespace, propagation_policy="Background")
-        except client.ApiException as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
+        self.kube.delete(JOB, self.namespace, run.name)
+
+    def remove(self, name: str) -> None:
+        """Remove Job ``name`` and wait until its Pod is gone, so that it does nothing any more.
+
+        Raises:
+            LabError: it stays.
+        """
+        self.kube.delete(JOB, self.namespace, name, propagation="Foreground")
+        late = LabError(f"Job {name} is still there.", f"Remove it: kubectl delete job -n {self.namespace} {name}")
+        until(lambda: self.find(name) is None and not self.pods(name), END_SECONDS, late)
+
+    def find(self, name: str) -> dict[str, Any] | None:
+        """Return Job ``name``; None where there is none."""
+        return self.kube.get(JOB, self.namespace, name)
+
+    def pods(self, name: str) -> list[dict[str, Any]]:
+        """Return the Pods of Job ``name``, also of one that is on its way out."""
+        return self.kube.list(POD, self.namespace, labels=f"job-name={name}")
 
     def active(self, cron_job: str) -> list[str]:
         """Return the names of the Jobs of ``cron_job`` that are under way."""
-        found = self._batch.list_namespaced_job(self.deployment.namespace).items
         return [
-            str(job.metadata.name)
-            for job in found
-            if job.metadata
-            and any(owner.kind == "CronJob" and owner.name == cron_job for owner in job.metadata.owner_references or [])
-            and not any(condition.status == "True" for condition in (job.status and job.status.conditions) or [])
+            str(job["metadata"]["name"])
+            for job in self.kube.list(JOB, self.namespace)
+            if any(owner["kind"] == "CronJob" and owner["name"] == cron_job for owner in job["metadata"].get("ownerReferences") or ())
+            and not has_ended(job)
         ]
 
-    def _newest_pod(self, run: Run) -> Any:
-        label = f"batch.kubernetes.io/controller-uid={run.uid}"
-        found: list[Any] = self._core.list_namespaced_pod(self.deployment.namespace, label_selector=label).items
-        return max(found, key=lambda pod: pod.metadata.creation_timestamp, default=None)
+    def _look(self, run: Run) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Return ``run`` as it is now, and its newest Pod."""
+        job = self.find(run.name)
+        if job is None:
+            raise LabError(f"Job {run.name} was removed before its end.", "Run this again: it may have stopped anywhere.")
+        found = self.kube.list(POD, self.namespace, labels=f"batch.kubernetes.io/controller-uid={run.uid}")
+        return job, max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 
-    def _log(self, pod: Any, container: str) -> list[str]:
-        text = self._core.read_namespaced_pod_log(pod.metadata.name, self.deployment.namespace, container=container)
+    def _log(self, pod: Object, container: str) -> list[str]:
+        text = self.kube.core().read_namespaced_pod_log(pod["metadata"]["name"], self.namespace, container=container)
         return str(text).splitlines()
 
-    def _failure(self, run: Run, pod: Any) -> JobError:
+    def _followed(self, pod: Object, container: str, step: Step) -> list[str] | None:
+        """Return what ``container`` says until its end; None where the connection was lost. The Job goes on all the same."""
+        lines: list[str] = []
+        try:
+            stream: Any = self.kube.core().read_namespaced_pod_log(
+                pod["metadata"]["name"],
+                self.namespace,
+                container=container,
+                follow=True,
+                _preload_content=False,
+                _request_timeout=FOLLOW,
+            )
+            for line in stream:
+                lines.append(line.decode(errors="replace").rstrip("\n"))
+                step.say(lines[-1])
+        except (ApiException, HTTPError, OSError):
+            return None
+        return lines
+
+    def _failure(self, run: Run, job: Object, pod: Object | None, said: list[str] | None) -> JobError:
         if pod is None:
-            return JobError(run.name, None, f"kubectl --namespace {self.deployment.namespace} describe job {run.name}")
-        ended = [status for status in _statuses(pod) if status.state.terminated is not None and status.state.terminated.exit_code != 0]
-        if not ended:
-            waiting = [status.state.waiting.message or status.state.waiting.reason for status in _statuses(pod) if status.state.waiting]
-            conditions = [condition.message for condition in pod.status.conditions or [] if condition.message]
-            return JobError(run.name, None, "\n".join([*conditions, *(text for text in waiting if text)]))
-        lines = self._log(pod, ended[-1].name)
-        return JobError(run.name, ended[-1].state.terminated.exit_code, "\n".join(lines[-TAIL_LINES:]))
+            refused = "no Pod was made: a quota or an admission controller of the namespace may refuse it"
+            excerpt = condition(job, "Failed").get("message") or refused
+            return JobError(run.name, None, f"{excerpt}\nkubectl --namespace {self.namespace} describe job {run.name}")
+        failed = [status for status in _ended(pod) if status["state"]["terminated"].get("exitCode")]
+        if not failed:
+            return JobError(run.name, None, "\n".join(dict.fromkeys((*problems([pod]), *warnings(self.kube, [pod])))))
+        name = failed[-1]["name"]
+        lines = said if said is not None and name == pod["spec"]["containers"][-1]["name"] else self._log(pod, name)
+        return JobError(run.name, failed[-1]["state"]["terminated"]["exitCode"], "\n".join(lines[-TAIL_LINES:]), lines)
 
 
-def _statuses(pod: Any) -> list[Any]:
-    return [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
+def _statuses(pod: Object) -> list[dict[str, Any]]:
+    status = pod.get("status") or {}
+    return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
 
 
-def _running(pod: Any) -> str | None:
-    return next((str(status.name) for status in _statuses(pod) if status.state.running is not None), None)
+def _ended(pod: Object) -> list[dict[str, Any]]:
+    return [status for status in _statuses(pod) if (status.get("state") or {}).get("terminated")]
 
 
-def until(condition: Callable[[], bool], seconds: float, late: LabError) -> None:
-    """Wait for ``condition`` to hold; raise ``late`` when it does not within ``seconds``."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise late
+def _running(pod: Object) -> str | None:
+    return next((str(status["name"]) for status in _statuses(pod) if (status.get("state") or {}).get("running") is not None), None)
+
+
+def polls(seconds: float | None) -> Iterator[None]:
+    """Give a turn now and every `POLL_SECONDS`, for ``seconds`` at most."""
+    end = None if seconds is None else time.monotonic() + seconds
+    while True:
+        yield
+        if end is not None and time.monotonic() > end:
+            return
         time.sleep(POLL_SECONDS)
+
+
+def until(holds: Callable[[], bool], seconds: float, late: LabError) -> None:
+    """Wait until ``holds`` does; raise ``late`` when it does not within ``seconds``."""
+    for _ in polls(seconds):
+        if holds():
+            return
+    raise late

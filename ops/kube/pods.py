@@ -1,41 +1,54 @@
-"""Ways to a Pod's ports and into its containers that need no tool of its image: the API's port-forward and exec."""
+"""Pods: found, and reached by the API's port-forward and exec, which need no tool of their images."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import re
 import select
 import socket
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from kubernetes import client, config
+from kubernetes.client import ApiException
 from kubernetes.stream import portforward, stream
-from kubernetes.stream.ws_client import WSClient
+from urllib3.exceptions import HTTPError
 
-from ops.doctor.facts import Reply, Silent, Unseen
-from ops.kube.http import SECONDS, Request, exchange, saying, trusting, unverified
+from ops.errors import LabError
+from ops.kube.client import EVENT, POD, Kube, Object
+from ops.kube.errors import no_way_to_pod
+from ops.kube.http import SECONDS, Reply, Request, Silent, Unseen, exchange, saying, trusting, unverified
+from ops.kube.status import SHOWN_PODS, is_ready, label_selector, newest_warnings
 
 GREETING_SECONDS: Final = 0.5
-MESSAGE: Final = re.compile(r'"message": ?"((?:[^"\\]|\\.)*)"')
+
+
+class NeverEndedError(LabError):
+    """A command took longer than it may."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wire:
+class Done:
+    """What a command gave."""
+
+    code: int
+    output: str
+    errors: str = ""
+
+    @property
+    def text(self) -> str:
+        """What it said on both streams."""
+        return f"{self.output}{self.errors}".strip()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pods:
     """The way to the Pods of one namespace."""
 
-    kubeconfig: Path
-    context: str | None
+    kube: Kube
     namespace: str
-
-    def api(self) -> client.CoreV1Api:
-        """Return a client of its own: a stream changes the one that it runs on."""
-        return client.CoreV1Api(config.new_client_from_config(str(self.kubeconfig), self.context))  # type: ignore[no-untyped-call]
 
     @contextlib.contextmanager
     def connection(self, pod: str, port: int, seconds: float = SECONDS, *, greets: bool = False) -> Iterator[socket.socket]:
@@ -45,9 +58,9 @@ class Wire:
             greets: whether the server speaks first.
 
         Raises:
-            client.ApiException: the cluster refuses it.
+            ApiException: the cluster refuses it.
         """
-        forward = portforward(self.api().connect_get_namespaced_pod_portforward, pod, self.namespace, ports=str(port))
+        forward = portforward(self.kube.core().connect_get_namespaced_pod_portforward, pod, self.namespace, ports=str(port))
         end = forward.socket(port)
         try:
             end.setblocking(True)  # noqa: FBT003 - the socket's own signature
@@ -84,38 +97,73 @@ class Wire:
             return error.verify_message or str(error)
         return Unseen(told[0].reason)
 
+    def session(self, pod: str, command: Sequence[str], *, stdin: bool = False) -> Any:
+        """Return ``command`` as it runs in ``pod``, with bytes and its standard input open where ``stdin``.
+
+        Raises:
+            ApiException: the cluster refuses to run it.
+        """
+        return stream(
+            self.kube.core().connect_get_namespaced_pod_exec,
+            pod,
+            self.namespace,
+            command=list(command),
+            stderr=True,
+            stdout=True,
+            stdin=stdin,
+            tty=False,
+            binary=stdin,
+            _preload_content=False,
+        )
+
+    def execute(self, pod: str, command: Sequence[str], seconds: float) -> Done:
+        """Run ``command`` in ``pod`` to its end.
+
+        Raises:
+            ApiException: the cluster refuses to run it.
+            NeverEndedError: it takes longer than ``seconds``.
+        """
+        session = self.session(pod, command)
+        session.run_forever(timeout=seconds)
+        if session.is_open():
+            session.close()
+            raise NeverEndedError(f"'{command[0]}' in Pod {pod} takes longer than {seconds:.0f} s", "Run this again when it is less busy.")
+        try:
+            code = int(session.returncode)
+        except (KeyError, ValueError) as error:  # the client takes a refusal for a code
+            raise ApiException(reason=str(error).partition(": ")[2] or str(error)) from error
+        return Done(code=code, output=str(session.read_stdout()), errors=str(session.read_stderr()))
+
     def run(self, pod: str, command: Sequence[str], seconds: float = SECONDS) -> tuple[int, str] | Unseen:
         """Return the exit code of ``command`` in ``pod`` and what it said on both streams."""
         with _told() as told:
-            session = stream(
-                self.api().connect_get_namespaced_pod_exec,
-                pod,
-                self.namespace,
-                command=list(command),
-                stderr=True,
-                stdout=True,
-                stdin=False,
-                tty=False,
-                _preload_content=False,
-            )
-            session.run_forever(timeout=seconds)
-            if session.is_open():
-                session.close()
-                return Unseen(f"'{command[0]}' in Pod {pod} takes longer than {seconds:.0f} s")
-            return _code(session), f"{session.read_stdout()}{session.read_stderr()}".strip()
+            try:
+                done = self.execute(pod, command, seconds)
+            except NeverEndedError as error:
+                return Unseen(error.problem)
+            return done.code, done.text
         return Unseen(told[0].reason)
 
 
-def _code(session: WSClient) -> int:
-    """Return the exit code of a command.
-
-    Raises:
-        client.ApiException: it was never run.
-    """
+def selected(kube: Kube, owner: Object) -> list[dict[str, Any]]:
+    """Return the Pods that a workload's selector matches; none when they cannot be listed."""
+    selector = label_selector((owner.get("spec") or {}).get("selector") or {})
+    if not selector:
+        return []
     try:
-        return int(session.returncode)
-    except (KeyError, ValueError) as error:  # the client takes a refusal for a code
-        raise client.ApiException(reason=str(error).partition(": ")[2] or str(error)) from error
+        return kube.list(POD, owner["metadata"]["namespace"], labels=selector)
+    except (ApiException, HTTPError):  # a caller without the right to list Pods still gets the workload's own status
+        return []
+
+
+def warnings(kube: Kube, pods: Sequence[Object]) -> list[str]:
+    """Return the newest warnings of Pods that are not ready."""
+    lines: list[str] = []
+    for pod in [pod for pod in pods if not is_ready(pod)][:SHOWN_PODS]:
+        fields = f"involvedObject.name={pod['metadata']['name']},type=Warning"
+        with contextlib.suppress(ApiException, HTTPError):
+            lines += newest_warnings(pod, kube.list(EVENT, pod["metadata"]["namespace"], fields=fields))
+    return lines
 
 
 @contextlib.contextmanager
@@ -124,8 +172,8 @@ def _told(seconds: float = SECONDS) -> Iterator[list[Silent | Unseen]]:
     told: list[Silent | Unseen] = []
     try:
         yield told
-    except client.ApiException as error:
-        told.append(Unseen(refusal_of(error)))
+    except ApiException as error:
+        told.append(Unseen(no_way_to_pod(error)))
     except ssl.SSLCertVerificationError:
         raise
     except (OSError, http.client.HTTPException) as error:
@@ -147,11 +195,3 @@ def hushed() -> Iterator[None]:
         yield
     finally:
         threading.excepthook = before
-
-
-def refusal_of(error: client.ApiException) -> str:
-    """Return why the cluster opens no way to a Pod, which says nothing about the Pod: no right to it, a node that is away."""
-    reason = str(error.reason or error.body or "no reason given").strip()
-    found = MESSAGE.search(reason)  # a stream's refusal has no status of its own, only the words of the handshake
-    said = found.group(1).replace('\\"', '"') if found else reason.partition(" -+-+- ")[0]
-    return f"the cluster opens no way to the Pod: {said[:300]}"

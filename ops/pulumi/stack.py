@@ -19,6 +19,7 @@ import yaml
 from lab.engine import Engine
 from ops import paths
 from ops.errors import LabError
+from ops.kube.client import Kube
 from ops.pulumi import backend
 
 CONTEXT: Final = "portus-lab"
@@ -71,6 +72,11 @@ class Stack:
     name: str
     engine: Engine
     kubeconfig: Path
+
+    @property
+    def kube(self) -> Kube:
+        """The cluster that it is deployed to."""
+        return Kube(kubeconfig=self.kubeconfig, context=self.context)
 
     def select(self) -> None:
         """Select the stack, making it in the backend where it is new.

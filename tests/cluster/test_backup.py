@@ -22,7 +22,7 @@ from ops.check import check
 from ops.console import Step, step
 from ops.deployment import DATABASE_POD, Deployment
 from ops.errors import LabError
-from ops.kube.jobs import JobError, Jobs
+from ops.kube.jobs import JobError
 from ops.sample_image import write_sample
 from ops.skopeo import administrator_of, client_of
 from tests.cluster.conftest import RAKE, USER, USER_PASSWORD, until
@@ -60,12 +60,12 @@ def kept(reached: Deployment) -> Backup:
 
 def _take(reached: Deployment) -> Backup:
     with step("backing up") as current:
-        return backups.take(Jobs(reached), current)
+        return backups.take(reached.jobs, current)
 
 
 def _listing(reached: Deployment) -> Listing:
     with step("listing") as current:
-        return backups.listing(Jobs(reached), current)
+        return backups.listing(reached.jobs, current)
 
 
 def _restore(reached: Deployment, dump: str) -> None:
@@ -230,7 +230,7 @@ def test_a_restore_that_was_killed_in_its_middle_is_told_and_may_be_repeated(rea
         with _held(reached):
             until(lambda: _waits_for_the_table(reached), "the load is in its middle")
             process.kill()
-            jobs = Jobs(reached)
+            jobs = reached.jobs
             (job,) = jobs.active(backups.RESTORE)
             _kill(reached, job)
             until(lambda: not _waits_for_the_table(reached), "the load's connection is gone")

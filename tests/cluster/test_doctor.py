@@ -20,13 +20,13 @@ from ops.doctor import verb
 from ops.doctor.database import examine_database
 from ops.doctor.expected import expected_of
 from ops.doctor.facts import Expected
-from ops.doctor.objects import connected, examine_objects
+from ops.doctor.objects import examine_objects
 from ops.doctor.report import as_json, holds
 from ops.doctor.rows import Database
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verb import diagnose
 from ops.doctor.verdicts import Broken
-from ops.kube.pods import Wire, hushed
+from ops.kube.pods import Pods, hushed
 from tests.cluster.breaking import Breaker, Template, certificate
 from tests.cluster.conftest import until
 from tests.cluster.own_stack import OwnStack, own_stack, published
@@ -98,11 +98,11 @@ def test_a_push_while_the_worker_boots_is_recorded_and_is_no_finding(stack: OwnS
 def test_an_external_database_is_asked_from_portus_own_pod(stack: OwnStack, reached: Deployment) -> None:
     """Its server has no Pod: the way there begins in that of Portus, as Portus' own does."""
     with hushed():
-        seen = examine_objects(connected(stack.kubeconfig, stack.context), Snapshot(expected=expected_of(stack), now=time.time()))
+        seen = examine_objects(stack.kube, Snapshot(expected=expected_of(stack), now=time.time()))
         assert isinstance(seen.workloads, dict)
         outside = dataclasses.replace(seen, workloads={role: each for role, each in seen.workloads.items() if role != "database"})
-        wire = Wire(kubeconfig=stack.kubeconfig, context=stack.context, namespace=reached.namespace)
-        found = examine_database(wire, outside)
+        pods = Pods(kube=stack.kube, namespace=reached.namespace)
+        found = examine_database(pods, outside)
     assert isinstance(found, Database), found
     assert [record.hostname for record in found.records] == ["registry.doctor.test"]
     assert found.charset == "utf8mb3"

@@ -16,7 +16,6 @@ from ops.console import Step, step
 from ops.deployment import Deployment
 from ops.doctor.report import as_json
 from ops.doctor.verb import diagnose
-from ops.kube.jobs import Jobs
 from tests.cluster.own_stack import OwnStack, load, namespace, own_stack, published
 
 pytestmark = pytest.mark.cluster
@@ -92,7 +91,7 @@ def test_a_push_is_recorded_in_it_and_every_link_holds(stack: OwnStack, reached:
 
 def test_what_was_backed_up_comes_back(stack: OwnStack, reached: Deployment) -> None:
     with step("backing up") as current:
-        kept = backups.take(Jobs(reached), current)
+        kept = backups.take(reached.jobs, current)
     assert kept.tables["tags"] >= 1
     Restore(deployment=reached, dump=kept.name, safety=True, repeat="make restore").run(lambda: check(reached, Step("checking it")))
     stack.up("--expect-no-changes")

@@ -12,12 +12,13 @@ from lab.cluster import Publication
 from ops.check import check_read_only
 from ops.console import Step
 from ops.deployment import Deployment
-from ops.doctor.objects import connected
 from ops.errors import LabError
 from ops.gc import Request, collect, guard
 from ops.gc import job as jobs
 from ops.gc import run as running
 from ops.gc.registry import BLOBS, registry_of
+from ops.kube.client import JOB
+from ops.kube.status import has_ended
 from ops.sample_image import MANIFEST_TYPE, write_sample
 from ops.skopeo import Client, administrator_of
 from tests.cluster.conftest import until
@@ -175,7 +176,7 @@ def test_an_interrupted_command_leaves_no_collection_behind(
     with pytest.raises(KeyboardInterrupt):
         collect(stack, Request())
     assert _nothing_runs(reached)
-    assert connected(stack.kubeconfig, stack.context).get(running.JOB, reached.namespace, jobs.NAME) is None
+    assert stack.kube.get(JOB, reached.namespace, jobs.NAME) is None
     assert set(_private(images)) <= set(_stored(reached))
 
 
@@ -185,13 +186,13 @@ def test_a_deployment_waits_for_the_job_of_a_command_that_was_killed_and_finishe
     """The Job goes on for some seconds after its command is gone, as that of a large store does for hours. It deletes nothing here."""
     monkeypatch.setattr(jobs, "SCRIPT", "sleep 8")
     monkeypatch.setattr(guard, "OWN_SECONDS", 1.0)
-    cluster = connected(stack.kubeconfig, stack.context)
+    cluster = stack.kube
     registry = registry_of(cluster, reached.namespace, stack.name)
     body = jobs.job(registry.deployment, config=registry.config_path, blobs="", node=registry.node, dry_run=False, untagged=False)
-    cluster.request("POST", cluster.api(running.JOB).path(reached.namespace), body=body)
+    cluster.create(JOB, reached.namespace, body)
 
     def guarded() -> None:
-        guard.require_no_sweep(stack.name, reached.namespace, stack.kubeconfig, stack.context)
+        guard.require_no_sweep(stack.name, reached.namespace, stack.kube)
 
     with monkeypatch.context() as patch:
         patch.setattr(guard, "WAIT_SECONDS", 0.5)
@@ -199,7 +200,7 @@ def test_a_deployment_waits_for_the_job_of_a_command_that_was_killed_and_finishe
             guarded()
     guarded()
     assert _nothing_runs(reached)
-    assert cluster.get(running.JOB, reached.namespace, jobs.NAME) is None
+    assert cluster.get(JOB, reached.namespace, jobs.NAME) is None
 
 
 def test_a_confirmed_collection_frees_it_and_the_registry_forgets_it(stack: OwnStack, reached: Deployment, images: dict[str, Path]) -> None:
@@ -233,11 +234,11 @@ def test_a_registry_that_takes_pushes_again_takes_the_deleted_image_whole(
 
 def test_a_job_that_has_ended_does_not_keep_the_claim_from_going_with_the_stack(stack: OwnStack, reached: Deployment) -> None:
     """Last: the stack goes. Without the Job's owner its Pod would hold the claim for a day."""
-    cluster = connected(stack.kubeconfig, stack.context)
+    cluster = stack.kube
     registry = registry_of(cluster, reached.namespace, stack.name)
     body = jobs.job(registry.deployment, config=registry.config_path, blobs="", node=registry.node, dry_run=True, untagged=False)
-    cluster.request("POST", cluster.api(running.JOB).path(reached.namespace), body=body)
-    until(lambda: running.has_ended(cluster.get(running.JOB, reached.namespace, jobs.NAME) or {}), "the Job's end")
+    cluster.create(JOB, reached.namespace, body)
+    until(lambda: has_ended(cluster.get(JOB, reached.namespace, jobs.NAME) or {}), "the Job's end")
     began = time.monotonic()
     stack.destroy()
     assert time.monotonic() - began < 300

@@ -18,9 +18,10 @@ import pytest
 from lab import cluster
 from lab.cluster import cgroups, hosts, images
 from lab.cluster.binaries import Binaries
-from lab.cluster.home import Home, Process
+from lab.cluster.home import Home
 from lab.images.archive import ImageConfig, pack
 from ops.errors import LabError
+from ops.process import Process
 
 pytestmark = pytest.mark.cluster
 

@@ -207,7 +207,7 @@ class TestTheExport:
             assert not [secret for secret in secrets if secret in file.read_text(encoding="utf-8")], file
 
     def test_it_is_read_through_portus_own_pod_where_the_database_is_somebody_elses(self, stack: OwnStack, reached: Deployment) -> None:
-        found = source(expected_of(stack), reached.kubeconfig, reached.context)
+        found = source(expected_of(stack), reached.kube)
         assert isinstance(found.snapshot.workloads, dict)
         without = {role: workload for role, workload in found.snapshot.workloads.items() if role != DATABASE}
         elsewhere: Source = dataclasses.replace(found, snapshot=dataclasses.replace(found.snapshot, workloads=without))

@@ -19,7 +19,6 @@ from ops.check import check
 from ops.console import Step, step
 from ops.deployment import Deployment
 from ops.errors import LabError
-from ops.kube.jobs import Jobs
 from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
 
 pytestmark = pytest.mark.cluster
@@ -62,7 +61,7 @@ def test_a_lost_cluster_is_made_again_from_the_state_and_a_backup(stack: OwnStac
         check(reached, current)
     reached.sql("INSERT INTO teams (name, hidden, created_at, updated_at) VALUES ('of-before', 0, NOW(), NOW())")
     with step("backing up") as current:
-        kept = backups.take(Jobs(reached), current)
+        kept = backups.take(reached.jobs, current)
     _hold(reached)
     kubectl("-n", reached.namespace, "cp", f"{HOLDER}:/backups/{kept.name}", str(tmp_path / kept.name))
 
@@ -86,7 +85,7 @@ def test_a_lost_cluster_is_made_again_from_the_state_and_a_backup(stack: OwnStac
 
 def test_a_protected_stack_lets_go_of_one_claim_by_its_name_and_takes_it_back(stack: OwnStack, reached: Deployment) -> None:
     with step("backing up") as current:
-        kept = backups.take(Jobs(reached), current)
+        kept = backups.take(reached.jobs, current)
     said = stack.said()
     stack.say(said | {"portus:backup": {"enabled": False}})
     with pytest.raises(LabError) as refused:
@@ -100,4 +99,4 @@ def test_a_protected_stack_lets_go_of_one_claim_by_its_name_and_takes_it_back(st
     stack.say(said | {"portus:backup": own | {"existingClaim": "portus-backups"}})
     stack.up()
     with step("listing") as current:
-        assert kept in backups.listing(Jobs(reached), current).backups
+        assert kept in backups.listing(reached.jobs, current).backups

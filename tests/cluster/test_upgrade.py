@@ -14,7 +14,6 @@ from ops.backup.scale import Writers
 from ops.check import check
 from ops.console import Step, step
 from ops.errors import LabError
-from ops.kube.jobs import Jobs
 from tests.cluster.own_stack import OwnStack, deployment, load, own_stack, published
 
 pytestmark = pytest.mark.cluster
@@ -48,7 +47,7 @@ def _deployed_version(stack: OwnStack) -> str | None:
 
 def _backups(stack: OwnStack) -> list[backups.Backup]:
     with step("listing") as current:
-        return list(backups.listing(Jobs(deployment(stack)), current).backups)
+        return list(backups.listing(deployment(stack).jobs, current).backups)
 
 
 def test_an_upgrade_makes_a_backup_of_what_it_is_about_to_migrate(stack: OwnStack) -> None:

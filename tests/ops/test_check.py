@@ -19,10 +19,10 @@ from ops.console import Step
 from ops.credentials import NobodyError
 from ops.deployment import Deployment, Tag
 from ops.doctor import verb as doctor
-from ops.doctor.facts import Silent, Unseen
 from ops.doctor.links.database import FRESH_SECONDS
 from ops.doctor.snapshot import Snapshot
 from ops.errors import LabError
+from ops.kube.http import Silent, Unseen
 from ops.pulumi import stack
 from tests.ops.doctor.stage import healthy, registry_file
 

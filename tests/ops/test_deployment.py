@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab.images.servers import free_port
-from ops.deployment import require_cluster
 from ops.errors import LabError
+from ops.kube.client import require_cluster
 from tests.ops.api import kubeconfig
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from ops.doctor.facts import EDGE, REGISTRY, WEB, Answer, Pod, Unseen
+from ops.doctor.facts import EDGE, REGISTRY, WEB, Pod
 from ops.doctor.pem import Leaf, is_key_of, leaf
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Inapplicable, Judge, Verdict, deploy_anew, kubectl
+from ops.kube.http import Answer, Unseen
 
 DAY: Final = 86400
 SOON_DAYS: Final = 7

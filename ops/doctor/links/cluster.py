@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from ops.doctor.facts import Silent, Workload
+from ops.doctor.facts import Workload
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Inapplicable, Judge, Unseen, Verdict, deploy_anew, kubectl
+from ops.kube.http import Silent
 
 FULL: Final = 0.95
 """Of a claim's file system. MariaDB and the registry fail at 1; the alert PortusClaimFills speaks at 0.85."""

@@ -7,10 +7,11 @@ from typing import Final
 from pymysql.constants import ER
 
 from ops.doctor.database import account_of
-from ops.doctor.facts import DATABASE, WORKER, Denied, Silent, Unseen
+from ops.doctor.facts import DATABASE, WORKER, Denied
 from ops.doctor.rows import Backlog, Database
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, sql
+from ops.kube.http import Silent, Unseen
 
 NEWEST_MIGRATIONS: Final = {
     "2.0": "20151215152138",

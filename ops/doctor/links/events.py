@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from ops.doctor.facts import Answer, Silent, Unseen
 from ops.doctor.servers import EVENTS, events_url
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Verdict, deploy_anew, kubectl, said
+from ops.kube.http import Answer, Silent, Unseen
 
 
 def endpoint(snapshot: Snapshot) -> Verdict:

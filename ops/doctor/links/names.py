@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ops.doctor.facts import WEB, Silent, Unseen
+from ops.doctor.facts import WEB
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Judge, Verdict, deploy_anew, kubectl
+from ops.kube.http import Silent, Unseen
 
 UNRESOLVED = ("bad address", "not known", "No address", "failure in name resolution")
 

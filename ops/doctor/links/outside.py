@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from ops.doctor.facts import Answer, Silent, Unseen
 from ops.doctor.links.tokens import challenged, claims_of
 from ops.doctor.outside import CLOSED, PORTUS, REGISTRY, TOKEN
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, said
+from ops.kube.http import Answer, Silent, Unseen
 
 EDGE_LOGS = "logs deployment/edge"
 

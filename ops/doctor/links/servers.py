@@ -6,9 +6,10 @@ from http import HTTPStatus
 from typing import Final
 
 from ops.doctor.database import server_of
-from ops.doctor.facts import DATABASE, EDGE, WEB, Answer, Silent, Unseen
+from ops.doctor.facts import DATABASE, EDGE, WEB
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Judge, Verdict, deploy_anew, kubectl, no_answer
+from ops.kube.http import Answer, Silent, Unseen
 
 UNREACHED: Final = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 """What the front proxy itself says in place of a server that it does not reach."""

@@ -9,10 +9,11 @@ import re
 from http import HTTPStatus
 from typing import Any, Final
 
-from ops.doctor.facts import REGISTRY, Answer, Reply, Silent, Unseen
+from ops.doctor.facts import REGISTRY
 from ops.doctor.pem import trusted_signers
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, no_answer, said
+from ops.kube.http import Answer, Reply, Silent, Unseen
 
 SKEW_SECONDS: Final = 60
 """The registry's own leeway (distribution, registry/auth/token)."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.cluster.home import Process
+from ops.process import Process
 
 
 def test_a_record_names_a_process_only_while_that_very_process_runs(tmp_path: Path) -> None:

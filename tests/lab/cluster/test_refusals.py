@@ -10,8 +10,9 @@ import pytest
 
 from lab import programs
 from lab.cluster import access, checks, debian, publishing
-from lab.cluster.home import Home, Process
+from lab.cluster.home import Home
 from ops.errors import LabError
+from ops.process import Process
 
 
 def _home(folder: Path, slot: str = "portus-lab-refusals") -> Home:

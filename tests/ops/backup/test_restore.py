@@ -82,7 +82,7 @@ class Stage:
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, stage: Stage, dump: str = GOOD.name, *, runs: str = "2.5", safety: bool = True) -> list[str]:
-    monkeypatch.setattr(restore, "Jobs", lambda _: stage)
+    monkeypatch.setattr(Deployment, "jobs", stage)
     monkeypatch.setattr(restore, "Writers", lambda _: stage)
     monkeypatch.setattr(backups, "listing", stage.listing)
     monkeypatch.setattr(backups, "take", stage.take)
@@ -269,7 +269,7 @@ def test_a_list_tells_a_restore_that_goes_on_from_one_that_was_cut_off(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], loads: list[str], told: str
 ) -> None:
     stage = Stage(cut_off=BEGUN, under_way=loads)
-    monkeypatch.setattr(operations, "Jobs", lambda _: stage)
+    monkeypatch.setattr(Deployment, "jobs", stage)
     monkeypatch.setattr(operations, "listing", stage.listing)
     operations.backups("mine", Deployment(stack="mine", outputs={}, kubeconfig=Path("none")))
     said = capsys.readouterr().out

@@ -11,13 +11,13 @@ import pytest
 
 from components.common.versions import NEWEST_MIGRATIONS
 from ops.doctor.chain import CHAIN, examine
-from ops.doctor.facts import Answer, Claim, Denied, Pod, Queue, Silent, Unseen, Workload
+from ops.doctor.facts import Claim, Denied, Pod, Queue, Workload
 from ops.doctor.links import database as links
 from ops.doctor.report import BROKEN, NOT_JUDGED, OK, holds, state
 from ops.doctor.rows import Record
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken
-from ops.kube.http import SECONDS, late
+from ops.kube.http import SECONDS, Answer, Silent, Unseen, late
 from ops.paths import ROOT
 from tests.ops.doctor import stage
 from tests.ops.doctor.stage import PORTUS, REGISTRY, backlog, broken, certificate, database, healthy, not_judged

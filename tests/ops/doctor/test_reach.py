@@ -11,9 +11,9 @@ import pytest
 
 from lab.images.build import build_images
 from lab.images.rootfs import run
-from ops.doctor.facts import Pod, Unseen
+from ops.doctor.facts import Pod
 from ops.doctor.servers import CONNECT_SECONDS, _from_registry
-from ops.kube.http import late
+from ops.kube.http import Unseen, late
 
 LOOPBACK = "127.0.0.1"
 

@@ -13,8 +13,9 @@ from lab import __main__ as command
 from ops import commands
 from ops.doctor.chain import CHAIN, examine
 from ops.doctor.expected import copies, objects
-from ops.doctor.facts import Denied, Silent
+from ops.doctor.facts import Denied
 from ops.doctor.report import as_json, holds, show
+from ops.kube.http import Silent
 from tests.ops.doctor.stage import healthy
 
 

@@ -20,6 +20,7 @@ from ops.gc import guard
 from ops.gc.guard import require_no_sweep
 from ops.gc.job import NAME
 from ops.gc.registry import Registry
+from ops.kube.client import Kube
 from tests.ops.api import kubeconfig
 
 KINDS = {"/apis/batch/v1": ("Job", "jobs"), "/api/v1": ("Pod", "pods")}
@@ -83,7 +84,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
     thread.start()
     for name, seconds in {"WAIT_SECONDS": 0.3, "OWN_SECONDS": 0.1}.items():
         monkeypatch.setattr(guard, name, seconds)
-    monkeypatch.setattr("ops.gc.run.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("ops.kube.jobs.POLL_SECONDS", 0.02)
     yield made
     server.shutdown()
     thread.join()
@@ -110,7 +111,7 @@ def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def _guarded(cluster: Cluster) -> None:
-    require_no_sweep("prod", "portus", cluster.kubeconfig, None)
+    require_no_sweep("prod", "portus", Kube(kubeconfig=cluster.kubeconfig))
 
 
 def test_a_collection_that_goes_on_is_told_with_since_when_and_the_way_to_stop_it(cluster: Cluster) -> None:

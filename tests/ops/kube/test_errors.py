@@ -17,10 +17,10 @@ from kubernetes import client
 from lab.__main__ import kubeconfig_of
 from lab.images.servers import free_port
 from ops.backup.backups import BACKUP
-from ops.deployment import Deployment, require_cluster
+from ops.deployment import Deployment
 from ops.errors import LabError
-from ops.kube.errors import RIGHTS, told, words_of
-from ops.kube.jobs import Jobs
+from ops.kube.client import require_cluster
+from ops.kube.errors import RIGHTS, cluster_errors, message_of
 from tests.ops.api import kubeconfig
 
 FORBIDDEN = 'cronjobs.batch "portus-backup" is forbidden: User "me" cannot get resource "cronjobs" in API group "batch"'
@@ -62,9 +62,9 @@ def test_a_user_without_the_right_is_told_which_the_verb_needs(tmp_path: Path, v
     with (
         _cluster(tmp_path, 403, _status(403, FORBIDDEN)) as kubeconfig,
         pytest.raises(LabError) as raised,
-        told(verb),
+        cluster_errors(verb),
     ):
-        Jobs(_deployment(kubeconfig)).start(BACKUP)
+        _deployment(kubeconfig).jobs.start(BACKUP)
     assert raised.value.problem == f"the cluster refuses: {FORBIDDEN}"
     assert raised.value.remedy.startswith(f"'make {verb}' needs the rights to {RIGHTS[verb]}; or name another kubeconfig")
 
@@ -81,14 +81,14 @@ def test_a_refusal_of_another_kind_is_one_line_too(tmp_path: Path) -> None:
     with (
         _cluster(tmp_path, 500, _status(500, "etcdserver: request\ntimed out")) as kubeconfig,
         pytest.raises(LabError, match="the cluster refuses: etcdserver: request") as raised,
-        told("backups"),
+        cluster_errors("backups"),
     ):
         _ = _deployment(kubeconfig).administrator_password
     assert "\n" not in raised.value.problem
 
 
 def test_a_cluster_that_goes_away_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="the cluster does not answer: ") as raised, told("backups"):
+    with pytest.raises(LabError, match="the cluster does not answer: ") as raised, cluster_errors("backups"):
         _ = _deployment(kubeconfig(tmp_path, f"http://127.0.0.1:{free_port()}")).administrator_password
     assert "\n" not in raised.value.problem
 
@@ -123,7 +123,7 @@ def test_the_words_of_a_handshake_that_was_refused_are_the_servers() -> None:
     reason = (
         'Handshake status 403 Forbidden -+-+- {\'audit-id\': \'x\'} -+-+- b\'{"kind":"Status","message":"pods \\"m\\" is forbidden"}\\n\''
     )
-    assert words_of(client.ApiException(status=0, reason=reason)) == 'pods "m" is forbidden'
+    assert message_of(client.ApiException(status=0, reason=reason)) == 'pods "m" is forbidden'
 
 
 def test_of_a_list_of_kubeconfigs_the_first_that_is_there_is_taken(tmp_path: Path) -> None:

@@ -12,55 +12,57 @@ from kubernetes import client
 from urllib3.exceptions import MaxRetryError, ProtocolError
 
 from ops.console import step
-from ops.deployment import Deployment
 from ops.errors import LabError
 from ops.kube import jobs
+from ops.kube.client import POD, Kind, Kube
 from ops.kube.jobs import JobError, Jobs, Run
 
 RUN = Run(name="portus-backup-by-hand-x", uid="u")
 
 
-def _conditions(*kinds: str) -> Any:
-    conditions = [client.V1JobCondition(type=kind, status="True") for kind in kinds]
-    return client.V1Job(status=client.V1JobStatus(conditions=conditions))
+def _conditions(*kinds: str) -> dict[str, Any]:
+    return {"metadata": {"name": RUN.name}, "status": {"conditions": [{"type": kind, "status": "True"} for kind in kinds]}}
 
 
-def _pod(*states: tuple[str, Any], age: int = 0) -> Any:
-    def status(name: str, state: Any) -> Any:
-        kinds = {"running": None, "terminated": None, "waiting": None} | state
-        return SimpleNamespace(name=name, state=SimpleNamespace(**kinds))
-
-    return SimpleNamespace(
-        metadata=SimpleNamespace(name=f"pod-{age}", creation_timestamp=dt.datetime(2026, 1, 2, tzinfo=dt.UTC) - dt.timedelta(seconds=age)),
-        spec=SimpleNamespace(containers=[SimpleNamespace(name="publish")]),
-        status=SimpleNamespace(init_container_statuses=[status(*each) for each in states], container_statuses=[], conditions=[]),
-    )
+def _pod(*states: tuple[str, Any], age: int = 0) -> dict[str, Any]:
+    made = dt.datetime(2026, 1, 2, tzinfo=dt.UTC) - dt.timedelta(seconds=age)
+    return {
+        "metadata": {"name": f"pod-{age}", "namespace": "portus", "creationTimestamp": made.strftime("%Y-%m-%dT%H:%M:%SZ")},
+        "spec": {"containers": [{"name": "publish"}]},
+        "status": {"initContainerStatuses": [{"name": name, "state": state} for name, state in states]},
+    }
 
 
-class Played(Jobs):
-    """Jobs of an API server that answers with ``looks``, one after the other."""
+class Played(Kube):
+    """A cluster that answers with ``looks`` for the Job, one after the other."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, looks: list[Any], pods: list[Any]) -> None:
-        super().__init__(Deployment(stack="mine", outputs={"namespace": "portus"}, kubeconfig=Path("none")))
+        super().__init__(kubeconfig=Path("none"))
         monkeypatch.setattr(jobs, "POLL_SECONDS", 0)
-        self.forgotten: list[str] = []
+        self.__dict__.update(looks=looks, pods=pods, forgotten=[])
 
-        def look(*_: Any) -> Any:
-            answer = looks.pop(0) if len(looks) > 1 else looks[0]
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+    forgotten: list[str]
+    looks: list[Any]
+    pods: list[Any]
 
-        core = SimpleNamespace(
-            list_namespaced_pod=lambda *_, **__: SimpleNamespace(items=pods),
-            read_namespaced_pod_log=lambda pod, _, *, container: f"first\n{pod} {container}",
-        )
-        batch = SimpleNamespace(read_namespaced_job=look, delete_namespaced_job=lambda name, *_, **__: self.forgotten.append(name))
-        self.__dict__.update(_core=core, _batch=batch)
+    def get(self, *_: Any) -> Any:
+        answer = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    def followed(self) -> list[str]:
+    def list(self, kind: Kind, *_: Any, **__: Any) -> Any:
+        return self.pods if kind == POD else []
+
+    def delete(self, *words: Any, **_: Any) -> None:
+        self.forgotten.append(words[-1])
+
+    def core(self) -> Any:
+        return SimpleNamespace(read_namespaced_pod_log=lambda pod, _, *, container: f"first\n{pod} {container}")
+
+    def followed(self) -> Any:
         with step("following") as current:
-            return self.wait(RUN, current)
+            return Jobs(self, "portus").wait(RUN, current)
 
 
 def test_the_last_containers_words_are_returned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,8 +71,8 @@ def test_the_last_containers_words_are_returned(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_failure_tells_code_and_words_of_the_container_that_failed_in_the_newest_pod(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = {"terminated": SimpleNamespace(exit_code=65)}
-    old = _pod(("dump", {"terminated": SimpleNamespace(exit_code=1)}), age=60)
+    ended = {"terminated": {"exitCode": 65}}
+    old = _pod(("dump", {"terminated": {"exitCode": 1}}), age=60)
     with pytest.raises(JobError, match="ended with code 65") as failed:
         Played(monkeypatch, [_conditions("Failed")], [old, _pod(("dump", ended))]).followed()
     assert (failed.value.code, failed.value.excerpt) == (65, "first\npod-0 dump")
@@ -93,7 +95,7 @@ def test_a_cluster_that_stays_silent_leaves_the_job_to_itself(monkeypatch: pytes
 
 def test_a_pod_that_never_starts_is_told_with_its_reason_and_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "START_SECONDS", 0.05)
-    waiting = {"waiting": SimpleNamespace(message=None, reason="ImagePullBackOff")}
+    waiting = {"waiting": {"reason": "ImagePullBackOff"}}
     played = Played(monkeypatch, [_conditions()], [_pod(("dump", waiting))])
     with pytest.raises(JobError, match="did not start") as failed:
         played.followed()

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from lab.engine.plugins.kube.objects import WAIT_FOR, annotation
-from lab.engine.plugins.kube.pods import condition
 from lab.engine.plugins.kube.readiness import Look, Progress, Rule
 from lab.engine.plugins.provider import ProviderError
+from ops.kube.status import condition
 
 _STEP: Final = re.compile(
     r"""\.(?P<name>[\w$-]+)|\[(?P<index>\d+)\]|\[(?P<all>\*)\]|\[(?P<quote>['"])(?P<key>.+?)(?P=quote)\]"""

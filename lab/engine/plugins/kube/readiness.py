@@ -11,6 +11,7 @@ from lab.engine.plugins.kube import pods
 from lab.engine.plugins.kube.cluster import Cluster
 from lab.engine.plugins.kube.objects import ObjectKind, kind_of, metadata, name_of, namespace_of
 from lab.engine.plugins.provider import ProviderError
+from ops.kube import status
 
 NO_PODS_SECONDS: Final = 2.0
 """How long a Service that selects no Pod at all waits for one to appear; then it counts as ready (its workload may come after it)."""
@@ -64,7 +65,7 @@ Rule = Callable[[Look], Progress]
 
 
 def _workload(look: Look, *, ready: bool, message: str) -> Progress:
-    return Progress(ready, message, () if ready else pods.problems(look.pods()))
+    return Progress(ready, message, () if ready else status.problems(look.pods()))
 
 
 def _deployment(look: Look) -> Progress:
@@ -72,7 +73,7 @@ def _deployment(look: Look) -> Progress:
     updated, total, available = (int(look.status.get(key) or 0) for key in ("updatedReplicas", "replicas", "availableReplicas"))
     ready = look.observed and updated >= wanted and total == updated and available >= wanted
     progress = _workload(look, ready=ready, message=f"waiting for its Pods ({min(available, updated)}/{wanted} updated and available)")
-    stalled = pods.condition(look.obj, "Progressing")
+    stalled = status.condition(look.obj, "Progressing")
     if not ready and look.observed and stalled.get("reason") == "ProgressDeadlineExceeded":
         return Progress(ready=False, message=str(stalled.get("message")), problems=progress.problems, failed=True)
     return progress
@@ -97,11 +98,11 @@ def _daemon_set(look: Look) -> Progress:
 
 
 def _job(look: Look) -> Progress:
-    failed = pods.condition(look.obj, "Failed")
+    failed = status.condition(look.obj, "Failed")
     if failed.get("status") == "True":
         message = f"the Job failed: {failed.get('message') or failed.get('reason')}"
-        return Progress(ready=False, message=message, problems=pods.problems(look.pods()), failed=True)
-    done = pods.condition(look.obj, "Complete").get("status") == "True" or look.spec.get("suspend") is True
+        return Progress(ready=False, message=message, problems=status.problems(look.pods()), failed=True)
+    done = status.condition(look.obj, "Complete").get("status") == "True" or look.spec.get("suspend") is True
     succeeded, wanted = int(look.status.get("succeeded") or 0), int(look.spec.get("completions") or 1)
     return _workload(look, ready=done, message=f"waiting for the Job to succeed ({succeeded}/{wanted} completions)")
 
@@ -109,7 +110,7 @@ def _job(look: Look) -> Progress:
 def _pod(look: Look) -> Progress:
     phase = look.status.get("phase")
     return Progress(
-        pods.is_ready(look.obj), f"waiting for the Pod ({phase or 'Pending'})", pods.problems([look.obj]), failed=phase == "Failed"
+        status.is_ready(look.obj), f"waiting for the Pod ({phase or 'Pending'})", status.problems([look.obj]), failed=phase == "Failed"
     )
 
 
@@ -134,7 +135,7 @@ def _endpoints(cluster: Cluster, namespace: str, service: str) -> list[bool]:
 
 def _matching_pods(look: Look, selector: Mapping[str, str]) -> bool:
     """Tell whether living Pods match a Service's selector."""
-    found = look.cluster.list(pods.POD, namespace_of(look.obj), labels=pods.label_selector({"matchLabels": selector}))
+    found = look.cluster.list(pods.POD, namespace_of(look.obj), labels=status.label_selector({"matchLabels": selector}))
     return any(
         (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed") and "deletionTimestamp" not in metadata(pod) for pod in found
     )

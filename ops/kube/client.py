@@ -1,0 +1,269 @@
+"""The one way to a cluster's API: the official Kubernetes client, imported when it is first needed, for it takes 0.3 s.
+
+Known kinds are read through its typed classes (`Kube.core`, `Kube.apps`). What the state of a stack names by its type token alone is
+read as plain dictionaries (`Kube.get`, `Kube.list`). The client's own dynamic classes are not used: they keep what they have
+discovered in a file of the shared temporary folder, under a name that anybody can predict.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from ops.errors import LabError
+from ops.kube.errors import refusal
+
+if TYPE_CHECKING:
+    from kubernetes import client
+
+CONNECT_SECONDS: Final = 3.0
+REQUEST_SECONDS: Final = 60.0
+"""How long a connection and an answer may take; the second is the API server's own limit."""
+ANSWER_SECONDS: Final = 10
+"""How long a cluster may take to say its version before it is taken for gone."""
+FOLLOW: Final = (CONNECT_SECONDS, 86400.0)
+"""Timeouts of a request whose answer comes bit by bit, such as a log that is followed."""
+
+BUSY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+"""Answers of a server that turns a request away because it is busy: it is asked again, unless that could do something twice."""
+
+Object = Mapping[str, Any]
+"""A Kubernetes object, as the API server writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An API version and kind, for example ``apps/v1`` and ``Deployment``.
+
+    Args:
+        plural: its name in request paths; '' to ask the API server for it.
+    """
+
+    api_version: str
+    kind: str
+    plural: str = field(default="", compare=False)
+    namespaced: bool = field(default=True, compare=False)
+
+    @classmethod
+    def of_token(cls, token: str) -> Kind:
+        """Return the kind behind the type of a Pulumi resource: ``kubernetes:core/v1:Secret``."""
+        _, api_version, kind = token.split(":")
+        return cls(api_version.removeprefix("core/"), kind)
+
+    @property
+    def root(self) -> str:
+        """Request path of its API version."""
+        return f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
+
+
+POD: Final = Kind("v1", "Pod", "pods")
+SECRET: Final = Kind("v1", "Secret", "secrets")
+CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
+CLAIM: Final = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+EVENT: Final = Kind("v1", "Event", "events")
+NAMESPACE: Final = Kind("v1", "Namespace", "namespaces", namespaced=False)
+DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
+STATEFUL_SET: Final = Kind("apps/v1", "StatefulSet", "statefulsets")
+JOB: Final = Kind("batch/v1", "Job", "jobs")
+CRON_JOB: Final = Kind("batch/v1", "CronJob", "cronjobs")
+
+
+class UnknownKindError(LookupError):
+    """The API server does not serve the kind: usually a custom resource whose definition is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kube:
+    """The cluster that a kubeconfig names. Nothing is asked, nor is the file read, before it is needed.
+
+    Requests raise `kubernetes.client.ApiException` where the server refuses, `urllib3.exceptions.HTTPError` where it does not answer, and
+    `LabError` where the kubeconfig cannot be used; `ops.kube.errors.cluster_errors` turns all of them into a `LabError`.
+
+    Args:
+        context: of the kubeconfig, None for its current one.
+    """
+
+    kubeconfig: Path
+    context: str | None = None
+
+    @cached_property
+    def api(self) -> client.ApiClient:
+        """The official client, shared by all threads."""
+        return connection(self.kubeconfig, self.context)
+
+    @cached_property
+    def apps(self) -> client.AppsV1Api:
+        """Deployments and StatefulSets."""
+        from kubernetes import client  # noqa: PLC0415 - heavy
+
+        return client.AppsV1Api(self.api)
+
+    def core(self) -> client.CoreV1Api:
+        """Return a client of Pods, Secrets and Services on a connection of its own: a stream changes the one that it runs on."""
+        from kubernetes import client  # noqa: PLC0415 - heavy
+
+        return client.CoreV1Api(connection(self.kubeconfig, self.context))
+
+    def version(self) -> str:
+        """Return the server's version."""
+        return str(self._request("GET", "/version")["gitVersion"])
+
+    def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
+        """Return an object; None where there is none.
+
+        Raises:
+            UnknownKindError: the server does not serve ``kind``.
+        """
+        path = f"{self._path(kind, namespace)}/{quote(name)}"
+        return self._found("GET", path)
+
+    def list(self, kind: Kind, namespace: str, *, labels: str = "", fields: str = "") -> list[dict[str, Any]]:
+        """Return the objects that match the selectors; raises as `get`."""
+        query = {key: value for key, value in (("labelSelector", labels), ("fieldSelector", fields)) if value}
+        items: list[dict[str, Any]] = self._request("GET", self._path(kind, namespace), query=query).get("items", [])
+        return items
+
+    def create(self, kind: Kind, namespace: str, body: Object) -> dict[str, Any]:
+        """Make an object and return it; raises as `get`."""
+        return self._request("POST", self._path(kind, namespace), body=dict(body))
+
+    def delete(self, kind: Kind, namespace: str, name: str, *, propagation: str = "Background") -> None:
+        """Delete an object; one that is gone already is no error. Raises as `get`."""
+        self._found("DELETE", f"{self._path(kind, namespace)}/{quote(name)}", query={"propagationPolicy": propagation})
+
+    @cached_property
+    def _served(self) -> dict[str, dict[str, Kind]]:
+        """What was discovered: API version -> name -> kind."""
+        return {}
+
+    def _path(self, kind: Kind, namespace: str) -> str:
+        served = kind if kind.plural else self._discovered(kind)
+        return f"{kind.root}/namespaces/{quote(namespace)}/{served.plural}" if served.namespaced else f"{kind.root}/{served.plural}"
+
+    def _discovered(self, kind: Kind) -> Kind:
+        if kind.api_version not in self._served:
+            found = self._found("GET", kind.root) or {}
+            resources = [each for each in found.get("resources") or () if "/" not in each["name"]]
+            self._served[kind.api_version] = {
+                each["kind"]: Kind(kind.api_version, each["kind"], each["name"], namespaced=each["namespaced"]) for each in resources
+            }
+        if kind.kind not in self._served[kind.api_version]:
+            raise UnknownKindError(f"the cluster knows no kind '{kind.kind}' in apiVersion '{kind.api_version}'")
+        return self._served[kind.api_version][kind.kind]
+
+    def _found(self, method: str, path: str, *, query: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+        from kubernetes import client  # noqa: PLC0415 - heavy
+
+        try:
+            return self._request(method, path, query=query)
+        except client.ApiException as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def _request(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None) -> dict[str, Any]:
+        from kubernetes import client  # noqa: PLC0415 - heavy
+
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        words = self.api.param_serialize(
+            method, path, query_params=list((query or {}).items()), header_params=headers, body=body, auth_settings=["BearerToken"]
+        )
+        answer = self.api.call_api(*words)
+        content: bytes = answer.read()  # type: ignore[no-untyped-call]  # the client's own signature has no types
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise client.ApiException.from_response(http_resp=answer, body=content.decode(errors="replace"), data=None)
+        return dict(json.loads(content))
+
+
+def connection(kubeconfig: Path, context: str | None) -> client.ApiClient:
+    """Return a client of a kubeconfig's cluster, which is not asked yet. Every request of it has an end.
+
+    Raises:
+        LabError: the kubeconfig or its context is missing, or it is none.
+    """
+    import yaml  # noqa: PLC0415 - of what loads the kubeconfig
+    from kubernetes import client, config  # noqa: PLC0415 - heavy
+    from urllib3 import Retry  # noqa: PLC0415 - of the client
+
+    if not kubeconfig.is_file():
+        raise LabError(f"there is no kubeconfig {kubeconfig}.", "Name the one of your cluster: KUBECONFIG=...")
+    try:
+        settings = client.Configuration()
+        settings.retries = Retry(total=4, connect=1, read=2, backoff_factor=0.2, status_forcelist=BUSY, raise_on_status=False)
+        api: client.ApiClient = config.new_client_from_config(str(kubeconfig), context, client_configuration=settings)  # type: ignore[no-untyped-call]
+    except (
+        config.ConfigException,
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OSError,
+    ) as error:  # it takes a file's form for granted
+        said = " ".join(str(error).split())[:200]
+        raise LabError(f"{kubeconfig} cannot be used: {said}", f"It needs the context '{context}'." if context else "Mend it.") from error
+    ask = api.call_api
+
+    def bounded(*words: Any, _request_timeout: Any = None, **named: Any) -> Any:
+        return ask(*words, **named | {"_request_timeout": _request_timeout or (CONNECT_SECONDS, REQUEST_SECONDS)})
+
+    api.call_api = bounded  # type: ignore[method-assign]
+    return api
+
+
+def require_cluster(kubeconfig: Path, context: str | None) -> None:
+    """Make sure that a cluster answers, before anything is begun.
+
+    Raises:
+        LabError: the kubeconfig or its context is missing, or the cluster does not answer or refuses its user.
+    """
+    from kubernetes import client  # noqa: PLC0415 - heavy
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - of the client
+
+    api = connection(kubeconfig, context)
+    try:
+        client.VersionApi(api).get_code(_request_timeout=ANSWER_SECONDS)
+    except client.ApiException as error:
+        raise refusal(error) from error
+    except HTTPError as error:
+        said = str(error).splitlines()[0][:200]
+        raise LabError(
+            f"the cluster of {kubeconfig} does not answer: {said}", "Start it, or name another kubeconfig: KUBECONFIG=..."
+        ) from error
+
+
+def require_namespace(kubeconfig: Path, context: str | None, namespace: str, stack: str) -> None:
+    """Make sure that a cluster is the one where ``stack`` was deployed, as far as the namespace of its objects tells that.
+
+    Skip the check if the user may not read namespaces: they cannot read its objects either, so nothing is dropped from the state.
+
+    Raises:
+        LabError: the cluster has no such namespace, or does not answer.
+    """
+    from kubernetes import client  # noqa: PLC0415 - heavy
+
+    try:
+        client.CoreV1Api(connection(kubeconfig, context)).read_namespace(namespace, _request_timeout=ANSWER_SECONDS)
+    except client.ApiException as error:
+        if error.status == HTTPStatus.FORBIDDEN:
+            return
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise refusal(error) from error
+        named = context or _current_context(kubeconfig)
+        raise LabError(
+            f"the cluster of {kubeconfig} (context '{named}') has no namespace '{namespace}', in which stack {stack} is deployed.",
+            "Is it this cluster? If not, name the right one: KUBECONFIG=..., or cluster.context of the stack file. If it is, and all was "
+            "lost: a plain 'pulumi refresh' drops that from the state (docs/operate/new-cluster.md). "
+            "Nothing was changed.",
+        ) from error
+
+
+def _current_context(kubeconfig: Path) -> str:
+    from kubernetes import config  # noqa: PLC0415 - heavy
+
+    return str(config.list_kube_config_contexts(str(kubeconfig))[1]["name"])  # type: ignore[no-untyped-call]
