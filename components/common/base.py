@@ -28,6 +28,7 @@ class ServiceComponent(pulumi.ComponentResource):
         replace_on_changes: Sequence[str] = (),
         ignore_changes: Sequence[str] = (),
         seconds: int | None = None,
+        was_top_level: bool = False,
     ) -> pulumi.ResourceOptions:
         """Return the options of a child.
 
@@ -39,6 +40,7 @@ class ServiceComponent(pulumi.ComponentResource):
             delete_before_replace: make its successor only once it is gone.
             ignore_changes: inputs that stay as they were made.
             seconds: how long it may take to get ready, or to go; the provider gives up after ten minutes by itself.
+            was_top_level: it was a child of the stack itself before; Pulumi keeps it, with its children, instead of making another.
         """
         return pulumi.ResourceOptions(
             parent=self,
@@ -48,6 +50,7 @@ class ServiceComponent(pulumi.ComponentResource):
             delete_before_replace=delete_before_replace,
             replace_on_changes=list(replace_on_changes) or None,
             ignore_changes=list(ignore_changes) or None,
+            aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)] if was_top_level else None,
             custom_timeouts=None
             if seconds is None
             else pulumi.CustomTimeouts(create=f"{seconds}s", update=f"{seconds}s", delete=f"{seconds}s"),

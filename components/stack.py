@@ -1,0 +1,135 @@
+"""The whole stack as one component: what is made, in the order in which one part needs another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from components import mariadb, tls
+from components.backup import backups
+from components.cluster import place
+from components.common.base import ServiceComponent
+from components.credentials import Credentials
+from components.exposure import client_ports, expose
+from components.images import images
+from components.network import Addresses, NetworkPolicies, Parts
+from components.observability import Observability
+from components.outputs import outputs
+from components.portus import Bootstrap, PortusWeb, PortusWorker, generation
+from components.portus.roles import FirstSetUp
+from components.registry import Registry
+from components.registry.wiring import wiring
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from components.settings.stack import StackSettings
+
+
+class PortusStack(ServiceComponent):
+    """Portus with its registry, its database and everything around them.
+
+    Args:
+        name: the logical name.
+        stack: the settings, as ``components.settings.parse.parse`` returns them: it refuses what cannot work.
+        instance: the value of the label ``app.kubernetes.io/instance`` of every object; the Pulumi stack's name here.
+        opts: with the Kubernetes provider (``components.cluster.provider``); every object of the cluster inherits it.
+
+    Attributes:
+        outputs: what the user needs to know, by name; secrets are Pulumi secrets.
+    """
+
+    def __init__(self, name: str, *, stack: StackSettings, instance: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("index:PortusStack", name, opts)
+        image = images(stack)
+        family = generation(stack.portus.version)
+        plain_events = "http" in family.ports
+
+        options = self.child(was_top_level=True)
+        placement = place(stack, instance=instance, opts=options)
+
+        credentials = Credentials(
+            "credentials",
+            rotation=stack.credentials.rotation,
+            existing=stack.credentials.existing,
+            protect=stack.protect,
+            opts=options,
+        )
+        source = tls.certificate("tls", stack, placement=placement, opts=options)
+        certificate = tls.ServedTls("served-tls", stack=stack, source=source, placement=placement, opts=options)
+
+        addresses = Addresses(
+            "addresses",
+            host=stack.host,
+            registry_name=stack.registry_name,
+            https_port=stack.exposure.https_port,
+            plain_events=plain_events,
+            placement=placement,
+            opts=options,
+        )
+
+        database = mariadb.database(
+            "mariadb", stack.database, image=image.mariadb, credentials=credentials, placement=placement, opts=options
+        )
+
+        registry = Registry(
+            "registry",
+            settings=stack.registry,
+            wiring=wiring(stack, plain_events=plain_events, notification_timeout=family.notification_timeout),
+            image=image.registry,
+            cache_image=image.redis,
+            cache_generation=stack.credentials.rotation.registry_cache,
+            http_secret=credentials.http_secret,
+            certificate=certificate,
+            aliases=addresses.for_registry,
+            placement=placement,
+            opts=options,
+        )
+
+        backup_jobs = backups(
+            "backup", stack, images=image, database=database.endpoint, credentials=credentials, placement=placement, opts=options
+        )
+
+        web = PortusWeb(
+            "portus",
+            stack=stack,
+            generation=family,
+            images=image,
+            database=database.endpoint,
+            credentials=credentials,
+            tls=certificate.files,
+            after=backup_jobs
+            + (registry.ready if stack.tls.signing_key_generation > 1 else ()),  # who verifies knows the next key before it signs
+            aliases=addresses.for_portus,
+            placement=placement,
+            opts=options,
+        )
+
+        expose(
+            "edge",
+            stack=stack,
+            image=image.edge,
+            certificate=certificate,
+            wildcards=family.judges_wildcards,
+            servers=addresses.servers,
+            placement=placement,
+            opts=options,
+        )
+
+        ready = web.ready + registry.ready
+        if stack.portus.bootstrap.enabled and family.first_set_up is not FirstSetUp.BY_HAND:
+            ready = Bootstrap("first-set-up", web=web.pods, image=image.client, after=ready, opts=options).ready
+
+        if family.has_worker:
+            ready = PortusWorker("worker", web=web.pods, settings=stack.portus.worker, after=ready, opts=options).ready
+
+        if stack.network.policies:
+            parts = Parts(portus=family.ports, edge=client_ports(stack.exposure), worker=family.has_worker)
+            NetworkPolicies("network", stack=stack, parts=parts, placement=placement, opts=options)
+
+        if stack.observability.wanted:
+            Observability("observability", stack=stack, certificate_ends=source.ends, placement=placement, opts=options)
+
+        database.forget_former_passwords(after=ready + backup_jobs)
+
+        self.outputs = outputs(stack, image, certificate, credentials.administrator)
+        self.register_outputs({})
