@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pulumi
 import pytest
 
 from lab.engine.plugins.kube.zeros import without_zeros
-from tests.recorder import STACKS, Program, Registered, run_program, stack_configuration, texts
+from lab.render import recorder
+from tests.recorder import ROOT, STACKS, Program, Registered, run_program, stack_configuration, texts
 
 SECRET_VALUES = ("generated-password", "generated-private-key")
 MAXIMUM_RESOURCES = 60
@@ -158,3 +160,12 @@ def test_no_zero_value_is_sent_that_pulumis_own_plugin_would_drop(program: Progr
     for resource in program.resources:
         if resource.manifest is not None:
             assert without_zeros(dict(resource.manifest.document)) == resource.manifest.document, resource.name
+
+
+def test_another_program_makes_the_stack_as_the_manual_shows(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "develop" / "embedding.md").read_text(encoding="utf-8")
+    (tmp_path / "__main__.py").write_text("\n".join(line[4:] for line in page.splitlines() if line.startswith("    ")), encoding="utf-8")
+    program = recorder.run_program(tmp_path, "any", {}, preview=False, into=Program("any"))
+    (stack,) = (each for each in program.resources if each.type == "portus:index:PortusStack")
+    assert stack.name == "portus"
+    assert {each.parent for each in program.resources if each.type == "portus:portus:Web"} == {"portus"}
