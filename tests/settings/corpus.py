@@ -36,6 +36,7 @@ from components.settings.report.lines import located
 from components.settings.report.problems import Problem, SettingsError
 from components.settings.stack import StackSettings
 from tests.settings import authority
+from tests.settings.met import Met, watching
 
 HERE = Path(__file__).resolve().parent
 TABLES = sorted(path for path in (HERE / "bad").glob("*.yaml") if path.stem != "base")
@@ -88,13 +89,19 @@ class Stack(ABC):
         )
 
     @cached_property
+    def outcome(self) -> tuple[SettingsError, Met]:
+        """What is raised for it, and what that took; found once."""
+        with watching() as met:
+            try:
+                self.parse()
+            except SettingsError as error:
+                return SettingsError(error.file, error.problems), met  # without the frames that it came through
+        raise AssertionError(f"{self.name} is accepted")
+
+    @property
     def error(self) -> SettingsError:
         """What is raised for it."""
-        try:
-            self.parse()
-        except SettingsError as error:
-            return error
-        raise AssertionError(f"{self.name} is accepted")
+        return self.outcome[0]
 
     def report(self) -> str:
         """Return the report."""

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
-from unittest import mock
 
 import pytest
 
 from components.settings.parse import parse
 from components.settings.report.locate import TAGS
 from components.settings.report.problems import Problem, SettingsError
-from components.settings.rules import certificates
 from tests.settings.corpus import BAD, HERE, Stack, StackFile, sections_of
 
 SAMPLE = StackFile(HERE / "samples" / "complete.yaml")
@@ -24,13 +22,6 @@ RAW = sections_of(SAMPLE)
 FREE = {"annotations", "labels", "pod_labels", "dashboard_labels", "nodeSelector", "serviceAccountAnnotations"}
 """Mappings whose keys are the user's."""
 MARK = "a-secret-in-the-wrong-place"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_look_at_each_key() -> Iterator[None]:
-    """OpenSSL takes 50 ms to look whether an RSA key is one; the texts are the same in each parse."""
-    with mock.patch.object(certificates, "_load_key", cache(certificates._load_key)):
-        yield
 
 
 def _keys(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -149,8 +140,8 @@ def test_a_secret_that_replaces_a_section_or_a_number_is_not_shown_where_its_key
 
 
 def test_a_key_that_is_left_out_ends_in_settings_or_in_a_report() -> None:
-    for path in KEYS:
-        _problems(_changed(RAW, path), SAMPLE)  # some keys have defaults
+    for path in set(KEYS) - set(_required(SAMPLE)):  # those are left out below
+        _problems(_changed(RAW, path), SAMPLE)
 
 
 @pytest.mark.parametrize("empty", [{}, [], "", None], ids=repr)
@@ -177,6 +168,7 @@ SAMPLES = [StackFile(path) for path in sorted((HERE / "samples").glob("*.yaml"))
 RULED = [entry for entry in BAD if entry.folder in {"portus_settings", "workloads"}]
 
 
+@cache
 def _required(file: Stack) -> list[tuple[str, ...]]:
     """Return the keys of ``file`` that cannot be left out."""
     found = []

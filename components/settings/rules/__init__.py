@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from components.settings.rules.rule import Rule
 
 
+@cache
 def all_rules() -> tuple[Rule, ...]:
     """Return every rule, those that void others first. Imports the modules here: some of them are imported by the sections, too."""
     for module in pkgutil.iter_modules(__path__):

@@ -10,7 +10,7 @@ from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
 from components.settings.sections.cluster import WorkloadResources
 from components.settings.stack import StackSettings
-from components.settings.types.base import Section
+from components.settings.types.base import Section, names_and_keys
 
 SUFFIXES: Final[dict[str, Decimal]] = {
     "": Decimal(1),
@@ -57,13 +57,14 @@ def requests_fit_into_limits(stack: StackSettings) -> Iterator[Problem]:
 
 
 def _resources(section: Section, key: str) -> Iterator[tuple[str, WorkloadResources]]:
-    for name, field in type(section).model_fields.items():
+    for name, step in names_and_keys(type(section)):
         value = getattr(section, name)
-        inner = f"{key}.{field.alias or name}".lstrip(".")
-        if isinstance(value, WorkloadResources):
-            yield inner, value
-        elif isinstance(value, Section):
-            yield from _resources(value, inner)
+        if isinstance(value, Section):
+            inner = f"{key}.{step}".lstrip(".")
+            if isinstance(value, WorkloadResources):
+                yield inner, value
+            else:
+                yield from _resources(value, inner)
 
 
 def amount(quantity: str) -> Decimal:

@@ -9,7 +9,7 @@ from components.settings.rules.rule import rule
 from components.settings.sections.portus_config.kinds import Feature
 from components.settings.sections.portus_config.leaves import leaves
 from components.settings.stack import StackSettings
-from components.settings.types.base import Section
+from components.settings.types.base import Section, names_and_keys
 
 
 @rule()
@@ -39,10 +39,10 @@ def settings_have_their_feature_switched(stack: StackSettings) -> Iterator[Probl
 
 
 def _features(section: Section, key: str) -> Iterator[tuple[str, Feature]]:
-    for name, field in type(section).model_fields.items():
+    for name, step in names_and_keys(type(section)):
         value = getattr(section, name)
         if isinstance(value, Section):
-            inner = f"{key}.{field.alias or name}"
+            inner = f"{key}.{step}"
             if isinstance(value, Feature):
                 yield inner, value
             yield from _features(value, inner)

@@ -12,7 +12,7 @@ from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
 from components.settings.sections.tls import SelfSignedTls
 from components.settings.stack import Accepted, Profile, StackSettings
-from components.settings.types.base import Section
+from components.settings.types.base import Section, names_and_keys
 from components.settings.types.secrets import ExistingSecret
 from components.settings.types.values import image_digest, image_tag
 
@@ -102,8 +102,8 @@ def production_has_backups(stack: StackSettings) -> Iterator[Problem]:
 
 def _secrets(section: Section, path: str = "") -> Iterator[tuple[str, str | tuple[str, str]]]:
     """Yield key and text, or Secret and its key, of every secret."""
-    for name, field in type(section).model_fields.items():
-        value, key = getattr(section, name), f"{path}{field.alias or name}"
+    for name, step in names_and_keys(type(section)):
+        value, key = getattr(section, name), f"{path}{step}"
         if isinstance(value, ExistingSecret):
             yield key, (value.secret, value.key)
         elif isinstance(value, Section):

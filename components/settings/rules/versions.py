@@ -10,7 +10,7 @@ from components.common.versions import PORTUS_IMAGES, PortusVersion
 from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
 from components.settings.sections.portus_config import Since, leaves
-from components.settings.sections.portus_config.leaves import versions_of
+from components.settings.sections.portus_config.leaves import known_keys
 from components.settings.sections.portus_config.versions import EVERY
 from components.settings.stack import StackSettings
 from components.settings.types.base import Section
@@ -34,8 +34,8 @@ def version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
 
 def _unknown(section: Section, path: str, version: PortusVersion, outer: Since) -> Iterator[tuple[str, object, Since]]:
     """Yield (key, value, versions) of each setting that ``version`` does not know; one for a section that is unknown as a whole."""
-    for name, field in type(section).model_fields.items():
-        value, key, known = getattr(section, name), f"{path}.{field.alias or name}", versions_of(field, outer)
+    for name, step, known in known_keys(type(section), outer):
+        value, key = getattr(section, name), f"{path}.{step}"
         inner = isinstance(value, Section) and not isinstance(value, ExistingSecret)
         if not known.knows(version):
             if any(leaves(value)) if inner else value is not None:

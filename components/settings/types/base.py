@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import cache
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
@@ -26,6 +27,16 @@ class Section(BaseModel):
     """Other names of keys, from the field's other programs -> the key here."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """Keys that a reader of the field's own documentation would write here, and what to do instead."""
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return the section itself: nothing changes it, and pydantic copies each default section in each parse."""
+        return self
+
+
+@cache
+def names_and_keys(model: type[Section]) -> tuple[tuple[str, str], ...]:
+    """Return the name of each setting of ``model``, and its key in the stack file."""
+    return tuple((name, field.alias or name) for name, field in model.model_fields.items())
 
 
 class KubernetesSection(Section):

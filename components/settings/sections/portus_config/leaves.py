@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic.fields import FieldInfo
 
@@ -28,14 +29,19 @@ class Leaf:
 
 def leaves(section: Section, path: tuple[str, ...] = (), versions: Since = EVERY) -> Iterator[Leaf]:
     """Yield every setting under ``section`` that has a value, in the order of the models."""
-    for name, field in type(section).model_fields.items():
+    for name, key, known in known_keys(type(section), versions):
         value = getattr(section, name)
-        known = versions_of(field, versions)
-        here = (*path, field.alias or name)
+        here = (*path, key)
         if isinstance(value, Section) and not isinstance(value, ExistingSecret):
             yield from leaves(value, here, known)
         elif value is not None:
             yield Leaf(here, value, known)
+
+
+@cache
+def known_keys(model: type[Section], outer: Since) -> tuple[tuple[str, str, Since], ...]:
+    """Return (name, key, versions that know it) of each setting of ``model``, a section that ``outer`` knows."""
+    return tuple((name, field.alias or name, versions_of(field, outer)) for name, field in model.model_fields.items())
 
 
 def versions_of(field: FieldInfo, outer: Since) -> Since:
