@@ -305,14 +305,14 @@ def _deployment(stack: Stack) -> Deployment:
 def _publish(stack: Stack, deployment: Deployment) -> None:
     """Publish every lab stack that is deployed: ``stack``, just now, and the others; one whose deployment was cut off is left out."""
     publications = []
-    for number, name in enumerate(lab_stack_names(), start=1):
-        address = ADDRESSES.format(number)
+    addresses = {name: ADDRESSES.format(number) for number, name in enumerate(lab_stack_names(), start=1)}
+    for name, address in addresses.items():
         other = Stack(name=name, engine=stack.engine, kubeconfig=stack.kubeconfig)
         if name == stack.name:
             publications += _publications(deployment, address)
         elif other.has_state() and other.is_whole():
             publications += _publications(_deployment(other), address)
-    cluster.publish(publications)
+    cluster.publish(publications, addresses=set(addresses.values()))
 
 
 def _publications(deployment: Deployment, address: str) -> list[Publication]:

@@ -21,15 +21,40 @@ TOGETHER = (
     ),  # their images listen at ports of their own choice
     ("tests/lab/bench/test_trial.py",),  # builds the engine where there is none
     ("tests/components/observability/test_alerts.py::TestPromtool",),  # builds promtool where there is none
+    (  # use the lab's own two stacks, deployed once
+        "tests/cluster/test_push_and_pull.py",
+        "tests/cluster/test_tokens_and_edge.py",
+        "tests/cluster/test_stack_lifecycle.py",
+        "tests/cluster/test_network_policies.py",
+    ),
+    (  # deploy the same stack file
+        "tests/cluster/test_backup.py",
+        "tests/cluster/test_new_cluster.py",
+        "tests/cluster/test_upgrade.py",
+        "tests/cluster/test_external_database.py",
+    ),
+    (  # install resource types and controllers for the whole cluster
+        "tests/cluster/test_ingress.py",
+        "tests/cluster/test_cert_manager.py",
+        "tests/cluster/test_complete_sample.py",
+        "tests/cluster/test_samples.py",
+    ),
 )
-"""Groups of tests that one process runs one after the other."""
+"""Groups of tests that one process runs one after the other.
+
+Every other module of the cluster has a stack, an address and a node port of its own.
+"""
 
 
 class _TogetherScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives each test to the next free process. xdist's own groups by mark do not work with pytest 9: they want to rename a test."""
+    """Gives each test, of the cluster each module, to the next free process.
+
+    xdist's own groups by mark do not work with pytest 9: they rename a test, which pytest 9 refuses.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((group[0] for group in TOGETHER if nodeid.startswith(group)), nodeid)
+        group = next((group[0] for group in TOGETHER if nodeid.startswith(group)), "")
+        return group or (nodeid.partition("::")[0] if nodeid.startswith("tests/cluster/") else nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

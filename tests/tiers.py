@@ -24,30 +24,37 @@ LOCK: Final = "cluster-tests.lock"
 """In the cache, which all checkouts share: one machine has one lab, so one run of these tests."""
 
 E2E: Final[Mapping[str, int]] = {
+    "cluster/test_doctor.py": 360,
     "cluster/test_push_and_pull.py": 170,
     "cluster/test_tokens_and_edge.py": 20,
     "cluster/test_stack_lifecycle.py": 150,
-    "cluster/test_availability.py": 220,
     "cluster/test_backup.py": 330,
-    "cluster/test_doctor.py": 360,
-    "cluster/test_garbage_collection.py": 150,
+    "cluster/test_availability.py": 220,
     "cluster/test_leaving.py": 180,
+    "cluster/test_garbage_collection.py": 150,
 }
-"""Module -> seconds it takes alone, warm, on two cores; so are all figures here."""
+"""Module -> seconds it takes alone, warm, on two cores; so are all figures here. The longest come first: two processes share them."""
 
 SHARES: Final[Sequence[Mapping[str, int]]] = (
     {"cluster/test_rotation.py": 780},
-    {"cluster/test_upgrade.py": 200, "cluster/test_registry_storage.py": 250, "cluster/test_external_database.py": 130},
+    {
+        "cluster/test_upgrade.py": 200,
+        "cluster/test_external_database.py": 130,
+        "cluster/test_new_cluster.py": 240,
+        "cluster/test_registry_storage.py": 250,
+    },
     {
         "cluster/test_complete_sample.py": 150,
         "cluster/test_ingress.py": 200,
         "cluster/test_cert_manager.py": 130,
         "cluster/test_samples.py": 40,
-        "engine/test_kubernetes_objects.py": 80,
-        "engine/test_kubernetes_workloads.py": 80,
+        "cluster/test_network_policies.py": 170,
     },
-    {"cluster/test_network_policies.py": 170, "cluster/test_new_cluster.py": 240, "cluster/test_lab_cluster.py": 200},
+    {"engine/test_kubernetes_objects.py": 80, "engine/test_kubernetes_workloads.py": 80, "cluster/test_lab_cluster.py": 200},
 )
+
+ALONE: Final = "tests/cluster/test_lab_cluster.py"
+"""Starts and ends clusters, and compares all that they leave on the machine."""
 
 LIMITS: Final = {"e2e": 40, "share": 25, "e2e-all": 80}
 """Minutes after which a tier is ended: it hangs."""
@@ -65,11 +72,11 @@ def modules(tier: str, number: int = 0) -> list[str]:
 
 
 def commands(chosen: Sequence[str]) -> list[list[str]]:
-    """Return the runs of pytest for ``chosen`` modules. Those of the engine have a namespace for each test, so two run at once."""
-    pytest = [sys.executable, "-m", "pytest", "-m", "cluster", "--durations=0", "--durations-min=1"]
-    on_lab = [each for each in chosen if each.startswith("tests/cluster/")]
-    on_engine = [each for each in chosen if each not in on_lab]
-    return ([[*pytest, *on_lab]] if on_lab else []) + ([[*pytest, "-n", "2", *on_engine]] if on_engine else [])
+    """Return the runs of pytest for ``chosen`` modules: two processes share them, each takes one (or a group of `conftest`) at a time."""
+    pytest = [sys.executable, "-m", "pytest", "-m", "cluster", "--durations=0", "--durations-min=1", "-v"]
+    two = [*pytest, "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    shared = [each for each in chosen if each != ALONE]
+    return ([[*two, *shared]] if shared else []) + ([[*pytest, ALONE]] if ALONE in chosen else [])
 
 
 def _commit() -> str:

@@ -6,7 +6,7 @@ The entry points are here; `Home` says which cluster they mean, by default the c
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from lab.cluster import access, checks, lifecycle, publishing
@@ -63,9 +63,9 @@ def status(home: Home | None = None) -> ClusterStatus:
     return lifecycle.status(home=home or Home())
 
 
-def publish(publications: Sequence[Publication], home: Home | None = None) -> bool:
-    """Make exactly ``publications`` reachable from the host; see `publishing.publish`."""
-    return publishing.publish(publications, home=home or Home())
+def publish(publications: Sequence[Publication], home: Home | None = None, *, addresses: Collection[str] | None = None) -> bool:
+    """Make exactly ``publications`` reachable from the host, of those at ``addresses``; see `publishing.publish`."""
+    return publishing.publish(publications, home=home or Home(), addresses=addresses)
 
 
 def import_image(archive: Path, home: Home | None = None) -> bool:

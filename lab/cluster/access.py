@@ -14,7 +14,7 @@ from typing import Any, Final
 from lab.cluster import config
 from lab.cluster.binaries import Binaries
 from lab.cluster.box import Status
-from lab.cluster.home import Home
+from lab.cluster.home import Home, one_at_a_time
 from ops.errors import LabError
 from ops.process import Process, write_whole
 
@@ -94,15 +94,17 @@ def import_image(archive: Path, *, home: Home) -> bool:
         LabError: the cluster does not run, or containerd refuses the archive.
     """
     identity, name = _identity(archive)
-    digests = _digests(home)
-    if _is_loaded(home, digests, identity, name):
-        return False
-    if name in digests:
-        # Kubernetes' side of containerd takes full note of an image only when its name is new.
-        _ctr(home, "images", "remove", name)
-    snapshotter = Status.read(home.status).snapshotter
-    _ctr(home, "images", "import", "--snapshotter", snapshotter, str(archive))
-    return True
+    running_box(home)
+    with one_at_a_time(home, "images"):
+        digests = _digests(home)
+        if _is_loaded(home, digests, identity, name):
+            return False
+        if name in digests:
+            # Kubernetes' side of containerd takes full note of an image only when its name is new.
+            _ctr(home, "images", "remove", name)
+        snapshotter = Status.read(home.status).snapshotter
+        _ctr(home, "images", "import", "--snapshotter", snapshotter, str(archive))
+        return True
 
 
 def missing_images(archives: Sequence[Path], *, home: Home) -> list[Path]:

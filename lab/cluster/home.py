@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,3 +60,11 @@ class Home:
     def publications(self) -> Path:
         """What is published on the host, kept so that a new start publishes it again."""
         return self.folder / "publications.json"
+
+
+@contextlib.contextmanager
+def one_at_a_time(home: Home, what: str) -> Iterator[None]:
+    """Keep every other process of the machine from changing ``what`` of the running cluster until the block ends."""
+    with (home.run / f"{what}.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

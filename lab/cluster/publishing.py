@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 from lab.cluster import access, config, forwarder, hosts
-from lab.cluster.home import Home
+from lab.cluster.home import Home, one_at_a_time
 from ops.errors import LabError
 from ops.process import write_whole
 
@@ -29,17 +29,23 @@ class Publication:
     names: tuple[str, ...] = ()
 
 
-def publish(publications: Sequence[Publication], *, home: Home) -> bool:
+def publish(publications: Sequence[Publication], *, home: Home, addresses: Collection[str] | None = None) -> bool:
     """Make exactly ``publications`` reachable from the host, beside the API server; return whether anything changed.
+
+    Args:
+        addresses: only what is published at these is replaced; None replaces everything.
 
     Raises:
         LabError: the cluster does not run, an address and port is taken (then nothing has changed), or /etc/hosts is read-only.
     """
-    wanted = sorted(publications, key=lambda each: (each.address, each.port))
-    changed = wanted != recorded(home)
-    establish(wanted, home=home)
-    write_whole(home.publications, json.dumps([asdict(each) for each in wanted], indent=1))
-    return changed
+    access.running_box(home)
+    with one_at_a_time(home, "publications"):
+        before = recorded(home)
+        kept = [] if addresses is None else [each for each in before if each.address not in addresses]
+        wanted = sorted([*kept, *publications], key=lambda each: (each.address, each.port))
+        establish(wanted, home=home)
+        write_whole(home.publications, json.dumps([asdict(each) for each in wanted], indent=1))
+        return wanted != before
 
 
 def recorded(home: Home) -> list[Publication]:

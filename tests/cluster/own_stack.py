@@ -15,9 +15,8 @@ import yaml
 from kubernetes import client, config
 
 from lab import cluster
-from lab.cluster import Home, Publication
+from lab.cluster import Publication
 from lab.cluster.kubectl import kubectl
-from lab.cluster.publishing import recorded
 from lab.engine import ensure_engine
 from lab.images import build
 from ops import paths
@@ -157,9 +156,9 @@ def ready_pods(reached: Deployment, component: str) -> list[str]:
 @contextmanager
 def published(*own: Publication) -> Iterator[None]:
     """Publish ``own`` beside what is published already, until the block ends."""
-    before = recorded(Home())
-    cluster.publish([*before, *own])
+    addresses = {each.address for each in own}
+    cluster.publish(own, addresses=addresses)
     try:
         yield
     finally:
-        cluster.publish([each for each in recorded(Home()) if each not in own])
+        cluster.publish([], addresses=addresses)
