@@ -61,27 +61,27 @@ class StackSettings(Section):
     }
 
     profile: Annotated[Profile, Later("nothing; other rules are checked")] = Profile.PRODUCTION
-    """``production`` refuses what a deployment of worth must not do; ``development`` does not ask."""
+    """``production`` refuses what a production deployment must not do; ``development`` does not check it."""
     accept: Annotated[tuple[Accepted, ...], Later("nothing; fewer rules are checked")] = ()
     """What would be refused and this stack does knowingly."""
     host: Annotated[
         Fqdn,
-        Later("every URL, the token issuer and the certificate; where it serves the registry too every image's name. All Pods roll"),
+        Later("every URL, the token issuer and the certificate; where it serves the registry too every image's name. All Pods restart"),
     ]
     """Public name of Portus: token issuer, realm, PORTUS_MACHINE_FQDN_VALUE, exposure and certificate checks all follow from it."""
     protect: Annotated[bool, Later("nothing that runs; only what Pulumi may delete")] = True
-    """Whether claims, generated secrets and keys refuse deletion and replacement. A stack that has to be destroyed is first deployed
-    with this off; one that shall do without a single one of them is not (docs/operate/protection.md)."""
-    cluster: Annotated[ClusterSettings, Later("everything is made anew elsewhere")] = ClusterSettings()
-    images: Annotated[ImageSettings, Later("the Pods of that image roll")] = ImageSettings()
-    credentials: Annotated[CredentialSettings, Later("who uses the secret rolls")] = CredentialSettings()
-    tls: Annotated[TlsSettings, Later("Portus, the registry and the front proxy roll")] = SelfSignedTls()
-    database: Annotated[DatabaseSettings, Later("Portus rolls and asks the other database")] = InClusterDatabase()
-    portus: Annotated[PortusSettings, Later("Portus' web server and worker roll")]
+    """Whether claims, generated secrets and keys refuse deletion and replacement. Deploy with ``false`` before
+    ``pulumi destroy``. To remove a single object, keep it on (docs/operate/protection.md)."""
+    cluster: Annotated[ClusterSettings, Later("a new deployment in another place")] = ClusterSettings()
+    images: Annotated[ImageSettings, Later("the Pods of that image restart")] = ImageSettings()
+    credentials: Annotated[CredentialSettings, Later("Pods that use the secret restart")] = CredentialSettings()
+    tls: Annotated[TlsSettings, Later("Portus, the registry and the front proxy restart")] = SelfSignedTls()
+    database: Annotated[DatabaseSettings, Later("Portus restarts and uses the other database")] = InClusterDatabase()
+    portus: Annotated[PortusSettings, Later("Portus' web server and worker restart")]
     registry: Annotated[RegistrySettings, Later("the registry restarts; uploads under way start again")] = RegistrySettings()
-    exposure: Annotated[ExposureSettings, Later("the front proxy rolls")]
+    exposure: Annotated[ExposureSettings, Later("the front proxy restarts")]
     network: Annotated[NetworkSettings, Later("at once, for new connections")] = NetworkSettings()
-    workloads: Annotated[WorkloadsSettings, Later("every Pod rolls")] = WorkloadsSettings()
+    workloads: Annotated[WorkloadsSettings, Later("every Pod restarts")] = WorkloadsSettings()
     backup: Annotated[BackupSettings, Later("from the next backup on; nothing that runs")] = BackupSettings()
     observability: Annotated[ObservabilitySettings, Later("nothing that runs")] = ObservabilitySettings()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -12,8 +13,8 @@ HEAD: Final = """# Settings
 
 <!-- Written by `python -m components.settings.reference` from the models in components/settings; a test fails where it is stale. -->
 
-Look up every key of a stack file. A stack is described by `stacks/Pulumi.<stack>.yaml`, under `config:`. Each section begins with
-`portus:`:
+Look up every key of a stack file. A stack is described by `stacks/Pulumi.<stack>.yaml`, under `config:`. Each section
+begins with `portus:`:
 
 ```yaml
 # yaml-language-server: $schema=stack.schema.json
@@ -25,16 +26,20 @@ config:
     kind: load_balancer
 ```
 
-The first line lets editors complete and check as you type. `pulumi preview` checks everything before anything is created: unknown
-keys, types, ranges, and rules across settings. It reports every problem at once, with line, rule and fix.
+The first line lets editors complete and check as you type. `pulumi preview` checks everything before anything is
+created: unknown keys, types, ranges, and rules across settings. It reports every problem at once, with line, rule and
+fix.
 
-A **secret** must be encrypted: `pulumi config set --secret --path 'portus:database.password'`. If the type says so, it may instead be a
-key of an existing Secret in the stack's namespace: `{secret: <name>, key: <key>}`. The program cannot check such a Secret, and its change
-restarts no Pod: restart them by hand.
+A **secret** must be encrypted: `pulumi config set --secret --path 'portus:database.password'`. If the type says so, it
+may instead be a key of an existing Secret in the stack's namespace: `{secret: <name>, key: <key>}`. The program cannot
+check such a Secret, and its change restarts no Pod: restart them by hand.
 
-*Unset* means that Portus, the registry or the cluster keeps its own default. *A later change* says what happens to a running stack when
-you change the setting.
+*Unset* means that Portus, the registry or the cluster keeps its own default. *A later change* says what happens to a
+running stack when you change the setting.
 """
+
+WIDTH: Final = 120
+"""Characters a line of a page may have; a table's row cannot be broken."""
 
 CONFIG: Final = "portus.config"
 """The section whose settings differ by Portus' version."""
@@ -43,21 +48,32 @@ CONFIG: Final = "portus.config"
 def manual() -> str:
     """Return docs/reference/settings.md."""
     groups = [(key, list(group)) for key, group in itertools.groupby(entries(), key=lambda entry: entry.key.partition(".")[0])]
-    parts = [HEAD, *(f"- [`portus:{key}`](#portus{key}): {_summary(group[0])}" for key, group in groups)]
+    parts = [HEAD, *(_lines(f"- [`portus:{key}`](#portus{key}): {_summary(group)}") for key, group in groups)]
     for key, group in groups:
         parts += _section(key, group)
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _summary(head: Entry) -> str:
-    """Return the first sentence of a section's meaning."""
-    return (head.meaning.partition(". ")[0].rstrip(".") + ".").replace("``", "`")
+def _summary(group: list[Entry]) -> str:
+    """Return the first sentence of a section's meaning, or its kinds."""
+    head, *rest = group
+    if head.meaning.startswith("One of the kinds"):
+        kinds = dict.fromkeys(entry.variant for entry in rest if ":" in entry.variant and entry.key.count(".") == 1)
+        key = next(iter(kinds)).partition(":")[0]
+        return f"by `{key}`: {', '.join(kind.partition(': ')[2] for kind in kinds)}."
+    return head.meaning.partition(". ")[0].rstrip(".") + "."
+
+
+def _lines(text: str) -> str:
+    """Return a paragraph or a list's entry in lines of a page's width."""
+    indent = "  " if text.startswith("- ") else ""
+    return textwrap.fill(text.replace("``", "`"), WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _section(key: str, group: list[Entry]) -> Iterator[str]:
     head, *rest = group
     yield f"\n## `portus:{key}`\n"
-    yield f"{head.meaning}\n".replace("``", "`")
+    yield _lines(head.meaning) + "\n"
     if not head.section:
         yield from _facts(head)
         return
@@ -72,7 +88,7 @@ def _section(key: str, group: list[Entry]) -> Iterator[str]:
         yield from _table(plain, versions=False)
         if config:
             yield f"\n### `portus:{CONFIG}`\n"
-            yield f"{config[0].meaning} A later change: {config[0].later}, where the table says nothing else.\n"
+            yield _lines(f"{config[0].meaning} A later change: {config[0].later}, if the table says nothing else.") + "\n"
             yield from _table(config[1:], versions=True)
 
 
@@ -85,9 +101,9 @@ def _parted(members: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
 
 
 def _facts(entry: Entry) -> Iterator[str]:
-    yield f"- type: {entry.type}"
-    yield f"- default: {_default(entry)}"
-    yield f"- a later change: {entry.later}".replace("``", "`")
+    yield _lines(f"- type: {entry.type}")
+    yield _lines(f"- default: {_default(entry)}")
+    yield _lines(f"- a later change: {entry.later}")
 
 
 def _table(members: list[Entry], *, versions: bool) -> Iterator[str]:

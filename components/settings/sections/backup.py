@@ -20,8 +20,8 @@ class BackupSettings(KubernetesSection):
     The registry's blobs and Pulumi's state, which holds the keys and passwords, are not in them.
     """
 
-    enabled: Annotated[bool, Later("off: the schedule ends; its claim has to be let go of, and stays (docs/operate/protection.md)")] = True
-    """Off where somebody else backs the database up, or where its data is worth nothing."""
+    enabled: Annotated[bool, Later("off: the schedule ends; unprotect its claim, which stays (docs/operate/protection.md)")] = True
+    """Off if something else backs up the database, or if its data has no value."""
     schedule: CronSchedule = "17 2 * * *"
     """The CronJob's own: minute, hour, day of the month, month, day of the week. Nightly, at no full hour, when everybody's jobs start."""
     time_zone: TimeZone = "Etc/UTC"

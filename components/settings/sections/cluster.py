@@ -15,7 +15,7 @@ class ClusterSettings(Section):
     """Where the stack is deployed."""
 
     context: Annotated[str | None, Later("nothing, as long as it leads to the same cluster")] = None
-    """Context of the kubeconfig (KUBECONFIG, else ~/.kube/config). None takes the current one, which is easily the wrong one."""
+    """Context of the kubeconfig (KUBECONFIG, else ~/.kube/config). None takes the current one, which may be the wrong one."""
 
     identifier: str | None = None
     """Name of the cluster as the provider's ``clusterIdentifier``: only its change means another cluster, so that new addresses or
@@ -31,7 +31,7 @@ class ClusterSettings(Section):
     create_namespace: Annotated[
         bool, Later("on: fails where the namespace exists. Off: would delete it with everything inside, which ``protect`` refuses")
     ] = True
-    """Whether this stack owns the Namespace (and labels it for Pod Security). Off where somebody else makes it: a namespace that is
+    """Whether this stack owns the Namespace (and labels it for Pod Security). Off if another team creates it: a namespace that is
     deleted takes the volumes' claims along."""
 
 
@@ -53,13 +53,13 @@ MirrorPrefix = Annotated[str, AfterValidator(_mirror), WithJsonSchema({"type": "
 class ImageSettings(KubernetesSection):
     """Which images run; by default the ones of ``components/common/versions.py``."""
 
-    mirror: Annotated[MirrorPrefix | None, Later("every Pod rolls")] = None
+    mirror: Annotated[MirrorPrefix | None, Later("every Pod restarts")] = None
     """Prefix that replaces the registry host of the default images, e.g. registry.example.com/mirror."""
 
-    pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], Later("every Pod rolls")] = "IfNotPresent"
+    pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], Later("every Pod restarts")] = "IfNotPresent"
     """Of every container."""
 
-    pull_secrets: Annotated[tuple[ObjectName, ...], Later("every Pod rolls")] = ()
+    pull_secrets: Annotated[tuple[ObjectName, ...], Later("every Pod restarts")] = ()
     """Secrets of the namespace that log the kubelet in to image registries."""
 
     portus: ImageRef | None = None
@@ -87,7 +87,7 @@ class ResourceAmounts(Section):
 
 
 class WorkloadResources(Section):
-    """Requests and limits of a container; what is not said keeps the default."""
+    """Requests and limits of a container; what is not set keeps the default."""
 
     requests: ResourceAmounts = ResourceAmounts()
     """What is reserved on the node."""
@@ -135,7 +135,7 @@ class ClaimSettings(KubernetesSection):
     """Grows in place where the StorageClass allows; never shrinks."""
 
     storage_class_name: Annotated[ClassName | None, Later("would replace the claim and lose its data, which ``protect`` refuses")] = None
-    """None takes the cluster's default, "" none at all: then somebody has to make the volume. A later change would replace the claim, which
+    """None takes the cluster's default, "" none at all: then create the volume yourself. A later change would replace the claim, which
     the protection refuses."""
 
     access_modes: Annotated[

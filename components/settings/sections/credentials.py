@@ -9,9 +9,9 @@ from components.settings.types.base import Later, Section
 from components.settings.types.secrets import UnquotedSecretSource
 from components.settings.types.values import Generation
 
-_DATABASE_ROTATION: Final = "MariaDB takes both passwords, who logs in rolls, then the former one is forgotten; nothing fails"
+_DATABASE_ROTATION: Final = "no downtime: MariaDB accepts both passwords while clients restart, then the old one is revoked"
 
-_AT_FIRST_START: Final = "MariaDB reads it at its first start only: who logs in with it would be locked out; raise the counter instead"
+_AT_FIRST_START: Final = "MariaDB reads it at its first start only, so its clients would lose access: raise the counter instead"
 
 
 class RotationSettings(Section):
@@ -23,12 +23,12 @@ class RotationSettings(Section):
         "administrator": "remove it; the administrator changes it on the pages of Portus (docs/operate/credentials.md)",
     }
 
-    secret_key_base: Annotated[Generation, Later("Portus rolls; every browser is logged out")] = 1
+    secret_key_base: Annotated[Generation, Later("Portus restarts; every browser session ends")] = 1
     """Signs Portus' session cookies: a new value logs every browser out, nothing else."""
 
-    portus_password: Annotated[Generation, Later("Portus rolls; its worker may restart once")] = 1
-    """Of the hidden user ``portus`` by which Portus reads the registry; set anew at each start of Portus 2.3 and later. 2.0 to 2.2 keep the
-    one that the user was made with, so their counter stays 1."""
+    portus_password: Annotated[Generation, Later("Portus restarts; its worker may restart once more")] = 1
+    """Of the hidden user ``portus`` by which Portus reads the registry. 2.3 and later set it at each start. 2.0 to 2.2 keep the one that
+    the user was created with, so their counter stays 1."""
 
     http_secret: Annotated[Generation, Later("the registry restarts; uploads under way start again")] = 1
     """Of the registry: uploads under way at the moment of the change start again."""
@@ -52,17 +52,17 @@ class RotationSettings(Section):
 class ExistingCredentials(Section):
     """Secrets of a deployment that is taken over, in place of generated ones, which stay in the state unused.
 
-    A text is the first generation: raising its counter under ``rotation`` replaces it by a generated one. A Secret of somebody else is
-    rotated by its owner, and a change of it rolls nothing by itself (docs/operate/credentials.md).
+    A text counts as rotation 1: a higher counter under ``rotation`` replaces it by a generated one. An existing Secret is rotated by
+    its owner, and its change restarts nothing by itself (docs/operate/credentials.md).
     """
 
     elsewhere: ClassVar[Mapping[str, str]] = {
         "signing_key": "remove it; the key that signs tokens comes with the certificate, by portus:tls.source (docs/deploy/tls.md)",
     }
 
-    secret_key_base: Annotated[UnquotedSecretSource | None, Later("Portus rolls; every browser is logged out")] = None
+    secret_key_base: Annotated[UnquotedSecretSource | None, Later("Portus restarts; every browser session ends")] = None
     """Signs Portus' session cookies."""
-    portus_password: Annotated[UnquotedSecretSource | None, Later("Portus rolls; 2.0 to 2.2 go on with the former one, and fail")] = None
+    portus_password: Annotated[UnquotedSecretSource | None, Later("Portus restarts; 2.0 to 2.2 keep the previous one, and fail")] = None
     """Of the hidden user ``portus``."""
     http_secret: Annotated[UnquotedSecretSource | None, Later("the registry restarts; uploads under way start again")] = None
     """The registry's ``http.secret``."""

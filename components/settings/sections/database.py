@@ -41,7 +41,7 @@ ExternalName = Annotated[
 BufferPoolSize = Annotated[str, Matching(r"[1-9][0-9]*[MG]", "is a size in MariaDB's notation: a number and M or G", "write e.g. 256M")]
 
 
-OTHER_DATABASE: Final = Later("another, empty database: move the data first; a claim has to be let go of (docs/operate/protection.md)")
+OTHER_DATABASE: Final = Later("another, empty database: move the data first, and unprotect the claim (docs/operate/protection.md)")
 
 
 class InClusterDatabase(Section):
@@ -49,9 +49,9 @@ class InClusterDatabase(Section):
 
     kind: Annotated[Literal["in_cluster"], OTHER_DATABASE] = "in_cluster"
     """Who runs the server."""
-    name: Annotated[DatabaseName, Later("MariaDB reads it at its first start only: Portus would be locked out")] = "portus_production"
+    name: Annotated[DatabaseName, Later("MariaDB reads it at its first start only: Portus would lose access")] = "portus_production"
     """Portus' own default."""
-    user: Annotated[DatabaseUser, Later("MariaDB reads it at its first start only: Portus would be locked out")] = "portus"
+    user: Annotated[DatabaseUser, Later("MariaDB reads it at its first start only: Portus would lose access")] = "portus"
     """Portus' account."""
     backup_user: Annotated[DatabaseUser, Later("MariaDB reads it at its first start only: backups would fail")] = "portus_backup"
     """May only read and lock: SELECT, LOCK TABLES, SHOW VIEW."""
@@ -76,7 +76,7 @@ Adapter = Annotated[Literal["mysql2"], BeforeValidator(_no_postgresql)]
 
 
 class ExternalDatabase(Section):
-    """A MariaDB or MySQL that somebody else runs; utf8 with utf8_unicode_ci, the user owning the database."""
+    """A MariaDB or MySQL that the stack does not run; utf8 with utf8_unicode_ci, the user owning the database."""
 
     kind: Annotated[Literal["external"], OTHER_DATABASE]
     """Who runs the server."""
@@ -85,7 +85,7 @@ class ExternalDatabase(Section):
     host: NetworkHost
     """The server, as Portus' Pods reach it."""
     port: Port = 3306
-    """Portus 2.0-2.2 cannot be told another one."""
+    """Portus 2.0-2.2 can use no other."""
     name: ExternalName = "portus_production"
     """The database; Portus' own default."""
     user: ExternalName

@@ -18,13 +18,13 @@ IpFamily = Literal["IPv4", "IPv6"]
 
 
 class EdgeSettings(ScaledSection):
-    """The front proxy: it keeps the webhook and the open token paths from the outside, whatever stands before it."""
+    """The front proxy: it keeps the webhook and the open token paths from the outside, whatever is in front of it."""
 
     resources: WorkloadResources = WorkloadResources()
     shield_application_tokens: bool = True
     """Refuse the paths by which any user can make, list or delete another user's application tokens, an administrator's included
-    (portus-images.md). From 2.4 on Portus' own page takes the same paths: nobody makes tokens there while this is on
-    (docs/deploy/exposure.md says how they are made then). Off only where everybody who can log in is trusted with everything."""
+    (portus-images.md). From 2.4 on Portus' own page takes the same paths: users cannot make tokens there while this is on
+    (docs/deploy/exposure.md says how to make them then). Turn off only if you trust every user with everything."""
     registry_passthrough: Annotated[bool, Field(alias="registryPassthrough"), Later("connections under way are broken off")] = True
     """Hand the connections for ``registry.host`` on to the registry as they are, by the name in the TLS handshake, which saves
     a TLS hop. Needs two hosts; not where an Ingress controller or a Gateway ends TLS. Off: the front proxy decrypts them, filters paths and
@@ -32,7 +32,7 @@ class EdgeSettings(ScaledSection):
     hsts_max_age: Annotated[int | None, Field(ge=0, le=63_072_000), Later("browsers keep the last value for as long as it says")] = None
     """Seconds for which browsers may only use HTTPS for Portus' host (Strict-Transport-Security). None: a year where the public URL
     has port 443. Elsewhere no header, because browsers apply it to every port of the host: plain HTTP of other services there would end.
-    It cannot be taken back before its end; 0 makes browsers forget it at their next visit."""
+    It cannot be taken back before its end; 0 makes browsers delete it at their next visit."""
 
 
 class _Exposure(KubernetesSection):

@@ -65,9 +65,9 @@ class ProxySettings(KubernetesSection):
 
 
 class Destinations(Section):
-    """Networks of the services that stand in the other sections.
+    """Networks of the services in the other sections.
 
-    Their ports follow from there. Where no network is said, the port is open to everywhere: a policy knows addresses and no names.
+    Their ports follow from there. Without a network, the port is open to every address: a policy has no host names.
     """
 
     database: tuple[Cidr, ...] = ()
@@ -81,7 +81,7 @@ class Destinations(Section):
     scanner: tuple[Cidr, ...] = ()
     """Of ``portus.config.security``."""
     object_store: tuple[Cidr, ...] = ()
-    """Of ``registry.storage``, with whoever gives out its tokens. A store behind a Service of the cluster: the port is its Pods' own."""
+    """Of ``registry.storage`` and its token server. For a store behind a Service of the cluster, the port is its Pods' own."""
     redis: tuple[Cidr, ...] = ()
     """Of ``registry.redis`` of kind external."""
     notifications: tuple[Cidr, ...] = ()
@@ -122,8 +122,8 @@ class NetworkSettings(Section):
     """Who may connect to the front proxy: networks, or the Pods of an ingress controller. Empty: everybody. Behind a load balancer or node
     port a Pod often sees a node's address in place of the client's."""
     destinations: Destinations = Destinations()
-    proxy: Annotated[ProxySettings, Later("Portus and the registry roll")] = ProxySettings()
+    proxy: Annotated[ProxySettings, Later("Portus and the registry restart")] = ProxySettings()
     extra_egress: tuple[ExtraEgress, ...] = ()
-    """E.g. for Portus' webhooks: their addresses stand in its database."""
+    """E.g. for Portus' webhooks: their addresses are in its database."""
     extra_ingress: tuple[ExtraIngress, ...] = ()
     """E.g. for a monitoring system of your own."""

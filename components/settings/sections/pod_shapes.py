@@ -15,16 +15,16 @@ FileMode = Annotated[int, Field(ge=0, le=511)]
 
 
 class Toleration(KubernetesShape):
-    """A taint that the Pods bear."""
+    """A taint that the Pods tolerate."""
 
     key: LabelName | None = None
-    """The taint; None together with Exists bears every one."""
+    """The taint; None together with Exists tolerates every one."""
     operator: Literal["Exists", "Equal"] | None = None
     """Kubernetes' default: Equal."""
     value: LabelValue | None = None
     """For Equal."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    """None bears every effect."""
+    """None tolerates every effect."""
     toleration_seconds: Annotated[int, Field(ge=0)] | None = None
     """For NoExecute: how long."""
 
@@ -106,7 +106,7 @@ class PodAffinity(KubernetesShape):
 
 
 class Affinity(KubernetesShape):
-    """Where the Pods are placed; what is said here takes the place of the default, which keeps copies of a workload apart."""
+    """Where the Pods are placed; what is set here replaces the default, which keeps replicas of a workload apart."""
 
     node_affinity: NodeAffinity | None = None
     """By nodes."""

@@ -63,4 +63,4 @@ class PortusSettings(Section):
     worker: Annotated[WorkerSettings, Since("2.3"), Later("the worker restarts; events wait")] = WorkerSettings()
     bootstrap: Annotated[BootstrapSettings, Later("nothing once there is a user")] = BootstrapSettings()
     config: PortusConfig = PortusConfig()
-    """Portus' own settings, under the names of its config.yml; what is not said keeps Portus' default."""
+    """Portus' own settings, under the names of its config.yml; what is not set keeps Portus' default."""

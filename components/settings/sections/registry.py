@@ -38,9 +38,9 @@ class ExtraEndpoint(Section):
     disabled: bool = False
     """Keeps the settings for later."""
     headers: Headers = Field(default_factory=dict)
-    """Of each request; no secret: they stand in a ConfigMap. One is given as ``authorization``."""
+    """Of each request; no secret: they are in a ConfigMap. Give one as ``authorization``."""
     authorization: SecretStr | None = None
-    """Value of the header Authorization, e.g. Bearer and a token. Encrypted in the stack file, in no Secret of somebody else: it stands
+    """Value of the header Authorization, e.g. Bearer and a token. Encrypted in the stack file, in no existing Secret: it is
     inside config.yml, which this program writes; that is then a Secret itself."""
     timeout: Duration = "2s"
     """Of one request."""
@@ -57,7 +57,7 @@ class ExtraEndpoint(Section):
 class NotificationSettings(Section):
     """How the registry tells Portus of a push.
 
-    One event that fails is sent again for ever and blocks the later ones; the queue is in memory.
+    A failing event is sent again without end and blocks the later ones; the queue is in memory.
     """
 
     timeout: Duration | None = None
@@ -89,9 +89,8 @@ class HttpSettings(Section):
     }
 
     draintimeout: DurationOrZero = "45s"
-    """How long a Pod that is asked to end goes on with the uploads under way. 0s would break them off, as the registry's own default
-    does; the Pod's grace period is this and 50 s more: 5 s until the nodes have forgotten it, up to 30 s for notifications that wait,
-    15 s to end."""
+    """How long a Pod that must stop continues its uploads. 0s would break them off, as the registry's own default does. The Pod's grace
+    period is this and 50 s more: 5 s until the nodes have removed its address, up to 30 s for notifications that wait, 15 s to end."""
     headers: Headers = Field(default_factory=dict)
     """Further headers of each answer."""
     http2: Http2 = Http2()
@@ -121,7 +120,7 @@ RedisAddress = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": 
 
 
 class ExternalRedis(Section):
-    """A Redis that somebody else runs."""
+    """A Redis that the stack does not run."""
 
     kind: Literal["external"]
     """Who runs it."""

@@ -22,7 +22,7 @@ from components.settings.types.values import Duration, ObjectName, Text, is_obje
 
 MIB: Final = 1024 * 1024
 
-OTHER_STORE: Final = Later("another, empty store: copy the blobs first, and let go of the claim (docs/operate/protection.md)")
+OTHER_STORE: Final = Later("another, empty store: copy the blobs first, and unprotect the claim (docs/operate/protection.md)")
 ONLY_2_8: Final = KnownBy(RegistryVersion.V2_8)
 ONLY_3_1: Final = KnownBy(RegistryVersion.V3_1)
 

@@ -22,13 +22,13 @@ class SigningKey(StrEnum):
 SigningKeyChoice = Annotated[
     SigningKey,
     Later(
-        "another signer: tokens under way are refused for minutes, unless ``additional_signers`` names the former certificate; from"
-        " separate its key has to be let go of (docs/operate/protection.md)"
+        "another signer: valid tokens are refused for minutes, unless ``additional_signers`` names the previous certificate; from"
+        " separate, unprotect its key (docs/operate/protection.md)"
     ),
 ]
 
 
-PubliclyTrusted = Annotated[bool, Later("nothing that runs; other first steps are told")]
+PubliclyTrusted = Annotated[bool, Later("nothing that runs; the output first_steps changes")]
 
 
 class _Trust(Section):
@@ -38,21 +38,21 @@ class _Trust(Section):
     """``shared``: the certificate's key also signs the registry's tokens, as in the original image. ``separate``: a key of its own in
     Pulumi's state, so that no renewal of the certificate ever changes the signer; Portus 2.3 on."""
     signing_key_generation: Annotated[
-        Generation, Later("the registry accepts former and new key, then Portus signs with the new one; no token is refused")
+        Generation, Later("the registry accepts both keys, then Portus signs with the new one; no token is refused")
     ] = 1
     """Counter of the key that signs tokens, where this stack makes it (``separate``, or ``source: self_signed``, whose certificate changes
-    with it under the same CA). The former key stays accepted until ``oldest_accepted_generation`` is raised, too (docs/deploy/tls.md)."""
+    with it under the same CA). The previous key is accepted until ``oldest_accepted_generation`` is raised, too (docs/deploy/tls.md)."""
     oldest_accepted_generation: Annotated[
         Generation,
         Later(
-            "the registry rolls and refuses tokens of older keys: raise it when the last of those has ended, never with the other counter"
+            "the registry restarts and refuses tokens of older keys: raise it after the last of those ended, never with the other counter"
         ),
     ] = 1
     """The registry accepts tokens by the keys from this generation on. An older key leaves the state. How long a token lives:
     ``portus.config.registry.jwt_expiration_time``."""
     additional_signers: Annotated[tuple[Pem, ...], Later("the registry restarts")] = ()
-    """Further certificates whose keys' tokens the registry accepts: the next one before a change of the key, the former one after it."""
-    extra_ca_certificates: Annotated[tuple[Pem, ...], Later("Portus and the registry roll")] = ()
+    """Further certificates whose keys' tokens the registry accepts: the next one before a change of the key, the previous one after it."""
+    extra_ca_certificates: Annotated[tuple[Pem, ...], Later("Portus and the registry restart")] = ()
     """Private CAs, one certificate each, that Portus, its worker and the registry trust besides: of an LDAP or mail server, of S3."""
 
     @property
@@ -65,7 +65,7 @@ class _Trust(Section):
         """The generations whose tokens are accepted, the one that signs first.
 
         Of their keys only that one is protected. So the engine itself, which knows what is deployed, refuses to leave out a step: the key
-        that signs cannot go in the deployment that brings its successor, only in a later one, as a former key.
+        that signs cannot go in the deployment that brings its successor, only in a later one, as a previous key.
         """
         return tuple(range(self.signing_key_generation, self.oldest_accepted_generation - 1, -1))
 
@@ -79,7 +79,7 @@ class ProvidedTls(_Trust):
     """Leaf first, then the intermediates."""
     private_key: PemSecret
     """RSA, 2048 bits or more, without passphrase; also signs the registry's tokens. Encrypted in the stack file; for one in a Secret of
-    somebody else there is ``source: existing_secret``."""
+    another team there is ``source: existing_secret``."""
     ca_certificate: Pem | None = None
     """The root that has signed, alone, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
     ``certificate`` ends with it."""
@@ -93,8 +93,8 @@ class SelfSignedTls(_Trust):
     source: Annotated[
         Literal["self_signed"],
         Later(
-            "another key and CA: clients have to trust the new one, tokens under way are refused for minutes; from self_signed its keys"
-            " have to be let go of (docs/operate/protection.md)"
+            "another key and CA: clients must trust the new one, valid tokens are refused for minutes; from self_signed, unprotect"
+            " its keys (docs/operate/protection.md)"
         ),
     ] = "self_signed"
     """Where the certificate comes from."""
@@ -109,7 +109,7 @@ class SelfSignedTls(_Trust):
 
 
 class ExistingSecretTls(_Trust):
-    """A ``kubernetes.io/tls`` Secret that somebody else makes; its key never reaches Pulumi.
+    """A ``kubernetes.io/tls`` Secret that another team or tool creates; its key never reaches Pulumi.
 
     A Pod reads certificate and key when it starts: after a renewal restart the Deployments (docs/deploy/tls.md).
     """
@@ -122,7 +122,7 @@ class ExistingSecretTls(_Trust):
         ServedPem,
         Later("the registry restarts if its key signs tokens; what serves it does not: restart the Deployments (docs/deploy/tls.md)"),
     ]
-    """What stands in its ``tls.crt``: public, and the only way to check it at preview. With the shared signing key it is also what the
+    """The content of its ``tls.crt``: public, and the only way to check it at preview. With the shared signing key it is also what the
     registry checks tokens against, so a new key in the Secret needs the new certificate here in the same deployment."""
     ca_certificate: Pem | None = None
     """The root that has signed, alone, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
@@ -167,7 +167,7 @@ class CertificateSpec(KubernetesSection):
 class CertManagerTls(_Trust):
     """A Certificate that cert-manager keeps renewed in a Secret; its key never reaches Pulumi.
 
-    Hence tokens are signed by a separate key (Portus 2.3 on): of a key that Pulumi cannot see the registry could not be told.
+    Hence tokens are signed by a separate key (Portus 2.3 on): the registry cannot learn a key that Pulumi cannot see.
     A Pod reads certificate and key when it starts: after a renewal restart the Deployments (docs/deploy/tls.md).
     """
 

@@ -29,7 +29,7 @@ class PodSettings(KubernetesSection):
     """Labels that the node must have. A key replaces this program's default of that key: kubernetes.io/os: linux, and for the published
     images of Portus kubernetes.io/arch: amd64."""
     tolerations: tuple[Toleration, ...] = ()
-    """Taints that the Pods bear."""
+    """Taints that the Pods tolerate."""
     priority_class_name: ObjectName | None = None
     """Which Pods give way to which when nodes are full. None: the cluster's default."""
     runtime_class_name: ObjectName | None = None
@@ -39,7 +39,7 @@ class PodSettings(KubernetesSection):
 
 
 class WorkloadSettings(PodSettings):
-    """One workload's Pods; what is said here wins over ``workloads.all``, and lists are added to it."""
+    """One workload's Pods; what is set here overrides ``workloads.all``, and lists are added to it."""
 
     affinity: Affinity | None = None
     """None: copies of a workload rather run on different nodes."""
@@ -82,14 +82,14 @@ class RegistryWorkloadSettings(WorkloadSettings):
 class WorkloadsSettings(Section):
     """Every workload's Pods."""
 
-    cpu_limits: Annotated[bool, Later("every Pod rolls")] = True
+    cpu_limits: Annotated[bool, Later("every Pod restarts")] = True
     """Off: no container has a limit of processors, so that none waits while its node is idle. Requests and the limits of memory stay."""
-    all: Annotated[PodSettings, Later("every Pod rolls")] = PodSettings()
+    all: Annotated[PodSettings, Later("every Pod restarts")] = PodSettings()
     """Every Pod of the stack, Jobs included."""
-    web: Annotated[AccountedWorkloadSettings, Later("the web server rolls")] = AccountedWorkloadSettings()
+    web: Annotated[AccountedWorkloadSettings, Later("the web server restarts")] = AccountedWorkloadSettings()
     worker: Annotated[AccountedWorkloadSettings, Later("the worker restarts; events wait")] = AccountedWorkloadSettings()
     registry: Annotated[RegistryWorkloadSettings, Later("the registry restarts")] = RegistryWorkloadSettings()
     database: Annotated[WorkloadSettings, Later("MariaDB restarts; Portus answers errors meanwhile")] = WorkloadSettings()
-    edge: Annotated[AccountedWorkloadSettings, Later("the front proxy rolls")] = AccountedWorkloadSettings()
+    edge: Annotated[AccountedWorkloadSettings, Later("the front proxy restarts")] = AccountedWorkloadSettings()
     backup: Annotated[PodSettings, Later("from the next backup on")] = PodSettings()
     """The Pods of backups and restores."""

@@ -75,7 +75,7 @@ def _unreadable(block: pem.Block) -> str | None:
 
 
 def _served_by_others(value: str) -> str:
-    """Certificates that other programs read from a Secret as they stand there."""
+    """Certificates that other programs read from a Secret as they are."""
     normal = _certificates(value)
     if len(pem.readable_as_is(value)) != len(pem.blocks(normal)):
         raise broken(

@@ -33,7 +33,7 @@ class PortusConfig(Section):
 
     email: Mail = Mail()
     gravatar: Switch = Switch()
-    """Pictures from gravatar.com: it learns who uses Portus. Portus' default: on."""
+    """Pictures from gravatar.com: it learns the users of Portus. Portus' default: on."""
     delete: Annotated[Delete, Since("2.1")] = Delete()
     ldap: Ldap = Ldap()
     oauth: Annotated[OAuth, Since("2.3")] = OAuth()

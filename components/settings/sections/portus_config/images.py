@@ -14,7 +14,7 @@ from components.settings.types.values import Port, Regexp
 
 
 class GarbageCollector(Feature):
-    """Deletes old tags, each minute, for ever; it frees no space in the registry.
+    """Deletes old tags, each minute; it frees no space in the registry.
 
     2.4 looks at a tag's last update alone and so deletes images that are pulled every day; 2.5 spares what was pulled.
     """

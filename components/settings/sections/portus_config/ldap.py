@@ -38,7 +38,7 @@ class LdapEncryption(Section):
 
 
 class LdapAuthentication(Feature):
-    """The account by which Portus searches, where the directory lets nobody search unknown."""
+    """The account by which Portus searches, if the directory refuses anonymous searches."""
 
     needs: ClassVar[tuple[str, ...]] = ("bind_dn", "password")
 
@@ -52,7 +52,7 @@ class LdapGroupSync(Switch):
     """Members of Portus' teams from the directory's groups (groupOfNames, groupOfUniqueNames). Portus' default: on with LDAP."""
 
     default_role: Literal["viewer", "contributor", "owner"] | None = None
-    """Role of who comes in this way. Portus' default: viewer."""
+    """Role of users that come in this way. Portus' default: viewer."""
 
 
 class LdapGuessEmail(Feature):
@@ -79,7 +79,7 @@ class Ldap(Feature):
     base: LdapName | None = None
     """Where the users are. Required: without it Portus would search the whole directory."""
     admin_base: Annotated[LdapName | None, Since("2.5")] = None
-    """Where the users are whom Portus makes administrators."""
+    """Where the users are that Portus makes administrators."""
     group_base: Annotated[LdapName | None, Since("2.5")] = None
     """Where the groups are. Unset: searched everywhere."""
     filter: Annotated[LdapFilter | None, Since("2.1")] = None

@@ -49,7 +49,7 @@ class OpenId(Provider):
     """OpenID 2.0."""
 
     identifier: Url | None = None
-    """The provider. Unset: Portus asks each user for one, so anybody may vouch for anybody."""
+    """The provider. Unset: Portus asks each user for one, so any provider may vouch for any user."""
 
 
 _ENDPOINT: Final = re.compile(r"/protocol/openid-connect(/[a-z]+)?/?$|(/oauth2)?/(authorize|userinfo)/?$")

@@ -1,4 +1,4 @@
-"""``user_permission``: what users may do who are no administrators."""
+"""``user_permission``: what users may do that are not administrators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PushPolicy(Section):
 
 
 class UserPermission(Section):
-    """What users may do who are no administrators. Portus' default: everything."""
+    """What users may do that are not administrators. Portus' default: everything."""
 
     change_visibility: Switch = Switch()
     """The visibility of their own namespace."""
