@@ -54,17 +54,19 @@ def architecture(program: Program) -> str:
 
 
 def tree(program: Program) -> str:
-    """Return the components, each with the kinds of its resources and their number."""
-    lines = ["flowchart LR", f'  stack(["stack {program.stack}"])']
+    """Return the components that have resources, with the kinds of these and their number."""
+    lines = ["flowchart LR", f'  root(["stack {program.stack}"])']
     for component in _components(program):
-        counted = _counted(_children(program, component)) or "no resource of its own"
-        lines.append(f'  {_parent(component)} --> {_id(component.name)}["<b>{component.name}</b>: {counted}"]')
+        counted = _counted(_children(program, component))
+        if counted or any(each.parent == component.name for each in program.resources):
+            text = f"<b>{component.name}</b>: {counted or component.type}"
+            lines.append(f'  {_parent(component)} --> {_id(component.name)}["{text}"]')
     return "\n".join(lines)
 
 
 def resources(program: Program) -> str:
     """Return every resource below its component, with type and logical name."""
-    lines = ["flowchart LR", f'  stack(["stack {program.stack}"])']
+    lines = ["flowchart LR", f'  root(["stack {program.stack}"])']
     for component in _components(program):
         lines.append(f'  {_parent(component)} --> {_id(component.name)}["<b>{component.name}</b><br/>{component.type}"]')
         children = "<br/>".join(f"{_kind(child)} {child.name}" for child in _children(program, component))
@@ -113,7 +115,7 @@ def _order(resource: Registered) -> tuple[str, str]:
 
 
 def _parent(component: Registered) -> str:
-    return _id(component.parent) if component.parent else "stack"
+    return _id(component.parent) if component.parent else "root"
 
 
 def _by_component(program: Program) -> dict[str, list[Registered]]:
