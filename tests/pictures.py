@@ -1,22 +1,32 @@
-"""Pictures of what a stack really registers, as mermaid: who connects to whom, and the tree of its resources.
+"""Pictures of what a stack really registers, as mermaid: who connects to whom, and the tree of its resources. Also the dashboard's layout
+and a sample of the doctor's report.
 
 They are between two marks in README and docs; ``make golden`` writes them, ``test_pictures.py`` finds stale ones.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from components.common.versions import RegistryVersion
+from components.observability.dashboard import dashboard
+from tests.ops.doctor.sample import sample
 from tests.recorder import ROOT, Program, Registered
 
 STACK: Final = "prod"
 """The stack that is drawn."""
 
-PAGES: Final[Mapping[str, tuple[str, ...]]] = {"README.md": ("architecture", "tree"), "docs/reference/resources.md": ("resources",)}
+PAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "README.md": ("architecture", "tree"),
+    "docs/reference/resources.md": ("resources",),
+    "docs/operate/observability.md": ("dashboard",),
+    "docs/operate/doctor.md": ("sample",),
+}
 
 COMPONENT: Final = "app.kubernetes.io/component"
 
@@ -75,17 +85,37 @@ def resources(program: Program) -> str:
     return "\n".join(lines)
 
 
+def layout() -> str:
+    """Return the panels of the Grafana dashboard where Grafana shows them."""
+    panels = json.loads(dashboard("Portus", "portus", RegistryVersion.V3_1))["panels"]
+    rows: dict[int, dict[int, str]] = {}
+    for panel in panels:
+        rows.setdefault(panel["gridPos"]["y"], {})[panel["gridPos"]["x"]] = panel["title"]
+    lines = [" | ".join(title for _, title in sorted(row.items())) for _, row in sorted(rows.items())]
+    return "\n".join(["| left | right |", "| --- | --- |", *(f"| {line} |" for line in lines)])
+
+
 def pages(program: Program) -> Iterator[tuple[Path, str]]:
     """Yield each page that has pictures, and its text with fresh ones."""
-    drawn = {"architecture": architecture, "tree": tree, "resources": resources}
+    drawn: dict[str, Callable[[], str]] = {
+        "architecture": lambda: _fenced("mermaid", architecture(program)),
+        "tree": lambda: _fenced("mermaid", tree(program)),
+        "resources": lambda: _fenced("mermaid", resources(program)),
+        "dashboard": layout,
+        "sample": lambda: _fenced("text", sample()),
+    }
     for name, pictures in PAGES.items():
         text = (ROOT / name).read_text(encoding="utf-8")
         for picture in pictures:
             before, _, rest = text.partition(f"<!-- {picture}: ")
             _, end, after = rest.partition(f"<!-- end of {picture} -->")
             assert end, f"{name} has no place for {picture}"
-            text = f"{before}<!-- {picture}: written by make golden -->\n\n```mermaid\n{drawn[picture](program)}\n```\n\n{end}{after}"
+            text = f"{before}<!-- {picture}: written by make golden -->\n\n{drawn[picture]()}\n\n{end}{after}"
         yield ROOT / name, text
+
+
+def _fenced(language: str, text: str) -> str:
+    return f"```{language}\n{text}\n```"
 
 
 def _kind(resource: Registered) -> str:
