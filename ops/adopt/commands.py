@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ops.adopt import compose
+from ops.adopt import compose, helm
 from ops.adopt.classify import Answers, classify
 from ops.adopt.classify.overview import RELEASES, names
 from ops.adopt.model import AdoptError, Fate, Findings, Place, Problem, Source
@@ -49,6 +49,19 @@ def compose_command(files: Sequence[Path], env_files: Sequence[Path], portus_con
     """Adopt what a compose file runs."""
     given = _words("--file", files) + _words("--env-file", env_files) + _words("--portus-config", portus_config)
     _run(lambda: compose.read(files, env_files, portus_config, os.environ), "compose", given, files, **options)
+
+
+@adopt.command("helm")
+@click.option("--values", "files", type=File, multiple=True, required=True, help="A values file; later ones win.")
+@click.option("--chart", type=click.Path(path_type=Path, file_okay=False), help="The chart's folder, if it is at hand.")
+@click.option("--release", default="portus", show_default=True, help="Name of the release, for the plan's commands.")
+@click.option("--namespace", default="default", show_default=True, help="Namespace of the release, for the plan's commands.")
+@_common
+def helm_command(files: Sequence[Path], chart: Path | None, release: str, namespace: str, **options: Any) -> None:
+    """Adopt the values of kubic's or GrantStreetGroup's chart (helm get values RELEASE --all)."""
+    given = _words("--values", files) + (["--chart", str(chart)] if chart else [])
+    given += ["--release", release, "--namespace", namespace]
+    _run(lambda: helm.read(files, chart, release, namespace), "helm", given, files, **options)
 
 
 def _words(option: str, paths: Sequence[Path]) -> list[str]:

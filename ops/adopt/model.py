@@ -124,6 +124,8 @@ class Source:
     """Dotted key of Portus' config.yml -> item."""
     registry_config: list[tuple[str, Item]] = field(default_factory=list)
     """Dotted key of the registry's config.yml -> item."""
+    values: list[tuple[str, Item]] = field(default_factory=list)
+    """Dotted key of a chart's values -> item."""
     decided: list[Verdict] = field(default_factory=list)
     """What the reader could already judge."""
     notes: list[str] = field(default_factory=list)

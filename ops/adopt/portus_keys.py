@@ -132,6 +132,25 @@ HOST_KEY: Final = "machine_fqdn.value"
 
 FEATURES: Final = (
     "email.smtp", "ldap", "ldap.authentication", "ldap.guess_email", "oauth.google_oauth2", "oauth.open_id", "oauth.openid_connect",
+    "delete.garbage_collector",
     "oauth.github", "oauth.gitlab", "oauth.bitbucket",
 )  # fmt: skip
 """Switched off unless their ``enabled`` is true: their other keys then mean nothing."""
+
+REQUIRED: Final = {
+    "email.smtp": ("email.from", "email.smtp.address"),
+    "ldap": ("ldap.hostname", "ldap.base"),
+    "ldap.authentication": ("ldap.authentication.bind_dn", "ldap.authentication.password"),
+    "oauth.google_oauth2": ("oauth.google_oauth2.id", "oauth.google_oauth2.secret"),
+    "oauth.openid_connect": ("oauth.openid_connect.issuer", "oauth.openid_connect.identifier", "oauth.openid_connect.secret"),
+    "oauth.github": ("oauth.github.client_id", "oauth.github.client_secret"),
+    "oauth.gitlab": ("oauth.gitlab.application_id", "oauth.gitlab.secret"),
+    "oauth.bitbucket": ("oauth.bitbucket.key", "oauth.bitbucket.secret"),
+}
+"""Feature -> keys that it needs when it is on."""
+REQUIRED_BEFORE_2_4: Final = ("email.smtp.user_name", "email.smtp.password")
+"""Of mail: older releases log in with a sample account otherwise."""
+PROVIDERS: Final = (
+    "ldap", "oauth.google_oauth2", "oauth.open_id", "oauth.openid_connect", "oauth.github", "oauth.gitlab", "oauth.bitbucket",
+)  # fmt: skip
+"""Features that let users log in without Portus' own password."""

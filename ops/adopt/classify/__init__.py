@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.adopt.classify import containers, overview, portus, registry, sizes
+from ops.adopt.classify import containers, helm_values, overview, portus, registry, sizes
 from ops.adopt.classify.answers import Answers
 from ops.adopt.model import Findings, Item, Source
 
@@ -20,6 +20,8 @@ def classify(source: Source, answers: Answers) -> Findings:
     portus.classify(source, findings)
     registry.classify(source, findings)
     containers.classify(source, findings)
+    if source.kind == "helm":
+        helm_values.classify(source, findings)
     overview.complete(findings)
     sizes.complete(findings)
     _guard(source, findings)
@@ -36,7 +38,7 @@ def _guard(source: Source, findings: Findings) -> None:
 
 def items(source: Source) -> Iterator[Item]:
     """Yield every item of ``source`` that needs a fate."""
-    yield from (item for _, item in (*source.portus_config, *source.registry_config))
+    yield from (item for _, item in (*source.portus_config, *source.registry_config, *source.values))
     for workload in source.workloads:
         if workload.image:
             yield workload.image

@@ -89,6 +89,8 @@ def old_host(source: Source) -> str:
         for workload in source.workloads:
             if workload.role in {Role.PORTUS, Role.WORKER} and (item := workload.environment.get(name)) and item.text:
                 return item.text
+    if source.commands.get("host"):
+        return source.commands["host"]
     return next((item.text for key, item in reversed(source.portus_config) if key == HOST_KEY), "")
 
 
@@ -118,12 +120,12 @@ def names(source: Source, findings: Findings) -> Names:
         why = "no certificate and no stack has an IP address for a name"
     elif not values.is_public_name(host):
         why = "it is no public DNS name; where clients use another one, the database's external_hostname says which"
-    elif port not in {"", "443"}:
-        why = f"the stack serves both names on port 443; with portus:exposure.publicPort {port} both get port {port}, and the names survive"
+    elif (port or "443") != str(findings.settings.get(keys.EXPOSURE_NODE_PORT, 443)):
+        why = f"the stack serves both names on one port; set portus:exposure.publicPort to {port or 443}, and the names survive"
     elif host != new:
         why = "you chose another name"
     else:
-        return Names(old, new, survive=True, why="same host, no port")
+        return Names(old, new, survive=True, why="same host, same port")
     return Names(old, new, survive=False, why=why)
 
 

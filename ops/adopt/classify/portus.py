@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from ops.adopt import keys
-from ops.adopt.classify import values
+from ops.adopt.classify import settings, values
+from ops.adopt.classify.settings import PUBLIC_NAME, TLS_CHECK
 from ops.adopt.model import Findings, Item, Mount, Role, Source, Workload
-from ops.adopt.portus_keys import FEATURES, HOST_KEY, KEYS, VARIABLES
+from ops.adopt.portus_keys import VARIABLES
 
 NEWLY_MADE: Final = "the stack makes a new one"
 _DATABASE = "the stack's database has its own account; the data come by the dump"
@@ -26,9 +26,9 @@ PROCESS: Final[Mapping[str, str]] = {
     "PORTUS_CRT_PATH": "the certificate: see the questions",
     "PORTUS_PUMA_TLS_KEY": "Portus always serves TLS; the certificate: see the questions",
     "PORTUS_PUMA_TLS_CERT": "Portus always serves TLS; the certificate: see the questions",
-    "PORTUS_MACHINE_FQDN": "the public name, see the top of the report",
-    "PORTUS_MACHINE_FQDN_VALUE": "the public name, see the top of the report",
-    "PORTUS_CHECK_SSL_USAGE_ENABLED": "every exposure of this program offers TLS, so Portus' own check stays on",
+    "PORTUS_MACHINE_FQDN": PUBLIC_NAME,
+    "PORTUS_MACHINE_FQDN_VALUE": PUBLIC_NAME,
+    "PORTUS_CHECK_SSL_USAGE_ENABLED": TLS_CHECK,
     "PORTUS_BACKGROUND": "the stack runs the worker as a Deployment of its own",
     "PORTUS_INIT_COMMAND": _IMAGE,
     "RAILS_SERVE_STATIC_FILES": "Portus serves its own pages' files here",
@@ -57,7 +57,6 @@ FILES: Final = frozenset(
 """Variables that name a file with the value; the images read no others."""
 DATABASE_HOSTS: Final = ("PORTUS_DB_HOST", "PORTUS_PRODUCTION_HOST", "MARIADB_SERVICE_HOST")
 LOG_LEVELS: Final = ("info", "warn", "error", "fatal")
-DELETING: Final = ("update-delete", "on-start")
 PUMA: Final = {"PORTUS_PUMA_WORKERS": (keys.PUMA_WORKERS, 32), "PORTUS_PUMA_MAX_THREADS": (keys.PUMA_MAX_THREADS, 64)}
 """Variable -> key of the stack file and its maximum."""
 PROXIES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"})
@@ -75,7 +74,7 @@ def classify(source: Source, findings: Findings) -> None:
     for workload in (web, worker):
         if workload:
             _environment(workload, entries, findings, first=web if workload is worker else None, inner=inner)
-    _settings(entries, inner, findings)
+    settings.classify(entries, inner, findings)
 
 
 def _inner_names(source: Source) -> frozenset[str]:
@@ -155,20 +154,12 @@ def _log_level(item: Item, findings: Findings) -> None:
 
 
 def _unknown_variable(name: str, item: Item, findings: Findings) -> None:
-    near = _near(name, VARIABLES, "_")
+    near = settings.near_name(name, VARIABLES, "_")
     if near:
         target = f"{keys.PREFIX}{keys.PORTUS_CONFIG}.{VARIABLES[near]}"
         findings.ask(item, f"Portus has no {name} and ignores it. Was {near} meant? Then write {target}")
     else:
         findings.drop(item, "Portus has no such setting and ignores it")
-
-
-def _near(name: str, known: Iterable[str], separator: str) -> str:
-    """Return the known name that ``name`` shortens or misspells, "" for none."""
-    words = set(name.split(separator))
-    longer = sorted((each for each in known if words < set(each.split(separator))), key=lambda each: len(each.split(separator)))
-    close = difflib.get_close_matches(name, list(known), 1, 0.9)
-    return next(iter([*close, *longer]), "")
 
 
 def _puma(item: Item, setting: tuple[str, int], findings: Findings) -> None:
@@ -205,12 +196,7 @@ def _resolved(name: str, item: Item, workload: Workload) -> Item:
     if not is_path:
         return item
     content = _content(next((each for each in workload.mounts if each.target == text), None))
-    return Item(item.place, item.key, UNREAD if content is None else content)
-
-
-ADDRESSES: Final = ("ldap.hostname", "email.smtp.address", "security.clair.server", "security.zypper.server", "oauth.gitlab.server")
-UNREAD: Final = "\0"
-"""Stands for the content of a file that only the old machine has."""
+    return Item(item.place, item.key, settings.UNREAD if content is None else content)
 
 
 def _content(mount: Mount | None) -> str | None:
@@ -219,95 +205,3 @@ def _content(mount: Mount | None) -> str | None:
     if mount is None or not mount.source or not Path(mount.source).is_file():
         return None
     return Path(mount.source).read_text("utf-8", "replace").strip()
-
-
-def _settings(entries: dict[str, Item], inner: frozenset[str], findings: Findings) -> None:
-    """Judge the keys of Portus' config.yml that count; ``inner`` are names that only the old machine resolves."""
-    off = {feature for feature in FEATURES if not _is_on(f"{feature}.enabled", entries)}
-    version = str(findings.settings[keys.VERSION])
-    for key, item in entries.items():
-        feature = next((each for each in sorted(off) if key.startswith(f"{each}.")), None)
-        if item.text == UNREAD and feature is None:
-            command = f"pulumi config set --secret --path '{keys.PREFIX}{keys.PORTUS_CONFIG}.{key}' < FILE"
-            findings.ask(item, f"its value is in a file or secret that is not here: {command}")
-        elif key == HOST_KEY:
-            findings.follows(item, PROCESS["PORTUS_MACHINE_FQDN_VALUE"])
-        elif key == "check_ssl_usage.enabled":
-            findings.follows(item, PROCESS["PORTUS_CHECK_SSL_USAGE_ENABLED"])
-        elif key not in KEYS:
-            _unknown(key, item, findings)
-        elif item.value is None or item.text == "":
-            findings.follows(item, "empty: Portus' own default")
-        elif feature:
-            findings.follows(item, f"{feature} is off, as it is by default")
-        elif not KEYS[key].first <= version <= KEYS[key].last:
-            _other_release(key, item, entries, findings)
-        else:
-            _setting(key, item, inner, findings)
-
-
-def _is_on(key: str, entries: dict[str, Item]) -> bool:
-    return key in entries and values.flag(entries[key].value) is True
-
-
-def _unknown(key: str, item: Item, findings: Findings) -> None:
-    near = _near(key, KEYS, ".")
-    if near:
-        findings.ask(item, f"Portus has no {key} and ignores it. Was {near} meant? Then write {keys.PREFIX}{keys.PORTUS_CONFIG}.{near}")
-    else:
-        findings.drop(item, "Portus has no such setting and ignores it")
-
-
-def _other_release(key: str, item: Item, entries: dict[str, Item], findings: Findings) -> None:
-    if key == "ldap.method" and "ldap.encryption.method" not in entries and item.text in {"starttls", "simple_tls"}:
-        method = {"starttls": "start_tls"}.get(item.text, item.text)
-        findings.take(item, f"{keys.PORTUS_CONFIG}.ldap.encryption.method", method, "by its name since 2.3")
-        return
-    known = KEYS[key]
-    when = known.first if known.first == known.last else f"{known.first} to {known.last}"
-    findings.drop(item, f"only Portus {when} reads it, and this one is {findings.settings[keys.VERSION]}")
-
-
-def _setting(key: str, item: Item, inner: frozenset[str], findings: Findings) -> None:
-    target, kind = f"{keys.PORTUS_CONFIG}.{key}", KEYS[key].kind
-    host = values.host_and_port(item.text)[0]
-    if key in ADDRESSES and host in inner:
-        _inner_address(key, item, host, findings)
-        return
-    if key.endswith((".ca_file", ".ca_path")) and item.text != "/etc/ssl/certs":
-        findings.ask(
-            item, "a file of the old container: which CA is it? Write it under portus:tls.extra_ca_certificates, then set this again"
-        )
-        return
-    if key == "ldap.encryption.options.ssl_version":
-        findings.follows(item, "read only beside ca_file; unset, the best that both know")
-        return
-    if key == "background.sync.strategy" and item.text in DELETING:
-        findings.settings[target] = "update"
-        findings.ask(item, f"{item.text} deletes what the registry does not list, so `update` is written: switch back after the check?")
-    elif key == "delete.garbage_collector.enabled" and values.flag(item.value):
-        findings.settings[target] = False
-        findings.ask(item, "Portus would delete old tags from its first minute on, so false is written: switch it on after the check?")
-    elif key == "delete.contributors" and values.flag(item.value) and findings.settings[keys.VERSION] == "2.5":
-        findings.ask(item, "2.5 answers 500 on the teams' page with it, so it is left out: who besides owners must delete?")
-    elif kind == "secret":
-        findings.take_secret(item, target, item.text)
-    elif kind == "flag":
-        _checked(item, target, values.flag(item.value), "must be true or false", findings)
-    elif kind == "number":
-        _checked(item, target, values.number(item.value), "must be a number", findings)
-    else:
-        findings.take(item, target, item.text)
-
-
-def _inner_address(key: str, item: Item, host: str, findings: Findings) -> None:
-    if key in {"ldap.hostname", "email.smtp.address"}:  # required while the feature is on
-        findings.settings[f"{keys.PORTUS_CONFIG}.{key}"] = item.text
-    findings.ask(item, f"{host} is a service of the old deployment: at which address does the cluster reach it?")
-
-
-def _checked(item: Item, target: str, value: bool | int | None, rule: str, findings: Findings) -> None:  # noqa: FBT001 - a value, no switch
-    if value is None:
-        findings.ask(item, f"{rule}, so it is left out: what was meant?")
-    else:
-        findings.take(item, target, value)

@@ -101,22 +101,26 @@ def _sql(source: Source, query: str) -> str:
     if database is None:
         return ""
     name = _database_name(source)
-    client = f'MYSQL_PWD="${_root_variable(database)}" exec $(command -v mariadb || command -v mysql) -uroot {name} -e "{query}"'
+    client = f'MYSQL_PWD="${_root_variable(source, database)}" exec $(command -v mariadb || command -v mysql) -uroot {name} -e "{query}"'
     return f"{_exec(source, database)} sh -c {shlex.quote(client)}"
 
 
 def _exec(source: Source, workload: Workload) -> str:
     if source.kind == "compose":
         return f"{source.commands['compose']} exec -T {shlex.quote(workload.name)}"
-    return f"{source.commands.get('kubectl', 'kubectl')} exec -i deployment/{workload.name} --"
+    name = (
+        source.commands.get("database", f"deployment/{workload.name}") if workload.role is Role.DATABASE else f"deployment/{workload.name}"
+    )
+    return f"{source.commands.get('kubectl', 'kubectl')} exec -i {name} --"
 
 
-def _root_variable(database: Workload) -> str:
-    return next((name for name in ("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD") if name in database.environment), "MYSQL_ROOT_PASSWORD")
+def _root_variable(source: Source, database: Workload) -> str:
+    known = source.commands.get("root_variable", "MYSQL_ROOT_PASSWORD")
+    return next((name for name in ("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD") if name in database.environment), known)
 
 
 def _database_name(source: Source) -> str:
-    found = []
+    found = [source.commands.get("database_name", "")]
     for role, names in ((Role.PORTUS, ("PORTUS_DB_DATABASE", "PORTUS_PRODUCTION_DATABASE", "MARIADB_DATABASE")),
                         (Role.DATABASE, ("MYSQL_DATABASE", "MARIADB_DATABASE"))):  # fmt: skip
         workload = source.with_role(role)
@@ -129,7 +133,7 @@ def _database(source: Source, findings: Findings, stack: str, namespace: str) ->
     if database:
         tool = "$(command -v mariadb-dump || command -v mysqldump)"
         options = f"--single-transaction --no-tablespaces -uroot {name}"
-        dump = f'MYSQL_PWD="${_root_variable(database)}" exec {tool} {options}'
+        dump = f'MYSQL_PWD="${_root_variable(source, database)}" exec {tool} {options}'
         yield "The password stays inside the old container."
         yield _sh("umask 077", f"{_exec(source, database)} sh -c {shlex.quote(dump)} | gzip > portus.sql.gz")
     else:

@@ -76,7 +76,7 @@ def test_the_answer_decides_the_release(tmp_path: Path) -> None:
         ("portus.team.test", True, "same host"),
         ("images.team.test", True, "same host"),
         ("images.team.test:443", True, "same host"),
-        ("portus.team.test:5000", False, "port 5000"),
+        ("portus.team.test:5000", False, "publicPort to 5000"),
         ("192.0.2.7:5000", False, "IP address"),
         ("[2001:db8::7]:5000", False, "IP address"),
         ("localhost:5000", False, "no public DNS name"),
