@@ -65,20 +65,20 @@ def architecture(program: Program) -> str:
 
 def tree(program: Program) -> str:
     """Return the components that have resources, with the kinds of these and their number."""
-    lines = ["flowchart LR", f'  root(["stack {program.stack}"])']
+    lines = ["flowchart LR"]
     for component in _components(program):
         counted = _counted(_children(program, component))
         if counted or any(each.parent == component.name for each in program.resources):
             text = f"<b>{component.name}</b>: {counted or component.type}"
-            lines.append(f'  {_parent(component)} --> {_id(component.name)}["{text}"]')
+            lines.append(f'  {_below(component)}{_id(component.name)}["{text}"]')
     return "\n".join(lines)
 
 
 def resources(program: Program) -> str:
     """Return every resource below its component, with type and logical name."""
-    lines = ["flowchart LR", f'  root(["stack {program.stack}"])']
+    lines = ["flowchart LR"]
     for component in _components(program):
-        lines.append(f'  {_parent(component)} --> {_id(component.name)}["<b>{component.name}</b><br/>{component.type}"]')
+        lines.append(f'  {_below(component)}{_id(component.name)}["<b>{component.name}</b><br/>{component.type}"]')
         children = "<br/>".join(f"{_kind(child)} {child.name}" for child in _children(program, component))
         if children:
             lines.append(f'  {_id(component.name)} --> {_id(component.name)}_resources["{children}"]')
@@ -144,8 +144,8 @@ def _order(resource: Registered) -> tuple[str, str]:
     return _kind(resource), resource.name
 
 
-def _parent(component: Registered) -> str:
-    return _id(component.parent) if component.parent else "root"
+def _below(component: Registered) -> str:
+    return f"{_id(component.parent)} --> " if component.parent else ""
 
 
 def _by_component(program: Program) -> dict[str, list[Registered]]:
