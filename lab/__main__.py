@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ops import console
+from ops.environment import Environment
 from ops.errors import LabError, Terminated
 
 INTERRUPTED: Final = 130
@@ -94,35 +95,36 @@ def _run(options: argparse.Namespace) -> int:
 
         lint()
         return 0
+    from lab.environment import Lab  # noqa: PLC0415 - a wrong word on the command line is told at once
     from ops.kube.errors import cluster_errors  # noqa: PLC0415 - a wrong word on the command line is told at once
 
     with cluster_errors(options.verb):
-        return _run_on_cluster(options, kubeconfig_of(os.environ.get("KUBECONFIG", "")))
+        return _run_on_cluster(options, Lab(kubeconfig_of(os.environ.get("KUBECONFIG", ""))))
 
 
-def _run_on_cluster(options: argparse.Namespace, kubeconfig: Path | None) -> int:
+def _run_on_cluster(options: argparse.Namespace, environment: Environment) -> int:
     from ops import commands as verbs  # noqa: PLC0415 - a wrong word on the command line is told at once
 
     if options.verb == "doctor":
-        holds = verbs.doctor(options.stack, kubeconfig, push=options.push, drift=options.drift, as_data=options.json)
+        holds = verbs.doctor(options.stack, environment, push=options.push, drift=options.drift, as_data=options.json)
         return 0 if holds else 1
     if options.verb == "up":
-        verbs.up(options.stack, kubeconfig, refresh=options.refresh, yes=options.yes)
+        verbs.up(options.stack, environment, refresh=options.refresh, yes=options.yes)
     elif options.verb == "preview":
-        verbs.preview(options.stack, kubeconfig, refresh=options.refresh)
+        verbs.preview(options.stack, environment, refresh=options.refresh)
     elif options.verb == "down":
-        verbs.down(options.stack, kubeconfig, yes=options.yes)
+        verbs.down(options.stack, environment, yes=options.yes)
     elif options.verb == "replace-secrets":
-        verbs.replace_secrets(options.stack, kubeconfig)
+        verbs.replace_secrets(options.stack, environment)
     elif options.verb == "collect":
         words = {"confirm": options.confirm == "yes", "untagged": options.untagged, "cache_by_hand": options.cache == "by-hand"}
-        verbs.collect(options.stack, kubeconfig, **words)
+        verbs.collect(options.stack, environment, **words)
     elif options.verb == "export":
-        verbs.export(options.stack, kubeconfig, options.dir)
+        verbs.export(options.stack, environment, options.dir)
     elif options.verb == "restore":
-        verbs.restore(options.stack, kubeconfig, dump=options.dump, safety=options.safety == "yes")
+        verbs.restore(options.stack, environment, dump=options.dump, safety=options.safety == "yes")
     else:
-        getattr(verbs, options.verb)(options.stack, kubeconfig)
+        getattr(verbs, options.verb)(options.stack, environment)
     return 0
 
 

@@ -99,7 +99,11 @@ def _digest(public: str, *, tls: bool) -> str:
 
 def _skopeo(folder: Path, public: str, *words: str, seconds: int) -> str:
     try:
-        answer = Client(folder, registry="").skopeo("--command-timeout", f"{seconds}s", *PLATFORM, *words, seconds=seconds + 10)
+        from lab.environment import Lab  # noqa: PLC0415 - the lab's environment knows these images
+
+        answer = Client(folder, registry="", environment=Lab()).skopeo(
+            "--command-timeout", f"{seconds}s", *PLATFORM, *words, seconds=seconds + 10
+        )
     except LabError as error:
         raise _unusable(public, error.problem) from error
     if answer.code != 0:

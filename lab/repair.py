@@ -1,4 +1,4 @@
-"""Corrections of older states: what the lab's stand-ins wrote otherwise than Pulumi's own plugins, and secrets that a state shows."""
+"""Corrections of older states: what the lab's stand-ins wrote otherwise than Pulumi's own plugins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lab.engine.plugins.generated import META
 from lab.engine.plugins.kube.objects import INPUTS_KEY
 from lab.engine.plugins.kube.zeros import without_zeros
-from ops.console import console, step
+from ops.console import step
 from ops.errors import LabError
 from ops.recovery import import_state
 
@@ -21,9 +21,6 @@ SCHEMA_VERSIONS: Final = {
     "random:index/randomString:RandomString": 2,
 }
 """Types for which older stand-ins wrote ``number: true`` beside ``numeric: false``; the schema version that the genuine plugin writes."""
-
-READABLE: Final = "portus:credentials:Credentials$random:index/randomBytes:RandomBytes"
-"""Three secrets of the program as it was: the id of such a resource is its value, and Pulumi encrypts no id."""
 
 
 def repair(stack: Stack) -> None:
@@ -67,37 +64,6 @@ def _corrected(resource: dict[str, Any]) -> dict[str, Any]:
         kept = {"outputs": {**outputs, **noted}} if noted else {}
         return {**resource, "inputs": without_zeros(resource["inputs"]), **kept}
     return resource
-
-
-def require_no_readable_secrets(stack: Stack) -> None:
-    """Raise `LabError` if protected secrets of ``stack`` must be replaced: Pulumi would refuse that at the end of its preview."""
-    if not (urns := _readable(stack)):
-        return
-    raise LabError(
-        f"{len(urns)} protected secrets of stack {stack.name} can be read in its state ({', '.join(_names(urns))}) and must be replaced.",
-        f"make replace-secrets STACK={stack.name}, then make preview STACK={stack.name}, then make up STACK={stack.name}: Pods restart and "
-        "browser sessions end (docs/operate/state-secrets.md). Nothing was changed.",
-    )
-
-
-def unprotect_readable_secrets(stack: Stack) -> None:
-    """Remove the protection of the secrets that the state of ``stack`` shows. Raises `LabError` when the engine refused."""
-    urns = _readable(stack)
-    for urn in urns:
-        stack.run("state", "unprotect", urn, "--yes")
-    if urns:
-        console.print(f"no longer protected: {', '.join(_names(urns))}. Next: make preview STACK={stack.name}, make up STACK={stack.name}")
-    else:
-        console.print(f"The state of stack {stack.name} shows no protected secret. Nothing was changed.")
-
-
-def _readable(stack: Stack) -> list[str]:
-    urns = (str(each["urn"]) for each in _resources(stack.export()) if each.get("protect"))
-    return [urn for urn in urns if f"::{READABLE}::" in urn]
-
-
-def _names(urns: list[str]) -> list[str]:
-    return sorted(urn.rpartition("::")[2] for urn in urns)
 
 
 def _resources(state: Mapping[str, Any]) -> list[dict[str, Any]]:

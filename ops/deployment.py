@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from kubernetes import client
 
+from ops.environment import Environment, Operator
 from ops.errors import LabError
 from ops.kube.client import DEPLOYMENT, POD, SECRET, Kube
 from ops.kube.jobs import Jobs
@@ -53,12 +54,14 @@ class Deployment:
         outputs: of the stack, secrets in clear.
         kubeconfig: of its cluster.
         context: of the kubeconfig, None for its current one.
+        environment: from where it is used.
     """
 
     stack: str
     outputs: Mapping[str, Any] = field(repr=False)
     kubeconfig: Path
     context: str | None = None
+    environment: Environment = field(default_factory=Operator, repr=False, compare=False)
 
     @property
     def portus_url(self) -> str:

@@ -10,7 +10,9 @@ import tarfile
 from pathlib import Path
 from typing import Any, Final
 
-from lab.images.archive import CREATED, MTIME
+MTIME: Final = 1_735_689_600
+CREATED: Final = "2025-01-01T00:00:00Z"
+"""One moment for every image, in seconds and as text."""
 
 MANIFEST_TYPE: Final = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE: Final = "application/vnd.docker.container.image.v1+json"

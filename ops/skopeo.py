@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import platform
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from lab.images.build import build_images
-from lab.images.debian import debian_sources
-from lab.images.rootfs import Bind, command_line
 from ops.deployment import Deployment
+from ops.environment import Environment
 from ops.errors import LabError
-
-IMAGE: Final = "client-lab:1"
-WORK: Final = "/work"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,8 +28,9 @@ class Answer:
 class Client:
     """One user's skopeo and curl. Made by `client_of`; its files go when the block ends."""
 
-    def __init__(self, folder: Path, *, registry: str) -> None:
+    def __init__(self, folder: Path, *, registry: str, environment: Environment) -> None:
         self.folder = folder
+        self._environment = environment
         self._registry = registry
 
     def skopeo(self, *words: str, seconds: float = 120) -> Answer:
@@ -83,7 +75,7 @@ class Client:
 
     def _run(self, argv: Sequence[str], seconds: float, *, stdin: str = "") -> Answer:
         with tempfile.TemporaryDirectory(prefix="lab-client-") as scratch:
-            command, environment = self._command(argv, Path(scratch))
+            command, environment = self._environment.client(argv, self.folder, Path(scratch))
             try:
                 done = subprocess.run(
                     command,
@@ -99,42 +91,6 @@ class Client:
             except subprocess.TimeoutExpired as error:
                 raise LabError(f"'{argv[0]}' took longer than {seconds:.0f} s.", "Look whether the stack's Pods are ready.") from error
         return Answer(code=done.returncode, output=done.stdout)
-
-    def _command(self, argv: Sequence[str], scratch: Path) -> tuple[list[str], dict[str, str] | None]:
-        """Return how to run ``argv``: the machine's own program, else the lab's client image without a container engine."""
-        if shutil.which(argv[0]):
-            return list(argv), None
-        image = build_images([IMAGE])[0]
-        binds = [Bind(source=self.folder, target=WORK)]
-        binds += [
-            Bind(source=Path(path), target=path, read_only=True) for path in ("/etc/hosts", "/etc/resolv.conf") if Path(path).exists()
-        ]
-        container = image.container({"HOME": WORK}, binds=binds, tmpfs=("/tmp", "/var/tmp"))  # noqa: S108 - the image's own
-        return command_line(container, list(argv), scratch), dict(container.environment)
-
-
-def require_client() -> None:
-    """Make sure that a push can be tried from this machine, before anything is begun.
-
-    Raises:
-        LabError: there is no skopeo, and the lab's own cannot be built here.
-    """
-    if shutil.which("skopeo") or _is_buildable():
-        return
-    raise LabError(
-        "the check pushes and pulls an image, and there is no skopeo on PATH.",
-        "Install skopeo; or run this as root on Debian, where the lab builds its own.",
-    )
-
-
-def _is_buildable() -> bool:
-    if platform.system() != "Linux" or os.geteuid() != 0:
-        return False
-    try:
-        debian_sources()
-    except LabError:
-        return False
-    return True
 
 
 def administrator_of(deployment: Deployment) -> AbstractContextManager[Client]:
@@ -154,4 +110,4 @@ def client_of(deployment: Deployment, username: str = "", password: str = "") ->
         file = folder / "auth.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps({"auths": auths}), encoding="utf-8")
-        yield Client(folder, registry=deployment.registry)
+        yield Client(folder, registry=deployment.registry, environment=deployment.environment)

@@ -57,9 +57,23 @@ def test_imports_point_one_way(path: Path) -> None:
     assert not any(name.split(".")[0] in {"ops", "lab", "tests"} for name in _imports(path))
 
 
-def test_the_lab_knows_nothing_of_the_components() -> None:
-    for path in sorted((ROOT / "lab").rglob("*.py")):
-        assert not any(name.split(".")[0] == "components" for name in _imports(path)), path
+TAKEN_FROM_COMPONENTS = {"components.common.names", "components.common.versions"}
+"""What an operator's command may take from the program: names and versions."""
+
+
+def _outside(package: str) -> Iterator[tuple[Path, str]]:
+    """Give file and name of each import of this repository's other packages."""
+    for path in sorted((ROOT / package).rglob("*.py")):
+        yield from ((path, name) for name in _imports(path) if name.split(".")[0] in {"components", "ops", "lab", "tests"} - {package})
+
+
+def test_the_lab_imports_the_operators_commands_and_nothing_of_the_components() -> None:
+    assert [(path, name) for path, name in _outside("lab") if name.split(".")[0] != "ops"] == []
+
+
+def test_the_operators_commands_import_names_and_versions_of_the_components_and_nothing_of_the_lab() -> None:
+    taken = [(path, name) for path, name in _outside("ops") if not any(f"{name}.".startswith(f"{each}.") for each in TAKEN_FROM_COMPONENTS)]
+    assert [(path, name) for path, name in taken if name not in {"components", "components.common"}] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))

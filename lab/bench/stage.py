@@ -19,6 +19,7 @@ from lab import cluster
 from lab.bench.trial import Project
 from lab.cluster import Home, Publication
 from lab.engine import Engine, ensure_engine
+from lab.environment import Lab
 from lab.images import build
 from lab.render.stackfile import project_stacks
 from ops import paths
@@ -110,7 +111,7 @@ def _set(home: Home) -> Stage:
     kubeconfig = cluster.up(home)
     build.load(images, lambda archive: cluster.import_image(archive, home))
     lab, first_up = _deployed("lab", engine, kubeconfig)
-    deployment = Deployment(stack=lab.name, outputs=lab.outputs(), kubeconfig=kubeconfig, context=SLOT)
+    deployment = Deployment(stack=lab.name, outputs=lab.outputs(), kubeconfig=kubeconfig, context=SLOT, environment=Lab())
     with step("checking it: a push, a pull, and Portus' record of the push") as current:
         https = deployment.node_ports()["https"]
         cluster.publish([Publication(address=ADDRESS, port=443, node_port=https, names=deployment.hosts)], home)

@@ -7,9 +7,7 @@ checkout's code, the Pulumi home) lies in ``.lab``, so that two checkouts do not
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,9 +19,7 @@ from lab.engine import official, plugin_home
 from lab.engine.launchers import LANGUAGE_HOST, is_launcher, write_launcher
 from ops import paths
 from ops.console import Step
-
-MINIMUM: Final = (3, 244, 0)
-"""Oldest CLI that is used: earlier ones lose state in ``up --refresh`` (fixes in 3.206, 3.231 and 3.244 of its change log)."""
+from ops.environment import is_suitable, version_of
 
 BIN: Final = paths.STATE / "engine" / "bin"
 """This checkout's CLI, language host and, where a genuine CLI lacks plugins, their stand-ins."""
@@ -109,35 +105,9 @@ def find_own_cli() -> Path | None:
     if found is None or Path(found).parent == BIN:
         return None
     host = _language_host(Path(found))
-    if host is None or is_launcher(host) or not is_suitable(_version_of(found)):
+    if host is None or is_launcher(host) or not is_suitable(version_of(found)):
         return None
     return Path(found)
-
-
-def is_suitable(version: tuple[int, int, int] | None) -> bool:
-    """Tell whether a CLI of this version can be used: the same major, and not older than ``MINIMUM``."""
-    return version is not None and version[0] == MINIMUM[0] and version >= MINIMUM
-
-
-def parse_version(text: str) -> tuple[int, int, int] | None:
-    """Return the version in ``pulumi version``'s output, None when it holds none."""
-    found = re.search(r"v?(\d+)\.(\d+)\.(\d+)", text)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else None
-
-
-def _version_of(pulumi: str) -> tuple[int, int, int] | None:
-    try:
-        answer = subprocess.run(
-            [pulumi, "version"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return parse_version(answer.stdout) if answer.returncode == 0 else None
 
 
 def _language_host(pulumi: Path) -> Path | None:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from pathlib import Path
 
 from ops.check import check, check_read_only
 from ops.console import Step, console, step
 from ops.credentials import NobodyError
-from ops.deployment import Deployment
 from ops.doctor.chain import Finding, by_name, examine
 from ops.doctor.expected import expected_of
 from ops.doctor.gather import gather
 from ops.doctor.report import as_json, holds, show
 from ops.doctor.snapshot import Snapshot
+from ops.environment import Environment
 from ops.errors import LabError
 from ops.kube.http import Silent, Unseen
 from ops.pulumi.stack import Stack
 
 
-def doctor(stack: Stack, *, push: bool = False, drift: bool = False, as_data: bool = False) -> bool:
+def doctor(stack: Stack, environment: Environment, *, push: bool = False, drift: bool = False, as_data: bool = False) -> bool:
     """Examine ``stack`` and print the findings; return whether every link holds. Changes nothing unless ``push``.
 
     Args:
@@ -33,7 +32,7 @@ def doctor(stack: Stack, *, push: bool = False, drift: bool = False, as_data: bo
         LabError: the stack was never deployed.
     """
     began = time.monotonic()
-    findings = diagnose(stack, push=push, drift=drift, quiet=as_data)
+    findings = diagnose(stack, environment, push=push, drift=drift, quiet=as_data)
     if as_data:
         sys.stdout.write(as_json(stack.name, findings) + "\n")
     else:
@@ -41,7 +40,9 @@ def doctor(stack: Stack, *, push: bool = False, drift: bool = False, as_data: bo
     return holds(findings)
 
 
-def diagnose(stack: Stack, *, push: bool = False, drift: bool = False, quiet: bool = True) -> list[Finding]:
+def diagnose(
+    stack: Stack, environment: Environment | None = None, *, push: bool = False, drift: bool = False, quiet: bool = True
+) -> list[Finding]:
     """Return the findings on ``stack``; arguments and errors as `doctor`'s."""
     expected = expected_of(stack)
     if quiet:
@@ -53,7 +54,7 @@ def diagnose(stack: Stack, *, push: bool = False, drift: bool = False, quiet: bo
         snapshot = dataclasses.replace(snapshot, drift=_drift(stack))
     findings = examine(snapshot)
     if push and not by_name(findings)["round-trip"].blocked_by:
-        findings = examine(dataclasses.replace(snapshot, round_trip=_round_trip(stack, snapshot)))
+        findings = examine(dataclasses.replace(snapshot, round_trip=_round_trip(stack, environment, snapshot)))
     return findings
 
 
@@ -66,8 +67,8 @@ def _drift(stack: Stack) -> str:
     return ""
 
 
-def _round_trip(stack: Stack, snapshot: Snapshot) -> str | Silent | Unseen:
-    deployment = Deployment(stack=stack.name, outputs=stack.outputs(), kubeconfig=Path(stack.kubeconfig), context=stack.context)
+def _round_trip(stack: Stack, environment: Environment | None, snapshot: Snapshot) -> str | Silent | Unseen:
+    deployment = stack.deployment(environment)
     current = Step("round trip")
     try:
         if snapshot.is_read_only:

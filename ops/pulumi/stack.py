@@ -12,15 +12,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from lab.engine import Engine
 from ops import paths
+from ops.environment import Engine, Environment, Operator
 from ops.errors import LabError
 from ops.kube.client import Kube
 from ops.pulumi import backend
+
+if TYPE_CHECKING:
+    from ops.deployment import Deployment
 
 CONTEXT: Final = "portus-lab"
 """Kubeconfig context of the lab's own cluster; a stack that names it is deployed there."""
@@ -77,6 +80,17 @@ class Stack:
     def kube(self) -> Kube:
         """The cluster that it is deployed to."""
         return Kube(kubeconfig=self.kubeconfig, context=self.context)
+
+    def deployment(self, environment: Environment | None = None) -> Deployment:
+        """Return the stack as it is deployed, seen from ``environment`` (by default from the operator's own machine).
+
+        Raises:
+            LabError: as `outputs`.
+        """
+        from ops.deployment import Deployment  # noqa: PLC0415 - heavy
+
+        seen = environment or Operator(self.kubeconfig)
+        return Deployment(stack=self.name, outputs=self.outputs(), kubeconfig=self.kubeconfig, context=self.context, environment=seen)
 
     def select(self) -> None:
         """Select the stack, making it in the backend where it is new.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from lab.environment import Lab
 from ops import commands
 from ops.deployment import Deployment
 from ops.pulumi.stack import Stack
@@ -55,7 +56,7 @@ def lab_stack() -> Callable[[str], Deployed]:
 
     def deploy(name: str) -> Deployed:
         if name not in made:
-            made[name] = Deployed(*commands.deploy(name, None))
+            made[name] = Deployed(*commands.deploy(name, Lab()))
         return made[name]
 
     return deploy

@@ -18,6 +18,7 @@ from lab import cluster
 from lab.cluster import Publication
 from lab.cluster.kubectl import kubectl
 from lab.engine import ensure_engine
+from lab.environment import Lab
 from lab.images import build
 from ops import paths
 from ops.deployment import Deployment
@@ -134,7 +135,7 @@ def load(images: list[str]) -> None:
 
 def deployment(stack: Stack) -> Deployment:
     """Return ``stack`` as its clients see it."""
-    return Deployment(stack=stack.name, outputs=stack.outputs(), kubeconfig=stack.kubeconfig, context=stack.context)
+    return stack.deployment(Lab())
 
 
 def pods_of(reached: Deployment, component: str) -> list[client.V1Pod]:

@@ -13,6 +13,7 @@ import pytest
 
 from lab import cluster
 from lab.cluster import Publication
+from lab.environment import Lab
 from ops.check import check
 from ops.console import Step
 from ops.deployment import Deployment
@@ -79,7 +80,7 @@ def test_every_link_of_a_healthy_stack_holds_soon(stack: OwnStack) -> None:
 
 
 def test_it_pushes_and_compares_when_it_is_asked_to(stack: OwnStack) -> None:
-    links = {link["link"]: link for link in json.loads(as_json(stack.name, diagnose(stack, push=True, drift=True)))["links"]}
+    links = {link["link"]: link for link in json.loads(as_json(stack.name, diagnose(stack, Lab(), push=True, drift=True)))["links"]}
     assert "registry.doctor.test/admin/check:latest" in links["round-trip"]["seen"]
     assert links["drift"]["state"] == "ok"
 
@@ -346,7 +347,7 @@ def test_services_that_are_gone_come_back_by_what_the_doctor_says_and_a_push_wor
     after = {service.metadata.name: service.spec.cluster_ip for service in breaker.core.list_namespaced_service(breaker.namespace).items}
     assert before.keys() == after.keys()
     assert all(after[name] != before[name] for name in ("portus", "registry"))
-    links = {link["link"]: link for link in json.loads(as_json(stack.name, diagnose(stack, push=True)))["links"]}
+    links = {link["link"]: link for link in json.loads(as_json(stack.name, diagnose(stack, Lab(), push=True)))["links"]}
     assert links["round-trip"]["state"] == "ok", {name: link for name, link in links.items() if link["state"] == "broken"}
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from lab.cluster import Publication
 from lab.cluster.kubectl import kubectl
+from lab.environment import Lab
 from ops.backup import backups
 from ops.backup.restore import Restore
 from ops.check import check
@@ -83,7 +84,7 @@ def stack(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own
 def test_a_push_is_recorded_in_it_and_every_link_holds(stack: OwnStack, reached: Deployment) -> None:
     with step("checking") as current:
         check(reached, current)
-    findings = json.loads(as_json(stack.name, diagnose(stack, push=True)))["links"]
+    findings = json.loads(as_json(stack.name, diagnose(stack, Lab(), push=True)))["links"]
     assert [link for link in findings if link["state"] == "broken"] == []
     links = {link["link"]: link["state"] for link in findings}
     assert {links[name] for name in ("database", "charset", "schema", "record", "events", "round-trip")} == {"ok"}

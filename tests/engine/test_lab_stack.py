@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from lab.engine import Engine
+from lab.environment import Lab
 from ops import commands
+from ops.environment import Environment
 from ops.errors import LabError
 from ops.pulumi import backend
 from ops.pulumi.stack import Stack
@@ -33,7 +35,7 @@ def mine(monkeypatch: pytest.MonkeyPatch, engine: Engine, tmp_path: Path) -> Sta
         "ops.pulumi.backend.OWN_STATE": tmp_path / "own",
     }.items():
         monkeypatch.setattr(name, path)
-    monkeypatch.setattr(commands, "ensure_engine", lambda: engine)  # it would write this project's folder into its launchers
+    monkeypatch.setattr("lab.environment.ensure_engine", lambda: engine)  # it would write this project's folder into its launchers
     (tmp_path / "state").mkdir()
     (tmp_path / "Pulumi.yaml").write_text("name: engine-test\nruntime: python\n", encoding="utf-8")
     (tmp_path / "Pulumi.test.yaml").write_text(UNTOUCHED, encoding="utf-8")
@@ -79,14 +81,14 @@ def test_the_stack_of_a_login_is_found_where_the_users_own_pulumi_made_it(
     mine.require_known()
 
 
-def _down(name: str, kubeconfig: Path) -> None:
-    commands.down(name, kubeconfig, yes=True)
+def _down(name: str, environment: Environment) -> None:
+    commands.down(name, environment, yes=True)
 
 
 @pytest.mark.parametrize("verb", [commands.check, commands.backup, commands.backups, commands.outputs, commands.password, _down])
-def test_no_verb_that_looks_makes_a_stack(mine: Stack, tmp_path: Path, verb: Callable[[str, Path], None]) -> None:
+def test_no_verb_that_looks_makes_a_stack(mine: Stack, tmp_path: Path, verb: Callable[[str, Environment], None]) -> None:
     with pytest.raises(LabError, match="knows no stack test"):
-        verb("test", mine.kubeconfig)
+        verb("test", Lab(mine.kubeconfig))
     assert mine.export() == {}
     assert (tmp_path / "Pulumi.test.yaml").read_text(encoding="utf-8") == UNTOUCHED
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from kubernetes import client
 from urllib3.exceptions import HTTPError
 
+from lab.environment import Lab
 from ops import check, commands
 from ops.backup import verbs as operations
 from ops.backup.restore import Restore
@@ -103,7 +103,7 @@ def test_whatever_a_check_ends_with_says_what_ended_well_before_it(
     monkeypatch.setattr(commands, "_summary", lambda *_: None)
     monkeypatch.setattr(Restore, "run", lambda _, check: check())
     works: dict[str, Callable[[], None]] = {
-        "deployment": lambda: commands.up(name, None),
+        "deployment": lambda: commands.up(name, Lab()),
         "restore": lambda: operations.restore(name, _deployment(name), None, dump="20260102T020000Z", safety=True),
     }
     for work, verb in works.items():
@@ -171,7 +171,7 @@ def test_a_deployment_that_nobody_may_check_is_told_all_the_same(monkeypatch: py
     monkeypatch.setattr(commands, "checked", nobody)
     monkeypatch.setattr(commands, "_summary", lambda *words: said.append(words[-1]))
     with pytest.raises(NobodyError):
-        commands.up("open", None)
+        commands.up("open", Lab())
     assert said == ["The deployment ended well, and was not checked."]
 
 
@@ -186,14 +186,12 @@ def test_a_read_only_one_whose_database_was_restored_is_checked_so(
 
 
 class _Stack:
-    name, kubeconfig, context = "mine", Path("none"), None
-
-    def outputs(self) -> dict[str, Any]:
-        return {}
+    def deployment(self, _: object) -> Deployment:
+        return Deployment(stack="mine", outputs={}, kubeconfig=Path("none"))
 
 
 def _round_trip(snapshot: Snapshot) -> object:
-    return doctor._round_trip(_Stack(), snapshot)  # type: ignore[arg-type]
+    return doctor._round_trip(_Stack(), None, snapshot)  # type: ignore[arg-type]
 
 
 def test_the_doctor_goes_by_what_the_registry_mounts(said: list[str]) -> None:

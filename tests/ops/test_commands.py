@@ -15,8 +15,10 @@ import yaml
 from lab import __main__ as command
 from lab import lab_stack
 from lab.engine import Engine
+from lab.environment import Lab
 from lab.images.servers import free_port
 from ops import commands
+from ops.environment import Environment
 from ops.errors import LabError
 from ops.pulumi import stack
 from ops.pulumi.stack import Stack
@@ -39,9 +41,9 @@ def pulumi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     file.chmod(0o755)
     _holds(file)
     monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
-    monkeypatch.setattr(commands, "require_client", lambda *_: None)
+    monkeypatch.setattr(Lab, "require_client", lambda *_: None)
     engine = Engine(pulumi=file, home=None, path=(), genuine_cli=True, genuine_plugins={})
-    monkeypatch.setattr(commands, "ensure_engine", lambda: engine)
+    monkeypatch.setattr("lab.environment.ensure_engine", lambda: engine)
     monkeypatch.setattr(commands, "prepare", lambda name, _: Stack(name=name, engine=engine, kubeconfig=tmp_path / "kubeconfig"))
     return file
 
@@ -68,7 +70,7 @@ def test_a_preview_looks_at_the_cluster_first_where_it_is_asked_to(pulumi: Path,
 
 @pytest.mark.parametrize("refreshes", [False, True])
 def test_a_deployment_mends_what_was_changed_by_hand_where_it_is_asked_to(pulumi: Path, *, refreshes: bool) -> None:
-    commands.deploy("prod", None, refresh=refreshes, yes=True)
+    commands.deploy("prod", Lab(), refresh=refreshes, yes=True)
     assert ("--refresh" in _told(pulumi, "up")) is refreshes
 
 
@@ -79,9 +81,9 @@ def test_stand_ins_on_a_cluster_of_ones_own_are_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, genuine: dict[str, bool], *, told: bool
 ) -> None:
     engine = Engine(pulumi=tmp_path / "pulumi", home=None, path=(), genuine_cli=True, genuine_plugins=genuine)
-    monkeypatch.setattr(commands, "ensure_engine", lambda: engine)
+    monkeypatch.setattr("lab.environment.ensure_engine", lambda: engine)
     with pytest.raises(LabError):
-        commands.prepare("prod", kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}"))
+        commands.prepare("prod", Lab(kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}")))
     assert ("Pulumi's own plugins (kubernetes)" in capsys.readouterr().err) is told
 
 
@@ -102,15 +104,15 @@ READABLE = {
 }
 PASSWORD = {"type": "random:index/randomPassword:RandomPassword", "id": "none/of/these"}
 
-Verb = Callable[[str, Path], Any]
+Verb = Callable[[str, Environment], Any]
 
 
-def _refresh(name: str, kubeconfig: Path) -> None:
-    commands.deploy(name, kubeconfig, refresh=True, yes=True)
+def _refresh(name: str, environment: Environment) -> None:
+    commands.deploy(name, environment, refresh=True, yes=True)
 
 
-def _down(name: str, kubeconfig: Path) -> None:
-    commands.down(name, kubeconfig, yes=True)
+def _down(name: str, environment: Environment) -> None:
+    commands.down(name, environment, yes=True)
 
 
 FORGETTING: list[tuple[Verb, str]] = [(_refresh, "up"), (_down, "destroy")]
@@ -143,7 +145,7 @@ def test_a_cluster_without_the_stacks_namespace_is_refused_before_its_objects_ar
 ) -> None:
     _holds(pulumi, *held)
     with pytest.raises(LabError) as raised:
-        verb("mine", asked.kubeconfig)
+        verb("mine", Lab(asked.kubeconfig))
     where = f"the cluster of {asked.kubeconfig} (context 'mine') has no namespace 'portus'"
     assert raised.value.problem == f"{where}, in which stack mine is deployed."
     assert raised.value.remedy.startswith("Is it this cluster? ")
@@ -156,7 +158,7 @@ def test_a_cluster_without_the_stacks_namespace_is_refused_before_its_objects_ar
 @pytest.mark.parametrize("status", [200, 403], ids=["it is there", "nobody may look"])
 def test_a_cluster_that_may_be_the_stacks_is_not(pulumi: Path, asked: Api, verb: Verb, pulumis: str, status: int) -> None:
     asked.status = status
-    verb("mine", asked.kubeconfig)
+    verb("mine", Lab(asked.kubeconfig))
     assert pulumis in _verbs(pulumi)
 
 
@@ -166,16 +168,16 @@ def test_a_stack_without_objects_in_a_namespace_is_deployed_anywhere_and_removed
     pulumi: Path, asked: Api, verb: Verb, pulumis: str, held: tuple[dict[str, Any], ...]
 ) -> None:
     _holds(pulumi, *held)
-    verb("mine", asked.kubeconfig)
+    verb("mine", Lab(asked.kubeconfig))
     assert asked.asked == []
     assert pulumis in _verbs(pulumi)
 
 
 def test_the_labs_own_cluster_may_be_a_fresh_one(pulumi: Path, asked: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(commands, "_publish", lambda _stack, _deployment: None)
+    monkeypatch.setattr(Lab, "after_update", lambda *_: None)
     monkeypatch.setattr("ops.paths.STATE", tmp_path)
     (tmp_path / "state").mkdir()
-    commands.deploy("lab", None, refresh=True)
+    commands.deploy("lab", Lab(), refresh=True)
     assert asked.asked == []
     assert "--refresh" in _told(pulumi, "up")
 
@@ -187,14 +189,14 @@ def test_a_second_make_up_waits_for_the_first_and_says_so(
     first_works, first_may_end = threading.Event(), threading.Event()
     order = []
 
-    def deployed(name: str, _kubeconfig: Path | None, *, refresh: bool, yes: bool) -> None:
+    def deployed(name: str, _: Environment, *, refresh: bool, yes: bool) -> None:
         assert not yes
         order.append(f"{name} {refresh}")
         first_works.set()
         first_may_end.wait(10)
 
     monkeypatch.setattr(commands, "_deploy", deployed)
-    runs = [threading.Thread(target=commands.deploy, args=("lab", None), kwargs={"refresh": refresh}) for refresh in (False, True)]
+    runs = [threading.Thread(target=commands.deploy, args=("lab", Lab()), kwargs={"refresh": refresh}) for refresh in (False, True)]
     runs[0].start()
     assert first_works.wait(10)
     runs[1].start()
@@ -210,7 +212,7 @@ def test_a_second_make_up_waits_for_the_first_and_says_so(
 @pytest.mark.usefixtures("files")
 def test_nothing_is_removed_from_a_cluster_that_does_not_answer(pulumi: Path, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="does not answer"):
-        commands.down("mine", kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}"), yes=True)
+        commands.down("mine", Lab(kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}")), yes=True)
     assert "destroy" not in _verbs(pulumi)
 
 
@@ -229,12 +231,12 @@ def test_a_cluster_of_ones_own_is_never_changed_without_a_preview(
     pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: Callable[..., Any], pulumis: str
 ) -> None:
     _holds(pulumi)
-    verb("mine", tmp_path / "kubeconfig", yes=True)
+    verb("mine", Lab(tmp_path / "kubeconfig"), yes=True)
     assert "--skip-preview" not in _told(pulumi, pulumis)
     assert {"--yes", "--non-interactive"} <= set(_told(pulumi, pulumis).split())
     Path(f"{pulumi}.said").unlink()
     _terminal(monkeypatch, is_one=True)
-    verb("mine", tmp_path / "kubeconfig")
+    verb("mine", Lab(tmp_path / "kubeconfig"))
     assert not {"--skip-preview", "--yes", "--non-interactive"} & set(_told(pulumi, pulumis).split()), "Pulumi asks on the terminal"
 
 
@@ -245,7 +247,7 @@ def test_without_a_terminal_nothing_is_changed_unless_that_was_agreed_to(
 ) -> None:
     _terminal(monkeypatch, is_one=False)
     with pytest.raises(LabError, match="asks before it changes anything, and there is no terminal to ask on") as raised:
-        verb("mine", tmp_path / "kubeconfig")
+        verb("mine", Lab(tmp_path / "kubeconfig"))
     assert "STACK=mine YES=1" in raised.value.remedy
     assert not Path(f"{pulumi}.said").exists() or pulumis not in _verbs(pulumi)
 
@@ -264,17 +266,17 @@ def test_the_command_line_agrees_where_it_says_yes(
 
 @pytest.mark.usefixtures("asked")
 def test_a_stack_of_the_lab_is_deployed_unasked(pulumi: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(commands, "_publish", lambda _stack, _deployment: None)
+    monkeypatch.setattr(Lab, "after_update", lambda *_: None)
     monkeypatch.setattr("ops.paths.STATE", tmp_path)
     (tmp_path / "state").mkdir()
-    commands.deploy("lab", None)
+    commands.deploy("lab", Lab())
     assert {"--skip-preview", "--yes"} <= set(_told(pulumi, "up").split())
 
 
 def test_a_protected_stack_is_not_removed_at_all(pulumi: Path, asked: Api) -> None:
     _holds(pulumi, NAMESPACE, SECRET, PROTECTED)
     with pytest.raises(LabError) as raised:
-        commands.down("mine", asked.kubeconfig, yes=True)
+        commands.down("mine", Lab(asked.kubeconfig), yes=True)
     assert raised.value.problem == "stack mine holds 1 protected resources (data)."
     assert 'portus:protect: "false"' in raised.value.remedy
     assert "unprotected_state" in raised.value.remedy
@@ -286,7 +288,7 @@ def test_a_protected_stack_is_not_removed_at_all(pulumi: Path, asked: Api) -> No
 def test_protected_secrets_that_the_state_shows_are_told_before_anything_is_deployed(pulumi: Path, tmp_path: Path, verb: Verb) -> None:
     _holds(pulumi, READABLE)
     with pytest.raises(LabError, match="can be read in its state \\(credentials-secret-key-base-1\\) and must be replaced") as raised:
-        verb("mine", tmp_path / "kubeconfig")
+        verb("mine", Lab(tmp_path / "kubeconfig"))
     assert "make replace-secrets STACK=mine" in raised.value.remedy
     assert not {"up", "preview"} & set(_verbs(pulumi))
 
@@ -294,7 +296,7 @@ def test_protected_secrets_that_the_state_shows_are_told_before_anything_is_depl
 @pytest.mark.usefixtures("asked")
 def test_only_the_secrets_that_the_state_shows_lose_their_protection(pulumi: Path, tmp_path: Path) -> None:
     _holds(pulumi, READABLE, PROTECTED, {**READABLE, "urn": "urn:pulumi:mine::portus::random:index/randomBytes:RandomBytes::another"})
-    commands.replace_secrets("mine", tmp_path / "kubeconfig")
+    commands.replace_secrets("mine", Lab(tmp_path / "kubeconfig"))
     assert f"unprotect {READABLE['urn']} --yes" in _told(pulumi, "state")
 
 
@@ -307,7 +309,7 @@ def test_a_deployment_does_not_begin_while_a_garbage_collection_deletes(pulumi: 
 
     monkeypatch.setattr(commands, "_require_no_sweep", deletes)
     with pytest.raises(LabError, match="of mine in portus deletes"):
-        commands.deploy("mine", None, yes=True)
+        commands.deploy("mine", Lab(Path("none")), yes=True)
     assert "up" not in _verbs(pulumi)
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.environment import Lab
 from lab.images.debian import debian_sources
 from ops import commands
+from ops.environment import Environment, Operator
 from ops.errors import LabError
-from ops.skopeo import require_client
 
 
 @pytest.fixture
@@ -25,13 +26,14 @@ def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.mark.usefixtures("programs")
 @pytest.mark.parametrize("verb", [commands.up, commands.check, partial(commands.restore, dump="20260101T000000Z", safety=True)])
 def test_a_machine_that_cannot_push_is_told_before_anything_is_deployed_or_restored(
-    tmp_path: Path, verb: Callable[[str, Path], None]
+    tmp_path: Path, verb: Callable[[str, Environment], None]
 ) -> None:
     with pytest.raises(LabError, match=r"there is no skopeo on PATH\. Install skopeo; or run this as root on Debian"):
-        verb("dev", tmp_path / "kubeconfig")
+        verb("dev", Lab(tmp_path / "kubeconfig"))
 
 
 def test_the_machines_own_skopeo_is_enough(programs: Path) -> None:
     skopeo = programs / "skopeo"
     skopeo.touch(mode=0o755)
-    require_client()
+    Operator().require_client("dev")
+    Lab().require_client("dev")

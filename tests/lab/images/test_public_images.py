@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab import public_images
+from lab.environment import Lab
 from lab.images.build import build_images
 from lab.images.rootfs import Bind
 from lab.images.servers import free_port, fresh_registry
@@ -33,11 +34,11 @@ def data(tmp_path: Path) -> Path:
 def registry(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A registry with one image, in a cache of its own for what is copied from it."""
     built = build_images(["client-lab:1"])
-    monkeypatch.setattr("ops.skopeo.build_images", lambda _names: built)
+    monkeypatch.setattr("lab.images.build.build_images", lambda _names: built)
     with fresh_registry(binds=[Bind(source=data, target="/var/lib/registry")]) as address:
         monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path / "cache"))
         write_sample(tmp_path / "sample", text="the genuine MariaDB")
-        pushed = Client(tmp_path, registry="").skopeo(
+        pushed = Client(tmp_path, registry="", environment=Lab()).skopeo(
             "copy", "--dest-tls-verify=false", "dir:sample", f"docker://{address}/library/mariadb:10.11.14"
         )
         assert pushed.code == 0, pushed.output

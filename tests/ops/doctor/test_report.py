@@ -10,11 +10,13 @@ import pytest
 from rich.console import Console
 
 from lab import __main__ as command
+from lab.environment import Lab
 from ops import commands
 from ops.doctor.chain import CHAIN, examine
 from ops.doctor.expected import copies, objects
 from ops.doctor.facts import Denied
 from ops.doctor.report import as_json, holds, show
+from ops.environment import Environment
 from ops.kube.http import Silent
 from tests.ops.doctor.stage import healthy
 
@@ -66,16 +68,16 @@ def test_all_holds_only_when_nothing_is_broken_or_unknown() -> None:
 
 @pytest.mark.parametrize(("found", "code"), [(True, 0), (False, 1)])
 def test_the_exit_code_says_whether_all_holds(monkeypatch: pytest.MonkeyPatch, found: bool, code: int) -> None:  # noqa: FBT001
-    asked: list[tuple[str, Path | None, dict[str, bool]]] = []
+    asked: list[tuple[str, Environment, dict[str, bool]]] = []
 
-    def doctor(name: str, kubeconfig: Path | None, **options: bool) -> bool:
-        asked.append((name, kubeconfig, options))
+    def doctor(name: str, environment: Environment, **options: bool) -> bool:
+        asked.append((name, environment, options))
         return found
 
     monkeypatch.setattr(commands, "doctor", doctor)
     monkeypatch.setenv("KUBECONFIG", "/some/config")
     assert command.main(["doctor", "--stack", "prod", "--json", "--drift"]) == code
-    assert asked == [("prod", Path("/some/config"), {"push": False, "drift": True, "as_data": True})]
+    assert asked == [("prod", Lab(Path("/some/config")), {"push": False, "drift": True, "as_data": True})]
 
 
 def test_pulumis_state_says_which_objects_there_should_be() -> None:
