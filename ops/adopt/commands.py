@@ -12,12 +12,13 @@ from typing import Any, NoReturn
 
 import click
 
-from ops.adopt import compose, helm
+from ops.adopt import compose, helm, kubernetes, objects
 from ops.adopt.classify import Answers, classify
 from ops.adopt.classify.overview import RELEASES, names
 from ops.adopt.model import AdoptError, Fate, Findings, Place, Problem, Source
 from ops.adopt.output import report
 from ops.adopt.output.write import Target, refuse_existing, write
+from ops.errors import LabError
 
 File = click.Path(path_type=Path, dir_okay=False)
 
@@ -64,6 +65,23 @@ def helm_command(files: Sequence[Path], chart: Path | None, release: str, namesp
     _run(lambda: helm.read(files, chart, release, namespace), "helm", given, files, **options)
 
 
+@adopt.command("kubernetes")
+@click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Objects in YAML or JSON, or a folder of such files.")
+@click.option("--namespace", default="default", show_default=True, help="Namespace of the old deployment; read, if there is no --file.")
+@click.option("--context", help="Context of the kubeconfig, if it is not the current one.")
+@click.option("--kubeconfig", type=File, envvar="KUBECONFIG", default=Path.home() / ".kube" / "config", help="The kubeconfig.")
+@_common
+def kubernetes_command(files: Sequence[Path], namespace: str, context: str | None, kubeconfig: Path, **options: Any) -> None:
+    """Adopt objects: a namespace of a cluster, or files (kubectl get -o yaml, helm get manifest)."""
+    given = [*_words("--file", files), "--namespace", namespace, *(["--context", context] if context else [])]
+
+    def read() -> Source:
+        found = objects.load(files) if files else objects.live(kubeconfig, context, namespace)
+        return kubernetes.read(found, namespace, str(files[0]) if files else f"namespace {namespace}")
+
+    _run(read, "kubernetes", given, files, **options)
+
+
 def _words(option: str, paths: Sequence[Path]) -> list[str]:
     return [word for path in paths for word in (option, str(path))]
 
@@ -90,6 +108,8 @@ def _run(
         complete = write(source, findings, target)
     except AdoptError as error:
         _refuse(error)
+    except LabError as error:
+        _refuse(AdoptError([Problem(Place("the cluster"), error.problem, error.remedy)]))
     except (OSError, UnicodeError) as error:
         _refuse(AdoptError([Problem(Place(str(getattr(error, "filename", "") or "file")), f"cannot be used: {error}", "mend that")]))
     _tell(source, findings, target, complete=complete)

@@ -143,11 +143,11 @@ def _commands(chart: Chart, values: dict[str, Item], release: str, namespace: st
     base = release if release.endswith("-portus") else f"{release}-{chart.name}"
     return {
         "kubectl": f"kubectl -n {namespace}",
+        "namespace": namespace,
         "host": host.text if host else "",
         "registry_name": name,
-        "registry_deployment": f"{base}-registry",
+        "registry": f"deployment/{base}-registry",
         "registry_path": mount.text if mount else "/storage",
-        "worker_deployment": base,
         "database": chart.database.format(release=release),
         "root_variable": "MARIADB_ROOT_PASSWORD",
         "database_name": values["mariadb.mariadbDatabase"].text if "mariadb.mariadbDatabase" in values else "portus",

@@ -95,7 +95,9 @@ class Mount:
     source: str
     target: str
     kind: str = "bind"
-    """``bind`` (a path of the host), ``volume`` (a name), ``secret`` or ``config``."""
+    """``bind`` (a path of the host), ``volume`` (a name), ``claim``, ``emptyDir``, ``secret`` or ``config``."""
+    files: tuple[tuple[str, str, Place], ...] = ()
+    """Path in the container, content and place of each file that a ConfigMap or Secret brings."""
 
 
 @dataclass
@@ -111,6 +113,8 @@ class Workload:
     mounts: list[Mount] = field(default_factory=list)
     rest: list[Item] = field(default_factory=list)
     """Everything else, one item for each key."""
+    settled: list[Verdict] = field(default_factory=list)
+    """What the reader could already judge."""
 
 
 @dataclass
@@ -126,6 +130,8 @@ class Source:
     """Dotted key of the registry's config.yml -> item."""
     values: list[tuple[str, Item]] = field(default_factory=list)
     """Dotted key of a chart's values -> item."""
+    services: set[str] = field(default_factory=set)
+    """Names, besides the workloads', that only the old deployment resolves."""
     decided: list[Verdict] = field(default_factory=list)
     """What the reader could already judge."""
     notes: list[str] = field(default_factory=list)

@@ -15,6 +15,7 @@ def classify(source: Source, answers: Answers) -> Findings:
     """Return a verdict for every item of ``source``, and the settings of the stack file."""
     findings = Findings()
     findings.verdicts += source.decided
+    findings.verdicts += [verdict for workload in source.workloads for verdict in workload.settled]
     overview.choose_version(source, answers, findings)
     overview.choose_hosts(source, answers, findings)
     portus.classify(source, findings)
@@ -22,7 +23,7 @@ def classify(source: Source, answers: Answers) -> Findings:
     containers.classify(source, findings)
     if source.kind == "helm":
         helm_values.classify(source, findings)
-    overview.complete(findings)
+    overview.complete(source, findings)
     sizes.complete(findings)
     _guard(source, findings)
     return findings

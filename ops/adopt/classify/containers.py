@@ -101,9 +101,9 @@ def _other(workload: Workload, findings: Findings) -> None:
 
 def _mount(workload: Workload, mount: Mount, findings: Findings) -> None:
     item = mount.item
-    if (workload.role is Role.REGISTRY and mount.target in REGISTRY_CONFIGS) or (
-        workload.role in {Role.PORTUS, Role.WORKER} and mount.target in PORTUS_CONFIGS
-    ):
+    configs = REGISTRY_CONFIGS if workload.role is Role.REGISTRY else PORTUS_CONFIGS
+    targets = {mount.target, *(path for path, _, _ in mount.files)}
+    if workload.role in {Role.PORTUS, Role.WORKER, Role.REGISTRY} and targets & set(configs):
         findings.follows(item, "read: its keys are judged one by one")
     elif mount.kind == "secret":
         findings.follows(item, "judged at the variable that names it")

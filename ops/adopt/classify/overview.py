@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,29 +84,41 @@ def choose_hosts(source: Source, answers: Answers, findings: Findings) -> None:
 
 
 def old_host(source: Source) -> str:
-    """Return the old name of Portus: environment over configuration file."""
+    """Return the old name of Portus: the first usable one, else the first."""
+    return _best(_hosts(source))
+
+
+def _hosts(source: Source) -> Iterator[str]:
     for name in ("PORTUS_MACHINE_FQDN_VALUE", "PORTUS_MACHINE_FQDN"):
         for workload in source.workloads:
-            if workload.role in {Role.PORTUS, Role.WORKER} and (item := workload.environment.get(name)) and item.text:
-                return item.text
-    if source.commands.get("host"):
-        return source.commands["host"]
-    return next((item.text for key, item in reversed(source.portus_config) if key == HOST_KEY), "")
+            if workload.role in {Role.PORTUS, Role.WORKER} and (item := workload.environment.get(name)):
+                yield item.text
+    yield from (item.text for key, item in reversed(source.portus_config) if key == HOST_KEY)
+    yield source.commands.get("host", "")
+
+
+def _best(found: Iterable[str]) -> str:
+    texts = [text for text in found if text]
+    usable = [text for text in texts if values.is_public_name(values.host_and_port(text)[0])]
+    return next(iter([*usable, *texts]), "")
 
 
 def _registry_name(source: Source) -> str:
     """Return host and port that the registry's tokens are for: the first part of the images' names, as a rule."""
-    entries = dict(source.registry_config)
-    web = source.with_role(Role.PORTUS)
-    registry = source.with_role(Role.REGISTRY)
+    return _best(_registry_names(source))
+
+
+def _registry_names(source: Source) -> Iterator[str]:
+    web, registry = source.with_role(Role.PORTUS), source.with_role(Role.REGISTRY)
     if registry and (item := registry.environment.get("REGISTRY_AUTH_TOKEN_SERVICE")):
-        return item.text
-    if item := entries.get("auth.token.service"):
-        return item.text
+        yield item.text
+    yield from (item.text for key, item in source.registry_config if key == "auth.token.service")
     if web and (item := web.environment.get("REGISTRY_HOSTNAME")):
         port = web.environment.get("REGISTRY_PORT")
-        return item.text + (f":{port.text}" if port and port.text not in {"", "443"} else "")
-    return source.commands.get("registry_name", "")
+        yield item.text + (f":{port.text}" if port and port.text not in {"", "443"} else "")
+    yield source.commands.get("registry_name", "")
+    if registry and (item := registry.environment.get("REGISTRY_AUTH_TOKEN_REALM")) and source.kind == "kubernetes":
+        yield ":".join(part for part in values.host_and_port(item.text) if part)
 
 
 def names(source: Source, findings: Findings) -> Names:
@@ -129,7 +141,7 @@ def names(source: Source, findings: Findings) -> Names:
     return Names(old, new, survive=False, why=why)
 
 
-def complete(findings: Findings) -> None:
+def complete(source: Source, findings: Findings) -> None:
     """Write what every adopted stack needs, and the questions that no single line asks."""
     findings.settings.setdefault(keys.TLS_SOURCE, "self_signed")
     findings.settings[keys.DATABASE_KIND] = "in_cluster"
@@ -138,16 +150,40 @@ def complete(findings: Findings) -> None:
         "The certificate: the stack makes one of its own CA, which every client must trust. A certificate of yours, or cert-manager's: "
         "docs/deploy/tls.md; then remove `self_signed_certificate` from portus:accept."
     )
+    _from_cluster(source, findings)
     if keys.EXPOSURE_KIND not in findings.settings:
         findings.settings[keys.EXPOSURE_KIND] = "load_balancer"
         findings.questions.append("How clients reach the stack: a load balancer is written. Others: docs/deploy/exposure.md.")
-    if not any(key.startswith(f"{keys.REGISTRY_STORAGE}.") for key in findings.settings):
+    if f"{keys.REGISTRY_STORAGE}.driver" not in findings.settings:
         findings.settings[f"{keys.REGISTRY_STORAGE}.driver"] = "filesystem"
-    if findings.settings[f"{keys.REGISTRY_STORAGE}.driver"] == "filesystem":
+    if findings.settings[f"{keys.REGISTRY_STORAGE}.driver"] == "filesystem" and keys.REGISTRY_CLAIM_SIZE not in findings.settings:
         findings.questions.append(
             "The registry's claim: 50Gi unless you write portus:registry.storage.claim.size. The plan measures the blobs."
         )
     findings.questions.extend(_accepted_by_need(findings))
+
+
+def _from_cluster(source: Source, findings: Findings) -> None:
+    """Write what the objects of the old deployment say together."""
+    said = source.commands
+    if said.get("namespace") == "portus":
+        findings.settings[keys.NAMESPACE] = "portus-stack"
+        findings.questions.append("The old deployment has the namespace portus, so the stack gets portus-stack: is that name free?")
+    if said.get("exposure") and keys.EXPOSURE_KIND not in findings.settings:
+        port = int(said.get("node_port", "0"))
+        findings.settings[keys.EXPOSURE_KIND] = said["exposure"]
+        if port:
+            findings.settings[keys.EXPOSURE_NODE_PORT] = port
+            findings.questions.append(f"The node port {port} is the old Service's: free it before you deploy, or choose another one.")
+        else:
+            findings.questions.append(
+                "The Ingress: ingress-nginx is assumed (portus:exposure.controller). Others: docs/deploy/exposure.md."
+            )
+    if said.get("registry_size") and findings.settings.get(f"{keys.REGISTRY_STORAGE}.driver", "filesystem") == "filesystem":
+        findings.settings[keys.REGISTRY_CLAIM_SIZE] = said["registry_size"]
+        findings.questions.append(
+            f"The images: copy them, or use the claim {said['registry_claim']} where it is (portus:registry.storage.existing_claim)?"
+        )
 
 
 def _accepted_by_need(findings: Findings) -> Iterator[str]:

@@ -79,7 +79,7 @@ def classify(source: Source, findings: Findings) -> None:
 
 def _inner_names(source: Source) -> frozenset[str]:
     """Return the names that only the old deployment resolves: of its services, and what links call them."""
-    names = {workload.name for workload in source.workloads}
+    names = {workload.name for workload in source.workloads} | source.services
     for workload in source.workloads:
         for item in workload.rest:
             if item.key.endswith(("links", ".container_name", ".hostname")):
@@ -195,7 +195,8 @@ def _resolved(name: str, item: Item, workload: Workload) -> Item:
     is_path = name in FILES or (text.startswith("/run/secrets/") and not name.endswith(("_PATH", "_TLS_KEY", "_TLS_CERT", "_CA_FILE")))
     if not is_path:
         return item
-    content = _content(next((each for each in workload.mounts if each.target == text), None))
+    content = next((file[1].strip() for mount in workload.mounts for file in mount.files if file[0] == text), None)
+    content = content or _content(next((each for each in workload.mounts if each.target == text), None))
     return Item(item.place, item.key, settings.UNREAD if content is None else content)
 
 

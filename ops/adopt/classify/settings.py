@@ -15,6 +15,7 @@ PUBLIC_NAME: Final = "the public name, see the top of the report"
 TLS_CHECK: Final = "every exposure of this program offers TLS, so Portus' own check stays on"
 _ELSEWHERE: Final = {HOST_KEY: PUBLIC_NAME, "check_ssl_usage.enabled": TLS_CHECK}
 DELETING: Final = ("update-delete", "on-start")
+URLS: Final = ("security.clair.server", "security.zypper.server", "oauth.gitlab.server", "oauth.open_id.identifier")
 ADDRESSES: Final = ("ldap.hostname", "email.smtp.address", "security.clair.server", "security.zypper.server", "oauth.gitlab.server")
 UNREAD: Final = "\0"
 """Stands for the content of a file that only the old machine has."""
@@ -106,19 +107,24 @@ def _other_release(key: str, item: Item, entries: dict[str, Item], findings: Fin
 
 def _setting(key: str, item: Item, inner: frozenset[str], findings: Findings) -> None:
     """Judge a key that counts in this release."""
-    target, kind = f"{keys.PORTUS_CONFIG}.{key}", KEYS[key].kind
     host = values.host_and_port(item.text)[0]
     if key in ADDRESSES and host in inner:
         _inner_address(key, item, host, findings)
-        return
-    if key.endswith((".ca_file", ".ca_path")) and item.text != "/etc/ssl/certs":
+    elif key in URLS and not item.text.startswith(("http://", "https://")):
+        findings.ask(item, "must begin with http:// or https://, so it is left out: what was meant?")
+    elif key.endswith((".ca_file", ".ca_path")) and item.text != "/etc/ssl/certs":
         findings.ask(
             item, "a file of the old container: which CA is it? Write it under portus:tls.extra_ca_certificates, then set this again"
         )
-        return
-    if key == "ldap.encryption.options.ssl_version":
+    elif key == "ldap.encryption.options.ssl_version":
         findings.follows(item, "read only beside ca_file; unset, the best that both know")
-        return
+    else:
+        _plain(key, item, findings)
+
+
+def _plain(key: str, item: Item, findings: Findings) -> None:
+    """Take a key by the kind of its value, except what could delete during the move."""
+    target, kind = f"{keys.PORTUS_CONFIG}.{key}", KEYS[key].kind
     if key == "background.sync.strategy" and item.text in DELETING:
         findings.settings[target] = "update"
         findings.ask(item, f"{item.text} deletes what the registry does not list, so `update` is written: switch back after the check?")

@@ -41,6 +41,8 @@ def host_and_port(text: str) -> tuple[str, str]:
 
 def is_public_name(host: str) -> bool:
     """Whether ``host`` can be the public name of a stack: a DNS name with a dot, and no address."""
+    if re.search(r"\.svc(\.|$)|\.cluster\.local$", host):
+        return False  # a name inside a cluster
     return _HOST.fullmatch(host) is not None and not is_address(host) and not re.fullmatch(r"\d+", host.rpartition(".")[2])
 
 

@@ -90,8 +90,8 @@ def _freeze(source: Source, stack: str) -> Iterator[str]:
             yield "Run the registry with `REGISTRY_STORAGE_MAINTENANCE_READONLY='{enabled: true}'`."
         return
     kubectl = source.commands.get("kubectl", "kubectl")
-    name = source.commands.get("registry_deployment", "registry")
-    yield _sh(f"{kubectl} set env deployment/{name} 'REGISTRY_STORAGE_MAINTENANCE_READONLY={READ_ONLY}'")
+    name = source.commands.get("registry", "deployment/registry")
+    yield _sh(f"{kubectl} set env {name.partition(' ')[0]} 'REGISTRY_STORAGE_MAINTENANCE_READONLY={READ_ONLY}'")
     yield "Wait 15 minutes, or the life of a token: then no push is under way."
 
 
@@ -161,9 +161,9 @@ def _blobs(source: Source, findings: Findings, namespace: str) -> Iterator[str]:
     mount = next((each for each in registry.mounts if _is_blobs(each)), None) if registry else None
     yield "Measure first; `portus:registry.storage.claim.size` must be larger. Then copy; the registry's user owns what it unpacks:"
     if source.kind != "compose":
-        kubectl, name = source.commands.get("kubectl", "kubectl"), source.commands.get("registry_deployment", "registry")
+        kubectl, name = source.commands.get("kubectl", "kubectl"), source.commands.get("registry", "deployment/registry")
         path = source.commands.get("registry_path", BLOBS)
-        old = f"{kubectl} exec deployment/{name} --"
+        old = f"{kubectl} exec {name} --"
         yield _sh(f"{old} du -sh {path}", f"{old} tar -C {path} -cf - docker | {target}")
     elif registry is None:
         yield _sh(f"tar -C /PATH/OF/THE/REGISTRY -cf - docker | {target}")
@@ -200,8 +200,8 @@ def _back(source: Source) -> Iterator[str]:
     if source.kind == "compose":
         yield _sh(f"{source.commands['compose']} up -d   # without {FREEZE}: as before")
     else:
-        kubectl, name = source.commands.get("kubectl", "kubectl"), source.commands.get("registry_deployment", "registry")
-        yield _sh(f"{kubectl} set env deployment/{name} REGISTRY_STORAGE_MAINTENANCE_READONLY-")
+        kubectl, name = source.commands.get("kubectl", "kubectl"), source.commands.get("registry", "deployment/registry")
+        yield _sh(f"{kubectl} set env {name.partition(' ')[0]} REGISTRY_STORAGE_MAINTENANCE_READONLY-")
     yield "The old database and blobs are untouched by every step above."
 
 

@@ -151,7 +151,7 @@ def test_a_chart_of_another_name_or_version_is_refused(chart: str, line: str, tm
 def test_a_known_chart_is_read(chart: str, values: str, tmp_path: Path) -> None:
     (tmp_path / "Chart.yaml").write_text(chart)
     source = helm.read([VALUES / f"{values}.yaml"], tmp_path, "old", "registries")
-    assert source.commands["registry_deployment"].startswith("old-portus")
+    assert source.commands["registry"].startswith("deployment/old-portus")
 
 
 @pytest.mark.parametrize("text", ["harborAdminPassword: x\n", "[]\n", "portus: {\n", ""])

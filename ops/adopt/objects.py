@@ -1,0 +1,123 @@
+"""Kubernetes objects with their lines: from files, or from a namespace."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from ops.adopt.lines import YamlLines
+from ops.adopt.model import AdoptError, Place, Problem
+
+WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicationController", "Pod")
+READ: Final = ("Deployment", "StatefulSet", "DaemonSet", "Service", "Ingress", "ConfigMap", "Secret", "PersistentVolumeClaim")
+"""Kinds that a live namespace is asked for."""
+_GROUPS: Final = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Ingress": "networking.k8s.io/v1"}
+_FOREIGN_SECRETS: Final = ("kubernetes.io/service-account-token", "helm.sh/release.v1", "kubernetes.io/dockerconfigjson")
+"""Types of Secrets that are the cluster's or Helm's own."""
+
+
+@dataclass(frozen=True)
+class Object:
+    """One object."""
+
+    body: Mapping[str, Any]
+    source: str
+    lines: YamlLines | None = None
+    above: tuple[str | int, ...] = ()
+    """Path of the object inside its document."""
+
+    @property
+    def kind(self) -> str:
+        """Kind, for example ``Deployment``."""
+        return str(self.body.get("kind", ""))
+
+    @property
+    def name(self) -> str:
+        """Name."""
+        return str((self.body.get("metadata") or {}).get("name", ""))
+
+    @property
+    def key(self) -> str:
+        """Kind and name, for the report."""
+        return f"{self.kind}/{self.name}"
+
+    def place(self, *path: str | int) -> Place:
+        """Return the place of a path of the object."""
+        return self.lines.place((*self.above, *path)) if self.lines else Place(self.source)
+
+    def data(self) -> dict[str, str]:
+        """Return the entries of a ConfigMap or Secret as text; what is no text is left out."""
+        found = {str(key): str(value) for key, value in (self.body.get("data") or {}).items() if value is not None}
+        if self.kind == "Secret":
+            found = {key: text for key, value in found.items() if (text := _decoded(value)) is not None}
+            found |= {str(key): str(value) for key, value in (self.body.get("stringData") or {}).items()}
+        return found
+
+
+def _decoded(value: str) -> str | None:
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def load(paths: Sequence[Path]) -> list[Object]:
+    """Return the objects of files, and of the YAML files of folders.
+
+    Raises:
+        AdoptError: a file is missing or no YAML.
+    """
+    return [each for path in _files(paths) for each in _of_file(path)]
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(each for each in path.rglob("*") if each.suffix in {".yaml", ".yml", ".json"})
+        elif path.is_file():
+            yield path
+        else:
+            raise AdoptError([Problem(Place(str(path)), "must exist", "give the file's path")])
+
+
+def _of_file(path: Path) -> Iterator[Object]:
+    start = 0
+    for text in re.split(r"^---.*\n", path.read_text("utf-8", "replace"), flags=re.MULTILINE):
+        lines = YamlLines(text, str(path), shift=start)
+        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
+        start += text.count("\n") + 1
+        if content is None:
+            continue
+        if not isinstance(content, dict) or "kind" not in content:
+            raise AdoptError([Problem(Place(str(path), start - text.count("\n")), "must be Kubernetes objects", "leave other files out")])
+        if content["kind"] == "List" or isinstance(content.get("items"), list):
+            yield from (Object(item, str(path), lines, ("items", number)) for number, item in enumerate(content.get("items") or []))
+        else:
+            yield Object(content, str(path), lines)
+
+
+def live(kubeconfig: Path, context: str | None, namespace: str) -> list[Object]:
+    """Return the objects of a namespace. Secrets are only held in memory.
+
+    Raises:
+        LabError: the cluster does not answer, or refuses.
+    """
+    from ops.kube.client import Kind, Kube  # noqa: PLC0415 - heavy
+    from ops.kube.errors import cluster_errors  # noqa: PLC0415 - heavy
+
+    kube = Kube(kubeconfig=kubeconfig, context=context)
+    found: list[Object] = []
+    with cluster_errors("python -m ops.adopt kubernetes"):
+        for kind in READ:
+            bodies = kube.list(Kind(_GROUPS.get(kind, "v1"), kind), namespace)
+            found += [
+                Object({**each, "kind": kind}, f"namespace {namespace}") for each in bodies if each.get("type") not in _FOREIGN_SECRETS
+            ]
+    return found

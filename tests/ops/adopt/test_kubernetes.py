@@ -1,0 +1,176 @@
+"""Kubernetes objects: each key has one fate, names come from Ingresses, what is missing is refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ops.adopt import keys, kubernetes, objects
+from ops.adopt.classify import Answers, classify, items
+from ops.adopt.classify.overview import names
+from ops.adopt.model import Fate, Findings, Source
+from ops.errors import LabError
+from tests.ops.adopt import support
+
+OBJECTS = Path(__file__).parent / "kubernetes"
+SHAPES = sorted(path.stem for path in OBJECTS.iterdir())
+each_shape = pytest.mark.parametrize("shape", SHAPES)
+WEB = """\
+kind: Deployment
+metadata: {name: portus}
+spec:
+  template:
+    spec:
+      containers:
+        - name: portus
+          image: opensuse/portus:2.4
+          env:
+            - name: PORTUS_MACHINE_FQDN_VALUE
+              value: portus.team.test
+"""
+
+
+def read(shape: str) -> Source:
+    """Return the source of one file of objects."""
+    file = OBJECTS / f"{shape}.yaml"
+    return kubernetes.read(objects.load([file]), "portus", str(file))
+
+
+def adopted(shape: str) -> Findings:
+    """Return what becomes of one file of objects."""
+    return classify(read(shape), Answers())
+
+
+@each_shape
+def test_each_key_has_exactly_one_fate(shape: str) -> None:
+    source = read(shape)
+    findings = classify(source, Answers())
+    judged = Counter((verdict.item.place, verdict.item.key) for verdict in findings.verdicts)
+    assert [key for key, count in judged.items() if count > 1] == []
+    assert {(item.place, item.key) for item in items(source)} <= set(judged)
+    assert [verdict for verdict in findings.verdicts if "no rule here knows" in verdict.text] == []
+
+
+@each_shape
+def test_the_stack_file_loads(shape: str) -> None:
+    assert support.complaints(adopted(shape)) == []
+
+
+@each_shape
+def test_no_secret_is_written_in_clear(shape: str, tmp_path: Path) -> None:
+    arguments = ["kubernetes", "--file", OBJECTS / f"{shape}.yaml", "--stack", "prod", "--dir", tmp_path]
+    result = support.run(*arguments, env=support.ENVIRONMENT)
+    assert result.exit_code == 0, result.output
+    written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) == 3
+    assert [secret for secret in support.SECRETS for text in [*written, result.output] if secret in text] == []
+
+
+def test_values_of_config_maps_and_secrets_are_taken_where_a_container_uses_them() -> None:
+    findings = adopted("ingress-claims-sidecar")
+    assert findings.settings["portus.config.signup.enabled"] is False
+    assert findings.secrets == {"portus.config.email.smtp.password": "zebra-mail"}
+
+
+def test_a_key_that_no_container_uses_is_told() -> None:
+    findings = adopted("config-maps-node-port")
+    assert support.of(findings, "ConfigMap/hub-settings.unused").fate is Fate.NO_COUNTERPART
+    assert support.of(findings, "Secret/hub-secrets.tls.key").fate is Fate.FOLLOWS
+
+
+def test_a_configuration_file_in_a_config_map_is_read_with_its_lines() -> None:
+    findings = adopted("config-maps-node-port")
+    verdict = support.of(findings, "gravatar.enabled")
+    lines = (OBJECTS / "config-maps-node-port.yaml").read_text().splitlines()
+    assert lines[verdict.item.place.line - 1].strip() == "enabled: false"
+    assert findings.settings["portus.config.gravatar.enabled"] is False
+
+
+def test_a_sidecar_is_the_worker() -> None:
+    source = read("ingress-claims-sidecar")
+    assert [workload.name for workload in source.workloads if workload.role.name == "WORKER"] == ["portus -c background"]
+
+
+def test_public_names_come_from_the_ingresses_where_portus_has_an_inner_one() -> None:
+    source = read("ingress-claims-sidecar")
+    findings = classify(source, Answers())
+    assert findings.settings[keys.HOST] == "portus.team.test"
+    assert findings.settings[keys.REGISTRY_HOST] == "registry.team.test"
+    assert findings.settings[keys.EXPOSURE_KIND] == "ingress"
+    assert names(source, findings).survive
+
+
+def test_the_names_with_a_node_port_survive_behind_the_same_one() -> None:
+    source = read("config-maps-node-port")
+    found = names(source, classify(source, Answers()))
+    assert (found.old, found.survive) == ("192-0-2-30.names.test:32123", True)
+
+
+def test_the_stack_gets_a_namespace_of_its_own() -> None:
+    assert adopted("ingress-claims-sidecar").settings[keys.NAMESPACE] != "portus"
+
+
+def test_the_size_of_the_registrys_claim_is_taken() -> None:
+    assert adopted("ingress-claims-sidecar").settings[keys.REGISTRY_CLAIM_SIZE] == "300Gi"
+
+
+def test_the_plan_names_the_old_objects(tmp_path: Path) -> None:
+    arguments = ["--file", OBJECTS / "ingress-claims-sidecar.yaml", "--namespace", "portus", "--stack", "prod", "--dir", tmp_path]
+    assert support.run("kubernetes", *arguments, env=support.ENVIRONMENT).exit_code == 0
+    plan = (tmp_path / "adopt-prod" / "plan.md").read_text()
+    for part in ("kubectl -n portus exec -i statefulset/portus-db", "kubectl -n portus set env deployment/images", "tar -C /registry"):
+        assert part in plan, part
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (WEB + "          envFrom: [{secretRef: {name: gone}}]\n", ["objects.yaml:12", "the Secret gone must be among the objects"]),
+        (
+            WEB + "            - name: PORTUS_PASSWORD\n              valueFrom: {configMapKeyRef: {name: gone, key: x}}\n",
+            ["objects.yaml:12", "the ConfigMap gone must be among"],
+        ),
+        ("kind: Service\nmetadata: {name: x}\n", ["one service must run Portus"]),
+        ("replicas: 1\n", ["objects.yaml:1", "must be Kubernetes objects"]),
+        ("kind: [\n", ["must be YAML"]),
+        ("", ["one service must run Portus"]),
+    ],
+)
+def test_bad_objects_are_refused_with_place_and_fix(text: str, words: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "objects.yaml"
+    file.write_text(text)
+    result = support.run("kubernetes", "--file", file, "--stack", "prod", "--dir", tmp_path / "new")
+    assert result.exit_code == 1
+    assert [word for word in [*words, "fix:"] if word not in result.output] == [], result.output
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_optional_reference_may_be_missing(tmp_path: Path) -> None:
+    file = tmp_path / "objects.yaml"
+    file.write_text(WEB + "          envFrom: [{secretRef: {name: gone, optional: true}}]\n")
+    assert support.run("kubernetes", "--file", file, "--stack", "prod", "--dir", tmp_path / "new", env=support.ENVIRONMENT).exit_code == 0
+
+
+def test_a_namespace_is_read_where_no_file_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def live(kubeconfig: Path, context: str | None, namespace: str) -> list[objects.Object]:
+        asked.append((kubeconfig.name, context, namespace))
+        return objects.load([OBJECTS / "ingress-claims-sidecar.yaml"])
+
+    monkeypatch.setattr(objects, "live", live)
+    arguments = ["--namespace", "old", "--context", "prod", "--kubeconfig", tmp_path / "config", "--stack", "prod", "--dir", tmp_path]
+    result = support.run("kubernetes", *arguments, env=support.ENVIRONMENT)
+    assert (result.exit_code, asked) == (0, [("config", "prod", "old")])
+
+
+def test_a_cluster_that_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def live(*_: object) -> list[objects.Object]:
+        raise LabError("the cluster does not answer.", "Is it up?")
+
+    monkeypatch.setattr(objects, "live", live)
+    result = support.run("kubernetes", "--stack", "prod", "--dir", tmp_path)
+    assert result.exit_code == 1
+    assert "Is it up?" in result.output
