@@ -65,6 +65,6 @@ def first_steps(stack: StackSettings, *, private_ca: bool) -> list[str]:
 
 
 def _whereabouts(stack: StackSettings, given: ExistingSecret) -> str:
-    """Return the command that reads a Secret of somebody else; this program never sees its content."""
+    """Return the command that reads an existing Secret; this program never sees its content."""
     template = f'{{{{index .data "{given.key}" | base64decode}}}}'
     return f"kubectl get secret --namespace {stack.cluster.namespace} {given.secret} --output go-template='{template}'"

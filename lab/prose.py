@@ -1,14 +1,17 @@
 """The prose check of ``make lint``: proselint's own checks, our word list, and the limits on sentences and lines.
 
-Reads every Markdown page that git knows. Code and link targets are no prose. A hit in the settings' manual is fixed in the docstrings of
-``components/settings``, of which it is made.
+Reads every Markdown page that git knows, where code and link targets are no prose. In the folders `PYTHON` it reads the words of docstrings
+and comments. A hit in the settings' manual is fixed in the docstrings of ``components/settings``, of which it is made.
 """
 
 from __future__ import annotations
 
+import ast
+import io
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,7 +19,7 @@ from typing import Final, NamedTuple
 from proselint.checks import __register__ as PROSELINT  # noqa: N812  # the library's own name for its list
 from proselint.config import DEFAULT
 from proselint.registry import CheckRegistry
-from proselint.registry.checks import Check, CheckFlags, types
+from proselint.registry.checks import Check, CheckFlags, CheckResult, types
 
 from ops import paths
 
@@ -55,6 +58,9 @@ ENDS: Final = re.compile(r"[.!?:][\"')*\]]*$")
 NO_END: Final = re.compile(r"(?:e\.g|i\.e|etc|vs)\.")
 
 
+PYTHON: Final = ("components",)
+
+
 class Hit(NamedTuple):
     """One thing to change."""
 
@@ -72,6 +78,30 @@ def _own() -> tuple[Check, ...]:
         )
         for pattern, better in WORDS.items()
     )
+
+
+def spoken(source: str) -> str:
+    """Return a module with everything blanked but its docstrings and comments; each line keeps its number."""
+    docstrings = {
+        line
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    comments = {
+        token.start[0]: token.string for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type == tokenize.COMMENT
+    }
+    return "\n".join(line if number in docstrings else comments.get(number, "") for number, line in enumerate(source.splitlines(), 1))
+
+
+def words(source: str) -> list[Hit]:
+    """Return the words to change in a module's docstrings and comments."""
+    plain = re.sub(r"``?[^`\n]+``?", lambda match: "X" * len(match[0]), f"\n{spoken(source)}\n")
+    return sorted({_hit(plain, result) for check in _own() for result in check.check_with_flags(plain)})
+
+
+def _hit(text: str, result: CheckResult) -> Hit:
+    return Hit(text.count("\n", 0, result.span[0] + 1) or 1, result.message)
 
 
 def checks() -> list[Check]:
@@ -127,9 +157,7 @@ def _long(paragraph: list[tuple[int, str]]) -> Iterator[Hit]:
 def hits(text: str) -> list[Hit]:
     """Return everything to change in a page."""
     plain = f"\n{prose(text)}\n"
-    found = [
-        Hit(plain.count("\n", 0, result.span[0] + 1) or 1, result.message) for check in checks() for result in check.check_with_flags(plain)
-    ]
+    found = [_hit(plain, result) for check in checks() for result in check.check_with_flags(plain)]
     found += sentences(prose(text))
     shown = prose(text).splitlines()
     found += [
@@ -141,10 +169,13 @@ def hits(text: str) -> list[Hit]:
 
 
 def main(named: list[str]) -> int:
-    """Print what is to change in the pages that are named, else in every page; return the exit code."""
-    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout.split()
-    pages = named or listed
-    found = [f"{page}:{hit.line}: {hit.message}" for page in pages for hit in hits((paths.ROOT / page).read_text(encoding="utf-8"))]
+    """Print what is to change in the files that are named, else in every page and module; return the exit code."""
+    listed = ["git", "ls-files", "*.md", *(f"{folder}/*.py" for folder in PYTHON)]
+    files = named or subprocess.run(listed, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout.split()
+    found = []
+    for name in files:
+        text = (paths.ROOT / name).read_text(encoding="utf-8")
+        found += [f"{name}:{hit.line}: {hit.message}" for hit in (words(text) if name.endswith(".py") else hits(text))]
     sys.stdout.write("".join(f"{line}\n" for line in found))
     return bool(found)
 

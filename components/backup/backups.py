@@ -2,7 +2,7 @@
 
 Owns: the claim with the backups, two CronJobs, their scripts and accounts. A backup's Pod dumps, verifies and publishes in three
 containers, one after the other, each of which writes the claim; only the first knows a password, of an account that cannot write where
-the database is the stack's own. The second CronJob is suspended for ever: it holds the shape of a restore's Pod, from which ``make
+the database is the stack's own. The second CronJob is always suspended: it holds the shape of a restore's Pod, from which ``make
 restore`` makes a Job once Portus is stopped (docs/operate/restore.md).
 Leaves alone: who may connect (``network``), alerts (``observability``).
 """
@@ -125,7 +125,7 @@ class Backups(ServiceComponent):
         return made.metadata.name
 
     def _accounts(self, credentials: Credentials) -> tuple[Account, Account]:
-        """Return who reads and who owns the database; somebody else's server knows this stack by one account."""
+        """Return the accounts that read and that own the database; an external server has one account for this stack."""
         database, settings = self._database, self._stack.database
         passwords = {"owner": database.password}
         if isinstance(settings, InClusterDatabase):

@@ -1,1 +1,1 @@
-"""What every component stands on: the base component, names, labels, pod hardening, versions. Imports no sibling."""
+"""What every component uses: the base component, names, labels, pod hardening, versions. Imports no sibling."""

@@ -1,4 +1,4 @@
-"""Service accounts, made only where a cloud has to tell Pods apart by them. Nobody mounts their token."""
+"""Service accounts, made only if a cloud must tell Pods apart by them. No Pod mounts their token."""
 
 from __future__ import annotations
 

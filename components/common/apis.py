@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def served(kind: str, placement: Placement, opts: pulumi.ResourceOptions) -> tuple[pulumi.Resource, ...]:
-    """Return the definition of ``kind`` as a resource that the engine reads and never changes; nothing where nobody may read it.
+    """Return the definition of ``kind`` as a resource that the engine reads and never changes; nothing if it may not be read.
 
     Without this a preview is silent about a kind that the cluster does not know, and the deployment stops in its middle. With it both
     stop at their start: ``resource 'certificates.cert-manager.io' does not exist``.

@@ -1,7 +1,7 @@
 """The shape of every Job: steps, one after the other, in a Pod that is not started again, so that a failed one stays with its log.
 
 Kubernetes would delete a Pod that restarts too often, and its log with it. A Job itself cannot be changed, and the provider gives one that
-failed an empty update for ever (pulumi-kubernetes#856): so whichever did not end well is made anew by the next ``pulumi up``, by what the
+failed an empty update without end (pulumi-kubernetes#856). So a failed one is replaced by the next ``pulumi up``, by what the
 stack file says then.
 """
 
@@ -39,7 +39,7 @@ def job_options(
     Args:
         once: whether later changes of its Pod are ignored, as long as it ended well; its successor then starts only once it is gone. Not so
             where every change of the Pod is a replacement: an engine that deletes first there wrote a state that it could not read
-            (a rotation's second Job, which follows what rolls in the same deployment; tests/cluster/test_rotation.py).
+            (a rotation's second Job, which follows what restarts in the same deployment; tests/cluster/test_rotation.py).
         seconds: how long it may take.
     """
     return parent.child(
@@ -69,7 +69,7 @@ def job_spec(
     Args:
         steps: in their order; each starts when the one before has ended well.
         grace_seconds: between the request to stop and the kill.
-        deadline: seconds after which the Job is ended, tries included; None waits for ever.
+        deadline: seconds after which the Job is ended, tries included; None waits without end.
         refused: exit code of a step after which no further try is made.
     """
     template = pods.pod_template(

@@ -1,6 +1,6 @@
 """Every physical name that something addresses, and every port, once.
 
-A name that nobody addresses is left to Pulumi (auto-naming). The names here are a contract: a change moves data or breaks
+A name that nothing addresses is left to Pulumi (auto-naming). The names here are a contract: a change moves data or breaks
 clients, needs an alias and a changelog line, and shows in ``tests/golden``. With service links on, Services called
 ``registry-storage``, ``registry-auth``, ``portus-db`` or ``portus-ldap`` would break the registry and Portus by the variables
 that Kubernetes injects; the links are off in every Pod, and ``tests/test_contracts.py`` refuses the names all the same.
@@ -62,4 +62,4 @@ def in_cluster(service: str, namespace: str) -> str:
 
 
 SKIP_AWAIT: Final = {"pulumi.com/skipAwait": "true"}
-"""For Services whose Pods need the Service's address first: waiting for endpoints would wait for ever. The Pods are waited for."""
+"""For Services whose Pods need the Service's address first: waiting for endpoints would never end. The Pods are waited for."""

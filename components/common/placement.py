@@ -47,5 +47,5 @@ class Placement:
         return Labels(name=name, instance=self.instance, component=component, version=version)
 
     def metadata(self, labels: Labels, name: str | None = None, annotations: dict[str, str] | None = None) -> meta.ObjectMetaArgs:
-        """Return an object's metadata; without ``name`` Pulumi names it, so that a replacement can stand beside the old one."""
+        """Return an object's metadata; without ``name`` Pulumi names it, so that a replacement can exist beside the old one."""
         return meta.ObjectMetaArgs(name=name, namespace=self.namespace, labels=labels.all, annotations=annotations)

@@ -14,7 +14,7 @@ class Extras:
     """Additions to a Pod, each in Kubernetes' own shape.
 
     Args:
-        spread: whether copies of the Pod are kept apart where nothing else is said.
+        spread: whether replicas of the Pod are kept apart if nothing else is set.
         spec: parts of the Pod's spec (``nodeSelector``, ``tolerations`` ...).
         env: more variables of the Pod's first container.
         volumes: more volumes.

@@ -36,7 +36,7 @@ class ConfigKey:
 
 
 Placed = pulumi.Output[str] | SecretKey
-"""A secret's value, or where a Secret of somebody else holds it."""
+"""A secret's value, or the key of an existing Secret."""
 
 EnvironmentValue = pulumi.Input[str] | SecretKey
 Environment = Mapping[str, EnvironmentValue]
@@ -263,7 +263,7 @@ def container(
     Its last log lines become the termination message, so that a failed ``pulumi up`` shows why the process ended.
 
     Args:
-        pre_stop: run before the container is told to stop.
+        pre_stop: run before the container must stop.
         extras: whose variables and mounts it gets: those of its workload, for the workload's own container.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Secrets and ConfigMaps that are named by Pulumi and immutable: a change makes a new one, and its users roll."""
+"""Secrets and ConfigMaps that are named by Pulumi and immutable: a change makes a new one, and the Pods that use it restart."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ migrations, by later ones. 2.2 added none to 2.1's, so each reads the other's.""
 
 
 class RegistryVersion(StrEnum):
-    """The series of the registry (distribution) that this program configures. 3.0 is left out: 3.1 reads the same and mends its Redis."""
+    """The series of the registry (distribution) that this program configures. 3.0 is left out: 3.1 reads the same and fixes its Redis."""
 
     V2_8 = "2.8"
     V3_1 = "3.1"

@@ -1,7 +1,7 @@
 """The random secrets of a stack, made once and kept in Pulumi's state.
 
 Each has a rotation counter. Every generation up to the counter stays a protected resource of its own, so raising the counter adds
-one and deletes none: a protected resource cannot be replaced in place, and a rotation with two live values needs the former one.
+one and deletes none: a protected resource cannot be replaced in place, and a rotation with two valid values needs the previous one.
 Lowering the counter is refused by the protection. What the Kubernetes objects look like is their users' business.
 
 Every value is a ``RandomPassword``, whose id is "none". ``RandomBytes``, ``RandomString`` and ``RandomId`` must not be used: their id is
@@ -57,7 +57,7 @@ class Generations:
 
 
 class Credentials(ServiceComponent):
-    """The secrets; every attribute is a secret Output, or where a Secret of somebody else holds it.
+    """The secrets; every attribute is a secret Output, or the key of an existing Secret.
 
     The text of a deployment that was taken over counts as the first generation, so that raising the counter replaces it.
 

@@ -1,6 +1,6 @@
 """What each ingress controller has to be told, in its own annotations; pure.
 
-All are told the same: any size of body, streamed; long time-outs; HTTPS to the front proxy, whose certificate is verified.
+All get the same: any size of body, streamed; long time-outs; HTTPS to the front proxy, whose certificate is verified.
 Sources: ingress-nginx "Annotations"; doc.traefik.io "Kubernetes Ressource: Ingress" and "ServersTransport"; haproxytech/kubernetes-ingress
 documentation/annotations.md.
 """

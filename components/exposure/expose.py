@@ -42,11 +42,11 @@ def expose(
     placement: Placement,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Make the front proxy and what stands before it.
+    """Make the front proxy and what is in front of it.
 
     Args:
         image: of the front proxy.
-        wildcards: whether Portus judges ``*`` in a repository; where not, nobody may ask for it.
+        wildcards: whether Portus judges ``*`` in a repository; if not, no client may ask for it.
         servers: addresses of the Services behind the front proxy, by their names.
     """
     exposure = stack.exposure

@@ -240,7 +240,7 @@ def _shield(routes: Routes) -> str:
 def _scopes(routes: Routes) -> str:
     """Return the rules that refuse the scopes which Portus would grant unjudged.
 
-    A body is refused: Portus 2.0.0 to 2.0.2 read scopes from a form in it, which nobody here has looked at. Rack takes it for a form by its
+    A body is refused: Portus 2.0.0 to 2.0.2 read scopes from a form in it, which the front proxy cannot check. Rack reads a form by its
     type, whatever the method; HTTP/2 has bodies without a length. Any other method gets 404 as from Portus itself: clients that try POST
     first (containerd, BuildKit) then use GET.
     """
@@ -266,7 +266,7 @@ def _scopes(routes: Routes) -> str:
 
 
 def _client(routes: Routes) -> str:
-    """Return the rule that believes nobody's word on who the client is, unless a proxy comes before."""
+    """Return the rule that ignores the client's own headers on its address, unless a proxy is in front."""
     return "" if routes.behind_proxy else "    http-request del-header X-Forwarded-For\n"
 
 

@@ -1,7 +1,7 @@
 """Which path leads where, and which leads nowhere; one table for every kind of exposure.
 
-``/v2/webhooks`` is Portus' unauthenticated event endpoint: whoever reaches it can make and delete what Portus shows. The application
-tokens' paths let any user act as any other, administrators included (portus-images.md).
+``/v2/webhooks`` is Portus' unauthenticated event endpoint: every client that reaches it can make and delete what Portus shows.
+The application tokens' paths let any user act as any other, administrators included (portus-images.md).
 
 The patterns match paths that are decoded once and in lower case, in extended regular expressions, without regard to doubled slashes,
 which Portus' router folds. ``TWISTED`` is asked first, of the path as it came: what it lets through, the front proxy and every server
@@ -23,7 +23,7 @@ APPLICATION_TOKENS: Final = r"^/+api/+v1/+users/+([^/]+/+)?application_tokens"
 """Refused unless the stack file lifts the shield: making and listing tokens of a user by id, and deleting one by id."""
 
 TOKEN: Final = r"^/v2/token/?$"  # noqa: S105 - a path
-"""Portus' token endpoint; what lies below it belongs to a repository of that name."""
+"""Portus' token endpoint; what is below it belongs to a repository of that name."""
 
 TOKEN_REQUEST: Final = r"^/+v2/+token"  # noqa: S105 - a path
 """Whatever Portus' router could take for its token endpoint, ``/v2/token.json`` included: the scopes asked for there are looked at."""
@@ -33,7 +33,7 @@ BROKEN_QUERY: Final = r"%([^0-9a-fA-F]|.[^0-9a-fA-F]|.?$)"
 
 MIXED_WILDCARD: Final = r"(^|[^:])\*|\*[^&]"
 """Refused, of a token request's decoded query: a ``*`` that is not the whole list of a scope's actions. Portus judges such a list by its
-first action alone. ``repository:other/app:*,push,pull`` loses its ``*`` and keeps push and pull in anybody's namespace, and
+first action alone. ``repository:other/app:*,push,pull`` loses its ``*`` and keeps push and pull in any user's namespace, and
 ``registry:catalog:pull,*`` is not judged at all (app/controllers/api/v2/tokens_controller.rb, app/models/*/auth_scope.rb, all versions).
 No client asks for either."""
 

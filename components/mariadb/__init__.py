@@ -1,4 +1,4 @@
-"""The database: one ``DatabaseEndpoint``, whoever runs the server."""
+"""The database: one ``DatabaseEndpoint``, in the cluster or external."""
 
 from components.mariadb.database import database
 from components.mariadb.endpoint import DatabaseEndpoint

@@ -18,7 +18,7 @@ class DatabaseEndpoint:
     """Where the database is and as whom to connect.
 
     Args:
-        password: secret, or where a Secret of somebody else holds it.
+        password: secret, or the key of an existing Secret.
         ready: resources that have to be up before a client starts: an endpoint answers only then, and Portus gives up after 90 s.
     """
 

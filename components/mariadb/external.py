@@ -1,4 +1,4 @@
-"""A database that somebody else runs, as the same endpoint; a Job looks whether Portus can live in it before Portus is started."""
+"""An external database, as the same endpoint; a Job checks that Portus can use it before Portus starts."""
 
 from __future__ import annotations
 

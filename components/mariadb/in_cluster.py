@@ -44,7 +44,7 @@ STARTUP_FAILURES: Final = 300
 """Ten minutes: crash recovery of a full buffer pool on a slow disk."""
 
 READY_SECONDS: Final = GRACE_SECONDS + STARTUP_PERIOD * STARTUP_FAILURES + 180
-"""What ``pulumi up`` waits: for the former Pod's end, the start, and a volume that comes from another node."""
+"""What ``pulumi up`` waits: for the old Pod's end, the start, and a volume that comes from another node."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +104,7 @@ class InClusterMariaDb(ServiceComponent):
         self.register_outputs({"host": self.endpoint.host})
 
     def forget_former_passwords(self, *, after: Sequence[pulumi.Resource]) -> None:
-        """Where a counter was ever raised, end the former password, once ``after``, all who log in, are up with the new one."""
+        """If a counter was ever raised, revoke the previous password, once ``after``, all clients, are ready with the new one."""
         if self._rotation is not None:
             self._rotation.forget(after)
 
@@ -128,7 +128,7 @@ class InClusterMariaDb(ServiceComponent):
         places = {file: value for file, value in wanted.items() if isinstance(value, pods.SecretKey)}
         content = {file: value for file, value in wanted.items() if not isinstance(value, pods.SecretKey)}
         if content:
-            # Of an earlier program's, which was immutable, the API server lets nobody take that back.
+            # Of an earlier program's, which was immutable, and the API server never takes that back.
             options = self.child(after=self._placement.after, replace_on_changes=["immutable"])
             held = secret(f"{self._name}-credentials", content, self._labels, self._placement, options, immutable=False)
             places |= {file: pods.SecretKey(held.metadata.name, file) for file in content}

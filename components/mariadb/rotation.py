@@ -1,6 +1,6 @@
 """The two Jobs by which the database's accounts change their passwords while everybody goes on working.
 
-The first lets each account hold former and new password, before anybody rolls; the second ends the former one, after all have. Both call
+The first lets each account hold both passwords, before any client restarts; the second revokes the old one, after all have. Both call
 procedures that run with root's rights (``scripts/rotation.sql``, docs/decisions/0007-password-rotation.md), and change nothing where
 nothing is to change. They are made once a counter was raised, and replaced only when one is raised again.
 """
@@ -31,12 +31,12 @@ SCRIPTS: Final = "/scripts"
 FILES: Final = "/run/secrets/rotation"
 
 LINGER_SECONDS: Final = 30
-"""Between a finished rollout and the end of the former password: a Pod that was told to stop may still log in until its grace period (15 s
+"""Between a finished rollout and the end of the old password: a Pod that must stop may still log in until its grace period (15 s
 for Portus) is over, and the kubelet may be slow to count it."""
 
 
 class Rotation(ServiceComponent):
-    """The Jobs; ``accepted`` comes before whoever logs in.
+    """The Jobs; ``accepted`` comes before the clients that log in.
 
     Args:
         passwords: of the accounts; a counter of one at least was raised.
@@ -72,7 +72,7 @@ class Rotation(ServiceComponent):
         self.register_outputs({})
 
     def forget(self, after: Sequence[pulumi.Resource]) -> None:
-        """End the former passwords, once ``after`` are up with the new ones."""
+        """Revoke the previous passwords, once ``after`` are ready with the new ones."""
         self._job("keep", [*self.accepted, *after])
 
     def _files(self, passwords: MariaDbPasswords, opts: pulumi.ResourceOptions) -> dict[str, pods.SecretKey]:

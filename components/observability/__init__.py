@@ -1,4 +1,4 @@
-"""What a monitoring system is told of the stack: the registry's metrics, alerts, a dashboard."""
+"""What a monitoring system gets from the stack: the registry's metrics, alerts, a dashboard."""
 
 from components.observability.component import Observability
 

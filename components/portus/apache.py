@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from components.portus.settings_text import Document
 
 TOKEN: Final = names.TOKEN_PATH
-"""Answers 200 to anybody and only when key and database work; ``/`` would decide the SSL check, ``/v2/`` answers 401."""
+"""Answers 200 to any client and only when key and database work; ``/`` would decide the SSL check, ``/v2/`` answers 401."""
 
 STARTUP_PERIOD: Final = 3
 STARTUP_FAILURES: Final = START_SECONDS // STARTUP_PERIOD
@@ -69,7 +69,7 @@ class Apache:
         return as_document(inputs.stack)
 
     def stop_command(self, role: Role) -> Sequence[str]:  # noqa: ARG002 - one process does everything
-        """Return a pause: the Service has to forget the Pod before Apache stops."""
+        """Return a pause: the Service must remove the Pod before Apache stops."""
         return ("/bin/sh", "-c", f"sleep {FORGET_SECONDS}")
 
     def probes(self, role: Role) -> Probes:  # noqa: ARG002 - one process does everything

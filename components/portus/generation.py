@@ -1,4 +1,4 @@
-"""What differs between the image generations; nobody else asks for the version.
+"""What differs between the image generations; no other module asks for the version.
 
 2.0-2.2 run Apache and Passenger on 80 and 443, 2.3-2.5 run Puma on 3000 with a separate worker (portus-images.md).
 """
@@ -48,7 +48,7 @@ class Generation(Protocol):
         """Return config-local.yml, None where the environment says everything; pure."""
 
     def stop_command(self, role: Role) -> Sequence[str]:
-        """Return what is run before the container of a server is told to stop."""
+        """Return what is run before the container of a server must stop."""
 
     def probes(self, role: Role) -> Probes:
         """Return the probes of a server."""

@@ -1,7 +1,7 @@
 """The database's schema, brought to the release that is deployed by one Job before any web server of it starts.
 
 The images' own start does this, each copy by itself, and wrongly: with a migration pending they take the database for an empty one, and
-2.3 then loads the schema anew, which drops the tables, while 2.5 gives up (portus-images.md; SUSE/Portus#1639,
+2.3 then loads the schema again, which drops the tables, while 2.5 gives up (portus-images.md; SUSE/Portus#1639,
 #1712). Two copies that start on an empty database cut each other off. After this Job they find nothing left to do.
 """
 
@@ -33,7 +33,7 @@ SCRIPTS: Final = "/scripts"
 WORK: Final = "/work"
 
 SECONDS: Final = 3600
-"""How long it may take, and how long it may go on once it is told to stop: MariaDB cannot take back half a migration. Portus' own take
+"""How long it may take, and how long it may go on once it must stop: MariaDB cannot take back half a migration. Portus' own take
 seconds, a long one minutes on a big table of activities."""
 
 REFUSED: Final = 3

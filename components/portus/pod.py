@@ -41,7 +41,7 @@ class PortusPods:
     Args:
         aliases: host name -> address, for the public names inside the cluster.
         local_config: the volume with config-local.yml, None where the generation has none.
-        scripts: name of the ConfigMap with the scripts of the Jobs, and with what lies in every container.
+        scripts: name of the ConfigMap with the scripts of the Jobs, and with what is in every container.
     """
 
     generation: Generation

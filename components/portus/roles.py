@@ -9,7 +9,7 @@ START_SECONDS: Final = 600
 """How long an image may take to start before it is ended: it boots Rails up to four times, and waits three minutes for its database."""
 
 READY_SECONDS: Final = START_SECONDS + 180
-"""What ``pulumi up`` waits for a copy: its start, the image's download, and the former one's end."""
+"""What ``pulumi up`` waits for a copy: its start, the image's download, and the old one's end."""
 
 UTF_8: Final = "C.UTF-8"
 """LANG of every container: without one Ruby takes texts of the environment for ASCII, and a filter of the directory with other letters

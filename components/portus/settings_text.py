@@ -51,7 +51,7 @@ def given_secrets(stack: StackSettings) -> Mapping[str, str]:
 
 
 def existing_secrets(stack: StackSettings) -> Mapping[str, SecretKey]:
-    """Return secret key -> the Secret of somebody else that holds the setting."""
+    """Return secret key -> the existing Secret that holds the setting."""
     return {
         secret_key(leaf.path): SecretKey(leaf.value.secret, leaf.value.key)
         for leaf in all_leaves(stack)

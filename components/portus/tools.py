@@ -1,4 +1,4 @@
-"""What lies in every container of Portus beside the image's own files: for operators, for Kubernetes, for Ruby.
+"""What is in every container of Portus beside the image's own files: for operators, for Kubernetes, for Ruby.
 
 An operator calls rake by ``kubectl exec deployment/portus -- /stack/rake TASK``: without the wrapper an exec lacks the secrets, which stand
 in files that only the image's init reads.
@@ -32,7 +32,7 @@ def tools(rake: Sequence[str]) -> Mapping[str, str]:
 
 
 def signal_command(title: str, after_seconds: int) -> Sequence[str]:
-    """Return the command that ends the processes whose command line begins with ``title``, and nobody else.
+    """Return the command that ends the processes whose command line begins with ``title``, and no others.
 
     A signal to portusctl, which waits for the server, ends the container over the requests that are under way.
     """

@@ -43,7 +43,7 @@ still boots waits it out, for the images' shell ignores the signal."""
 
 
 class PortusWeb(ServiceComponent):
-    """The web server; ``ready`` comes before whoever needs Portus to answer.
+    """The web server; ``ready`` comes before what needs Portus to answer.
 
     Args:
         tls: where certificate, keys and trusted authorities stand.
@@ -116,7 +116,7 @@ class PortusWeb(ServiceComponent):
         return {**{key: SecretKey(held.metadata.name, key) for key in content}, **elsewhere}
 
     def _scripts(self, generation: Generation) -> pulumi.Output[str]:
-        """Return the name of the ConfigMap with the scripts of the Jobs, and with what lies in every container."""
+        """Return the name of the ConfigMap with the scripts of the Jobs, and with what is in every container."""
         texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("*.sh"))} | dict(tools(generation.rake))
         made = config_map(f"{self._name}-scripts", texts, self._labels, self._placement, self.child(after=self._placement.after))
         return made.metadata.name

@@ -36,7 +36,7 @@ class RedisCache(ServiceComponent):
 
     Args:
         generation: counter of the password. A new one restarts Redis and then its clients; a registry of before that is refused meanwhile
-            reads from the storage instead. Nobody holds a former password, so none is kept in the state.
+            reads from the storage instead. No client holds an old password, so the state keeps none.
     """
 
     password: pods.SecretKey

@@ -52,14 +52,14 @@ STOP: Final = (
         "do sleep 1; left=$((left-1)); done"
     ),
 )
-"""Serve on until every node has forgotten the address, then until no notification waits (``/debug/vars``, the only place where 2.8 counts
+"""Serve on until every node has removed the address, then until no notification waits (``/debug/vars``, the only place where 2.8 counts
 them). Both images have busybox' wget; without it the wait is left out."""
 
 GRACE_BESIDE_DRAIN_SECONDS: Final = 15
 """Between the end of ``http.draintimeout`` and the kill."""
 
 WITHOUT_TRACES: Final = {"OTEL_TRACES_EXPORTER": "none"}
-"""3.x would else look for a collector on its own host, and complain for ever."""
+"""3.x would else look for a collector on its own host, and log errors without end."""
 
 
 class Registry(ServiceComponent):
@@ -237,7 +237,7 @@ def _cloud_labels(settings: RegistrySettings) -> Mapping[str, str]:
 def _probes() -> pods.Probes:
     """Return probes that the 401 of ``/v2/`` cannot fool: ``/`` answers 200, and 503 when the storage does not.
 
-    The liveness probe asks the process alone: a restart mends no storage.
+    The liveness probe asks the process alone: a restart fixes no storage.
     """
     return pods.Probes(
         startup=pods.http_probe("https", "/", scheme="HTTPS", period=1, failures=60),

@@ -49,7 +49,7 @@ CIPHER_SUITES: Final = (
 """Of TLS 1.2, by Go's names: the front proxy's own list. Those of TLS 1.3 cannot be chosen."""
 
 REDIS_TIMEOUT: Final = "1s"
-"""A cache that does not answer must not hold up a pull; 2.8 would wait for ever."""
+"""A cache that does not answer must not hold up a pull; 2.8 would wait without end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

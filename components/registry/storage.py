@@ -42,7 +42,7 @@ _SECRETS: Final = {
 
 
 def parameters(storage: StorageSettings, version: RegistryVersion) -> dict[str, Any]:
-    """Return what stands under ``storage.<driver>``: everything said, without secrets."""
+    """Return the content of ``storage.<driver>``: everything set, without secrets."""
     said = storage.model_dump(exclude_none=True, exclude={*NOT_PARAMETERS, *_SECRETS, "keyfile", "credentials"})
     match storage:
         case FilesystemStorage():
@@ -64,7 +64,7 @@ def parameters(storage: StorageSettings, version: RegistryVersion) -> dict[str, 
 
 
 def secret_variables(settings: RegistrySettings) -> Mapping[str, SecretStr | ExistingSecret]:
-    """Return variable -> secret of the driver, and of a Redis of somebody else."""
+    """Return variable -> secret of the driver, and of an external Redis."""
     storage, redis = settings.storage, settings.redis
     found = {variable: value for name, variable in _SECRETS.items() if (value := getattr(storage, name, None)) is not None}
     if isinstance(storage, AzureStorage) and storage.credentials and storage.credentials.secret is not None:

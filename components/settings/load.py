@@ -104,7 +104,7 @@ def sections(configuration: Mapping[str, object], prefix: str) -> dict[str, obje
 
 
 def strays(configuration: Mapping[str, object], project: str) -> tuple[str, ...]:
-    """Return the keys that nobody reads, because their namespace is neither the project's nor Pulumi's own."""
+    """Return the keys that no program reads, because their namespace is neither the project's nor Pulumi's own."""
     return tuple(key for key in configuration if key.partition(":")[0] not in {project, "pulumi"})
 
 

@@ -27,7 +27,7 @@ PLACEHOLDERS: Final[Mapping[str, object]] = {
     "portus": {"version": "2.5"},
     "exposure": {"kind": "node_port", "httpsNodePort": 30443},
 }
-"""Stand in for required keys that are missing, so that the rules can still look at the rest."""
+"""Replace required keys that are missing, so that the rules can still look at the rest."""
 
 
 def parse(
@@ -39,7 +39,7 @@ def parse(
         raw: section -> value, as the stack file holds it under ``portus:``, secrets in clear.
         file: its name, for the report.
         encrypted: whether the value at a path stands encrypted in the file.
-        strays: the keys of other namespaces, which nobody reads.
+        strays: the keys of other namespaces, which this program does not read.
         name: of the stack, which is a label of every object.
 
     Raises:
@@ -124,7 +124,7 @@ def _unfit(name: str) -> Iterator[Problem]:
 
 
 def stray(key: str) -> Problem:
-    """Return the problem of a ``key`` in a namespace that nobody reads."""
+    """Return the problem of a ``key`` in a namespace that no program reads."""
     namespace, _, name = key.partition(":")
     remedy = f"write 'portus:{name}'" if name in StackSettings.model_fields else "remove it; this program's keys begin with 'portus:'"
     if namespace == "kubernetes" and name in ClusterSettings.model_fields:  # as for the provider that Pulumi would make by itself

@@ -43,7 +43,7 @@ class CertificateSource(Protocol):
     """Where the certificate that the servers present comes from."""
 
     held: KeyPair | pulumi.Output[str]
-    """What has to be put into a Secret, or the name of the Secret that somebody else fills."""
+    """What must be in a Secret, or the name of the existing Secret."""
     trust: pulumi.Output[str]
     """PEM: what a client of Portus or the registry has to trust."""
     signers: Sequence[Signer]
@@ -64,7 +64,7 @@ class Certificate(Protocol):
     authorities: Sequence[pulumi.Output[str]]
     """PEM: ``trust`` and the stack file's further CAs; what the stack's own servers trust."""
     signing_bundle: pulumi.Output[str]
-    """PEM: the registry's ``rootcertbundle``: the signer's certificate, the former ones', then those that the stack file adds."""
+    """PEM: the registry's ``rootcertbundle``: the signer's certificate, the previous ones', then those that the stack file adds."""
     key_id: pulumi.Output[str]
     """libtrust id of the signing key: a token's ``kid``."""
     is_private: bool

@@ -26,7 +26,7 @@ SIGNING_KEY: Final = "signing.key"
 
 
 class ServedTls(ServiceComponent):
-    """What servers and clients of the stack mount; the names change with the content, and whoever mounts it rolls.
+    """What servers and clients of the stack mount; the names change with the content, and the Pods that mount it restart.
 
     Implements ``components.tls.Certificate``.
     """

@@ -34,7 +34,7 @@ class ProvidedCertificate(ServiceComponent):
 
 
 class ExistingCertificate(ServiceComponent):
-    """The certificate in a Secret that somebody else makes; the stack file brings its public part."""
+    """The certificate in an existing Secret; the stack file has its public part."""
 
     def __init__(self, name: str, *, settings: ExistingSecretTls, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tls:ExistingCertificate", name, opts)

@@ -29,7 +29,7 @@ class SigningKey(ServiceComponent):
     """The key, and a certificate around it, for the registry takes keys in no other form.
 
     Args:
-        host: the certificate's name; nobody checks it.
+        host: the certificate's name; no client checks it.
         generation: the stack file's counter; the first one's names have no number.
         protect: whether the key refuses deletion.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.prose import WORDS, hits, main, sentences
+from lab.prose import WORDS, hits, main, sentences, words
 
 
 def _messages(text: str) -> list[str]:
@@ -63,5 +63,12 @@ def test_a_line_of_prose_has_at_most_120_characters(line: str, found: int) -> No
     assert len(_messages(f"Text.\n\n{line}\n\nText.")) == found
 
 
-def test_every_page_passes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_docstrings_and_comments_are_read_and_code_is_not() -> None:
+    module = (
+        '''"""Made anew."""\n\nanew = "anew"  # whoever asks\n"""Of `anew`, ``whoever``."""\n\n\ndef f() -> None:\n    """Forgets."""\n'''
+    )
+    assert [(hit.line, hit.message.split("'")[1]) for hit in words(module)] == [(1, "anew"), (3, "whoever"), (8, "Forgets")]
+
+
+def test_every_page_and_module_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0, capsys.readouterr().out

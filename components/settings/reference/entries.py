@@ -143,7 +143,7 @@ def _type(field: FieldInfo) -> str:
 
 
 def in_words(field: FieldInfo) -> str:
-    """Return what may stand in a field."""
+    """Return what a field may contain."""
     shapes = [section.__name__ for section in sections_of(field.annotation) if issubclass(section, KubernetesShape)]
     if shapes:
         return f"Kubernetes' {' or '.join(shapes)}" + (" (list)" if "tuple" in str(field.annotation) else "")

@@ -18,7 +18,7 @@ SECURE: Final[Mapping[str, Any]] = {
     "required": ["secure"],
     "additionalProperties": False,
 }
-"""How a secret stands in a stack file."""
+"""The form of a secret in a stack file."""
 
 
 def schema() -> dict[str, Any]:

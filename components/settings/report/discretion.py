@@ -20,7 +20,7 @@ SHOWN_LENGTH: Final = 80
 """Characters of a value that a report shows."""
 
 MASKED: Final = "[hidden]"
-"""Shown in place of a value beside a secret: where a password stands in the wrong line, that is where."""
+"""Shown in place of a value beside a secret: a password in the wrong line is there."""
 
 _WORD: Final = re.compile(r"[a-z_-]{0,11}|.{0,5}", re.DOTALL)
 """What may be a word of any sentence, and is not looked for in rule and remedy."""
@@ -55,7 +55,7 @@ PLACES: Final = frozenset(
 )
 """Settings that say where something is, or how much: their values are shown while the secret beside them is given and right.
 
-Names of accounts are not among them: name and password are easily swapped, and either would do in the other's place.
+Names of accounts are not among them: name and password may be swapped, and either fits in the other's place.
 """
 
 _PLAIN: Final = re.compile(r"[\w.:/\[\]?=&,%@~+-]*")
@@ -71,7 +71,7 @@ _ADDRESS: Final = re.compile(r"(?:[a-z]+://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.
 """A host or a URL of one, which a remedy may repeat: a fix says what to write."""
 
 _SHORT: Final = 5
-"""Characters of a wrong switch, port or size ("yes", "587,", "50Gi"): nobody's password."""
+"""Characters of a wrong switch, port or size ("yes", "587,", "50Gi"): no password."""
 
 _STEPS: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
@@ -86,14 +86,14 @@ def shown(value: object) -> str:
 
 
 def discreet(problem: Problem, raw: Mapping[str, object], blamed: Collection[str] = ()) -> Problem:
-    """Return ``problem`` without secrets: of ``raw``'s value, of credentials inside texts, and of what stands beside a secret.
+    """Return ``problem`` without secrets: of ``raw``'s value, of credentials inside texts, and of what is beside a secret.
 
     Beside a password a wrong value may be the password, in the wrong line.
 
     Args:
         problem: as its rule wrote it.
         raw: the stack file's data.
-        blamed: the keys of all problems: a secret that is wrong may stand in another line.
+        blamed: the keys of all problems: a wrong secret may be in another line.
     """
     value, rule, remedy = redacted(problem.value), redacted(problem.rule), redacted(problem.remedy)
     steps = tuple(int(match[1]) if match[1] else match[2] for match in _STEPS.finditer(problem.key))

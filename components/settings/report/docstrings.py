@@ -1,6 +1,6 @@
-"""What the models' authors wrote below each field, read from the source when somebody asks.
+"""What the models' authors wrote below each field, read from the source on demand.
 
-pydantic's ``use_attribute_docstrings`` would read and parse every model's source at each start of the program, which nobody but a
+pydantic's ``use_attribute_docstrings`` would read and parse every model's source at each start of the program, which only a
 report and the manual needs: 40 ms of every preview.
 """
 

@@ -15,7 +15,7 @@ def without_settings(content: object, project: str) -> Problem:
 
     Args:
         content: the file as YAML; None where it is missing or empty.
-        project: what stands before each key's colon.
+        project: the text before each key's colon.
     """
     key, value, rule = "config", "", "must hold the settings of this program"
     if not isinstance(content, Mapping) or not content:

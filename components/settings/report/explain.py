@@ -40,7 +40,7 @@ KINDS: Final[Mapping[str, str]] = {
 """pydantic's kinds of errors; ``tests/settings`` holds that each is met and no other is."""
 
 COUNTED: Final = re.compile("[0-9]{1,2}")
-"""A number of two digits counts something (``types.Generation``), also beside secrets; nobody's password is as short."""
+"""A number of two digits counts something (``types.Generation``), also beside secrets; no password is as short."""
 
 GENERIC: Final = frozenset({"name", "kind", "type", "enabled", "key", "value", "host", "port", "labels", "annotations"})
 """Keys that so many sections have that another one's says nothing of what was meant."""
@@ -110,7 +110,7 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
 
 
 def mistyped_tag(tag: str, section: Mapping[str, object]) -> str | None:
-    """Return the key of ``section`` that stands for ``tag``, by which its union is told apart; None where none does."""
+    """Return the key of ``section`` for ``tag``, by which its union is distinguished; None where none does."""
     return next((key for key in section if close_to(key, [tag])), None)
 
 

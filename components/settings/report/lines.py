@@ -17,7 +17,7 @@ def located(error: SettingsError, file: Path) -> SettingsError:
 
 
 def line_of(file: Path, key: str, namespace: str = "portus") -> int:
-    """Return the line (from 1) of ``key`` (``registry.storage.driver``), or of its nearest parent that stands there; 0 for none."""
+    """Return the line (from 1) of ``key`` (``registry.storage.driver``), or of its nearest parent in the file; 0 for none."""
     try:
         root = yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader)
     except (OSError, yaml.YAMLError):

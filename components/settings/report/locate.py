@@ -60,7 +60,7 @@ class Place:
 
     @property
     def inner(self) -> list[type[Section]]:
-        """The sections that may stand at the key, or as the entry of its list."""
+        """The sections that the key, or an entry of its list, may contain."""
         if self.path and isinstance(self.path[-1], int) and not self.fields:
             return list(self.models)
         key = self.key
@@ -94,7 +94,7 @@ class Place:
 
     @property
     def takes_existing_secret(self) -> bool:
-        """Whether the key may name a Secret that somebody else makes."""
+        """Whether the key may name an existing Secret."""
         return any(ExistingSecret in sections_of(field.annotation) for field in self.fields)
 
     def rule_for(self, value: str) -> tuple[str, str] | None:
@@ -182,7 +182,7 @@ def bounds_of(field: FieldInfo) -> tuple[object, object]:
 
 
 def annotations_of(field: FieldInfo) -> list[object]:
-    """Return everything that stands in a field's ``Annotated``, also inside a union."""
+    """Return everything in a field's ``Annotated``, also inside a union."""
     return [*field.metadata, *_inside(field.annotation)]
 
 

@@ -32,7 +32,7 @@ _HELD_IN_A_SECRET: Final = re.compile(r"registry\.notifications\.extra_endpoints
 """Settings whose query is none of a ConfigMap (``components.registry.configuration.holds_a_secret``)."""
 
 _MARKS: Final = re.compile(r"://|-----BEGIN|LS0t|eyJ|[=\s]")
-"""One of these stands in every text that holds a secret; most texts of a stack file have none."""
+"""Every text that holds a secret has one of these; most texts of a stack file have none."""
 
 _VARIABLE: Final = re.compile(r"workloads\.\w+\.env\[\d+\]\.value")
 
@@ -55,7 +55,7 @@ def exposed_secrets(raw: Any, models: tuple[type[Section], ...]) -> Iterator[Pro
 
 
 def _exposed_at(path: Path, value: Any) -> Iterator[Problem]:
-    """Yield a problem for each secret in the text, or the texts of the list, that stands at ``path``."""
+    """Yield a problem for each secret in the text, or the texts of the list, at ``path``."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _exposed_at((*path, index), item)

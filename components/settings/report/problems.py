@@ -15,11 +15,11 @@ class Problem:
 
     Args:
         key: the full key as the stack file spells it, from the section on (``registry.storage.size``).
-        value: what stands there, as YAML would show it; empty for a missing key.
+        value: the present value, as YAML would show it; empty for a missing key.
         rule: what has to hold.
         remedy: what to do.
         line: in the stack file, 0 where unknown.
-        namespace: what stands before the key's colon; empty for a key of the file itself.
+        namespace: the text before the key's colon; empty for a key of the file itself.
     """
 
     key: str

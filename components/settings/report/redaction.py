@@ -1,4 +1,4 @@
-"""Secrets inside texts: where a report would show them, and where a setting would carry them into an object that anybody may read."""
+"""Secrets inside texts: where a report would show them, and where a setting would carry them into an object that is not secret."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NO_SECRET: Final = re.compile(r"/.*|true|false|\d{0,2}", re.IGNORECASE | re.DOT
 
 
 PEM: Final = "[PEM]"
-"""Shown in place of certificates, which fill a screen and tell nobody anything."""
+"""Shown in place of certificates, which fill a screen and do not help."""
 
 
 def redacted(text: str) -> str:

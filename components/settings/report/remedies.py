@@ -33,11 +33,11 @@ Remedy = Callable[[Place, object, list[str]], str | None]
 
 
 def remedy_of(kind: str, place: Place, given: object, choices: list[str]) -> str | None:
-    """Return what would make ``given`` right at ``place``, None where nobody can know.
+    """Return what would make ``given`` right at ``place``, None if that cannot be known.
 
     Args:
         kind: pydantic's kind of error.
-        choices: what may stand there, where that is a choice.
+        choices: the allowed values, if there is a choice.
     """
     find = _BY_KIND.get(kind)
     return find(place, given, choices) if find else None
@@ -113,7 +113,7 @@ _BY_KIND: Final[Mapping[str, Remedy]] = {
 
 
 def wanted(place: Place) -> str:
-    """Return in words what may stand at ``place``."""
+    """Return in words what ``place`` may contain."""
     from components.settings.reference.entries import in_words  # noqa: PLC0415 - the manual's words, which only a report needs
 
     words = next((in_words(field) for field in place.fields), "a value")
@@ -166,7 +166,7 @@ def below(sections: list[type[Section]], given: object) -> str:
 
 
 def _entry_of(section: type[Section], given: str) -> str | None:
-    """Return ``section`` with the text ``given`` in it, None where nobody can know where it belongs."""
+    """Return ``section`` with the text ``given`` in it, None if its place cannot be known."""
     keys, needed = keys_of((section,)), [field.alias or name for name, field in section.model_fields.items() if field.is_required()]
     if (pair := _pair(given)) and {"name", "value"} <= set(keys):
         return f"{{name: {pair[0]}, value: {pair[1]}}}"

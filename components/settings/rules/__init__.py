@@ -1,4 +1,4 @@
-"""The rules that span settings, in a module by section. A rule registers itself by its decorator (``rule.py``); nobody lists it again."""
+"""The rules that span settings, in a module by section. A rule registers itself by its decorator (``rule.py``)."""
 
 from __future__ import annotations
 

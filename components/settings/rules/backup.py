@@ -13,7 +13,7 @@ from components.settings.stack import StackSettings
 
 @rule()
 def backup_settings_have_backups(stack: StackSettings) -> Iterator[Problem]:
-    """Somebody who sets a schedule counts on backups."""
+    """A user who sets a schedule expects backups."""
     backup = stack.backup
     if backup.enabled:
         return

@@ -1,7 +1,7 @@
 """The path from a server's certificate to its root, checked at preview as clients check it.
 
-``cryptography``'s verifier has the last word; what it cannot tell apart, and what OpenSSL (HAProxy, Ruby) and Go judge otherwise, is told
-apart by looking at each certificate.
+``cryptography``'s verifier has the last word. What it cannot distinguish, and what OpenSSL (HAProxy, Ruby) and Go judge otherwise, is
+reported apart after a look at each certificate.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _told_apart(one: x509.Certificate, written: Sequence[x509.Certificate]) -> s
 
 
 def _order_problems(chain: Chain, walk: Walk) -> Iterator[Problem]:
-    """Yield one problem where the leaf is not first, or an issuer stands before what it has signed, or a certificate signs nothing."""
+    """Yield one problem if the leaf is not first, or an issuer is before what it has signed, or a certificate signs nothing."""
     useful = [
         one for one in chain.others if one in walk.steps or any(facts.has_signed(one, other) for other in chain.written if other != one)
     ]
@@ -195,7 +195,7 @@ def _path_length(authority: x509.Certificate) -> int | None:
 
 
 def _signature_problems(certificate: x509.Certificate) -> Iterator[Problem]:
-    """Of a root nobody checks its own signature, so many good roots have one by SHA-1."""
+    """Clients do not check a root's own signature, so many good roots have one by SHA-1."""
     if not facts.is_self_issued(certificate) and (weak := facts.weak_signature(certificate)):
         yield _of(certificate, f"must be signed with SHA-256, SHA-384 or SHA-512; it is signed with {weak}", facts.RENEW)
 

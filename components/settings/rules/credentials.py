@@ -1,4 +1,4 @@
-"""The secrets' counters: one that could move nothing is told."""
+"""The secrets' counters: one without an effect is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OF_THE_DATABASE: Final = ("database_root", "database_application", "database_bac
 
 @rule()
 def counters_move_secrets_of_this_stack(stack: StackSettings) -> Iterator[Problem]:
-    """A Secret of somebody else is rotated by its owner: a counter would be raised and nothing would change."""
+    """An existing Secret is rotated by its owner: a higher counter would change nothing."""
     for name in RotationSettings.model_fields:
         counter = getattr(stack.credentials.rotation, name)
         given = getattr(stack.credentials.existing, name) if name in ExistingCredentials.model_fields else None
@@ -34,7 +34,7 @@ def counters_move_secrets_of_this_stack(stack: StackSettings) -> Iterator[Proble
 
 @rule(requires=("portus.version",))
 def own_password_follows_from_2_3_on(stack: StackSettings) -> Iterator[Problem]:
-    """Before, Portus sets the password of its own user when it makes it, and never again: another one would be a wrong login for ever."""
+    """Before, Portus sets the password of its own user when it makes it, and never again: with another one, its login would always fail."""
     counter, version = stack.credentials.rotation.portus_password, stack.portus.version
     if counter > 1 and version < PortusVersion.V2_3:
         yield Problem(
@@ -61,7 +61,7 @@ def database_counters_need_a_database_in_the_cluster(stack: StackSettings) -> It
 
 @rule(requires=("registry.redis",))
 def cache_counter_needs_a_cache_of_this_stack(stack: StackSettings) -> Iterator[Problem]:
-    """The password of another Redis stands under ``registry.redis``."""
+    """The password of another Redis is under ``registry.redis``."""
     counter = stack.credentials.rotation.registry_cache
     if counter > 1 and not isinstance(stack.registry.redis, InClusterRedis):
         yield Problem(

@@ -18,7 +18,7 @@ ROTATION_DATABASE: Final = "portus_rotation"
 
 @rule()
 def existing_passwords_need_a_database_in_the_cluster(stack: StackSettings) -> Iterator[Problem]:
-    """The accounts of an external server are not this stack's; its password stands under ``database``."""
+    """The accounts of an external server are not this stack's; its password is under ``database``."""
     if isinstance(stack.database, InClusterDatabase):
         return
     for name in ("database_root", "database_application", "database_backup"):

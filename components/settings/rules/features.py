@@ -27,7 +27,7 @@ def enabled_feature_is_complete(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def settings_have_their_feature_switched(stack: StackSettings) -> Iterator[Problem]:
-    """Settings of a feature that nobody switched on do nothing; who wrote them believes they do."""
+    """Settings of a feature that is off have no effect, although the user expects one."""
     for key, feature in _features(stack.portus.config, "portus.config"):
         if feature.enabled is None and any(leaf.path[-1] != "enabled" for leaf in leaves(feature)):
             yield Problem(

@@ -41,7 +41,7 @@ def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def bootstrap_address_needs_the_first_set_up(stack: StackSettings) -> Iterator[Problem]:
-    """Nobody else reads it; name and password are the outputs' and the verbs' as well, whoever makes the account."""
+    """Name and password are also the outputs' and the commands', however the account is made."""
     bootstrap = stack.portus.bootstrap
     if not bootstrap.enabled and bootstrap.email is not None:
         yield Problem(

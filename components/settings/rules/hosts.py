@@ -16,7 +16,7 @@ UPSTREAM_PLACEHOLDER: Final = "portus.test.lan"
 
 @rule()
 def host_is_not_the_upstream_placeholder(stack: StackSettings) -> Iterator[Problem]:
-    """The shipped default name belongs to nobody."""
+    """The shipped default name belongs to no host."""
     for key, host in (("host", stack.host), ("registry.host", stack.registry.host)):
         if host == UPSTREAM_PLACEHOLDER:
             yield Problem(

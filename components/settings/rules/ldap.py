@@ -79,9 +79,9 @@ def ldap_closes_sign_up(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("portus.version", "portus.bootstrap"))
 def first_administrator_is_in_the_directory(stack: StackSettings) -> Iterator[Problem]:
-    """Before 2.5 nobody but the directory is asked (lib/portus/ldap): an account that only Portus knows can never log in.
+    """Before 2.5 Portus asks only the directory (lib/portus/ldap): an account that only Portus has can never log in.
 
-    Whoever comes from the directory is an administrator only where there is no user yet, and the first set-up makes one. Whether the
+    A user of the directory is an administrator only if there is no user yet, and the first set-up makes one. Whether the
     directory has the account only the operator knows: a name that is written out says so.
     """
     portus = stack.portus

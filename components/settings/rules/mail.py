@@ -97,7 +97,7 @@ def smtp_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("portus.config.email.smtp.ca_file", "portus.config.email.smtp.ca_path"))
 def smtp_verification_has_authorities(stack: StackSettings) -> Iterator[Problem]:
-    """Ruby's client trusts nobody by itself (``Net::SMTP.default_ssl_context`` of Ruby 2.5 is a bare SSLContext): every mail would fail."""
+    """Ruby's client trusts no root by itself (``Net::SMTP.default_ssl_context`` of Ruby 2.5 is a bare SSLContext), so mail fails."""
     smtp = stack.portus.config.email.smtp
     if smtp.enabled and smtp.openssl_verify_mode == "peer" and smtp.ca_file is None and smtp.ca_path is None:
         yield Problem(

@@ -15,7 +15,7 @@ from components.settings.stack import Accepted, Profile, StackSettings
 
 @rule(requires=("profile", "accept"))
 def production_denies_by_default(stack: StackSettings) -> Iterator[Problem]:
-    """On Puma images whoever reaches Portus' port may post events to it."""
+    """On Puma images every client that reaches Portus' port may post events to it."""
     if stack.network.policies or stack.profile is not Profile.PRODUCTION or Accepted.OPEN_NETWORK in stack.accept:
         return
     yield Problem(
@@ -28,7 +28,7 @@ def production_denies_by_default(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def network_settings_have_policies(stack: StackSettings) -> Iterator[Problem]:
-    """Somebody who names networks counts on their being the only ones."""
+    """A user who names networks expects that they are the only ones."""
     if stack.network.policies:
         return
     for key, field in NetworkSettings.model_fields.items():

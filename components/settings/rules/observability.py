@@ -1,4 +1,4 @@
-"""What is said of monitoring has to have an effect."""
+"""Settings of monitoring must have an effect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.settings.stack import StackSettings
 
 @rule(requires=("observability.monitor", "observability.rules", "observability.dashboard"))
 def monitoring_details_have_their_object(stack: StackSettings) -> Iterator[Problem]:
-    """Somebody who sets an interval counts on being watched."""
+    """A user who sets an interval expects monitoring."""
     settings = stack.observability
     monitor, rules = settings.monitor != "none", settings.rules
     needs = {

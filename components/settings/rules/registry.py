@@ -98,7 +98,7 @@ def notification_endpoints_have_names_of_their_own(stack: StackSettings) -> Iter
 
 @rule()
 def headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
-    """They stand in clear in a ConfigMap; an endpoint's called Authorization loses to the setting of that name."""
+    """They are in clear text in a ConfigMap; an endpoint's called Authorization loses to the setting of that name."""
     for name in stack.registry.http.headers:
         if _is_secret_header(name):
             yield Problem(

@@ -206,7 +206,7 @@ def s3_storage_class_is_known(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("profile", "accept"))
 def production_verifies_its_storage(stack: StackSettings) -> Iterator[Problem]:
-    """Whoever stands between could give other images."""
+    """A server in between could return other images."""
     storage = stack.registry.storage
     if stack.profile is not Profile.PRODUCTION or Accepted.UNVERIFIED_STORAGE in stack.accept:
         return

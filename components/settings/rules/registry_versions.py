@@ -11,7 +11,7 @@ from components.settings.types.base import Section
 
 @dataclass(frozen=True, slots=True)
 class KnownBy:
-    """The only version that knows a setting; stands in a field's ``Annotated``. A union's driver has it on its ``driver`` key."""
+    """The only version that knows a setting; it is in a field's ``Annotated``. A union's driver has it on its ``driver`` key."""
 
     version: RegistryVersion
 

@@ -15,7 +15,7 @@ PASSENGER_POOL: Final = 6
 """Processes of one Apache image: Passenger's default of PassengerMaxPoolSize, which the images leave."""
 
 BESIDE: Final = 10
-"""Connections for the worker, set-up, backups, the server's own probes and somebody with a shell."""
+"""Connections for the worker, set-up, backups, the server's own probes and an operator's shell."""
 
 
 def _scaled(stack: StackSettings) -> Iterator[tuple[str, ScaledSection]]:
@@ -53,7 +53,7 @@ def an_autoscaler_has_room(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("portus.version", "portus.web"))
 def every_thread_has_a_database_connection(stack: StackSettings) -> Iterator[Problem]:
-    """A thread that gets none answers 500, and only under load. While copies roll there is one more of them."""
+    """A thread that gets none answers 500, and only under load. During an update there is one more replica."""
     if not isinstance(stack.database, InClusterDatabase):
         return
     web = stack.portus.web

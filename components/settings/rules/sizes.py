@@ -28,8 +28,8 @@ class Sized:
 
     Args:
         key: of its resources in the stack file.
-        said: what stands there.
-        default: what holds where nothing is said.
+        said: the value in the stack file.
+        default: the value if nothing is set.
         always: bytes of memory that it takes as soon as it works.
         at_most: bytes that what the stack file allows may make of it.
         because: where the latter comes from.
@@ -52,7 +52,7 @@ def sized(stack: StackSettings) -> Iterator[Sized]:
         said=web.resources,
         default=sizes.WEB,
         always=sizes.WEB_NEEDS + further,
-        at_most=sizes.WEB_NEEDS,  # forked processes share pages until Ruby touches them: how many stay shared nobody can say
+        at_most=sizes.WEB_NEEDS,  # forked processes share pages until Ruby touches them: how many stay shared is unknown
         because="measured with one Puma worker",
     )
     yield _fixed("portus.worker.resources", stack.portus.worker.resources, sizes.WORKER, sizes.WORKER_NEEDS)
@@ -85,7 +85,7 @@ def sized(stack: StackSettings) -> Iterator[Sized]:
 
 
 def _steps_of_a_backup(stack: StackSettings) -> Sized:
-    """Return the steps as one, for one word of the stack file is said of all: the highest default request, the lowest default limit."""
+    """Return the steps as one, because one setting applies to all: the highest default request, the lowest default limit."""
     server = sizes.backup_server(stack.backup.scratch_size)
     return Sized(
         key="backup.resources",

@@ -59,7 +59,7 @@ def secrets_are_single_lines(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("portus.version",))
 def apache_writes_its_secrets_itself(stack: StackSettings) -> Iterator[Problem]:
-    """2.0-2.2 read these from config-local.yml alone, which cannot quote a Secret that somebody else makes."""
+    """2.0-2.2 read these from config-local.yml alone, which cannot quote an existing Secret."""
     if stack.portus.version.is_puma:
         return
     for leaf in leaves(stack.portus.config):

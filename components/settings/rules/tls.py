@@ -68,7 +68,7 @@ def signers_are_rsa_leaves(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("tls.signing_key_generation",))
 def signing_generations_ascend(stack: StackSettings) -> Iterator[Problem]:
-    """The registry would accept nobody's tokens."""
+    """The registry would refuse every token."""
     tls = stack.tls
     if tls.oldest_accepted_generation > tls.signing_key_generation:
         yield Problem(
@@ -81,7 +81,7 @@ def signing_generations_ascend(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("tls.source", "tls.signing_key"))
 def signing_counter_moves_a_key_of_this_stack(stack: StackSettings) -> Iterator[Problem]:
-    """A certificate of somebody else brings its key; a counter would be raised and nothing would change."""
+    """A given certificate brings its key: a higher counter would change nothing."""
     tls = stack.tls
     if tls.signing_key_generation > 1 and isinstance(tls, ProvidedTls | ExistingSecretTls) and not tls.signs_separately:
         yield Problem(

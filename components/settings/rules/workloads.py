@@ -83,7 +83,7 @@ def _pods(stack: StackSettings) -> Iterator[tuple[str, PodSettings]]:
 
 @rule(requires=("portus.version",), voids=True)
 def workloads_exist(stack: StackSettings) -> Iterator[Problem]:
-    """What is said of a workload that the stack does not have would be said to nobody."""
+    """Settings of a workload that is not deployed have no effect."""
     absent = {
         "worker": None if stack.portus.version.is_puma else f"Portus {stack.portus.version.value} has no worker: its web server does all",
         "database": "the database is somebody else's" if isinstance(stack.database, ExternalDatabase) else None,
@@ -96,7 +96,7 @@ def workloads_exist(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def extra_variables_are_free(stack: StackSettings) -> Iterator[Problem]:
-    """A variable would override a setting, or the setting the variable; nobody could tell which."""
+    """A variable would override a setting, or the setting the variable; which one wins is not defined."""
     for name, workload in _workloads(stack):
         for index, variable in enumerate(workload.env):
             if RESERVED[name].takes(variable.name):
@@ -210,7 +210,7 @@ def _wrong(toleration: Toleration) -> tuple[str, str, str] | None:
 
 @rule()
 def service_accounts_are_named_or_made(stack: StackSettings) -> Iterator[Problem]:
-    """Annotations of an account that somebody else makes are theirs."""
+    """Annotations of an existing account belong to its owner."""
     for name, workload in _workloads(stack):
         account = getattr(workload, "service_account", None)
         if account is not None and (account.name is None) == (not account.annotations):

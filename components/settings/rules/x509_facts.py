@@ -17,7 +17,7 @@ MINIMUM_RSA_BITS: Final = 2048
 MINIMUM_EC_BITS: Final = 256
 
 STRONG_HASHES: Final = frozenset({"sha256", "sha384", "sha512"})
-"""Of signatures; Go takes no other of SHA-2, and nobody takes SHA-1 or MD5."""
+"""Of signatures; Go takes no other of SHA-2, and no client takes SHA-1 or MD5."""
 
 RENEWAL_WARNING: Final = dt.timedelta(days=7)
 """A certificate that ends sooner is refused: the next deployment may be later."""
@@ -61,7 +61,7 @@ def dns_names(certificate: x509.Certificate) -> list[str]:
 
 
 def covers(pattern: str, host: str) -> bool:
-    """Whether the DNS name ``pattern`` of a certificate is for ``host``; a wildcard stands for one label."""
+    """Whether the DNS name ``pattern`` of a certificate is for ``host``; a wildcard replaces one label."""
     if pattern.startswith("*."):
         return host.partition(".")[2] == pattern[2:]
     return pattern == host

@@ -36,7 +36,7 @@ ExternalName = Annotated[
     Matching(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", "is a name of letters, digits, '_', '.' and '-', a letter first", "use such a name"),
     Checked(lambda v: v.lower() not in YAML_WORDS, _NO_YAML_WORD.rule, _NO_YAML_WORD.remedy),
 ]
-"""Of an account or a database that somebody else named; without the characters that YAML would read as its own."""
+"""Of an account or a database that already has its name; without the characters that YAML would read as its own."""
 
 BufferPoolSize = Annotated[str, Matching(r"[1-9][0-9]*[MG]", "is a size in MariaDB's notation: a number and M or G", "write e.g. 256M")]
 

@@ -36,7 +36,7 @@ AnnotationMap = Mapping[LabelName, str]
 
 
 def shape(section: KubernetesShape) -> dict[str, Any]:
-    """Return ``section`` as Kubernetes takes it: without what was not said."""
+    """Return ``section`` as Kubernetes takes it: without what was not set."""
     return section.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

@@ -1,4 +1,4 @@
-"""What a monitoring system is told of the stack; nothing is made unless asked for."""
+"""What a monitoring system gets from the stack; nothing is made unless it is set."""
 
 from __future__ import annotations
 

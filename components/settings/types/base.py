@@ -53,7 +53,7 @@ class KubernetesShape(KubernetesSection):
 class Later:
     """What a later change of a setting does to what runs; a setting without one takes its section's.
 
-    Stands in a field's ``Annotated``; ``docs/reference/settings.md`` shows it.
+    It is in a field's ``Annotated``; ``docs/reference/settings.md`` shows it.
     """
 
     effect: str

@@ -70,7 +70,7 @@ class Schedule:
     """What a schedule's fields hold.
 
     Args:
-        either_day: whether both kinds of day are said, so that either will do.
+        either_day: whether both kinds of day are set, so that either is enough.
     """
 
     minutes: frozenset[int]

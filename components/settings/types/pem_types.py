@@ -115,10 +115,10 @@ def _private_key(value: SecretStr) -> SecretStr:
 
 
 Pem = Annotated[str, AfterValidator(_certificates)]
-"""Certificates, which this program writes anew wherever they are used."""
+"""Certificates, which this program rewrites wherever they are used."""
 
 ServedPem = Annotated[str, AfterValidator(_served_by_others)]
-"""Certificates whose text stands in a Secret that this program does not make."""
+"""Certificates whose text is in a Secret that this program does not make."""
 
 PemSecret = Annotated[SecretStr, AfterValidator(_private_key)]
 """A private key, alone or in a file together with its certificates."""

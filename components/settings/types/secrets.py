@@ -1,7 +1,7 @@
-"""Where a secret comes from: encrypted text in the stack file, or a key of a Secret that somebody else makes.
+"""Where a secret comes from: encrypted text in the stack file, or a key of an existing Secret.
 
 A stack file says ``password: {secure: ...}`` (written by ``pulumi config set --secret --path``), or
-``password: {secret: mail, key: password}``. The second form cannot be checked here, and a change of that Secret rolls no Pod.
+``password: {secret: mail, key: password}``. The second form cannot be checked here, and a change of that Secret restarts no Pod.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from components.settings.types.values import ObjectName, SafeSecret, UnquotedSec
 
 TEXT: Final = "<text>"
 EXISTING: Final = "<existing>"
-"""pydantic's names of the two forms; what stands in angle brackets is no key of a stack file."""
+"""pydantic's names of the two forms; the text in angle brackets is no key of a stack file."""
 
 
 class ExistingSecret(Section):

@@ -1,4 +1,4 @@
-"""The types of values: each says its rule and the remedy in the words of who has to mend it."""
+"""The types of values: each says its rule and the fix in the user's words."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def _class_name(value: str) -> str:
 
 
 ClassName = Annotated[str, AfterValidator(_class_name)]
-"""Name of a StorageClass; "" asks for a volume that somebody has made."""
+"""Name of a StorageClass; "" asks for an existing volume."""
 
 DnsLabel = Annotated[str, AfterValidator(_label)]
 """Name of a Namespace or of a volume in a Pod."""
@@ -307,7 +307,7 @@ Email = Annotated[str, AfterValidator(_email), WithJsonSchema({"type": "string",
 
 def _safe_secret(value: SecretStr) -> SecretStr:
     """A letter followed by at least 31 letters or digits."""
-    # Generated passwords have this form by construction: the one that is refused is of a server that somebody else runs.
+    # Generated passwords have this form by construction: the one that is refused is of an external server.
     if not is_sealed(value) and not _SAFE_SECRET.fullmatch(value.get_secret_value()):
         raise broken(
             "is a letter followed by at least 31 letters or digits: Portus pastes it unquoted into YAML",

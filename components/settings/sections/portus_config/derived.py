@@ -16,7 +16,7 @@ SUBMISSION_PORT: Final = 587
 
 
 def all_leaves(stack: StackSettings) -> Iterator[Leaf]:
-    """Yield every setting that Portus is told: what the stack file says, and what follows from it."""
+    """Yield every setting that Portus gets: what the stack file says, and what follows from it."""
     yield from leaves(stack.portus.config)
     yield from _mail(stack)
 

@@ -9,7 +9,7 @@ from components.common.versions import PortusVersion
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """The first (and last, if gone since) version that knows a setting; stands in a field's ``Annotated``, sections hand it down."""
+    """The first (and last, if gone since) version that knows a setting; it is in a field's ``Annotated``, sections hand it down."""
 
     first: str
     last: str = PortusVersion.V2_5.value
