@@ -43,7 +43,7 @@ class Download:
     """One archive of a release.
 
     Attributes:
-        name: of the program that it stands for.
+        name: of the program that it replaces.
         version: of it.
         url: of the tar archive.
         sha512: of the archive, by its publisher.

@@ -26,7 +26,7 @@ PUBLIC: Final[Mapping[str, str]] = MappingProxyType(
         "haproxy-lab:2.6": "docker.io/library/haproxy:3.2-alpine",
     }
 )
-"""By the lab's name, the image that it stands for. The tools (``client-lab``) are the lab's own; Portus 2.0 to 2.2 were never published."""
+"""By the lab's name, the image that it replaces. The tools (``client-lab``) are the lab's own; Portus 2.0 to 2.2 were never published."""
 
 PLATFORM: Final = ("--override-os", "linux", "--override-arch", "amd64")
 
@@ -43,7 +43,7 @@ class PublicImage:
 
 
 def fetch(names: Sequence[str], *, tls: bool = True, table: Mapping[str, str] = PUBLIC) -> list[PublicImage | build.Image]:
-    """Return each image as its registry has it now; the lab's own where it stands for none.
+    """Return each image as its registry has it now; the lab's own if it replaces none.
 
     Args:
         names: as the stack file has them, ``localhost/mariadb-lab:10.11``.

@@ -38,7 +38,7 @@ Needs Linux and root, as the lab's cluster does.
 
 
 def main(arguments: list[str]) -> int:
-    """Measure and print; return the exit code. What its user can mend is one line, never a traceback."""
+    """Measure and print; return the exit code. What the user can fix is one line, never a traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
     options = _parser().parse_args(arguments)
     console.console.file = sys.stderr
@@ -69,7 +69,7 @@ def _must_be_writable(file: Path | None) -> None:
 
 def _measured(runs: int) -> dict[str, float]:
     from lab.bench import first_up, growth, transfer  # noqa: PLC0415
-    from lab.bench.figures import VERBS, Pair, figures  # noqa: PLC0415 - a wrong word on the command line is told at once
+    from lab.bench.figures import VERBS, Pair, figures  # noqa: PLC0415 - a wrong word on the command line is reported at once
     from lab.bench.stage import FOLDER, stage  # noqa: PLC0415
     from lab.bench.trial import compare  # noqa: PLC0415
 

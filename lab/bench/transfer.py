@@ -71,7 +71,7 @@ class Target:
         host: its public name, in the certificate too.
         address: where it listens.
         network: process whose network the client is in; None for the host's.
-        headers: file of headers that hold a token; None where nobody asks for one.
+        headers: file of headers that hold a token; None if no token is needed.
     """
 
     host: str

@@ -52,7 +52,7 @@ class Project:
 
     @classmethod
     def of_checkout(cls, *, name: str, engine: Engine, folder: Path, kubeconfig: Path, settings: Mapping[str, Any]) -> Project:
-        """Copy the checkout's program, so that nobody's edits come between two runs; ``settings`` is the stack file's content."""
+        """Copy the checkout's program, so that no edit comes between two runs; ``settings`` is the stack file's content."""
         project = cls(name=name, engine=engine, folder=folder, kubeconfig=kubeconfig)
         project._make(yaml.safe_dump(dict(settings), sort_keys=False))
         shutil.copytree(paths.ROOT / "components", folder / "components", ignore=shutil.ignore_patterns("__pycache__"))

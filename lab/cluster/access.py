@@ -88,7 +88,7 @@ def run_in_box(
 def import_image(archive: Path, *, home: Home) -> bool:
     """Load a docker archive into the cluster's containerd; return whether it was needed.
 
-    Skipped when the archive's name stands for the very same image there already.
+    Skipped if the archive's name is already the very same image there.
 
     Raises:
         LabError: the cluster does not run, or containerd refuses the archive.
@@ -122,7 +122,7 @@ def _digests(home: Home) -> dict[str, str]:
 
 
 def _is_loaded(home: Home, digests: dict[str, str], identity: str, name: str) -> bool:
-    """Whether the name stands for the very image; what a manifest's digest says once it says for ever, so it is asked once."""
+    """Whether the name is the very image; a manifest's digest never changes, so it is asked once."""
     if name not in digests:
         return False
     record = home.folder / "manifests.json"

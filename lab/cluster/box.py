@@ -29,7 +29,7 @@ from lab.cluster.home import Home
 from ops.process import Process, write_whole
 
 PRIVATE_FOLDERS: Final = ("/run", "/var/log", "/var/lib/cni", "/var/lib/kubelet")
-"""Where programs write whatever they are told; the box has an empty one of each, so the host sees nothing of it."""
+"""Where programs write what they are given; the box has an empty one of each, so the host sees nothing of it."""
 
 POLL_SECONDS: Final = 0.1
 """How often the box asks the API server whether it is ready, until it is."""
@@ -80,7 +80,7 @@ def main() -> None:
         return
     os.close(noted)
     os.close(lock)
-    if not os.read(ready_to_go, 1):  # the parent died before it could note us: nobody could ever end us
+    if not os.read(ready_to_go, 1):  # the parent died before it could note us: no process could ever end us
         return
     status = Status()
     try:
@@ -203,7 +203,7 @@ class _Supervisor:
                 self._status.write(self._record)
 
     def _answers(self, name: str) -> bool:
-        """Whether the component ``name`` can be talked to; nobody always can."""
+        """Whether the component ``name`` answers; without a name, always."""
         try:
             match name:
                 case "containerd":

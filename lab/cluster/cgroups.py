@@ -11,7 +11,7 @@ from ops.errors import LabError
 
 MOUNTS: Final = Path("/proc/self/mountinfo")
 REMOVE_SECONDS: Final = 10.0
-"""How long the kernel may take to let go of a cgroup whose last process has ended."""
+"""How long the kernel may take to free a cgroup whose last process has ended."""
 
 V2_CONTROLLERS: Final = ("cpu", "cpuset", "memory", "pids", "io")
 """What the kubelet wants to find delegated."""

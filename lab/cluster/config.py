@@ -1,4 +1,4 @@
-"""What each program of the cluster is told: pure functions over fixed addresses and paths, because the box looks the same everywhere."""
+"""The configuration of each program of the cluster: pure functions over fixed addresses and paths, as the box is the same everywhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOGS: Final = Path("/run/lab-logs")
 
 NODE: Final = "lab"
 NODE_ADDRESS: Final = "10.244.0.1"
-"""The bridge's own address. The kernel may lack dummy interfaces, so the bridge stands for the node's network card."""
+"""The bridge's own address. The kernel may lack dummy interfaces, so the bridge replaces the node's network card."""
 
 POD_RANGE: Final = "10.244.0.0/24"
 CLUSTER_RANGE: Final = "10.244.0.0/16"
@@ -160,7 +160,7 @@ def _router() -> tuple[str, ...]:
 
 
 def kubelet_document(cgroup: str) -> dict[str, Any]:
-    """Return the kubelet's configuration; every Pod's cgroup lies below ``cgroup``."""
+    """Return the kubelet's configuration; every Pod's cgroup is below ``cgroup``."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",

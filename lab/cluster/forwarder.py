@@ -1,6 +1,6 @@
 """The forwarder: listens on the host's loopback and connects inside the box, whose network the host does not see.
 
-Run as ``python -m lab.cluster.forwarder STATE LOGS SLOT``. It ends with the box. What it forwards it is told over a socket, one
+Run as ``python -m lab.cluster.forwarder STATE LOGS SLOT``. It ends with the box. It receives what to forward over a socket, one
 line of JSON in, one out: ``[["127.88.0.1", 443, 30443], ...]`` is answered by ``null``, or by the address that could not be taken, in
 which case nothing has changed.
 """

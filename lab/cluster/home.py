@@ -16,7 +16,7 @@ class Home:
     """One cluster's places.
 
     Attributes:
-        state: the checkout's lab folder; the cluster's own folder, the kubeconfig and ``bin/kubectl`` lie in it.
+        state: the checkout's lab folder; it holds the cluster's own folder, the kubeconfig and ``bin/kubectl``.
         logs: every log of the cluster.
         slot: the machine-wide name. One cluster a slot: it names the context, the cgroup, the block in /etc/hosts and
             the folder in /run, so that a test's cluster and a user's can run side by side.

@@ -71,7 +71,7 @@ def _pack(image: _Image) -> Path:
         archive.pack(folder / "image.tar", name=image.name, layers=[root], config=image.config)
         shutil.rmtree(root)
 
-    # A binary's cache folder is named by all that decides its content, so its path stands for it.
+    # A binary's cache folder is named by all that decides its content, so its path identifies it.
     parts = [str(source) for source in image.files.values()]
     parts += [repr(image.config.document()), *image.links, cache.tree_key(Path(archive.__file__), Path(__file__))]
     short = image.name.rpartition("/")[2].partition(":")[0]

@@ -61,7 +61,7 @@ class ClusterStatus:
 def up(*, home: Home) -> Path:
     """Make the cluster run and return the kubeconfig for the host (context: the slot's name).
 
-    Under 2 s when it runs already. A cluster in which a component ended, or that another version of the lab started, is started anew
+    Under 2 s when it runs already. A cluster in which a component ended, or that another version of the lab started, is started again
     with its data. Interrupted anywhere, the next call goes on.
 
     Raises:
@@ -109,7 +109,7 @@ def stop(*, home: Home) -> None:
 def _end(home: Home) -> None:
     records = [home.forwarder, home.box]
     if checks.is_ours(home):
-        records.append(home.run / checks.OWNER)  # known even when somebody has removed the cluster's folder under it
+        records.append(home.run / checks.OWNER)  # known even if the cluster's folder was removed under it
     for record in records:
         if (process := Process.read(record)) is not None:
             process.kill()
@@ -125,7 +125,7 @@ def down(*, home: Home) -> None:
         _end(home)
         hosts.ensure(home.slot, {})
         for made in _made(home):
-            with contextlib.suppress(OSError):  # not empty: somebody else has found a use for it
+            with contextlib.suppress(OSError):  # not empty: it has another use
                 Path(made).rmdir()
         for left in (home.kubeconfig, home.state / "bin" / "kubectl"):
             left.unlink(missing_ok=True)
@@ -154,7 +154,7 @@ def _exclusive(home: Home) -> Iterator[IO[str]]:
         home.run.mkdir(mode=0o700, exist_ok=True)
         try:
             lock = (home.run / "lock").open("w", encoding="utf-8")
-        except FileNotFoundError:  # a `down` removed the folder just now
+        except FileNotFoundError:  # a `down` has removed the folder
             continue
         with lock:
             try:
@@ -307,7 +307,7 @@ def _declare_storage(home: Home, binaries: Binaries) -> None:
     """Tell the scheduler of the node's disk.
 
     Without ``localStorageCapacityIsolation`` the kubelet says nothing of it, and every Pod that requests ephemeral storage, as Pods should,
-    would wait for ever. Requests count; limits are not enforced.
+    would wait without end. Requests count; limits are not enforced.
     """
     free = shutil.disk_usage(home.folder).free // 2**30
     patch = json.dumps({"status": {"capacity": {"ephemeral-storage": f"{free}Gi"}}})

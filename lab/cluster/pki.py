@@ -19,7 +19,7 @@ from lab.cluster import config
 from ops.process import write_whole
 
 LIFETIME: Final = dt.timedelta(days=3650)
-"""Longer than any lab lives; the certificates are made anew when less than a tenth is left."""
+"""Longer than any lab lives; the certificates are made again when less than a tenth is left."""
 
 API_NAMES: Final = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost")
 API_ADDRESSES: Final = ("127.0.0.1", config.API_ADDRESS, config.NODE_ADDRESS)

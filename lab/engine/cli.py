@@ -1,7 +1,7 @@
 """Finds the user's Pulumi, or builds the CLI from its Go module and completes it with the lab's language host and plugins.
 
 The CLI is built once per machine, in the lab's cache. What belongs to this checkout (a link to the CLI, launchers that run this
-checkout's code, the Pulumi home) lies in ``.lab``, so that two checkouts do not disturb each other.
+checkout's code, the Pulumi home) is in ``.lab``, so that two checkouts do not disturb each other.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ MODULES: Final = {
     "tls": "lab.engine.plugins.tls_plugin",
     "kubernetes": "lab.engine.plugins.kube.provider",
 }
-"""Each plugin that the program needs, and the module that stands in for it."""
+"""Each plugin that the program needs, and the module that replaces it."""
 
 ATTEMPT_SECONDS: Final = 10.0
 """How long the download site may take to begin to answer."""
@@ -68,7 +68,7 @@ def ensure(pulumi: Path, target: Target, step: Step | None) -> dict[str, bool]:
 
 
 def is_genuine_installed(name: str, version: str, target: Target) -> bool:
-    """Tell whether a genuine plugin that satisfies ``version`` lies on PATH or in the home."""
+    """Tell whether a genuine plugin that satisfies ``version`` is on PATH or in the home."""
     executable = f"pulumi-resource-{name}"
     on_path = shutil.which(executable)
     if on_path is not None and not is_launcher(Path(on_path)):

@@ -1,4 +1,4 @@
-"""Builds the images of ``recipes.py`` into the cache: layers first, shared by all images that stand on them, then the archives.
+"""Builds the images of ``recipes.py`` into the cache: layers first, shared by all images that use them, then the archives.
 
 A layer's key holds the names of its packages, not their versions: a cached lab starts without a mirror, and what is in an image
 is known (``Layer.packages``). To take in newer packages remove the cache's ``images`` folder; equal versions give equal bytes.
@@ -47,7 +47,7 @@ class Image:
 
     @property
     def argv(self) -> tuple[str, ...]:
-        """What a container of the image runs when nobody says otherwise."""
+        """What a container of the image runs by default."""
         return (*self.recipe.config.entrypoint, *self.recipe.config.command)
 
     def container(
@@ -128,7 +128,7 @@ def _build(recipe: Recipe) -> Image:
     def make(work: Path) -> None:
         with step(f"image {recipe.reference}"):
             archive.pack(work / "image.tar", name=recipe.reference, layers=[layer.tar for layer in layers], config=recipe.config)
-            for old in _newest_first(work.parent)[KEEP_ARCHIVES:]:  # under the cache's lock, so nobody else prunes now
+            for old in _newest_first(work.parent)[KEEP_ARCHIVES:]:  # under the cache's lock, so no other process prunes now
                 shutil.rmtree(old.parent)
 
     folder = cache.build(name, version, make)

@@ -50,7 +50,7 @@ SCRAPS: Final = (
     *("var/cache/apt/*", "var/cache/debconf/*", "var/cache/ldconfig/*", "var/log/**/*", "var/lib/apt/lists/*", "var/lib/systemd/*"),
     *("var/lib/dpkg/*-old", "var/lib/dpkg/lock*", "var/lib/dpkg/triggers/Lock"),
 )
-"""What is this machine's or this minute's, or serves nobody in a container."""
+"""What is this machine's or this minute's, or has no use in a container."""
 
 _Maker = Callable[[Path, Step], None]
 
@@ -89,7 +89,7 @@ class Layer:
 
 
 def base() -> Layer:
-    """Return the layer that every image stands on, built when the cache has none.
+    """Return the layer that every image uses, built when the cache has none.
 
     Raises:
         LabError: not root, no debootstrap, no mirror, or debootstrap failed.

@@ -36,7 +36,7 @@ class Folder:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GoProgram:
-    """A program that is built from its Go module and lies in ``/usr/bin``.
+    """A program that is built from its Go module and is in ``/usr/bin``.
 
     Attributes:
         name: of the program, and of the folder below ``go`` whose go.mod and go.sum fix every version.
@@ -57,7 +57,7 @@ class Recipe:
 
     Attributes:
         name: repository below `PREFIX`; ends in ``-lab``, for these are not the upstream images.
-        tag: follows the version of what it stands for.
+        tag: follows the version of what it replaces.
         family: images of one family share their layer of packages.
         packages: Debian packages on top of the base.
         setup: shell lines run after their installation.

@@ -1,6 +1,6 @@
 """Runs a program in an image's root file system without any container engine: namespaces, an overlay, a chroot.
 
-It stands in for a container in tests, in the build of the layers and where the lab needs one throw-away server. The network
+It replaces a container in tests, in the build of the layers and where the lab needs one throw-away server. The network
 is the host's own. Needs root and Linux.
 """
 

@@ -26,7 +26,7 @@ from lab.images.rootfs import Bind, Running, started
 from ops.errors import LabError
 
 START_SECONDS: Final = 120.0
-"""Bound of every start here; a MariaDB from nothing takes 2 s on two idle cores, and a server that ends is told of at once."""
+"""Bound of every start here; a MariaDB from nothing takes 2 s on two idle cores, and a server that ends is reported at once."""
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -36,7 +36,7 @@ MARIADB_OPTIONS: Final = (
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-log-file-size=16M",
 )
-"""The character set that Portus needs; and, for data that nobody keeps, no wait for the disk."""
+"""The character set that Portus needs; and, for data that is not kept, no wait for the disk."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,7 +165,7 @@ def fresh_registry(
 
 
 PORTS: Final = range(20000, 30000)
-"""Below Kubernetes' node ports (30000) and those that Linux gives to whoever asks for any (32768): each is taken by its number alone."""
+"""Below Kubernetes' node ports (30000) and those that Linux chooses by itself (32768): each is taken by its number alone."""
 
 PORTS_EACH: Final = 200
 """How many of `PORTS` one process has for itself: two processes that start servers at once never mean the same one."""
@@ -191,7 +191,7 @@ _RESERVED: Final[list[socket.socket]] = []
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface where nobody listens, and that nobody is given by chance until a server of ours begins.
+    """Return a port of the loopback interface where no process listens, and that Linux gives to none until a server of ours begins.
 
     Raises:
         LabError: too many processes ask at once.
@@ -223,7 +223,7 @@ def wait_ready(name: str, server: Running, log: IO[str], ready: Callable[[], boo
 
 
 def listens(port: int) -> bool:
-    """Return whether somebody listens at a port of the loopback interface."""
+    """Return whether a process listens at a port of the loopback interface."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0

@@ -18,7 +18,7 @@ from ops.paths import LOGS
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wheel:
-    """One program of a wheel; it lies in ``/usr/local/bin``.
+    """One program of a wheel; it is in ``/usr/local/bin``.
 
     Attributes:
         package: name in the index.

@@ -78,7 +78,7 @@ class Workload:
 
     @property
     def lasting(self) -> Sequence[Mapping[str, Any]]:
-        """The containers that run until somebody ends them; a Job's end by themselves."""
+        """The containers that run until they are stopped; a Job's end by themselves."""
         return [] if self.kind in {"Job", "CronJob"} else self.pod["containers"]
 
 

@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
         core = Core(played, os.environ)
         if command == "check-db":
             state = schema.state(core.db, core.generation.version)
-            # READY is told by the table alone on the Apache images: a pending migration goes unnoticed there.
+            # READY follows from the table alone on the Apache images: a pending migration goes unnoticed there.
             if core.generation.server == "apache" and state is State.EMPTY and core.db.row("SHOW TABLES LIKE 'schema_migrations'"):
                 state = State.READY
             sys.stdout.write(f"{state}\n")

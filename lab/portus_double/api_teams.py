@@ -1,4 +1,4 @@
-"""``/api/v1/teams`` and ``/api/v1/namespaces``, as far as the token rules stand on them."""
+"""``/api/v1/teams`` and ``/api/v1/namespaces``, as far as the token rules use them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def login(core: Core, name: str, password: str, account: str | None) -> Row | No
         account: the request's parameter, by which Portus' own user passes the directory by.
 
     Raises:
-        RefusalError: nobody else is asked then.
+        RefusalError: no other source is asked then.
         ApplicationError: the filter cannot be joined to the user's name.
     """
     settings = core.settings

@@ -33,7 +33,7 @@ class Call:
         values: the declared parameters.
         tree: all parameters.
         ids: the numbers and names in the path.
-        user: who asks; None only where an endpoint needs nobody.
+        user: who asks; None only if an endpoint needs no user.
         by_session: the asker came with a session cookie, which shows more than the public form.
     """
 
@@ -47,7 +47,7 @@ class Call:
 
     @property
     def asker(self) -> Row:
-        """Who asks, where somebody must."""
+        """Who asks, if the endpoint needs a user."""
         assert self.user is not None
         return self.user
 
@@ -86,7 +86,7 @@ class Endpoints:
         *params: Param,
         missing_as_null: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Declare an endpoint; ``:id`` in the path stands for one part of it."""
+        """Declare an endpoint; ``:id`` in the path matches one part of it."""
         pattern = re.compile(re.sub(r":\w+", "([^/]+)", path))
 
         def keep(answer: Handler) -> Handler:

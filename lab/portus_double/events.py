@@ -1,4 +1,4 @@
-"""Notifications from the registry: which are kept, which are dropped, and which end in a 500 that the registry repeats for ever."""
+"""Notifications from the registry: which are kept, which are dropped, and which end in a 500 that the registry repeats without end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between the generations of Portus that the double plays; nobody else asks for the version."""
+"""What differs between the generations of Portus that the double plays; no other module asks for the version."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Generation:
         rest_api: ``/api/v1`` exists.
         malformed_json: status and message of ``/api/v1`` for a body that is no JSON.
         setup_task: the rake task by which the web's start sets up an empty database.
-        portus_password_follows: the hidden user's password is set anew at every start.
-        gathers_its_log: the worker's log is written in blocks (config/environments/production.rb: a logger on a pipe that nobody syncs).
+        portus_password_follows: the hidden user's password is set again at every start.
+        gathers_its_log: the worker's log is written in blocks (config/environments/production.rb: a logger on a pipe without sync).
         silent_seconds: how long a request without TLS keeps a thread of a server with TLS waiting; None as long as the client stays.
         local_accounts_under_ldap: whom the directory does not let in may have a password in the database (lib/portus/ldap/connection.rb).
         judges_contributors: teams are shown with the answer to a question that 2.5 does not know (app/policies/team_policy.rb).

@@ -14,7 +14,7 @@ _gathered: list[str] | None = None
 
 
 def gather() -> None:
-    """Write blocks from now on, as Ruby does where nobody has set ``$stdout.sync``."""
+    """Write blocks from now on, as Ruby does without ``$stdout.sync``."""
     global _gathered  # noqa: PLW0603 - one standard output a process
     _gathered = []
 

@@ -27,8 +27,8 @@ class Login:
     """What came of it.
 
     Args:
-        user: who is in, None for nobody.
-        error: why not, None when nobody tried or somebody is in.
+        user: who is in, None for no user.
+        error: why not, None without a try or with a user.
         by_token: an application token was used, which opens a session that ``/api`` accepts.
     """
 
@@ -115,7 +115,7 @@ class Lock:
         return locked is not None and locked > now() - timedelta(minutes=self._minutes)
 
     def judge(self, right: bool) -> str | None:  # noqa: FBT001 - the one fact it judges
-        """Count a try and return what is said about it, None for a success."""
+        """Count a try and return the message about it, None for a success."""
         if self._user["locked_at"] is not None and not self.closed():
             self._save(failed_attempts=0, locked_at=None)
         if right and not self.closed():

@@ -66,7 +66,7 @@ class Policy:
     """One asker, one place. Each method answers for one action; asking for an unknown action answers no.
 
     Args:
-        actor: None for somebody anonymous.
+        actor: None for an anonymous client.
     """
 
     def __init__(self, generation: Generation, limits: Limits, actor: Actor | None, place: Place) -> None:
@@ -78,7 +78,7 @@ class Policy:
     def allows(self, action: str) -> bool:
         """Return whether the action is allowed.
 
-        A scope may name any action the genuine policy has a rule for, not just a registry's own: ``show`` or ``owner`` end in the
+        A scope may name any action the genuine policy has a rule for, not only a registry's own: ``show`` or ``owner`` end in the
         token as well, where no registry looks for them.
         """
         if action in {"delete", "destroy"} and not self._generation.delete_exists:
@@ -117,7 +117,7 @@ class Policy:
         return place.visibility is Visibility.PROTECTED or place.is_global or self._admin or place.role is not None
 
     def push(self) -> bool:
-        """Admins, and whom ``user_permission.push_images.policy`` lets; an unknown policy lets nobody, not even admins."""
+        """Admins, and whom ``user_permission.push_images.policy`` lets; an unknown policy lets no user, not even admins."""
         policy = self._limits.push_policy
         if self._actor is None or policy not in PUSH_POLICIES:
             return False

@@ -64,7 +64,7 @@ def create(core: Core, values: dict[str, Any]) -> Row:
 
 
 def insert(core: Core, values: dict[str, Any]) -> Row:
-    """Make the record without asking anybody."""
+    """Make the record without a question to the registry."""
     moment = now()
     columns = {name: values.get(name) for name in ("name", "hostname", "external_hostname", "use_ssl")}
     registry_id = core.db.insert("registries", **columns, created_at=moment, updated_at=moment)

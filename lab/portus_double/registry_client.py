@@ -78,7 +78,7 @@ class RegistryClient:
         """Return whether a registry answers there.
 
         Raises:
-            RegistryUnreachableError: nobody answers.
+            RegistryUnreachableError: no server answers.
         """
         answer = self._ask("/v2/", login=False)
         return "docker-distribution-api-version" in answer.headers and answer.status in {_OK, _UNAUTHORIZED}

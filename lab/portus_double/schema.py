@@ -79,7 +79,7 @@ def create_database(db: Database) -> bool:
 
 
 def load(db: Database, generation: Generation) -> None:
-    """Make every table anew in an empty database.
+    """Make every table in an empty database.
 
     Raises:
         pymysql.MySQLError: a table is there already, as when two webs start on one empty database.

@@ -13,7 +13,7 @@ _SEPARATOR: Final = re.compile(r"[&;] *")
 
 
 class ScopeNotHandledError(Exception):
-    """The scope cannot be read, or names a type nobody handles: the whole request is denied without a challenge."""
+    """The scope cannot be read, or names an unknown type: the whole request is denied without a challenge."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Scope:
 
     @property
     def namespace(self) -> str | None:
-        """The namespace's name: the part before the first slash; None stands for the global namespace."""
+        """The namespace's name: the part before the first slash; None is the global namespace."""
         if "/" not in self.name:
             return None
         return self.name.split("/", 1)[0].strip() or None

@@ -123,7 +123,7 @@ class Tls(BuiltinSSLAdapter):
         self.silent_seconds = silent_seconds
 
     def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, Any]]:
-        """Return the socket before its handshake, and what the application is told of it."""
+        """Return the socket before its handshake, and what the application learns of it."""
         end = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         return end, {"wsgi.url_scheme": "https", "HTTPS": "on"}
 

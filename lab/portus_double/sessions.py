@@ -17,13 +17,13 @@ COOKIE: Final = "_portus_session"
 
 
 def make(key_base: str, user_id: int | None) -> str:
-    """Return a cookie's value; None makes the session of nobody."""
+    """Return a cookie's value; None makes a session without a user."""
     payload = base64.urlsafe_b64encode(json.dumps({"user": user_id, "session": secrets.token_hex(8)}).encode()).decode()
     return f"{payload}--{_signature(key_base, payload)}"
 
 
 def user_id(key_base: str, value: str) -> int | None:
-    """Return the user of a cookie, None for nobody's or a forged one."""
+    """Return the user of a cookie, None for a cookie without a user or a forged one."""
     payload, _, signature = value.partition("--")
     if not hmac.compare_digest(signature, _signature(key_base, payload)):
         return None

@@ -62,7 +62,7 @@ def claims(*, issuer: Any, account: str | None, service: str | None, minutes: in
     """Return a token's claims; absent parameters are null in it.
 
     Args:
-        account: taken as it came: nobody compares it with the credentials.
+        account: taken as it came: it is not compared with the credentials.
         minutes: how long the token lives.
         access: None for a login, which leaves ``access`` out altogether.
     """

@@ -51,7 +51,7 @@ def by_id(db: Database, user_id: int) -> Row:
 
 
 def any_but_hidden(db: Database) -> bool:
-    """Return whether somebody has an account."""
+    """Return whether a user has an account."""
     return db.row("SELECT id FROM users WHERE username <> %s LIMIT 1", HIDDEN_USER) is not None
 
 

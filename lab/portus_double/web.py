@@ -1,4 +1,4 @@
-"""The web application: what each path leads to, and how an error nobody rescues looks there."""
+"""The web application: what each path leads to, and how an unhandled error looks there."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def outputs(inputs: Properties) -> Properties:
 
 
 def manifest(type_token: str, logical_name: str, inputs: Properties) -> Manifest:
-    """Return the object of a registered resource; no value that is marked secret or stands in a Secret is in it."""
+    """Return the object of a registered resource; it has no value that is marked secret or is in a Secret."""
     kind = ObjectKind.of_token(type_token)
     named = with_name({"apiVersion": kind.api_version, "kind": kind.kind, **inputs}, logical_name)
     if kind.kind == "Secret":

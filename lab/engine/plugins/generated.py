@@ -1,4 +1,4 @@
-"""The common ground of random and tls: values made once from their inputs, replaced by any change, forgotten on delete."""
+"""The common ground of random and tls: values made once from their inputs, replaced by any change, dropped on delete."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Kind(ABC):
         return state
 
     def expired(self, state: Properties) -> bool:
-        """Tell whether the value must be made anew although its inputs are the same."""
+        """Tell whether the value must be made again although its inputs are the same."""
         del state
         return False
 
@@ -133,7 +133,7 @@ class GeneratedProvider(Provider):
 
     @override
     def delete(self, call: ChangeCall) -> None:
-        """Forget the value: it lives in the state only."""
+        """Drop the value: it is in the state only."""
 
     def _kind(self, token: str) -> Kind:
         kind = self._kinds.get(token)

@@ -64,7 +64,7 @@ class Engine:
         request = engine_pb2.LogRequest(severity=severity, message=message, urn=urn.text if urn else "", ephemeral=ephemeral)
         try:
             self._stub.Log(request)
-        except grpc.RpcError:  # the engine is going down: there is nobody left to tell
+        except grpc.RpcError:  # the engine is ending: no process is left to tell
             return
 
 
@@ -238,7 +238,7 @@ def _diff_response(difference: Difference) -> provider_pb2.DiffResponse:
 
 def run(make: Callable[[Engine], Provider], distribution: str) -> None:
     """Serve until the engine interrupts or ends; ``distribution`` is the Python package whose version is announced."""
-    engine_address = sys.argv[-1] if len(sys.argv) > 1 else ""  # flags for logging and tracing may stand before it
+    engine_address = sys.argv[-1] if len(sys.argv) > 1 else ""  # flags for logging and tracing may come before it
     provider = make(Engine(engine_address))
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=THREADS), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Service(provider, importlib.metadata.version(distribution)), server)

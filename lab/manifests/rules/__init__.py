@@ -1,6 +1,6 @@
 """Our own form of the checks of kube-linter, polaris and kubesec, which no package registry holds; each rule in our own words.
 
-A rule names the checks that it stands for, so that waivers and scores speak of what readers know.
+A rule names the checks that it replaces, so that waivers and scores speak of what readers know.
 """
 
 from lab.manifests.rules import access, containers, network, pods, workloads

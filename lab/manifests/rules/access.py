@@ -49,7 +49,7 @@ def no_role_enters_a_pod(objects: Objects) -> Iterator[Verdict]:
     "polaris/rolebindingRolePodExecAttach",
 )
 def no_binding_gives_a_way_into_pods(objects: Objects) -> Iterator[Verdict]:
-    """Neither does a binding give such a role to anybody."""
+    """Neither does a binding give such a role to any account."""
     entering = {each.name for each in objects.all(*_ROLES) if _grants(each.document, {"pods/exec", "pods/attach"}, {"get", "create"})}
     for each in objects.all(*_BINDINGS):
         yield each.reference, "binds a role with exec or attach" if each.document["roleRef"]["name"] in entering else None

@@ -103,14 +103,14 @@ def system_calls_are_filtered(container: Container, workload: Workload) -> str |
 
 @container_rule("kubesec/apparmor-unconfined")
 def apparmor_is_not_lifted(container: Container, workload: Workload) -> str | None:
-    """Where the node confines containers by AppArmor nobody asks to be left out."""
+    """If the node confines containers by AppArmor, no container opts out."""
     kind = (_effective(container, workload, "appArmorProfile") or {}).get("type")
     return "unconfined" if kind == "Unconfined" else None
 
 
 @container_rule("polaris/procMount", "polaris/hostProcess")
 def the_view_of_the_host_is_masked(container: Container, workload: Workload) -> str | None:
-    """Nobody sees an unmasked /proc or runs as a process of a Windows host."""
+    """No container sees an unmasked /proc or runs as a process of a Windows host."""
     host_process = (_effective(container, workload, "windowsOptions") or {}).get("hostProcess")
     return "sees the host" if host_process or _security(container).get("procMount", "Default") != "Default" else None
 
@@ -167,7 +167,7 @@ def readiness_is_probed(container: Container, _: Workload) -> str | None:
 
 @container_rule("kube-linter/no-liveness-probe", "polaris/livenessProbeMissing", lasting=True)
 def liveness_is_probed(container: Container, _: Workload) -> str | None:
-    """A container that hangs is restarted by nobody else."""
+    """A container that hangs is restarted by its probe only."""
     return None if "livenessProbe" in container else "no liveness probe"
 
 
@@ -192,7 +192,7 @@ def a_server_listens_on_a_port_for_everybody(container: Container, _: Workload) 
 
 @container_rule("kube-linter/ssh-port")
 def nobody_logs_in_to_a_container(container: Container, _: Workload) -> str | None:
-    """A container with an SSH server is a machine that nobody patches."""
+    """A container with an SSH server is a machine without patches."""
     return "listens on 22" if any(port["containerPort"] == SSH_PORT for port in container.get("ports", [])) else None
 
 

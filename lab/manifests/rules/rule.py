@@ -14,7 +14,7 @@ Verdict = tuple[str, str | None]
 Judge = Callable[[Objects], Iterable[Verdict]]
 
 TOOLS: Final = ("kube-linter", "kubesec", "polaris")
-"""The tools whose checks the rules stand for."""
+"""The tools whose checks the rules replace."""
 
 RULES: Final[dict[str, Rule]] = {}
 """Every rule by name."""
@@ -27,7 +27,7 @@ class Rule:
     Attributes:
         name: what it is called in tests and reports.
         text: the rule in words.
-        checks: ``tool/check`` of each check that it stands for.
+        checks: ``tool/check`` of each check that it replaces.
     """
 
     name: str

@@ -118,7 +118,7 @@ def an_autoscaler_has_room(objects: Objects) -> Iterator[Verdict]:
 
 @rule("kube-linter/job-ttl-seconds-after-finished")
 def a_finished_job_goes_by_itself(objects: Objects) -> Iterator[Verdict]:
-    """Jobs that nobody removes pile up."""
+    """Jobs that are not removed pile up."""
     for each in objects.all("Job"):
         yield each.reference, None if "ttlSecondsAfterFinished" in each.document["spec"] else "stays when it has ended"
 

@@ -21,7 +21,7 @@ _BOUND: Final = {"digest": r"[0-9a-f]{12,64}", "uuid": r"[0-9a-fA-F-]{36}"}
 
 
 class Values:
-    """What the placeholders stand for so far.
+    """The values of the placeholders so far.
 
     Args:
         known: placeholder without its brackets -> value (``registry``, ``portus``, a saved token's name ...).
@@ -31,7 +31,7 @@ class Values:
         self._known = dict(known)
 
     def learn(self, name: str, value: str) -> None:
-        """Let ``<name>`` stand for ``value`` from now on."""
+        """Let ``<name>`` mean ``value`` from now on."""
         self._known[name] = value
 
     def fill(self, content: Any) -> Any:

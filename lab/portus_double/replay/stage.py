@@ -40,7 +40,7 @@ class Stage:
     Attributes:
         portus: ``host:port`` of the double.
         registry: ``host:port`` of the registry, which may be gone.
-        unreachable: ``host:port`` where nobody listens.
+        unreachable: ``host:port`` where no server listens.
         not_a_registry: ``host:port`` of a web server that is no registry.
         key: what the double signs with.
     """
@@ -129,7 +129,7 @@ class Stage:
         self._registry.enter_context(fresh_registry(settings, binds=binds, port=port))
 
     def stop_registry(self) -> None:
-        """End the registry; nobody listens at its address any more."""
+        """End the registry; no server listens at its address any more."""
         self._registry.close()
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ _SIMPLE_PATH: Final = re.compile(r"^[\w-]+(\.[\w-]+)*$")
 class UndecidedError(ApiError):
     """The server refused in a dry run what it may accept in earnest.
 
-    A dry run cannot take fields over first, so what the update removes is still there: a changed port stands beside the old one.
+    A dry run cannot take fields over first, so what the update removes is still there: a changed port is beside the old one.
     """
 
 

@@ -95,7 +95,7 @@ def _string_data(mine: Any, data: Mapping[str, str]) -> Any:
 
 
 def _binary_data(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> Properties:
-    """Compare base64 by the bytes that it stands for."""
+    """Compare base64 by the bytes that it encodes."""
     result = {}
     for key, value in mine.items():
         if key in theirs:

@@ -48,7 +48,7 @@ class ObjectKind:
 
     @classmethod
     def of_token(cls, token: str) -> ObjectKind:
-        """Return what a type token such as ``kubernetes:apps/v1:Deployment`` stands for.
+        """Return the meaning of a type token such as ``kubernetes:apps/v1:Deployment``.
 
         Raises:
             ProviderError: the token is none of a single Kubernetes object (charts, YAML files, lists, patches).
