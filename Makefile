@@ -11,7 +11,9 @@ READY := $(VENV)/.ready
 # Values reach the recipes' shell by the environment, quoted there: a space or a quote in one is a part of it.
 export STACK KUBECONFIG DIR DUMP SAFETY CONFIRM UNTAGGED CACHE RECORDINGS VERSION JSON
 
-.PHONY: help up down preview check doctor collect export backup backups restore replace-secrets password outputs verify unit test e2e e2e-share e2e-all genuine replay bench lint lint-manifests types format render golden clean
+OPERATORS := up down preview check doctor gc collect export backup backups restore replace-secrets password outputs
+
+.PHONY: $(OPERATORS) help verify unit test e2e e2e-share e2e-all genuine replay bench lint lint-manifests types format render golden clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,44 +30,31 @@ $(READY): requirements.txt requirements-dev.txt
 	@touch $@
 
 up: $(READY) ## Deploy STACK and check it with a push and a pull (REFRESH=1: undo changes by hand, too; YES=1: do not ask; IMAGES=public: the genuine images)
-	@$(RUN) -m lab up --stack "$$STACK" $(if $(REFRESH),--refresh) $(if $(YES),--yes)
-
 down: $(READY) ## Remove STACK; for a lab stack the whole lab (YES=1: do not ask)
-	@$(RUN) -m lab down --stack "$$STACK" $(if $(YES),--yes)
-
 preview: $(READY) ## Show what `make up` would change (REFRESH=1: what was changed by hand, too)
-	@$(RUN) -m lab preview --stack "$$STACK" $(if $(REFRESH),--refresh)
-
 check: $(READY) ## Push and pull an image through the deployed STACK
-	@$(RUN) -m lab check --stack "$$STACK"
-
-doctor: $(READY) ## Name the broken link of the deployed STACK (JSON=1; PUSH=1: an image, too; DRIFT=1: Pulumi's comparison, too)
-	@$(RUN) -m lab doctor --stack "$$STACK" $(if $(JSON),--json) $(if $(PUSH),--push) $(if $(DRIFT),--drift)
-
-collect: $(READY) ## Tell what the registry's garbage collection deletes; CONFIRM=yes deletes it (docs/operate/garbage-collection.md)
-	@$(RUN) -m lab collect --stack "$$STACK" $(if $(CONFIRM),--confirm "$$CONFIRM") $(if $(UNTAGGED),--untagged "$$UNTAGGED") $(if $(CACHE),--cache "$$CACHE")
-
+doctor: $(READY) ## Name what is broken in the deployed STACK, and the fix (JSON=1; PUSH=1: an image, too; DRIFT=1: Pulumi's comparison, too)
+gc: $(READY) ## Report what the registry's garbage collection deletes; CONFIRM=yes deletes it (docs/operate/garbage-collection.md)
+collect: $(READY)
 export: $(READY) ## Write what leaves Portus with you into DIR: people, rights, the list of images, for skopeo, Harbor and zot
-	@test -n "$$DIR" || { echo "error: say where it goes: make export STACK=... DIR=leaving" >&2; exit 2; }
-	@$(RUN) -m lab export --stack "$$STACK" --dir "$$DIR"
-
 backup: $(READY) ## Back the database of the deployed STACK up now, with proof (docs/operate/backup.md)
-	@$(RUN) -m lab backup --stack "$$STACK"
-
 backups: $(READY) ## List the backups of the deployed STACK
-	@$(RUN) -m lab backups --stack "$$STACK"
-
 restore: $(READY) ## Replace the database of the deployed STACK by backup DUMP (SAFETY=no: the present state is not backed up first)
-	@$(RUN) -m lab restore --stack "$$STACK" $(if $(DUMP),--dump "$$DUMP") $(if $(SAFETY),--safety "$$SAFETY")
-
 replace-secrets: $(READY) ## Let the next `make up` replace the secrets that the state of STACK shows (docs/operate/state-secrets.md)
-	@$(RUN) -m lab replace-secrets --stack "$$STACK"
-
 password: $(READY) ## Print the administrator's password of the deployed STACK
-	@$(RUN) -m lab password --stack "$$STACK"
-
 outputs: $(READY) ## Print what the deployed STACK tells its user
-	@$(RUN) -m lab outputs --stack "$$STACK"
+
+# The operator's commands: `python -m ops` has the same ones, with their options. A variable of make is an option of the command.
+WORDS_up = $(if $(REFRESH),--refresh) $(if $(YES),--yes)
+WORDS_down = $(if $(YES),--yes)
+WORDS_preview = $(if $(REFRESH),--refresh)
+WORDS_doctor = $(if $(JSON),--json) $(if $(PUSH),--push) $(if $(DRIFT),--drift)
+WORDS_gc = $(if $(CONFIRM),--confirm "$$CONFIRM") $(if $(UNTAGGED),--untagged "$$UNTAGGED") $(if $(CACHE),--cache "$$CACHE")
+WORDS_collect = $(WORDS_gc)
+WORDS_export = $(if $(DIR),--dir "$$DIR")
+WORDS_restore = $(if $(DUMP),--dump "$$DUMP") $(if $(SAFETY),--safety "$$SAFETY")
+$(OPERATORS):
+	@$(RUN) -m lab $@ --stack "$$STACK" $(WORDS_$@)
 
 render: $(READY) ## Write the YAML of STACK into DIR for review: no cluster, no secrets
 	@test -n "$$DIR" || { echo "error: say where the YAML goes: make render STACK=... DIR=rendered" >&2; exit 2; }

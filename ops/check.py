@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from ops import rights
 from ops.console import Step, step
 from ops.credentials import Login, login_of, require_login
 from ops.deployment import Deployment, Tag
@@ -37,7 +38,7 @@ def checked(deployment: Deployment, done: str = "") -> str:
         LabError: as `check`, or what the cluster says instead of an answer.
     """
     try:
-        with cluster_errors("check"):
+        with cluster_errors("check", rights.CHECK):
             require_no_sweep(deployment.stack, deployment.namespace, deployment.kube)
             return _checked(deployment)
     except LabError as error:

@@ -11,6 +11,7 @@ from typing import Final, Self
 import pymysql
 from kubernetes.client import ApiException
 
+from ops import rights
 from ops.doctor.database import session
 from ops.doctor.facts import WEB, Expected, Pod
 from ops.doctor.objects import examine_objects
@@ -22,11 +23,7 @@ from ops.kube.http import Silent, Unseen
 from ops.kube.pods import Pods, hushed
 from ops.kube.sql import Rows
 
-RIGHTS: Final = (
-    "get of the namespace; in it list of Secrets, ConfigMaps, Pods, Deployments, StatefulSets, Jobs, claims and events,"
-    " get and create of pods/portforward and pods/exec"
-)
-"""What `Access` asks the cluster for."""
+NEEDED: Final = f"It needs the rights to {rights.READ}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +52,7 @@ class Access:
             problem = f"the cluster of {kube.kubeconfig} cannot be reached: {found.cluster.reason}"
             raise LabError(problem, "Start it, or name another kubeconfig: KUBECONFIG=...")
         if isinstance(found.cluster, Unseen):
-            raise LabError(f"the cluster of {kube.kubeconfig} cannot be asked: {found.cluster.reason}", f"Needed are {RIGHTS}.")
+            raise LabError(f"the cluster of {kube.kubeconfig} cannot be asked: {found.cluster.reason}", NEEDED)
         if not found.namespace or isinstance(found.namespace, Unseen):
             raise LabError(f"the cluster has no namespace '{expected.namespace}' of stack {expected.stack}.", look)
         web = found.pod(WEB)

@@ -1,4 +1,4 @@
-"""The registry's own garbage collection, run on a deployed stack while nobody can push (``make collect``)."""
+"""The registry's own garbage collection, run on a deployed stack while nobody can push (``make gc``)."""
 
 from ops.gc.verb import Request, collect
 

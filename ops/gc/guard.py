@@ -1,6 +1,6 @@
 """What comes before everything that lets clients push: no garbage collection deletes blobs meanwhile, be its command alive or killed.
 
-A ``make collect CONFIRM=yes`` that is killed leaves its Job, which goes on. While it runs a push loses layers. After it the registry's
+A ``make gc CONFIRM=yes`` that is killed leaves its Job, which goes on. While it runs a push loses layers. After it the registry's
 Redis may still hold descriptors of deleted blobs, because the command that empties it is gone: clients then leave those layers out.
 """
 

@@ -18,7 +18,7 @@ NAME: Final = "registry-collection"
 NAME_LABEL: Final = "app.kubernetes.io/name"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 KEPT_SECONDS: Final = 86400
-"""How long a Job stays whose ``make collect`` was killed: it tells the next verb that the registry's cache was not emptied after it."""
+"""How long a Job stays whose ``make gc`` was killed: it tells the next verb that the registry's cache was not emptied after it."""
 GRACE_SECONDS: Final = 10
 """A sweep may stop anywhere: what is left is garbage still."""
 

@@ -1,4 +1,4 @@
-"""``make collect``: tells what the registry would delete, and with ``CONFIRM=yes`` has it deleted, only while nobody can push."""
+"""``make gc``: tells what the registry would delete, and with ``CONFIRM=yes`` has it deleted, only while nobody can push."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from ops.gc.job import job
 from ops.gc.output import Findings, findings, readable
 from ops.gc.registry import Registry, registry_of, require_mountable, require_read_only
 from ops.gc.run import Runner
-from ops.kube.errors import cluster_errors
 from ops.kube.jobs import Jobs, polls
 from ops.kube.pods import Pods
 from ops.pulumi.stack import Stack
@@ -59,8 +58,7 @@ def collect(stack: Stack, request: Request) -> Findings:
         LabError: a push could meet it, or it failed, or it would break an image that stays.
     """
     pods = Pods(kube=stack.kube, namespace=str(stack.outputs()["namespace"]))
-    with cluster_errors("collect"):
-        return _Collection(stack.name, pods, request).run()
+    return _Collection(stack.name, pods, request).run()
 
 
 class _Collection:
@@ -78,9 +76,7 @@ class _Collection:
         self._report(found)
         self._require_whole_images(found)
         if not self._request.confirm:
-            console.print(
-                f"\nNothing was deleted. To delete it: make collect STACK={self._stack} {replace(self._request, confirm=True).words}"
-            )
+            console.print(f"\nNothing was deleted. To delete it: make gc STACK={self._stack} {replace(self._request, confirm=True).words}")
             return found
         self._require_cache_in_hand(registry)
         return self._sweep()
@@ -108,7 +104,7 @@ class _Collection:
         if after.deployment["spec"]["template"] != registry.deployment["spec"]["template"]:
             raise LabError(
                 "the registry was changed while it was collected: a push of that time may have lost layers.",
-                f"Make it read-only and look: make collect STACK={self._stack}; then push again what was pushed meanwhile.",
+                f"Make it read-only and look: make gc STACK={self._stack}; then push again what was pushed meanwhile.",
             )
         freed = "" if found.freed is None else f", {readable(found.freed)}"
         console.print(f"\nDeleted: {len(found.blobs)} blobs{freed}. Every word of the registry is in {_shown(self._log)}.")

@@ -17,19 +17,6 @@ from ops.errors import LabError
 if TYPE_CHECKING:
     from kubernetes import client
 
-JOBS: Final = "get CronJobs, create, get, list and delete Jobs, list Pods and read their logs"
-RIGHTS: Final = {
-    "check": "exec into Pods, and get Secrets where the administrator's password is in one of yours",
-    "backup": JOBS,
-    "backups": JOBS,
-    "restore": f"{JOBS}, exec into Pods, get and patch Deployments, and get Secrets where the administrator's password is in one of yours",
-    "password": "get Secrets, for the administrator's password is in one of yours",
-    "collect": "get and list Deployments, Pods, ConfigMaps, Secrets, PersistentVolumeClaims and Jobs, create and delete Jobs, "
-    "read logs of Pods, list events, and exec into Pods",
-    "export": "list Pods, Secrets and ConfigMaps, and open ports of Pods",
-}
-"""What each command does in the stack's namespace, in the words of Kubernetes' roles."""
-
 SHOWN: Final = 300
 """Characters of a refusal."""
 
@@ -37,20 +24,24 @@ _MESSAGE: Final = re.compile(r'"message": ?"((?:[^"\\]|\\.)*)"')
 
 
 @contextmanager
-def cluster_errors(command: str) -> Iterator[None]:
-    """Turn what a cluster answers to ``command`` inside the block into a `LabError`."""
+def cluster_errors(command: str, rights: str = "") -> Iterator[None]:
+    """Turn what a cluster answers to ``command`` inside the block into a `LabError`.
+
+    Args:
+        rights: what the command does in the stack's namespace.
+    """
     try:
         yield
     except (LabError, KeyboardInterrupt):
         raise
     except Exception as error:
-        translated = translation(error, command)
+        translated = translation(error, command, rights)
         if translated is None:
             raise
         raise translated from error
 
 
-def translation(error: Exception, command: str = "") -> LabError | None:
+def translation(error: Exception, command: str = "", rights: str = "") -> LabError | None:
     """Return what the user is told of ``error``; None where it does not come from a cluster."""
     from kubernetes import client, config  # noqa: PLC0415 - heavy
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - of the client
@@ -58,21 +49,21 @@ def translation(error: Exception, command: str = "") -> LabError | None:
     if isinstance(error, config.ConfigException):
         return LabError(f"the kubeconfig cannot be used: {error}", "Mend it, or name another: KUBECONFIG=...")
     if isinstance(error, client.ApiException):
-        return refusal(error, command)
+        return refusal(error, command, rights)
     if isinstance(error, HTTPError):
         return LabError(f"the cluster does not answer: {cause_of(error)}", "When it answers again run this again.")
     return None
 
 
-def refusal(error: client.ApiException, command: str = "") -> LabError:
+def refusal(error: client.ApiException, command: str = "", rights: str = "") -> LabError:
     """Return what the user is told when the cluster refuses ``command``."""
     problem = f"the cluster refuses: {message_of(error)}"
     another = "or name another kubeconfig: KUBECONFIG=..."
     if error.status == HTTPStatus.UNAUTHORIZED:
         return LabError(problem, f"It does not know the kubeconfig's user (any more): log in again, {another}")
     if error.status == HTTPStatus.FORBIDDEN or str(HTTPStatus.FORBIDDEN.value) in str(error.reason):
-        rights = f"'make {command}' needs the rights to {RIGHTS[command]}" if command in RIGHTS else "Give its user that right"
-        return LabError(problem, f"{rights}; {another}")
+        needed = f"'{command}' needs the rights to {rights}" if rights else "Give its user that right"
+        return LabError(problem, f"{needed}; {another}")
     return LabError(problem, "Run this again; if it says the same: make doctor STACK=... names what is broken.")
 
 

@@ -123,16 +123,16 @@ class Jobs:
                 time.sleep(POLL_SECONDS)
                 continue
             answered = time.monotonic()
+            if follow and said is None and pod is not None and _has_begun(pod, pod["spec"]["containers"][-1]["name"]):
+                said = self._followed(pod, pod["spec"]["containers"][-1]["name"], step)
             if condition(job, "Complete").get("status") == "True" and pod is not None:
                 return said if said is not None else self._log(pod, pod["spec"]["containers"][-1]["name"])
             if condition(job, "Failed").get("status") == "True":
                 raise self._failure(run, job, pod, said)
             container = None if pod is None else _running(pod)
             started = started or container is not None or (pod is not None and bool(_ended(pod)))
-            if container is not None and pod is not None:
+            if container is not None:
                 step.say(f"{run.name}: {container}")
-                if follow and said is None and container == pod["spec"]["containers"][-1]["name"]:
-                    said = self._followed(pod, container, step)
             if time.monotonic() - began > (LONGEST_SECONDS if started else START_SECONDS):
                 failure = self._failure(run, job, pod, said)
                 self.forget(run)  # or it would begin when nobody counts on it any more
@@ -221,6 +221,11 @@ def _statuses(pod: Object) -> list[dict[str, Any]]:
 
 def _ended(pod: Object) -> list[dict[str, Any]]:
     return [status for status in _statuses(pod) if (status.get("state") or {}).get("terminated")]
+
+
+def _has_begun(pod: Object, container: str) -> bool:
+    """Tell whether ``container`` runs or has run: it has a log."""
+    return any(status["name"] == container and {"running", "terminated"} & (status.get("state") or {}).keys() for status in _statuses(pod))
 
 
 def _running(pod: Object) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from lab.environment import Lab
-from ops import commands
+from ops import lifecycle
 from ops.deployment import Deployment
 from ops.pulumi.stack import Stack
 from ops.skopeo import Client, administrator_of, client_of
@@ -56,7 +56,7 @@ def lab_stack() -> Callable[[str], Deployed]:
 
     def deploy(name: str) -> Deployed:
         if name not in made:
-            made[name] = Deployed(*commands.deploy(name, Lab()))
+            made[name] = Deployed(*lifecycle.deploy(name, Lab()))
         return made[name]
 
     return deploy

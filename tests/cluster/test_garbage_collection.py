@@ -1,4 +1,4 @@
-"""``make collect`` on a registry with a claim and a Redis: what goes, what stays, and that nothing a client then does breaks."""
+"""``make gc`` on a registry with a claim and a Redis: what goes, what stays, and that nothing a client then does breaks."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.environment import Lab
-from ops import commands, paths
+from ops import lifecycle, paths
 from ops.check import check
 from ops.console import step
 from ops.pulumi.stack import Stack
@@ -80,7 +80,7 @@ def test_the_first_set_up_may_run_again_and_makes_nothing_twice(deployed: Deploy
 def test_a_deployment_that_was_killed_goes_on_to_a_registry_that_works(tmp_path: Path) -> None:
     """The kill comes while objects are being made; `make up` again takes in what the state does not know."""
     name = "lab-apache"
-    stack = commands.prepare(name, Lab())
+    stack = lifecycle.prepare(name, Lab())
     stack.destroy()
     log = tmp_path / "killed.log"
     with log.open("w", encoding="utf-8") as sink:
@@ -100,7 +100,7 @@ def test_a_deployment_that_was_killed_goes_on_to_a_registry_that_works(tmp_path:
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    _, deployment = commands.deploy(name, Lab())
+    _, deployment = lifecycle.deploy(name, Lab())
     with step("check after the kill") as current:
         check(deployment, current)
     assert not stack.export()["deployment"].get("pending_operations")

@@ -11,7 +11,12 @@ import pytest
 
 from lab.engine import Engine
 from lab.environment import Lab
-from ops import commands
+from ops import lifecycle
+from ops.commands.backup import backup
+from ops.commands.backups import backups
+from ops.commands.check import check
+from ops.commands.outputs import outputs
+from ops.commands.password import password
 from ops.environment import Environment
 from ops.errors import LabError
 from ops.pulumi import backend
@@ -82,10 +87,10 @@ def test_the_stack_of_a_login_is_found_where_the_users_own_pulumi_made_it(
 
 
 def _down(name: str, environment: Environment) -> None:
-    commands.down(name, environment, yes=True)
+    lifecycle.down(name, environment, yes=True)
 
 
-@pytest.mark.parametrize("verb", [commands.check, commands.backup, commands.backups, commands.outputs, commands.password, _down])
+@pytest.mark.parametrize("verb", [check, backup, backups, outputs, password, _down])
 def test_no_verb_that_looks_makes_a_stack(mine: Stack, tmp_path: Path, verb: Callable[[str, Environment], None]) -> None:
     with pytest.raises(LabError, match="knows no stack test"):
         verb("test", Lab(mine.kubeconfig))

@@ -12,7 +12,7 @@ from kubernetes import client
 from urllib3.exceptions import HTTPError
 
 from lab.environment import Lab
-from ops import check, commands
+from ops import check, lifecycle
 from ops.backup import verbs as operations
 from ops.backup.restore import Restore
 from ops.console import Step
@@ -99,11 +99,11 @@ def test_whatever_a_check_ends_with_says_what_ended_well_before_it(
         raise error()
 
     monkeypatch.setattr(check, kind, failing)
-    monkeypatch.setattr(commands, "deploy", lambda *_, **__: (None, _deployment(name)))
-    monkeypatch.setattr(commands, "_summary", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "deploy", lambda *_, **__: (None, _deployment(name)))
+    monkeypatch.setattr(lifecycle, "_summary", lambda *_: None)
     monkeypatch.setattr(Restore, "run", lambda _, check: check())
     works: dict[str, Callable[[], None]] = {
-        "deployment": lambda: commands.up(name, Lab()),
+        "deployment": lambda: lifecycle.up(name, Lab()),
         "restore": lambda: operations.restore(name, _deployment(name), None, dump="20260102T020000Z", safety=True),
     }
     for work, verb in works.items():
@@ -167,11 +167,11 @@ def test_a_deployment_that_nobody_may_check_is_told_all_the_same(monkeypatch: py
     def nobody(*_: object) -> str:
         raise NobodyError("there is nobody to check as", "name one")
 
-    monkeypatch.setattr(commands, "deploy", lambda *_, **__: (None, _deployment("open")))
-    monkeypatch.setattr(commands, "checked", nobody)
-    monkeypatch.setattr(commands, "_summary", lambda *words: said.append(words[-1]))
+    monkeypatch.setattr(lifecycle, "deploy", lambda *_, **__: (None, _deployment("open")))
+    monkeypatch.setattr(lifecycle, "checked", nobody)
+    monkeypatch.setattr(lifecycle, "_summary", lambda *words: said.append(words[-1]))
     with pytest.raises(NobodyError):
-        commands.up("open", Lab())
+        lifecycle.up("open", Lab())
     assert said == ["The deployment ended well, and was not checked."]
 
 

@@ -10,7 +10,9 @@ import pytest
 
 from lab.environment import Lab
 from lab.images.debian import debian_sources
-from ops import commands
+from ops import lifecycle
+from ops.commands.check import check
+from ops.commands.restore import restore
 from ops.environment import Environment, Operator
 from ops.errors import LabError
 
@@ -24,7 +26,7 @@ def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("programs")
-@pytest.mark.parametrize("verb", [commands.up, commands.check, partial(commands.restore, dump="20260101T000000Z", safety=True)])
+@pytest.mark.parametrize("verb", [lifecycle.up, check, partial(restore, dump="20260101T000000Z", safety="yes")])
 def test_a_machine_that_cannot_push_is_told_before_anything_is_deployed_or_restored(
     tmp_path: Path, verb: Callable[[str, Environment], None]
 ) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lab import __main__ as command
 from lab.environment import Lab
-from ops import commands
+from ops import lifecycle
 from ops.doctor.chain import CHAIN, examine
 from ops.doctor.expected import copies, objects
 from ops.doctor.facts import Denied
@@ -74,7 +74,8 @@ def test_the_exit_code_says_whether_all_holds(monkeypatch: pytest.MonkeyPatch, f
         asked.append((name, environment, options))
         return found
 
-    monkeypatch.setattr(commands, "doctor", doctor)
+    monkeypatch.setattr(lifecycle, "known", lambda name, _: name)
+    monkeypatch.setattr("ops.doctor.verb.doctor", doctor)
     monkeypatch.setenv("KUBECONFIG", "/some/config")
     assert command.main(["doctor", "--stack", "prod", "--json", "--drift"]) == code
     assert asked == [("prod", Lab(Path("/some/config")), {"push": False, "drift": True, "as_data": True})]

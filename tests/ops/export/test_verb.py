@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from lab.environment import Lab
-from ops import commands
+from ops.commands.export import export
 from ops.doctor.facts import Expected
 from ops.errors import LabError
 from ops.export.verb import PRIVATE, _whole, documents, require_empty
@@ -104,7 +104,7 @@ def test_an_interrupted_export_leaves_nothing_so_that_it_can_be_repeated(tmp_pat
 
 def test_a_stack_of_ones_own_cluster_needs_its_kubeconfig(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="stack prod is on a cluster of yours"):
-        commands.export("prod", Lab(), tmp_path / "new")
+        export("prod", Lab(), folder=tmp_path / "new")
     with pytest.raises(LabError, match="there is no stack 'nowhere'"):
-        commands.export("nowhere", Lab(), tmp_path / "new")
+        export("nowhere", Lab(), folder=tmp_path / "new")
     assert list(tmp_path.iterdir()) == []

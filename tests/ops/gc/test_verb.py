@@ -19,7 +19,7 @@ from tests.ops.api import api
 
 
 def _looked(kubeconfig: Path) -> LabError:
-    with pytest.raises(LabError) as caught, cluster_errors("collect"):
+    with pytest.raises(LabError) as caught, cluster_errors("gc", "get and list Deployments"):
         registry_of(Kube(kubeconfig=kubeconfig), "portus", "prod")
     return caught.value
 
@@ -32,7 +32,7 @@ def test_a_cluster_that_is_away_is_told_from_one_that_refuses(tmp_path: Path) ->
         made.status = 403
         refused = _looked(made.kubeconfig)
         assert refused.problem == 'the cluster refuses: secrets is forbidden: User "me" cannot list'
-        assert refused.remedy.startswith("'make collect' needs the rights to get and list Deployments")
+        assert refused.remedy.startswith("'gc' needs the rights to get and list Deployments")
         made.status = 422
         assert "needs the rights" not in _looked(made.kubeconfig).remedy
     text = made.kubeconfig.read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ def test_so_it_is_of_an_export(tmp_path: Path) -> None:
         made.status = 403
         with pytest.raises(LabError, match="the API server refuses: secrets is forbidden") as caught:
             Access.of(expected, Kube(kubeconfig=made.kubeconfig))
-    assert caught.value.remedy.startswith("Needed are get of the namespace; in it list of Secrets")
+    assert caught.value.remedy.startswith("It needs the rights to get the namespace; list Secrets")
 
 
 def test_a_collection_that_runs_is_stopped_in_its_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

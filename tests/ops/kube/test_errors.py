@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from lab.__main__ import kubeconfig_of
 from lab.images.servers import free_port
 from ops.backup.backups import BACKUP
+from ops.cli import kubeconfig_of
 from ops.deployment import Deployment
 from ops.errors import LabError
 from ops.kube.client import require_cluster
-from ops.kube.errors import RIGHTS, cluster_errors, message_of
+from ops.kube.errors import cluster_errors, message_of
 from tests.ops.api import kubeconfig
 
 FORBIDDEN = 'cronjobs.batch "portus-backup" is forbidden: User "me" cannot get resource "cronjobs" in API group "batch"'
@@ -62,11 +62,11 @@ def test_a_user_without_the_right_is_told_which_the_verb_needs(tmp_path: Path, v
     with (
         _cluster(tmp_path, 403, _status(403, FORBIDDEN)) as kubeconfig,
         pytest.raises(LabError) as raised,
-        cluster_errors(verb),
+        cluster_errors(verb, "do this and that"),
     ):
         _deployment(kubeconfig).jobs.start(BACKUP)
     assert raised.value.problem == f"the cluster refuses: {FORBIDDEN}"
-    assert raised.value.remedy.startswith(f"'make {verb}' needs the rights to {RIGHTS[verb]}; or name another kubeconfig")
+    assert raised.value.remedy.startswith(f"'{verb}' needs the rights to do this and that; or name another kubeconfig")
 
 
 def test_a_login_that_has_expired_is_told_before_anything_is_begun(tmp_path: Path) -> None:

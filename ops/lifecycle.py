@@ -1,10 +1,8 @@
-"""The verbs of the Makefile: each a list of steps that can be interrupted and repeated."""
+"""Deploy, preview and remove a stack: steps that can be interrupted and repeated."""
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
 from typing import Final
 
 from ops import paths
@@ -16,7 +14,7 @@ from ops.environment import Environment
 from ops.errors import LabError
 from ops.kube.client import require_cluster, require_namespace
 from ops.pulumi.stack import Consent, Stack, namespace_in
-from ops.readable_secrets import require_no_readable_secrets, unprotect_readable_secrets
+from ops.readable_secrets import require_no_readable_secrets
 from ops.recovery import recover_interrupted_update
 
 SHOWN_NAMES: Final = 5
@@ -78,75 +76,6 @@ def preview(name: str, environment: Environment, *, refresh: bool = False) -> No
     stack.preview("--diff", *([REFRESH] if refresh else []))
 
 
-def replace_secrets(name: str, environment: Environment) -> None:
-    """Let the next `up` of stack ``name`` replace the secrets that its state shows: they lose their protection, nothing else changes."""
-    stack = _known(name, environment)
-    stack.require_known()
-    unprotect_readable_secrets(stack)
-
-
-def check(name: str, environment: Environment) -> None:
-    """Push and pull an image through the deployed stack ``name``."""
-    environment.require_client(name)
-    checked(_reached(name, environment))
-
-
-def doctor(name: str, environment: Environment, *, push: bool, drift: bool, as_data: bool) -> bool:
-    """Name the broken links of the deployed stack ``name``; return whether all hold. Changes nothing unless ``push``."""
-    from ops.doctor.verb import doctor as examine  # noqa: PLC0415 - it is needed for one verb
-
-    return examine(_known(name, environment), environment, push=push, drift=drift, as_data=as_data)
-
-
-def collect(name: str, environment: Environment, *, confirm: bool, untagged: str, cache_by_hand: bool) -> None:
-    """Tell what the registry's garbage collection deletes, and have it deleted where ``confirm``; the registry has to be read-only."""
-    from ops import gc  # noqa: PLC0415 - it is needed for one verb
-
-    request = gc.Request(confirm=confirm, untagged=untagged, cache_by_hand=cache_by_hand)
-    gc.collect(_known(name, environment), request)
-
-
-def export(name: str, environment: Environment, folder: Path) -> None:
-    """Write what the deployed stack ``name`` holds into ``folder``, for another registry to take. Changes nothing."""
-    from ops.export.verb import export as write  # noqa: PLC0415 - it is needed for one verb
-
-    write(_known(name, environment), folder)
-
-
-def backup(name: str, environment: Environment) -> None:
-    """Back the database of the deployed stack ``name`` up now."""
-    from ops.backup import verbs as operations  # noqa: PLC0415 - it is needed for three verbs
-
-    operations.backup(name, _reached(name, environment))
-
-
-def backups(name: str, environment: Environment) -> None:
-    """List the backups of the deployed stack ``name``."""
-    from ops.backup import verbs as operations  # noqa: PLC0415 - it is needed for three verbs
-
-    operations.backups(name, _reached(name, environment))
-
-
-def restore(name: str, environment: Environment, *, dump: str, safety: bool) -> None:
-    """Replace the database of the deployed stack ``name`` by backup ``dump``."""
-    from ops.backup import verbs as operations  # noqa: PLC0415 - it is needed for three verbs
-
-    environment.require_client(name)
-    operations.restore(name, _reached(name, environment), environment.kubeconfig, dump=dump, safety=safety)
-
-
-def outputs(name: str, environment: Environment) -> None:
-    """Print the outputs of the deployed stack ``name``; secrets are left out."""
-    stack = _known(name, environment)
-    shown = {key: value for key, value in stack.outputs().items() if "password" not in key}
-    console.print_json(json.dumps(shown))
-
-
-def password(name: str, environment: Environment) -> None:
-    """Print the administrator's password, and nothing else, to standard output."""
-    sys.stdout.write(f"{_known(name, environment).deployment(environment).administrator_password}\n")
-
-
 def down(name: str, environment: Environment, *, yes: bool = False) -> None:
     """Remove stack ``name``. For a lab stack the whole lab goes, whatever state it is in: it holds nothing that is not made again.
 
@@ -161,7 +90,7 @@ def down(name: str, environment: Environment, *, yes: bool = False) -> None:
         environment.remove(name)
         return
     consent = _consent(name, "down", environment, yes=yes)
-    stack = _known(name, environment)
+    stack = known(name, environment)
     stack.require_known()
     _require_unprotected(stack)
     require_cluster(stack.kubeconfig, stack.context)
@@ -224,7 +153,7 @@ def _require_its_cluster(stack: Stack, environment: Environment) -> None:
         require_namespace(stack.kubeconfig, stack.context, namespace, stack.name)
 
 
-def _known(name: str, environment: Environment) -> Stack:
+def known(name: str, environment: Environment) -> Stack:
     """Return the stack for a look at what is deployed: it is neither made in the backend nor written to its file; starts nothing."""
     kubeconfig = environment.cluster_of(name)
     return Stack(name=name, engine=environment.engine(name), kubeconfig=kubeconfig)
@@ -237,9 +166,9 @@ def _require_no_sweep(stack: Stack, namespace: str) -> None:
     require_no_sweep(stack.name, namespace, stack.kube)
 
 
-def _reached(name: str, environment: Environment) -> Deployment:
+def reached(name: str, environment: Environment) -> Deployment:
     """Return the deployed stack ``name``, whose cluster answers."""
-    stack = _known(name, environment)
+    stack = known(name, environment)
     deployment = stack.deployment(environment)
     require_cluster(stack.kubeconfig, stack.context)
     return deployment

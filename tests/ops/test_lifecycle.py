@@ -17,7 +17,8 @@ from lab import lab_stack
 from lab.engine import Engine
 from lab.environment import Lab
 from lab.images.servers import free_port
-from ops import commands
+from ops import lifecycle
+from ops.commands.replace_secrets import replace_secrets
 from ops.environment import Environment
 from ops.errors import LabError
 from ops.pulumi import stack
@@ -44,7 +45,7 @@ def pulumi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(Lab, "require_client", lambda *_: None)
     engine = Engine(pulumi=file, home=None, path=(), genuine_cli=True, genuine_plugins={})
     monkeypatch.setattr("lab.environment.ensure_engine", lambda: engine)
-    monkeypatch.setattr(commands, "prepare", lambda name, _: Stack(name=name, engine=engine, kubeconfig=tmp_path / "kubeconfig"))
+    monkeypatch.setattr(lifecycle, "prepare", lambda name, _: Stack(name=name, engine=engine, kubeconfig=tmp_path / "kubeconfig"))
     return file
 
 
@@ -70,7 +71,7 @@ def test_a_preview_looks_at_the_cluster_first_where_it_is_asked_to(pulumi: Path,
 
 @pytest.mark.parametrize("refreshes", [False, True])
 def test_a_deployment_mends_what_was_changed_by_hand_where_it_is_asked_to(pulumi: Path, *, refreshes: bool) -> None:
-    commands.deploy("prod", Lab(), refresh=refreshes, yes=True)
+    lifecycle.deploy("prod", Lab(), refresh=refreshes, yes=True)
     assert ("--refresh" in _told(pulumi, "up")) is refreshes
 
 
@@ -83,7 +84,7 @@ def test_stand_ins_on_a_cluster_of_ones_own_are_told(
     engine = Engine(pulumi=tmp_path / "pulumi", home=None, path=(), genuine_cli=True, genuine_plugins=genuine)
     monkeypatch.setattr("lab.environment.ensure_engine", lambda: engine)
     with pytest.raises(LabError):
-        commands.prepare("prod", Lab(kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}")))
+        lifecycle.prepare("prod", Lab(kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}")))
     assert ("Pulumi's own plugins (kubernetes)" in capsys.readouterr().err) is told
 
 
@@ -108,11 +109,11 @@ Verb = Callable[[str, Environment], Any]
 
 
 def _refresh(name: str, environment: Environment) -> None:
-    commands.deploy(name, environment, refresh=True, yes=True)
+    lifecycle.deploy(name, environment, refresh=True, yes=True)
 
 
 def _down(name: str, environment: Environment) -> None:
-    commands.down(name, environment, yes=True)
+    lifecycle.down(name, environment, yes=True)
 
 
 FORGETTING: list[tuple[Verb, str]] = [(_refresh, "up"), (_down, "destroy")]
@@ -131,8 +132,8 @@ def files(pulumi: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 @pytest.fixture
 def asked(files: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Api]:  # noqa: ARG001 - the files come first
     """The API of the cluster that the kubeconfig of stack ``mine`` names; it answers, and says 404 to every question."""
-    monkeypatch.setattr(commands, "require_cluster", lambda *_: None)
-    monkeypatch.setattr(commands, "_require_no_sweep", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "require_cluster", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "_require_no_sweep", lambda *_: None)
     with api(tmp_path) as made:
         made.status = 404
         yield made
@@ -177,7 +178,7 @@ def test_the_labs_own_cluster_may_be_a_fresh_one(pulumi: Path, asked: Api, monke
     monkeypatch.setattr(Lab, "after_update", lambda *_: None)
     monkeypatch.setattr("ops.paths.STATE", tmp_path)
     (tmp_path / "state").mkdir()
-    commands.deploy("lab", Lab(), refresh=True)
+    lifecycle.deploy("lab", Lab(), refresh=True)
     assert asked.asked == []
     assert "--refresh" in _told(pulumi, "up")
 
@@ -195,8 +196,8 @@ def test_a_second_make_up_waits_for_the_first_and_says_so(
         first_works.set()
         first_may_end.wait(10)
 
-    monkeypatch.setattr(commands, "_deploy", deployed)
-    runs = [threading.Thread(target=commands.deploy, args=("lab", Lab()), kwargs={"refresh": refresh}) for refresh in (False, True)]
+    monkeypatch.setattr(lifecycle, "_deploy", deployed)
+    runs = [threading.Thread(target=lifecycle.deploy, args=("lab", Lab()), kwargs={"refresh": refresh}) for refresh in (False, True)]
     runs[0].start()
     assert first_works.wait(10)
     runs[1].start()
@@ -212,11 +213,11 @@ def test_a_second_make_up_waits_for_the_first_and_says_so(
 @pytest.mark.usefixtures("files")
 def test_nothing_is_removed_from_a_cluster_that_does_not_answer(pulumi: Path, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="does not answer"):
-        commands.down("mine", Lab(kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}")), yes=True)
+        lifecycle.down("mine", Lab(kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}")), yes=True)
     assert "destroy" not in _verbs(pulumi)
 
 
-CHANGING: list[tuple[Callable[..., Any], str]] = [(commands.deploy, "up"), (commands.down, "destroy")]
+CHANGING: list[tuple[Callable[..., Any], str]] = [(lifecycle.deploy, "up"), (lifecycle.down, "destroy")]
 """What changes a cluster, and Pulumi's verb for it."""
 
 
@@ -269,14 +270,14 @@ def test_a_stack_of_the_lab_is_deployed_unasked(pulumi: Path, monkeypatch: pytes
     monkeypatch.setattr(Lab, "after_update", lambda *_: None)
     monkeypatch.setattr("ops.paths.STATE", tmp_path)
     (tmp_path / "state").mkdir()
-    commands.deploy("lab", Lab())
+    lifecycle.deploy("lab", Lab())
     assert {"--skip-preview", "--yes"} <= set(_told(pulumi, "up").split())
 
 
 def test_a_protected_stack_is_not_removed_at_all(pulumi: Path, asked: Api) -> None:
     _holds(pulumi, NAMESPACE, SECRET, PROTECTED)
     with pytest.raises(LabError) as raised:
-        commands.down("mine", Lab(asked.kubeconfig), yes=True)
+        lifecycle.down("mine", Lab(asked.kubeconfig), yes=True)
     assert raised.value.problem == "stack mine holds 1 protected resources (data)."
     assert 'portus:protect: "false"' in raised.value.remedy
     assert "unprotected_state" in raised.value.remedy
@@ -284,7 +285,7 @@ def test_a_protected_stack_is_not_removed_at_all(pulumi: Path, asked: Api) -> No
 
 
 @pytest.mark.usefixtures("asked")
-@pytest.mark.parametrize("verb", [_refresh, commands.preview])
+@pytest.mark.parametrize("verb", [_refresh, lifecycle.preview])
 def test_protected_secrets_that_the_state_shows_are_told_before_anything_is_deployed(pulumi: Path, tmp_path: Path, verb: Verb) -> None:
     _holds(pulumi, READABLE)
     with pytest.raises(LabError, match="can be read in its state \\(credentials-secret-key-base-1\\) and must be replaced") as raised:
@@ -296,7 +297,7 @@ def test_protected_secrets_that_the_state_shows_are_told_before_anything_is_depl
 @pytest.mark.usefixtures("asked")
 def test_only_the_secrets_that_the_state_shows_lose_their_protection(pulumi: Path, tmp_path: Path) -> None:
     _holds(pulumi, READABLE, PROTECTED, {**READABLE, "urn": "urn:pulumi:mine::portus::random:index/randomBytes:RandomBytes::another"})
-    commands.replace_secrets("mine", Lab(tmp_path / "kubeconfig"))
+    replace_secrets("mine", Lab(tmp_path / "kubeconfig"))
     assert f"unprotect {READABLE['urn']} --yes" in _told(pulumi, "state")
 
 
@@ -307,9 +308,9 @@ def test_a_deployment_does_not_begin_while_a_garbage_collection_deletes(pulumi: 
     def deletes(stack: Stack, namespace: str) -> None:
         raise LabError(f"a garbage collection of {stack.name} in {namespace} deletes blobs.", "Wait.")
 
-    monkeypatch.setattr(commands, "_require_no_sweep", deletes)
+    monkeypatch.setattr(lifecycle, "_require_no_sweep", deletes)
     with pytest.raises(LabError, match="of mine in portus deletes"):
-        commands.deploy("mine", Lab(Path("none")), yes=True)
+        lifecycle.deploy("mine", Lab(Path("none")), yes=True)
     assert "up" not in _verbs(pulumi)
 
 

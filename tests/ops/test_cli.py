@@ -1,0 +1,106 @@
+"""The command line: one list of commands, the same options everywhere, and a usage error is one line with its fix."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lab.__main__ import OWN
+from lab.__main__ import main as lab
+from ops import cli
+from ops.__main__ import main as ops
+from ops.commands import MODULES, OLD_NAMES
+from ops.environment import Environment, Operator
+from ops.errors import LabError
+from ops.paths import ROOT
+
+HEAVY = ("kubernetes", "rich", "pymysql", "httpx", "pulumi", "cryptography")
+"""What takes longer to import than a command's help may take."""
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "adopt"])
+def test_a_commands_help_says_what_it_does_and_names_the_options_that_all_have(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ops([name, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "--stack" in said
+    assert "--kubeconfig" in said
+
+
+def test_help_is_there_at_once() -> None:
+    ask = f"import sys, ops.__main__ as o; o.main(['doctor', '--help']); print(sorted(set({HEAVY}) & sys.modules.keys()))"
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]", "imported for a help text"
+    assert time.monotonic() - began < 10, "seconds mean that it waits for something"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["docter"], "there is no command 'docter': did you mean 'doctor'?"),
+        (["xyz"], "there is no command 'xyz': it must be one of up, preview, "),
+        (["doctor", "--stack", "prod", "--pish"], "No such option '--pish'. Did you mean '--push'?"),
+        (["gc", "--stack", "prod", "--confirm", "maybe"], "'maybe' is not one of 'yes', 'no'."),
+        (["export", "--stack", "prod"], "Missing option '--dir'."),
+        (["doctor"], "--stack must name a stack. Fix: python -m ops doctor --stack prod"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_where_its_options_are(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ops(words) == cli.USAGE
+    problem, where = capsys.readouterr().err.splitlines()
+    assert problem.startswith("error: ")
+    assert told in problem
+    assert where.strip().startswith("Options: python -m ops")
+
+
+@pytest.mark.parametrize(("old", "new"), OLD_NAMES.items())
+def test_a_former_name_still_works(old: str, new: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ops([old, "--help"]) == 0
+    former = capsys.readouterr().out
+    assert ops([new, "--help"]) == 0
+    assert former.splitlines()[2:] == capsys.readouterr().out.splitlines()[2:]
+
+
+def test_the_lab_passes_every_command_of_the_operators_through() -> None:
+    for name in (*MODULES, *OWN):
+        assert lab([name, "--help"]) == 0
+
+
+def test_a_stack_is_looked_for_with_the_operators_own_tools(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert ops(["outputs", "--stack", "prod"]) == 1
+    assert "Name its kubeconfig: KUBECONFIG=..." in capsys.readouterr().err
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert ops(["outputs", "--stack", "prod", "--kubeconfig", str(tmp_path / "config")]) == 1
+    assert "pulumi is not on PATH" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("version", ["v3.243.9", "v4.0.0", "none"])
+def test_an_unsuitable_pulumi_is_refused_with_the_oldest_that_will_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str
+) -> None:
+    pulumi = tmp_path / "pulumi"
+    pulumi.write_text(f"#!/bin/sh\necho {version}\n", encoding="utf-8")
+    pulumi.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(LabError, match=r"must be 3\.244\.0 or later"):
+        Operator().engine("prod")
+
+
+def test_a_commands_answer_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(_stack: str, _: Environment) -> int:
+        """Fail."""
+        return 3
+
+    group = cli.Commands(modules={"failing": "made"}, old_names={})
+    monkeypatch.setitem(sys.modules, "made", type(sys)("made"))
+    sys.modules["made"].command = cli.command_of(failing)  # type: ignore[attr-defined]
+    assert cli.run(group, cli.Program(name="test", environment=Operator), ["failing", "--stack", "x"]) == 3
