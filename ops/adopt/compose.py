@@ -77,10 +77,8 @@ class _Origins:
         self._service = service
         self._files = [(lines, service) for lines in reversed(project.files)]
         self._env: list[tuple[str, dict[str, int]]] = []
-        import yaml  # noqa: PLC0415 - the raw text is only asked which files it names
-
         for lines in project.files:
-            loaded = yaml.load(lines.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - a safe loader
+            loaded = lines.content or {}
             raw = (loaded.get("services") or loaded).get(service)
             if isinstance(raw, dict):
                 self._extended(raw.get("extends"))

@@ -53,25 +53,26 @@ def read(files: Sequence[Path], env_files: Sequence[Path], environment: Mapping[
         env_files = [folder / ".env"]
     texts = [path.read_text("utf-8", "replace") for path in files]
     lines = tuple(YamlLines(text, str(path)) for text, path in zip(texts, files, strict=True))
-    wrapped = _is_version_1(texts[0])
+    wrapped = _is_version_1(lines[0].content)
     command = [*implementation(), "--project-directory", str(folder), "--profile", "*"]
     for path in env_files:
         command += ["--env-file", str(path)]
     command += ["-f", "-"] if wrapped else [part for path in files for part in ("-f", str(path))]
     command += ["config", "--format", "json", "--no-normalize"]
-    done = subprocess.run(
-        command,
-        input=_wrapped(texts[0]) if wrapped else None,
-        env={**environment, "HOME": environment.get("HOME", "/")},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
+    done = _run(command, _wrapped(texts[0]) if wrapped else None, environment)
     _refuse_unset(done.stderr, lines, env_files)
     if done.returncode:
         raise AdoptError([_refusal(done.stderr, lines, -1 if wrapped else 0)])
     return Compose(_unescape(json.loads(done.stdout)), lines, folder, tuple(env_files))
+
+
+def _run(command: Sequence[str], text: str | None, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    env = {**environment, "HOME": environment.get("HOME", "/")}
+    try:
+        return subprocess.run(command, input=text, env=env, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        problem = Problem(Place("docker compose"), "must answer within 30 s", "run 'docker compose config': what does it wait for?")
+        raise AdoptError([problem]) from None
 
 
 def implementation() -> list[str]:
@@ -91,11 +92,8 @@ def implementation() -> list[str]:
     raise AdoptError([Problem(Place("docker compose"), "Compose 2 must be installed to read compose files", fix)])
 
 
-def _is_version_1(text: str) -> bool:
+def _is_version_1(loaded: object) -> bool:
     """Whether the file is of the oldest form, whose services are its top-level keys."""
-    import yaml  # noqa: PLC0415 - only keys and shapes are looked at
-
-    loaded = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
     if not isinstance(loaded, dict) or {"services", "version", "include"} & set(loaded):
         return False
     return any(isinstance(value, dict) and {"image", "build"} & set(value) for value in loaded.values())

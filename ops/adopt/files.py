@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ops.adopt.lines import YamlLines
 from ops.adopt.model import AdoptError, Item, Place, Problem
 
@@ -31,7 +29,7 @@ def parse_config(text: str, name: str, *, shift: int = 0) -> tuple[Any, YamlLine
         AdoptError: it is not a mapping in YAML.
     """
     lines = YamlLines(text, name, shift=shift)
-    content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
+    content = lines.content
     if content is not None and not isinstance(content, dict):
         raise AdoptError([Problem(Place(name, 1), "must be a mapping of keys", "give the configuration file itself")])
     return content or {}, lines

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Final
 
 import yaml
 
@@ -13,6 +14,9 @@ from ops.adopt.model import AdoptError, Place, Problem
 
 _VARIABLE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*(?:=|:|$)")
 _LIST_VARIABLE = re.compile(r"^([A-Za-z_][A-Za-z0-9_.]*)(?:=|$)")
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MOST_KEYS: Final = 100_000
+"""Of one file: more is an anchor that repeats itself."""
 Step = str | int
 
 
@@ -29,7 +33,11 @@ class YamlLines:
         self.text = text
         self._shift = shift
         try:
-            self._root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            self._root = yaml.compose(text, Loader=_LOADER)
+            if _expanded(self._root, {}) > MOST_KEYS:
+                fix = "take anchors that repeat themselves out"
+                raise AdoptError([Problem(Place(name), f"must have at most {MOST_KEYS} keys, and none inside itself", fix)])
+            self.content: Any = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
         except yaml.YAMLError as error:
             raise AdoptError([_unreadable(error, text, name)]) from None
 
@@ -64,6 +72,17 @@ class YamlLines:
             for name in re.findall(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_][A-Za-z0-9_]*)", line):
                 lines.setdefault(name, []).append(number)
         return lines
+
+
+def _expanded(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """Return the number of nodes with every alias written out; more than `MOST_KEYS` for a node inside itself."""
+    if node is None or isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = MOST_KEYS + 1  # what it is while its own children are counted
+        parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        known[id(node)] = 1 + sum(_expanded(part, known) for part in parts)
+    return known[id(node)]
 
 
 def _children(node: yaml.Node | None, step: Step) -> Iterator[tuple[yaml.Node, yaml.Node]]:

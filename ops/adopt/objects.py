@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from ops.adopt.lines import YamlLines
 from ops.adopt.model import AdoptError, Place, Problem
+from ops.adopt.object_shapes import SHAPES, TEXT, wrong
 
 WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicationController", "Pod")
 READ: Final = ("Deployment", "StatefulSet", "DaemonSet", "Service", "Ingress", "ConfigMap", "Secret", "PersistentVolumeClaim")
 """Kinds that a live namespace is asked for."""
 _GROUPS: Final = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Ingress": "networking.k8s.io/v1"}
+_ANY: Final = {"kind": TEXT, "metadata": {"name": TEXT}}
 _FOREIGN_SECRETS: Final = ("kubernetes.io/service-account-token", "helm.sh/release.v1", "kubernetes.io/dockerconfigjson")
 """Types of Secrets that are the cluster's or Helm's own."""
 
@@ -36,7 +36,7 @@ class Object:
     @property
     def kind(self) -> str:
         """Kind, for example ``Deployment``."""
-        return str(self.body.get("kind", ""))
+        return str(self.body.get("kind", "")) if isinstance(self.body, dict) else ""
 
     @property
     def name(self) -> str:
@@ -74,7 +74,18 @@ def load(paths: Sequence[Path]) -> list[Object]:
     Raises:
         AdoptError: a file is missing or no YAML.
     """
-    return [each for path in _files(paths) for each in _of_file(path)]
+    found = [each for path in _files(paths) for each in _of_file(path)]
+    problems = [problem for each in found for problem in _problems(each)]
+    if problems:
+        raise AdoptError(problems)
+    return found
+
+
+def _problems(each: Object) -> Iterator[Problem]:
+    """Yield what is wrong with the form of an object."""
+    fix = "mend the object: kubectl apply --dry-run=client -f FILE checks it"
+    for path, what in wrong(each.body, SHAPES.get(each.kind, _ANY), needed=True):
+        yield Problem(each.place(*path), f"{'.'.join(map(str, path)) or 'the object'} must be {what}", fix)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
@@ -91,14 +102,14 @@ def _of_file(path: Path) -> Iterator[Object]:
     start = 0
     for text in re.split(r"^---.*\n", path.read_text("utf-8", "replace"), flags=re.MULTILINE):
         lines = YamlLines(text, str(path), shift=start)
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
+        content = lines.content
         start += text.count("\n") + 1
         if content is None:
             continue
         if not isinstance(content, dict) or "kind" not in content:
             raise AdoptError([Problem(Place(str(path), start - text.count("\n")), "must be Kubernetes objects", "leave other files out")])
-        if content["kind"] == "List" or isinstance(content.get("items"), list):
-            yield from (Object(item, str(path), lines, ("items", number)) for number, item in enumerate(content.get("items") or []))
+        if isinstance(content.get("items"), list):
+            yield from (Object(item, str(path), lines, ("items", number)) for number, item in enumerate(content["items"]))
         else:
             yield Object(content, str(path), lines)
 

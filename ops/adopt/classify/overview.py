@@ -170,7 +170,7 @@ def _from_cluster(source: Source, findings: Findings) -> None:
         findings.settings[keys.NAMESPACE] = "portus-stack"
         findings.questions.append("The old deployment has the namespace portus, so the stack gets portus-stack: is that name free?")
     if said.get("exposure") and keys.EXPOSURE_KIND not in findings.settings:
-        port = int(said.get("node_port", "0"))
+        port = values.number(said.get("node_port", ""))
         findings.settings[keys.EXPOSURE_KIND] = said["exposure"]
         if port:
             findings.settings[keys.EXPOSURE_NODE_PORT] = port
