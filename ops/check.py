@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from components.common.names import PORTUS_WORKER
 from ops import rights
 from ops.console import Step, step
 from ops.credentials import Login, login_of, require_login
@@ -20,7 +21,6 @@ from ops.tags import recorded
 
 POLL_SECONDS: Final = 0.3
 
-WORKER: Final = "portus-worker"
 WORKER_SECONDS: Final = 600.0
 """How long the worker may take to start: as long as its startup probe lets it. The genuine one takes 38 s to 91 s."""
 
@@ -114,7 +114,7 @@ def wait_for_worker(deployment: Deployment, current: Step, seconds: float = WORK
         LabError: it has not within ``seconds``.
     """
     end = time.monotonic() + seconds
-    while not deployment.is_ready(WORKER):
+    while not deployment.is_ready(PORTUS_WORKER):
         current.say("waiting for Portus' worker to start")
         if time.monotonic() > end:
             look = f"Look at it: kubectl -n {deployment.namespace} describe pods -l app.kubernetes.io/component=worker"

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from kubernetes import client
 
+from components.common.names import DATABASE, EDGE_PUBLIC
 from ops.environment import Environment, Operator
 from ops.errors import LabError
 from ops.kube.client import DEPLOYMENT, POD, SECRET, Kube
@@ -20,8 +21,7 @@ from ops.kube.jobs import Jobs
 from ops.kube.pods import Done, Pods
 from ops.kube.sql import as_root
 
-PUBLIC_SERVICE: Final = "edge-public"
-DATABASE_POD: Final = "mariadb-0"
+DATABASE_POD: Final = f"{DATABASE}-0"
 
 TAGS: Final = (
     "SELECT namespaces.name, repositories.name, tags.name, users.username, tags.digest FROM tags"
@@ -135,7 +135,7 @@ class Deployment:
     def node_ports(self) -> dict[str, int]:
         """Return the node ports of its public Service by name (``https``, ``http``); none where a failed deployment has not made it."""
         try:
-            service = self.api().read_namespaced_service(PUBLIC_SERVICE, self.namespace)
+            service = self.api().read_namespaced_service(EDGE_PUBLIC, self.namespace)
         except client.ApiException as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return {}

@@ -6,13 +6,11 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
+from components.common.names import BACKUP, RESTORE
 from ops.console import Step
 from ops.kube.jobs import Jobs
-
-BACKUP: Final = "portus-backup"
-RESTORE: Final = "portus-restore"
 
 
 @dataclass(frozen=True, kw_only=True)

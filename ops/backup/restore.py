@@ -14,6 +14,7 @@ from typing import Final
 from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
+from components.common.names import RESTORE
 from ops.backup import backups
 from ops.backup.backups import Backup, Listing
 from ops.backup.scale import Writers
@@ -145,7 +146,7 @@ class Restore:
         """Make the Job that loads. Whoever is cut off while the cluster answers cannot know whether it was made."""
         self._whole = False
         try:
-            return jobs.start(backups.RESTORE, arguments=[chosen.name, before])
+            return jobs.start(RESTORE, arguments=[chosen.name, before])
         except BaseException:
             self._whole = _is_whole(jobs, current)
             if not self._whole:
@@ -163,14 +164,14 @@ class Restore:
 
 
 def _require_alone(jobs: Jobs) -> None:
-    if under_way := jobs.active(backups.RESTORE):
+    if under_way := jobs.active(RESTORE):
         raise LabError(f"a restore is under way already (Job {under_way[0]}).", "Wait for its end, then run this again.")
 
 
 def _is_whole(jobs: Jobs, current: Step) -> bool:
     """Return whether no load is under way or was cut off; what cannot be looked up is not whole."""
     try:
-        return not jobs.active(backups.RESTORE) and backups.listing(jobs, current).cut_off is None
+        return not jobs.active(RESTORE) and backups.listing(jobs, current).cut_off is None
     except (LabError, HTTPError, ApiException):
         return False
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from kubernetes import client
 
+from components.common.names import PORTUS, PORTUS_WORKER
 from ops.console import Step
 from ops.deployment import Deployment
 from ops.errors import LabError
@@ -18,8 +19,6 @@ from ops.kube.client import DEPLOYMENT, POD
 from ops.kube.jobs import until
 from ops.kube.status import label_selector
 
-WEB: Final = "portus"
-WORKER: Final = "portus-worker"
 COPIES: Final = "portus.operations/copies"
 """Annotation: how many copies ran before."""
 VERSION: Final = "app.kubernetes.io/version"
@@ -43,7 +42,7 @@ class Writers:
         Raises:
             LabError: a Pod stays.
         """
-        there = [name for name in (WORKER, WEB) if self._read(name) is not None]
+        there = [name for name in (PORTUS_WORKER, PORTUS) if self._read(name) is not None]
         for name in there:
             current = self._read(name)
             kept = (current.metadata.annotations or {}).get(COPIES)
@@ -60,7 +59,7 @@ class Writers:
         Raises:
             LabError: one does not get ready.
         """
-        for name in (WEB, WORKER):
+        for name in (PORTUS, PORTUS_WORKER):
             current = self._read(name)
             copies = None if current is None else (current.metadata.annotations or {}).get(COPIES)
             if copies is None:
@@ -74,12 +73,12 @@ class Writers:
 
     def version(self) -> str | None:
         """Return the version of Portus that the web server is deployed with; None where nothing says it."""
-        current = self._read(WEB)
+        current = self._read(PORTUS)
         return None if current is None else (current.metadata.labels or {}).get(VERSION)
 
     def stopped(self) -> dict[str, int]:
         """Return those that a restore has stopped, with the number of copies before."""
-        found = {name: self._read(name) for name in (WEB, WORKER)}
+        found = {name: self._read(name) for name in (PORTUS, PORTUS_WORKER)}
         kept = {name: (each.metadata.annotations or {}).get(COPIES) for name, each in found.items() if each is not None}
         return {name: int(copies) for name, copies in kept.items() if copies is not None}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from ops.backup.backups import RESTORE, Backup, listing, take
+from components.common.names import RESTORE
+from ops.backup.backups import Backup, listing, take
 from ops.backup.restore import Restore
 from ops.check import checked
 from ops.console import console, step

@@ -11,9 +11,10 @@ from typing import Final, Self
 import pymysql
 from kubernetes.client import ApiException
 
+from components.common.names import WEB
 from ops import rights
 from ops.doctor.database import session
-from ops.doctor.facts import WEB, Expected, Pod
+from ops.doctor.facts import Expected, Pod
 from ops.doctor.objects import examine_objects
 from ops.doctor.snapshot import Snapshot
 from ops.errors import LabError

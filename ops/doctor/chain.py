@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ops.doctor.facts import CACHE, DATABASE, EDGE, REGISTRY, WEB, WORKER
+from components.common.names import CACHE, DATABASE_SERVER, EDGE, REGISTRY, WEB, WORKER
 from ops.doctor.links import certificates, cluster, database, events, names, outside, servers, tokens
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Judge, Unseen, Verdict
@@ -58,7 +58,7 @@ CHAIN: Final[Sequence[Link]] = (
     _link("network-policies", "the NetworkPolicies are there", cluster.network_policies, "Pods reach too much, or too little",
           "objects"),
     _link("claims", "every claim is bound", cluster.claims, "Pods that mount it wait", "objects"),
-    _link("database-pods", "MariaDB runs", cluster.pods(DATABASE), "Portus works not at all", "claims"),
+    _link("database-pods", "MariaDB runs", cluster.pods(DATABASE_SERVER), "Portus works not at all", "claims"),
     _link("web-pods", "Portus runs", cluster.pods(WEB), "nobody logs in, pushes or pulls", "database-pods"),
     _link("cache-pods", "the registry's Redis runs", cluster.pods(CACHE), "the registry is slow", "claims"),
     _link("registry-pods", "the registry runs", cluster.pods(REGISTRY), "nobody pushes or pulls", "claims"),

@@ -12,7 +12,8 @@ import pymysql
 from kubernetes.client import ApiException
 from pymysql.constants import ER
 
-from ops.doctor.facts import DATABASE, WEB, Denied, Pod
+from components.common.names import DATABASE_PORT, DATABASE_SERVER, WEB
+from ops.doctor.facts import Denied, Pod
 from ops.doctor.relay import relay
 from ops.doctor.rows import Backlog, Database, Record
 from ops.doctor.snapshot import Snapshot
@@ -22,7 +23,6 @@ from ops.kube.http import SECONDS, Silent, Unseen, late, saying
 from ops.kube.pods import NeverEndedError, Pods
 from ops.kube.sql import ANSWER_SECONDS, Rows
 
-MARIADB_PORT: Final = 3306
 DENIED: Final = (
     ER.ACCESS_DENIED_ERROR,
     ER.HOST_NOT_PRIVILEGED,
@@ -70,7 +70,7 @@ def account_of(web: Pod) -> str:
 
 def server_of(web: Pod) -> tuple[str, int]:
     """Return host and port of the database as Portus' Pod has them; ('', 3306) where it has none."""
-    return web.setting("PORTUS_DB_HOST") or web.setting("MARIADB_SERVICE_HOST"), int(web.setting("PORTUS_DB_PORT") or MARIADB_PORT)
+    return web.setting("PORTUS_DB_HOST") or web.setting("MARIADB_SERVICE_HOST"), int(web.setting("PORTUS_DB_PORT") or DATABASE_PORT)
 
 
 @contextlib.contextmanager
@@ -89,9 +89,9 @@ def session(pods: Pods, snapshot: Snapshot, web: Pod) -> Iterator[Rows]:
 
 @contextlib.contextmanager
 def _connection(pods: Pods, snapshot: Snapshot, web: Pod) -> Iterator[socket.socket]:
-    server = snapshot.pod(DATABASE)
+    server = snapshot.pod(DATABASE_SERVER)
     if server is not None:
-        with pods.connection(server.name, next(iter(server.ports.values()), MARIADB_PORT), greets=True) as end:
+        with pods.connection(server.name, next(iter(server.ports.values()), DATABASE_PORT), greets=True) as end:
             yield end
         return
     with relay(pods, web.name, *server_of(web)) as end:
@@ -138,7 +138,7 @@ def _denied(pods: Pods, snapshot: Snapshot, web: Pod, error: pymysql.MySQLError)
     code = error.args[0] if error.args else None
     if code not in DENIED:
         return None
-    server = snapshot.pod(DATABASE)
+    server = snapshot.pod(DATABASE_SERVER)
     if server is None:
         return Denied(_words(error), code)
     try:

@@ -8,14 +8,6 @@ from typing import Final
 
 from ops.kube.http import Silent, Unseen
 
-DATABASE: Final = "database"
-WEB: Final = "web"
-WORKER: Final = "worker"
-REGISTRY: Final = "registry"
-EDGE: Final = "edge"
-CACHE: Final = "cache"
-"""Roles of workloads: their label ``app.kubernetes.io/component``."""
-
 
 @dataclass(frozen=True, slots=True)
 class Denied(Silent):

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
+from components.common.names import EVENTS_PATH
 from ops.doctor.facts import Expected
-from ops.doctor.servers import EVENTS, EVENTS_TYPE, NO_EVENTS
+from ops.doctor.servers import EVENTS_TYPE, NO_EVENTS
 from ops.kube.http import SECONDS, Reply, Request, Silent, exchange, saying, trusting
 
 PORTUS: Final = "portus"
@@ -25,7 +26,7 @@ def questions(expected: Expected) -> Mapping[str, Request]:
         PORTUS: Request(path=expected.ping, host=expected.host),
         REGISTRY: Request(path="/v2/", host=expected.registry_name),
         TOKEN: Request(path=f"/v2/token?service={quote(expected.registry)}", host=expected.host),
-        CLOSED: Request(path=EVENTS, host=expected.host, method="POST", headers={"Content-Type": EVENTS_TYPE}, body=NO_EVENTS),
+        CLOSED: Request(path=EVENTS_PATH, host=expected.host, method="POST", headers={"Content-Type": EVENTS_TYPE}, body=NO_EVENTS),
     }
 
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ops.doctor.facts import REGISTRY, Pod, Queue
+from components.common.names import REGISTRY
+from ops.doctor.facts import Pod, Queue
 from ops.doctor.snapshot import Snapshot
 from ops.kube.http import Answer, Request, Silent, Unseen
 from ops.kube.pods import Pods

@@ -11,14 +11,14 @@ from concurrent.futures import Executor
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from components.common.names import EDGE, EVENTS_PATH, REGISTRY, WEB
 from ops.doctor.database import server_of
-from ops.doctor.facts import EDGE, REGISTRY, WEB, Pod
+from ops.doctor.facts import Pod
 from ops.doctor.queues import count_queues
 from ops.doctor.snapshot import Snapshot
 from ops.kube.http import HEALTH_SECONDS, Answer, Reply, Request, Unseen, late
 from ops.kube.pods import Pods
 
-EVENTS: Final = "/v2/webhooks/events"
 NO_EVENTS: Final = json.dumps({"events": []})
 """What Portus takes with 202 and forgets (portus-recordings, events-empty)."""
 EVENTS_TYPE: Final = "application/vnd.docker.distribution.events.v1+json"
@@ -166,7 +166,7 @@ def _web(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Any
         yield "database_reached", lambda: _from_portus(pods, web, *server)
     yield "token", lambda: pods.ask(name, port, Request(path=token, host=expected.host))
     posted = {"method": "POST", "headers": {"Content-Type": EVENTS_TYPE}, "body": NO_EVENTS}
-    plain = Request(path=EVENTS, host=expected.host, plain="http" in web.ports, **posted)  # type: ignore[arg-type]
+    plain = Request(path=EVENTS_PATH, host=expected.host, plain="http" in web.ports, **posted)  # type: ignore[arg-type]
     yield "event", lambda: pods.ask(name, web.ports.get("http", port), plain)
     if expected.is_puma:
         yield "health", lambda: pods.ask(name, port, Request(path=HEALTH, host=expected.host, seconds=HEALTH_SECONDS))

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from ops.doctor.facts import NOT_LOOKED, REGISTRY, Claim, Expected, Pod, Queue, Workload
+from components.common.names import REGISTRY
+from ops.doctor.facts import NOT_LOOKED, Claim, Expected, Pod, Queue, Workload
 from ops.doctor.rows import Database
 from ops.kube.http import Reply, Silent, Unseen
 

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from kubernetes import client
 
+from components.common.names import PORTUS, PORTUS_WORKER, RESTORE
 from lab.cluster import Publication
 from ops.backup import backups
 from ops.backup.backups import Backup, Listing
 from ops.backup.restore import Restore
-from ops.backup.scale import WEB, WORKER, Writers
+from ops.backup.scale import Writers
 from ops.check import check
 from ops.console import Step, step
 from ops.deployment import DATABASE_POD, Deployment
@@ -83,7 +84,7 @@ def _destroy(reached: Deployment) -> None:
 
 def _copies(reached: Deployment) -> dict[str, int]:
     apps = client.AppsV1Api(reached.api().api_client)
-    found = {name: apps.read_namespaced_deployment(name, reached.namespace) for name in (WEB, WORKER)}
+    found = {name: apps.read_namespaced_deployment(name, reached.namespace) for name in (PORTUS, PORTUS_WORKER)}
     return {name: int((each.spec and each.spec.replicas) or 0) for name, each in found.items()}
 
 
@@ -101,7 +102,7 @@ def _is_back(reached: Deployment, kept: Backup) -> None:
         assert pulled.code == 0, pulled.output
     with client_of(reached) as anybody:
         assert anybody.login(USER, USER_PASSWORD).code == 0
-    assert _copies(reached) == {WEB: 2, WORKER: 1}
+    assert _copies(reached) == {PORTUS: 2, PORTUS_WORKER: 1}
     assert Writers(reached).stopped() == {}
 
 
@@ -178,7 +179,7 @@ def test_a_wrong_name_tells_the_names(reached: Deployment, kept: Backup) -> None
         with pytest.raises(LabError) as refused:
             _restore(reached, name)
         assert kept.name in refused.value.remedy
-    assert _copies(reached) == {WEB: 2, WORKER: 1}
+    assert _copies(reached) == {PORTUS: 2, PORTUS_WORKER: 1}
 
 
 def test_a_harmed_backup_is_refused_and_portus_runs_again(reached: Deployment, kept: Backup) -> None:
@@ -212,7 +213,7 @@ def test_a_harmed_backup_is_refused_and_portus_runs_again(reached: Deployment, k
 
 def test_ctrl_c_lets_the_load_end_and_starts_portus(reached: Deployment, kept: Backup) -> None:
     with _somebody_restores(reached, kept.name) as process:
-        until(lambda: _copies(reached)[WEB] == 0, "the present state is backed up")
+        until(lambda: _copies(reached)[PORTUS] == 0, "the present state is backed up")
         with _held(reached):
             until(lambda: _waits_for_the_table(reached), "the load is in its middle")
             assert process.pid is not None
@@ -226,19 +227,19 @@ def test_ctrl_c_lets_the_load_end_and_starts_portus(reached: Deployment, kept: B
 
 def test_a_restore_that_was_killed_in_its_middle_is_told_and_may_be_repeated(reached: Deployment, kept: Backup) -> None:
     with _somebody_restores(reached, kept.name) as process:
-        until(lambda: _copies(reached)[WEB] == 0, "the present state is backed up")
+        until(lambda: _copies(reached)[PORTUS] == 0, "the present state is backed up")
         with _held(reached):
             until(lambda: _waits_for_the_table(reached), "the load is in its middle")
             process.kill()
             jobs = reached.jobs
-            (job,) = jobs.active(backups.RESTORE)
+            (job,) = jobs.active(RESTORE)
             _kill(reached, job)
             until(lambda: not _waits_for_the_table(reached), "the load's connection is gone")
     found = _listing(reached)
     assert found.cut_off is not None
     assert found.cut_off.restore == kept.name
     assert found.find(found.cut_off.before) is not None
-    assert Writers(reached).stopped() == {WEB: 2, WORKER: 1}
+    assert Writers(reached).stopped() == {PORTUS: 2, PORTUS_WORKER: 1}
     with pytest.raises(JobError) as refused:
         _take(reached)
     assert "a restore was cut off" in refused.value.excerpt

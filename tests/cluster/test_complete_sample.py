@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
+from components.common.names import EDGE_PUBLIC
 from lab import cluster
 from lab.addons import crds
 from lab.cluster import Publication
@@ -19,7 +20,7 @@ from lab.cluster.config import NODE_ADDRESS
 from lab.cluster.kubectl import kubectl
 from ops.check import check
 from ops.console import step
-from ops.deployment import PUBLIC_SERVICE, Deployment
+from ops.deployment import Deployment
 from ops.pulumi.stack import CONTEXT
 from tests.cluster.conftest import until
 from tests.cluster.own_stack import OwnStack, load, pods_of, published, stack_of
@@ -111,7 +112,7 @@ def load_balancer(api: client.CoreV1Api, namespace: str) -> Iterator[None]:
             config_map: Any = {"metadata": {"name": "haproxy"}, "data": {"haproxy.cfg": BALANCER.format(address=NODE_ADDRESS, port=port)}}
             api.create_namespaced_config_map("load-balancers", config_map)
             given = {"status": {"loadBalancer": {"ingress": [{"ip": service.spec.load_balancer_ip}]}}}
-            api.patch_namespaced_service_status(PUBLIC_SERVICE, namespace, given)
+            api.patch_namespaced_service_status(EDGE_PUBLIC, namespace, given)
 
     with ThreadPoolExecutor(max_workers=1) as pool:
         served = pool.submit(serve)
@@ -123,7 +124,7 @@ def load_balancer(api: client.CoreV1Api, namespace: str) -> Iterator[None]:
 
 
 def _services(api: client.CoreV1Api, namespace: str) -> list[Any]:
-    return list(api.list_namespaced_service(namespace, field_selector=f"metadata.name={PUBLIC_SERVICE}").items)
+    return list(api.list_namespaced_service(namespace, field_selector=f"metadata.name={EDGE_PUBLIC}").items)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ import httpx
 import jsonschema
 import pytest
 
+from components.common.names import DATABASE_SERVER
 from lab.cluster import Publication
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, started
@@ -27,7 +28,6 @@ from ops.check import check, wait_for_record
 from ops.console import step
 from ops.deployment import Deployment, Tag
 from ops.doctor.expected import expected_of
-from ops.doctor.facts import DATABASE
 from ops.errors import LabError
 from ops.export.plan import TARGET
 from ops.export.registry_client import MANIFEST_TYPES
@@ -209,7 +209,7 @@ class TestTheExport:
     def test_it_is_read_through_portus_own_pod_where_the_database_is_somebody_elses(self, stack: OwnStack, reached: Deployment) -> None:
         found = source(expected_of(stack), reached.kube)
         assert isinstance(found.snapshot.workloads, dict)
-        without = {role: workload for role, workload in found.snapshot.workloads.items() if role != DATABASE}
+        without = {role: workload for role, workload in found.snapshot.workloads.items() if role != DATABASE_SERVER}
         elsewhere: Source = dataclasses.replace(found, snapshot=dataclasses.replace(found.snapshot, workloads=without))
         assert elsewhere.records() == found.records()
 

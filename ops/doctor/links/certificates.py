@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ops.doctor.facts import EDGE, REGISTRY, WEB, Pod
+from components.common.names import EDGE, REGISTRY, WEB
+from ops.doctor.facts import Pod
 from ops.doctor.pem import Leaf, is_key_of, leaf
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Inapplicable, Judge, Verdict, deploy_anew, kubectl

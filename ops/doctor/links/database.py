@@ -6,22 +6,14 @@ from typing import Final
 
 from pymysql.constants import ER
 
+from components.common.names import DATABASE_SERVER, WORKER
+from components.common.versions import NEWEST_MIGRATIONS, PortusVersion
 from ops.doctor.database import account_of
-from ops.doctor.facts import DATABASE, WORKER, Denied
+from ops.doctor.facts import Denied
 from ops.doctor.rows import Backlog, Database
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, sql
 from ops.kube.http import Silent, Unseen
-
-NEWEST_MIGRATIONS: Final = {
-    "2.0": "20151215152138",
-    "2.1": "20160927141850",
-    "2.2": "20160927141850",
-    "2.3": "20180207145522",
-    "2.4": "20181213101302",
-    "2.5": "20190314173309",
-}
-"""The last migration of each version, where its image does not list them; as in the program (``components/common/versions.py``)."""
 
 ACCOUNTS: Final = "/docker-entrypoint-initdb.d/accounts.sh"
 """In the database's Pod: makes every account of the stack that is not there, with its rights; changes no password."""
@@ -42,7 +34,11 @@ def database(snapshot: Snapshot) -> Verdict:
     if isinstance(found, Denied):
         return _denied(snapshot, found)
     if isinstance(found, Silent):
-        where = "the log: " + kubectl(snapshot, "logs statefulset/mariadb") if snapshot.pod(DATABASE) else "database.host of the stack file"
+        where = (
+            "the log: " + kubectl(snapshot, "logs statefulset/mariadb")
+            if snapshot.pod(DATABASE_SERVER)
+            else "database.host of the stack file"
+        )
         return Broken(f"it does not answer: {found.reason}", f"look at {where}")
     return found if isinstance(found, Unseen) else Holds(f"MariaDB {found.version} lets Portus' account in")
 
@@ -54,10 +50,10 @@ def _denied(snapshot: Snapshot, found: Denied) -> Broken:
     account = f"'{(web and account_of(web)) or 'portus'}'@'%'"
     grant = f"GRANT ALL ON `{name}`.* TO {account};"
     create = f"CREATE USER {account} IDENTIFIED BY '<the password in database.password of the stack file>'; {grant}"
-    server = snapshot.pod(DATABASE)
+    server = snapshot.pod(DATABASE_SERVER)
     anew = "" if server is None else kubectl(snapshot, f"exec {server.name} -- /bin/sh {ACCOUNTS}")
     if found.code == ER.BAD_DB_ERROR:
-        made = sql(snapshot, f"CREATE DATABASE {name} CHARACTER SET utf8 COLLATE utf8_unicode_ci", database="")
+        made = sql(snapshot, f"CREATE DATABASE_SERVER {name} CHARACTER SET utf8 COLLATE utf8_unicode_ci", database="")
         stack = snapshot.expected.stack
         return Broken(
             f"the server has no database {name}", f"{made}; then make backups STACK={stack} and make restore STACK={stack} DUMP=..."
@@ -74,7 +70,7 @@ def _denied(snapshot: Snapshot, found: Denied) -> Broken:
 
 def _another_password(snapshot: Snapshot) -> str:
     """Tell how account and Portus get the same password again: a server with accounts reads none of the stack's by itself."""
-    if snapshot.pod(DATABASE) is None:
+    if snapshot.pod(DATABASE_SERVER) is None:
         return (
             "set database.password of the stack file to what the account has, then pulumi up; "
             "or ALTER USER back (docs/operate/credentials.md)"
@@ -90,7 +86,7 @@ def charset(snapshot: Snapshot) -> Verdict:
         return Unseen(found.reason)
     seen = f"character set {found.charset}, collation {found.collation}"
     if not found.charset.startswith("utf8"):
-        alter = sql(snapshot, "ALTER DATABASE <name> CHARACTER SET utf8 COLLATE utf8_unicode_ci")
+        alter = sql(snapshot, "ALTER DATABASE_SERVER <name> CHARACTER SET utf8 COLLATE utf8_unicode_ci")
         return Broken(seen, f"{alter}, and the same for each table: ALTER TABLE <table> CONVERT TO CHARACTER SET utf8 ...")
     return Holds(seen if found.collation in GOOD else f"{seen}: not {GOOD[0]}, but one that works")
 
@@ -102,7 +98,7 @@ def schema(snapshot: Snapshot) -> Verdict:
         return Unseen(found.reason)
     if not found.migrations:
         return Broken("it has no schema_migrations: Portus has not set it up", kubectl(snapshot, "logs deployment/portus"))
-    expected = set(found.expected) or {NEWEST_MIGRATIONS[version]}
+    expected = set(found.expected) or {NEWEST_MIGRATIONS[PortusVersion(version)]}
     newest = max(found.migrations)
     if newest > max(expected):
         seen = f"a newer Portus has migrated it to {newest}, and {version} knows nothing after {max(expected)}"

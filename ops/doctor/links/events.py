@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from ops.doctor.servers import EVENTS, events_url
+from components.common.names import EVENTS_PATH
+from ops.doctor.servers import events_url
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Verdict, deploy_anew, kubectl, said
 from ops.kube.http import Answer, Silent, Unseen
@@ -13,7 +14,7 @@ from ops.kube.http import Answer, Silent, Unseen
 def endpoint(snapshot: Snapshot) -> Verdict:
     """The registry posts its notifications to Portus."""
     expected, given = snapshot.expected, events_url(snapshot)
-    right = f"{expected.portus_url}{EVENTS}" if expected.is_puma else f"http://portus.{expected.namespace}.svc{EVENTS}"
+    right = f"{expected.portus_url}{EVENTS_PATH}" if expected.is_puma else f"http://portus.{expected.namespace}.svc{EVENTS_PATH}"
     if given != right:
         seen = f"notifications go to {given or 'nobody: config.yml has no endpoint portus'}, not to {right}"
         where = "notifications.endpoints of the registry's config.yml (docs/deploy/registry.md)"
@@ -26,8 +27,8 @@ def taken(snapshot: Snapshot) -> Verdict:
     if isinstance(snapshot.event, Unseen):
         return snapshot.event
     if isinstance(snapshot.event, Answer) and snapshot.event.status == HTTPStatus.ACCEPTED:
-        return Holds(f"202 at {EVENTS}")
-    return Broken(f"Portus answers {EVENTS} with {said(snapshot.event)}", kubectl(snapshot, "logs deployment/portus"))
+        return Holds(f"202 at {EVENTS_PATH}")
+    return Broken(f"Portus answers {EVENTS_PATH} with {said(snapshot.event)}", kubectl(snapshot, "logs deployment/portus"))
 
 
 def delivered(snapshot: Snapshot) -> Verdict:

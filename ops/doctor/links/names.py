@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.doctor.facts import WEB
+from components.common.names import WEB
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Judge, Verdict, deploy_anew, kubectl
 from ops.kube.http import Silent, Unseen

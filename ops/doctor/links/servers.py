@@ -5,8 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
+from components.common.names import DATABASE_SERVER, EDGE, WEB
 from ops.doctor.database import server_of
-from ops.doctor.facts import DATABASE, EDGE, WEB
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Judge, Verdict, deploy_anew, kubectl, no_answer
 from ops.kube.http import Answer, Silent, Unseen
@@ -38,7 +38,7 @@ def database_from_portus(snapshot: Snapshot) -> Verdict:
     host, port = server_of(web)
     if not why:
         return Holds(f"Pod {web.name} reaches {host}:{port}")
-    if snapshot.pod(DATABASE) is None:
+    if snapshot.pod(DATABASE_SERVER) is None:
         remedy = "database.host and database.port of the stack file, the server's firewall, network.extraEgress"
         return Broken(f"Pod {web.name} does not reach {host}:{port}: {why}", remedy)
     service = kubectl(snapshot, "get service,endpointslices")

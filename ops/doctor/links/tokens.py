@@ -9,7 +9,7 @@ import re
 from http import HTTPStatus
 from typing import Any, Final
 
-from ops.doctor.facts import REGISTRY
+from components.common.names import REGISTRY
 from ops.doctor.pem import trusted_signers
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, no_answer, said

@@ -11,6 +11,7 @@ import pytest
 from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import MaxRetryError
 
+from components.common.names import RESTORE
 from ops.backup import backups, restore
 from ops.backup import verbs as operations
 from ops.backup.backups import Backup, CutOff, Listing, read
@@ -55,7 +56,7 @@ class Stage:
         return self.under_way
 
     def start(self, first: Any, *, arguments: tuple[str, ...] = ()) -> Run | None:
-        if first != backups.RESTORE:
+        if first != RESTORE:
             self.done.append("portus starts")
             return None
         self.done.append(f"load {' '.join(arguments)}")

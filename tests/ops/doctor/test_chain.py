@@ -9,10 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from components.common.versions import NEWEST_MIGRATIONS
 from ops.doctor.chain import CHAIN, examine
 from ops.doctor.facts import Claim, Denied, Pod, Queue, Workload
-from ops.doctor.links import database as links
 from ops.doctor.report import BROKEN, NOT_JUDGED, OK, holds, state
 from ops.doctor.rows import Record
 from ops.doctor.snapshot import Snapshot
@@ -396,7 +394,3 @@ def test_events_wait_for_a_worker_only_once_it_has_started() -> None:
         pods = (dataclasses.replace(pod, ready_since=stage.now() - since),)
         workloads["worker"] = dataclasses.replace(workloads["worker"], pods=pods)
         assert set(broken(healthy(database=old, workloads=workloads))) == found
-
-
-def test_the_doctor_knows_the_migrations_that_the_program_knows() -> None:
-    assert {version.value: migration for version, migration in NEWEST_MIGRATIONS.items()} == links.NEWEST_MIGRATIONS

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from kubernetes import client
 
+from components.common.names import BACKUP
 from lab.images.servers import free_port
-from ops.backup.backups import BACKUP
 from ops.cli import kubeconfig_of
 from ops.deployment import Deployment
 from ops.errors import LabError
