@@ -53,7 +53,7 @@ def _denied(snapshot: Snapshot, found: Denied) -> Broken:
     server = snapshot.pod(DATABASE_SERVER)
     anew = "" if server is None else kubectl(snapshot, f"exec {server.name} -- /bin/sh {ACCOUNTS}")
     if found.code == ER.BAD_DB_ERROR:
-        made = sql(snapshot, f"CREATE DATABASE_SERVER {name} CHARACTER SET utf8 COLLATE utf8_unicode_ci", database="")
+        made = sql(snapshot, f"CREATE DATABASE {name} CHARACTER SET utf8 COLLATE utf8_unicode_ci", database="")
         stack = snapshot.expected.stack
         return Broken(
             f"the server has no database {name}", f"{made}; then make backups STACK={stack} and make restore STACK={stack} DUMP=..."
@@ -86,7 +86,7 @@ def charset(snapshot: Snapshot) -> Verdict:
         return Unseen(found.reason)
     seen = f"character set {found.charset}, collation {found.collation}"
     if not found.charset.startswith("utf8"):
-        alter = sql(snapshot, "ALTER DATABASE_SERVER <name> CHARACTER SET utf8 COLLATE utf8_unicode_ci")
+        alter = sql(snapshot, "ALTER DATABASE <name> CHARACTER SET utf8 COLLATE utf8_unicode_ci")
         return Broken(seen, f"{alter}, and the same for each table: ALTER TABLE <table> CONVERT TO CHARACTER SET utf8 ...")
     return Holds(seen if found.collation in GOOD else f"{seen}: not {GOOD[0]}, but one that works")
 
