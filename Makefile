@@ -36,13 +36,13 @@ check: $(READY) ## Push and pull an image through the deployed STACK
 doctor: $(READY) ## Name what is broken in the deployed STACK, and the fix (JSON=1; PUSH=1: an image, too; DRIFT=1: Pulumi's comparison, too)
 gc: $(READY) ## Report what the registry's garbage collection deletes; CONFIRM=yes deletes it (docs/operate/garbage-collection.md)
 collect: $(READY)
-export: $(READY) ## Write what leaves Portus with you into DIR: people, rights, the list of images, for skopeo, Harbor and zot
-backup: $(READY) ## Back the database of the deployed STACK up now, with proof (docs/operate/backup.md)
+export: $(READY) ## Write users, rights and the list of images into DIR, for skopeo, Harbor and zot (docs/operate/leaving.md)
+backup: $(READY) ## Back up the database of the deployed STACK now, and verify the backup (docs/operate/backup.md)
 backups: $(READY) ## List the backups of the deployed STACK
-restore: $(READY) ## Replace the database of the deployed STACK by backup DUMP (SAFETY=no: the present state is not backed up first)
-replace-secrets: $(READY) ## Let the next `make up` replace the secrets that the state of STACK shows (docs/operate/state-secrets.md)
+restore: $(READY) ## Replace the database of the deployed STACK by backup DUMP (SAFETY=no: without a backup of the present state)
+replace-secrets: $(READY) ## Let the next `make up` replace secrets that the state of STACK shows (docs/operate/state-secrets.md)
 password: $(READY) ## Print the administrator's password of the deployed STACK
-outputs: $(READY) ## Print what the deployed STACK tells its user
+outputs: $(READY) ## Print the outputs of the deployed STACK, without secrets
 
 # The operator's commands: `python -m ops` has the same ones, with their options. A variable of make is an option of the command.
 WORDS_up = $(if $(REFRESH),--refresh) $(if $(YES),--yes)
@@ -80,7 +80,7 @@ e2e-share: $(READY) ## A quarter of the other tests on the lab's cluster (SHARE=
 e2e-all: $(READY) ## Every test on the lab's cluster: e2e and the four shares
 	@$(RUN) -m tests.tiers e2e-all
 
-genuine: $(READY) ## The main job, the lifecycle and one rotation on Pulumi's own Kubernetes plugin, built where it is not installed (docs/develop/lab.md)
+genuine: $(READY) ## The main job, the lifecycle and one rotation on Pulumi's own Kubernetes plugin, built if it is not installed (docs/develop/lab.md)
 	@$(RUN) -m lab.genuine
 
 replay: $(READY) ## Play RECORDINGS=file.json against a fresh Portus double (CORE=1: the core cases only)
@@ -106,7 +106,7 @@ format: $(READY) ## Format the Python code
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-golden: $(READY) ## Write what the tests compare with anew, for review: golden lists and renders, settings' manual and schema, reports
+golden: $(READY) ## Write the generated files again, for review: pictures, golden lists and renders, settings' manual and schema, reports
 	@$(RUN) -m tests.golden
 	@$(RUN) -m components.settings.reference
 	@$(RUN) -m tests.settings.corpus

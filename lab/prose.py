@@ -58,7 +58,7 @@ ENDS: Final = re.compile(r"[.!?:][\"')*\]]*$")
 NO_END: Final = re.compile(r"(?:e\.g|i\.e|etc|vs)\.")
 
 
-PYTHON: Final = ("components",)
+PYTHON: Final = ("components", "lab", "ops")
 
 
 class Hit(NamedTuple):

@@ -25,7 +25,7 @@ WORKER_SECONDS: Final = 600.0
 """How long the worker may take to start: as long as its startup probe lets it. The genuine one takes 38 s to 91 s."""
 
 READ_ONLY_ANSWER: Final = "405"
-"""Method not allowed: what ``storage.maintenance.readonly`` answers to whoever may push."""
+"""Method not allowed: what ``storage.maintenance.readonly`` answers to a user with the right to push."""
 
 
 def checked(deployment: Deployment, done: str = "") -> str:
@@ -61,7 +61,7 @@ def check(deployment: Deployment, current: Step) -> str:
     """Push an image as the administrator or as whom the environment names, pull it back, find it in Portus' records; return its name.
 
     Raises:
-        NobodyError: Portus lets nobody in whom the stack knows.
+        NobodyError: Portus accepts no user that the stack has.
         LabError: which link of the chain is broken.
     """
     login = _login(deployment, current)

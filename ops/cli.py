@@ -72,7 +72,7 @@ def command_of(run: Callable[..., int | None], *, name: str = "", rights: str = 
     called = name or run.__name__.replace("_", "-")
 
     def call(stack: str, kubeconfig: str, **options: Any) -> None:
-        from ops.kube.errors import cluster_errors  # noqa: PLC0415 - a wrong word on the command line is told at once
+        from ops.kube.errors import cluster_errors  # noqa: PLC0415 - a wrong word on the command line is reported at once
 
         program = click.get_current_context().find_object(Program)
         assert program is not None
@@ -95,7 +95,7 @@ class Commands(click.Group):
 
     Args:
         modules: command -> module that has it as ``command``.
-        old_names: former name -> name of a command; not listed.
+        old_names: previous name -> name of a command; not listed.
     """
 
     def __init__(self, *, modules: Mapping[str, str], old_names: Mapping[str, str], **named: Any) -> None:

@@ -23,7 +23,7 @@ SECONDS: Final = 30.0
 
 
 class NobodyError(LabError):
-    """There is nobody to check as, which says nothing about the stack."""
+    """There is no user to check as, which says nothing about the stack."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

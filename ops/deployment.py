@@ -95,7 +95,7 @@ class Deployment:
 
     @property
     def administrator_password(self) -> str:
-        """The first administrator's password: an output, or in a Secret of somebody else that the outputs name.
+        """The first administrator's password: an output, or in an existing Secret that the outputs name.
 
         Raises:
             LabError: that Secret is not there (any more), or does not hold it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class LabError(Exception):
-    """A condition that its user can mend: shown as one line (and an optional excerpt), never as a traceback.
+    """A condition that the user can fix: shown as one line (and an optional excerpt), never as a traceback.
 
     A traceback, as a failed test prints it, ends with the excerpt as a note.
 

@@ -25,10 +25,10 @@ REFRESH: Final = "--refresh"
 
 
 def up(name: str, environment: Environment, *, refresh: bool = False, yes: bool = False) -> None:
-    """Deploy stack ``name``, check it, and say how to use it, also where nobody is known to check as.
+    """Deploy stack ``name``, check it, and say how to use it, also if there is no user to check as.
 
     Args:
-        refresh: whether what was changed by hand is mended, too.
+        refresh: whether what was changed by hand is undone, too.
         yes: deploy to a cluster that is not the lab's without asking; the preview is made and shown all the same.
     """
     stack, deployment = deploy(name, environment, refresh=refresh, yes=yes)
@@ -141,7 +141,7 @@ def _require_unprotected(stack: Stack) -> None:
 
 
 def _require_its_cluster(stack: Stack, environment: Environment) -> None:
-    """Refuse a cluster that was never the stack's: Pulumi takes what a cluster lacks for deleted and forgets it, protected or not.
+    """Refuse a cluster that was never the stack's: Pulumi drops from the state what a cluster lacks, protected or not.
 
     The lab's own cluster may be a fresh one: its stacks hold nothing that is not made again. Where the state has the Namespace alone, a
     removal was cut off while that went, and has to be repeatable.

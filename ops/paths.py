@@ -12,7 +12,7 @@ STATE = ROOT / ".lab"
 """This checkout's lab: cluster data, Pulumi home and state, kubeconfig, logs. Ignored by git, removed by ``make down``."""
 
 LOGS = STATE / "logs"
-"""One folder for every log of the lab; removed with the rest of STATE, and written anew by each start."""
+"""One folder for every log of the lab; removed with the rest of STATE, and written again by each start."""
 
 
 def cache() -> Path:

@@ -41,7 +41,7 @@ class Group:
         self._stopped = False
 
     def start(self, process: subprocess.Popen[str]) -> None:
-        """Take in a program that has just started.
+        """Record a program that has started.
 
         Raises:
             LabError: the group was stopped; the program is, too.
@@ -54,7 +54,7 @@ class Group:
             raise LabError("it was stopped, because another step failed.", "Run again when that is mended.")
 
     def end(self, process: subprocess.Popen[str]) -> None:
-        """Let go of a program that has ended."""
+        """Remove a program that has ended."""
         with self._lock:
             self._running.discard(process)
 

@@ -1,4 +1,4 @@
-"""What commands do in a stack's namespace, in the words of Kubernetes' roles; what several of them do is said here once."""
+"""What commands do in a stack's namespace, in the words of Kubernetes' roles; what several of them do is here once."""
 
 from __future__ import annotations
 

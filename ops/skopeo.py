@@ -34,7 +34,7 @@ class Client:
         self._registry = registry
 
     def skopeo(self, *words: str, seconds: float = 120) -> Answer:
-        """Run ``skopeo``; paths below the client's folder are said relative to it."""
+        """Run ``skopeo``; paths below the client's folder are relative to it."""
         return self._run(["skopeo", *words], seconds)
 
     def login(self, username: str, password: str) -> Answer:

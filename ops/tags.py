@@ -13,7 +13,7 @@ from ops.kube.sql import Rows
 
 @contextmanager
 def recorded(deployment: Deployment) -> Iterator[Callable[[], list[Tag]]]:
-    """Give what returns every tag that Portus has recorded: out of the stack's own database, or one of somebody else through Portus' Pod.
+    """Give what returns every tag that Portus has recorded: out of the stack's own database, or an external one through Portus' Pod.
 
     Raises:
         ops.errors.LabError: the database cannot be read.

@@ -142,7 +142,7 @@ def _mounts(project: compose_run.Compose, origins: _Origins, key: str, path: str
 
 
 def _top_level(project: compose_run.Compose) -> Iterator[Verdict]:
-    """Yield the fates of what stands beside the services."""
+    """Yield the fates of what is beside the services."""
     for key, value in project.document.items():
         if key in {"services", "name"}:
             continue

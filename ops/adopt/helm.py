@@ -13,7 +13,7 @@ from ops.adopt.lines import YamlLines
 from ops.adopt.model import AdoptError, Fate, Item, Place, Problem, Role, Source, Verdict, Workload
 
 RENDER: Final = "helm get manifest RELEASE > objects.yaml; python -m ops.adopt kubernetes --file objects.yaml --stack ..."
-"""What to do with a chart whose values nobody here knows."""
+"""What to do with a chart whose values are unknown here."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _config_key(key: str) -> str:
 
 
 def _image_keys(values: dict[str, Item]) -> set[str]:
-    """Return the keys that the workloads' images stand for."""
+    """Return the keys that the workloads' images mean."""
     return {key for part in _DEFAULT_IMAGES for key in (f"{part}.image.tag", f"{part}.image.repository") if key in values} - {
         f"{part}.image.repository" for part in _DEFAULT_IMAGES if f"{part}.image.tag" in values
     }

@@ -1,4 +1,4 @@
-"""Which workload is Portus, which the registry, and so on: by image, then by what is told to it."""
+"""Which workload is Portus, which the registry, and so on: by image, then by its settings."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class CutOff:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """What lies on the claim."""
+    """What is on the claim."""
 
     backups: tuple[Backup, ...]
     cut_off: CutOff | None
@@ -69,7 +69,7 @@ class Listing:
 
 
 def listing(jobs: Jobs, step: Step) -> Listing:
-    """Return what lies on the claim, newest first; a Pod of the stack looks.
+    """Return what is on the claim, newest first; a Pod of the stack reads it.
 
     Raises:
         LabError: the stack has no backups, or the Pod could not look.

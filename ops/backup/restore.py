@@ -143,7 +143,7 @@ class Restore:
         self._whole = True
 
     def _begin(self, jobs: Jobs, chosen: Backup, before: str, current: Step) -> Run:
-        """Make the Job that loads. Whoever is cut off while the cluster answers cannot know whether it was made."""
+        """Make the Job that loads. If it is cut off while the cluster answers, it cannot know whether the Job was made."""
         self._whole = False
         try:
             return jobs.start(RESTORE, arguments=[chosen.name, before])
@@ -177,7 +177,7 @@ def _is_whole(jobs: Jobs, current: Step) -> bool:
 
 
 def _to_the_end(jobs: Jobs, run: Run, current: Step) -> None:
-    """Follow the load; the first Ctrl-C does not end it, for half of it is of no use to anybody."""
+    """Follow the load; the first Ctrl-C does not end it, because half of it has no use."""
     try:
         jobs.wait(run, current)
     except KeyboardInterrupt:

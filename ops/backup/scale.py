@@ -1,6 +1,6 @@
 """Stops what writes to Portus' database and starts it again with as many copies as before.
 
-How many that were stands on the Deployment itself, so that whoever comes next can put them back, whatever became of who stopped them.
+The Deployment itself holds how many there were, so that the next command can put them back, whatever became of the one that stopped them.
 """
 
 from __future__ import annotations

@@ -25,4 +25,4 @@ MODULES: Final = {name: f"{__name__}.{name.replace('-', '_')}" for name in NAMES
 """Command -> its module, which has it as ``command``."""
 
 OLD_NAMES: Final = {"collect": "gc"}
-"""Former name -> name: it still works."""
+"""Previous name -> name: it still works."""

@@ -63,7 +63,7 @@ class Access:
 
     @contextlib.contextmanager
     def rows(self) -> Iterator[Rows]:
-        """Give what runs a statement: in the stack's own database, or through Portus' Pod in one of somebody else.
+        """Give what runs a statement: in the stack's own database, or through Portus' Pod in an external one.
 
         Raises:
             LabError: the database does not answer.

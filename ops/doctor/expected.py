@@ -1,4 +1,4 @@
-"""What a deployed stack is said to be, from Pulumi: its outputs and its state."""
+"""What a deployed stack must be, from Pulumi: its outputs and its state."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ class Denied(Silent):
 
     Args:
         code: MariaDB's error number.
-        has_account: whether the server has an account of that name; None where nobody could look.
+        has_account: whether the server has an account of that name; None if that is unknown.
     """
 
     code: int
@@ -27,7 +27,7 @@ NOT_LOOKED: Final = Unseen("it was not looked at")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expected:
-    """What the stack is said to be: its outputs, and the objects of its Pulumi state.
+    """What the stack must be: its outputs, and the objects of its Pulumi state.
 
     Args:
         registry: the registry's public host, with the port where it is not 443.
@@ -73,7 +73,7 @@ class Expected:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pod:
-    """A Pod that nobody has told to stop.
+    """A Pod that is not being stopped.
 
     Args:
         ports: of its containers, by name.

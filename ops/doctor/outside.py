@@ -21,7 +21,7 @@ CLOSED: Final = "events"
 
 
 def questions(expected: Expected) -> Mapping[str, Request]:
-    """Return what is asked from outside, under the name it is told by."""
+    """Return what is asked from outside, under the name in the report."""
     return {
         PORTUS: Request(path=expected.ping, host=expected.host),
         REGISTRY: Request(path="/v2/", host=expected.registry_name),

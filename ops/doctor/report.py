@@ -1,4 +1,4 @@
-"""How findings are told: one line a link, then what is broken and what to do; or as JSON."""
+"""How findings are shown: one line a link, then what is broken and what to do; or as JSON."""
 
 from __future__ import annotations
 

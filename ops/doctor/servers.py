@@ -20,7 +20,7 @@ from ops.kube.http import HEALTH_SECONDS, Answer, Reply, Request, Unseen, late
 from ops.kube.pods import Pods
 
 NO_EVENTS: Final = json.dumps({"events": []})
-"""What Portus takes with 202 and forgets (portus-recordings, events-empty)."""
+"""What Portus takes with 202 and drops (portus-recordings, events-empty)."""
 EVENTS_TYPE: Final = "application/vnd.docker.distribution.events.v1+json"
 HEALTH: Final = "/api/v1/health"
 

@@ -29,7 +29,7 @@ class Snapshot:
         outside: what -> the answer on the public name, from this machine.
         database_reached: why Portus' Pod does not reach the database's server; '' where it does.
         through: host -> what the front proxy answers for it.
-        round_trip: what a push showed; None where nobody asked for one.
+        round_trip: what a push showed; None if none was asked for.
     """
 
     expected: Expected

@@ -47,7 +47,7 @@ def said(reply: Reply) -> str:
 
 
 def no_answer(snapshot: Snapshot, who: str, reason: str, target: str) -> Broken:
-    """Return what is said of a server that gave no answer: of its speed, and never of keys, passwords or certificates.
+    """Return the message about a server that gave no answer: of its speed, and never of keys, passwords or certificates.
 
     Args:
         target: its workload, as kubectl takes it.
@@ -62,7 +62,7 @@ def kubectl(snapshot: Snapshot, words: str) -> str:
 
 
 def deploy_anew(snapshot: Snapshot) -> str:
-    """Return the deployment that mends what was deleted or changed by hand: without a refresh Pulumi looks at its own state alone.
+    """Return the deployment that undoes what was deleted or changed by hand: without a refresh Pulumi looks at its own state alone.
 
     It starts Portus, too, which has to wait where a restore is not through.
     """

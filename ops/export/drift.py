@@ -16,7 +16,7 @@ def drift(portus: Portus, holdings: Holdings) -> dict[str, Any]:
     """Return ``drift.json``.
 
     The keys: ``only_in_registry`` (moves all the same), ``only_in_portus`` (nothing is left to move), ``other_digest`` (the
-    registry's moves), ``not_readable`` (does **not** move unless it is mended first), ``without_tags`` and ``events_waiting``.
+    registry's moves), ``not_readable`` (does **not** move unless it is fixed first), ``without_tags`` and ``events_waiting``.
     """
     recorded = {(each.name, tag.name): tag for space in portus.namespaces for each in space.repositories for tag in each.tags}
     held = {(image.repository, image.tag): image for image in holdings.images}

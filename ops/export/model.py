@@ -17,7 +17,7 @@ SYSTEM_USER: Final = "portus"
 
 
 class Visibility(StrEnum):
-    """Who pulls from a namespace beside its members: nobody, everybody who is logged in, everybody."""
+    """Who pulls from a namespace beside its members: none, every user who is logged in, every client."""
 
     PRIVATE = "private"
     PROTECTED = "protected"
@@ -62,7 +62,7 @@ class User:
 
     @property
     def leaves(self) -> bool:
-        """Whether it is somebody in another registry, too."""
+        """Whether it is a user of another registry, too."""
         return self.enabled and self.name != SYSTEM_USER
 
 

@@ -122,7 +122,7 @@ class RegistryClient:
             if answer.status_code == HTTPStatus.UNAUTHORIZED:  # a repository of many tags outlives its token
                 token = self._token(f"repository:{repository}:pull")
                 answer = self._ask("HEAD", f"/v2/{repository}/manifests/{tag}", token)
-            if answer.status_code == HTTPStatus.NOT_FOUND:  # deleted just now, or only its link is left
+            if answer.status_code == HTTPStatus.NOT_FOUND:  # deleted meanwhile, or only its link is left
                 continue
             _expect(answer, f"the manifest of {repository}:{tag}")
             digest = answer.headers["Docker-Content-Digest"]

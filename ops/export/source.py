@@ -39,7 +39,7 @@ class Source(Access):
         return found
 
     def holdings(self, say: Callable[[str], None]) -> Holdings:
-        """Return what the registry holds, asked under its public name as Portus' own account, whose password nobody changes by hand.
+        """Return what the registry holds, asked under its public name as Portus' own account, whose password is not changed by hand.
 
         Raises:
             LabError: as `RegistryClient.holdings`; or that password is in no Secret that Portus' Pod reads.

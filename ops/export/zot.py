@@ -47,7 +47,7 @@ def _policies(portus: Portus, namespace: Namespace) -> dict[str, Any]:
         if users := [member.user for member in members if member.role is role]:
             policies.append({"users": users, "actions": actions})
     found: dict[str, Any] = {"policies": policies}
-    # The two do not include each other: without defaultPolicy a login would take away what nobody needs one for.
+    # The two do not include each other: without defaultPolicy a login would take away what needs none.
     if namespace.readers is not Visibility.PRIVATE:
         found["defaultPolicy"] = READ
     if namespace.readers is Visibility.PUBLIC:

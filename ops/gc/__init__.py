@@ -1,4 +1,4 @@
-"""The registry's own garbage collection, run on a deployed stack while nobody can push (``make gc``)."""
+"""The registry's own garbage collection, run on a deployed stack while no client can push (``make gc``)."""
 
 from ops.gc.verb import Request, collect
 

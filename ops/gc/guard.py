@@ -23,7 +23,7 @@ from ops.kube.pods import Pods
 from ops.kube.status import has_ended
 
 WAIT_SECONDS: Final = 120.0
-"""How long a collection is waited for before the user is told; one of a large store takes hours."""
+"""How long a collection is waited for before the user gets a message; one of a large store takes hours."""
 OWN_SECONDS: Final = 15.0
 """How long its own command, if it still runs, has to clear it away after its end."""
 DRY_RUN: Final = "--dry-run"

@@ -68,7 +68,7 @@ def job(deployment: Object, *, config: str, blobs: str, node: str, dry_run: bool
             "ownerReferences": [_owner(deployment)],
         },
         "spec": {
-            "backoffLimit": 0,  # what failed is told, not tried again
+            "backoffLimit": 0,  # a failure is reported, not tried again
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": {"metadata": metadata, "spec": pod},
         },

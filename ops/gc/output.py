@@ -66,7 +66,7 @@ class Findings:
 
 @dataclass(slots=True)
 class _Repository:
-    """What was said of one."""
+    """The output about one."""
 
     references: dict[str, list[str]] = field(default_factory=dict)
     """Manifest that stays -> what it refers to: in 3.1 what its children refer to as well."""

@@ -31,7 +31,7 @@ class Registry:
         config: its content; the Pods cannot have another, since a ConfigMap or Secret of the stack never changes.
         claim: that holds the blobs; empty for an object store.
         has_own_redis: whether the stack runs one.
-        redis_pods: of that one. It keeps nothing on disk: without a Pod there is nothing to forget.
+        redis_pods: of that one. It keeps nothing on disk: without a Pod there is nothing to delete.
     """
 
     deployment: Object = field(repr=False)
@@ -69,7 +69,7 @@ class Registry:
 
     @property
     def grace_seconds(self) -> float:
-        """How long a Pod that is told to stop may go on."""
+        """How long a Pod that must stop may go on."""
         return float(self.deployment["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", 30))
 
     @property
@@ -152,7 +152,7 @@ READ_ONLY_LINES: Final = """\
     maintenance:
       readonly:
         enabled: true"""
-"""As they stand in a stack file below the key of the registry's section, which every one has: a second such key would take its place."""
+"""As they are in a stack file below the key of the registry's section, which every one has: a second such key would take its place."""
 
 
 def require_read_only(registry: Registry, stack: str) -> None:

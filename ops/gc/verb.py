@@ -1,4 +1,4 @@
-"""``make gc``: tells what the registry would delete, and with ``CONFIRM=yes`` has it deleted, only while nobody can push."""
+"""``make gc``: reports what the registry would delete, and with ``CONFIRM=yes`` has it deleted, only while no client can push."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class _Collection:
     def _look(self) -> Registry:
         """Return the registry once no Pod of it takes pushes; those of before get the time that they have to finish uploads."""
         registry = registry_of(self._pods.kube, self._pods.namespace, self._stack)
-        if registry.is_read_only:  # else that is told first: what is told of the claim is safe on no other registry
+        if registry.is_read_only:  # else that is reported first: the advice on the claim is safe on no other registry
             require_mountable(registry)
         if registry.is_read_only and registry.unsettled:
             with step("waiting until every Pod of the registry is read-only") as current:
@@ -168,7 +168,7 @@ class _Collection:
         """Empty the stack's own Redis before and after, also when the block is broken off.
 
         A descriptor of a deleted blob makes the registry say that it has the blob: clients leave that layer out, and their push is broken.
-        Before, too: then a command that is killed in the middle leaves nothing stale unless somebody asked for such a blob meanwhile. A
+        Before, too: then a command that is killed in the middle leaves nothing stale unless a client asked for such a blob meanwhile. A
         cache in memory is lost when the registry's configuration changes back, since that restarts it.
         """
         flush(registry, self._pods)

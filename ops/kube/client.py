@@ -2,7 +2,7 @@
 
 Known kinds are read through its typed classes (`Kube.core`, `Kube.apps`). What the state of a stack names by its type token alone is
 read as plain dictionaries (`Kube.get`, `Kube.list`). The client's own dynamic classes are not used: they keep what they have
-discovered in a file of the shared temporary folder, under a name that anybody can predict.
+discovered in a file of the shared temporary folder, under a name that every user can predict.
 """
 
 from __future__ import annotations

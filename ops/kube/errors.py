@@ -42,7 +42,7 @@ def cluster_errors(command: str, rights: str = "") -> Iterator[None]:
 
 
 def translation(error: Exception, command: str = "", rights: str = "") -> LabError | None:
-    """Return what the user is told of ``error``; None where it does not come from a cluster."""
+    """Return the message for the user about ``error``; None where it does not come from a cluster."""
     from kubernetes import client, config  # noqa: PLC0415 - heavy
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - of the client
 
@@ -56,7 +56,7 @@ def translation(error: Exception, command: str = "", rights: str = "") -> LabErr
 
 
 def refusal(error: client.ApiException, command: str = "", rights: str = "") -> LabError:
-    """Return what the user is told when the cluster refuses ``command``."""
+    """Return the message for the user when the cluster refuses ``command``."""
     problem = f"the cluster refuses: {message_of(error)}"
     another = "or name another kubeconfig: KUBECONFIG=..."
     if error.status == HTTPStatus.UNAUTHORIZED:

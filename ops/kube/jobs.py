@@ -135,7 +135,7 @@ class Jobs:
                 step.say(f"{run.name}: {container}")
             if time.monotonic() - began > (LONGEST_SECONDS if started else START_SECONDS):
                 failure = self._failure(run, job, pod, said)
-                self.forget(run)  # or it would begin when nobody counts on it any more
+                self.forget(run)  # or it would begin when it is not expected any more
                 raise failure
             time.sleep(POLL_SECONDS)
 

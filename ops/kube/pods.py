@@ -66,7 +66,7 @@ class Pods:
             end.setblocking(True)  # noqa: FBT003 - the socket's own signature
             end.settimeout(seconds)
             if greets and not select.select([end], [], [], GREETING_SECONDS)[0]:
-                # A greeting that came along with the handshake lies in the client's TLS buffer, where it waits for a next frame for ever.
+                # A greeting that came along with the handshake is in the client's TLS buffer, where it waits for a next frame without end.
                 forward.websocket.ping()
             yield end
         finally:

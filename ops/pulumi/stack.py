@@ -44,7 +44,7 @@ UNKNOWN: Final = "no stack named '{}' found"
 
 
 class Consent(Enum):
-    """How a change of a stack is agreed to; the value is what ``pulumi`` is told."""
+    """How a change of a stack is agreed to; the value is the argument for ``pulumi``."""
 
     UNASKED = ("--yes", "--skip-preview")
     """A stack of the lab: it holds nothing that is not made again."""
@@ -293,7 +293,7 @@ class Stack:
 
 
 def _failed(verb: str, stack: str, code: int, *, asks: bool) -> LabError:
-    """Return what is told of a command whose own words are on the screen; one that a signal ended has said nothing."""
+    """Return the message about a command whose own output is on the screen; one that a signal ended has printed nothing."""
     if code < 0:
         name = signal.Signals(-code).name
         problem = f"'pulumi {verb}' of stack {stack} was ended by {name}."
@@ -342,7 +342,7 @@ def lab_stack_names() -> list[str]:
 
 
 def is_read_only(name: str) -> bool:
-    """Whether the stack's file lets nobody push: ``registry.maintenance.readonly``."""
+    """Whether the stack's file refuses every push: ``registry.maintenance.readonly``."""
     return _section(name, "portus:registry", "maintenance", "readonly").get("enabled") is True
 
 

@@ -18,7 +18,7 @@ DELETING: Final = ("update-delete", "on-start")
 URLS: Final = ("security.clair.server", "security.zypper.server", "oauth.gitlab.server", "oauth.open_id.identifier")
 ADDRESSES: Final = ("ldap.hostname", "email.smtp.address", "security.clair.server", "security.zypper.server", "oauth.gitlab.server")
 UNREAD: Final = "\0"
-"""Stands for the content of a file that only the old machine has."""
+"""Replaces the content of a file that only the old machine has."""
 
 
 def near_name(name: str, known: Iterable[str], separator: str) -> str:

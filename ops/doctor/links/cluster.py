@@ -117,7 +117,7 @@ def pods(role: str) -> Judge:
 
 
 def _stopped(snapshot: Snapshot, workload: Workload) -> Broken:
-    """Tell of a workload without copies; one that a restore has stopped must not meet half a database, which it would set up anew."""
+    """Tell of a workload without copies; one that a restore has stopped must not meet half a database, which it would set up again."""
     name = f"{workload.kind}/{workload.name}"
     if workload.before_restore is not None:
         seen = f"{name} is scaled to 0: a restore stopped it (copies before: {workload.before_restore})"
@@ -143,7 +143,7 @@ REMEDIES: Final = (
     ),
     (("CrashLoopBackOff", "ended with exit code"), "{logs} --previous"),
 )
-"""What a problem's words mean for who has to mend it; the first that fits."""
+"""The fix for a problem's words; the first that fits."""
 
 
 def remedy(snapshot: Snapshot, name: str, problem: str) -> str:

@@ -39,7 +39,7 @@ def public_registry(snapshot: Snapshot) -> Verdict:
 
 
 def events_closed(snapshot: Snapshot) -> Verdict:
-    """Portus' events endpoint, which asks nobody who he is, is closed to the outside."""
+    """Portus' events endpoint, which has no login, is closed to the outside."""
     reply = snapshot.outside.get(CLOSED)
     if reply is None or not isinstance(reply, Answer):
         return Unseen(reply.reason if reply else "nobody asked")
