@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +15,7 @@ import click
 from ops.adopt import compose, helm, kubernetes, objects
 from ops.adopt.classify import Answers, classify
 from ops.adopt.classify.overview import RELEASES, names
+from ops.adopt.classify.values import is_public_name
 from ops.adopt.model import AdoptError, Fate, Findings, Place, Problem, Source
 from ops.adopt.output import report
 from ops.adopt.output.write import Target, refuse_existing, write
@@ -98,6 +99,7 @@ def _run(
     target = Target(stack, folder, ", ".join(path.name for path in files) or kind, shlex.join(words))
     try:
         _check_name(stack)
+        _check_hosts({"--host": host, "--registry-host": registry_host})
         if not secret:
             refuse_existing(target)
         source = read()
@@ -118,6 +120,13 @@ def _run(
 def _check_name(stack: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", stack):
         raise AdoptError([Problem(Place("--stack"), "must be letters, digits, '-', '_' and '.'", "for example --stack prod")])
+
+
+def _check_hosts(given: Mapping[str, str]) -> None:
+    rule = "must be a public DNS name, without scheme, port and path"
+    for option, text in given.items():
+        if text and not is_public_name(text):
+            raise AdoptError([Problem(Place(option), rule, f"for example {option} portus.example.com")])
 
 
 def _print_secret(findings: Findings, key: str) -> None:

@@ -32,7 +32,12 @@ def read(files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequen
     source.decided += _variables(project)
     _load_configs(project, source, portus_config)
     parts = [part for path in files for part in ("-f", str(path))] + [part for path in env_files for part in ("--env-file", str(path))]
-    source.commands = {"compose": " ".join(["docker compose", *parts])}
+    first = project.files[0].content
+    form = "" if "services" in first else "1"
+    source.commands = {
+        "compose": " ".join(["docker-compose" if form else "docker compose", *parts]),
+        "form": form or str(first.get("version", "")),
+    }
     return source
 
 

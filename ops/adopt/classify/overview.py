@@ -55,8 +55,9 @@ def choose_version(source: Source, answers: Answers, findings: Findings) -> None
 def _old_image(item: Item, findings: Findings) -> None:
     """Name the image: of 2.0 to 2.2 each team built its own."""
     if item.text and " " not in item.text and "$" not in item.text:
-        findings.settings[keys.IMAGE_PORTUS] = item.text if _tag(item.text) else f"{item.text}:latest"
-        if _tag(item.text) in {"", "latest", "head"}:
+        pinned = "@" in item.text
+        findings.settings[keys.IMAGE_PORTUS] = item.text if _tag(item.text) or pinned else f"{item.text}:latest"
+        if _tag(item.text) in {"", "latest", "head"} and not pinned:
             findings.accept(keys.FLOATING_TAGS, "the image of Portus has no fixed tag")
         findings.questions.append(
             f"The stack runs {item.text} itself (portus:{keys.IMAGE_PORTUS}): can the cluster pull it, "

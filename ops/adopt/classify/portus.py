@@ -8,6 +8,7 @@ from typing import Final
 
 from ops.adopt import keys
 from ops.adopt.classify import settings, values
+from ops.adopt.classify.addresses import inner_names
 from ops.adopt.classify.settings import PUBLIC_NAME, TLS_CHECK
 from ops.adopt.model import Findings, Item, Mount, Role, Source, Workload
 from ops.adopt.portus_keys import VARIABLES
@@ -65,7 +66,7 @@ PROXIES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"})
 def classify(source: Source, findings: Findings) -> None:
     """Judge Portus' and its worker's environment, and its configuration file."""
     web, worker = source.with_role(Role.PORTUS), source.with_role(Role.WORKER)
-    inner = _inner_names(source)
+    inner = inner_names(source)
     entries: dict[str, Item] = {}
     for key, item in source.portus_config:
         if key in entries:
@@ -75,17 +76,6 @@ def classify(source: Source, findings: Findings) -> None:
         if workload:
             _environment(workload, entries, findings, first=web if workload is worker else None, inner=inner)
     settings.classify(entries, inner, findings)
-
-
-def _inner_names(source: Source) -> frozenset[str]:
-    """Return the names that only the old deployment resolves: of its services, and what links call them."""
-    names = {workload.name for workload in source.workloads} | source.services
-    for workload in source.workloads:
-        for item in workload.rest:
-            if item.key.endswith(("links", ".container_name", ".hostname")):
-                texts = item.value if isinstance(item.value, list) else [item.value]
-                names |= {str(text).rpartition(":")[2] for text in texts}
-    return frozenset(names)
 
 
 def _environment(

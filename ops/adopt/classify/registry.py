@@ -10,6 +10,7 @@ import yaml
 
 from ops.adopt import keys
 from ops.adopt.classify import values
+from ops.adopt.classify.addresses import has_password, inner_names
 from ops.adopt.model import Findings, Item, Role, Source
 
 _PARAMETERS: Final = """
@@ -27,6 +28,7 @@ DRIVERS: Final[Mapping[str, frozenset[str]]] = {
 """Parameters of each storage driver that this program's settings have, by the same name."""
 SECRETS: Final = frozenset({"accesskey", "secretkey", "keyfile", "accountkey", "password", "accesskeyid", "accesskeysecret"})
 FILES: Final = frozenset({"keyfile"})
+ADDRESSES: Final = frozenset({"regionendpoint", "endpoint", "authurl"})
 NUMBERS: Final = frozenset(
     {"chunksize", "multipartcopychunksize", "multipartcopymaxconcurrency", "multipartcopythresholdsize", "maxconcurrency"}
 )
@@ -69,8 +71,9 @@ def classify(source: Source, findings: Findings) -> None:
                 if key in entries:
                     findings.follows(entries[key], f"{name} ({item.place}) overrides it")
                 entries[key] = item
+    inner = inner_names(source)
     for key, item in entries.items():
-        _entry(key, item, findings)
+        _entry(key, item, inner, findings)
 
 
 def _dotted(name: str) -> str:
@@ -100,13 +103,14 @@ def _version(image: Item | None, findings: Findings) -> None:
         findings.ask(image, "the tag names no release: 2.8 is written. A registry 3? Then write 3.1")
 
 
-def _entry(key: str, item: Item, findings: Findings) -> None:
+def _entry(key: str, item: Item, inner: frozenset[str], findings: Findings) -> None:
     driver, _, parameter = key.removeprefix("storage.").partition(".")
     purging = re.fullmatch(r"storage\.maintenance\.uploadpurging\.(enabled|age|interval|dryrun)", key)
     if key.startswith("notifications.endpoints"):
         _endpoints(item, item.value, findings)
     elif key.startswith("storage.") and driver in DRIVERS:
-        _parameter(driver, parameter.replace(".", ""), item, findings)
+        if not _address(driver, parameter, item, inner, findings):
+            _parameter(driver, parameter.replace(".", ""), item, findings)
     elif key in SWITCHES:
         _switch(SWITCHES[key], item, findings)
     elif key in {"loglevel", "log.level"} and item.text in {"error", "warn", "info", "debug"}:
@@ -118,6 +122,24 @@ def _entry(key: str, item: Item, findings: Findings) -> None:
         findings.take(item, keys.REGISTRY_CATALOG, max(count, 100))
     else:
         _by_rule(key, item, findings)
+
+
+def _address(driver: str, name: str, item: Item, inner: frozenset[str], findings: Findings) -> bool:
+    """Judge the address of a store that cannot be taken as it is; return whether it is one."""
+    key = f"{keys.REGISTRY_STORAGE}.{name}"
+    if name not in ADDRESSES or item.text == "":
+        return False
+    if has_password(item.text):
+        findings.ask(item, "has a password in it, which would stand there in clear, so it is left out: write the address alone")
+    elif values.host_and_port(item.text)[0] in inner:
+        findings.settings |= {f"{keys.REGISTRY_STORAGE}.driver": driver, key: item.text}
+        findings.ask(item, "the store is a service of the old deployment: at which address does the cluster reach it?")
+    elif name != "endpoint" and not item.text.startswith(("http://", "https://")):
+        findings.settings |= {f"{keys.REGISTRY_STORAGE}.driver": driver, key: f"https://{item.text}"}
+        findings.ask(item, "must begin with http:// or https://: https:// is written. Is it that?")
+    else:
+        return False
+    return True
 
 
 def _by_rule(key: str, item: Item, findings: Findings) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from ops.adopt import keys
 from ops.adopt.classify import values
+from ops.adopt.classify.addresses import has_password
 from ops.adopt.model import Findings, Item
 from ops.adopt.portus_keys import FEATURES, HOST_KEY, KEYS, PROVIDERS, REQUIRED, REQUIRED_BEFORE_2_4
 
@@ -110,6 +111,8 @@ def _setting(key: str, item: Item, inner: frozenset[str], findings: Findings) ->
     host = values.host_and_port(item.text)[0]
     if key in ADDRESSES and host in inner:
         _inner_address(key, item, host, findings)
+    elif has_password(item.text) and KEYS[key].kind != "secret":
+        findings.ask(item, "has a password in it, which would stand there in clear, so it is left out: how else can Portus log in?")
     elif key in URLS and not item.text.startswith(("http://", "https://")):
         findings.ask(item, "must begin with http:// or https://, so it is left out: what was meant?")
     elif key.endswith((".ca_file", ".ca_path")) and item.text != "/etc/ssl/certs":

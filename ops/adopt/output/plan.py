@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Final
 
+import yaml
+
 from ops.adopt import keys
 from ops.adopt.classify.overview import RECORD_QUERY, SCHEMA_QUERY, Names
 from ops.adopt.model import Findings, Mount, Role, Source, Workload
@@ -24,10 +26,12 @@ def freeze(source: Source) -> str:
     registry = source.with_role(Role.REGISTRY)
     if source.kind != "compose" or registry is None:
         return ""
-    return (
-        "# Pulls go on; pushes and deletions get 405.\n"
-        f"services:\n  {registry.name}:\n    environment:\n      REGISTRY_STORAGE_MAINTENANCE_READONLY: '{READ_ONLY}'\n"
-    )
+    form = source.commands.get("form", "")
+    service: dict[str, object] = {registry.name: {"environment": {"REGISTRY_STORAGE_MAINTENANCE_READONLY": READ_ONLY}}}
+    # Compose 1 merges only files of the same form, so this one has the first file's.
+    version = {"version": form} if form else {}
+    content = service if form == "1" else {**version, "services": service}
+    return "# Pulls go on; pushes and deletions get 405.\n" + yaml.safe_dump(content, sort_keys=False)
 
 
 def render(source: Source, findings: Findings, names: Names, stack: str) -> str:

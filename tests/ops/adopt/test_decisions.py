@@ -193,3 +193,37 @@ def test_sizes_of_the_database_are_taken_with_the_memory_that_they_need(flags: s
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 32, 99])
 def test_puma_workers_are_taken_with_the_memory_that_they_need(count: int, tmp_path: Path) -> None:
     assert support.complaints(web(tmp_path, f"PORTUS_PUMA_WORKERS={count}")) == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "fate"),
+    [
+        ("https://s3.team.test", Fate.TAKEN),
+        ("http://minio:9000", Fate.DECISION),
+        ("s3.team.test", Fate.DECISION),
+        ("https://user:zebra@s3.team.test", Fate.DECISION),
+    ],
+)
+def test_the_address_of_a_store_is_taken_or_asked_and_never_with_a_password(endpoint: str, fate: Fate, tmp_path: Path) -> None:
+    more = (
+        "  images:\n    image: registry:2\n    environment:\n"
+        "      REGISTRY_STORAGE_S3_BUCKET: b\n      REGISTRY_STORAGE_S3_REGION: us-east-1\n"
+        f"      REGISTRY_STORAGE_S3_REGIONENDPOINT: {endpoint}\n  minio: {{image: minio/minio}}\n"
+    )
+    findings = web(tmp_path, more=more)
+    assert support.of(findings, "REGISTRY_STORAGE_S3_REGIONENDPOINT").fate is fate
+    assert "zebra" not in str(findings.settings)
+    assert [complaint for complaint in support.complaints(findings) if "regionendpoint" in complaint] == []
+
+
+def test_a_url_of_portus_with_a_password_is_asked_and_not_written(tmp_path: Path) -> None:
+    findings = web(tmp_path, "PORTUS_SECURITY_CLAIR_SERVER=http://scan:zebra@clair.team.test")
+    assert support.of(findings, "PORTUS_SECURITY_CLAIR_SERVER").fate is Fate.DECISION
+    assert "zebra" not in str(findings.settings) + str(findings.verdicts[0].text)
+
+
+def test_an_image_of_2_2_that_is_pinned_by_digest_is_kept_as_it_is(tmp_path: Path) -> None:
+    image = "registry.team.test/own/portus@sha256:" + "a" * 64
+    findings = web(tmp_path, image=image, version="2.2")
+    assert findings.settings[keys.IMAGE_PORTUS] == image
+    assert support.complaints(findings) == []

@@ -94,6 +94,24 @@ def test_the_freeze_makes_the_old_registry_read_only(tmp_path: Path) -> None:
     assert yaml.safe_load(value) == {"enabled": True}
 
 
+def test_the_freeze_has_the_form_of_the_file_that_it_is_merged_with(tmp_path: Path) -> None:
+    file = support.COMPOSE / "version-1-own-image" / "docker-compose.yml"
+    support.run("compose", "--file", file, "--stack", "old", "--dir", tmp_path, env=support.ENVIRONMENT)
+    assert set(yaml.safe_load((tmp_path / "adopt-old" / "freeze.yml").read_text())) == {"images"}
+    file = support.COMPOSE / "tls-and-nginx" / "docker-compose.yml"
+    support.run("compose", "--file", file, "--stack", "new", "--dir", tmp_path, env=support.ENVIRONMENT)
+    assert yaml.safe_load((tmp_path / "adopt-new" / "freeze.yml").read_text())["version"] == "2"
+
+
+@pytest.mark.parametrize("option", ["--host", "--registry-host"])
+@pytest.mark.parametrize("text", ["192.0.2.1", "https://portus.team.test", "portus.team.test:5000", "portus", "a b.test"])
+def test_a_host_that_cannot_be_a_public_name_is_refused(option: str, text: str, tmp_path: Path) -> None:
+    result = support.run("compose", "--file", LDAP, "--stack", "prod", "--dir", tmp_path / "new", option, text)
+    assert result.exit_code == 1
+    assert option in result.output
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize("shape", ["s3-certbot", "bare", "clair-redis-external", "apache-2-2"])
 def test_the_plan_of_every_kind_of_source_is_written(shape: str, tmp_path: Path) -> None:
     file = support.COMPOSE / shape / "docker-compose.yml"
