@@ -1,0 +1,127 @@
+"""The client of a cluster: kinds that it knows and kinds that it asks for, a busy server, and one that never answers."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes.client import ApiException
+from urllib3.exceptions import HTTPError
+
+from ops.kube import client
+from ops.kube.client import DEPLOYMENT, NAMESPACE, SECRET, Kind, Kube, UnknownKindError
+from ops.kube.errors import cause_of, message_of
+from tests.ops.api import kubeconfig
+
+Answer = Callable[[str, str], tuple[int, dict[str, Any]]]
+POLICIES = {"resources": [{"name": "networkpolicies", "kind": "NetworkPolicy", "namespaced": True}, {"name": "networkpolicies/status"}]}
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, asked: list[str]) -> Iterator[Callable[[Answer], Kube]]:
+    """Give a cluster whose API answers as a function of method and path says."""
+    servers = []
+
+    def made(answer: Answer) -> Kube:
+        class Api(BaseHTTPRequestHandler):
+            def _answer(self) -> None:
+                asked.append(f"{self.command} {self.path}")
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status, body = answer(self.command, self.path)
+                text = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the library's names
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return Kube(kubeconfig=kubeconfig(tmp_path, f"http://127.0.0.1:{server.server_port}"))
+
+    yield made
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_known_kind_is_asked_for_without_a_look_at_what_the_server_has(cluster: Callable[[Answer], Kube], asked: list[str]) -> None:
+    kube = cluster(lambda *_: (200, {"items": [{"kind": "x"}]}))
+    assert kube.list(SECRET, "portus", labels="a=b", fields="metadata.name=c") == [{"kind": "x"}]
+    kube.get(NAMESPACE, "", "portus")
+    selected = "labelSelector=a%3Db&fieldSelector=metadata.name%3Dc"
+    assert asked == [f"GET /api/v1/namespaces/portus/secrets?{selected}", "GET /api/v1/namespaces/portus"]
+
+
+def test_another_kind_is_looked_up_once_for_its_version(cluster: Callable[[Answer], Kube], asked: list[str]) -> None:
+    kube = cluster(lambda _, path: (200, POLICIES if path.endswith("/v1") else {"items": []}))
+    policy = Kind.of_token("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+    kube.list(policy, "portus")
+    kube.list(policy, "portus")
+    with pytest.raises(UnknownKindError, match=r"no kind 'Ingress' in apiVersion 'networking\.k8s\.io/v1'"):
+        kube.list(Kind("networking.k8s.io/v1", "Ingress"), "portus")
+    path = "GET /apis/networking.k8s.io/v1"
+    assert asked == [path, *(f"{path}/namespaces/portus/networkpolicies",) * 2]
+
+
+def test_a_version_that_the_server_does_not_have_has_no_kinds(cluster: Callable[[Answer], Kube]) -> None:
+    kube = cluster(lambda *_: (404, {"message": "page not found"}))
+    with pytest.raises(UnknownKindError):
+        kube.get(Kind("monitoring.coreos.com/v1", "PodMonitor"), "portus", "x")
+    assert kube.get(SECRET, "portus", "x") is None
+    kube.delete(SECRET, "portus", "gone already")
+
+
+def test_a_refusal_is_raised_with_the_servers_own_words(cluster: Callable[[Answer], Kube]) -> None:
+    kube = cluster(lambda *_: (403, {"message": 'secrets is forbidden: User "me"'}))
+    for refused in (
+        lambda: kube.list(SECRET, "portus"),
+        lambda: kube.create(SECRET, "portus", {}),
+        lambda: kube.delete(SECRET, "portus", "x"),
+    ):
+        with pytest.raises(ApiException) as raised:
+            refused()
+        assert (raised.value.status, message_of(raised.value)) == (403, 'secrets is forbidden: User "me"')
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again_by_every_request_that_may_be_repeated(cluster: Callable[[Answer], Kube], status: int) -> None:
+    answers: list[tuple[int, dict[str, Any]]] = [(status, {}), (200, {"kind": "Deployment"})]
+    kube = cluster(lambda *_: answers.pop(0))
+    assert kube.get(DEPLOYMENT, "portus", "x") == {"kind": "Deployment"}
+    answers += [(status, {}), (201, {"metadata": {}})]
+    with pytest.raises(ApiException):
+        kube.create(DEPLOYMENT, "portus", {})
+    assert len(answers) == 1, "what makes an object is not sent twice"
+
+
+def test_a_server_that_never_answers_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "REQUEST_SECONDS", 0.1)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        kube = Kube(kubeconfig=kubeconfig(tmp_path, f"http://127.0.0.1:{server.getsockname()[1]}"))
+        for ask in (kube.version, lambda: kube.apps.read_namespaced_deployment("portus", "portus")):
+            with pytest.raises(HTTPError) as raised:
+                ask()
+            assert "\n" not in cause_of(raised.value)
+
+
+def test_a_kubeconfig_is_not_read_before_it_is_needed(tmp_path: Path) -> None:
+    assert Kube(kubeconfig=tmp_path / "absent").context is None
