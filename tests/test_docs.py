@@ -10,12 +10,30 @@ from pathlib import Path
 
 import pytest
 
+from components.settings.reference.entries import entries
+
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\]\((?!https?://)([^)\s#]*)(?:#([^)\s]+))?\)")
 PAGE = re.compile(r"(?<![\w/.-])(docs/[\w./-]*\w)(?:,? \\?[\"']([A-Z][^\"'\\]+)\\?[\"'])?")
 ELSEWHERE = {"docs/configuration.md", "docs/content/reference/dynamic-configuration"}
 """Pages in the repositories of the registry and of Traefik."""
 
+
+NO_SETTINGS = {
+    "database.yml",
+    "portus.dev.test",
+    "portus.schema.json",
+    "registry.dev.test",
+    "cluster.local",
+    "portus.json",
+    "portus.sql.gz",
+    "registry.example.com",
+    "registry.json",
+    "tls.crt",
+    "tls.key",
+    "tls.mode",
+}
+"""Files, names of hosts, and a key of a Gateway."""
 
 EXAMPLES = {"stacks/Pulumi.qa.yaml", "stacks/Pulumi.dev2.yaml"}
 """Files that a reader writes."""
@@ -66,6 +84,20 @@ def test_every_file_of_this_repository_that_a_page_names_exists() -> None:
         if name not in EXAMPLES and not (ROOT / name).exists()
     ]
     assert gone == []
+
+
+def test_every_setting_that_a_page_names_exists() -> None:
+    keys = {entry.key for entry in entries()}
+    sections = "|".join(sorted({key.partition(".")[0] for key in keys}))
+    named = re.compile(rf"`(?:portus:)?((?:{sections})(?:\.\w+)+)(?=[`:\s])")
+    unknown = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in PAGES
+        if page.name != "settings.md"  # it is written from the models, and names keys below its headings
+        for name in named.findall(page.read_text(encoding="utf-8"))
+        if name not in NO_SETTINGS and not {name, f"portus.config.{name}"} & keys  # Portus' own settings are named as Portus does
+    ]
+    assert unknown == []
 
 
 def test_every_page_that_code_names_exists() -> None:
