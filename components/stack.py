@@ -98,7 +98,7 @@ class PortusStack(ServiceComponent):
             credentials=credentials,
             tls=certificate.files,
             after=backup_jobs
-            + (registry.ready if stack.tls.signing_key_generation > 1 else ()),  # who verifies knows the next key before it signs
+            + (registry.ready if stack.tls.signing_key_version > 1 else ()),  # who verifies knows the next key before it signs
             aliases=addresses.for_portus,
             placement=placement,
             opts=options,

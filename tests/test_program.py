@@ -147,7 +147,7 @@ def test_a_program_with_a_wrong_stack_file_registers_nothing() -> None:
 
 
 def test_no_container_has_a_limit_of_processors_where_the_stack_switches_them_off() -> None:
-    settings = stack_configuration("prod") | {"portus:workloads": '{"cpu_limits": false}'}
+    settings = stack_configuration("prod") | {"portus:workloads": '{"cpuLimits": false}'}
     for workload in run_program("prod", settings).workloads():
         for container in workload.containers:
             assert "cpu" not in container["resources"]["limits"], workload.name

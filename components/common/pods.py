@@ -97,7 +97,7 @@ class Resources:
     limits: Mapping[str, str]
 
     def args(self, *, cpu_limits: bool = True) -> core.ResourceRequirementsArgs:
-        """Return them as Kubernetes takes them; without ``cpu_limits`` a container may use what its node has idle."""
+        """Return them as Kubernetes takes them; without ``cpuLimits`` a container may use what its node has idle."""
         limits = {kind: amount for kind, amount in self.limits.items() if cpu_limits or kind != "cpu"}
         return core.ResourceRequirementsArgs(requests=dict(self.requests), limits=limits)
 

@@ -63,13 +63,13 @@ REDIS_NEEDS_BESIDE_ENTRIES: Final = 64 * MIB
 """Buffers, fragmentation and the program itself."""
 
 
-def redis(maxmemory_mb: int) -> Resources:
+def redis(max_memory_mb: int) -> Resources:
     """Return what a Redis of that size gets."""
     return Resources(
         requests={"cpu": "20m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
         limits={
             "cpu": "500m",
-            "memory": f"{maxmemory_mb + REDIS_NEEDS_BESIDE_ENTRIES // MIB}Mi",
+            "memory": f"{max_memory_mb + REDIS_NEEDS_BESIDE_ENTRIES // MIB}Mi",
             "ephemeral-storage": "64Mi",
         },
     )

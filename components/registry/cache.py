@@ -62,7 +62,7 @@ class RedisCache(ServiceComponent):
         )
         content: dict[str, pulumi.Input[str]] = {
             PASSWORD: generated.result,
-            FILE: generated.result.apply(lambda password: configuration(password, settings.maxmemory_mb)),
+            FILE: generated.result.apply(lambda password: configuration(password, settings.max_memory_mb)),
         }
         held = secret(f"{name}-credentials", content, self._labels, placement, self.child(after=placement.after)).metadata.name
         self.password = pods.SecretKey(held, PASSWORD)
@@ -87,7 +87,7 @@ class RedisCache(ServiceComponent):
             image,
             self._placement,
             PRIVILEGES,
-            resources=pods.merged(sizes.redis(settings.maxmemory_mb), settings.resources),
+            resources=pods.merged(sizes.redis(settings.max_memory_mb), settings.resources),
             environment={"REDISCLI_AUTH": self.password},
             command=["redis-server", f"{FOLDER}/{FILE}"],  # not by the image's entrypoint, which has work for root alone
             ports={"redis": names.REGISTRY_CACHE_PORT},
@@ -118,7 +118,7 @@ class RedisCache(ServiceComponent):
         )
 
 
-def configuration(password: str, maxmemory_mb: int) -> str:
+def configuration(password: str, max_memory_mb: int) -> str:
     """Return redis.conf: no persistence, and the least used entries make room."""
     return f"""\
 port {names.REGISTRY_CACHE_PORT}
@@ -126,6 +126,6 @@ bind * -::*
 requirepass {password}
 save ""
 appendonly no
-maxmemory {maxmemory_mb}mb
+maxmemory {max_memory_mb}mb
 maxmemory-policy allkeys-lru
 """

@@ -74,7 +74,7 @@ class Wiring:
 
 
 def configuration(settings: RegistrySettings, wiring: Wiring) -> Configuration:
-    """Return the config.yml that the settings make; ``extra_config`` is not in it yet."""
+    """Return the config.yml that the settings make; ``extraConfig`` is not in it yet."""
     document: Configuration = {
         "version": "0.1",
         "log": {"level": settings.log_level, "formatter": "text"},

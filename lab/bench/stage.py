@@ -136,7 +136,7 @@ def _deployed(name: str, engine: Engine, kubeconfig: Path) -> tuple[Project, flo
 def _own_namespace(settings: Mapping[str, Any], kubeconfig: Path) -> None:
     """Make the namespace of a stack that expects to find one."""
     where = settings["portus:cluster"]
-    if where.get("create_namespace", True):
+    if where.get("createNamespace", True):
         return
     api = client.CoreV1Api(config.new_client_from_config(str(kubeconfig), SLOT))  # type: ignore[no-untyped-call]
     name = str(where.get("namespace", "portus"))

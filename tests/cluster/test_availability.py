@@ -199,7 +199,7 @@ def test_no_pulumi_up_takes_back_what_an_autoscaler_did(stack: OwnStack, reached
     stack.say(said | {"portus:exposure": {**said["portus:exposure"], "edge": edge}})
     stack.up()
     until(lambda: len(ready_pods(reached, "edge")) == 3, "the least number of copies")
-    changed = {**edge, "hsts_max_age": 60}
+    changed = {**edge, "hstsMaxAge": 60}
     stack.say(said | {"portus:exposure": {**said["portus:exposure"], "edge": changed}})
     stack.up()
     deployed = client.AppsV1Api(reached.api().api_client).read_namespaced_deployment("edge", reached.namespace)

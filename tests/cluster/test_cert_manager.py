@@ -47,7 +47,7 @@ def issuer() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def stack(issuer: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
     spec = {"issuerRef": {"name": "company", "kind": "Issuer"}, "privateKey": {"rotationPolicy": "Always"}}
-    tls = {"source": "cert_manager", "certificate": spec, "ca_certificate": issuer, "publicly_trusted": False}
+    tls = {"source": "cert_manager", "certificate": spec, "caCertificate": issuer, "publiclyTrusted": False}
     with own_stack("cert-manager", tmp_path_factory.mktemp("cert-manager"), {"portus:tls": tls}) as deployed:
         deployed.up()
         with published(Publication(address=ADDRESS, port=443, node_port=30863, names=HOSTS)):

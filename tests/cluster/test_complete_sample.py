@@ -35,7 +35,7 @@ ADDRESS, NODE_PORT = "127.88.0.72", 30853
 OVERLAY: dict[str, Any] = {
     # The lab's cluster, and where its DNS answers.
     "portus:cluster.context": CONTEXT,
-    "portus:network.dns": {"namespace": "kube-system", "pod_labels": {"k8s-app": "kube-dns"}},
+    "portus:network.dns": {"namespace": "kube-system", "podLabels": {"k8s-app": "kube-dns"}},
     # No registry is in reach: the images lie on the node already, under the very names that the sample gives them.
     "portus:images.pullPolicy": "Never",
     # The lab's network has no IPv6, and the API server refuses a Service that asks for it.

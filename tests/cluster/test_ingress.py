@@ -44,12 +44,12 @@ def certificate() -> Iterator[dict[str, str]]:
     with namespace(NAMESPACE) as api:
         files = {"tls.crt": chain, "tls.key": stage.private_key("server")}
         make_secret(api, NAMESPACE, "of-somebody", files, kind="kubernetes.io/tls")
-        yield {"certificate": chain, "ca_certificate": root}
+        yield {"certificate": chain, "caCertificate": root}
 
 
 @pytest.fixture(scope="module")
 def stack(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
-    tls = {"source": "existing_secret", "secret": "of-somebody", "signing_key": "separate", **certificate}
+    tls = {"source": "existing_secret", "secret": "of-somebody", "signingKey": "separate", **certificate}
     folder = tmp_path_factory.mktemp("ingress")
     with traefik.controller(), own_stack("ingress", folder, {"portus:tls": tls}) as deployed:
         deployed.up()

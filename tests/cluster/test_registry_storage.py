@@ -72,7 +72,7 @@ def certificate() -> Iterator[dict[str, str]]:
         port = {"port": 443, "targetPort": 7070, "nodePort": S3_NODE_PORT}
         service: Any = {"metadata": {"name": "s3"}, "spec": {"type": "NodePort", "selector": {"app": "s3"}, "ports": [port]}}
         api.create_namespaced_service(NAMESPACE, service)
-        yield {"certificate": chain, "ca_certificate": root}
+        yield {"certificate": chain, "caCertificate": root}
 
 
 @pytest.fixture(scope="module")

@@ -176,7 +176,7 @@ def _server(namespace: client.CoreV1Api) -> tuple[str, int]:
 def test_the_applications_password_changes_under_load(stack: OwnStack, reached: Deployment, namespace: client.CoreV1Api) -> None:
     former, server = _secret(namespace, "portus-credentials", "database-password"), _server(namespace)
     assert _enters(reached, "portus", former)
-    _rotate(stack, database_application=2)
+    _rotate(stack, databaseApplication=2)
     with working(reached) as seen:
         stack.up()
     assert seen.lost == []
@@ -192,7 +192,7 @@ def test_the_backups_and_roots_passwords_change_together_under_load(
     names = {"root": "root-password", "portus_backup": "backup-password", "portus_rotation": "root-password"}
     former, server = {user: _secret(namespace, "mariadb-credentials", key) for user, key in names.items()}, _server(namespace)
     assert all(_enters(reached, user, password) for user, password in former.items())
-    _rotate(stack, database_root=2, database_backup=2)
+    _rotate(stack, databaseRoot=2, databaseBackup=2)
     with working(reached) as seen:
         stack.up()
     assert seen.lost == []
@@ -211,7 +211,7 @@ def test_a_rotation_that_is_killed_goes_on_where_it_was(
     stack: OwnStack, reached: Deployment, namespace: client.CoreV1Api, tmp_path: Path, moment: str
 ) -> None:
     former = _secret(namespace, "portus-credentials", "database-password")
-    _rotate(stack, database_application=stack.said()["portus:credentials"]["rotation"]["database_application"] + 1)
+    _rotate(stack, databaseApplication=stack.said()["portus:credentials"]["rotation"]["databaseApplication"] + 1)
     with working(reached) as seen:
         _up_killed_at(stack, moment, tmp_path / "killed.log")
         stack.up()
@@ -248,7 +248,7 @@ def _line_with(log: Path, moment: str) -> bool:
 
 
 def test_the_secrets_of_portus_the_registry_and_the_cache_change_under_load(stack: OwnStack, reached: Deployment) -> None:
-    _rotate(stack, secret_key_base=2, portus_password=2, http_secret=2, registry_cache=2)
+    _rotate(stack, secretKeyBase=2, portusPassword=2, httpSecret=2, registryCache=2)
     with working(reached) as seen:
         stack.up()
     assert seen.lost == []
@@ -258,14 +258,14 @@ def test_the_secrets_of_portus_the_registry_and_the_cache_change_under_load(stac
 def test_the_signing_key_changes_under_load_and_the_former_one_is_forgotten_later(stack: OwnStack, reached: Deployment) -> None:
     """Tokens of before go on opening the registry until the deployment that forgets their key."""
     with registry_api(reached, "admin/kept", "pull") as http:
-        _sign(stack, signing_key_generation=2)
+        _sign(stack, signing_key_version=2)
         with working(reached) as seen:
             stack.up()
         assert seen.lost == []
         assert deployment(stack).outputs["token_key_id"] != reached.outputs["token_key_id"]
         assert http.get("/manifests/1", headers=ACCEPT).status_code == httpx.codes.OK
         with registry_api(reached, "admin/kept", "pull") as signed_anew:
-            _sign(stack, oldest_accepted_generation=2)
+            _sign(stack, min_signing_key_version=2)
             with working(reached) as seen:
                 stack.up()
             assert seen.lost == []
@@ -303,7 +303,7 @@ def test_every_secret_may_be_one_of_somebody_else(stack: OwnStack, namespace: cl
     reached = deployment(stack)
     assert reached.administrator_password == texts["administrator"]
     _push(reached)
-    users = {"root": "database_root", "portus": "database_application", "portus_backup": "database_backup"}
+    users = {"root": "databaseRoot", "portus": "databaseApplication", "portus_backup": "databaseBackup"}
     assert [user for user, name in users.items() if not _enters(reached, user, texts[name])] == []
     assert not [text for text in texts.values() if text in json.dumps(stack.export())]
     stack.up("--expect-no-changes")

@@ -80,7 +80,7 @@ AUTOSCALED: dict[str, dict[str, Any]] = {
     "registry-deployment": {
         "registry": {
             "autoscaling": {"maxReplicas": 5},
-            "storage": {"driver": "filesystem", "existing_claim": {"name": "blobs", "accessModes": ["ReadWriteMany"]}},
+            "storage": {"driver": "filesystem", "existingClaim": {"name": "blobs", "accessModes": ["ReadWriteMany"]}},
         }
     },
 }

@@ -70,8 +70,8 @@ def read_by_openssl(text: str) -> int:
 def test_every_public_setting_holds_the_form_that_all_programs_read(shape: Callable[[str], str]) -> None:
     tls = {
         **provided(shape(CHAIN), shape(root()), shape(KEY)),
-        "extra_ca_certificates": [shape(root())],
-        "additional_signers": [shape(leaf())],
+        "extraCaCertificates": [shape(root())],
+        "additionalSigners": [shape(leaf())],
     }
     settings = parse({**BASE, "tls": tls}, file="stack.yaml", encrypted=lambda _: True).tls
     assert isinstance(settings, ProvidedTls)
@@ -123,7 +123,7 @@ def test_a_key_file_with_its_certificates_gives_the_key_alone() -> None:
 )
 def test_a_key_that_no_program_reads_is_refused(text: str, fix: str) -> None:
     (problem,) = problems_of(provided(CHAIN, root(), text))
-    assert problem.key == "tls.private_key"
+    assert problem.key == "tls.privateKey"
     assert fix in problem.remedy
 
 
@@ -141,17 +141,15 @@ def test_a_key_that_no_program_reads_is_refused(text: str, fix: str) -> None:
     ids=["request", "parameters", "trusted", "PKCS7", "cut off", "no frame", "base64"],
 )
 def test_what_is_no_certificate_is_refused_with_the_way_to_one(text: str, fix: str) -> None:
-    (problem,) = problems_of({"source": "self_signed", "extra_ca_certificates": [text]})
-    assert problem.key == "tls.extra_ca_certificates[0]"
+    (problem,) = problems_of({"source": "self_signed", "extraCaCertificates": [text]})
+    assert problem.key == "tls.extraCaCertificates[0]"
     assert fix in problem.remedy
     assert "MII" not in str(problem)
 
 
 def test_the_old_name_of_a_certificate_is_written_as_the_new_one() -> None:
     old = root().replace("CERTIFICATE", "X509 CERTIFICATE")
-    settings = parse(
-        {**BASE, "tls": {"source": "self_signed", "extra_ca_certificates": [old]}}, file="stack.yaml", encrypted=lambda _: True
-    )
+    settings = parse({**BASE, "tls": {"source": "self_signed", "extraCaCertificates": [old]}}, file="stack.yaml", encrypted=lambda _: True)
     assert settings.tls.extra_ca_certificates[0] == "".join(pem.certificates(settings.tls.extra_ca_certificates[0]))
     assert "X509" not in settings.tls.extra_ca_certificates[0]
 

@@ -171,7 +171,7 @@ def test_a_mirror_a_digest_and_a_pull_secret_reach_every_pod_jobs_included() -> 
 
 
 def test_limits_of_processors_alone_can_be_dropped() -> None:
-    for workload in _changed("dev", workloads={"cpu_limits": False}).workloads():
+    for workload in _changed("dev", workloads={"cpuLimits": False}).workloads():
         for container in workload.containers:
             assert container["resources"]["limits"].keys() == {"memory", "ephemeral-storage"}
             assert container["resources"]["requests"].keys() == {"cpu", "memory", "ephemeral-storage"}

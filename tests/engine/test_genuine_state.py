@@ -43,7 +43,7 @@ def test_a_refresh_and_an_update_leave_the_notes_as_they_are(stack: Stack) -> No
     before = [reduced(each) for each in stack.export()["deployment"]["resources"]]
     stack.refresh("--expect-no-changes")
     assert [reduced(each) for each in stack.export()["deployment"]["resources"]] == before
-    stack.program(PROGRAM.format(root=str(ROOT)).replace("SelfSignedTls()", "SelfSignedTls(renewal_days=30)"))
+    stack.program(PROGRAM.format(root=str(ROOT)).replace("SelfSignedTls()", "SelfSignedTls(renewalDays=30)"))
     assert stack.up().count("updated") == 1
     assert _outputs(reduced(each) for each in stack.export()["deployment"]["resources"]) == _outputs(before)
 

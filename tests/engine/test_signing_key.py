@@ -14,7 +14,7 @@ import sys, types
 sys.path.insert(0, {root!r})
 from components.settings.sections.tls import SelfSignedTls
 from components.tls import SelfSignedCertificate
-settings = SelfSignedTls(signing_key_generation={signs}, oldest_accepted_generation={oldest})
+settings = SelfSignedTls(signingKeyVersion={signs}, minSigningKeyVersion={oldest})
 made = SelfSignedCertificate("tls", stack=types.SimpleNamespace(protect=True), settings=settings, hosts=["portus.example.com"])
 pulumi.export("key_ids", [signer.key_id for signer in made.signers])
 pulumi.export("trust", made.trust)

@@ -21,7 +21,7 @@ BASE: dict[str, Any] = {
 
 SECRETS = {
     "password", "secret", "client_secret", "accesskey", "secretkey", "accountkey", "keyfile", "accesskeyid", "accesskeysecret",
-    "private_key", "authorization",
+    "privateKey", "authorization",
 }  # fmt: skip
 
 REMOVED = object()

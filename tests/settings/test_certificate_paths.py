@@ -40,13 +40,13 @@ def problems_of(tls: Tls, **changes: Any) -> tuple[Problem, ...]:
 
 def provided(certificate: str, authority: str | None = None, key: str = KEY) -> Tls:
     """Return the settings of a certificate in the stack file."""
-    trust = {} if authority is None else {"ca_certificate": authority}
-    return {"source": "provided", "certificate": certificate, "private_key": key, **trust}
+    trust = {} if authority is None else {"caCertificate": authority}
+    return {"source": "provided", "certificate": certificate, "privateKey": key, **trust}
 
 
 def existing(tls: Tls) -> Tls:
     """Return the same certificate as one in a Secret that another team makes."""
-    kept = {key: value for key, value in tls.items() if key != "private_key"}
+    kept = {key: value for key, value in tls.items() if key != "privateKey"}
     return {**kept, "source": "existing_secret", "secret": "corp-tls"}
 
 
@@ -72,7 +72,7 @@ class Mistake:
 
 
 GOOD = lambda: (leaf() + intermediate(), root())  # noqa: E731 - a row of the tables below
-LEAF, ROOT = "tls.certificate", "tls.ca_certificate"
+LEAF, ROOT = "tls.certificate", "tls.caCertificate"
 
 
 def _constraints(*, permitted: tuple[str, ...] = (), excluded: tuple[str, ...] = ()) -> x509.NameConstraints:
@@ -360,24 +360,24 @@ FURTHER: Mapping[str, tuple[Callable[[], str], str, Callable[[], list[str]]]] = 
 
 @pytest.mark.parametrize(("wrong", "rule", "right"), FURTHER.values(), ids=FURTHER)
 def test_a_further_authority_that_nobody_could_use_is_refused(wrong: Callable[[], str], rule: str, right: Callable[[], list[str]]) -> None:
-    (problem,) = problems_of({"source": "self_signed", "extra_ca_certificates": [wrong()]})
-    assert problem.key == "tls.extra_ca_certificates[0]"
+    (problem,) = problems_of({"source": "self_signed", "extraCaCertificates": [wrong()]})
+    assert problem.key == "tls.extraCaCertificates[0]"
     assert rule in problem.rule
-    assert problems_of({"source": "self_signed", "extra_ca_certificates": right()}) == ()
+    assert problems_of({"source": "self_signed", "extraCaCertificates": right()}) == ()
 
 
 def test_a_server_may_be_its_own_authority() -> None:
     """As of a directory whose certificate nobody has signed."""
     own = made("ldap.example.com", by="ldap.example.com", of="other", signer="other", ca=False, hosts=("ldap.example.com",))
-    assert problems_of({"source": "self_signed", "extra_ca_certificates": [own]}) == ()
+    assert problems_of({"source": "self_signed", "extraCaCertificates": [own]}) == ()
 
 
 @pytest.mark.parametrize("days", [(-99, -1), (9, 99)], ids=["ended", "future"])
 def test_the_root_of_an_acme_issuer_is_checked_as_any_other(days: tuple[int, int]) -> None:
     tls = {"source": "cert_manager", "certificate": {"issuerRef": {"name": "letsencrypt"}}}
-    assert [problem.key for problem in problems_of({**tls, "ca_certificate": root(days=days)})] == [ROOT]
-    assert [problem.key for problem in problems_of({**tls, "ca_certificate": intermediate()})] == [ROOT]
-    assert problems_of({**tls, "ca_certificate": root()}) == ()
+    assert [problem.key for problem in problems_of({**tls, "caCertificate": root(days=days)})] == [ROOT]
+    assert [problem.key for problem in problems_of({**tls, "caCertificate": intermediate()})] == [ROOT]
+    assert problems_of({**tls, "caCertificate": root()}) == ()
 
 
 def test_an_authority_of_redis_that_has_ended_is_refused() -> None:

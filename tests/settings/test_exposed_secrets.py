@@ -37,7 +37,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     },
     "redis with its password": {"registry": {"redis": {"kind": "external", "addr": "redis.example.com:6379", "password": "p"}}},
     "redis": {"registry": {"redis": {"kind": "external", "addr": "redis.example.com:6379"}}},
-    "endpoint": {"registry": {"notifications": {"extra_endpoints": [{"name": "ci", "url": "https://ci.example.com"}]}}},
+    "endpoint": {"registry": {"notifications": {"extraEndpoints": [{"name": "ci", "url": "https://ci.example.com"}]}}},
     "external database": {"database": {"kind": "external", "host": "db.example.com", "user": "portus", "password": "a" * 40}},
     "ldap": {"portus": {"config": {"ldap": {"enabled": False, "authentication": {"enabled": False, "password": "p"}}}}},
     "smtp": {"portus": {"config": {"email": {"smtp": {"enabled": False, "password": "p"}}}}},
@@ -93,14 +93,14 @@ URLS = [
     ("registry.storage.redirectendpoint", "s3"),
     ("registry.storage.authurl", "swift"),
     ("registry.redis.addr", "redis"),
-    ("registry.notifications.extra_endpoints.0.url", "endpoint"),
+    ("registry.notifications.extraEndpoints.0.url", "endpoint"),
     ("database.host", "external database"),
     ("host", ""),
     ("images.mirror", ""),
     ("images.portus", ""),
     ("workloads|web|env", ""),
-    ("registry|extra_config|log|fields", ""),
-    ("registry|extra_config|validation|manifests|urls|allow", ""),
+    ("registry|extraConfig|log|fields", ""),
+    ("registry|extraConfig|validation|manifests|urls|allow", ""),
     ("exposure|annotations", "ingress"),
 ]
 
@@ -125,7 +125,7 @@ def test_a_password_in_a_url_is_refused_and_not_shown(path: str, base: str, url:
 
 def test_the_text_that_the_report_gives_in_place_of_a_url_with_a_password_is_accepted() -> None:
     wrong = f"https://u:{PASSWORD}@ci.example.com/hook"
-    for path in ("registry|extra_config|log|fields", "workloads|all|annotations"):
+    for path in ("registry|extraConfig|log|fields", "workloads|all|annotations"):
         _, (problem,) = report(stack(path, {"upstream": wrong}))
         written = problem.remedy.partition("'")[2].partition("'")[0]
         assert written == "https://ci.example.com/hook"
@@ -171,7 +171,7 @@ BESIDE = [
     ("registry.storage.bucket", "s3"),
     ("registry.storage.region", "s3"),
     ("registry.redis.addr", "redis"),
-    ("registry.notifications.extra_endpoints.0.name", "endpoint"),
+    ("registry.notifications.extraEndpoints.0.name", "endpoint"),
     ("portus.config.ldap.authentication.bind_dn", "ldap"),
     ("portus.config.email.smtp.port", "smtp"),
     ("portus.config.oauth.openid_connect.identifier", "oauth"),
@@ -216,7 +216,7 @@ HARMLESS = [
     ("registry.storage.region", "eu-west1", "s3"),
     ("registry.storage.region", "RegionOne", "s3"),
     ("registry.redis.addr", "Redis.example.com:6379", "redis with its password"),
-    ("registry.notifications.extra_endpoints.0.timeout", "0s", "endpoint"),
+    ("registry.notifications.extraEndpoints.0.timeout", "0s", "endpoint"),
     ("portus.config.email.smtp.address", "smtp://smtp.example.com:587", "smtp"),
     ("portus.config.oauth.openid_connect.issuer", "https://sso.example.com/realms/corp/.well-known/openid-configuration", "oauth"),
 ]
@@ -231,7 +231,7 @@ def test_what_is_no_secret_is_shown_beside_one_that_is_given(path: str, value: s
 
 def test_the_sections_that_hold_no_secret_hide_nothing() -> None:
     """MariaDB in the cluster has its passwords elsewhere, other than an external one."""
-    for name, value in (("name", "No"), ("user", "Portus"), ("innodb_buffer_pool_size", "256Mi")):
+    for name, value in (("name", "No"), ("user", "Portus"), ("innodbBufferPoolSize", "256Mi")):
         _, (problem,) = report(_merged(stack(f"database.{name}", value), {"database": {"kind": "in_cluster"}}), encrypted=False)
         assert problem.value == json.dumps(value)
 
@@ -264,7 +264,7 @@ QUERIES = ["token", "access_token", "api_key", "X-Amz-Signature", "sig", "passwo
 def test_a_secret_in_a_query_is_refused_where_it_would_be_stored_in_clear(name: str) -> None:
     url = f"https://example.com/hook?a=1&{name}={PASSWORD}&b=2"
     for path, value in (
-        ("registry|extra_config|health|http", [{"uri": url}]),
+        ("registry|extraConfig|health|http", [{"uri": url}]),
         ("workloads|web|annotations", {"example.com/hook": url}),
         ("exposure|annotations", {"example.com/hook": url}),
         ("workloads|web|env", [{"name": "HOOK", "value": url}]),
@@ -294,10 +294,10 @@ CREDENTIALS = [BASIC, "Bearer abcdefghijkl", JWT, "AWS4-HMAC-SHA256 Credential=A
 @pytest.mark.parametrize("credentials", CREDENTIALS)
 def test_credentials_in_lists_and_maps_are_refused_and_not_shown(credentials: str) -> None:
     for path, value, base in (
-        ("registry|extra_config|health|http", [{"uri": "http://a.example.com", "headers": {"X-Check": [credentials]}}], ""),
-        ("registry|extra_config|middleware|storage", [{"name": "redirect", "options": {"deep": {"deeper": [[credentials]]}}}], ""),
+        ("registry|extraConfig|health|http", [{"uri": "http://a.example.com", "headers": {"X-Check": [credentials]}}], ""),
+        ("registry|extraConfig|middleware|storage", [{"name": "redirect", "options": {"deep": {"deeper": [[credentials]]}}}], ""),
         ("registry|http|headers", {"X-Check": [credentials]}, ""),
-        ("registry|notifications|extra_endpoints|0|headers", {"X-Check": [credentials]}, "endpoint"),
+        ("registry|notifications|extraEndpoints|0|headers", {"X-Check": [credentials]}, "endpoint"),
         ("workloads|worker|env", [{"name": "CHECK", "value": credentials}], ""),
         ("exposure|annotations", {"example.com/header": credentials}, "ingress"),
     ):
@@ -331,9 +331,9 @@ def test_headers_with_credentials_inside_a_snippet_are_refused_and_not_shown(sni
 )
 def test_headers_named_like_a_secret_are_refused_inside_lists_too(headers: Mapping[str, Any]) -> None:
     check = {"uri": "http://server.example.com", "statuscode": 200}
-    _, problems = report(stack("registry|extra_config|health|http", [{**check, "headers": headers}]))
-    assert [problem.key for problem in problems] == [f"registry.extra_config.health.http[0].headers.{next(iter(headers))}"]
-    assert report(stack("registry|extra_config|health|http", [check])) == ("", ())
+    _, problems = report(stack("registry|extraConfig|health|http", [{**check, "headers": headers}]))
+    assert [problem.key for problem in problems] == [f"registry.extraConfig.health.http[0].headers.{next(iter(headers))}"]
+    assert report(stack("registry|extraConfig|health|http", [check])) == ("", ())
 
 
 def test_answers_of_the_registry_carry_no_secret_either() -> None:
@@ -357,20 +357,20 @@ def _with_a_key(key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     chain = leaf() + intermediate()
     own = {"source": "self_signed"}
     manager = {"source": "cert_manager", "certificate": {"issuerRef": {"name": "acme"}}}
-    given = {"source": "existing_secret", "secret": "corp-tls", "certificate": chain, "ca_certificate": root()}
+    given = {"source": "existing_secret", "secret": "corp-tls", "certificate": chain, "caCertificate": root()}
     redis = {"kind": "external", "addr": "redis.example.com:6380", "tls": {"rootcas": root() + key}}
     yield "tls.certificate", {"tls": provided(key + chain, root())}
     yield "tls.certificate", {"tls": provided(chain + root() + key)}
     yield "tls.certificate", {"tls": {**given, "certificate": leaf() + key + intermediate()}}
-    yield "tls.ca_certificate", {"tls": provided(chain, key + root())}
-    yield "tls.ca_certificate", {"tls": {**given, "ca_certificate": root() + key}}
-    yield "tls.ca_certificate", {"tls": {**manager, "ca_certificate": root() + key}}
-    yield "tls.extra_ca_certificates[1]", {"tls": {**own, "extra_ca_certificates": [root(), key]}}
-    yield "tls.additional_signers[0]", {"tls": {**own, "additional_signers": [leaf() + key]}}
+    yield "tls.caCertificate", {"tls": provided(chain, key + root())}
+    yield "tls.caCertificate", {"tls": {**given, "caCertificate": root() + key}}
+    yield "tls.caCertificate", {"tls": {**manager, "caCertificate": root() + key}}
+    yield "tls.extraCaCertificates[1]", {"tls": {**own, "extraCaCertificates": [root(), key]}}
+    yield "tls.additionalSigners[0]", {"tls": {**own, "additionalSigners": [leaf() + key]}}
     yield "registry.redis.tls.rootcas", {"registry": {"version": "3.1", "redis": redis}}
     yield "workloads.web.annotations.example", {"workloads": {"web": {"annotations": {"example": key}}}}
     yield "workloads.web.env[0].value", {"workloads": {"web": {"env": [{"name": "A", "value": key}]}}}
-    yield "registry.extra_config.log.fields.a", {"registry": {"extra_config": {"log": {"fields": {"a": [key]}}}}}
+    yield "registry.extraConfig.log.fields.a", {"registry": {"extraConfig": {"log": {"fields": {"a": [key]}}}}}
 
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
@@ -380,7 +380,7 @@ def test_a_private_key_in_a_public_setting_is_refused_and_has_to_be_replaced(key
         raw = _merged(BASE, {"tls": {"source": "self_signed"}}, changes)
         for encrypted in (True, False):
             text, problems = report(raw, encrypted=encrypted)
-            about = [problem for problem in problems if problem.key != "tls.private_key"]
+            about = [problem for problem in problems if problem.key != "tls.privateKey"]
             assert [problem.key.removesuffix("[0]") for problem in about] == [setting.removesuffix("[0]")], text
             assert about[0].remedy == "remove it, and replace this key: it has been exposed"
             assert secret not in text
@@ -418,8 +418,8 @@ def test_annotations_named_like_a_secret_are_refused() -> None:
         ("workloads|web|env", [{"name": "TOKEN_FILE", "value": "/run/secrets/token"}], ""),
         ("workloads|web|env", [{"name": "SMTP_PASSWORD", "value": "/run/secrets/password"}], ""),
         ("workloads|web|env", [{"name": "UPSTREAM", "value": "https://user@example.com:8443/a?b=c"}], ""),
-        ("registry|extra_config|middleware|storage", [{"name": "cloudfront", "options": {"privatekey": "/etc/cf.pem"}}], ""),
-        ("registry|extra_config|log|fields", {"service": "https://example.com:5000/path@2"}, ""),
+        ("registry|extraConfig|middleware|storage", [{"name": "cloudfront", "options": {"privatekey": "/etc/cf.pem"}}], ""),
+        ("registry|extraConfig|log|fields", {"service": "https://example.com:5000/path@2"}, ""),
     ],
     ids=str,
 )
@@ -429,7 +429,7 @@ def test_what_is_no_secret_is_accepted(path: str, value: Any, base: str) -> None
 
 def test_the_query_of_an_endpoint_is_held_by_a_secret_alone() -> None:
     url = f"https://ci.example.com/hook?token={PASSWORD}"
-    raw = stack("registry.notifications.extra_endpoints.0.url", url, "endpoint")
+    raw = stack("registry.notifications.extraEndpoints.0.url", url, "endpoint")
     program = run_program("query", {f"portus:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in raw.items()})
     assert url in base64.b64decode(program.one("Secret", "registry-http").inputs["data"]["config.yml"]).decode()
     for resource in program.resources:

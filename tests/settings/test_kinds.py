@@ -34,7 +34,7 @@ VALID: list[tuple[str, dict[str, Any]]] = [
     ("StorageClass of 253 characters", below("backup.claim.storageClassName", ".".join(["a" * 62] * 4)[:253])),
     ("claim with dots", below("backup.existingClaim", "team.backups")),
     ("pull secret with dots", below("images.pullSecrets", ["registry.example.com"])),
-    ("service account with dots", below("registry.service_account.name", "registry.prod")),
+    ("service account with dots", below("registry.serviceAccount.name", "registry.prod")),
     ("priority class with dots", below("workloads.all.priorityClassName", "high.example.com")),
     ("ingress class with dots", {"exposure": {"kind": "ingress", "ingressClassName": "nginx.example.com"}}),
     ("Gateway with dots", {"exposure": {"kind": "gateway", "parentRefs": [{"name": "public.example.com", "namespace": "gateways"}]}}),
@@ -47,7 +47,7 @@ VALID: list[tuple[str, dict[str, Any]]] = [
     ("filter outside ASCII", ldap(filter="(&(objectClass=person)(ou=Köln))")),
     ("filter with an escaped letter", ldap(filter=r"(cn=Doe\2a)")),
     ("filter with spaces", ldap(filter="( & (a=b) ( ! (c=d) ) )")),
-    ("queried endpoint", below("registry.notifications.extra_endpoints", [{"name": "ci", "url": "https://ci.example.com/hook?job=a"}])),
+    ("queried endpoint", below("registry.notifications.extraEndpoints", [{"name": "ci", "url": "https://ci.example.com/hook?job=a"}])),
     ("object store by IPv6", storage(S3, regionendpoint="http://[fd00::10]:9000")),
     ("region in capitals with an endpoint", storage(S3, region="RegionOne", regionendpoint="https://s3.cloud.example.com")),
     ("region with an underscore with an endpoint", storage(S3, "3.1", region="dc_1", regionendpoint="https://s3.cloud.example.com")),
@@ -100,11 +100,11 @@ def test_each_region_of_the_table_is_accepted(version: RegistryVersion) -> None:
 def test_a_password_in_the_same_place_of_one_secret_twice_is_refused_in_production() -> None:
     place = {"secret": "db", "key": "password"}
     change = {"profile": "production", "accept": ["self_signed_certificate", "no_backups"], "backup": {"enabled": False}}
-    both = {"database_root": place, "database_application": place}
+    both = {"databaseRoot": place, "databaseApplication": place}
     found = problems(merged(BASE, merged(change, below("credentials.existing", both))))
-    assert [problem.key for problem in found] == ["credentials.existing.database_application"]
-    assert found[0].rule == "profile production: is another secret than credentials.existing.database_root"
-    apart = {"database_root": place, "database_application": {"secret": "db", "key": "application"}}
+    assert [problem.key for problem in found] == ["credentials.existing.databaseApplication"]
+    assert found[0].rule == "profile production: is another secret than credentials.existing.databaseRoot"
+    apart = {"databaseRoot": place, "databaseApplication": {"secret": "db", "key": "application"}}
     assert problems(merged(BASE, merged(change, below("credentials.existing", apart)))) == ()
 
 
@@ -126,7 +126,7 @@ def test_network_proxy_lets_portus_and_the_registry_reach_the_stack_and_opens_it
 def test_no_proxy_leads_to_the_servers_inside_the_cluster_and_to_the_clouds_metadata() -> None:
     change = merged(
         below("portus.config.security.clair.server", "http://clair:6060"),
-        merged({"registry": {"storage": {"driver": "gcs", "bucket": "images"}, "service_account": {}}}, below("network.proxy.http", PROXY)),
+        merged({"registry": {"storage": {"driver": "gcs", "bucket": "images"}, "serviceAccount": {}}}, below("network.proxy.http", PROXY)),
     )
     said = variables(accepted(merged(BASE, change)))["NO_PROXY"].split(",")
     assert {"clair", "169.254.169.254", "metadata.google.internal", *LOCAL.split(",")} <= set(said)

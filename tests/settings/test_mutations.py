@@ -6,7 +6,8 @@ A mistake of which others may say something wrong has its parse to itself: there
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.settings.corpus import BAD, HERE, Stack, StackFile, sections_of
 
 SAMPLE = StackFile(HERE / "samples" / "complete.yaml")
 RAW = sections_of(SAMPLE)
-FREE = {"annotations", "labels", "pod_labels", "dashboard_labels", "nodeSelector", "serviceAccountAnnotations"}
+FREE = {"annotations", "labels", "podLabels", "dashboardLabels", "nodeSelector", "serviceAccountAnnotations"}
 """Mappings whose keys are the user's."""
 MARK = "a-secret-in-the-wrong-place"
 
@@ -201,12 +202,25 @@ def _swapped(key: str) -> str | None:
     return f"{key[: places[0]]}{key[places[0] + 1]}{key[places[0]]}{key[places[0] + 2 :]}" if places else None
 
 
+RENAMED = {
+    "signingKeyVersion": "signing_key_generation",
+    "minSigningKeyVersion": "oldest_accepted_generation",
+    "maxMemoryMb": "maxmemory_mb",
+}
+
+
+def _former(key: str) -> str | None:
+    """Return how a stack file of before 0.1.0 spells ``key``, None where it is the same."""
+    former = RENAMED.get(key) or re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower()
+    return former if former != key else None
+
+
+@pytest.mark.parametrize("misspell", [_swapped, _former], ids=["two swapped letters", "the spelling of before 0.1.0"])
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.path.stem)
-def test_two_swapped_letters_in_any_key_are_one_problem_that_names_the_right_key(file: Stack) -> None:
+def test_a_misspelt_key_is_one_problem_that_names_the_right_key(file: Stack, misspell: Callable[[str], str | None]) -> None:
     raw = _raw(file)
-    wrong = {
-        path: _swapped(path[-1]) for path in _keys_of(file) if not set(path) & {"headers", "extra_config"}
-    }  # the user's, the registry's
+    not_ours = {"headers", "extraConfig"}  # the user's, the registry's
+    wrong = {path: misspell(path[-1]) for path in _keys_of(file) if not set(path) & not_ours}
     for group in _apart([path for path, key in wrong.items() if key]):
         written = {path: (*path[:-1], str(wrong[path])) for path in group}
 

@@ -82,8 +82,8 @@ def test_the_schema_is_json_that_says_whose_it_is() -> None:
 def test_a_type_in_the_manual_is_what_the_parser_takes() -> None:
     types = {(entry.key, entry.variant): entry.type for entry in entries()}
     assert types["registry.http.headers", ""] == "mapping of lists of texts"
-    assert types["registry.extra_config", ""] == "any keys of config.yml"
-    assert types["registry.service_account.annotations", ""] == "mapping of texts"
+    assert types["registry.extraConfig", ""] == "any keys of config.yml"
+    assert types["registry.serviceAccount.annotations", ""] == "mapping of texts"
     assert types["registry.storage.chunksize", "driver: gcs"] == "bytes, a multiple of 262144 (256 KiB)"
     assert [key for key, words in types.items() if "None" in words] == []
 

@@ -168,7 +168,7 @@ def _mapping(annotation: object) -> str:
     """Return a mapping in words, "" for what is none."""
     if get_origin(annotation) in {dict, Mapping}:
         values = get_args(annotation)[1]
-        if values is Any:  # registry.extra_config alone
+        if values is Any:  # registry.extraConfig alone
             return "any keys of config.yml"
         return "mapping of lists of texts" if get_origin(values) is tuple else "mapping of texts"
     return next((words for argument in get_args(annotation) if (words := _mapping(argument))), "")

@@ -50,7 +50,7 @@ PLACES: Final = frozenset(
         "timeout",
         "threshold",
         "backoff",
-        "innodb_buffer_pool_size",
+        "innodbBufferPoolSize",
     }
 )
 """Settings that say where something is, or how much: their values are shown while the secret beside them is given and right.

@@ -28,7 +28,7 @@ from components.settings.types.pem_types import EXPOSED_KEY
 
 _STORED: Final = "this setting is stored in clear"
 
-_HELD_IN_A_SECRET: Final = re.compile(r"registry\.notifications\.extra_endpoints\[\d+\]\.url")
+_HELD_IN_A_SECRET: Final = re.compile(r"registry\.notifications\.extraEndpoints\[\d+\]\.url")
 """Settings whose query is none of a ConfigMap (``components.registry.configuration.holds_a_secret``)."""
 
 _MARKS: Final = re.compile(r"://|-----BEGIN|LS0t|eyJ|[=\s]")

@@ -11,7 +11,7 @@ from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
 
 FOLDER: Final = "/certificates"
-"""Where this program mounts the stack's own CA, and ``tls.extra_ca_certificates`` as ``extra-ca-1.crt`` and so on."""
+"""Where this program mounts the stack's own CA, and ``tls.extraCaCertificates`` as ``extra-ca-1.crt`` and so on."""
 OF_THE_IMAGE: Final = ("/etc/ssl", "/etc/pki", "/usr/share/pki", "/var/lib/ca-certificates")
 """Where openSUSE, which Portus' images are made of, keeps authorities; what it imports from ``/certificates`` ends here, too."""
 
@@ -35,7 +35,7 @@ def authority_files_are_in_the_container(stack: StackSettings) -> Iterator[Probl
         lacking = [name for name in workloads if not _lies_below(path, tuple(_mounts(stack, name)))]
         if lacking:
             wanted = "/etc/ssl/certs" if is_folder else f"{FOLDER}/{files[-1]}"
-            also = "" if extra or is_folder else "; a CA under portus:tls.extra_ca_certificates is /certificates/extra-ca-1.crt"
+            also = "" if extra or is_folder else "; a CA under portus:tls.extraCaCertificates is /certificates/extra-ca-1.crt"
             yield Problem(
                 key=f"portus.config.{key}",
                 value=path,

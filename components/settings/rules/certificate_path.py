@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 CHAIN: Final = "tls.certificate"
-ROOT: Final = "tls.ca_certificate"
+ROOT: Final = "tls.caCertificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ def _broken_off(walk: Walk, roots: Sequence[x509.Certificate], root_key: str) ->
         key=CHAIN,
         value=facts.name(last),
         rule=f"must be followed by its issuer, {missing}: clients know the root ({given}) alone",
-        remedy=f"append the certificate of {missing} to tls.certificate; if that is the root, write it as tls.ca_certificate",
+        remedy=f"append the certificate of {missing} to tls.certificate; if that is the root, write it as tls.caCertificate",
     )
 
 

@@ -69,7 +69,7 @@ def _authority_alone(written: Sequence[x509.Certificate], hosts: Sequence[str]) 
         key=CHAIN,
         value=facts.name(written[0]),
         rule="must begin with the server's certificate; this is a CA's certificate",
-        remedy=f"put the certificate that the CA made for {hosts[0]} before it; a root alone belongs in tls.ca_certificate",
+        remedy=f"put the certificate that the CA made for {hosts[0]} before it; a root alone belongs in tls.caCertificate",
     )
 
 
@@ -77,19 +77,19 @@ def _key_problems(key: PrivateKeyTypes | str, leaf: x509.Certificate) -> Iterato
     from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
 
     if isinstance(key, str):
-        yield Problem(key="tls.private_key", value=HIDDEN, rule="must be a readable private key without a passphrase", remedy=key)
+        yield Problem(key="tls.privateKey", value=HIDDEN, rule="must be a readable private key without a passphrase", remedy=key)
     elif leaf.public_key() != key.public_key():
         yield Problem(
-            key="tls.private_key",
+            key="tls.privateKey",
             value=HIDDEN,
             rule=f"must be the key of tls.certificate ({facts.name(leaf)})",
             remedy="give the key that the certificate was made for, or the certificate of this key",
         )
     elif not isinstance(key, rsa.RSAPrivateKey):
-        yield Problem(key="tls.private_key", value=HIDDEN, rule=RSA_ONLY, remedy=RSA_REMEDY)
+        yield Problem(key="tls.privateKey", value=HIDDEN, rule=RSA_ONLY, remedy=RSA_REMEDY)
     elif key.key_size < facts.MINIMUM_RSA_BITS:
         yield Problem(
-            key="tls.private_key",
+            key="tls.privateKey",
             value=HIDDEN,
             rule=f"must have {facts.MINIMUM_RSA_BITS} bits or more, not {key.key_size}",
             remedy="make a longer key, and ask the CA for a certificate of it",
@@ -131,7 +131,7 @@ def _trust_problems(chain: Chain, authority: str | None, hosts: Sequence[str]) -
             key=ROOT,
             value="",
             rule="must be set unless tls.certificate ends with its root: the front proxy verifies Portus and the registry by it",
-            remedy=f"give the certificate of {facts.issuer(top)}; of a public CA, with publicly_trusted: true",
+            remedy=f"give the certificate of {facts.issuer(top)}; of a public CA, with publiclyTrusted: true",
         )
         return
     walk = walked(chain, roots)
@@ -162,7 +162,7 @@ def root_problems(key: str, authority: str, served: str | None = None) -> Iterat
             key=key,
             value="",
             rule="must be one certificate, because Portus' system trusts the first of a file alone",
-            remedy="leave the root that has signed; further ones are entries of tls.extra_ca_certificates",
+            remedy="leave the root that has signed; further ones are entries of tls.extraCaCertificates",
         )
     elif served is not None and found == facts.certificates(served):
         yield from bundle_problems(key, found)

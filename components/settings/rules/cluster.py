@@ -21,7 +21,7 @@ SUFFIXES: Final[dict[str, Decimal]] = {
 """Of Kubernetes quantities."""
 
 
-@rule(requires=("cluster.create_namespace",))
+@rule(requires=("cluster.createNamespace",))
 def namespace_is_the_stacks_own(stack: StackSettings) -> Iterator[Problem]:
     """A namespace goes with the stack that owns it, and everybody's objects in it."""
     namespace = stack.cluster.namespace
@@ -37,7 +37,7 @@ def namespace_is_the_stacks_own(stack: StackSettings) -> Iterator[Problem]:
             key="cluster.namespace",
             value=namespace,
             rule="is not 'default' where this stack owns its namespace: every cluster has one already",
-            remedy="choose another, or set cluster.create_namespace to false",
+            remedy="choose another, or set cluster.createNamespace to false",
         )
 
 

@@ -12,6 +12,7 @@ from components.settings.sections.credentials import ExistingCredentials, Rotati
 from components.settings.sections.database import InClusterDatabase
 from components.settings.sections.registry import InClusterRedis
 from components.settings.stack import StackSettings
+from components.settings.types.base import key_of
 from components.settings.types.secrets import ExistingSecret
 
 OF_THE_DATABASE: Final = ("database_root", "database_application", "database_backup")
@@ -25,9 +26,9 @@ def counters_move_secrets_of_this_stack(stack: StackSettings) -> Iterator[Proble
         given = getattr(stack.credentials.existing, name) if name in ExistingCredentials.model_fields else None
         if counter > 1 and isinstance(given, ExistingSecret):
             yield Problem(
-                key=f"credentials.rotation.{name}",
+                key=f"credentials.rotation.{key_of(RotationSettings, name)}",
                 value=str(counter),
-                rule=f"is 1 where credentials.existing.{name} names a Secret, which its owner rotates",
+                rule=f"is 1 where credentials.existing.{key_of(ExistingCredentials, name)} names a Secret, which its owner rotates",
                 remedy="remove it; docs/operate/credentials.md says how such a Secret is changed",
             )
 
@@ -38,7 +39,7 @@ def own_password_follows_from_2_3_on(stack: StackSettings) -> Iterator[Problem]:
     counter, version = stack.credentials.rotation.portus_password, stack.portus.version
     if counter > 1 and version < PortusVersion.V2_3:
         yield Problem(
-            key="credentials.rotation.portus_password",
+            key="credentials.rotation.portusPassword",
             value=str(counter),
             rule=f"is 1 for Portus {version}, which keeps the password that its own user was made with; 2.3 on sets it at each start",
             remedy="remove it",
@@ -52,7 +53,7 @@ def database_counters_need_a_database_in_the_cluster(stack: StackSettings) -> It
         counter = getattr(stack.credentials.rotation, name)
         if counter > 1 and not isinstance(stack.database, InClusterDatabase):
             yield Problem(
-                key=f"credentials.rotation.{name}",
+                key=f"credentials.rotation.{key_of(RotationSettings, name)}",
                 value=str(counter),
                 rule="has no effect where database.kind is external",
                 remedy="remove it; docs/deploy/database.md says how database.password is changed",
@@ -65,7 +66,7 @@ def cache_counter_needs_a_cache_of_this_stack(stack: StackSettings) -> Iterator[
     counter = stack.credentials.rotation.registry_cache
     if counter > 1 and not isinstance(stack.registry.redis, InClusterRedis):
         yield Problem(
-            key="credentials.rotation.registry_cache",
+            key="credentials.rotation.registryCache",
             value=str(counter),
             rule="has no effect where registry.redis is not kind: in_cluster",
             remedy="remove it",

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from components.settings.report.problems import HIDDEN, Problem
+from components.settings.rules.credentials import OF_THE_DATABASE
 from components.settings.rules.rule import rule
+from components.settings.sections.credentials import ExistingCredentials
 from components.settings.sections.database import ExternalDatabase, InClusterDatabase
 from components.settings.stack import StackSettings
+from components.settings.types.base import key_of
 
 SYSTEM_DATABASES: Final = frozenset({"mysql", "sys", "information_schema", "performance_schema"})
 """Of every MariaDB and MySQL."""
@@ -21,10 +24,10 @@ def existing_passwords_need_a_database_in_the_cluster(stack: StackSettings) -> I
     """The accounts of an external server are not this stack's; its password is under ``database``."""
     if isinstance(stack.database, InClusterDatabase):
         return
-    for name in ("database_root", "database_application", "database_backup"):
+    for name in OF_THE_DATABASE:
         if getattr(stack.credentials.existing, name) is not None:
             yield Problem(
-                key=f"credentials.existing.{name}",
+                key=f"credentials.existing.{key_of(ExistingCredentials, name)}",
                 value=HIDDEN,
                 rule="has no effect where database.kind is external",
                 remedy="remove it; Portus' password at that server is database.password",
@@ -52,12 +55,12 @@ def database_users_differ(stack: StackSettings) -> Iterator[Problem]:
         return
     if database.user == database.backup_user:
         yield Problem(
-            key="database.backup_user",
+            key="database.backupUser",
             value=database.backup_user,
             rule="differs from database.user",
             remedy="choose another name, e.g. portus_backup",
         )
-    for key, user in (("user", database.user), ("backup_user", database.backup_user)):
+    for key, user in (("user", database.user), ("backupUser", database.backup_user)):
         if user in {"root", "mysql", "mariadb", "healthcheck", "portus_rotation"}:
             yield Problem(key=f"database.{key}", value=user, rule="is not an account of the server itself", remedy="choose another name")
 

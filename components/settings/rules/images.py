@@ -22,7 +22,7 @@ def deletion_needs_the_registrys_consent(stack: StackSettings) -> Iterator[Probl
         if on:
             shipped = ", which is Portus' default from 2.4 on" if delete.enabled is None and key == "delete.enabled" else ""
             yield Problem(
-                key="registry.delete_enabled",
+                key="registry.deleteEnabled",
                 value="false",
                 rule=f"is on while portus.config.{key} is{shipped}: the registry would refuse what Portus offers",
                 remedy=f"remove it, or set portus.config.{key} to false",

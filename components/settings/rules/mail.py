@@ -104,7 +104,7 @@ def smtp_verification_has_authorities(stack: StackSettings) -> Iterator[Problem]
             key="portus.config.email.smtp.openssl_verify_mode",
             value="peer",
             rule="needs ca_path or ca_file beside it: Portus' mailer trusts no authority by itself, and would refuse every certificate",
-            remedy="set portus.config.email.smtp.ca_path to /etc/ssl/certs: the image's authorities and tls.extra_ca_certificates",
+            remedy="set portus.config.email.smtp.ca_path to /etc/ssl/certs: the image's authorities and tls.extraCaCertificates",
         )
 
 

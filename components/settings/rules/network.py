@@ -11,6 +11,7 @@ from components.settings.rules.rule import rule
 from components.settings.sections.kubernetes import NetworkPolicyPeer
 from components.settings.sections.network import Destinations, NetworkSettings
 from components.settings.stack import Accepted, Profile, StackSettings
+from components.settings.types.base import key_of
 
 
 @rule(requires=("profile", "accept"))
@@ -31,10 +32,10 @@ def network_settings_have_policies(stack: StackSettings) -> Iterator[Problem]:
     """A user who names networks expects that they are the only ones."""
     if stack.network.policies:
         return
-    for key, field in NetworkSettings.model_fields.items():
-        if key not in {"policies", "proxy"} and getattr(stack.network, key) != field.get_default(call_default_factory=True):
+    for name, field in NetworkSettings.model_fields.items():
+        if name not in {"policies", "proxy"} and getattr(stack.network, name) != field.get_default(call_default_factory=True):
             yield Problem(
-                key=f"network.{key}",
+                key=f"network.{key_of(NetworkSettings, name)}",
                 value="",
                 rule="has no effect while network.policies is false",
                 remedy="remove it, or switch the policies on",
@@ -50,19 +51,19 @@ def network_settings_have_policies(stack: StackSettings) -> Iterator[Problem]:
         "portus.config.security",
         "registry.storage.driver",
         "registry.redis.kind",
-        "registry.notifications.extra_endpoints",
+        "registry.notifications.extraEndpoints",
         "network.proxy",
     )
 )
 def networks_belong_to_a_destination(stack: StackSettings) -> Iterator[Problem]:
     """A network of a service that nothing connects to is a mistake in one of the two places."""
     used = {destination.name for destination in destinations(stack)}
-    for key in Destinations.model_fields:
-        if getattr(stack.network.destinations, key) and key not in used:
+    for name in Destinations.model_fields:
+        if getattr(stack.network.destinations, name) and name not in used:
             yield Problem(
-                key=f"network.destinations.{key}",
+                key=f"network.destinations.{key_of(Destinations, name)}",
                 value="",
-                rule=f"belongs to {_PLACES[key]}, which this stack does not use",
+                rule=f"belongs to {_PLACES[name]}, which this stack does not use",
                 remedy="remove it, or switch that on",
             )
 
@@ -73,7 +74,7 @@ _PLACES = {
     "smtp": "portus.config.email.smtp",
     "object_store": "a registry.storage outside the stack",
     "redis": "registry.redis of kind external",
-    "notifications": "registry.notifications.extra_endpoints",
+    "notifications": "registry.notifications.extraEndpoints",
     "oauth": "portus.config.oauth",
     "scanner": "portus.config.security",
     "proxy": "network.proxy",
@@ -88,7 +89,7 @@ def port_ranges_ascend(stack: StackSettings) -> Iterator[Problem]:
             for position, port in enumerate(entry.ports):
                 if port.end_port is not None and port.end_port < port.port:
                     yield Problem(
-                        key=f"network.{kind}[{index}].ports[{position}].endPort",
+                        key=f"network.{key_of(NetworkSettings, kind)}[{index}].ports[{position}].endPort",
                         value=str(port.end_port),
                         rule=f"is at least port ({port.port})",
                         remedy=f"write {port.port} or more, or remove it",
@@ -136,6 +137,6 @@ def _peers(stack: StackSettings) -> Iterator[tuple[str, tuple[NetworkPolicyPeer,
     network = stack.network
     yield "network.clients", network.clients
     for index, egress in enumerate(network.extra_egress):
-        yield f"network.extra_egress[{index}].to", egress.to
+        yield f"network.extraEgress[{index}].to", egress.to
     for index, ingress in enumerate(network.extra_ingress):
-        yield f"network.extra_ingress[{index}].from", ingress.from_
+        yield f"network.extraIngress[{index}].from", ingress.from_

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
+from components.settings.types.base import key_of
 
 
 @rule(requires=("observability.monitor", "observability.rules", "observability.dashboard"))
@@ -21,10 +22,10 @@ def monitoring_details_have_their_object(stack: StackSettings) -> Iterator[Probl
         "labels": (monitor or rules, "monitor or rules"),
         "dashboard_labels": (settings.dashboard, "dashboard"),
     }
-    for key, (there, switch) in needs.items():
-        if key in settings.model_fields_set and not there:
+    for name, (there, switch) in needs.items():
+        if name in settings.model_fields_set and not there:
             yield Problem(
-                key=f"observability.{key}",
+                key=f"observability.{key_of(type(settings), name)}",
                 value="",
                 rule=f"has no effect without {switch}",
                 remedy=f"switch {switch} on, or remove it",

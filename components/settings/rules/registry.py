@@ -30,8 +30,8 @@ def catalog_holds_a_page(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="portus.config.registry.catalog_page.value",
             value=str(page),
-            rule=f"is at most registry.catalog_max_entries ({stack.registry.catalog_max_entries})",
-            remedy="lower it, or raise registry.catalog_max_entries",
+            rule=f"is at most registry.catalogMaxEntries ({stack.registry.catalog_max_entries})",
+            remedy="lower it, or raise registry.catalogMaxEntries",
         )
 
 
@@ -68,7 +68,7 @@ def extra_config_is_the_registrys_and_free(stack: StackSettings) -> Iterator[Pro
     for found in wrong(stack.registry.extra_config, stack.registry.version):
         hidden = is_secret_name(found.path.rpartition(".")[2])
         shown = HIDDEN if hidden else "" if isinstance(found.value, dict | list | None) else json.dumps(found.value)
-        yield Problem(key=f"registry.extra_config.{found.path}", value=shown, rule=found.rule, remedy=found.remedy)
+        yield Problem(key=f"registry.extraConfig.{found.path}", value=shown, rule=found.rule, remedy=found.remedy)
 
 
 @rule(requires=("registry.redis",))
@@ -76,7 +76,7 @@ def redis_options_need_redis(stack: StackSettings) -> Iterator[Problem]:
     """Nothing reads them without a server."""
     if "redis" in stack.registry.extra_config and stack.registry.redis is None:
         yield Problem(
-            key="registry.extra_config.redis",
+            key="registry.extraConfig.redis",
             value="",
             rule="needs registry.redis: no cache is configured",
             remedy="set it, or remove this",
@@ -89,7 +89,7 @@ def notification_endpoints_have_names_of_their_own(stack: StackSettings) -> Iter
     count = Counter(extra.name for extra in stack.registry.notifications.extra_endpoints)
     for name in sorted(name for name, times in count.items() if times > 1):
         yield Problem(
-            key="registry.notifications.extra_endpoints",
+            key="registry.notifications.extraEndpoints",
             value=json.dumps(name),
             rule="each endpoint has a name of its own",
             remedy="choose another name",
@@ -110,7 +110,7 @@ def headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
     for index, extra in enumerate(stack.registry.notifications.extra_endpoints):
         for name in extra.headers:
             if _is_secret_header(name):
-                key = f"registry.notifications.extra_endpoints[{index}]"
+                key = f"registry.notifications.extraEndpoints[{index}]"
                 yield Problem(
                     key=f"{key}.headers.{name}",
                     value=HIDDEN,

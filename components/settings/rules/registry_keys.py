@@ -1,4 +1,4 @@
-"""The keys of the registry's config.yml that ``registry.extra_config`` may say, and what it may not.
+"""The keys of the registry's config.yml that ``registry.extraConfig`` may say, and what it may not.
 
 Source: distribution v2.8.3 and v3.1.2, configuration/configuration.go and docs/configuration.md. The registry itself ignores unknown keys
 in silence; so they are refused here.
@@ -45,7 +45,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """What is wrong with one key of ``extra_config``."""
+    """What is wrong with one key of ``extraConfig``."""
 
     path: str
     value: object
@@ -63,7 +63,7 @@ _BY_STORAGE: Final = Decided("write it under registry.storage")
 KNOWN: Final[Tree] = {
     "version": Decided("remove it: there is one version of the format"),
     "log": {
-        "level": Decided("write registry.log_level"),
+        "level": Decided("write registry.logLevel"),
         "accesslog": {"disabled": Key(Kind.SWITCH)},
         "formatter": Key(Kind.TEXT),
         "fields": Key(Kind.MAPPING),
@@ -72,7 +72,7 @@ KNOWN: Final[Tree] = {
     "storage": {
         "cache": {"blobdescriptor": Decided("write registry.redis"), "blobdescriptorsize": Key(Kind.NUMBER, _NEW)},
         "tag": {"concurrencylimit": Key(Kind.NUMBER, _NEW)},
-        "delete": Decided("write registry.delete_enabled"),
+        "delete": Decided("write registry.deleteEnabled"),
         **{name: Decided(f"write registry.{name}") for name in ("redirect", "maintenance")},
         **dict.fromkeys(("filesystem", "s3", "gcs", "azure", "swift", "oss", "inmemory"), _BY_STORAGE),
     },
@@ -85,7 +85,7 @@ KNOWN: Final[Tree] = {
     },
     "auth": Decided("remove it: Portus alone says who may do what; it follows from portus:host and portus:tls"),
     "notifications": {
-        "endpoints": Decided("write registry.notifications.extra_endpoints"),
+        "endpoints": Decided("write registry.notifications.extraEndpoints"),
         "events": {"includereferences": Key(Kind.SWITCH)},
     },
     "redis": {
@@ -99,7 +99,7 @@ KNOWN: Final[Tree] = {
         **{name: Decided("write it under registry.redis") for name in ("addr", "addrs", "db", "username", "password", "tls")},
     },
     "health": {"storagedriver": _CHECK, "file": Key(Kind.SECTIONS), "http": Key(Kind.SECTIONS), "tcp": Key(Kind.SECTIONS)},
-    "catalog": Decided("write registry.catalog_max_entries"),
+    "catalog": Decided("write registry.catalogMaxEntries"),
     "tags": {"maxtags": Key(Kind.NUMBER, _NEW)},
     "validation": {
         "enabled": Key(Kind.SWITCH, _OLD),

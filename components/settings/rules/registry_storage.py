@@ -47,7 +47,7 @@ def storage_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
     """A claim of the stack's own beside the existing one would stay empty."""
     storage = stack.registry.storage
     if isinstance(storage, FilesystemStorage) and storage.existing_claim is not None and "claim" in storage.model_fields_set:
-        yield Problem(key="registry.storage.existing_claim", value="", rule="stands instead of claim", remedy="remove one of the two")
+        yield Problem(key="registry.storage.existingClaim", value="", rule="stands instead of claim", remedy="remove one of the two")
 
 
 @rule()
@@ -63,15 +63,15 @@ def s3_keys_are_whole(stack: StackSettings) -> Iterator[Problem]:
             remedy="set both, or neither for the service account's identity",
         )
     if isinstance(storage, S3Storage) and storage.node_role and (storage.accesskey or storage.secretkey):
-        yield Problem(key="registry.storage.node_role", value="true", rule="has no effect beside keys", remedy="remove it, or the keys")
+        yield Problem(key="registry.storage.nodeRole", value="true", rule="has no effect beside keys", remedy="remove it, or the keys")
 
 
 @rule(
     requires=(
         "registry.version",
-        "registry.service_account",
+        "registry.serviceAccount",
         "registry.storage.secretkey",
-        "registry.storage.node_role",
+        "registry.storage.nodeRole",
         "registry.storage.credentials",
     )
 )
@@ -87,14 +87,14 @@ def storage_is_opened_by_somebody(stack: StackSettings) -> Iterator[Problem]:
             key=f"registry.storage.{key}",
             value="",
             rule=f"is required by registry {registry.version}: it cannot use a service account's identity; versions that can: 3.1",
-            remedy="set it, or choose registry.version 3.1 and registry.service_account",
+            remedy="set it, or choose registry.version 3.1 and registry.serviceAccount",
         )
     elif registry.service_account is None:
         yield Problem(
             key=f"registry.storage.{key}",
             value="",
-            rule="is required without registry.service_account, by which the cloud would know the registry",
-            remedy="set it, or registry.service_account",
+            rule="is required without registry.serviceAccount, by which the cloud would know the registry",
+            remedy="set it, or registry.serviceAccount",
         )
 
 
@@ -213,7 +213,7 @@ def production_verifies_its_storage(stack: StackSettings) -> Iterator[Problem]:
     name = "skipverify" if isinstance(storage, S3Storage) else "insecureskipverify"
     plain = isinstance(storage, S3Storage) and (storage.regionendpoint or "").startswith("http://")
     if isinstance(storage, S3Storage | SwiftStorage) and getattr(storage, name):
-        key, value, remedy = name, "true", "remove it; a private CA goes to portus:tls.extra_ca_certificates"
+        key, value, remedy = name, "true", "remove it; a private CA goes to portus:tls.extraCaCertificates"
     elif plain and isinstance(storage, S3Storage):
         key, value, remedy = "regionendpoint", json.dumps(storage.regionendpoint), "use https"
     else:

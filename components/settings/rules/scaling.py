@@ -61,9 +61,9 @@ def every_thread_has_a_database_connection(stack: StackSettings) -> Iterator[Pro
     needed = (web.most_replicas + 1) * of_one + BESIDE
     if needed > stack.database.max_connections:
         yield Problem(
-            key="database.max_connections",
+            key="database.maxConnections",
             value=str(stack.database.max_connections),
             rule=f"is enough for the web server: {web.most_replicas} copies and one more while they roll, {of_one} connections each, "
             f"and {BESIDE} beside them are {needed}",
-            remedy=f"set it to {needed} or more, or lower replicas, puma_workers or puma_max_threads of portus.web",
+            remedy=f"set it to {needed} or more, or lower replicas, pumaWorkers or pumaMaxThreads of portus.web",
         )

@@ -67,18 +67,18 @@ def sized(stack: StackSettings) -> Iterator[Sized]:
             default=sizes.DATABASE,
             always=always,
             at_most=always + database.max_connections * sizes.DATABASE_NEEDS_FOR_A_CONNECTION,
-            because=f"innodb_buffer_pool_size {database.innodb_buffer_pool_size}, {database.max_connections} max_connections, the server",
+            because=f"innodbBufferPoolSize {database.innodb_buffer_pool_size}, {database.max_connections} maxConnections, the server",
         )
     if isinstance(redis, InClusterRedis):
-        default = sizes.redis(redis.maxmemory_mb)
-        entries = redis.maxmemory_mb * sizes.MIB
+        default = sizes.redis(redis.max_memory_mb)
+        entries = redis.max_memory_mb * sizes.MIB
         yield Sized(
             key="registry.redis.resources",
             said=redis.resources,
             default=default,
             always=0,  # it begins empty, and the cluster may take what it does not use
             at_most=entries + sizes.REDIS_NEEDS_BESIDE_ENTRIES,
-            because=f"maxmemory_mb {redis.maxmemory_mb} and the server",
+            because=f"maxMemoryMb {redis.max_memory_mb} and the server",
         )
     if stack.backup.enabled:
         yield _steps_of_a_backup(stack)
@@ -114,7 +114,7 @@ def _buffer_pool(size: str) -> int:
         "exposure.edge",
         "database",
         "backup",
-        "workloads.cpu_limits",
+        "workloads.cpuLimits",
     )
 )
 def requests_fit_into_default_limits(stack: StackSettings) -> Iterator[Problem]:

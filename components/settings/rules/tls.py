@@ -14,15 +14,15 @@ from components.settings.sections.tls import CertManagerTls, ExistingSecretTls, 
 from components.settings.stack import StackSettings
 
 
-@rule(requires=("tls.validity_days", "tls.certificate.duration"))
+@rule(requires=("tls.validityDays", "tls.certificate.duration"))
 def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
     """A window as long as the validity would make a new certificate at each run."""
     tls = stack.tls
     if isinstance(tls, SelfSignedTls) and tls.renewal_days >= tls.validity_days:
         yield Problem(
-            key="tls.renewal_days",
+            key="tls.renewalDays",
             value=str(tls.renewal_days),
-            rule=f"is less than tls.validity_days ({tls.validity_days})",
+            rule=f"is less than tls.validityDays ({tls.validity_days})",
             remedy="lower it",
         )
     if isinstance(tls, CertManagerTls) and seconds(tls.certificate.renew_before) >= seconds(tls.certificate.duration):
@@ -46,10 +46,10 @@ def authorities_are_certificates(stack: StackSettings) -> Iterator[Problem]:
     """One that has ended, or that is no root, ends in an outage that looks like the server's fault."""
     tls = stack.tls
     authority = None if isinstance(tls, SelfSignedTls) else tls.ca_certificate
-    yield from authority_problems("tls.extra_ca_certificates", tls.extra_ca_certificates, () if authority is None else (authority,))
+    yield from authority_problems("tls.extraCaCertificates", tls.extra_ca_certificates, () if authority is None else (authority,))
     if authority is not None:
         served = tls.certificate if isinstance(tls, ProvidedTls | ExistingSecretTls) else None
-        yield from root_problems("tls.ca_certificate", authority, served)
+        yield from root_problems("tls.caCertificate", authority, served)
 
 
 @rule()
@@ -63,32 +63,32 @@ def authorities_of_redis_are_in_use(stack: StackSettings) -> Iterator[Problem]:
 @rule()
 def signers_are_rsa_leaves(stack: StackSettings) -> Iterator[Problem]:
     """The registry dies of a bundle that it cannot read."""
-    yield from signer_problems("tls.additional_signers", stack.tls.additional_signers)
+    yield from signer_problems("tls.additionalSigners", stack.tls.additional_signers)
 
 
-@rule(requires=("tls.signing_key_generation",))
+@rule(requires=("tls.signingKeyVersion",))
 def signing_generations_ascend(stack: StackSettings) -> Iterator[Problem]:
     """The registry would refuse every token."""
     tls = stack.tls
-    if tls.oldest_accepted_generation > tls.signing_key_generation:
+    if tls.min_signing_key_version > tls.signing_key_version:
         yield Problem(
-            key="tls.oldest_accepted_generation",
-            value=str(tls.oldest_accepted_generation),
-            rule=f"is at most tls.signing_key_generation ({tls.signing_key_generation})",
+            key="tls.minSigningKeyVersion",
+            value=str(tls.min_signing_key_version),
+            rule=f"is at most tls.signingKeyVersion ({tls.signing_key_version})",
             remedy="raise that one first, deploy, and this one when the last token by the former key has ended (docs/deploy/tls.md)",
         )
 
 
-@rule(requires=("tls.source", "tls.signing_key"))
+@rule(requires=("tls.source", "tls.signingKey"))
 def signing_counter_moves_a_key_of_this_stack(stack: StackSettings) -> Iterator[Problem]:
     """A given certificate brings its key: a higher counter would change nothing."""
     tls = stack.tls
-    if tls.signing_key_generation > 1 and isinstance(tls, ProvidedTls | ExistingSecretTls) and not tls.signs_separately:
+    if tls.signing_key_version > 1 and isinstance(tls, ProvidedTls | ExistingSecretTls) and not tls.signs_separately:
         yield Problem(
-            key="tls.signing_key_generation",
-            value=str(tls.signing_key_generation),
+            key="tls.signingKeyVersion",
+            value=str(tls.signing_key_version),
             rule=f"is 1 where the key of a certificate with source: {tls.source} signs tokens",
-            remedy="change certificate and key with additional_signers (docs/deploy/tls.md), or set signing_key to separate",
+            remedy="change certificate and key with additionalSigners (docs/deploy/tls.md), or set signingKey to separate",
         )
 
 
@@ -106,7 +106,7 @@ def separate_signing_key_needs_puma(stack: StackSettings) -> Iterator[Problem]:
         )
     else:
         yield Problem(
-            key="tls.signing_key",
+            key="tls.signingKey",
             value="separate",
             rule=f"Portus {stack.portus.version} signs tokens with the certificate's own key; versions that take another: 2.3 to 2.5",
             remedy="remove it",
@@ -118,7 +118,7 @@ def cert_manager_signs_separately(stack: StackSettings) -> Iterator[Problem]:
     """Pulumi never sees cert-manager's key, so it could not tell the registry whose tokens to accept."""
     if isinstance(stack.tls, CertManagerTls) and not stack.tls.signs_separately:
         yield Problem(
-            key="tls.signing_key",
+            key="tls.signingKey",
             value="shared",
             rule="is separate with source: cert_manager, whose key this program never sees: the registry has to be given its certificate",
             remedy="remove it",

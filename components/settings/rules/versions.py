@@ -9,11 +9,12 @@ from pydantic import SecretStr
 from components.common.versions import PORTUS_IMAGES, PortusVersion
 from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
+from components.settings.sections.portus import WebSettings
 from components.settings.sections.portus_config import Since, leaves
 from components.settings.sections.portus_config.leaves import known_keys
 from components.settings.sections.portus_config.versions import EVERY
 from components.settings.stack import StackSettings
-from components.settings.types.base import Section
+from components.settings.types.base import Section, key_of
 from components.settings.types.secrets import ExistingSecret
 
 
@@ -50,8 +51,8 @@ def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
     if stack.portus.version.is_puma:
         return
     said = [
-        *(f"web.{name}" for name in ("puma_workers", "puma_max_threads") if name in stack.portus.web.model_fields_set),
-        *(["log_level"] if "log_level" in stack.portus.model_fields_set else []),
+        *(f"web.{key_of(WebSettings, name)}" for name in ("puma_workers", "puma_max_threads") if name in stack.portus.web.model_fields_set),
+        *(["logLevel"] if "log_level" in stack.portus.model_fields_set else []),
         *(["worker"] if "worker" in stack.portus.model_fields_set else []),
     ]
     for name in said:

@@ -228,7 +228,7 @@ def the_registrys_account_is_named_or_made(stack: StackSettings) -> Iterator[Pro
     account = stack.registry.service_account
     if account is not None and account.name is not None and account.annotations:
         yield Problem(
-            key="registry.service_account",
+            key="registry.serviceAccount",
             value="",
             rule="has either the name of an account that exists, or annotations of one that is made",
             remedy="write one of them; an account that exists is annotated by whoever makes it",
@@ -253,8 +253,8 @@ def selectors_have_values(stack: StackSettings) -> Iterator[Problem]:
 
 def _selectors(stack: StackSettings) -> Iterator[tuple[str, LabelSelector]]:
     peers = {"network.clients": stack.network.clients}
-    peers |= {f"network.extra_egress[{i}].to": egress.to for i, egress in enumerate(stack.network.extra_egress)}
-    peers |= {f"network.extra_ingress[{i}].from": ingress.from_ for i, ingress in enumerate(stack.network.extra_ingress)}
+    peers |= {f"network.extraEgress[{i}].to": egress.to for i, egress in enumerate(stack.network.extra_egress)}
+    peers |= {f"network.extraIngress[{i}].from": ingress.from_ for i, ingress in enumerate(stack.network.extra_ingress)}
     for key, found in peers.items():
         for index, peer in enumerate(found):
             for name, selector in (("namespaceSelector", peer.namespace_selector), ("podSelector", peer.pod_selector)):

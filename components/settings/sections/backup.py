@@ -7,14 +7,14 @@ from typing import Annotated
 from pydantic import Field
 
 from components.settings.sections.cluster import ClaimSettings, WorkloadResources
-from components.settings.types.base import KubernetesSection, Later
+from components.settings.types.base import Later, Section
 from components.settings.types.cron import CronSchedule, TimeZone
 from components.settings.types.values import Bytes, ObjectName
 
 OTHER_FOLDER = Later("the next backup is the first one there: copy the previous ones, and unprotect the claim (docs/operate/protection.md)")
 
 
-class BackupSettings(KubernetesSection):
+class BackupSettings(Section):
     """Dumps of Portus' database, each loaded into a throw-away server and counted before it is called a backup (docs/operate/backup.md).
 
     The registry's blobs and Pulumi's state, which holds the keys and passwords, are not in them.

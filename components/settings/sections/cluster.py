@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from components.settings.types.base import KubernetesSection, Later, Section, broken
+from components.settings.types.base import Later, Section, broken
 from components.settings.types.values import Bytes, ClassName, Cpu, DnsLabel, ImageRef, ObjectName
 
 
@@ -50,7 +50,7 @@ def _mirror(value: str) -> str:
 MirrorPrefix = Annotated[str, AfterValidator(_mirror), WithJsonSchema({"type": "string", "pattern": f"^({_MIRROR})$"})]
 
 
-class ImageSettings(KubernetesSection):
+class ImageSettings(Section):
     """Which images run; by default the ones of ``components/common/versions.py``."""
 
     mirror: Annotated[MirrorPrefix | None, Later("every Pod restarts")] = None
@@ -95,7 +95,7 @@ class WorkloadResources(Section):
     """What may be used: beyond it processors are shared out and memory ends the process."""
 
 
-class Autoscaling(KubernetesSection):
+class Autoscaling(Section):
     """A HorizontalPodAutoscaler; the cluster needs metrics-server or its like."""
 
     min_replicas: Annotated[int, Field(ge=1, le=20)] = 2
@@ -128,7 +128,7 @@ class ScaledSection(Section):
         return self.autoscaling.max_replicas if self.autoscaling else self.replicas
 
 
-class ClaimSettings(KubernetesSection):
+class ClaimSettings(Section):
     """A PersistentVolumeClaim of this stack, protected and kept when the stack goes."""
 
     size: Annotated[Bytes, Later("grows in place where the StorageClass allows; Kubernetes refuses less")] = "10Gi"

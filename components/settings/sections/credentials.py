@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final
 
-from components.settings.types.base import Later, Section
+from components.settings.types.base import Later, Section, names_and_keys
 from components.settings.types.secrets import UnquotedSecretSource
 from components.settings.types.values import Generation
 
@@ -18,8 +18,8 @@ class RotationSettings(Section):
     """One counter per secret; raise one to make a new value (docs/operate/credentials.md). The state keeps the older values."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {
-        "redis": "did you mean 'registry_cache'?",
-        "signing_key": "remove it; raise portus:tls.signing_key_generation instead (docs/deploy/tls.md)",
+        "redis": "did you mean 'registryCache'?",
+        "signingKey": "remove it; raise portus:tls.signingKeyVersion instead (docs/deploy/tls.md)",
         "administrator": "remove it; the administrator changes it on the pages of Portus (docs/operate/credentials.md)",
     }
 
@@ -57,7 +57,7 @@ class ExistingCredentials(Section):
     """
 
     elsewhere: ClassVar[Mapping[str, str]] = {
-        "signing_key": "remove it; the key that signs tokens comes with the certificate, by portus:tls.source (docs/deploy/tls.md)",
+        "signingKey": "remove it; the key that signs tokens comes with the certificate, by portus:tls.source (docs/deploy/tls.md)",
     }
 
     secret_key_base: Annotated[UnquotedSecretSource | None, Later("Portus restarts; every browser session ends")] = None
@@ -80,7 +80,7 @@ class CredentialSettings(Section):
     """Secrets that the stack generates and keeps in its state, or takes over."""
 
     elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        {**RotationSettings.model_fields, **ExistingCredentials.model_fields},
+        [key for section in (RotationSettings, ExistingCredentials) for _, key in names_and_keys(section)],
         "write its counter under 'rotation', or the secret of a deployment that is taken over under 'existing'",
     )
 

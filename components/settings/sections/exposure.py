@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.settings.sections.cluster import ScaledSection, WorkloadResources
-from components.settings.types.base import KubernetesSection, Later, Matching
+from components.settings.types.base import Later, Matching, Section
 from components.settings.types.values import Cidr, DnsLabel, GatewayDuration, IpAddress, NodePort, ObjectName, Port
 
 PublicPort = Annotated[Port, Later("in every URL and image's name")]
@@ -35,7 +35,7 @@ class EdgeSettings(ScaledSection):
     It cannot be taken back before its end; 0 makes browsers delete it at their next visit."""
 
 
-class _Exposure(KubernetesSection):
+class _Exposure(Section):
     """What every kind has."""
 
     edge: EdgeSettings = EdgeSettings()
@@ -185,7 +185,7 @@ class IngressExposure(_Exposure):
         return self.tls_mode is TlsMode.TERMINATE
 
 
-class ParentRef(KubernetesSection):
+class ParentRef(Section):
     """A Gateway, by the Gateway API's ``parentRefs``."""
 
     name: ObjectName

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from components.settings.sections.kubernetes import LabelMap, NetworkPolicyPeer, NetworkPolicyPort
-from components.settings.types.base import KubernetesSection, Later, Matching, Section, broken
+from components.settings.types.base import Later, Matching, Section, broken
 from components.settings.types.urls import Url
 from components.settings.types.values import Cidr, DnsLabel, Port
 
@@ -52,7 +52,7 @@ Unproxied = Annotated[
 ]
 
 
-class ProxySettings(KubernetesSection):
+class ProxySettings(Section):
     """HTTP proxy of Portus' web server, its worker and the registry."""
 
     http: ProxyUrl | None = None
@@ -85,12 +85,12 @@ class Destinations(Section):
     redis: tuple[Cidr, ...] = ()
     """Of ``registry.redis`` of kind external."""
     notifications: tuple[Cidr, ...] = ()
-    """Of ``registry.notifications.extra_endpoints``."""
+    """Of ``registry.notifications.extraEndpoints``."""
     proxy: tuple[Cidr, ...] = ()
     """Of ``network.proxy``."""
 
 
-class ExtraEgress(KubernetesSection):
+class ExtraEgress(Section):
     """Connections that a workload may open beside those this program knows of."""
 
     workloads: Annotated[tuple[WorkloadName, ...], Field(min_length=1)]
@@ -101,7 +101,7 @@ class ExtraEgress(KubernetesSection):
     """Through which ports."""
 
 
-class ExtraIngress(KubernetesSection):
+class ExtraIngress(Section):
     """Connections that a workload may take beside those this program knows of."""
 
     workloads: Annotated[tuple[WorkloadName, ...], Field(min_length=1)]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 from components.common.versions import RegistryVersion
 from components.settings.sections.cluster import ScaledSection, WorkloadResources
 from components.settings.sections.registry_storage import ONLY_3_1, FilesystemStorage, Maintenance, Redirect, StorageSettings
-from components.settings.types.base import KubernetesSection, Later, Matching, Section, broken
+from components.settings.types.base import Later, Matching, Section, broken
 from components.settings.types.pem_types import Pem
 from components.settings.types.secrets import SecretSource
 from components.settings.types.urls import Url
@@ -141,7 +141,7 @@ class InClusterRedis(Section):
 
     kind: Literal["in_cluster"]
     """Who runs it."""
-    maxmemory_mb: Annotated[int, Field(ge=16, le=4096)] = 64
+    max_memory_mb: Annotated[int, Field(ge=16, le=4096)] = 64
     """MiB of entries before the least used go; an entry is about 300 bytes."""
     resources: WorkloadResources = WorkloadResources()
 
@@ -149,7 +149,7 @@ class InClusterRedis(Section):
 RedisSettings = Annotated[InClusterRedis | ExternalRedis, Field(discriminator="kind")]
 
 
-class ServiceAccountSettings(KubernetesSection):
+class ServiceAccountSettings(Section):
     """The registry's ServiceAccount, by which clouds know it (workload identity). Its Kubernetes token is not mounted."""
 
     name: ObjectName | None = None
@@ -163,11 +163,11 @@ class RegistrySettings(ScaledSection):
     """The registry (distribution)."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {
-        "delete": "write delete_enabled",
+        "delete": "write deleteEnabled",
         "auth": "remove it: it follows from portus:host and portus:tls",
         "cache": "write registry.redis; without it the registry keeps descriptors in memory",
-        "catalog": "write catalog_max_entries",
-        "log": "write log_level; the rest under extra_config",
+        "catalog": "write catalogMaxEntries",
+        "log": "write logLevel; the rest under extraConfig",
         "image": "write it under portus:images",
     }
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from components.common.versions import RegistryVersion
 from components.settings.rules.registry_versions import KnownBy
 from components.settings.sections.cluster import ClaimSettings
-from components.settings.types.base import KubernetesSection, Later, Matching, Section, broken
+from components.settings.types.base import Later, Matching, Section, broken
 from components.settings.types.cloud_keys import AzureKeySource, GoogleKeySource
 from components.settings.types.secrets import SecretSource
 from components.settings.types.urls import Url
@@ -150,7 +150,7 @@ class Maintenance(Section):
     readonly: ReadOnly = ReadOnly()
 
 
-class ExistingClaim(KubernetesSection):
+class ExistingClaim(Section):
     """A PersistentVolumeClaim of the stack's namespace that this stack neither makes nor removes."""
 
     name: ObjectName
@@ -177,7 +177,7 @@ class S3Storage(Section):
     """S3, or a server that speaks it.
 
     Keys: in the stack file or in a Secret, both or neither. Without keys the registry proves itself by its service account
-    (``registry.service_account``), which 2.8 cannot, or by the node's role.
+    (``registry.serviceAccount``), which 2.8 cannot, or by the node's role.
     """
 
     driver: Annotated[Literal["s3"], OTHER_STORE]
@@ -188,7 +188,7 @@ class S3Storage(Section):
     bucket: Annotated[Bucket, OTHER_STORE]
     """Exists already."""
     regionendpoint: Annotated[Url | None, OTHER_STORE] = None
-    """A server other than Amazon's. Its private CA goes to ``tls.extra_ca_certificates``."""
+    """A server other than Amazon's. Its private CA goes to ``tls.extraCaCertificates``."""
     accesskey: SecretSource | None = None
     """Reaches the registry as AWS_ACCESS_KEY_ID: a REGISTRY_STORAGE_... variable would be read as YAML, and some keys would change."""
     secretkey: SecretSource | None = None
@@ -250,7 +250,7 @@ class GcsStorage(Section):
     bucket: Annotated[Bucket, OTHER_STORE]
     """Exists already."""
     keyfile: GoogleKeySource | None = None
-    """A service account's key as Google's JSON. Unset: workload identity by ``registry.service_account``."""
+    """A service account's key as Google's JSON. Unset: workload identity by ``registry.serviceAccount``."""
     rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None
     """Path inside the bucket."""
     chunksize: GcsChunkSize | None = None
@@ -263,7 +263,7 @@ class AzureCredentials(Section):
     """``credentials``; the shared key is ``accountkey``."""
 
     type: Literal["client_secret", "default_credentials"]
-    """``default_credentials`` is workload identity by ``registry.service_account``."""
+    """``default_credentials`` is workload identity by ``registry.serviceAccount``."""
     clientid: Text | None = None
     """For client_secret."""
     tenantid: Text | None = None
@@ -289,9 +289,9 @@ class AzureStorage(Section):
     """Instead of ``accountkey``."""
     rootdirectory: Annotated[Prefix | None, ONLY_3_1, OTHER_STORE] = None
     """Path inside the container."""
-    max_retries: Annotated[Annotated[int, Field(ge=-1, le=100)] | None, ONLY_3_1] = None
+    max_retries: Annotated[Annotated[int, Field(ge=-1, le=100)] | None, Field(alias="max_retries"), ONLY_3_1] = None
     """Looks at a copy under way; default 5."""
-    retry_delay: Annotated[Duration | None, ONLY_3_1] = None
+    retry_delay: Annotated[Duration | None, Field(alias="retry_delay"), ONLY_3_1] = None
     """Times the number of the look; default 100ms."""
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from components.settings.types.base import KubernetesSection, Later, Section
+from components.settings.types.base import Later, Section
 from components.settings.types.pem_types import Pem, PemSecret, ServedPem
 from components.settings.types.values import Duration, Generation, ObjectName
 
@@ -22,7 +23,7 @@ class SigningKey(StrEnum):
 SigningKeyChoice = Annotated[
     SigningKey,
     Later(
-        "another signer: valid tokens are refused for minutes, unless ``additional_signers`` names the previous certificate; from"
+        "another signer: valid tokens are refused for minutes, unless ``additionalSigners`` names the previous certificate; from"
         " separate, unprotect its key (docs/operate/protection.md)"
     ),
 ]
@@ -34,15 +35,20 @@ PubliclyTrusted = Annotated[bool, Later("nothing that runs; the output first_ste
 class _Trust(Section):
     """What every source of a certificate has besides."""
 
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "signing_key_generation": "signingKeyVersion",
+        "oldest_accepted_generation": "minSigningKeyVersion",
+    }
+
     signing_key: SigningKeyChoice = SigningKey.SHARED
     """``shared``: the certificate's key also signs the registry's tokens, as in the original image. ``separate``: a key of its own in
     Pulumi's state, so that no renewal of the certificate ever changes the signer; Portus 2.3 on."""
-    signing_key_generation: Annotated[
+    signing_key_version: Annotated[
         Generation, Later("the registry accepts both keys, then Portus signs with the new one; no token is refused")
     ] = 1
     """Counter of the key that signs tokens, where this stack makes it (``separate``, or ``source: self_signed``, whose certificate changes
-    with it under the same CA). The previous key is accepted until ``oldest_accepted_generation`` is raised, too (docs/deploy/tls.md)."""
-    oldest_accepted_generation: Annotated[
+    with it under the same CA). The previous key is accepted until ``minSigningKeyVersion`` is raised, too (docs/deploy/tls.md)."""
+    min_signing_key_version: Annotated[
         Generation,
         Later(
             "the registry restarts and refuses tokens of older keys: raise it after the last of those ended, never with the other counter"
@@ -67,7 +73,7 @@ class _Trust(Section):
         Of their keys only that one is protected. So the engine itself, which knows what is deployed, refuses to leave out a step: the key
         that signs cannot go in the deployment that brings its successor, only in a later one, as a previous key.
         """
-        return tuple(range(self.signing_key_generation, self.oldest_accepted_generation - 1, -1))
+        return tuple(range(self.signing_key_version, self.min_signing_key_version - 1, -1))
 
 
 class ProvidedTls(_Trust):
@@ -131,7 +137,7 @@ class ExistingSecretTls(_Trust):
     """Whether clients trust that root already, as they do a public CA's."""
 
 
-class IssuerRef(KubernetesSection):
+class IssuerRef(Section):
     """cert-manager's ``issuerRef``."""
 
     name: ObjectName
@@ -142,7 +148,7 @@ class IssuerRef(KubernetesSection):
     """Another one where an external issuer's documentation says so."""
 
 
-class CertificateKey(KubernetesSection):
+class CertificateKey(Section):
     """cert-manager's ``privateKey``; always RSA."""
 
     rotation_policy: Literal["Never", "Always"] = "Never"
@@ -151,7 +157,7 @@ class CertificateKey(KubernetesSection):
     """Bits."""
 
 
-class CertificateSpec(KubernetesSection):
+class CertificateSpec(Section):
     """The Certificate by cert-manager's own names; its DNS names are the stack's hosts."""
 
     issuer_ref: IssuerRef

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from components.settings.sections.kubernetes import AnnotationMap, LabelMap
 from components.settings.sections.pod_shapes import Affinity, DnsConfig, EnvVar, Toleration, TopologySpreadConstraint, Volume, VolumeMount
-from components.settings.types.base import KubernetesSection, Later, Section
+from components.settings.types.base import Later, Section
 from components.settings.types.values import ObjectName
 
 
-class PodSettings(KubernetesSection):
+class PodSettings(Section):
     """What Pods are marked with and where they run."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {
@@ -73,7 +73,7 @@ class RegistryWorkloadSettings(WorkloadSettings):
     """The registry's Pods."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {
-        "serviceAccount": "write registry.service_account",
+        "serviceAccount": "write registry.serviceAccount",
         "replicas": "write registry.replicas",
         "resources": "write registry.resources",
     }

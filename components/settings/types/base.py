@@ -1,7 +1,7 @@
 """The two bases of every section, and how a rule on one value speaks.
 
-Portus' and the registry's settings keep the names of their own documentation, as do Kubernetes' (camelCase); the rest is
-snake_case. ``KubernetesSection`` makes the difference.
+Keys are camelCase, as Kubernetes, Helm and Pulumi write them. Portus' own settings and the parameters of the registry's storage drivers
+keep the names of their documentation: ``UpstreamSection``.
 """
 
 from __future__ import annotations
@@ -13,15 +13,20 @@ from functools import cache
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+def camel_case(name: str) -> str:
+    """Return the key of a setting called ``name``: ``extra_config`` is ``extraConfig``, ``v4auth`` stays as the registry spells it."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
 
 
 class Section(BaseModel):
     """A part of the stack file: unknown keys, wrong types and later changes are errors."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", validate_default=False)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", validate_default=False, alias_generator=camel_case)
 
     synonyms: ClassVar[Mapping[str, str]] = {}
     """Other names of keys, from the field's other programs -> the key here."""
@@ -39,13 +44,19 @@ def names_and_keys(model: type[Section]) -> tuple[tuple[str, str], ...]:
     return tuple((name, field.alias or name) for name, field in model.model_fields.items())
 
 
-class KubernetesSection(Section):
-    """A part whose keys are Kubernetes' own, hence camelCase in the stack file."""
+@cache
+def key_of(model: type[Section], name: str) -> str:
+    """Return the key in the stack file of the setting ``name`` of ``model``."""
+    return model.model_fields[name].alias or name
 
-    model_config = ConfigDict(alias_generator=to_camel)
+
+class UpstreamSection(Section):
+    """A part whose keys are those of the upstream program's documentation."""
+
+    model_config = ConfigDict(alias_generator=None)
 
 
-class KubernetesShape(KubernetesSection):
+class KubernetesShape(Section):
     """A type of Kubernetes' own API, which its documentation explains; the manual names it and goes no deeper."""
 
 

@@ -138,7 +138,7 @@ def _annotations(item: Item, findings: Findings) -> None:
 
 
 def _receivers(item: Item, findings: Findings) -> None:
-    findings.ask(item, "receivers besides Portus: still needed? Then write portus:registry.notifications.extra_endpoints")
+    findings.ask(item, "receivers besides Portus: still needed? Then write portus:registry.notifications.extraEndpoints")
 
 
 def _scanner(item: Item, findings: Findings) -> None:

@@ -183,7 +183,7 @@ def _from_cluster(source: Source, findings: Findings) -> None:
     if said.get("registry_size") and findings.settings.get(f"{keys.REGISTRY_STORAGE}.driver", "filesystem") == "filesystem":
         findings.settings[keys.REGISTRY_CLAIM_SIZE] = said["registry_size"]
         findings.questions.append(
-            f"The images: copy them, or use the claim {said['registry_claim']} where it is (portus:registry.storage.existing_claim)?"
+            f"The images: copy them, or use the claim {said['registry_claim']} where it is (portus:registry.storage.existingClaim)?"
         )
 
 

@@ -153,7 +153,7 @@ def _by_rule(key: str, item: Item, findings: Findings) -> None:
     elif why:
         findings.follows(item, why)
     else:
-        findings.ask(item, "does the registry still need it? Then write it under portus:registry.extra_config")
+        findings.ask(item, "does the registry still need it? Then write it under portus:registry.extraConfig")
 
 
 def _switch(key: str, item: Item, findings: Findings) -> None:
@@ -171,9 +171,7 @@ def _parameter(driver: str, name: str, item: Item, findings: Findings) -> None:
     if item.text == "":
         findings.follows(item, "empty: the driver's default")
     elif name not in DRIVERS[driver]:
-        findings.ask(
-            item, f"no setting here for this parameter of {driver}: is it needed? Then write it under portus:registry.extra_config"
-        )
+        findings.ask(item, f"no setting here for this parameter of {driver}: is it needed? Then write it under portus:registry.extraConfig")
     elif name in FILES:
         findings.ask(item, f"a file inside the container: pulumi config set --secret --path '{keys.PREFIX}{key}' < FILE")
     elif name in SECRETS:
@@ -202,6 +200,6 @@ def _endpoints(item: Item, value: Any, findings: Findings) -> None:
     others = [each for each in endpoints if not (isinstance(each, dict) and "/v2/webhooks/events" in str(each.get("url")))]
     if others:
         names = ", ".join(str(each.get("name", "?")) if isinstance(each, dict) else "?" for each in others)
-        findings.ask(item, f"receivers besides Portus ({names}): still needed? Then write portus:registry.notifications.extra_endpoints")
+        findings.ask(item, f"receivers besides Portus ({names}): still needed? Then write portus:registry.notifications.extraEndpoints")
     else:
         findings.follows(item, "Portus is told of each push, inside the cluster")

@@ -75,7 +75,7 @@ def _another_password(snapshot: Snapshot) -> str:
             "set database.password of the stack file to what the account has, then pulumi up; "
             "or ALTER USER back (docs/operate/credentials.md)"
         )
-    raised = "raise credentials.rotation.database_application of the stack file by one, then pulumi up, which gives both a new one"
+    raised = "raise credentials.rotation.databaseApplication of the stack file by one, then pulumi up, which gives both a new one"
     return f"{raised}; or ALTER USER back, the way where the Secret is somebody else's (docs/operate/credentials.md)"
 
 

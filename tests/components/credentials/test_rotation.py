@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from components.settings.sections.credentials import ExistingCredentials
+from components.settings.sections.credentials import ExistingCredentials, RotationSettings
+from components.settings.types.base import key_of, names_and_keys
 from tests.components.programs import program, volume
 from tests.recorder import Program, Registered, texts
 
@@ -29,7 +30,7 @@ def _decoded(secret: Registered) -> dict[str, str]:
 
 
 def _rotated(**counters: int) -> Program:
-    return program(credentials={"rotation": counters})
+    return program(credentials={"rotation": {key_of(RotationSettings, name): counter for name, counter in counters.items()}})
 
 
 @pytest.mark.parametrize("role", ["root", "application", "backup"])
@@ -67,27 +68,27 @@ def test_only_the_pods_of_a_rotation_are_let_in_besides_and_only_while_there_is_
 
 
 def test_a_taken_over_text_is_the_first_generation() -> None:
-    given: dict[str, Any] = {"existing": {"database_application": {"secure": TEXT}, "portus_password": {"secure": TEXT}}}
+    given: dict[str, Any] = {"existing": {"databaseApplication": {"secure": TEXT}, "portusPassword": {"secure": TEXT}}}
     for counter, taken_over in ((1, True), (2, False)):
-        said = given | {"rotation": {"database_application": counter, "portus_password": counter}}
+        said = given | {"rotation": {"databaseApplication": counter, "portusPassword": counter}}
         content = _decoded(program(credentials=said).one("Secret", "portus-credentials"))
         assert (content["database-password"] == TEXT, content["portus-password"] == TEXT) == (taken_over, taken_over)
 
 
 def _foreign() -> Program:
-    return program(credentials={"existing": {name: {"secret": "somebodys", "key": name} for name in ExistingCredentials.model_fields}})
+    return program(credentials={"existing": {key: {"secret": "somebodys", "key": key} for _, key in names_and_keys(ExistingCredentials)}})
 
 
 def test_a_secret_of_somebody_else_is_mounted_or_referred_to_everywhere_and_nowhere_copied() -> None:
     registered = _foreign()
     server, web = registered.one("StatefulSet", "mariadb-server"), registered.one("Deployment", "portus-web")
-    assert _files(server, "credentials")["root-password"] == ("somebodys", "database_root")
-    assert _files(server, "credentials")["password"] == ("somebodys", "database_application")
-    assert _files(server, "credentials")["backup-password"] == ("somebodys", "database_backup")
-    assert _files(web, "credentials")["database-password"] == ("somebodys", "database_application")
+    assert _files(server, "credentials")["root-password"] == ("somebodys", "databaseRoot")
+    assert _files(server, "credentials")["password"] == ("somebodys", "databaseApplication")
+    assert _files(server, "credentials")["backup-password"] == ("somebodys", "databaseBackup")
+    assert _files(web, "credentials")["database-password"] == ("somebodys", "databaseApplication")
     assert _files(registered.one("Job", "first-set-up-job"), "files")["password"] == ("somebodys", "administrator")
     environment = {each["name"]: each for each in registered.one("Deployment", "registry-deployment").containers[0]["env"]}
-    assert environment["REGISTRY_HTTP_SECRET"]["valueFrom"]["secretKeyRef"] == {"name": "somebodys", "key": "http_secret"}
+    assert environment["REGISTRY_HTTP_SECRET"]["valueFrom"]["secretKeyRef"] == {"name": "somebodys", "key": "httpSecret"}
     made = {each.name for each in registered.all("Secret")}
     assert made.isdisjoint({"mariadb-credentials", "portus-credentials", "registry-http"})
     assert not [text for each in registered.all("Secret") for text in texts(each.inputs) if "generated-password" in text]
@@ -95,7 +96,7 @@ def test_a_secret_of_somebody_else_is_mounted_or_referred_to_everywhere_and_nowh
 
 def test_the_cache_and_the_registry_get_a_new_password_together() -> None:
     said = {"host": "registry.example.com", "redis": {"kind": "in_cluster"}}
-    registered = program(registry=said, credentials={"rotation": {"registry_cache": 2}})
+    registered = program(registry=said, credentials={"rotation": {"registryCache": 2}})
     assert "registry-cache-password-2" in _generated(registered)
     held = volume(registered.one("Deployment", "registry-cache-deployment"), "configuration")["secret"]["secretName"]
     environment = {each["name"]: each for each in registered.one("Deployment", "registry-deployment").containers[0]["env"]}
@@ -103,7 +104,7 @@ def test_the_cache_and_the_registry_get_a_new_password_together() -> None:
 
 
 def test_who_logs_in_rolls_after_both_passwords_are_accepted_and_before_the_former_one_goes() -> None:
-    after = _dependencies(credentials={"rotation": {"database_application": 2}}, backup={"enabled": True})
+    after = _dependencies(credentials={"rotation": {"databaseApplication": 2}}, backup={"enabled": True})
     assert "mariadb-server" in after["mariadb-rotation-accept"]
     clients = {"portus-web", "worker-deployment", "backup-schedule", "backup-restore"}
     for name in clients - {"worker-deployment"}:  # which follows the web server
@@ -114,7 +115,7 @@ def test_who_logs_in_rolls_after_both_passwords_are_accepted_and_before_the_form
 
 def test_the_registry_knows_the_next_signer_before_it_signs() -> None:
     first = _dependencies(tls={"source": "self_signed"})
-    second = _dependencies(tls={"source": "self_signed", "signing_key_generation": 2})
+    second = _dependencies(tls={"source": "self_signed", "signingKeyVersion": 2})
     assert ("registry-deployment" in first["portus-web"], "registry-deployment" in second["portus-web"]) == (False, True)
 
 

@@ -229,7 +229,7 @@ def test_the_proxy_protocol_has_ports_of_its_own_which_nobody_inside_uses(kind: 
 
 
 def test_a_kind_that_a_cluster_may_lack_can_go_unchecked() -> None:
-    made = program(exposure=KINDS["gateway"], cluster={"check_apis": False})
+    made = program(exposure=KINDS["gateway"], cluster={"checkApis": False})
     assert made.one("HTTPRoute", "edge-gateway-route")
 
 
@@ -275,8 +275,8 @@ def test_haproxy_reads_the_servers_addresses_from_its_pods_variables_and_looks_n
         ({}, "ingress", "max-age=31536000"),
         ({}, "node_port", None),
         ({}, "cluster_ip", None),
-        ({"hsts_max_age": 60}, "node_port", "max-age=60"),
-        ({"hsts_max_age": 0}, "load_balancer", "max-age=0"),
+        ({"hstsMaxAge": 60}, "node_port", "max-age=60"),
+        ({"hstsMaxAge": 0}, "load_balancer", "max-age=0"),
     ],
 )
 def test_browsers_are_held_to_https_where_the_host_has_no_other_ports_to_lose(edge: dict[str, int], kind: str, sent: str | None) -> None:
@@ -290,7 +290,7 @@ def test_browsers_are_held_to_https_where_the_host_has_no_other_ports_to_lose(ed
     ("portus", "queue"),
     [
         ({"version": "2.5"}, " maxconn 8\n"),
-        ({"version": "2.5", "web": {"puma_workers": 1, "puma_max_threads": 3, "replicas": 2}}, " maxconn 6\n"),
+        ({"version": "2.5", "web": {"pumaWorkers": 1, "pumaMaxThreads": 3, "replicas": 2}}, " maxconn 6\n"),
         ({"version": "2.2"}, ""),
     ],
 )

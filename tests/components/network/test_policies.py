@@ -107,7 +107,7 @@ def test_a_pod_of_somebody_else_in_a_shared_namespace_is_left_alone(programs: di
 
 
 def test_what_answers_a_challenge_for_cert_manager_is_left_alone() -> None:
-    tls = {"source": "cert_manager", "certificate": {"issuerRef": {"name": "le"}}, "ca_certificate": authority.made("ca")}
+    tls = {"source": "cert_manager", "certificate": {"issuerRef": {"name": "le"}}, "caCertificate": authority.made("ca")}
     program = run_program("dev", {**stack_configuration("dev"), "portus:tls": json.dumps(tls)})
     ends, policies = _ends(program), _policies(program)
     assert allowed(policies, ends["neighbour"], ends["stranger"], 8089)
@@ -173,8 +173,8 @@ def test_the_registry_reaches_its_object_store_and_cache_and_nobody_else_does() 
     extra = [{"name": "audit", "url": "http://192.0.2.7:8080/events"}]
     program = _with(
         "dev",
-        registry={"storage": storage, "redis": {"kind": "in_cluster"}, "notifications": {"extra_endpoints": extra}},
-        network={"destinations": {"object_store": ["10.9.0.0/16"]}},
+        registry={"storage": storage, "redis": {"kind": "in_cluster"}, "notifications": {"extraEndpoints": extra}},
+        network={"destinations": {"objectStore": ["10.9.0.0/16"]}},
     )
     ends, policies = _ends(program), _policies(program)
     store, audit = Endpoint(name="s3", address="10.9.8.7"), Endpoint(name="audit", address="192.0.2.7")
@@ -191,7 +191,7 @@ def test_the_registry_reaches_its_object_store_and_cache_and_nobody_else_does() 
 
 
 def test_a_registry_without_keys_may_ask_who_it_is() -> None:
-    program = _with("dev", registry={"storage": {"driver": "s3", "region": "eu-west-1", "bucket": "images", "node_role": True}})
+    program = _with("dev", registry={"storage": {"driver": "s3", "region": "eu-west-1", "bucket": "images", "nodeRole": True}})
     ends, policies = _ends(program), _policies(program)
     assert allowed(policies, ends["registry"], Endpoint(name="metadata", address="169.254.169.254"), 80)
     assert not allowed(policies, ends["registry"], ends["internet"], 80)
@@ -199,7 +199,7 @@ def test_a_registry_without_keys_may_ask_who_it_is() -> None:
 
 
 def test_a_registry_by_gkes_identity_may_ask_with_either_of_its_data_planes() -> None:
-    program = _with("dev", registry={"storage": {"driver": "gcs", "bucket": "images"}, "service_account": {}})
+    program = _with("dev", registry={"storage": {"driver": "gcs", "bucket": "images"}, "serviceAccount": {}})
     ends, policies = _ends(program), _policies(program)
     first, second = (Endpoint(name="metadata", address=f"169.254.169.{last}") for last in (254, 252))
     for metadata, port in ((first, 80), (first, 8080), (second, 987), (second, 988)):
@@ -214,8 +214,8 @@ def test_clients_and_extra_connections_are_as_the_stack_file_says() -> None:
         "dev",
         network={
             "clients": [{"ipBlock": {"cidr": "192.0.2.0/24", "except": ["192.0.2.9/32"]}}],
-            "extra_egress": [{"workloads": ["worker"], "to": [{"ipBlock": {"cidr": "198.51.100.0/24"}}], "ports": [{"port": 8443}]}],
-            "extra_ingress": [
+            "extraEgress": [{"workloads": ["worker"], "to": [{"ipBlock": {"cidr": "198.51.100.0/24"}}], "ports": [{"port": 8443}]}],
+            "extraIngress": [
                 {
                     "workloads": ["registry"],
                     "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "elsewhere"}}}],

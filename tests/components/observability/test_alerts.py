@@ -71,7 +71,7 @@ def test_nothing_is_made_unless_asked_for(stack: str, programs: dict[str, Progra
     ("monitor", "kind", "key"), [("service", "ServiceMonitor", "endpoints"), ("pod", "PodMonitor", "podMetricsEndpoints")]
 )
 def test_a_monitor_looks_at_the_registrys_debug_port_and_is_let_in(monitor: str, kind: str, key: str) -> None:
-    program = _with("dev", observability={"monitor": monitor, "labels": {"release": "prom"}, "prometheus_namespace": "watch"})
+    program = _with("dev", observability={"monitor": monitor, "labels": {"release": "prom"}, "prometheusNamespace": "watch"})
     made = next(r for r in program.resources if r.type.endswith(f":{kind}"))
     assert made.spec[key] == [{"port": "debug", "path": "/metrics", "interval": "30s"}]
     assert made.inputs["metadata"]["labels"]["release"] == "prom"

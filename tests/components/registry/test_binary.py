@@ -154,7 +154,7 @@ class TestOperation:
 
     def test_metrics_count_each_notification_endpoint(self, tmp_path: Path, version: str) -> None:
         extra = {"name": "audit", "url": "https://localhost:1/events", "authorization": "Bearer of-the-audit"}
-        stage = Stage(tmp_path, settings(version=version, notifications={"extra_endpoints": [extra]}))
+        stage = Stage(tmp_path, settings(version=version, notifications={"extraEndpoints": [extra]}))
         with stage.begun():
             shown = httpx.get(f"http://127.0.0.1:{stage.debug_port}/debug/vars").json()
             assert httpx.get(f"http://127.0.0.1:{stage.debug_port}/metrics").is_success
@@ -169,7 +169,7 @@ class TestOperation:
             "validation": {"manifests": {"urls": {"allow": ["^https://example.com/"]}}},
         }
         stage = Stage(
-            tmp_path, settings(version=version, extra_config=extra, http={"headers": {"X-Of-Ours": ["yes"]}, "http2": {"disabled": True}})
+            tmp_path, settings(version=version, extraConfig=extra, http={"headers": {"X-Of-Ours": ["yes"]}, "http2": {"disabled": True}})
         )
         with stage.begun(), stage.client() as client:
             answer = client.get("/v2/")
@@ -220,7 +220,7 @@ def test_a_driver_takes_its_settings_and_fails_only_at_its_store(tmp_path: Path,
     version, said, words = REACHED[case]
     if said["driver"] == "gcs":
         said = {**said, "keyfile": json.dumps(GOOGLE | {"private_key": authority.private("server")})}
-    stage = Stage(tmp_path, settings(version=version, storage=said, log_level="debug"))
+    stage = Stage(tmp_path, settings(version=version, storage=said, logLevel="debug"))
     ends = said["driver"] == "swift"
     with stage.begun(exits=ends):
         if not ends:

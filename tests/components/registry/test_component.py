@@ -72,7 +72,7 @@ def test_deleting_is_on_because_portus_removes_images_by_it(made: Program) -> No
 
 
 def test_the_stack_file_switches_deleting_off_and_chooses_the_notifications_time() -> None:
-    said = settings(delete_enabled=False, notifications={"timeout": "3s"})
+    said = settings(deleteEnabled=False, notifications={"timeout": "3s"})
     document = configuration(said, WIRING)
     assert document["storage"]["delete"] == {"enabled": False}
     assert document["notifications"]["endpoints"][0]["timeout"] == "3s"

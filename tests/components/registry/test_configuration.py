@@ -58,7 +58,7 @@ def test_every_key_of_s3_reaches_the_driver_and_no_secret_the_file(programs: dic
     program = programs["registry_s3"]
     document = config(program)
     said = yaml.safe_load((HERE / "samples" / "registry_s3.yaml").read_text())["config"]["portus:registry"]["storage"]
-    assert document["storage"]["s3"] == {key: said[key] for key in said if key not in {"driver", "accesskey", "secretkey", "node_role"}}
+    assert document["storage"]["s3"] == {key: said[key] for key in said if key not in {"driver", "accesskey", "secretkey", "nodeRole"}}
     found = variables(program)
     assert held(program)["AWS_ACCESS_KEY_ID"] == "AKIAIOSFODNN7EXAMPLE"
     assert found["AWS_ACCESS_KEY_ID"]["secretKeyRef"]["key"] == "AWS_ACCESS_KEY_ID"
@@ -108,7 +108,7 @@ def test_azure_gets_its_clients_secret_where_no_variable_of_the_registry_reaches
 def test_pods_are_replaced_one_by_one_only_on_shared_storage(programs: dict[str, Program]) -> None:
     kinds = {name: program.one("Deployment", "registry-deployment").spec["strategy"]["type"] for name, program in programs.items()}
     assert set(kinds.values()) == {"RollingUpdate"}
-    alone = settings(storage={"driver": "filesystem", "existing_claim": {"name": "images"}})
+    alone = settings(storage={"driver": "filesystem", "existingClaim": {"name": "images"}})
     assert parameters(alone.storage, alone.version) == {"rootdirectory": "/var/lib/registry"}
 
 

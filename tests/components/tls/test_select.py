@@ -14,12 +14,12 @@ SOURCES: dict[str, dict[str, Any]] = {
     "provided": {
         "source": "provided",
         "certificate": pem("chain"),
-        "private_key": {"secure": pem("key")},
-        "ca_certificate": pem("ca"),
+        "privateKey": {"secure": pem("key")},
+        "caCertificate": pem("ca"),
     },
     "self_signed": {"source": "self_signed"},
-    "existing_secret": {"source": "existing_secret", "secret": "of-somebody", "certificate": pem("chain"), "ca_certificate": pem("ca")},
-    "cert_manager": {"source": "cert_manager", "certificate": {"issuerRef": {"name": "le"}}, "ca_certificate": pem("ca")},
+    "existing_secret": {"source": "existing_secret", "secret": "of-somebody", "certificate": pem("chain"), "caCertificate": pem("ca")},
+    "cert_manager": {"source": "cert_manager", "certificate": {"issuerRef": {"name": "le"}}, "caCertificate": pem("ca")},
 }
 SERVED = {"existing_secret": "of-somebody", "cert_manager": "portus-tls"}
 
@@ -71,14 +71,14 @@ def test_by_default_the_certificates_key_signs_tokens(name: str) -> None:
 def test_of_another_certificate_in_somebody_elses_secret_the_registry_alone_is_told(choice: str, told: set[str]) -> None:
     """And that only where its key signs tokens; so whoever renews it restarts the Deployments, as docs/deploy/tls.md says."""
     before, after = (
-        program(tls=SOURCES["existing_secret"] | {"signing_key": choice, "certificate": pem(name)}) for name in ("chain", "chain.wildcard")
+        program(tls=SOURCES["existing_secret"] | {"signingKey": choice, "certificate": pem(name)}) for name in ("chain", "chain.wildcard")
     )
     there, then = ({r.name: r.inputs for r in (*made.all("ConfigMap"), *made.workloads())} for made in (before, after))
     assert {name for name, inputs in then.items() if inputs != there[name]} == told
 
 
 def test_a_separate_key_signs_tokens_and_only_portus_gets_it(source: str) -> None:
-    made = program(tls=SOURCES[source] | {"signing_key": "separate"})
+    made = program(tls=SOURCES[source] | {"signingKey": "separate"})
     for workload in ("portus-web", "worker-deployment"):
         assert variable(made.one("Deployment", workload), "PORTUS_KEY_PATH") == "/secrets/signing.key"
     assert variable(made.one("Deployment", "portus-web"), "PORTUS_PUMA_TLS_KEY") == "/secrets/portus.key"
@@ -91,9 +91,9 @@ def test_a_separate_key_signs_tokens_and_only_portus_gets_it(source: str) -> Non
 
 @pytest.mark.parametrize("choice", ["separate", "shared"])
 def test_a_next_key_signs_while_the_registry_accepts_the_former_one_too(choice: str) -> None:
-    first = program(tls=SOURCES["self_signed"] | {"signing_key": choice})
-    second = program(tls=SOURCES["self_signed"] | {"signing_key": choice, "signing_key_generation": 2})
-    third = program(tls=SOURCES["self_signed"] | {"signing_key": choice, "signing_key_generation": 2, "oldest_accepted_generation": 2})
+    first = program(tls=SOURCES["self_signed"] | {"signingKey": choice})
+    second = program(tls=SOURCES["self_signed"] | {"signingKey": choice, "signingKeyVersion": 2})
+    third = program(tls=SOURCES["self_signed"] | {"signingKey": choice, "signingKeyVersion": 2, "minSigningKeyVersion": 2})
     signer = "generated-ca" if choice == "separate" else "generated-certificate"
     assert [_bundle(made).count(signer) for made in (first, second, third)] == [1, 2, 1]
     key = "served-tls-signing-key" if choice == "separate" else "tls-key"
@@ -104,13 +104,13 @@ def test_a_next_key_signs_while_the_registry_accepts_the_former_one_too(choice: 
 def test_only_the_key_that_signs_is_protected() -> None:
     """So that the engine refuses to drop it in the deployment that brings its successor (tests/engine/test_signing_key.py)."""
     for choice in ("separate", "shared"):
-        made = program(protect="true", tls=SOURCES["self_signed"] | {"signing_key": choice, "signing_key_generation": 2})
+        made = program(protect="true", tls=SOURCES["self_signed"] | {"signingKey": choice, "signingKeyVersion": 2})
         key = "served-tls-signing-key" if choice == "separate" else "tls-key"
         assert {r.name: r.protect for r in made.all("PrivateKey") if r.name.startswith(key)} == {key: False, f"{key}-2": True}
 
 
 def test_the_bundle_takes_the_next_signer_in_before_its_turn() -> None:
-    made = program(tls=SOURCES["provided"] | {"additional_signers": [pem("ca"), pem("ca.other")]})
+    made = program(tls=SOURCES["provided"] | {"additionalSigners": [pem("ca"), pem("ca.other")]})
     blocks = [block + "-----END CERTIFICATE-----\n" for block in _bundle(made).split("-----END CERTIFICATE-----\n")[:-1]]
     assert [key_id_of_certificate(block) for block in blocks] == [
         key_id_of_certificate(text) for text in (pem("chain"), pem("ca"), pem("ca.other"))
@@ -118,7 +118,7 @@ def test_the_bundle_takes_the_next_signer_in_before_its_turn() -> None:
 
 
 def test_further_authorities_reach_portus_its_worker_and_the_registry_and_no_one_else() -> None:
-    made = program(tls=SOURCES["self_signed"] | {"extra_ca_certificates": [pem("ca"), pem("ca.other")]})
+    made = program(tls=SOURCES["self_signed"] | {"extraCaCertificates": [pem("ca"), pem("ca.other")]})
     for component in ("web", "worker"):
         files = _mounted(made, component, "tls-certificates")
         assert files["extra-ca-1.crt"] == files["extra-ca-2.crt"] == files["portus-stack-ca.crt"] == "configMap/served-tls-trust-auto"
@@ -132,7 +132,7 @@ def test_further_authorities_reach_portus_its_worker_and_the_registry_and_no_one
 
 def test_the_old_images_get_further_authorities_beside_their_certificate() -> None:
     made = program(
-        tls=SOURCES["self_signed"] | {"extra_ca_certificates": [pem("ca")]},
+        tls=SOURCES["self_signed"] | {"extraCaCertificates": [pem("ca")]},
         portus={"version": "2.2"},
         images={"portus": "registry.example.com/portus:2.2"},
     )

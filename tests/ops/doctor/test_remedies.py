@@ -58,7 +58,7 @@ def test_a_namespace_that_is_gone_asks_for_the_right_cluster_and_else_for_what_m
 def test_an_account_with_another_password_gets_a_new_one_by_a_rotation() -> None:
     """A deployment alone changes no account: MariaDB reads its passwords at its first start."""
     refused = BREAKS["a wrong password"][0]()
-    assert remedy(refused).startswith("raise credentials.rotation.database_application of the stack file by one, then pulumi up")
+    assert remedy(refused).startswith("raise credentials.rotation.databaseApplication of the stack file by one, then pulumi up")
     told = remedy(_with_an_external_database(Denied("Access denied for user 'portus'@'%'", 1045)))
     assert told.startswith("set database.password of the stack file")
     assert "CREATE USER 'portus'@'%' IDENTIFIED BY" in told

@@ -151,17 +151,17 @@ def _lists() -> Iterator[Wrong]:
     ):
         yield Wrong(
             name=f"authorities as {name}",
-            change={"tls": {**own, "extra_ca_certificates": given}},
-            key="tls.extra_ca_certificates",
+            change={"tls": {**own, "extraCaCertificates": given}},
+            key="tls.extraCaCertificates",
             rule="is a list",
             fix=fix,
-            fixed={"tls": {**own, "extra_ca_certificates": [authority]}},
+            fixed={"tls": {**own, "extraCaCertificates": [authority]}},
         )
     tls = provided(leaf() + intermediate(), authority)
     yield Wrong(
         name="authority as a list",
-        change={"tls": {**tls, "ca_certificate": [authority]}},
-        key="tls.ca_certificate",
+        change={"tls": {**tls, "caCertificate": [authority]}},
+        key="tls.caCertificate",
         rule="is a text",
         fix="write all of it as one text, one below the other without '-', after '|'",
         fixed={"tls": tls},

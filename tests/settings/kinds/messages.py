@@ -29,7 +29,7 @@ def shapes() -> Iterator[Wrong]:
             [{"name": "TZ", "value": "UTC"}],
         ),
         (
-            "registry.notifications.extra_endpoints",
+            "registry.notifications.extraEndpoints",
             {"ci": {"url": "https://ci.example.com"}},
             LIST,
             "write '- name: ci' with its keys below it, in place of 'ci:'",
@@ -37,9 +37,9 @@ def shapes() -> Iterator[Wrong]:
         ),
         ("workloads.all.nodeSelector", ["disk=ssd", "zone=a"], SECTION, 'write {disk: "ssd", zone: "a"}', {"disk": "ssd", "zone": "a"}),
         ("exposure.annotations", [{"name": "a", "value": "b"}], SECTION, 'write {a: "b"}', {"a": "b"}),
-        ("registry.service_account", "registry", SECTION, "write keys below it: annotations, name", {"name": "registry"}),
+        ("registry.serviceAccount", "registry", SECTION, "write keys below it: annotations, name", {"name": "registry"}),
         ("exposure", "load_balancer", SECTION, "write 'kind: load_balancer' below it", {"kind": "load_balancer"}),
-        ("registry.delete_enabled", "yes", "is true or false", "write true, without quotes", True),
+        ("registry.deleteEnabled", "yes", "is true or false", "write true, without quotes", True),
         ("portus.web.replicas", "two", "is a whole number", "write a number from 1 to 20", 2),
         ("portus.web.replicas", 0, "is a number from 1 to 20", "write a number from 1 to 20", 1),
         ("portus.config.registry.jwt_expiration_time.value", 0, "is a number from 1 to 1440", "write a number from 1 to 1440", 5),
@@ -209,10 +209,10 @@ def strangers() -> Iterator[Wrong]:
         "registry, tls, workloads"
     )
     registry = (
-        "autoscaling, catalog_max_entries, delete_enabled, extra_config, host, http, log_level, maintenance, notifications, redirect, "
-        "redis, replicas, resources, service_account, storage, version"
+        "autoscaling, catalogMaxEntries, deleteEnabled, extraConfig, host, http, logLevel, maintenance, notifications, redirect, "
+        "redis, replicas, resources, serviceAccount, storage, version"
     )
-    for key, known in (("name", top), ("registry.name", registry), ("portus.name", "bootstrap, config, log_level, version, web, worker")):
+    for key, known in (("name", top), ("registry.name", registry), ("portus.name", "bootstrap, config, logLevel, version, web, worker")):
         yield Wrong(
             name=key,
             change=below(key, "hub"),

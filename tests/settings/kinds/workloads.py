@@ -95,7 +95,7 @@ def files() -> Iterator[Wrong]:
         "; or mount the file there with volumes and volumeMounts",
     )
     own = "/certificates/portus-stack-ca.crt"
-    also = "; a CA under portus:tls.extra_ca_certificates is /certificates/extra-ca-1.crt"
+    also = "; a CA under portus:tls.extraCaCertificates is /certificates/extra-ca-1.crt"
     for path in ("/etc/ldap/ca.crt", "/certificates/corp.crt", "/certificates/extra-ca-1.crt"):
         yield Wrong(
             name=f"ldap {path}",

@@ -19,12 +19,12 @@ from components.settings.sections.portus_config.oauth import OAuth
 from components.settings.sections.portus_config.permissions import UserPermission
 from components.settings.sections.portus_config.versions import Since
 from components.settings.sections.portus_config.work import Background, Pagination, RegistryClient, RubyMinutes
-from components.settings.types.base import Section
+from components.settings.types.base import UpstreamSection
 
 __all__ = ["Leaf", "PortusConfig", "Since", "leaves"]
 
 
-class PortusConfig(Section):
+class PortusConfig(UpstreamSection):
     """Portus' own settings."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {

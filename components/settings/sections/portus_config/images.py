@@ -8,7 +8,7 @@ from pydantic import Field
 
 from components.settings.sections.portus_config.kinds import Feature, Switch
 from components.settings.sections.portus_config.versions import Since
-from components.settings.types.base import Section
+from components.settings.types.base import UpstreamSection
 from components.settings.types.urls import BaseUrl
 from components.settings.types.values import Port, Regexp
 
@@ -35,7 +35,7 @@ class Delete(Switch):
     garbage_collector: Annotated[GarbageCollector, Since("2.4")] = GarbageCollector()
 
 
-class Clair(Section):
+class Clair(UpstreamSection):
     """CoreOS Clair 2.0."""
 
     server: BaseUrl | None = None
@@ -46,14 +46,14 @@ class Clair(Section):
     """Seconds for one request. Portus' default: 900, as Clair's."""
 
 
-class Zypper(Section):
+class Zypper(UpstreamSection):
     """``zypper-docker serve``; experimental upstream."""
 
     server: BaseUrl | None = None
     """Its API; setting it switches scanning on."""
 
 
-class Security(Section):
+class Security(UpstreamSection):
     """The scanners of vulnerabilities; several add up."""
 
     elsewhere: ClassVar[dict[str, str]] = {"dummy": "remove it: Portus' own tests use it, and it invents vulnerabilities"}

@@ -6,17 +6,17 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from components.settings.types.base import Section
+from components.settings.types.base import UpstreamSection
 
 
-class Switch(Section):
+class Switch(UpstreamSection):
     """A feature that is on or off."""
 
     enabled: bool | None = None
     """On or off; unset keeps Portus' own default."""
 
 
-class Feature(Section):
+class Feature(UpstreamSection):
     """A feature that Portus ships switched off and that needs further settings once it is on."""
 
     needs: ClassVar[tuple[str, ...]] = ()
@@ -26,21 +26,21 @@ class Feature(Section):
     """Portus' default: off. To keep the other settings for later write false."""
 
 
-class Minutes(Section):
+class Minutes(UpstreamSection):
     """A number of minutes."""
 
     value: Annotated[int, Field(ge=1, le=24 * 60)] | None = None
     """Minutes."""
 
 
-class Count(Section):
+class Count(UpstreamSection):
     """A number of items."""
 
     value: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Items."""
 
 
-class Seconds(Section):
+class Seconds(UpstreamSection):
     """A number of seconds."""
 
     value: Annotated[int, Field(ge=1, le=3600)] | None = None

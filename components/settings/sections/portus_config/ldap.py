@@ -8,13 +8,13 @@ from pydantic import BeforeValidator, Field
 
 from components.settings.sections.portus_config.kinds import Feature, Switch
 from components.settings.sections.portus_config.versions import Since
-from components.settings.types.base import Section, broken
+from components.settings.types.base import UpstreamSection, broken
 from components.settings.types.ldap_syntax import LdapAccount, LdapFilter, LdapName
 from components.settings.types.secrets import SecretSource
 from components.settings.types.values import ContainerPath, NetworkHost, Port, Text
 
 
-class LdapEncryptionOptions(Section):
+class LdapEncryptionOptions(UpstreamSection):
     """How the directory's certificate is checked."""
 
     ca_file: ContainerPath | None = None
@@ -29,7 +29,7 @@ def _not_plain(value: object) -> object:
     return value
 
 
-class LdapEncryption(Section):
+class LdapEncryption(UpstreamSection):
     """Encryption of the connection."""
 
     method: Annotated[Literal["simple_tls", "start_tls"] | None, BeforeValidator(_not_plain)] = None

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from components.settings.sections.portus_config.kinds import Feature
 from components.settings.sections.portus_config.versions import Since
-from components.settings.types.base import Checked, Section
+from components.settings.types.base import Checked, UpstreamSection
 from components.settings.types.secrets import SecretSource
 from components.settings.types.values import ContainerPath, Email, Fqdn, NetworkHost, Port, Text
 
@@ -51,7 +51,7 @@ class Smtp(Feature):
     """The same as a file; the stack's own CA is /certificates/portus-stack-ca.crt."""
 
 
-class Mail(Section):
+class Mail(UpstreamSection):
     """Sender and delivery."""
 
     from_: Email | None = Field(default=None, alias="from")

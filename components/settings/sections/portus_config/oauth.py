@@ -13,7 +13,7 @@ from pydantic import AfterValidator
 
 from components.settings.sections.portus_config.kinds import Feature, Switch
 from components.settings.sections.portus_config.versions import Since
-from components.settings.types.base import Section, broken
+from components.settings.types.base import UpstreamSection, broken
 from components.settings.types.secrets import SecretSource
 from components.settings.types.urls import BaseUrl, Url
 from components.settings.types.values import Fqdn, Text
@@ -26,7 +26,7 @@ class Provider(Feature):
     """Only addresses of this mail domain may sign up. Unset: all."""
 
 
-class GoogleOptions(Section):
+class GoogleOptions(UpstreamSection):
     """Google's own options."""
 
     hd: Fqdn | None = None
@@ -115,7 +115,7 @@ class GitLab(Provider):
     """Unset: https://gitlab.com."""
 
 
-class BitbucketOptions(Section):
+class BitbucketOptions(UpstreamSection):
     """Bitbucket's own options."""
 
     team: Text | None = None
@@ -134,7 +134,7 @@ class Bitbucket(Provider):
     options: BitbucketOptions = BitbucketOptions()
 
 
-class OAuth(Section):
+class OAuth(UpstreamSection):
     """The sites that may vouch for users."""
 
     local_login: Annotated[Switch, Since("2.4")] = Switch()

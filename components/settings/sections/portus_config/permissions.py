@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from components.settings.sections.portus_config.kinds import Switch
 from components.settings.sections.portus_config.versions import Since
-from components.settings.types.base import Section
+from components.settings.types.base import UpstreamSection
 
 
-class PushPolicy(Section):
+class PushPolicy(UpstreamSection):
     """Who may push."""
 
     policy: Literal["allow-teams", "allow-personal", "admin-only"] | None = None
@@ -17,7 +17,7 @@ class PushPolicy(Section):
     admin-only: administrators. Portus' default: allow-teams."""
 
 
-class UserPermission(Section):
+class UserPermission(UpstreamSection):
     """What users may do that are not administrators. Portus' default: everything."""
 
     change_visibility: Switch = Switch()

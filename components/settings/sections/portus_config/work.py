@@ -8,10 +8,10 @@ from pydantic import Field
 
 from components.settings.sections.portus_config.kinds import Count, Minutes, Seconds, Switch
 from components.settings.sections.portus_config.versions import Since
-from components.settings.types.base import Matching, Section
+from components.settings.types.base import Matching, UpstreamSection
 
 
-class RegistryClient(Section):
+class RegistryClient(UpstreamSection):
     """Portus as the registry's client and token issuer."""
 
     jwt_expiration_time: Minutes = Minutes()
@@ -25,7 +25,7 @@ class RegistryClient(Section):
     """For an answer. Portus' default: 120."""
 
 
-class RubyMinutes(Section):
+class RubyMinutes(UpstreamSection):
     """Minutes as 2.0 writes them."""
 
     value: (
@@ -43,7 +43,7 @@ class Synchronisation(Switch):
     (SUSE/Portus#1599, #1664) and so need ``accept``. Portus' default: initial."""
 
 
-class Background(Section):
+class Background(UpstreamSection):
     """The worker's tasks."""
 
     registry: Switch = Switch()
@@ -51,7 +51,7 @@ class Background(Section):
     sync: Synchronisation = Synchronisation()
 
 
-class Pagination(Section):
+class Pagination(UpstreamSection):
     """Lists on Portus' pages."""
 
     limit: Annotated[Annotated[int, Field(ge=1, le=1000)] | None, Since("2.4", "2.4")] = None
