@@ -55,6 +55,18 @@ EXPOSURE_CLASS: Final = "exposure.ingressClassName"
 EXPOSURE_NODE_PORT: Final = "exposure.httpsNodePort"
 EXPOSURE_ANNOTATIONS: Final = "exposure.annotations"
 
+# Only named in questions, never written.
+WEB_AUTOSCALING: Final = "portus.web.autoscaling"
+WORKLOADS: Final = "workloads"
+TLS_EXTRA_CAS: Final = "tls.extra_ca_certificates"
+REGISTRY_REDIS: Final = "registry.redis"
+REGISTRY_EXTRA: Final = "registry.extra_config"
+REGISTRY_RECEIVERS: Final = "registry.notifications.extra_endpoints"
+EXPOSURE_PUBLIC_PORT: Final = "exposure.publicPort"
+EXPOSURE_CONTROLLER: Final = "exposure.controller"
+REGISTRY_EXISTING_CLAIM: Final = "registry.storage.existing_claim"
+REGISTRY_REPLICAS: Final = "registry.replicas"
+
 SELF_SIGNED: Final = "self_signed_certificate"
 CLEAR_TEXT: Final = "clear_text_passwords"
 FLOATING_TAGS: Final = "floating_image_tags"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from ops.adopt import roles
+from ops.adopt import keys, roles
 from ops.adopt.compose import PORTUS_CONFIGS, REGISTRY_CONFIGS
 from ops.adopt.files import config_entries, parse_config
 from ops.adopt.model import AdoptError, Fate, Item, Role, Source, Verdict, Workload
@@ -95,7 +95,7 @@ _OBJECTS: Final = {
     "ServiceAccount": "no Pod here needs rights in the cluster",
     "Namespace": "the stack's own namespace",
     "PodDisruptionBudget": "the program's own",
-    "HorizontalPodAutoscaler": "portus:portus.web.autoscaling does the same",
+    "HorizontalPodAutoscaler": f"{keys.PREFIX}{keys.WEB_AUTOSCALING} does the same",
 }
 
 

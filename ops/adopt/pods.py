@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from ops.adopt import keys
 from ops.adopt.model import Fate, Item, Mount, Place, Problem, Verdict, Workload
 from ops.adopt.objects import Object
 
@@ -16,7 +17,7 @@ POD: Final = {
     "lifecycle": "the program's own, which let requests end",
     "ports": "the program's own ports",
     "resources": "the program's own sizes, measured; raise them under portus:*.resources if needed",
-    "imagePullPolicy": "set portus:images.pullPolicy if IfNotPresent is wrong",
+    "imagePullPolicy": f"set {keys.PREFIX}{keys.PULL_POLICY} if IfNotPresent is wrong",
     "securityContext": "the program's own security contexts",
     "terminationMessagePath": "the cluster's default",
     "terminationMessagePolicy": "the cluster's default",
@@ -34,12 +35,12 @@ POD: Final = {
 }
 """Key of a container or Pod -> why nothing has to be written."""
 ASKED: Final = {
-    "nodeSelector": "must the Pods run on these nodes? Then write portus:workloads",
-    "affinity": "must the Pods be placed so? Then write portus:workloads",
-    "tolerations": "must the Pods bear these taints? Then write portus:workloads",
-    "hostAliases": "which names must Pods find that the cluster's DNS does not have? Write them under portus:workloads",
+    "nodeSelector": f"must the Pods run on these nodes? Then write {keys.PREFIX}{keys.WORKLOADS}",
+    "affinity": f"must the Pods be placed so? Then write {keys.PREFIX}{keys.WORKLOADS}",
+    "tolerations": f"must the Pods bear these taints? Then write {keys.PREFIX}{keys.WORKLOADS}",
+    "hostAliases": f"which names must Pods find that the cluster's DNS does not have? Write them under {keys.PREFIX}{keys.WORKLOADS}",
     "hostNetwork": "the stack's Pods have addresses of their own: who relies on the node's?",
-    "imagePullSecrets": "does the cluster need them for the stack's images, too? Then write portus:images.pullSecrets",
+    "imagePullSecrets": f"does the cluster need them for the stack's images, too? Then write {keys.PREFIX}{keys.PULL_SECRETS}",
     "initContainers": "what do these containers prepare? The stack has none of them",
 }
 

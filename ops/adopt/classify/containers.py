@@ -26,7 +26,7 @@ _DOCKER: Final[Mapping[str, str]] = {
     "extends": "its keys are judged where they take effect",
     "env_file": "its variables are judged one by one",
     "profiles": "Compose's own selection",
-    "pull_policy": "set portus:images.pullPolicy if IfNotPresent is wrong",
+    "pull_policy": f"set {keys.PREFIX}{keys.PULL_POLICY} if IfNotPresent is wrong",
     "tty": "no terminal",
     "stdin_open": "no terminal",
     "init": "the images bring their own",
@@ -136,7 +136,7 @@ def _rest(workload: Workload, item: Item, findings: Findings) -> None:
     elif key == "command" and workload.role is Role.DATABASE:
         _database_flags(item, findings)
     elif key in {"extra_hosts", "dns"}:
-        findings.ask(item, "which names must Pods find that the cluster's DNS does not have? Write them under portus:workloads")
+        findings.ask(item, f"which names must Pods find that DNS does not have? Write them under {keys.PREFIX}{keys.WORKLOADS}")
     elif _SIZES.match(key):
         findings.ask(item, "limits of the old machine: write portus:*.resources only if the program's own do not fit")
     elif key in _DOCKER:

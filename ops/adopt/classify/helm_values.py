@@ -112,7 +112,7 @@ def _registry_replicas(item: Item, findings: Findings) -> None:
     if values.number(item.text) in {None, 1}:
         findings.follows(item, "one, as here")
     else:
-        findings.ask(item, "several registries need a claim that all can write, or an object store: portus:registry.replicas")
+        findings.ask(item, f"several registries need a claim that all can write, or an object store: {keys.PREFIX}{keys.REGISTRY_REPLICAS}")
 
 
 def _redis(item: Item, findings: Findings) -> None:
@@ -130,7 +130,7 @@ def _annotations(item: Item, findings: Findings) -> None:
     if findings.settings.get(keys.EXPOSURE_KIND) != "ingress":
         findings.follows(item, "the Ingress is off")
     elif others:
-        findings.ask(item, f"are these still needed: {', '.join(others)}? Then write them under portus:exposure.annotations")
+        findings.ask(item, f"are these still needed: {', '.join(others)}? Then write them under {keys.PREFIX}{keys.EXPOSURE_ANNOTATIONS}")
     elif name:
         findings.take(item, keys.EXPOSURE_CLASS, name, "the controller's other annotations are the program's own")
     else:
@@ -138,12 +138,15 @@ def _annotations(item: Item, findings: Findings) -> None:
 
 
 def _receivers(item: Item, findings: Findings) -> None:
-    findings.ask(item, "receivers besides Portus: still needed? Then write portus:registry.notifications.extraEndpoints")
+    findings.ask(item, f"receivers besides Portus: still needed? Then write {keys.PREFIX}{keys.REGISTRY_RECEIVERS}")
 
 
 def _scanner(item: Item, findings: Findings) -> None:
     if values.flag(item.value):
-        findings.ask(item, "the scanner is no part of this program: run it on its own and set portus:portus.config.security.clair.server?")
+        findings.ask(
+            item,
+            f"the scanner is no part of this program: run it on its own and set {keys.PREFIX}{keys.PORTUS_CONFIG}.security.clair.server?",
+        )
     else:
         findings.follows(item, "no scanner, as here")
 
@@ -167,7 +170,7 @@ def _exposure(entries: Mapping[str, Item], findings: Findings) -> None:
     if _is_on(entries, "nginx.ingress.enabled") or ("nginx.ingress.enabled" not in entries and _is_on(entries, "ingress.enabled")):
         findings.settings[keys.EXPOSURE_KIND] = "ingress"
         findings.questions.append(
-            "The Ingress: an ingress-nginx is assumed (portus:exposure.controller). Another controller: docs/deploy/exposure.md."
+            f"The Ingress: an ingress-nginx is assumed ({keys.PREFIX}{keys.EXPOSURE_CONTROLLER}). Others: docs/deploy/exposure.md."
         )
     elif service and service.text == "NodePort" and port and 30000 <= port <= 32767:  # noqa: PLR2004 - Kubernetes' range
         findings.settings[keys.EXPOSURE_KIND] = "node_port"

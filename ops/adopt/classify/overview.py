@@ -134,7 +134,7 @@ def names(source: Source, findings: Findings) -> Names:
     elif not values.is_public_name(host):
         why = "it is no public DNS name; where clients use another one, the database's external_hostname says which"
     elif (port or "443") != str(findings.settings.get(keys.EXPOSURE_NODE_PORT, 443)):
-        why = f"the stack serves both names on one port; set portus:exposure.publicPort to {port or 443}, and the names survive"
+        why = f"both names have one port here; set {keys.PREFIX}{keys.EXPOSURE_PUBLIC_PORT} to {port or 443}, and the names survive"
     elif host != new:
         why = "you chose another name"
     else:
@@ -149,7 +149,7 @@ def complete(source: Source, findings: Findings) -> None:
     findings.accept(keys.SELF_SIGNED, "until you decide on the certificate")
     findings.questions.append(
         "The certificate: the stack makes one of its own CA, which every client must trust. A certificate of yours, or cert-manager's: "
-        "docs/deploy/tls.md; then remove `self_signed_certificate` from portus:accept."
+        f"docs/deploy/tls.md; then remove `self_signed_certificate` from {keys.PREFIX}{keys.ACCEPT}."
     )
     _from_cluster(source, findings)
     if keys.EXPOSURE_KIND not in findings.settings:
@@ -159,7 +159,7 @@ def complete(source: Source, findings: Findings) -> None:
         findings.settings[f"{keys.REGISTRY_STORAGE}.driver"] = "filesystem"
     if findings.settings[f"{keys.REGISTRY_STORAGE}.driver"] == "filesystem" and keys.REGISTRY_CLAIM_SIZE not in findings.settings:
         findings.questions.append(
-            "The registry's claim: 50Gi unless you write portus:registry.storage.claim.size. The plan measures the blobs."
+            f"The registry's claim: 50Gi unless you write {keys.PREFIX}{keys.REGISTRY_CLAIM_SIZE}. The plan measures the blobs."
         )
     findings.questions.extend(_accepted_by_need(findings))
 
@@ -178,12 +178,12 @@ def _from_cluster(source: Source, findings: Findings) -> None:
             findings.questions.append(f"The node port {port} is the old Service's: free it before you deploy, or choose another one.")
         else:
             findings.questions.append(
-                "The Ingress: ingress-nginx is assumed (portus:exposure.controller). Others: docs/deploy/exposure.md."
+                f"The Ingress: ingress-nginx is assumed ({keys.PREFIX}{keys.EXPOSURE_CONTROLLER}). Others: docs/deploy/exposure.md."
             )
     if said.get("registry_size") and findings.settings.get(f"{keys.REGISTRY_STORAGE}.driver", "filesystem") == "filesystem":
         findings.settings[keys.REGISTRY_CLAIM_SIZE] = said["registry_size"]
         findings.questions.append(
-            f"The images: copy them, or use the claim {said['registry_claim']} where it is (portus:registry.storage.existingClaim)?"
+            f"The images: copy them, or use the claim {said['registry_claim']} where it is ({keys.PREFIX}{keys.REGISTRY_EXISTING_CLAIM})?"
         )
 
 
@@ -211,4 +211,4 @@ def _accepted_by_need(findings: Findings) -> Iterator[str]:
     kept = list(findings.secrets.values())
     if len(kept) != len(set(kept)):
         findings.accept(keys.SHARED_PASSWORDS, "two of the old secrets are the same text")
-        yield "Two of the secrets are the same text: make one of them new, then remove `shared_passwords` from portus:accept."
+        yield f"Two of the secrets are the same text: make one of them new, then remove `shared_passwords` from {keys.PREFIX}{keys.ACCEPT}."

@@ -48,7 +48,7 @@ GONE: Final[Mapping[str, str]] = {
     "RAILS_RELATIVE_URL_ROOT": "Portus has a host of its own here, no path: tell users the new address",
     "PORTUS_ADMIN_PASSWORD": "the users come with the dump, with their passwords",
     "PORTUS_DEBUG": "made by another image than opensuse/portus",
-    "TZ": "set portus:workloads, if log times must be local",
+    "TZ": f"set {keys.PREFIX}{keys.WORKLOADS}, if log times must be local",
 }
 """Variable -> why it has no counterpart."""
 
@@ -118,7 +118,7 @@ def _process(name: str, plain: str, item: Item, findings: Findings) -> None:
     elif plain in GONE:
         findings.drop(item, GONE[plain])
     elif plain.upper() in PROXIES:
-        findings.ask(item, "does Portus need the proxy from the cluster, too? Then write it under portus:workloads")
+        findings.ask(item, f"does Portus need the proxy from the cluster, too? Then write it under {keys.PREFIX}{keys.WORKLOADS}")
     elif plain.startswith("PORTUS_"):
         _unknown_variable(name, item, findings)
     elif plain.startswith(("VIRTUAL_", "LETSENCRYPT_", "ACME_")):

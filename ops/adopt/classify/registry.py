@@ -45,7 +45,7 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
     (r"auth\.token\.(realm|service|issuer|rootcertbundle|autoredirect)", _OWN),
     (r"log\.(fields|formatter|accesslog)(\..*)?", "the registry's own default"),
     (r"storage\.filesystem(\.rootdirectory)?", "the stack's claim is mounted there"),
-    (r"storage\.cache\.blobdescriptor", "in memory unless portus:registry.redis says otherwise; only a cache"),
+    (r"storage\.cache\.blobdescriptor", f"in memory unless {keys.PREFIX}{keys.REGISTRY_REDIS} says otherwise; only a cache"),
     (r"health\..*", "Kubernetes' probes ask the registry"),
     (r"storage\.maintenance\.readonly(\..*)?", "the plan freezes the old registry; the new one accepts pushes"),
 )
@@ -153,7 +153,7 @@ def _by_rule(key: str, item: Item, findings: Findings) -> None:
     elif why:
         findings.follows(item, why)
     else:
-        findings.ask(item, "does the registry still need it? Then write it under portus:registry.extraConfig")
+        findings.ask(item, f"does the registry still need it? Then write it under {keys.PREFIX}{keys.REGISTRY_EXTRA}")
 
 
 def _switch(key: str, item: Item, findings: Findings) -> None:
@@ -171,7 +171,9 @@ def _parameter(driver: str, name: str, item: Item, findings: Findings) -> None:
     if item.text == "":
         findings.follows(item, "empty: the driver's default")
     elif name not in DRIVERS[driver]:
-        findings.ask(item, f"no setting here for this parameter of {driver}: is it needed? Then write it under portus:registry.extraConfig")
+        findings.ask(
+            item, f"no setting here for this parameter of {driver}: is it needed? Then write it under {keys.PREFIX}{keys.REGISTRY_EXTRA}"
+        )
     elif name in FILES:
         findings.ask(item, f"a file inside the container: pulumi config set --secret --path '{keys.PREFIX}{key}' < FILE")
     elif name in SECRETS:
@@ -200,6 +202,6 @@ def _endpoints(item: Item, value: Any, findings: Findings) -> None:
     others = [each for each in endpoints if not (isinstance(each, dict) and "/v2/webhooks/events" in str(each.get("url")))]
     if others:
         names = ", ".join(str(each.get("name", "?")) if isinstance(each, dict) else "?" for each in others)
-        findings.ask(item, f"receivers besides Portus ({names}): still needed? Then write portus:registry.notifications.extraEndpoints")
+        findings.ask(item, f"receivers besides Portus ({names}): still needed? Then write {keys.PREFIX}{keys.REGISTRY_RECEIVERS}")
     else:
         findings.follows(item, "Portus is told of each push, inside the cluster")

@@ -117,7 +117,7 @@ def _setting(key: str, item: Item, inner: frozenset[str], findings: Findings) ->
         findings.ask(item, "must begin with http:// or https://, so it is left out: what was meant?")
     elif key.endswith((".ca_file", ".ca_path")) and item.text != "/etc/ssl/certs":
         findings.ask(
-            item, "a file of the old container: which CA is it? Write it under portus:tls.extraCaCertificates, then set this again"
+            item, f"a file of the old container: which CA is it? Write it under {keys.PREFIX}{keys.TLS_EXTRA_CAS}, then set this again"
         )
     elif key == "ldap.encryption.options.ssl_version":
         findings.follows(item, "read only beside ca_file; unset, the best that both know")

@@ -71,7 +71,7 @@ def _prepare(source: Source, findings: Findings, stack: str) -> Iterator[str]:
     )
     yield "The stack runs empty beside the old Portus. Nobody notices it."
     if image := findings.settings.get(keys.IMAGE_PORTUS):
-        yield f"It runs your own image `{image}`: let the cluster pull it first (`portus:images.pullSecrets`)."
+        yield f"It runs your own image `{image}`: let the cluster pull it first (`{keys.PREFIX}{keys.PULL_SECRETS}`)."
     command = _sql(source, SCHEMA_QUERY)
     if command:
         yield "\nWhich release is the database of, and by which name do clients pull?"
@@ -163,7 +163,7 @@ def _blobs(source: Source, findings: Findings, namespace: str) -> Iterator[str]:
     target = f"kubectl -n {namespace} exec -i deployment/registry -- tar -C {BLOBS} -xf -"
     registry = source.with_role(Role.REGISTRY)
     mount = next((each for each in registry.mounts if _is_blobs(each)), None) if registry else None
-    yield "Measure first; `portus:registry.storage.claim.size` must be larger. Then copy; the registry's user owns what it unpacks:"
+    yield f"Measure first; `{keys.PREFIX}{keys.REGISTRY_CLAIM_SIZE}` must be larger. Then copy; the registry's user owns what it unpacks:"
     if source.kind != "compose":
         kubectl, name = source.commands.get("kubectl", "kubectl"), source.commands.get("registry", "deployment/registry")
         path = source.commands.get("registry_path", BLOBS)

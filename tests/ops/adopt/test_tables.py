@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.settings.stack import StackSettings
+from components.settings.stack import Accepted, StackSettings
 from ops.adopt import keys
 from ops.adopt.classify.registry import DRIVERS
 from ops.adopt.portus_keys import KEYS
@@ -41,9 +41,27 @@ def test_parameters_of_storage_drivers_exist(driver: str) -> None:
     assert {f"storage.{name}" for name in DRIVERS[driver]} <= set(rows)
 
 
-def test_every_section_that_is_written_exists() -> None:
-    known = {field.alias or name for name, field in StackSettings.model_fields.items()}
-    written = {value.partition(".")[0] for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)} - {keys.PREFIX}
-    sections = {value for value in written if value not in {keys.SELF_SIGNED, keys.CLEAR_TEXT, keys.FLOATING_TAGS}}
-    assert sections - {keys.SHARED_PASSWORDS, keys.UNRECORDED_PUSHES} <= known
-    assert set(keys.SECTIONS) <= known
+WAIVERS = {keys.SELF_SIGNED, keys.CLEAR_TEXT, keys.FLOATING_TAGS, keys.SHARED_PASSWORDS, keys.UNRECORDED_PUSHES}
+NAMED = {name: value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str) and name != "PREFIX"}
+
+
+@pytest.mark.parametrize("name", sorted(name for name, value in NAMED.items() if value not in WAIVERS))
+def test_every_key_that_adoption_names_is_in_the_manual(name: str) -> None:
+    section, _, rest = NAMED[name].partition(".")
+    text = re.split(r"^## ", MANUAL.split(f"## `{keys.PREFIX}{section}`\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+    assert not rest or f"`{rest}`" in text or f"`{keys.PREFIX}{NAMED[name]}`" in text, NAMED[name]
+
+
+def test_every_waiver_exists() -> None:
+    assert {waiver.value for waiver in Accepted} >= WAIVERS
+
+
+def test_the_sections_of_the_file_exist() -> None:
+    assert set(keys.SECTIONS) <= {field.alias or name for name, field in StackSettings.model_fields.items()}
+
+
+def test_no_other_module_spells_a_key_of_the_stack_file() -> None:
+    sections = "|".join(keys.SECTIONS)
+    for path in Path("ops/adopt").rglob("*.py"):
+        if path.name != "keys.py":
+            assert re.findall(rf"portus:(?:{sections})\.\w+", path.read_text()) == [], path
