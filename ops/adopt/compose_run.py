@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ops.adopt.lines import YamlLines
+from ops.adopt.lines import YamlLines, variable_lines
 from ops.adopt.model import AdoptError, Place, Problem
 
 TIMEOUT_SECONDS: Final = 30
@@ -21,6 +21,7 @@ TIMEOUT_SECONDS: Final = 30
 
 _UNSET = re.compile(r'The \\?"(?P<name>[^"\\]+)\\?" variable is not set')
 _REQUIRED = re.compile(r"required variable (?P<name>\S+) is missing a value")
+_MUST = re.compile(r"(?<!\$)\$\{(\w+):?\?")
 _LINE = re.compile(r"\bline (\d+)")
 _KEY = re.compile(r"\b((?:services|volumes|networks|secrets|configs)(?:\.[\w-]+)+)")
 
@@ -60,7 +61,7 @@ def read(files: Sequence[Path], env_files: Sequence[Path], environment: Mapping[
     command += ["-f", "-"] if wrapped else [part for path in files for part in ("-f", str(path))]
     command += ["config", "--format", "json", "--no-normalize"]
     done = _run(command, _wrapped(texts[0]) if wrapped else None, environment)
-    _refuse_unset(done.stderr, lines, env_files)
+    _refuse_unset(done.stderr, lines, env_files, environment)
     if done.returncode:
         raise AdoptError([_refusal(done.stderr, lines, -1 if wrapped else 0)])
     return Compose(_unescape(json.loads(done.stdout)), lines, folder, tuple(env_files))
@@ -103,9 +104,12 @@ def _wrapped(text: str) -> str:
     return "services:\n" + "\n".join(f"  {line}" if line.strip() and line.strip() != "---" else "" for line in text.splitlines())
 
 
-def _refuse_unset(stderr: str, files: Sequence[YamlLines], env_files: Sequence[Path]) -> None:
+def _refuse_unset(stderr: str, files: Sequence[YamlLines], env_files: Sequence[Path], environment: Mapping[str, str]) -> None:
     """Refuse variables without a value: Compose would take each for an empty text."""
     names = dict.fromkeys([*(m["name"] for m in _UNSET.finditer(stderr)), *(m["name"] for m in _REQUIRED.finditer(stderr))])
+    if _REQUIRED.search(stderr):  # Compose stops at the first one
+        known = {*environment, *(name for path in env_files for name in variable_lines(path))}
+        names |= dict.fromkeys(name for lines in files for name in _MUST.findall(lines.text) if name not in known)
     where = str(env_files[-1]) if env_files else ".env, beside the compose file"
     problems = [
         Problem(Place(lines.name, line), f"the variable {name} must have a value", f"write {name}=... into {where}, or give --env-file")

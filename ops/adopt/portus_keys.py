@@ -127,6 +127,9 @@ KEYS: Final = {key: Known(kind, first, last) for key, kind, first, last in map(s
 VARIABLES: Final = {"PORTUS_" + key.replace(".", "_").upper(): key for key in KEYS}
 """Environment variable -> dotted key."""
 
+SAMPLES: Final = {"email.from": "portus@example.com", "email.name": "Portus", "email.reply_to": "no-reply@example.com"}
+"""What Portus ships, and the public charts repeat: nobody meant it."""
+
 HOST_KEY: Final = "machine_fqdn.value"
 """Portus' own name, which is `keys.HOST` here."""
 

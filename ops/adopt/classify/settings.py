@@ -10,7 +10,7 @@ from ops.adopt import keys
 from ops.adopt.classify import values
 from ops.adopt.classify.addresses import has_password
 from ops.adopt.model import Findings, Item
-from ops.adopt.portus_keys import FEATURES, HOST_KEY, KEYS, PROVIDERS, REQUIRED, REQUIRED_BEFORE_2_4
+from ops.adopt.portus_keys import FEATURES, HOST_KEY, KEYS, PROVIDERS, REQUIRED, REQUIRED_BEFORE_2_4, SAMPLES
 
 PUBLIC_NAME: Final = "the public name, see the top of the report"
 TLS_CHECK: Final = "every exposure of this program offers TLS, so Portus' own check stays on"
@@ -59,6 +59,8 @@ def _by_others(key: str, item: Item, off: set[str], findings: Findings) -> bool:
     if item.text == UNREAD:
         command = f"pulumi config set --secret --path '{keys.PREFIX}{keys.PORTUS_CONFIG}.{key}' < FILE"
         findings.ask(item, f"its value is in a file or secret that is not here: {command}")
+    elif item.text == SAMPLES.get(key):
+        findings.follows(item, "the sample that Portus ships")
     elif key == "signup.enabled" and "ldap" not in off:
         findings.follows(item, "LDAP closes the sign-up, whatever it says")
     elif key == "oauth.local_login.enabled" and off >= set(PROVIDERS) and values.flag(item.value) is False:

@@ -82,3 +82,9 @@ def test_a_value_that_portus_cannot_read_is_asked(key: str, text: str) -> None:
     findings = portus("2.5", {**on, key: text})
     assert support.of(findings, "PORTUS_" + key.replace(".", "_").upper()).fate is Fate.DECISION
     assert f"{keys.PORTUS_CONFIG}.{key}" not in findings.settings
+
+
+def test_the_samples_that_portus_ships_are_not_taken() -> None:
+    findings = portus("2.5", {"email.from": "portus@example.com", "email.name": "Portus", "email.smtp.enabled": "true"})
+    assert support.of(findings, "PORTUS_EMAIL_NAME").fate is Fate.FOLLOWS
+    assert f"{keys.PORTUS_CONFIG}.email.from" in findings.missing
