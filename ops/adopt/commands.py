@@ -93,7 +93,7 @@ def _run(
 ) -> None:  # fmt: skip
     """Read, classify and write; an error is one line for each problem, never a traceback."""
     answers = Answers(host=host, registry_host=registry_host, version=version)
-    words = ["python", "-m", "ops.adopt", kind, *given, "--stack", stack]
+    words = ["python", "-m", "ops", "adopt", kind, *given, "--stack", stack]
     for option, value in (("--host", host), ("--registry-host", registry_host), ("--version", version)):
         words += [option, value] if value else []
     target = Target(stack, folder, ", ".join(path.name for path in files) or kind, shlex.join(words))

@@ -12,7 +12,7 @@ from ops.adopt.files import read_config
 from ops.adopt.lines import YamlLines
 from ops.adopt.model import AdoptError, Fate, Item, Place, Problem, Role, Source, Verdict, Workload
 
-RENDER: Final = "helm get manifest RELEASE > objects.yaml; python -m ops.adopt kubernetes --file objects.yaml --stack ..."
+RENDER: Final = "helm get manifest RELEASE > objects.yaml; python -m ops adopt kubernetes --file objects.yaml --stack ..."
 """What to do with a chart whose values are unknown here."""
 
 

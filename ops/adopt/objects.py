@@ -125,7 +125,7 @@ def live(kubeconfig: Path, context: str | None, namespace: str) -> list[Object]:
 
     kube = Kube(kubeconfig=kubeconfig, context=context)
     found: list[Object] = []
-    with cluster_errors("python -m ops.adopt kubernetes"):
+    with cluster_errors("python -m ops adopt kubernetes"):
         for kind in READ:
             bodies = kube.list(Kind(_GROUPS.get(kind, "v1"), kind), namespace)
             found += [

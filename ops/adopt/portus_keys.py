@@ -128,7 +128,7 @@ VARIABLES: Final = {"PORTUS_" + key.replace(".", "_").upper(): key for key in KE
 """Environment variable -> dotted key."""
 
 SAMPLES: Final = {"email.from": "portus@example.com", "email.name": "Portus", "email.reply_to": "no-reply@example.com"}
-"""What Portus ships, and the public charts repeat: nobody meant it."""
+"""What Portus ships, and the public charts repeat: no team chose it."""
 
 HOST_KEY: Final = "machine_fqdn.value"
 """Portus' own name, which is `keys.HOST` here."""

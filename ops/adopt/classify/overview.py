@@ -46,7 +46,7 @@ def choose_version(source: Source, answers: Answers, findings: Findings) -> None
         findings.take(item, keys.VERSION, findings.settings[keys.VERSION], "release; the stack has its own image of it")
     else:
         findings.settings[keys.VERSION] = version
-        why = "no release in the image's tag" if not exact else "an image of somebody else's"
+        why = "no release in the image's tag" if not exact else "another team's image"
         findings.ask(item, f"{why}: {version} is written. Is it that? The plan asks the database; --version answers")
     if findings.settings[keys.VERSION] < "2.3":
         _old_image(item, findings)

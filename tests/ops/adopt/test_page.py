@@ -15,7 +15,7 @@ from tests.ops.adopt import support
 
 PAGE = Path("docs/operate/adopt.md").read_text()
 HERE = Path(__file__).parent
-COMMANDS = re.findall(r"^    python -m ops\.adopt (.+)$", PAGE, re.MULTILINE)
+COMMANDS = re.findall(r"^    python -m ops adopt (.+)$", PAGE, re.MULTILINE)
 
 
 def test_the_page_shows_every_command() -> None:
