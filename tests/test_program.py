@@ -162,6 +162,17 @@ def test_no_zero_value_is_sent_that_pulumis_own_plugin_would_drop(program: Progr
             assert without_zeros(dict(resource.manifest.document)) == resource.manifest.document, resource.name
 
 
+def test_every_resource_belongs_to_the_stack_but_the_provider_that_it_is_given(program: Program) -> None:
+    on_top = {resource.type for resource in program.resources if not resource.parent}
+    assert on_top == {"portus:index:PortusStack", "pulumi:providers:kubernetes"}
+
+
+@pytest.mark.parametrize("project", ["portus", "our-registry"])
+def test_a_stack_file_works_in_a_project_of_any_name(project: str) -> None:
+    program = recorder.run_program(ROOT, "lab", stack_configuration("lab"), preview=False, into=Program("lab"), project=project)
+    assert program.all("Deployment")
+
+
 def test_another_program_makes_the_stack_as_the_manual_shows(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "develop" / "embedding.md").read_text(encoding="utf-8")
     (tmp_path / "__main__.py").write_text("\n".join(line[4:] for line in page.splitlines() if line.startswith("    ")), encoding="utf-8")

@@ -21,6 +21,9 @@ from components.settings.types.sealed import is_ciphertext, is_sealed, seal
 STACKS = Path("stacks")
 """Pulumi.yaml's ``stackConfigDir``, seen from the program's folder."""
 
+NAMESPACE: Final = "portus"
+"""Before the colon of every key. It is not the project's name, so a stack file works in a project of any name."""
+
 SHOWN: Final = 32
 """Exit code by which a program tells Pulumi's language host that its error has been shown. After any other code the host adds "an unhandled
 error occurred: program exited with non-zero exit code" (pulumi-language-python: pythonProcessExitedAfterShowingUserActionableMessage)."""
@@ -45,9 +48,8 @@ def load() -> StackSettings:
     Raises:
         pulumi.RunError: with the whole report of what is wrong, before anything was registered.
     """
-    project, stack = pulumi.get_project(), pulumi.get_stack()
-    file = STACKS / f"Pulumi.{stack}.yaml"
-    prefix = f"{project}:"
+    file = STACKS / f"Pulumi.{pulumi.get_stack()}.yaml"
+    prefix = f"{NAMESPACE}:"
     configuration = get_config_env()
     if any(map(is_ciphertext, _values(sections(configuration, prefix)))) and not pulumi.runtime.is_dry_run():
         raise pulumi.RunError(f"{file}: encrypted values were not decrypted; nothing was created or changed.")
@@ -58,7 +60,7 @@ def load() -> StackSettings:
     def encrypted(path: parsing.Path) -> bool:
         return str(path[0]) in secret_sections and _is_secure(written, path)
 
-    raw, others = seal(sections(configuration, prefix)), strays(configuration, project)
+    raw, others = seal(sections(configuration, prefix)), strays(configuration)
     try:
         return _parsed(raw, content, file=str(file), encrypted=encrypted, strays=others)
     except SettingsError as error:
@@ -94,7 +96,7 @@ def _parsed(
     if not raw:
         from components.settings.report.envelope import without_settings  # noqa: PLC0415 - as above
 
-        raise SettingsError(file, [without_settings(content, pulumi.get_project()), *map(parsing.stray, strays)])
+        raise SettingsError(file, [without_settings(content, NAMESPACE), *map(parsing.stray, strays)])
     return parsing.parse(raw, file=file, encrypted=encrypted, strays=strays, name=pulumi.get_stack())
 
 
@@ -103,9 +105,9 @@ def sections(configuration: Mapping[str, object], prefix: str) -> dict[str, obje
     return {key.removeprefix(prefix): _decode(value) for key, value in configuration.items() if key.startswith(prefix)}
 
 
-def strays(configuration: Mapping[str, object], project: str) -> tuple[str, ...]:
-    """Return the keys that no program reads, because their namespace is neither the project's nor Pulumi's own."""
-    return tuple(key for key in configuration if key.partition(":")[0] not in {project, "pulumi"})
+def strays(configuration: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the keys that no program reads, because their namespace is neither this program's nor Pulumi's own."""
+    return tuple(key for key in configuration if key.partition(":")[0] not in {NAMESPACE, "pulumi"})
 
 
 def _decode(value: object) -> object:

@@ -20,11 +20,11 @@ def certificate(name: str, stack: StackSettings, *, placement: Placement, opts: 
     """Return the certificate that the stack file asks for, covering every host that the stack serves."""
     match stack.tls:
         case ProvidedTls():
-            return ProvidedCertificate(name, settings=stack.tls)
+            return ProvidedCertificate(name, settings=stack.tls, opts=opts)
         case SelfSignedTls():
-            return SelfSignedCertificate(name, stack=stack, settings=stack.tls, hosts=stack.hosts)
+            return SelfSignedCertificate(name, stack=stack, settings=stack.tls, hosts=stack.hosts, opts=opts)
         case ExistingSecretTls():
-            return ExistingCertificate(name, settings=stack.tls)
+            return ExistingCertificate(name, settings=stack.tls, opts=opts)
         case CertManagerTls():
             from components.tls.cert_manager import CertManagerCertificate  # noqa: PLC0415 - few stacks use it
 

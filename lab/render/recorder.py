@@ -124,7 +124,14 @@ class Program:
 
 
 def run_program(
-    folder: Path, stack: str, configuration: Mapping[str, str], *, secret_keys: tuple[str, ...] = (), preview: bool, into: Program
+    folder: Path,
+    stack: str,
+    configuration: Mapping[str, str],
+    *,
+    secret_keys: tuple[str, ...] = (),
+    preview: bool,
+    into: Program,
+    project: str = "portus",
 ) -> Program:
     """Run ``folder/__main__.py`` for ``stack`` and return what it registered.
 
@@ -133,12 +140,13 @@ def run_program(
         secret_keys: the full keys that hold something encrypted.
         preview: answer as a preview would, with marks in place of generated values.
         into: keeps what was registered even if the program fails.
+        project: the name in Pulumi.yaml.
 
     Raises:
         pulumi.RunError: the program refused the settings, with its report.
     """
     monitor = Monitor(into, preview=preview)
-    mocks.set_mocks(monitor.mocks, project="portus", stack=stack, preview=preview, monitor=monitor, logger=_LOG)
+    mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=preview, monitor=monitor, logger=_LOG)
     variables = {"PULUMI_CONFIG": json.dumps(dict(configuration))}
     if secret_keys:
         variables["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(secret_keys)

@@ -85,7 +85,7 @@ class Stack(ABC):
             sections(self.configuration, "portus:"),
             file=self.name,
             encrypted=lambda path: path in self.secrets,
-            strays=strays(self.configuration, "portus"),
+            strays=strays(self.configuration),
         )
 
     @cached_property
