@@ -140,6 +140,8 @@ def _commands(chart: Chart, values: dict[str, Item], release: str, namespace: st
     if name and port and port.text not in {"", "80", "443"}:
         name = f"{name}:{port.text}"
     mount = values.get("registry.mountPath")
+    persistence = values.get("registry.persistence.enabled")
+    persistent = persistence is not None and persistence.value is True  # the charts' default is an emptyDir
     base = release if release.endswith("-portus") else f"{release}-{chart.name}"
     return {
         "kubectl": f"kubectl -n {namespace}",
@@ -149,6 +151,8 @@ def _commands(chart: Chart, values: dict[str, Item], release: str, namespace: st
         "registry": f"deployment/{base}-registry",
         "registry_path": mount.text if mount else "/storage",
         "database": chart.database.format(release=release),
+        **({"front": f"deployment/{base}-nginx"} if chart is KUBIC else {}),
+        **({"ephemeral": "yes"} if not persistent else {}),
         "root_variable": "MARIADB_ROOT_PASSWORD",
         "database_name": values["mariadb.mariadbDatabase"].text if "mariadb.mariadbDatabase" in values else "portus",
     }

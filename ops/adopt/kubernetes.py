@@ -103,7 +103,7 @@ def _commands(source: Source, objects: Sequence[Object], namespace: str) -> dict
     """Return the parts of the plan's commands, and what the objects say together."""
     commands = {"kubectl": f"kubectl -n {namespace}", "namespace": namespace}
     kinds = {each.name: each.kind.lower() for each in objects if each.kind in WORKLOADS}
-    for role, name in ((Role.REGISTRY, "registry"), (Role.DATABASE, "database"), (Role.WORKER, "worker")):
+    for role, name in ((Role.REGISTRY, "registry"), (Role.DATABASE, "database"), (Role.WORKER, "worker"), (Role.PROXY, "front")):
         if workload := source.with_role(role):
             commands[name] = f"{kinds.get(workload.name.partition(' ')[0], 'deployment')}/{workload.name}"
     return commands | _exposure(objects) | _claim(source, objects)
@@ -129,7 +129,7 @@ def _claim(source: Source, objects: Sequence[Object]) -> dict[str, str]:
     registry = source.with_role(Role.REGISTRY)
     mount = next((each for each in registry.mounts if each.kind == "claim"), None) if registry else None
     if mount is None:
-        return {}
+        return {"ephemeral": "yes"} if registry and not any(each.kind == "volume" for each in registry.mounts) else {}
     claims = [each.body.get("spec") or {} for each in objects if each.kind == "PersistentVolumeClaim" and each.name == mount.source]
     sizes = [str((spec.get("resources") or {}).get("requests", {}).get("storage", "")) for spec in claims]
     return {"registry_path": mount.target, "registry_claim": mount.source, "registry_size": next(iter(sizes), "")}

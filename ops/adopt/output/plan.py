@@ -13,12 +13,12 @@ import yaml
 from ops.adopt import keys
 from ops.adopt.classify.overview import RECORD_QUERY, SCHEMA_QUERY, Names
 from ops.adopt.model import Findings, Mount, Role, Source, Workload
+from ops.adopt.output import cluster
+from ops.adopt.output.cluster import READ_ONLY, shell
 
 BLOBS: Final = "/var/lib/registry"
 """Where the stack's registry keeps its images, as the published image does."""
 FREEZE: Final = "freeze.yml"
-READ_ONLY: Final = "{enabled: true}"
-"""Value of REGISTRY_STORAGE_MAINTENANCE_READONLY; tried on the registry 2.8.2, whose other spelling of it panics."""
 
 
 def freeze(source: Source) -> str:
@@ -39,12 +39,12 @@ def render(source: Source, findings: Findings, names: Names, stack: str) -> str:
     namespace = str(findings.settings.get(keys.NAMESPACE, "portus"))
     steps = [
         ("Prepare, on any day before", _prepare(source, findings, stack)),
-        ("Freeze", _freeze(source, stack)),
+        ("Freeze", _freeze(source, findings, stack)),
         ("Database", _database(source, findings, stack, namespace)),
         ("Blobs", _blobs(source, findings, namespace)),
         ("Check", _check(stack, names)),
-        ("DNS", _dns(findings, namespace)),
-        ("The way back", _back(source)),
+        ("DNS", _dns(source, findings, stack, namespace)),
+        ("The way back", _back(source, findings)),
         ("Afterwards", _afterwards()),
     ]
     parts = [f"# Plan: from the running Portus to the stack `{stack}`\n"]
@@ -58,28 +58,25 @@ def render(source: Source, findings: Findings, names: Names, stack: str) -> str:
     return "\n".join(parts)
 
 
-def _sh(*lines: str) -> str:
-    return "\n```sh\n" + "\n".join(lines) + "\n```\n"
-
-
 def _prepare(source: Source, findings: Findings, stack: str) -> Iterator[str]:
     yield "Read report.md; answer its decisions in the stack file. Lower the TTL of the public names to 60 s. Then:"
-    yield _sh(
+    yield shell(
         f"make verify STACK={stack}                       # names what the stack file lacks, with line and fix",
         f"pulumi up --stack {stack}",
         f"make doctor STACK={stack}",
     )
-    yield "The stack runs empty beside the old Portus. Nobody notices it."
+    yield "The stack runs empty beside the old Portus, and users do not notice it."
+    yield from cluster.shared_address(source, findings)
     if image := findings.settings.get(keys.IMAGE_PORTUS):
         yield f"It runs your own image `{image}`: let the cluster pull it first (`{keys.PREFIX}{keys.PULL_SECRETS}`)."
     command = _sql(source, SCHEMA_QUERY)
     if command:
         yield "\nWhich release is the database of, and by which name do clients pull?"
-        yield _sh(command, _sql(source, RECORD_QUERY))
+        yield shell(command, _sql(source, RECORD_QUERY))
         yield "2.0: 20151215152138. 2.1, 2.2: 20160927141850. 2.3: 20180207145522. 2.4: 20181213101302. 2.5: 20190314173309."
 
 
-def _freeze(source: Source, stack: str) -> Iterator[str]:
+def _freeze(source: Source, findings: Findings, stack: str) -> Iterator[str]:
     yield "From here on pushes are refused, pulls go on. Ask people not to change users and teams."
     worker, registry = source.with_role(Role.WORKER), source.with_role(Role.REGISTRY)
     if source.kind == "compose":
@@ -89,14 +86,11 @@ def _freeze(source: Source, stack: str) -> Iterator[str]:
             lines.append(f"{compose} -f adopt-{stack}/{FREEZE} up -d --no-deps {shlex.quote(registry.name)}")
         if worker:
             lines.append(f"{compose} stop {shlex.quote(worker.name)}")
-        yield _sh(*lines) if lines else "Stop whatever pushes: this file has no registry."
+        yield shell(*lines) if lines else "Stop whatever pushes: this file has no registry."
         if not registry:
             yield "Run the registry with `REGISTRY_STORAGE_MAINTENANCE_READONLY='{enabled: true}'`."
         return
-    kubectl = source.commands.get("kubectl", "kubectl")
-    name = source.commands.get("registry", "deployment/registry")
-    yield _sh(f"{kubectl} set env {name.partition(' ')[0]} 'REGISTRY_STORAGE_MAINTENANCE_READONLY={READ_ONLY}'")
-    yield "Wait 15 minutes, or the life of a token: then no push is under way."
+    yield from cluster.freeze(source, findings)
 
 
 def _sql(source: Source, query: str) -> str:
@@ -139,12 +133,12 @@ def _database(source: Source, findings: Findings, stack: str, namespace: str) ->
         options = f"--single-transaction --no-tablespaces -uroot {name}"
         dump = f'MYSQL_PWD="${_root_variable(source, database)}" exec {tool} {options}'
         yield "The password stays inside the old container."
-        yield _sh("umask 077", f"{_exec(source, database)} sh -c {shlex.quote(dump)} | gzip > portus.sql.gz")
+        yield shell("umask 077", f"{_exec(source, database)} sh -c {shlex.quote(dump)} | gzip > portus.sql.gz")
     else:
         yield "The source has no database of its own. Where the server is:"
-        yield _sh("umask 077", f"mysqldump --single-transaction --no-tablespaces -h HOST -u USER -p {name} | gzip > portus.sql.gz")
+        yield shell("umask 077", f"mysqldump --single-transaction --no-tablespaces -h HOST -u USER -p {name} | gzip > portus.sql.gz")
     yield "Prove the dump, make it a backup of the stack, and load that:"
-    yield _sh(
+    yield shell(
         f"python -m ops import-database --stack {stack} --dump portus.sql.gz",
         f"make backups STACK={stack}",
         f"make restore STACK={stack} DUMP=...",
@@ -152,7 +146,7 @@ def _database(source: Source, findings: Findings, stack: str, namespace: str) ->
     if keys.EXISTING_PORTUS_PASSWORD in findings.secrets:
         yield "Portus up to 2.2 keeps the hidden user's password in its database. If the report says that it was replaced, set the new one:"
         runner = 'bundle exec rails runner \'User.find_by(username: "portus").update!(password: ENV["PORTUS_PORTUS_PASSWORD"])\''
-        yield _sh(f"kubectl -n {namespace} exec -it deployment/portus -- bash   # set its secrets' variables, cd /srv/Portus", runner)
+        yield shell(f"kubectl -n {namespace} exec -it deployment/portus -- bash   # set its secrets' variables, cd /srv/Portus", runner)
 
 
 def _blobs(source: Source, findings: Findings, namespace: str) -> Iterator[str]:
@@ -168,15 +162,15 @@ def _blobs(source: Source, findings: Findings, namespace: str) -> Iterator[str]:
         kubectl, name = source.commands.get("kubectl", "kubectl"), source.commands.get("registry", "deployment/registry")
         path = source.commands.get("registry_path", BLOBS)
         old = f"{kubectl} exec {name} --"
-        yield _sh(f"{old} du -sh {path}", f"{old} tar -C {path} -cf - docker | {target}")
+        yield shell(f"{old} du -sh {path}", f"{old} tar -C {path} -cf - docker | {target}")
     elif registry is None:
-        yield _sh(f"tar -C /PATH/OF/THE/REGISTRY -cf - docker | {target}")
+        yield shell(f"tar -C /PATH/OF/THE/REGISTRY -cf - docker | {target}")
     else:
         inside = mount.target if mount else BLOBS
         old = _exec(source, registry)
-        yield _sh(f"{old} du -sh {inside}", f"{old} tar -C {inside} -cf - docker | {target}")
+        yield shell(f"{old} du -sh {inside}", f"{old} tar -C {inside} -cf - docker | {target}")
     yield "Interrupted, it is repeated as a whole: blobs have their digests for names, so nothing is doubled. Or image by image:"
-    yield _sh("skopeo copy --all --preserve-digests docker://OLD/NAMESPACE/IMAGE:TAG docker://NEW/NAMESPACE/IMAGE:TAG")
+    yield shell("skopeo copy --all --preserve-digests docker://OLD/NAMESPACE/IMAGE:TAG docker://NEW/NAMESPACE/IMAGE:TAG")
 
 
 def _is_blobs(mount: Mount) -> bool:
@@ -185,27 +179,27 @@ def _is_blobs(mount: Mount) -> bool:
 
 def _check(stack: str, names: Names) -> Iterator[str]:
     yield "The administrator is the old one: check as a user of the old Portus (docs/operate/credentials.md)."
-    yield _sh(
+    yield shell(
         f"CHECK_USER=... CHECK_PASSWORD_FILE=... make check STACK={stack}",
         f"make doctor STACK={stack}",
         f"docker pull {names.new or 'REGISTRY'}/NAMESPACE/IMAGE@sha256:...   # an old image, by its digest, before DNS: by /etc/hosts",
     )
 
 
-def _dns(findings: Findings, namespace: str) -> Iterator[str]:
+def _dns(source: Source, findings: Findings, stack: str, namespace: str) -> Iterator[str]:
+    yield from cluster.take_address_over(source, findings, stack)
     hosts = [str(findings.settings[key]) for key in (keys.HOST, keys.REGISTRY_HOST) if key in findings.settings]
     yield f"Point {' and '.join(f'`{host}`' for host in hosts) or 'the public names'} at the stack's address:"
-    yield _sh(f"kubectl -n {namespace} get service,ingress")
+    yield shell(f"kubectl -n {namespace} get service,ingress")
     yield "Stop the old front door only when its log shows no more clients."
 
 
-def _back(source: Source) -> Iterator[str]:
+def _back(source: Source, findings: Findings) -> Iterator[str]:
     yield "Until step 6: nothing to undo but the freeze. After it: DNS back first; the old one lacks what was pushed since then."
     if source.kind == "compose":
-        yield _sh(f"{source.commands['compose']} up -d   # without {FREEZE}: as before")
+        yield shell(f"{source.commands['compose']} up -d   # without {FREEZE}: as before")
     else:
-        kubectl, name = source.commands.get("kubectl", "kubectl"), source.commands.get("registry", "deployment/registry")
-        yield _sh(f"{kubectl} set env {name.partition(' ')[0]} REGISTRY_STORAGE_MAINTENANCE_READONLY-")
+        yield from cluster.back(source, findings)
     yield "The old database and blobs are untouched by every step above."
 
 

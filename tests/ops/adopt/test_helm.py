@@ -162,3 +162,33 @@ def test_values_of_another_chart_are_refused(text: str, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "values.yaml" in result.output
     assert "fix:" in result.output
+
+
+def plan_of(shape: str, tmp_path: Path) -> str:
+    """Return the plan for one values file."""
+    arguments = ["--values", VALUES / f"{shape}.yaml", "--release", "hub", "--stack", "prod", "--dir", tmp_path]
+    assert support.run("helm", *arguments, env=support.ENVIRONMENT).exit_code == 0
+    return (tmp_path / "adopt-prod" / "plan.md").read_text()
+
+
+def test_a_registry_on_an_empty_dir_is_never_restarted_by_the_plan(tmp_path: Path) -> None:
+    plan = plan_of("kubic-node-port-no-tls", tmp_path)
+    assert "set env" not in plan
+    assert "scale deployment/hub-portus-nginx --replicas=0" in plan
+    assert plan.index("--replicas=0") < plan.index("tar -C /storage") < plan.index("--replicas=1")
+
+
+@pytest.mark.parametrize(
+    ("shape", "temporary"),
+    [
+        ("kubic-ingress-ldap", "exposure: {kind: cluster_ip}`"),
+        ("kubic-node-port-name", "exposure: {kind: cluster_ip, publicPort: 31443}`"),
+        ("kubic-postgres-elsewhere", ""),
+    ],
+)
+def test_the_stack_takes_the_old_address_only_when_the_old_one_has_given_it_up(shape: str, temporary: str, tmp_path: Path) -> None:
+    plan = plan_of(shape, tmp_path)
+    if temporary:
+        assert plan.index(temporary) < plan.index("Give the address up") < plan.rindex("pulumi up --stack prod")
+    else:
+        assert "Give the address up" not in plan

@@ -174,3 +174,11 @@ def test_a_cluster_that_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.
     result = support.run("kubernetes", "--stack", "prod", "--dir", tmp_path)
     assert result.exit_code == 1
     assert "Is it up?" in result.output
+
+
+def test_a_registry_without_a_claim_is_never_restarted_by_the_plan(tmp_path: Path) -> None:
+    arguments = ["--file", OBJECTS / "config-maps-node-port.yaml", "--namespace", "old", "--stack", "prod", "--dir", tmp_path]
+    assert support.run("kubernetes", *arguments, env=support.ENVIRONMENT).exit_code == 0
+    plan = (tmp_path / "adopt-prod" / "plan.md").read_text()
+    assert "a restart of the registry loses them" in plan
+    assert "set env" not in plan
