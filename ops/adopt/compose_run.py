@@ -19,6 +19,9 @@ from ops.adopt.model import AdoptError, Place, Problem
 TIMEOUT_SECONDS: Final = 30
 """A file takes 0.1 s; only a hanging program takes longer."""
 
+_NO_NETWORK: Final = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false"}
+"""Files that a compose file includes from elsewhere are not fetched."""
+
 _UNSET = re.compile(r'The \\?"(?P<name>[^"\\]+)\\?" variable is not set')
 _REQUIRED = re.compile(r"required variable (?P<name>\S+) is missing a value")
 _MUST = re.compile(r"(?<!\$)\$\{(\w+):?\?")
@@ -68,7 +71,7 @@ def read(files: Sequence[Path], env_files: Sequence[Path], environment: Mapping[
 
 
 def _run(command: Sequence[str], text: str | None, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    env = {**environment, "HOME": environment.get("HOME", "/")}
+    env = {**environment, "HOME": environment.get("HOME", "/"), **_NO_NETWORK}
     try:
         return subprocess.run(command, input=text, env=env, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -126,6 +129,9 @@ def _refuse_unset(stderr: str, files: Sequence[YamlLines], env_files: Sequence[P
 def _refusal(stderr: str, files: Sequence[YamlLines], shift: int) -> Problem:
     message = next((line for line in reversed(stderr.strip().splitlines()) if not line.startswith("time=")), "cannot be read")
     message = message.replace(f"{os.sep}dev{os.sep}stdin", files[0].name)
+    if "remote resource is disabled" in message:
+        place = _mention("://", files)
+        return Problem(place, "a compose file of another machine is not fetched", "fetch it yourself, and name the file here")
     named = next((lines for lines in files if str(Path(lines.name).resolve()) in message), files[0])
     if line := _LINE.search(message):
         place = Place(named.name, int(line[1]) + shift)
@@ -143,7 +149,7 @@ def _refusal(stderr: str, files: Sequence[YamlLines], shift: int) -> Problem:
 
 def _mention(path: str, files: Sequence[YamlLines]) -> Place:
     """Return the line that names the file ``path``."""
-    name = Path(path).name
+    name = path if "://" in path else Path(path).name
     for lines in files:
         for number, line in enumerate(lines.text.splitlines(), start=1):
             if name and name in line and not line.lstrip().startswith("#"):

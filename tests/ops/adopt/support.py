@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,12 @@ def lay(folder: Path, files: Mapping[str, str]) -> Path:
 
 def read(project: Path | str) -> Source:
     """Return a shape by its name, or the compose file at a path."""
-    file = COMPOSE / project / "docker-compose.yml" if isinstance(project, str) else project
-    return compose.read([file], [], [], ENVIRONMENT)
+    return _shape(project) if isinstance(project, str) else compose.read([project], [], [], ENVIRONMENT)
+
+
+@cache
+def _shape(name: str) -> Source:
+    return compose.read([COMPOSE / name / "docker-compose.yml"], [], [], ENVIRONMENT)
 
 
 def adopted(project: Path | str, **answers: str) -> Findings:

@@ -16,7 +16,7 @@ from tests.ops.adopt import support
 HERE = Path(__file__).parent
 ODD: tuple[Any, ...] = (None, [], {}, "", 3, "x", True, ["a"], {"a": 1}, "\u00e9\n", -1, float("inf"), [[1]], {"name": None})
 STEPS = tuple[str | int, ...]
-CASES = 60
+CASES = 25
 """For each file; the seed is fixed, so a failure comes again."""
 
 

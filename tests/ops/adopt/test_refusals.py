@@ -69,6 +69,10 @@ CASES = {
         {"docker-compose.yml": GOOD + "    extends: {service: gone}\n"},
         ["docker-compose.yml", "gone"],
     ),
+    "a file of another machine to include": (
+        {"docker-compose.yml": "include: ['https://git.team.test/compose.git']\n" + GOOD},
+        ["docker-compose.yml:1", "is not fetched"],
+    ),
     "a list for a file": ({"docker-compose.yml": "- portus\n"}, ["docker-compose.yml"]),
     "an empty file": ({"docker-compose.yml": ""}, ["docker-compose.yml"]),
 }
