@@ -2,7 +2,8 @@
 
 ``lab-2.5.json`` is what `reduced` makes of the state of stack ``lab`` (Portus 2.5) as the genuine plugins wrote it: kubernetes 4.32.0,
 random 4.21.1 and tls 5.5.1, each with some commits more, answering as 4.34.2, 4.21.4 and 5.6.2. It holds no values of secrets. What the
-program sends is not the plugins' doing: a key that the program adds to the inputs of an object, or leaves out, is changed here as well.
+program sends is not the plugins' doing. So a key that the program adds to the inputs of an object or leaves out is changed here as well,
+and so is a resource's place in the tree: the record was made before ``PortusStack``.
 """
 
 from __future__ import annotations
