@@ -19,6 +19,7 @@ NAMES: Final = (
     "password",
     "outputs",
     "adopt",
+    "new-stack",
 )
 
 MODULES: Final = {name: f"{__name__}.{name.replace('-', '_')}" for name in NAMES}

@@ -1,0 +1,154 @@
+"""The stack file of a new environment: as little as loads, with what is to be decided later as comments."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from components.common.versions import PORTUS_IMAGES, PortusVersion
+from ops.adopt.classify.values import is_public_name
+from ops.errors import LabError
+from ops.paths import ROOT
+
+STACKS: Final = ROOT / "stacks"
+
+HTTPS_NODE_PORT: Final = 30443
+"""Inside Kubernetes' default range of node ports."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_IMAGE: Final = re.compile(
+    r"(?:[a-z0-9.-]+(?::\d{1,5})?/)?[a-z0-9]+(?:[._/-][a-z0-9]+)*(?=[:@])(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
+
+CERTIFICATE: Final = """\
+  # TODO: users must trust the certificate. As it is, the stack makes a CA of its own, which each client has to be given. For one that
+  # cert-manager keeps (docs/deploy/tls.md has the other sources), remove "portus:accept" and set:
+  # portus:tls:
+  #   source: cert_manager
+  #   certificate:
+  #     issuerRef: {name: NAME-OF-YOUR-CLUSTERISSUER}
+  #   caCertificate: |
+  #     PEM OF THE ROOT
+  portus:accept:
+    - self_signed_certificate
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewStack:
+    """What a new environment is asked for.
+
+    Args:
+        gateway: the Gateway's name, by ``gateway`` only.
+        image: Portus' image; must be set where the release has no public one.
+    """
+
+    name: str
+    host: str
+    version: str
+    exposure: str
+    profile: str
+    gateway: str = ""
+    image: str = ""
+
+    @property
+    def file(self) -> Path:
+        """The stack file."""
+        return STACKS / f"Pulumi.{self.name}.yaml"
+
+    def render(self) -> str:
+        """Return the text of the stack file."""
+        return "".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield "# yaml-language-server: $schema=stack.schema.json\n"
+        yield "# Every key: docs/reference/settings.md. Encrypt a secret: pulumi config set --secret --path portus:KEY\n"
+        yield f"config:\n  portus:profile: {self.profile}\n"
+        if self.profile == "production":
+            yield CERTIFICATE
+        else:
+            yield "  # `pulumi destroy` deletes the data, too.\n"
+            yield '  portus:protect: "false"\n'
+        yield f"  portus:host: {json.dumps(self.host)}\n"
+        yield "  # Keeps this stack from another cluster that the kubeconfig may name:\n"
+        yield f"  # portus:cluster: {{context: CONTEXT-OF-THE-KUBECONFIG, identifier: {self.name}}}\n"
+        if self.image:
+            yield f"  portus:images:\n    portus: {json.dumps(self.image)}\n"
+        yield f'  portus:portus:\n    version: "{self.version}"\n'
+        if self.version == PortusVersion.V2_0:
+            yield "    # 2.0 has no task for it: make the administrator and the registry's record on the pages of Portus.\n"
+            yield "    bootstrap:\n      enabled: false\n"
+        yield f"  portus:exposure:\n    kind: {self.exposure}\n"
+        if self.exposure == "node_port":
+            yield f"    # One stack of a cluster has it.\n    httpsNodePort: {HTTPS_NODE_PORT}\n"
+        elif self.exposure == "ingress":
+            yield "    # Without it, the cluster's default class. `controller` says whose annotations are written.\n"
+            yield "    # ingressClassName: nginx\n    controller: nginx\n"
+        elif self.exposure == "gateway":
+            namespace, _, gateway = self.gateway.rpartition("/")
+            yield f"    parentRefs:\n      - name: {json.dumps(gateway)}\n"
+            yield f"        namespace: {json.dumps(namespace)}\n" if namespace else ""
+
+
+def require_name(name: str) -> None:
+    """Refuse a name that the program refuses, and one that has a stack file.
+
+    Raises:
+        LabError: one of the two.
+    """
+    if not _NAME.fullmatch(name):
+        raise LabError(
+            "the stack's name must have at most 63 letters, digits, '-', '_' and '.', and begin and end with a letter or digit.",
+            "fix: python -m ops new-stack qa",
+        )
+    if name.startswith("lab"):
+        raise LabError("the stack's name must not begin with 'lab': those are this project's own.", "fix: python -m ops new-stack qa")
+    file = STACKS / f"Pulumi.{name}.yaml"
+    if file.exists():
+        raise LabError(
+            f"{STACKS.name}/{file.name} must not exist: it is not overwritten.", "fix: choose another name, or move the file away"
+        )
+
+
+def problem_of_host(host: str) -> str:
+    """Return what is wrong with a host; '' for nothing."""
+    return "" if is_public_name(host) else "must be a public DNS name in lower case, without scheme, port and path: portus.example.com"
+
+
+def problem_of_gateway(gateway: str) -> str:
+    """Return what is wrong with the name of a Gateway; '' for nothing."""
+    fits = 1 <= len(parts := gateway.split("/")) <= 2 and all(_LABEL.fullmatch(part) for part in parts)  # noqa: PLR2004 - as the message says
+    return "" if fits else "must be NAME or NAMESPACE/NAME of the Gateway: gateways/public"
+
+
+def problem_of_image(image: str, version: str) -> str:
+    """Return what is wrong with Portus' image; '' for nothing."""
+    if not image and PortusVersion(version) in PORTUS_IMAGES:
+        return ""
+    why = "" if image else f", because Portus {version} has no public image"
+    floats = image.rpartition(":")[2] in {"latest", "head", "master", "stable", "edge"}
+    fits = _IMAGE.fullmatch(image) and not floats
+    return "" if fits else f"must be an image with a version or digest{why}: registry.example.com/team/portus:{version}"
+
+
+def write(stack: NewStack) -> None:
+    """Write the stack file.
+
+    Raises:
+        LabError: it is there already, or the folder cannot be written.
+    """
+    require_name(stack.name)
+    try:
+        stack.file.parent.mkdir(parents=True, exist_ok=True)
+        with stack.file.open("x", encoding="utf-8") as file:
+            file.write(stack.render())
+    except FileExistsError:
+        require_name(stack.name)
+        raise
+    except OSError as error:
+        raise LabError(f"{stack.file} must be a file that can be written: {error.strerror}.", "fix: the folder's permissions") from None
