@@ -72,7 +72,7 @@ def load() -> StackSettings:
 def _unreadable(error: SettingsError, raw: Mapping[str, Any]) -> SettingsError:
     """Return the report with its own words for values that were not decrypted and are no secrets."""
     rule = "must be readable without the passphrase: only secrets may be encrypted"
-    told = [replace(each, rule=rule, remedy="write it in clear") if _is_sealed_at(raw, each.key) else each for each in error.problems]
+    told = [replace(each, rule=rule, remedy="write it as plain text") if _is_sealed_at(raw, each.key) else each for each in error.problems]
     return SettingsError(error.file, told)
 
 

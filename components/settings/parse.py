@@ -118,7 +118,7 @@ def _unfit(name: str) -> Iterator[Problem]:
             key="stack",
             value=json.dumps(name),
             rule=f"must be a name of at most {LABEL_LENGTH} letters, digits, '-', '_' and '.' that begins and ends with a letter or digit: "
-            "it is a label of every object",
+            "every object has it as a label",
             remedy=f"pulumi stack rename {fit}",
         )
 
@@ -133,7 +133,7 @@ def stray(key: str) -> Problem:
         key=name,
         namespace=namespace,
         value="",
-        rule=f"nobody reads the namespace '{namespace}'",
+        rule=f"must be in the namespace 'portus': this program reads no key of '{namespace}'",
         remedy=remedy,
     )
 

@@ -54,7 +54,7 @@ class StackSettings(Section):
     elsewhere: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(PortusConfig.model_fields, "write it under portus:portus.config"),
         "mariadb": "the section is called 'database'",
-        "ingress": "remove it: 'exposure' says how clients reach Portus and the registry",
+        "ingress": "remove it: 'exposure' defines how clients reach Portus and the registry",
         "namespace": "write it under 'cluster'",
         "version": "write it under 'portus'",
         "mirror": "write it under 'images'",

@@ -97,7 +97,7 @@ def test_what_a_case_is_told_is_rewritten_in_place_and_nothing_else() -> None:
   expect:
   - key: protect
     value: '"maybe"'
-    rule: is true or false
+    rule: must be true or false
     remedy: write true or false
 
 # The next one's comment.
@@ -105,7 +105,7 @@ def test_what_a_case_is_told_is_rewritten_in_place_and_nothing_else() -> None:
   because: "Left out."
   expect:
   - key: host
-    rule: is required
+    rule: must be set
     remedy: 'set it'
   remove: [host]
 """
@@ -115,7 +115,7 @@ def test_what_a_case_is_told_is_rewritten_in_place_and_nothing_else() -> None:
     new = rewritten(right, "some")
     assert new.startswith(right[: right.index("    remedy: 'set it'")])
     assert new.endswith("\n  remove: [host]\n")
-    assert yaml.safe_load(new)[1]["expect"] == [{"key": "host", "rule": "is required", "remedy": remedy}]
+    assert yaml.safe_load(new)[1]["expect"] == [{"key": "host", "rule": "must be set", "remedy": remedy}]
     assert rewritten(new, "some") == new
     bare = "".join(line for line in right.splitlines(keepends=True) if line.startswith(("#", "-", "  b", "  s", "  r", "\n")))
     filled = rewritten(bare, "some")
@@ -161,6 +161,46 @@ def test_every_rule_on_one_value_is_broken_by_a_wrong_stack_file() -> None:
     assert len(said) > 25
     told = {problem.rule for entry in BAD for problem in entry.error.problems}
     assert said - told - {row.rule for row in ROWS} == set()
+
+
+OPENINGS = ("must ", "unknown key", "has no effect ")
+"""A rule states the requirement, or plainly names the fault; it is never a fact about the wrong value."""
+
+
+def test_every_rule_in_the_code_states_the_requirement() -> None:
+    written = [text for path in (ROOT / "components" / "settings").rglob("*.py") for text in _openings_in(path)]
+    assert len(written) > 250
+    assert [text for text in written if not text.startswith(OPENINGS)] == []
+
+
+def test_every_problem_states_the_requirement_and_the_fix() -> None:
+    told = [problem for entry in BAD for problem in entry.error.problems] + [problem for row in ROWS for problem in problems(row.raw)]
+    assert {problem.rule for problem in told if not problem.rule.startswith(OPENINGS)} == set()
+    assert {problem.rule for problem in told if not problem.remedy.strip()} == set()
+
+
+def _openings_in(path: Path) -> Iterator[str]:
+    """Yield how each rule in the code begins, where it begins with a text."""
+    position = {"broken": 0, "Checked": 1, "Matching": 1, "_error": 0, "_of": 1, "Wrong": 2}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            rules = [keyword.value for keyword in node.keywords if keyword.arg == "rule"]
+            rules += [node.args[position[name]]] if name in position and len(node.args) > position[name] else []
+            yield from (text for rule in rules for text in _openings(rule))
+
+
+def _openings(rule: ast.expr) -> list[str]:
+    match rule:
+        case ast.Constant(value=str(text)):
+            return [text]
+        case ast.JoinedStr(values=[first, *_]):
+            return _openings(first)
+        case ast.IfExp():
+            return [*_openings(rule.body), *_openings(rule.orelse)]
+        case ast.BinOp():
+            return _openings(rule.left)
+    return []
 
 
 def _rules_in(path: Path) -> Iterator[str]:

@@ -122,7 +122,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "root ended": Mistake(lambda: (leaf() + intermediate(), root(days=(-99, -1))), ROOT, "it ended at", "in use today", GOOD),
     "root of the future": Mistake(lambda: (leaf() + intermediate(), root(days=(9, 99))), ROOT, "it begins at", "in use today", GOOD),
     "root ends in three days": Mistake(
-        lambda: (leaf() + intermediate(), root(days=(-9, 3))), ROOT, "7 days more", "in use today", GOOD, openssl=True
+        lambda: (leaf() + intermediate(), root(days=(-9, 3))), ROOT, "7 more days", "in use today", GOOD, openssl=True
     ),
     "root in the chain ended": Mistake(
         lambda: (leaf() + intermediate() + root(days=(-99, -1)), None),
@@ -139,7 +139,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "root for clients alone": Mistake(lambda: (leaf() + intermediate(), root(uses=[CLIENT])), ROOT, "lacks serverAuth", "serverAuth", GOOD),
     "root with a weak key": Mistake(_weak_root, ROOT, "RSA of 1024 bits", "stronger key", GOOD),
     "intermediate in place of the root": Mistake(
-        lambda: (leaf(), intermediate()), ROOT, "must be a root", "CN=Root here; CN=Intermediate belongs in tls.certificate", GOOD
+        lambda: (leaf(), intermediate()), ROOT, "must be a root", "CN=Root here; move CN=Intermediate to tls.certificate", GOOD
     ),
     "intermediate in both places": Mistake(lambda: (leaf() + intermediate(), intermediate()), ROOT, "must be a root", "CN=Root here", GOOD),
     "intermediate is no CA": Mistake(
@@ -218,7 +218,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "a certificate too many": Mistake(
         lambda: (leaf() + intermediate() + made("Other", by="Other", of="other", signer="other"), root()),
         LEAF,
-        "its issuers alone",
+        "only the server's certificate and its issuers",
         "remove CN=Other",
         GOOD,
         openssl=True,
@@ -353,7 +353,7 @@ FURTHER: Mapping[str, tuple[Callable[[], str], str, Callable[[], list[str]]]] = 
     "of the future": (lambda: root(days=(9, 99)), "it begins at", lambda: [root()]),
     "weak": (lambda: root(of="short-root", signer="short-root"), "RSA of 1024 bits", lambda: [root()]),
     "a server's": (leaf, "must be a CA's certificate", lambda: [root(), intermediate()]),
-    "an intermediate alone": (intermediate, "must be a root, or stand beside its own", lambda: [intermediate(), root()]),
+    "an intermediate alone": (intermediate, "must be a root, or have its root beside it", lambda: [intermediate(), root()]),
     "two in one": (lambda: root() + intermediate(), "must be one certificate", lambda: [root(), intermediate()]),
 }
 

@@ -29,17 +29,17 @@ WRITE = "write config:, and below it portus:host, portus:portus and portus:expos
             "portus:host: portus.example.com\n",
             "config",
             0,
-            "write 'config:' above portus:host, and all keys that begin with 'portus:' below it, further to the right",
+            "write 'config:' above portus:host, and all keys that begin with 'portus:' below it, indented",
         ),
     ],
 )
 def test_an_empty_file_or_one_without_config_says_so_and_nothing_else(tmp_path: Path, text: str, key: str, line: int, fix: str) -> None:
     file = tmp_path / "Pulumi.qa.yaml"
     file.write_text(text)
-    rule = "must hold the settings of this program" if key == "config" else "unknown key"
+    rule = "must have the settings of this program" if key == "config" else "unknown key"
     where = f"  (line {line})" if line else ""
     head = "Pulumi.qa.yaml: 1 problem; nothing was created or changed."
-    assert StackFile(file).report() == f"{head}\n\n  1. {key}{where}\n     rule:   {rule}\n     remedy: {fix}\n"
+    assert StackFile(file).report() == f"{head}\n\n  1. {key}{where}\n     {rule}\n     fix: {fix}\n"
 
 
 def test_the_program_refuses_a_stack_without_settings_with_one_problem() -> None:

@@ -143,7 +143,7 @@ def test_the_text_that_the_report_gives_in_place_of_a_url_with_a_password_is_acc
 def test_a_server_given_as_a_url_gets_its_host_to_write(path: str, base: str, value: str) -> None:
     text, (problem,) = report(stack(path, value, base))
     assert PASSWORD not in text
-    assert "write 'db.example.com'; the port has a key of its own" in problem.remedy
+    assert "write 'db.example.com'; the port has its own key" in problem.remedy
     assert report(stack(path, "db.example.com", base)) == ("", ())
 
 
@@ -319,7 +319,7 @@ SNIPPETS = [
 def test_headers_with_credentials_inside_a_snippet_are_refused_and_not_shown(snippet: str) -> None:
     for path, base in (("exposure|annotations", "ingress"), ("workloads|web|annotations", "")):
         text, problems = report(stack(path, {"example.com/snippet": f"gzip on;\n{snippet}\n"}, base))
-        assert [problem.rule for problem in problems] == ["must hold no credentials: this setting is stored in clear"]
+        assert [problem.rule for problem in problems] == ["must not have credentials: this setting is stored as plain text"]
         assert "geheim" not in text
         assert BASIC[6:] not in text
 
@@ -382,7 +382,7 @@ def test_a_private_key_in_a_public_setting_is_refused_and_has_to_be_replaced(key
             text, problems = report(raw, encrypted=encrypted)
             about = [problem for problem in problems if problem.key != "tls.privateKey"]
             assert [problem.key.removesuffix("[0]") for problem in about] == [setting.removesuffix("[0]")], text
-            assert about[0].remedy == "remove it, and replace this key: it has been exposed"
+            assert about[0].remedy == "remove it, and replace the key: it is exposed"
             assert secret not in text
 
 

@@ -103,7 +103,7 @@ def test_a_password_in_the_same_place_of_one_secret_twice_is_refused_in_producti
     both = {"databaseRoot": place, "databaseApplication": place}
     found = problems(merged(BASE, merged(change, below("credentials.existing", both))))
     assert [problem.key for problem in found] == ["credentials.existing.databaseApplication"]
-    assert found[0].rule == "profile production: is another secret than credentials.existing.databaseRoot"
+    assert found[0].rule == "must be another secret than credentials.existing.databaseRoot (profile production)"
     apart = {"databaseRoot": place, "databaseApplication": {"secret": "db", "key": "application"}}
     assert problems(merged(BASE, merged(change, below("credentials.existing", apart)))) == ()
 

@@ -175,7 +175,7 @@ def _required(file: Stack) -> list[tuple[str, ...]]:
     found = []
     for group in _apart(_keys_of(file)):
         told = _complaints(_problems(_all_changed(_raw(file), {path: {} for path in group}), file))
-        found += [path for path in group if (".".join(path), "is required") in told]
+        found += [path for path in group if (".".join(path), "must be set") in told]
     return found
 
 

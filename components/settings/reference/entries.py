@@ -190,7 +190,7 @@ def _literals(annotation: object) -> list[str]:
 
 def _rule(entry: object) -> str:
     if isinstance(entry, Matching | Checked):
-        return entry.rule.removeprefix("is ").removeprefix("must be ")
+        return entry.rule.removeprefix("must be ")
     if isinstance(entry, AfterValidator) and entry.func.__doc__:
         text = entry.func.__doc__.rstrip(".")
         return text[0].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text

@@ -27,7 +27,7 @@ config:
 ```
 
 The first line lets editors complete and check as you type. `pulumi preview` checks everything before anything is
-created: unknown keys, types, ranges, and rules across settings. It reports every problem at once, with line, rule and
+created: unknown keys, types, ranges, and rules across settings. It reports every problem at once, with its line and
 fix.
 
 A **secret** must be encrypted: `pulumi config set --secret --path 'portus:database.password'`. If the type says so, it

@@ -104,7 +104,7 @@ def discreet(problem: Problem, raw: Mapping[str, object], blamed: Collection[str
         if not _WORD.fullmatch(given) and not _ADDRESS.fullmatch(given):
             rule, remedy = _without(given, rule), _without(given, remedy)
     if isinstance(given, str) and without_userinfo(given) is not None and "change the password" not in remedy:
-        remedy = f"{remedy}; change the password: it has been exposed"
+        remedy = f"{remedy}; change the password: it is exposed"
     return replace(problem, value=value, rule=rule, remedy=remedy)
 
 

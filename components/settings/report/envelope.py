@@ -17,7 +17,7 @@ def without_settings(content: object, project: str) -> Problem:
         content: the file as YAML; None where it is missing or empty.
         project: the text before each key's colon.
     """
-    key, value, rule = "config", "", "must hold the settings of this program"
+    key, value, rule = "config", "", "must have the settings of this program"
     if not isinstance(content, Mapping) or not content:
         remedy = f"the file is empty or missing: write {EXAMPLE}"
     elif "config" not in content:
@@ -26,11 +26,11 @@ def without_settings(content: object, project: str) -> Problem:
         if mistyped:
             key, rule, remedy = mistyped, "unknown key", "did you mean 'config'?"
         elif bare:
-            remedy = f"write 'config:' above {bare[0]}, and all keys that begin with '{project}:' below it, further to the right"
+            remedy = f"write 'config:' above {bare[0]}, and all keys that begin with '{project}:' below it, indented"
         else:
             remedy = f"write {EXAMPLE}"
     else:
         settings = content["config"]
         bare = [str(name) for name in settings if ":" not in str(name)] if isinstance(settings, Mapping) else []
-        remedy = f"write '{project}:{bare[0]}' in place of '{bare[0]}', and likewise each other key" if bare else f"write {EXAMPLE}"
+        remedy = f"write '{project}:{bare[0]}' instead of '{bare[0]}', and the same for every other key" if bare else f"write {EXAMPLE}"
     return Problem(namespace="", key=key, value=value, rule=rule, remedy=remedy)

@@ -21,21 +21,21 @@ from components.settings.types.values import is_object_name
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-SECTION: Final = "is a section with keys of its own"
+SECTION: Final = "must be a section with its own keys"
 
 KINDS: Final[Mapping[str, str]] = {
-    "string_type": "is a text",
-    "int_type": "is a whole number",
-    "bool_type": "is true or false",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
     "model_type": SECTION,
     "dict_type": SECTION,
-    "tuple_type": "is a list",
-    "enum": "is one of {choices}",
-    "literal_error": "is one of {choices}",
-    "union_tag_invalid": "is one of {choices}",
-    "greater_than_equal": "is a number from {least} to {most}",
-    "less_than_equal": "is a number from {least} to {most}",
-    "too_short": "has an entry at least",
+    "tuple_type": "must be a list",
+    "enum": "must be one of {choices}",
+    "literal_error": "must be one of {choices}",
+    "union_tag_invalid": "must be one of {choices}",
+    "greater_than_equal": "must be a number from {least} to {most}",
+    "less_than_equal": "must be a number from {least} to {most}",
+    "too_short": "must have at least one entry",
 }
 """pydantic's kinds of errors; ``tests/settings`` holds that each is met and no other is."""
 
@@ -70,7 +70,7 @@ def _no_references(entries: Sequence[ErrorDetails], raw: Mapping[str, object], e
         place = find(loc, raw)
         given = _at(raw, place.path, None)
         if loc[-1:] == (EXISTING,) and isinstance(given, Mapping) and not known & set(given):
-            seen = "" if encrypted(place.path) else "change it, because it can be read in the file, then "
+            seen = "" if encrypted(place.path) else "replace the secret, because the file exposes it, then "
             rule = "must be one encrypted text, or {secret: <name>, key: <key>}"
             found[loc] = Problem(key=place.dotted, value=HIDDEN, rule=rule, remedy=seen + place.encrypted)
     return found
@@ -89,7 +89,7 @@ def _lists_of_sections(
         if count > 1 and texts:
             hidden = HIDDEN in (_shown(Place((*place.path, index), place.models), text, encrypted) for index, text in enumerate(texts))
             value, remedy = HIDDEN if hidden else shown(given), f"write [{', '.join(texts)}]"
-            found[loc] = Problem(key=place.dotted, value=value, rule="is a list of texts", remedy=remedy)
+            found[loc] = Problem(key=place.dotted, value=value, rule="must be a list of texts", remedy=remedy)
     return found
 
 
@@ -102,7 +102,7 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
             key=Place((*place.path[:-1], mistyped), ()).dotted, value="", rule="unknown key", remedy=f"did you mean '{place.key}'?"
         )
     if kind in {"missing", "union_tag_not_found"}:
-        return Problem(key=place.dotted, value="", rule="is required", remedy=_missing(place, entry["input"]))
+        return Problem(key=place.dotted, value="", rule="must be set", remedy=_missing(place, entry["input"]))
     given = _at(raw, place.path, entry["input"])
     value = _shown(place, given, encrypted)
     rule, remedy = _words(entry, place, given if value != HIDDEN else None)
@@ -129,7 +129,7 @@ def _missing(place: Place, section: object) -> str:
     tags = [str(tag_of(model)[1]) for model in place.models]
     nested = next((tag for tag in tags if isinstance(section, Mapping) and tag in section), None)
     if nested:
-        return f"write '{place.key}: {nested}', and what stands below '{nested}' directly beside it"
+        return f"write '{place.key}: {nested}', and move the keys below '{nested}' beside it"
     return f"set it to one of {', '.join(tags)}"
 
 
@@ -147,9 +147,9 @@ def _words(entry: ErrorDetails, place: Place, given: object) -> tuple[str, str]:
     if kind == "extra_forbidden":
         return "unknown key", _unknown(place)
     if kind not in KINDS:
-        return entry["msg"], f"write {wanted(place)}"
+        return f"must be valid: {entry['msg']}", f"write {wanted(place)}"
     if kind == "string_type" and SecretStr in place.kinds:
-        return "is an encrypted text, or {secret: <name>, key: <key>}", place.encrypted
+        return "must be an encrypted text, or {secret: <name>, key: <key>}", place.encrypted
     if kind == "string_type" and isinstance(given, int | float) and (broken := place.rule_for(json.dumps(given))):
         return broken
     least, most = place.bounds
@@ -178,12 +178,12 @@ def _unknown(place: Place) -> str:
     owners = [tag_of(sibling) for sibling in place.siblings if place.key in keys_of((sibling,))]
     if owners:
         values = " or ".join(str(value) for _, value in owners)
-        return f"it belongs to {owners[0][0]}: {values}; remove it, or choose {'one of those' if len(owners) > 1 else 'that'}"
+        return f"it belongs to {owners[0][0]}: {values}; remove it, or use {'one of those' if len(owners) > 1 else 'that'}"
     if len(place.path) == 1 and "." in place.key:
         section, _, rest = place.key.partition(".")
         return f"write '{rest.replace('.', ': ')}' below 'portus:{section}'; pulumi config set needs --path for it"
     if any(place.key == tag_of(model)[1] for model in place.models):
-        return f"write what stands below it directly below '{place.path[-2]}'"
+        return f"move its keys directly below '{place.path[-2]}'"
     if under := _under(place):
         return f"write it under {under}"
     close = meant(place)

@@ -26,7 +26,7 @@ from components.settings.sections.pod_shapes import EnvVar
 from components.settings.types.base import Section
 from components.settings.types.pem_types import EXPOSED_KEY
 
-_STORED: Final = "this setting is stored in clear"
+_STORED: Final = "this setting is stored as plain text"
 
 _HELD_IN_A_SECRET: Final = re.compile(r"registry\.notifications\.extraEndpoints\[\d+\]\.url")
 """Settings whose query is none of a ConfigMap (``components.registry.configuration.holds_a_secret``)."""
@@ -68,24 +68,24 @@ def _exposed_at(path: Path, value: Any) -> Iterator[Problem]:
 def _exposed(place: Place, text: str) -> tuple[str, str] | None:
     """Return rule and remedy of the secret in ``text``, None where there is none."""
     if pem.holds_a_private_key(text):
-        return f"must hold no private key: {_STORED}", EXPOSED_KEY
+        return f"must not have a private key: {_STORED}", EXPOSED_KEY
     plain = without_userinfo(text)
     if plain is not None:
-        return f"must be without user and password: {_STORED}", f"{_instead(place, plain)}, and change the password: it has been exposed"
+        return f"must not have a user and a password: {_STORED}", f"{_instead(place, plain)}, and change the password: it is exposed"
     names = [] if _HELD_IN_A_SECRET.fullmatch(place.dotted) else secret_parameters(text)
     if names:
         return (
-            f"must hold no secret in its query ({', '.join(names)}): {_STORED}",
-            f"remove {' and '.join(names)}, and change the secret: it has been exposed",
+            f"must not have a secret in its query ({', '.join(names)}): {_STORED}",
+            f"remove {' and '.join(names)}, and change the secret: it is exposed",
         )
     if holds_credentials(text):
-        return f"must hold no credentials: {_STORED}", "remove them, and change them: they have been exposed"
+        return f"must not have credentials: {_STORED}", "remove them, and replace them: they are exposed"
     return None
 
 
 def _instead(place: Place, plain: str) -> str:
     if _VARIABLE.fullmatch(place.dotted):
-        return "put the text into a Secret, write valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}} in place of value"
+        return "put the text into a Secret, write valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}} instead of value"
     return f"write '{plain}'" if "\n" not in plain else "remove both from the URL"
 
 
@@ -96,8 +96,8 @@ def _named_secrets(path: Path, meant: tuple[type[Section], ...], section: Mappin
         yield Problem(
             key=Place((*path, "value"), meant).dotted,
             value=HIDDEN,
-            rule=f"must come from a Secret, because {name} is named like one: {_STORED}",
-            remedy="write valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}} in place of value, and change it: it has been exposed",
+            rule=f"must come from a Secret, because its name {name} is that of a secret: {_STORED}",
+            remedy="write valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}} instead of value, and replace the secret: it is exposed",
         )
     for key in ("annotations", "serviceAccountAnnotations"):
         inner = section.get(key)
@@ -112,8 +112,8 @@ def _annotation(place: Place, label: str) -> Problem:
     return Problem(
         key=f"{place.dotted}.{label}",
         value=HIDDEN,
-        rule="must hold no secret: annotations can be read by everybody who may see the object",
-        remedy="remove it, name a Secret instead where the controller takes one, and change it: it has been exposed",
+        rule="must not have a secret: all users who may read the object see its annotations",
+        remedy="remove it, name a Secret if the controller supports that, and replace the secret: it is exposed",
     )
 
 
@@ -152,6 +152,6 @@ def _in_clear(place: Place) -> Problem:
     return Problem(
         key=place.dotted,
         value=HIDDEN,
-        rule="a secret stands encrypted in the stack file; this one can be read by whoever reads the file",
-        remedy=f"change it, because it has been seen, then {place.encrypted}",
+        rule="must be encrypted: it is a secret, and the stack file has it as plain text",
+        remedy=f"replace the secret, because the file exposes it, then {place.encrypted}",
     )

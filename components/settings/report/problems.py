@@ -1,4 +1,4 @@
-"""What is wrong with a stack file, everything at once: key, value, rule, remedy."""
+"""What is wrong with a stack file, everything at once: key, value, the requirement, the fix."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Problem:
     Args:
         key: the full key as the stack file spells it, from the section on (``registry.storage.size``).
         value: the present value, as YAML would show it; empty for a missing key.
-        rule: what has to hold.
-        remedy: what to do.
+        rule: the requirement ("must be ..."), or the plain name of the fault ("unknown key", "has no effect while ...").
+        remedy: what to do; the report says "fix: ...".
         line: in the stack file, 0 where unknown.
         namespace: the text before the key's colon; empty for a key of the file itself.
     """
@@ -51,7 +51,7 @@ def _block(number: int, problem: Problem) -> str:
     return "\n".join(
         [
             f"{number:3}. {problem.namespace}{':' if problem.namespace else ''}{problem.key}{shown}{where}",
-            f"     rule:   {problem.rule}",
-            f"     remedy: {problem.remedy}",
+            f"     {problem.rule}",
+            f"     fix: {problem.remedy}",
         ]
     )

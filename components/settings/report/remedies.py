@@ -47,10 +47,10 @@ def _text(_place: Place, given: object, _choices: list[str]) -> str | None:
     if isinstance(given, int | float):
         return f'put it in quotes: "{json.dumps(given)}"'
     if (text := only_text(given)) is not None and isinstance(given, Mapping):
-        return f"write {text} alone, without '{next(iter(given))}:'"
+        return f"write only {text}, without '{next(iter(given))}:'"
     if isinstance(given, list) and given and all(isinstance(item, str) and pem.holds_content(item) for item in given):
-        return "write all of it as one text, one below the other without '-', after '|'"
-    return "write one text, with neither keys nor a list below it" if isinstance(given, Mapping | list) else None
+        return "write one text after '|', with all certificates in it and without '-'"
+    return "write one text, without keys or a list below it" if isinstance(given, Mapping | list) else None
 
 
 def only_text(given: object) -> str | None:
@@ -91,7 +91,7 @@ def _list(place: Place, given: object, _choices: list[str]) -> str | None:
     if not isinstance(given, str) or not given:
         return None
     if pem.holds_content(given):
-        return "write '- |' in a line before it, and indent it further: each entry of the list is one text"
+        return "write '- |' on the line before it and indent it: each entry of the list is one text"
     parts = [part for part in re.split(r"[,;\s]+", given) if part]
     return f"write [{', '.join(parts)}]"
 
@@ -125,12 +125,12 @@ def _as_list(place: Place, given: Mapping[str, object]) -> str:
     keys = keys_of(tuple(place.inner))
     texts = [item for item in given.values() if isinstance(item, str)]
     if not keys and texts and not any(SECRET_NAME.search(str(key)) for key in given):
-        certificates = f"write '- |' in place of '{next(iter(given))}: |', and likewise for each other key"
+        certificates = f"write '- |' instead of '{next(iter(given))}: |', and do the same for every other key"
         return certificates if all(map(pem.holds_content, texts)) else f"write [{', '.join(texts)}]"
     if keys and set(given) & set(keys):
         return f"write '- ' before its first key, {next(iter(given))}: it is a list of such entries"
     if "name" in keys and all(isinstance(item, Mapping) for item in given.values()):
-        return f"write '- name: {next(iter(given))}' with its keys below it, in place of '{next(iter(given))}:'"
+        return f"write '- name: {next(iter(given))}' with its keys below it, instead of '{next(iter(given))}:'"
     if {"name", "value"} <= set(keys) and len(texts) == len(given):
         return f"write [{', '.join(f'{{name: {key}, value: {json.dumps(value)}}}' for key, value in given.items())}]"
     if not keys and all(value is True for value in given.values()):

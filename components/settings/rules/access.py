@@ -19,8 +19,8 @@ def someone_can_log_in(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="portus.config.oauth.local_login.enabled",
             value="false",
-            rule="is off only where an oauth provider or LDAP is on: nobody could log in",
-            remedy="switch a provider on, or remove it",
+            rule="must be true if no oauth provider and no LDAP is enabled: no user could log in",
+            remedy="enable a provider, or remove it",
         )
 
 
@@ -32,6 +32,6 @@ def github_team_names_its_organization(stack: StackSettings) -> Iterator[Problem
         yield Problem(
             key="portus.config.oauth.github.organization",
             value="",
-            rule="is required where github.team is set: Portus looks at the team only inside an organization",
+            rule="must be set if github.team is set: Portus checks the team only within an organization",
             remedy="set it to the organization of that team, or remove team",
         )

@@ -39,8 +39,8 @@ def authority_files_are_in_the_container(stack: StackSettings) -> Iterator[Probl
             yield Problem(
                 key=f"portus.config.{key}",
                 value=path,
-                rule=f"must be a path in the container: nothing is mounted there in the Pods of {' and '.join(lacking)}",
-                remedy=f"write {wanted}{also}; or mount the file there with volumes and volumeMounts",
+                rule=f"must be a path in the container: this path is not mounted in the Pods of {' and '.join(lacking)}",
+                remedy=f"write {wanted}{also}; or mount the file with volumes and volumeMounts",
             )
 
 

@@ -23,7 +23,7 @@ def backup_settings_have_backups(stack: StackSettings) -> Iterator[Problem]:
                 key=f"backup.{field.alias or name}",
                 value="",
                 rule="has no effect while backup.enabled is false",
-                remedy="remove it, or switch the backups on",
+                remedy="remove it, or set backup.enabled to true",
             )
 
 
@@ -31,7 +31,7 @@ def backup_settings_have_backups(stack: StackSettings) -> Iterator[Problem]:
 def backup_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
     """A claim of the stack's own beside the existing one would stay empty."""
     if stack.backup.existing_claim is not None and "claim" in stack.backup.model_fields_set:
-        yield Problem(key="backup.existingClaim", value="", rule="stands instead of claim", remedy="remove one of the two")
+        yield Problem(key="backup.existingClaim", value="", rule="must not be set together with claim", remedy="remove one of the two")
 
 
 @rule(requires=("registry.storage",))
@@ -46,6 +46,6 @@ def backups_lie_apart_from_what_they_save(stack: StackSettings) -> Iterator[Prob
         yield Problem(
             key="backup.existingClaim",
             value=claim,
-            rule=f"is another claim than the {taken[claim]}'s",
-            remedy="name one for the backups alone, or remove it: then one is made",
+            rule=f"must be another claim than the {taken[claim]}'s",
+            remedy="name a claim for the backups only, or remove it: this program then creates one",
         )

@@ -116,15 +116,15 @@ def _order_problems(chain: Chain, walk: Walk) -> Iterator[Problem]:
         yield Problem(
             key=CHAIN,
             value="",
-            rule="must begin with the server's certificate, and each further one must follow a certificate that it has signed",
+            rule="must begin with the server's certificate, and every other one must follow a certificate that it signed",
             remedy=f"write them in this order: {order}{remove}",
         )
     elif strays and walk.anchor is not None:
         yield Problem(
             key=CHAIN,
             value=facts.name(strays[0]),
-            rule="must hold the server's certificate and its issuers alone",
-            remedy=f"remove {', '.join(_told_apart(one, chain.written) for one in strays)}, which has signed none of the others",
+            rule="must have only the server's certificate and its issuers",
+            remedy=f"remove {', '.join(_told_apart(one, chain.written) for one in strays)}, which signed none of the others",
         )
 
 
@@ -160,8 +160,8 @@ def _authority_problems(walk: Walk) -> Iterator[Problem]:
         if not facts.is_ca(one):
             yield _of(
                 one,
-                f"must be a CA's certificate, because it has signed {facts.name(walk.steps[position])}; its basicConstraints lack CA:TRUE",
-                "ask the CA for its issuing certificate with CA:TRUE, and put that in its place",
+                f"must be a CA's certificate, because it signed {facts.name(walk.steps[position])}; its basicConstraints lack CA:TRUE",
+                "ask the CA for its issuing certificate with CA:TRUE, and use that one instead",
             )
         elif not facts.may_sign_certificates(one):
             yield _of(
@@ -220,7 +220,7 @@ def _broken_off(walk: Walk, roots: Sequence[x509.Certificate], root_key: str) ->
         return Problem(
             key=root_key,
             value=given,
-            rule=f"must have signed {facts.name(last)}; it has the issuer's name, and another key",
+            rule=f"must have signed {facts.name(last)}; it has the issuer's name, but another key",
             remedy=f"give the certificate of {missing} whose key is in use",
         )
     if len(walk.steps) > 1 and root_key == ROOT:
@@ -233,7 +233,7 @@ def _broken_off(walk: Walk, roots: Sequence[x509.Certificate], root_key: str) ->
     return Problem(
         key=CHAIN,
         value=facts.name(last),
-        rule=f"must be followed by its issuer, {missing}: clients know the root ({given}) alone",
+        rule=f"must be followed by its issuer, {missing}: clients know only the root ({given})",
         remedy=f"append the certificate of {missing} to tls.certificate; if that is the root, write it as tls.caCertificate",
     )
 
@@ -255,7 +255,7 @@ def _verified(walk: Walk, chain: Chain, roots: Sequence[x509.Certificate], hosts
             yield Problem(
                 key=CHAIN,
                 value=facts.name(chain.leaf),
-                rule=f"must be a certificate that clients accept for {host}; they would say: {str(error).partition(' (encountered')[0]}",
+                rule=f"must be a certificate that clients accept for {host}; the verifier says: {str(error).partition(' (encountered')[0]}",
                 remedy="ask the CA for a certificate that 'openssl verify -purpose sslserver' accepts with its root",
             )
             return

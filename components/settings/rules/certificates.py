@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-RSA_ONLY: Final = "is an RSA key: Portus signs the registry's tokens with it and knows no other kind"
+RSA_ONLY: Final = "an RSA key: Portus signs the registry's tokens with it and supports no other kind"
 RSA_REMEDY: Final = "ask for an RSA certificate (certbot: --key-type rsa; cert-manager: privateKey.algorithm RSA)"
 
 _NEVER: Final = dt.timedelta()
@@ -43,7 +43,7 @@ def certificate_problems(tls: ProvidedTls | ExistingSecretTls, *, hosts: tuple[s
             key=CHAIN,
             value=facts.name(leaf),
             rule=f"must have an RSA key of 2048 bits or more, or an EC key of 256; it has {weak}",
-            remedy="ask the CA for one of a stronger key",
+            remedy="ask the CA for one with a stronger key",
         )
     yield from _name_problems(leaf, hosts)
     yield from _trust_problems(chain, tls.ca_certificate, hosts)
@@ -69,7 +69,7 @@ def _authority_alone(written: Sequence[x509.Certificate], hosts: Sequence[str]) 
         key=CHAIN,
         value=facts.name(written[0]),
         rule="must begin with the server's certificate; this is a CA's certificate",
-        remedy=f"put the certificate that the CA made for {hosts[0]} before it; a root alone belongs in tls.caCertificate",
+        remedy=f"put the certificate that the CA made for {hosts[0]} before it; only a root belongs in tls.caCertificate",
     )
 
 
@@ -86,13 +86,13 @@ def _key_problems(key: PrivateKeyTypes | str, leaf: x509.Certificate) -> Iterato
             remedy="give the key that the certificate was made for, or the certificate of this key",
         )
     elif not isinstance(key, rsa.RSAPrivateKey):
-        yield Problem(key="tls.privateKey", value=HIDDEN, rule=RSA_ONLY, remedy=RSA_REMEDY)
+        yield Problem(key="tls.privateKey", value=HIDDEN, rule=f"must be {RSA_ONLY}", remedy=RSA_REMEDY)
     elif key.key_size < facts.MINIMUM_RSA_BITS:
         yield Problem(
             key="tls.privateKey",
             value=HIDDEN,
             rule=f"must have {facts.MINIMUM_RSA_BITS} bits or more, not {key.key_size}",
-            remedy="make a longer key, and ask the CA for a certificate of it",
+            remedy="generate a longer key, and ask the CA for a certificate for it",
         )
 
 
@@ -130,8 +130,8 @@ def _trust_problems(chain: Chain, authority: str | None, hosts: Sequence[str]) -
         yield Problem(
             key=ROOT,
             value="",
-            rule="must be set unless tls.certificate ends with its root: the front proxy verifies Portus and the registry by it",
-            remedy=f"give the certificate of {facts.issuer(top)}; of a public CA, with publiclyTrusted: true",
+            rule="must be set unless tls.certificate ends with its root: the front proxy uses it to verify Portus and the registry",
+            remedy=f"give the certificate of {facts.issuer(top)}; for a public CA add publiclyTrusted: true",
         )
         return
     walk = walked(chain, roots)
@@ -161,8 +161,8 @@ def root_problems(key: str, authority: str, served: str | None = None) -> Iterat
         yield Problem(
             key=key,
             value="",
-            rule="must be one certificate, because Portus' system trusts the first of a file alone",
-            remedy="leave the root that has signed; further ones are entries of tls.extraCaCertificates",
+            rule="must be one certificate, because Portus' system trusts only the first one in a file",
+            remedy="keep the root that signed the certificate; move others to tls.extraCaCertificates",
         )
     elif served is not None and found == facts.certificates(served):
         yield from bundle_problems(key, found)
@@ -176,14 +176,14 @@ def _root_problems(key: str, root: x509.Certificate) -> Iterator[Problem]:
         yield Problem(
             key=key,
             value=name,
-            rule=f"must be a root; this is an intermediate, signed by {facts.issuer(root)}, and OpenSSL takes no intermediate as an anchor",
-            remedy=f"give the certificate of {facts.issuer(root)} here; {name} belongs in tls.certificate, after the server's",
+            rule=f"must be a root: OpenSSL does not trust this intermediate, which {facts.issuer(root)} signed",
+            remedy=f"give the certificate of {facts.issuer(root)} here; move {name} to tls.certificate, after the server's",
         )
     elif not facts.has_signed(root, root):
         yield Problem(
             key=key,
             value=name,
-            rule="must be signed by its own key, as a root is; it is damaged",
+            rule="must be signed with its own key, as a root is; this one is damaged",
             remedy="give the CA's own copy of its root",
         )
     elif not facts.is_ca(root):
@@ -191,7 +191,7 @@ def _root_problems(key: str, root: x509.Certificate) -> Iterator[Problem]:
             key=key,
             value=name,
             rule="must be a CA's certificate; its basicConstraints lack CA:TRUE",
-            remedy="give the CA's root, or make one with basicConstraints CA:TRUE",
+            remedy="give the CA's root, or create one with basicConstraints CA:TRUE",
         )
     elif not facts.may_sign_certificates(root):
         yield Problem(
@@ -212,7 +212,7 @@ def _root_problems(key: str, root: x509.Certificate) -> Iterator[Problem]:
             key=key,
             value=name,
             rule=f"must have an RSA key of 2048 bits or more, or an EC key of 256; it has {weak}",
-            remedy="make a CA with a stronger key, and have the certificate signed by it",
+            remedy="create a CA with a stronger key, and let it sign the certificate",
         )
     for rule, _ in facts.period_rules(root, ahead=facts.RENEWAL_WARNING):
         yield Problem(key=key, value=name, rule=rule, remedy=f"give the root of {name} that is in use today")
@@ -231,8 +231,8 @@ def authority_problems(key: str, authorities: Sequence[str], further: Sequence[s
             yield Problem(
                 key=name,
                 value="",
-                rule="must be one certificate, because Portus' system trusts the first of a file alone",
-                remedy="make an entry of each",
+                rule="must be one certificate, because Portus' system trusts only the first one in a file",
+                remedy="write each as an entry of its own",
             )
         else:
             yield from _further_problems(name, found[0], known)
@@ -244,15 +244,15 @@ def _further_problems(key: str, authority: x509.Certificate, known: Sequence[x50
         yield Problem(
             key=key,
             value=name,
-            rule="must be a CA's certificate; this is a server's",
-            remedy=f"give the certificate of {issuer}, which has signed it",
+            rule="must be a CA's certificate; this is a server's certificate",
+            remedy=f"give the certificate of {issuer}, which signed it",
         )
     elif not facts.is_self_issued(authority) and not any(facts.has_signed(other, authority) for other in known):
         yield Problem(
             key=key,
             value=name,
-            rule=f"must be a root, or stand beside its own: OpenSSL takes no intermediate as an anchor, and {issuer} is not given",
-            remedy=f"make a further entry with the certificate of {issuer}",
+            rule=f"must be a root, or have its root beside it: OpenSSL trusts no intermediate alone. {issuer} is missing",
+            remedy=f"add an entry with the certificate of {issuer}",
         )
     yield from bundle_problems(key, (authority,))
 
@@ -277,13 +277,13 @@ def signer_problems(key: str, signers: Sequence[str]) -> Iterator[Problem]:
     for number, text in enumerate(signers):
         found, name = facts.certificates(text), f"{key}[{number}]"
         if len(found) > 1:
-            yield Problem(key=name, value="", rule="must be one certificate", remedy="give the leaf alone, from BEGIN to END")
+            yield Problem(key=name, value="", rule="must be one certificate", remedy="give only the leaf, from BEGIN to END")
         elif facts.is_ca(found[0]) and not facts.dns_names(found[0]) and not facts.is_self_issued(found[0]):
             yield Problem(
                 key=name,
                 value=facts.name(found[0]),
                 rule="must be the certificate whose key signs tokens; this is a CA's certificate",
-                remedy="give the leaf alone, from BEGIN to END",
+                remedy="give only the leaf, from BEGIN to END",
             )
         else:
             yield from _signer_problems(name, found[0])
@@ -294,11 +294,11 @@ def _signer_problems(key: str, leaf: x509.Certificate) -> Iterator[Problem]:
 
     public = leaf.public_key()
     if not isinstance(public, rsa.RSAPublicKey):
-        yield Problem(key=key, value=facts.name(leaf), rule=f"its key {RSA_ONLY}", remedy=RSA_REMEDY)
+        yield Problem(key=key, value=facts.name(leaf), rule=f"must have {RSA_ONLY}", remedy=RSA_REMEDY)
     elif public.key_size < facts.MINIMUM_RSA_BITS:
         yield Problem(
             key=key,
             value=facts.name(leaf),
             rule=f"must have a key of {facts.MINIMUM_RSA_BITS} bits or more, not {public.key_size}",
-            remedy="make a longer key, and ask the CA for a certificate of it",
+            remedy="generate a longer key, and ask the CA for a certificate for it",
         )

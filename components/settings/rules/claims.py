@@ -34,7 +34,7 @@ def claims_hold_what_lives_in_them(stack: StackSettings) -> Iterator[Problem]:
 def _sizes(stack: StackSettings) -> Iterator[tuple[str, str, str, str]]:
     """Yield key, size, least size and reason of each volume that this stack makes."""
     if isinstance(stack.database, InClusterDatabase):
-        yield "database.claim.size", stack.database.claim.size, DATABASE_NEEDS, "an empty MariaDB takes about 180Mi"
+        yield "database.claim.size", stack.database.claim.size, DATABASE_NEEDS, "an empty MariaDB needs about 180Mi"
     storage = stack.registry.storage
     if isinstance(storage, FilesystemStorage) and storage.existing_claim is None:
         yield "registry.storage.claim.size", storage.claim.size, REGISTRY_NEEDS, "every layer of every image is stored here"

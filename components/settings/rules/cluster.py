@@ -29,15 +29,15 @@ def namespace_is_the_stacks_own(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="cluster.namespace",
             value=namespace,
-            rule="does not begin with 'kube-': those are the cluster's",
-            remedy="choose another, e.g. portus",
+            rule="must not begin with 'kube-': Kubernetes reserves these names",
+            remedy="choose another name, e.g. portus",
         )
     elif namespace == "default" and stack.cluster.create_namespace:
         yield Problem(
             key="cluster.namespace",
             value=namespace,
-            rule="is not 'default' where this stack owns its namespace: every cluster has one already",
-            remedy="choose another, or set cluster.createNamespace to false",
+            rule="must not be 'default' if this stack creates its namespace: every cluster already has it",
+            remedy="choose another name, or set cluster.createNamespace to false",
         )
 
 
@@ -51,7 +51,7 @@ def requests_fit_into_limits(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=f"{key}.requests.{kind}",
                     value=request,
-                    rule=f"is at most {key}.limits.{kind} ({limit})",
+                    rule=f"must be at most {key}.limits.{kind} ({limit})",
                     remedy="lower it, or raise the limit",
                 )
 

@@ -28,8 +28,8 @@ def counters_move_secrets_of_this_stack(stack: StackSettings) -> Iterator[Proble
             yield Problem(
                 key=f"credentials.rotation.{key_of(RotationSettings, name)}",
                 value=str(counter),
-                rule=f"is 1 where credentials.existing.{key_of(ExistingCredentials, name)} names a Secret, which its owner rotates",
-                remedy="remove it; docs/operate/credentials.md says how such a Secret is changed",
+                rule=f"must be 1 if credentials.existing.{key_of(ExistingCredentials, name)} names a Secret: its owner rotates it",
+                remedy="remove it; to change such a Secret see docs/operate/credentials.md",
             )
 
 
@@ -41,7 +41,7 @@ def own_password_follows_from_2_3_on(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="credentials.rotation.portusPassword",
             value=str(counter),
-            rule=f"is 1 for Portus {version}, which keeps the password that its own user was made with; 2.3 on sets it at each start",
+            rule=f"must be 1 for Portus {version}, which keeps the first password of its own user; 2.3 and later set it at each start",
             remedy="remove it",
         )
 
@@ -55,8 +55,8 @@ def database_counters_need_a_database_in_the_cluster(stack: StackSettings) -> It
             yield Problem(
                 key=f"credentials.rotation.{key_of(RotationSettings, name)}",
                 value=str(counter),
-                rule="has no effect where database.kind is external",
-                remedy="remove it; docs/deploy/database.md says how database.password is changed",
+                rule="has no effect while database.kind is external",
+                remedy="remove it; to change database.password see docs/deploy/database.md",
             )
 
 
@@ -68,6 +68,6 @@ def cache_counter_needs_a_cache_of_this_stack(stack: StackSettings) -> Iterator[
         yield Problem(
             key="credentials.rotation.registryCache",
             value=str(counter),
-            rule="has no effect where registry.redis is not kind: in_cluster",
+            rule="has no effect while registry.redis is not kind: in_cluster",
             remedy="remove it",
         )

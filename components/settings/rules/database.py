@@ -29,7 +29,7 @@ def existing_passwords_need_a_database_in_the_cluster(stack: StackSettings) -> I
             yield Problem(
                 key=f"credentials.existing.{key_of(ExistingCredentials, name)}",
                 value=HIDDEN,
-                rule="has no effect where database.kind is external",
+                rule="has no effect while database.kind is external",
                 remedy="remove it; Portus' password at that server is database.password",
             )
 
@@ -42,8 +42,8 @@ def old_generation_uses_port_3306(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="database.port",
             value=str(database.port),
-            rule=f"Portus {stack.portus.version} always connects to port 3306",
-            remedy="offer the database on 3306, or use Portus 2.3 or later",
+            rule=f"must be 3306: Portus {stack.portus.version} always connects to that port",
+            remedy="let the database listen on 3306, or use Portus 2.3 or later",
         )
 
 
@@ -57,12 +57,14 @@ def database_users_differ(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="database.backupUser",
             value=database.backup_user,
-            rule="differs from database.user",
+            rule="must differ from database.user",
             remedy="choose another name, e.g. portus_backup",
         )
     for key, user in (("user", database.user), ("backupUser", database.backup_user)):
         if user in {"root", "mysql", "mariadb", "healthcheck", "portus_rotation"}:
-            yield Problem(key=f"database.{key}", value=user, rule="is not an account of the server itself", remedy="choose another name")
+            yield Problem(
+                key=f"database.{key}", value=user, rule="must not be an account that the server itself uses", remedy="choose another name"
+            )
 
 
 @rule()
@@ -74,6 +76,6 @@ def database_is_none_of_the_servers_own(stack: StackSettings) -> Iterator[Proble
         yield Problem(
             key="database.name",
             value=database.name,
-            rule="is not a database of the server itself",
+            rule="must not be a database that the server itself uses",
             remedy="choose another name, e.g. portus_production",
         )

@@ -18,7 +18,7 @@ def https_is_not_on_port_80(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="exposure.publicPort",
             value=str(HTTP_PORT),
-            rule="is not 80, which is plain HTTP's: it redirects, and Portus 2.0 to 2.2 take the registry's notifications there",
+            rule="must not be 80: that port serves plain HTTP, for redirects and for the registry's notifications to Portus 2.0 to 2.2",
             remedy="choose another port, or remove it",
         )
 
@@ -30,7 +30,7 @@ def https_is_not_on_the_registrys_debug_port(stack: StackSettings) -> Iterator[P
         yield Problem(
             key="exposure.publicPort",
             value=str(REGISTRY_DEBUG_PORT),
-            rule=f"is not {REGISTRY_DEBUG_PORT}, where the registry's Service offers its metrics",
+            rule=f"must not be {REGISTRY_DEBUG_PORT}: the registry's Service serves its metrics on that port",
             remedy="choose another port, or remove it",
         )
 
@@ -47,7 +47,7 @@ def ingress_passes_tls_where_it_can(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="exposure.tlsMode",
             value=exposure.tls_mode,
-            rule="is Terminate with controller: traefik, which passes TLS on for no Ingress",
+            rule="must be Terminate with controller: traefik, which cannot pass TLS through for an Ingress",
             remedy="remove it, or use kind: gateway with tlsMode: Passthrough",
         )
 
@@ -60,8 +60,8 @@ def unknown_controller_is_told(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="exposure.annotations",
             value="",
-            rule="are required with controller: other: they switch on HTTPS to the backend, bodies of any size and time-outs of minutes",
-            remedy="set the controller's own annotations",
+            rule="must be set with controller: other: they enable HTTPS to the backend, unlimited bodies and long time-outs",
+            remedy="set the annotations that your controller documents",
         )
 
 
@@ -71,12 +71,12 @@ def two_address_families_need_a_dual_stack(stack: StackSettings) -> Iterator[Pro
     exposure = stack.exposure
     families = exposure.ip_families
     if len(set(families)) < len(families):
-        yield Problem(key="exposure.ipFamilies", value=", ".join(families), rule="name each family once", remedy="remove one")
+        yield Problem(key="exposure.ipFamilies", value=", ".join(families), rule="must name each family once", remedy="remove one")
     elif len(families) > 1 and exposure.ip_family_policy not in {"PreferDualStack", "RequireDualStack"}:
         yield Problem(
             key="exposure.ipFamilyPolicy",
             value=exposure.ip_family_policy or "",
-            rule="is PreferDualStack or RequireDualStack where two ipFamilies are named",
+            rule="must be PreferDualStack or RequireDualStack if two ipFamilies are set",
             remedy="set it to PreferDualStack",
         )
 
@@ -89,6 +89,6 @@ def request_timeout_needs_requests(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="exposure.requestTimeout",
             value=exposure.request_timeout,
-            rule="is HTTPRoute's; with tlsMode: Passthrough there is only a TLSRoute, which knows no requests",
+            rule="has no effect while tlsMode is Passthrough: only an HTTPRoute has a request time-out",
             remedy="remove it",
         )

@@ -21,7 +21,7 @@ def enabled_feature_is_complete(stack: StackSettings) -> Iterator[Problem]:
         for name in feature.needs:
             if getattr(feature, name) is None:
                 yield Problem(
-                    key=f"{key}.{name}", value="", rule=f"is required while {key}.enabled is true", remedy="set it, or remove enabled"
+                    key=f"{key}.{name}", value="", rule=f"must be set while {key}.enabled is true", remedy="set it, or remove enabled"
                 )
 
 
@@ -33,8 +33,8 @@ def settings_have_their_feature_switched(stack: StackSettings) -> Iterator[Probl
             yield Problem(
                 key=f"{key}.enabled",
                 value="",
-                rule="is said where other settings of the feature are: Portus ships it switched off",
-                remedy="set it to true, or to false to keep the other settings for later",
+                rule="must be set when other settings of the feature are set: Portus disables it by default",
+                remedy="set it to true; or to false, which keeps the other settings for later",
             )
 
 

@@ -20,21 +20,21 @@ def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="portus.bootstrap.enabled",
             value="true",
-            rule="Portus 2.0 has no task that makes the first administrator and the registry's record",
-            remedy="set it to false and do both on the pages of Portus, or use 2.1 or later",
+            rule="must be false for Portus 2.0, which has no task that creates the first administrator and the registry's record",
+            remedy="set it to false and create both on the pages of Portus, or use 2.1 or later",
         )
     if bootstrap.username == "portus":
         yield Problem(
             key="portus.bootstrap.username",
             value="portus",
-            rule="is not 'portus': Portus' own hidden user has that name",
-            remedy="choose another, e.g. portus-admin",
+            rule="must not be 'portus': Portus' own hidden user has that name",
+            remedy="choose another name, e.g. portus-admin",
         )
     if stack.portus.config.first_user_admin.enabled is False:
         yield Problem(
             key="portus.config.first_user_admin.enabled",
             value="false",
-            rule="is on while portus.bootstrap.enabled is: the first set-up makes the first user an administrator",
+            rule="must be true while portus.bootstrap.enabled is true: the first set-up creates an administrator",
             remedy="remove it, or set portus.bootstrap.enabled to false",
         )
 

@@ -20,7 +20,10 @@ def host_is_not_the_upstream_placeholder(stack: StackSettings) -> Iterator[Probl
     for key, host in (("host", stack.host), ("registry.host", stack.registry.host)):
         if host == UPSTREAM_PLACEHOLDER:
             yield Problem(
-                key=key, value=host, rule="is your own name, not Portus' shipped placeholder", remedy="set the name that clients use"
+                key=key,
+                value=host,
+                rule="must be your own name, not the placeholder that Portus ships",
+                remedy="set the name that clients use",
             )
 
 
@@ -32,6 +35,6 @@ def node_ports_differ(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="exposure.httpNodePort",
             value=str(exposure.http_node_port),
-            rule="differs from exposure.httpsNodePort",
+            rule="must differ from exposure.httpsNodePort",
             remedy="choose another port, or remove it",
         )

@@ -39,7 +39,7 @@ def images_run_the_program_of_their_setting(stack: StackSettings) -> Iterator[Pr
                 key=f"images.{setting}",
                 value=json.dumps(image),
                 rule=f"must be an image of {' or '.join(own)}",
-                remedy="remove it: this program chooses one",
+                remedy="remove it: this program then chooses the image",
             )
 
 

@@ -20,11 +20,11 @@ def deletion_needs_the_registrys_consent(stack: StackSettings) -> Iterator[Probl
     collects = bool(delete.garbage_collector.enabled)
     for key, on in (("delete.enabled", deletes), ("delete.garbage_collector.enabled", collects)):
         if on:
-            shipped = ", which is Portus' default from 2.4 on" if delete.enabled is None and key == "delete.enabled" else ""
+            shipped = " (Portus' default since 2.4)" if delete.enabled is None and key == "delete.enabled" else ""
             yield Problem(
                 key="registry.deleteEnabled",
                 value="false",
-                rule=f"is on while portus.config.{key} is{shipped}: the registry would refuse what Portus offers",
+                rule=f"must be true while portus.config.{key} is true{shipped}: otherwise the registry refuses what Portus offers",
                 remedy=f"remove it, or set portus.config.{key} to false",
             )
 
@@ -36,8 +36,8 @@ def collector_pauses_while_the_registry_is_read_only(stack: StackSettings) -> It
         yield Problem(
             key="portus.config.delete.garbage_collector.enabled",
             value="true",
-            rule="is off while registry.maintenance.readonly.enabled is on: Portus gives up for ever on each tag that the registry keeps",
-            remedy="set it to false until the registry takes pushes again",
+            rule="must be false while registry.maintenance.readonly.enabled is true: Portus never retries a tag that it could not delete",
+            remedy="set it to false until the registry accepts pushes again",
         )
 
 
@@ -50,7 +50,7 @@ def contributors_delete_only_where_deletion_is_on(stack: StackSettings) -> Itera
             key="portus.config.delete.contributors",
             value="true",
             rule="has no effect while delete.enabled is false",
-            remedy="remove it, or switch deletion on",
+            remedy="remove it, or set delete.enabled to true",
         )
 
 
@@ -61,8 +61,8 @@ def contributors_delete_only_where_portus_survives_it(stack: StackSettings) -> I
         yield Problem(
             key="portus.config.delete.contributors",
             value="true",
-            rule="must not be true on Portus 2.5: its page of teams then answers 500 to everybody",
-            remedy="remove it; owners of a team and administrators delete",
+            rule="must not be true for Portus 2.5: its page of teams then answers 500 to every user",
+            remedy="remove it; owners of a team and administrators can delete",
         )
 
 
@@ -75,8 +75,8 @@ def collection_by_age_is_accepted(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="portus.config.delete.garbage_collector.enabled",
             value="true",
-            rule="Portus 2.4 deletes images by the age of their last push, also those that are pulled every day",
-            remedy=f"use Portus 2.5, which spares them, or add '{Accepted.COLLECTION_OF_PULLED_IMAGES}' to portus:accept",
+            rule="must be accepted for Portus 2.4: it deletes images by the age of their last push, even if they are pulled daily",
+            remedy=f"use Portus 2.5, which keeps them, or add '{Accepted.COLLECTION_OF_PULLED_IMAGES}' to portus:accept",
         )
 
 
@@ -90,6 +90,6 @@ def clair_settings_need_its_server(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=f"portus.config.security.clair.{name}",
                     value=str(value),
-                    rule="needs security.clair.server: without it Portus scans nothing",
+                    rule="has no effect without security.clair.server: Portus scans only with it",
                     remedy="set the server, or remove it",
                 )

@@ -25,20 +25,20 @@ def ldap_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
     method = ldap.method if old else ldap.encryption.method
     setting, start_tls = ("method", "starttls") if old else ("encryption.method", "start_tls")
     port = ldap.port or LDAP_PORT
-    default = ", and Portus uses it where no port is set" if ldap.port is None else ""
+    default = ", which Portus uses if no port is set" if ldap.port is None else ""
     plain = next((plain for plain, tls in TLS_PORTS.items() if tls == port), None)
     if method == "simple_tls" and port in TLS_PORTS:
         yield Problem(
             key="portus.config.ldap.port",
             value="" if ldap.port is None else str(port),
-            rule=f"must not be {port} with simple_tls{default}: that port speaks no TLS before start_tls",
+            rule=f"must not be {port} with simple_tls{default}: that port speaks no TLS until start_tls",
             remedy=f"set portus.config.ldap.port to {TLS_PORTS[port]}, or portus.config.ldap.{setting} to {start_tls}",
         )
     if ldap.enabled is not False and method != "simple_tls" and plain is not None:
         yield Problem(
             key="portus.config.ldap.port",
             value=str(port),
-            rule=f"must not be {port} without simple_tls: that port speaks TLS from the first byte on",
+            rule=f"must not be {port} without simple_tls: that port expects TLS from the first byte",
             remedy=f"set portus.config.ldap.{setting} to simple_tls, or the port to {plain}",
         )
 
@@ -52,14 +52,14 @@ def ldap_encryption_options_need_a_method(stack: StackSettings) -> Iterator[Prob
             yield Problem(
                 key=f"portus.config.ldap.encryption.options.{name}",
                 value=value,
-                rule="needs ldap.encryption.method: without one Portus encrypts nothing",
+                rule="has no effect without ldap.encryption.method: Portus then encrypts nothing",
                 remedy="set the method to start_tls or simple_tls, or remove it",
             )
     if encryption.method is not None and encryption.options.ssl_version is not None and encryption.options.ca_file is None:
         yield Problem(
             key="portus.config.ldap.encryption.options.ssl_version",
             value=encryption.options.ssl_version,
-            rule="needs ca_file beside it: Portus reads it only then",
+            rule="has no effect without ca_file: Portus reads it only together with ca_file",
             remedy="set ca_file, or remove it",
         )
 
@@ -91,7 +91,7 @@ def first_administrator_is_in_the_directory(stack: StackSettings) -> Iterator[Pr
         yield Problem(
             key="portus.bootstrap.username",
             value="",
-            rule=f"must name an account of the directory while ldap.enabled is true: Portus {portus.version.value} lets in no other, "
-            "so that nobody could administrate it",
-            remedy=f"set it to one, which logs in with its own password of the directory; further ones become administrators by {PROMOTE}",
+            rule=f"must name an account of the directory while ldap.enabled is true: Portus {portus.version.value} accepts no other, "
+            "so it would have no administrator",
+            remedy=f"set it to an account, which logs in with its password of the directory; for more administrators: {PROMOTE}",
         )

@@ -24,8 +24,8 @@ def mail_has_a_sender_of_its_own(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="portus.config.email.from",
             value="",
-            rule="is required while email.smtp.enabled is true: Portus would send as portus@example.com",
-            remedy="set the address that mails come from",
+            rule="must be set while email.smtp.enabled is true: otherwise Portus sends as portus@example.com",
+            remedy="set the sender's address",
         )
 
 
@@ -38,7 +38,9 @@ def smtp_account_is_whole(stack: StackSettings) -> Iterator[Problem]:
     given = {"user_name": smtp.user_name is not None, "password": smtp.password is not None}
     always = version < PortusVersion.V2_4
     why = (
-        f"is required: Portus {version} would log in with its shipped sample account" if always else "user_name and password come together"
+        f"must be set: otherwise Portus {version} logs in with its sample account"
+        if always
+        else "must be set: user_name and password belong together"
     )
     if not always and not any(given.values()):
         return
@@ -57,7 +59,7 @@ def smtp_encrypts_one_way(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="portus.config.email.smtp.enable_starttls_auto",
             value="true",
-            rule=f"is not on together with ssl_tls ({smtp.ssl_tls}): a connection is encrypted from its start or by STARTTLS",
+            rule=f"must not be true together with ssl_tls ({smtp.ssl_tls}): use TLS from the start, or STARTTLS",
             remedy="remove it for port 465, or remove ssl_tls for port 587",
         )
 
@@ -72,7 +74,7 @@ def smtp_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="portus.config.email.smtp.port",
             value=str(port),
-            rule=f"must not be {TLS_PORT} without ssl_tls: that port speaks TLS from the first byte on"
+            rule=f"must not be {TLS_PORT} without ssl_tls: that port expects TLS from the first byte"
             + (f", which Portus {version} cannot" if old else ""),
             remedy=f"set the port to {SUBMISSION_PORT}"
             if old
@@ -82,16 +84,16 @@ def smtp_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="portus.config.email.smtp.enable_starttls_auto",
             value="true",
-            rule=f"must not be on with port {TLS_PORT}: that port speaks TLS from the first byte on",
-            remedy=f"set ssl_tls: tls in its place, or the port to {SUBMISSION_PORT}",
+            rule=f"must not be true with port {TLS_PORT}: that port expects TLS from the first byte",
+            remedy=f"set ssl_tls: tls instead, or the port to {SUBMISSION_PORT}",
         )
     if port in START_TLS_PORTS and smtp.ssl_tls is not None and not smtp.enable_starttls_auto:
         yield Problem(
             key="portus.config.email.smtp.ssl_tls",
             value=smtp.ssl_tls,
-            rule=f"must not be set with port {port}{'' if smtp.port else ' (used where no port is set)'}: that port speaks no TLS before "
+            rule=f"must not be set with port {port}{'' if smtp.port else ' (used if no port is set)'}: that port speaks no TLS until "
             "STARTTLS",
-            remedy=f"set enable_starttls_auto: true in its place, or the port to {TLS_PORT}",
+            remedy=f"set enable_starttls_auto: true instead, or the port to {TLS_PORT}",
         )
 
 
@@ -103,8 +105,8 @@ def smtp_verification_has_authorities(stack: StackSettings) -> Iterator[Problem]
         yield Problem(
             key="portus.config.email.smtp.openssl_verify_mode",
             value="peer",
-            rule="needs ca_path or ca_file beside it: Portus' mailer trusts no authority by itself, and would refuse every certificate",
-            remedy="set portus.config.email.smtp.ca_path to /etc/ssl/certs: the image's authorities and tls.extraCaCertificates",
+            rule="must not be set without ca_path or ca_file: Portus' mailer trusts no CA by default and refuses every certificate",
+            remedy="set portus.config.email.smtp.ca_path to /etc/ssl/certs: the image's CAs and tls.extraCaCertificates",
         )
 
 
@@ -119,6 +121,6 @@ def smtp_authorities_are_used(stack: StackSettings) -> Iterator[Problem]:
             yield Problem(
                 key=f"portus.config.email.smtp.{name}",
                 value=value,
-                rule="needs openssl_verify_mode: peer, for Portus' default (none) checks no certificate",
+                rule="has no effect without openssl_verify_mode: peer: Portus' default (none) checks no certificate",
                 remedy="set portus.config.email.smtp.openssl_verify_mode to peer, or remove it",
             )

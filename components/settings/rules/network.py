@@ -22,8 +22,8 @@ def production_denies_by_default(stack: StackSettings) -> Iterator[Problem]:
     yield Problem(
         key="network.policies",
         value="false",
-        rule="profile production: only the stack's own flows are allowed",
-        remedy=f"remove it; to do it knowingly add '{Accepted.OPEN_NETWORK}' to portus:accept",
+        rule="must be true: the policies allow only the stack's own connections (profile production)",
+        remedy=f"remove it; to accept the risk add '{Accepted.OPEN_NETWORK}' to portus:accept",
     )
 
 
@@ -38,7 +38,7 @@ def network_settings_have_policies(stack: StackSettings) -> Iterator[Problem]:
                 key=f"network.{key_of(NetworkSettings, name)}",
                 value="",
                 rule="has no effect while network.policies is false",
-                remedy="remove it, or switch the policies on",
+                remedy="remove it, or set network.policies to true",
             )
 
 
@@ -63,8 +63,8 @@ def networks_belong_to_a_destination(stack: StackSettings) -> Iterator[Problem]:
             yield Problem(
                 key=f"network.destinations.{key_of(Destinations, name)}",
                 value="",
-                rule=f"belongs to {_PLACES[name]}, which this stack does not use",
-                remedy="remove it, or switch that on",
+                rule=f"has no effect without {_PLACES[name]}, which this stack does not use",
+                remedy="remove it, or configure that",
             )
 
 
@@ -91,7 +91,7 @@ def port_ranges_ascend(stack: StackSettings) -> Iterator[Problem]:
                     yield Problem(
                         key=f"network.{key_of(NetworkSettings, kind)}[{index}].ports[{position}].endPort",
                         value=str(port.end_port),
-                        rule=f"is at least port ({port.port})",
+                        rule=f"must be at least port ({port.port})",
                         remedy=f"write {port.port} or more, or remove it",
                     )
 
@@ -106,8 +106,8 @@ def an_ip_block_stands_alone(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=f"{key}[{index}]",
                     value="",
-                    rule="is either an ipBlock or a selector (podSelector, namespaceSelector or both)",
-                    remedy="make two entries of it" if selects else "write one of them",
+                    rule="must be either an ipBlock or a selector (podSelector, namespaceSelector or both)",
+                    remedy="split it into two entries" if selects else "write one of them",
                 )
 
 
@@ -122,7 +122,7 @@ def exceptions_lie_within_their_network(stack: StackSettings) -> Iterator[Proble
                     yield Problem(
                         key=f"{key}[{index}].ipBlock.except[{position}]",
                         value=excepted,
-                        rule=f"must be a part of cidr ({block.cidr}), and not the whole of it",
+                        rule=f"must be a part of cidr ({block.cidr}), not all of it",
                         remedy="remove it, or write a smaller network inside cidr",
                     )
 

@@ -28,5 +28,5 @@ def monitoring_details_have_their_object(stack: StackSettings) -> Iterator[Probl
                 key=f"observability.{key_of(type(settings), name)}",
                 value="",
                 rule=f"has no effect without {switch}",
-                remedy=f"switch {switch} on, or remove it",
+                remedy=f"configure {switch}, or remove it",
             )

@@ -23,7 +23,9 @@ FLOATING_TAGS: Final = frozenset({"latest", "head", "master", "stable", "edge"})
 def production_is_protected(stack: StackSettings) -> Iterator[Problem]:
     """Data is never lost by a default."""
     if not stack.protect and not _accepted(stack, Accepted.UNPROTECTED_STATE):
-        yield _refused("protect", "false", "claims, secrets and keys refuse deletion", Accepted.UNPROTECTED_STATE, "remove it")
+        yield _refused(
+            "protect", "false", "must be true, so that claims, secrets and keys cannot be deleted", Accepted.UNPROTECTED_STATE, "remove it"
+        )
 
 
 @rule(requires=("profile", "accept"))
@@ -33,7 +35,7 @@ def production_has_a_trusted_certificate(stack: StackSettings) -> Iterator[Probl
         yield _refused(
             "tls.source",
             "self_signed",
-            "the certificate comes from a CA that clients trust",
+            "must give a certificate from a CA that clients trust",
             Accepted.SELF_SIGNED_CERTIFICATE,
             "use source: provided, existing_secret or cert_manager",
         )
@@ -49,7 +51,7 @@ def production_pins_its_images(stack: StackSettings) -> Iterator[Problem]:
             yield _refused(
                 f"images.{name}",
                 image,
-                "an image is pinned by version or digest",
+                "must be pinned by version or digest",
                 Accepted.FLOATING_IMAGE_TAGS,
                 "name a version or a digest",
             )
@@ -66,7 +68,7 @@ def production_sends_no_password_in_clear(stack: StackSettings) -> Iterator[Prob
         yield _refused(
             "portus.config.ldap.method" if old else "portus.config.ldap.encryption.method",
             ldap.method or "",
-            "passwords reach the directory encrypted",
+            "must encrypt the passwords that Portus sends to the directory",
             Accepted.CLEAR_TEXT_PASSWORDS,
             "set it to simple_tls or, with 389, to " + ("starttls" if old else "start_tls"),
         )
@@ -75,7 +77,7 @@ def production_sends_no_password_in_clear(stack: StackSettings) -> Iterator[Prob
         yield _refused(
             "portus.config.email.smtp.enable_starttls_auto",
             "" if smtp.enable_starttls_auto is None else "false",
-            "the mail account's password is sent encrypted",
+            "must be true, so that the mail account's password is sent encrypted",
             Accepted.CLEAR_TEXT_PASSWORDS,
             "set it to true, or for port 465 set ssl_tls",
         )
@@ -89,7 +91,7 @@ def production_shares_no_secret(stack: StackSettings) -> Iterator[Problem]:
     first: dict[str | tuple[str, str], str] = {}
     for key, value in _secrets(stack):
         if value in first:
-            yield _refused(key, HIDDEN, f"is another secret than {first[value]}", Accepted.SHARED_PASSWORDS, "make a new one")
+            yield _refused(key, HIDDEN, f"must be another secret than {first[value]}", Accepted.SHARED_PASSWORDS, "generate a new one")
         first.setdefault(value, key)
 
 
@@ -97,7 +99,7 @@ def production_shares_no_secret(stack: StackSettings) -> Iterator[Problem]:
 def production_has_backups(stack: StackSettings) -> Iterator[Problem]:
     """Users, teams and who may push where stand nowhere else."""
     if not stack.backup.enabled and not _accepted(stack, Accepted.NO_BACKUPS):
-        yield _refused("backup.enabled", "false", "the database is backed up", Accepted.NO_BACKUPS, "remove it")
+        yield _refused("backup.enabled", "false", "must be true, so that the database is backed up", Accepted.NO_BACKUPS, "remove it")
 
 
 def _secrets(section: Section, path: str = "") -> Iterator[tuple[str, str | tuple[str, str]]]:
@@ -118,5 +120,5 @@ def _accepted(stack: StackSettings, what: Accepted) -> bool:
 
 def _refused(key: str, value: str, rule: str, waiver: Accepted, remedy: str) -> Problem:
     return Problem(
-        key=key, value=value, rule=f"profile production: {rule}", remedy=f"{remedy}; to do it knowingly add '{waiver}' to portus:accept"
+        key=key, value=value, rule=f"{rule} (profile production)", remedy=f"{remedy}; to accept the risk add '{waiver}' to portus:accept"
     )

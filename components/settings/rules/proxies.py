@@ -22,8 +22,8 @@ def proxy_variables_are_written_once(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=f"workloads.{name}.env[{index}].name",
                     value=variable.name,
-                    rule="must not be set together with network.proxy, which sets it",
-                    remedy="remove it; hosts of your own belong to network.proxy.noProxy",
+                    rule="must not be set together with network.proxy, which sets this variable",
+                    remedy="remove it; write hosts of your own under network.proxy.noProxy",
                 )
 
 
@@ -49,7 +49,7 @@ def _problem(key: str, said: str, variable: str, value: str) -> Problem:
     return Problem(
         key=key,
         value=json.dumps(said) if said else "",
-        rule="must have NO_PROXY with every host of the stack beside a proxy: its own requests would go to the proxy",
+        rule="must have NO_PROXY with every host of the stack: otherwise its own requests go to the proxy",
         remedy=f"set {variable} to {json.dumps(value)}; or remove the variables and use network.proxy, which does this",
     )
 

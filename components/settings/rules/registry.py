@@ -30,7 +30,7 @@ def catalog_holds_a_page(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="portus.config.registry.catalog_page.value",
             value=str(page),
-            rule=f"is at most registry.catalogMaxEntries ({stack.registry.catalog_max_entries})",
+            rule=f"must be at most registry.catalogMaxEntries ({stack.registry.catalog_max_entries})",
             remedy="lower it, or raise registry.catalogMaxEntries",
         )
 
@@ -43,7 +43,7 @@ def registry_version_knows_each_setting(stack: StackSettings) -> Iterator[Proble
         yield Problem(
             key=key,
             value=_shown(value),
-            rule=f"registry {version} does not know this; versions that do: {known}",
+            rule=f"must not be used with registry {version}; versions that support it: {known}",
             remedy=f'set registry.version: "{known}"' + ("" if key.endswith(".driver") else ", or remove it"),
         )
 
@@ -57,7 +57,7 @@ def registry_image_is_of_its_version(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="images.registry",
             value=json.dumps(stack.images.registry),
-            rule=f"is an image of registry {version}, which registry.version says",
+            rule=f"must be an image of registry {version}, which registry.version names",
             remedy="name another tag, or set registry.version",
         )
 
@@ -78,7 +78,7 @@ def redis_options_need_redis(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="registry.extraConfig.redis",
             value="",
-            rule="needs registry.redis: no cache is configured",
+            rule="has no effect without registry.redis: no cache is configured",
             remedy="set it, or remove this",
         )
 
@@ -91,7 +91,7 @@ def notification_endpoints_have_names_of_their_own(stack: StackSettings) -> Iter
         yield Problem(
             key="registry.notifications.extraEndpoints",
             value=json.dumps(name),
-            rule="each endpoint has a name of its own",
+            rule="must have another name for each endpoint",
             remedy="choose another name",
         )
 
@@ -104,8 +104,8 @@ def headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
             yield Problem(
                 key=f"registry.http.headers.{name}",
                 value=HIDDEN,
-                rule="must be no secret by its name: every client is sent it",
-                remedy="remove it, and change this secret: it has been exposed",
+                rule="must not be a secret, as its name says: the registry sends it to every client",
+                remedy="remove it, and replace the secret: it is exposed",
             )
     for index, extra in enumerate(stack.registry.notifications.extra_endpoints):
         for name in extra.headers:
@@ -114,8 +114,8 @@ def headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=f"{key}.headers.{name}",
                     value=HIDDEN,
-                    rule="holds a secret by its name, and headers stand in a ConfigMap",
-                    remedy=f"write {key}.authorization, encrypted; one that was deployed like this has been seen: change it",
+                    rule="must not be a secret, as its name says: headers are in a ConfigMap",
+                    remedy=f"write {key}.authorization, encrypted; replace the secret if it was deployed like this: it is exposed",
                 )
 
 
@@ -131,7 +131,7 @@ def redis_user_has_a_password(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="registry.redis.username",
             value=json.dumps(redis.username),
-            rule="needs registry.redis.password",
+            rule="must not be set without registry.redis.password",
             remedy="set registry.redis.password, or remove username",
         )
 

@@ -61,7 +61,7 @@ _CHECK: Final[Tree] = {"enabled": Key(Kind.SWITCH), "interval": Key(Kind.DURATIO
 _BY_STORAGE: Final = Decided("write it under registry.storage")
 
 KNOWN: Final[Tree] = {
-    "version": Decided("remove it: there is one version of the format"),
+    "version": Decided("remove it: the format has one version"),
     "log": {
         "level": Decided("write registry.logLevel"),
         "accesslog": {"disabled": Key(Kind.SWITCH)},
@@ -78,12 +78,12 @@ KNOWN: Final[Tree] = {
     },
     "middleware": {name: Key(Kind.SECTIONS) for name in ("registry", "repository", "storage")},
     "http": {
-        "relativeurls": Decided("remove it: it has no effect beside http.host, which follows from the stack"),
+        "relativeurls": Decided("remove it: it has no effect with http.host, which this program sets"),
         **{name: Decided("write it under registry.http") for name in ("headers", "draintimeout", "http2")},
         **{name: Decided("remove it: it follows from the stack") for name in ("addr", "net", "host", "prefix", "secret", "debug", "h2c")},
         "tls": Decided("remove it: it follows from portus:tls"),
     },
-    "auth": Decided("remove it: Portus alone says who may do what; it follows from portus:host and portus:tls"),
+    "auth": Decided("remove it: only Portus authorizes; it follows from portus:host and portus:tls"),
     "notifications": {
         "endpoints": Decided("write registry.notifications.extraEndpoints"),
         "events": {"includereferences": Key(Kind.SWITCH)},
@@ -111,8 +111,8 @@ KNOWN: Final[Tree] = {
     },
     "policy": {"repository": {"classes": Key(Kind.TEXTS)}},
     "compatibility": {"schema1": {"enabled": Key(Kind.SWITCH, _OLD)}},
-    "proxy": Decided("remove it: a registry that mirrors another one takes no push"),
-    "reporting": Decided("remove it: its keys are secrets, and config.yml is none"),
+    "proxy": Decided("remove it: a registry that mirrors another one accepts no push"),
+    "reporting": Decided("remove it: its keys are secrets, and config.yml is not a Secret"),
 }
 
 _SECRET: Final = re.compile(r"pass(word|wd)?$|secret|token$|apikey|authorization|private_?key$|licensekey", re.IGNORECASE)
@@ -133,13 +133,13 @@ def _wrong(extra: Mapping[str, Any], known: Tree, version: RegistryVersion, abov
                 remedy = f"did you mean '{close[0]}'?" if close else f"remove it; known here: {', '.join(sorted(known))}"
                 yield Wrong(path, value, "unknown key of the registry's config.yml", remedy)
             case Decided(where):
-                yield Wrong(path, value, "is decided by the stack", where)
+                yield Wrong(path, value, "must not be set: this program decides it", where)
             case Key(kind, only):
                 yield from _wrong_value(path, value, kind, only, version)
             case Mapping() if isinstance(value, Mapping):
                 yield from _wrong(value, entry, version, path)
             case Mapping():
-                yield Wrong(path, value, "is a section with keys of its own", f"write keys below it: {', '.join(sorted(entry))}")
+                yield Wrong(path, value, "must be a section with its own keys", f"write keys below it: {', '.join(sorted(entry))}")
             case _:
                 assert_never(entry)
 
@@ -147,17 +147,17 @@ def _wrong(extra: Mapping[str, Any], known: Tree, version: RegistryVersion, abov
 def _wrong_value(path: str, value: object, kind: Kind, only: RegistryVersion | None, version: RegistryVersion) -> Iterator[Wrong]:
     if only is not None and only is not version:
         yield Wrong(
-            path, value, f"registry {version} does not know this key; versions that do: {only}", "remove it, or choose such a version"
+            path, value, f"must not be used with registry {version}; versions that support it: {only}", "remove it, or use such a version"
         )
     elif not _is(value, kind):
-        yield Wrong(path, value, f"is {kind.value}", f"write {kind.value}")
+        yield Wrong(path, value, f"must be {kind.value}", f"write {kind.value}")
     else:
         for inner in _secrets(value, path):
             yield Wrong(
                 inner,
                 None,
-                "must be no secret by its name: config.yml stands in a ConfigMap",
-                "remove it, and change this secret: it has been exposed",
+                "must not be a secret, as its name says: config.yml is in a ConfigMap",
+                "remove it, and replace the secret: it is exposed",
             )
 
 

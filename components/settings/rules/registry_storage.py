@@ -36,9 +36,9 @@ def replicas_share_their_storage(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="registry.autoscaling.maxReplicas" if scaled else "registry.replicas",
             value=str(stack.registry.most_replicas),
-            rule="more than one needs storage that all can write: an object store, or a claim with ReadWriteMany",
-            remedy=f"{'remove autoscaling' if scaled else 'set it to 1'}, choose another storage.driver, or say "
-            "accessModes: [ReadWriteMany] where the StorageClass has it",
+            rule="must be 1 unless all replicas can write to the storage: an object store, or a claim with ReadWriteMany",
+            remedy=f"{'remove autoscaling' if scaled else 'set it to 1'}, choose another storage.driver, or set "
+            "accessModes: [ReadWriteMany] if the StorageClass supports it",
         )
 
 
@@ -47,7 +47,9 @@ def storage_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
     """A claim of the stack's own beside the existing one would stay empty."""
     storage = stack.registry.storage
     if isinstance(storage, FilesystemStorage) and storage.existing_claim is not None and "claim" in storage.model_fields_set:
-        yield Problem(key="registry.storage.existingClaim", value="", rule="stands instead of claim", remedy="remove one of the two")
+        yield Problem(
+            key="registry.storage.existingClaim", value="", rule="must not be set together with claim", remedy="remove one of the two"
+        )
 
 
 @rule()
@@ -59,11 +61,13 @@ def s3_keys_are_whole(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key=f"registry.storage.{missing}",
             value="",
-            rule=f"is required beside {given}",
-            remedy="set both, or neither for the service account's identity",
+            rule=f"must be set together with {given}",
+            remedy="set both; or neither, to use the service account's identity",
         )
     if isinstance(storage, S3Storage) and storage.node_role and (storage.accesskey or storage.secretkey):
-        yield Problem(key="registry.storage.nodeRole", value="true", rule="has no effect beside keys", remedy="remove it, or the keys")
+        yield Problem(
+            key="registry.storage.nodeRole", value="true", rule="has no effect while keys are set", remedy="remove it, or the keys"
+        )
 
 
 @rule(
@@ -86,14 +90,14 @@ def storage_is_opened_by_somebody(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key=f"registry.storage.{key}",
             value="",
-            rule=f"is required by registry {registry.version}: it cannot use a service account's identity; versions that can: 3.1",
+            rule=f"must be set for registry {registry.version}, which cannot use a service account's identity; versions that can: 3.1",
             remedy="set it, or choose registry.version 3.1 and registry.serviceAccount",
         )
     elif registry.service_account is None:
         yield Problem(
             key=f"registry.storage.{key}",
             value="",
-            rule="is required without registry.serviceAccount, by which the cloud would know the registry",
+            rule="must be set unless registry.serviceAccount is set: the registry needs an identity at the cloud",
             remedy="set it, or registry.serviceAccount",
         )
 
@@ -122,18 +126,18 @@ def azure_credentials_are_whole(stack: StackSettings) -> Iterator[Problem]:
         return
     credentials, key = storage.credentials, "registry.storage.credentials"
     if storage.accountkey is not None:
-        yield Problem(key=key, value="", rule="stands instead of accountkey", remedy="remove one of the two")
+        yield Problem(key=key, value="", rule="must not be set together with accountkey", remedy="remove one of the two")
     for name in ("clientid", "tenantid", "secret"):
         missing = getattr(credentials, name) is None
         if missing and credentials.type == "client_secret":
             yield Problem(
-                key=f"{key}.{name}", value="", rule="is required for type client_secret", remedy="set it, or set type: default_credentials"
+                key=f"{key}.{name}", value="", rule="must be set for type client_secret", remedy="set it, or set type: default_credentials"
             )
         elif not missing and credentials.type == "default_credentials":
             yield Problem(
                 key=f"{key}.{name}",
                 value="",
-                rule="has no effect for type default_credentials",
+                rule="has no effect while type is default_credentials",
                 remedy="remove it, or set type: client_secret",
             )
 
@@ -150,14 +154,17 @@ def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
         )
     if not storage.v4auth and storage.regionendpoint is None:
         yield Problem(
-            key="registry.storage.v4auth", value="false", rule="is true for Amazon S3: the registry would not start", remedy="remove it"
+            key="registry.storage.v4auth",
+            value="false",
+            rule="must be true for Amazon S3: otherwise the registry does not start",
+            remedy="remove it",
         )
     endpoint = storage.redirectendpoint
     if endpoint is not None and endpoint.partition("://")[2].rstrip("/").find("/") >= 0:
         yield Problem(
             key="registry.storage.redirectendpoint",
             value=json.dumps(endpoint),
-            rule="is a scheme and a host without a path: the registry would not start",
+            rule="must be a scheme and a host without a path: otherwise the registry does not start",
             remedy="remove the path",
         )
 
@@ -185,7 +192,7 @@ def s3_region_is_known(stack: StackSettings) -> Iterator[Problem]:
     yield Problem(
         key="registry.storage.region",
         value=json.dumps(region),
-        rule=f"must be a region that registry {version} knows where regionendpoint is not set: it would not start",
+        rule=f"must be a region that registry {version} knows if regionendpoint is not set: otherwise the registry does not start",
         remedy=remedy,
     )
 
@@ -213,7 +220,7 @@ def production_verifies_its_storage(stack: StackSettings) -> Iterator[Problem]:
     name = "skipverify" if isinstance(storage, S3Storage) else "insecureskipverify"
     plain = isinstance(storage, S3Storage) and (storage.regionendpoint or "").startswith("http://")
     if isinstance(storage, S3Storage | SwiftStorage) and getattr(storage, name):
-        key, value, remedy = name, "true", "remove it; a private CA goes to portus:tls.extraCaCertificates"
+        key, value, remedy = name, "true", "remove it; write a private CA under portus:tls.extraCaCertificates"
     elif plain and isinstance(storage, S3Storage):
         key, value, remedy = "regionendpoint", json.dumps(storage.regionendpoint), "use https"
     else:
@@ -221,6 +228,6 @@ def production_verifies_its_storage(stack: StackSettings) -> Iterator[Problem]:
     yield Problem(
         key=f"registry.storage.{key}",
         value=value,
-        rule="profile production: the object store is reached by TLS and proves who it is",
-        remedy=f"{remedy}; to do it knowingly add '{Accepted.UNVERIFIED_STORAGE}' to portus:accept",
+        rule="must keep TLS to the object store, with a verified certificate (profile production)",
+        remedy=f"{remedy}; to accept the risk add '{Accepted.UNVERIFIED_STORAGE}' to portus:accept",
     )

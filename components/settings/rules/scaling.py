@@ -32,8 +32,8 @@ def one_decides_the_number_of_copies(stack: StackSettings) -> Iterator[Problem]:
             yield Problem(
                 key=f"{key}.replicas",
                 value=str(section.replicas),
-                rule="autoscaling decides how many copies there are",
-                remedy="remove one of the two; the least is autoscaling.minReplicas",
+                rule="must not be set together with autoscaling, which decides the number of replicas",
+                remedy="remove one of the two; the minimum is autoscaling.minReplicas",
             )
 
 
@@ -46,8 +46,8 @@ def an_autoscaler_has_room(stack: StackSettings) -> Iterator[Problem]:
             yield Problem(
                 key=f"{key}.autoscaling.maxReplicas",
                 value=str(bounds.max_replicas),
-                rule=f"is more than minReplicas, {bounds.min_replicas}",
-                remedy="raise it, or say replicas instead",
+                rule=f"must be more than minReplicas, {bounds.min_replicas}",
+                remedy="raise it, or set replicas instead",
             )
 
 
@@ -63,7 +63,7 @@ def every_thread_has_a_database_connection(stack: StackSettings) -> Iterator[Pro
         yield Problem(
             key="database.maxConnections",
             value=str(stack.database.max_connections),
-            rule=f"is enough for the web server: {web.most_replicas} copies and one more while they roll, {of_one} connections each, "
-            f"and {BESIDE} beside them are {needed}",
+            rule=f"must be {needed} or more: {web.most_replicas} web servers and one more while they restart, {of_one} connections each, "
+            f"plus {BESIDE}",
             remedy=f"set it to {needed} or more, or lower replicas, pumaWorkers or pumaMaxThreads of portus.web",
         )

@@ -128,15 +128,15 @@ def requests_fit_into_default_limits(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=f"{each.key}.requests.{kind}",
                     value=request,
-                    rule=f"is at most {each.key}.limits.{kind}, which is {each.default.limits[kind]} where nothing is said",
-                    remedy="say that limit, too",
+                    rule=f"must be at most {each.key}.limits.{kind}, whose default is {each.default.limits[kind]}",
+                    remedy="set that limit, too",
                 )
             if limit is not None and request is None and amount(each.default.requests[kind]) > amount(limit):
                 yield Problem(
                     key=f"{each.key}.limits.{kind}",
                     value=limit,
-                    rule=f"is at least {each.key}.requests.{kind}, which is {each.default.requests[kind]} where nothing is said",
-                    remedy="say that request, too",
+                    rule=f"must be at least {each.key}.requests.{kind}, whose default is {each.default.requests[kind]}",
+                    remedy="set that request, too",
                 )
 
 
@@ -159,7 +159,7 @@ def limits_hold_what_a_workload_needs(stack: StackSettings) -> Iterator[Problem]
             yield Problem(
                 key=f"{each.key}.limits.memory",
                 value=limit,
-                rule=f"is {_mebibytes(each.at_most)} or more ({each.because})",
+                rule=f"must be {_mebibytes(each.at_most)} or more ({each.because})",
                 remedy="raise it" if each.because.startswith("measured") else "raise it, or lower the others",
             )
 
@@ -186,8 +186,8 @@ def production_reserves_what_a_workload_needs(stack: StackSettings) -> Iterator[
             yield Problem(
                 key=f"{each.key}.requests.memory",
                 value=request,
-                rule=f"profile production: is {_mebibytes(each.always)} or more, which the workload takes as soon as it works",
-                remedy=f"raise it; to do it knowingly add '{Accepted.OVERCOMMITTED_MEMORY}' to portus:accept",
+                rule=f"must be {_mebibytes(each.always)} or more, which the workload uses from the start (profile production)",
+                remedy=f"raise it; to accept the risk add '{Accepted.OVERCOMMITTED_MEMORY}' to portus:accept",
             )
 
 

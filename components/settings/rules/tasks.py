@@ -17,8 +17,8 @@ def deleting_synchronisation_is_accepted(stack: StackSettings) -> Iterator[Probl
         yield Problem(
             key="portus.config.background.sync.strategy",
             value=strategy,
-            rule="deletes every repository, with its history, that the registry does not list, if only for a moment",
-            remedy=f"use initial or update; to do it knowingly add '{Accepted.DELETING_SYNCHRONISATION}' to portus:accept",
+            rule=f"must not be {strategy}: it deletes each repository, with its history, that the registry fails to list even once",
+            remedy=f"use initial or update; to accept the risk add '{Accepted.DELETING_SYNCHRONISATION}' to portus:accept",
         )
 
 
@@ -29,6 +29,6 @@ def pushes_are_recorded(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="portus.config.background.registry.enabled",
             value="false",
-            rule="is on: without this task Portus shows no pushed image",
-            remedy=f"remove it; to do it knowingly add '{Accepted.UNRECORDED_PUSHES}' to portus:accept",
+            rule="must be true: without this task Portus shows no pushed image",
+            remedy=f"remove it; to accept the risk add '{Accepted.UNRECORDED_PUSHES}' to portus:accept",
         )

@@ -37,8 +37,8 @@ def texts_survive_the_environment(stack: StackSettings) -> Iterator[Problem]:
             yield Problem(
                 key=leaf.key,
                 value=HIDDEN if secret else text,
-                rule="cannot be mistaken: Portus makes numbers and truth values of digits, 0x.., 0b.., 1_000, true and false",
-                remedy="choose another one, with a letter that is part of no number",
+                rule="must not be digits, 0x.., 0b.., 1_000, true or false: Portus reads these as numbers and booleans",
+                remedy="choose another text, with a letter that is not part of a number",
             )
 
 
@@ -52,7 +52,7 @@ def secrets_are_single_lines(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=leaf.key,
                     value=HIDDEN,
-                    rule="is one line, not empty and without spaces around it",
+                    rule="must be one line, not empty and without spaces around it",
                     remedy=f"set it again, e.g. from a file: tr -d '\\n' < file | pulumi config set --secret --path 'portus:{leaf.key}'",
                 )
 
@@ -67,6 +67,6 @@ def apache_writes_its_secrets_itself(stack: StackSettings) -> Iterator[Problem]:
             yield Problem(
                 key=leaf.key,
                 value="",
-                rule=f"Portus {stack.portus.version} reads it from config-local.yml, which this program writes: it has to know the text",
+                rule=f"must be text for Portus {stack.portus.version}: this program writes it into config-local.yml",
                 remedy=f"pulumi config set --secret --path 'portus:{leaf.key}', or use Portus 2.3 or later",
             )

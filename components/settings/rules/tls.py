@@ -22,14 +22,14 @@ def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="tls.renewalDays",
             value=str(tls.renewal_days),
-            rule=f"is less than tls.validityDays ({tls.validity_days})",
+            rule=f"must be less than tls.validityDays ({tls.validity_days})",
             remedy="lower it",
         )
     if isinstance(tls, CertManagerTls) and seconds(tls.certificate.renew_before) >= seconds(tls.certificate.duration):
         yield Problem(
             key="tls.certificate.renewBefore",
             value=tls.certificate.renew_before,
-            rule=f"is less than tls.certificate.duration ({tls.certificate.duration})",
+            rule=f"must be less than tls.certificate.duration ({tls.certificate.duration})",
             remedy="lower it",
         )
 
@@ -74,8 +74,8 @@ def signing_generations_ascend(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="tls.minSigningKeyVersion",
             value=str(tls.min_signing_key_version),
-            rule=f"is at most tls.signingKeyVersion ({tls.signing_key_version})",
-            remedy="raise that one first, deploy, and this one when the last token by the former key has ended (docs/deploy/tls.md)",
+            rule=f"must be at most tls.signingKeyVersion ({tls.signing_key_version})",
+            remedy="raise tls.signingKeyVersion and deploy; raise this when the previous key's tokens have expired (docs/deploy/tls.md)",
         )
 
 
@@ -87,7 +87,7 @@ def signing_counter_moves_a_key_of_this_stack(stack: StackSettings) -> Iterator[
         yield Problem(
             key="tls.signingKeyVersion",
             value=str(tls.signing_key_version),
-            rule=f"is 1 where the key of a certificate with source: {tls.source} signs tokens",
+            rule=f"must be 1 if the key of a certificate with source: {tls.source} signs tokens",
             remedy="change certificate and key with additionalSigners (docs/deploy/tls.md), or set signingKey to separate",
         )
 
@@ -101,14 +101,15 @@ def separate_signing_key_needs_puma(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="tls.source",
             value="cert_manager",
-            rule=f"Portus {stack.portus.version} signs tokens with the certificate's key, and cert-manager's never reaches the registry",
+            rule=f"must not be cert_manager for Portus {stack.portus.version}: it signs tokens with a key that the registry must know",
             remedy="use source: provided or existing_secret, or Portus 2.3 or later",
         )
     else:
         yield Problem(
             key="tls.signingKey",
             value="separate",
-            rule=f"Portus {stack.portus.version} signs tokens with the certificate's own key; versions that take another: 2.3 to 2.5",
+            rule=f"must not be separate for Portus {stack.portus.version}: it signs with the certificate's key; "
+            "versions that can: 2.3 to 2.5",
             remedy="remove it",
         )
 
@@ -120,6 +121,6 @@ def cert_manager_signs_separately(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="tls.signingKey",
             value="shared",
-            rule="is separate with source: cert_manager, whose key this program never sees: the registry has to be given its certificate",
+            rule="must be separate with source: cert_manager: this program cannot read that key, and the registry needs its certificate",
             remedy="remove it",
         )

@@ -28,7 +28,7 @@ def version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key=key,
             value=_shown(value) if what == "setting" else "",
-            rule=f"Portus {version} does not know this {what}; versions that do: {versions}",
+            rule=f"must not be set for Portus {version}; versions that know this {what}: {versions}",
             remedy=f'remove it, or set portus.version: "{nearest}"',
         )
 
@@ -59,7 +59,7 @@ def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key=f"portus.{name}",
             value="",
-            rule=f"Portus {stack.portus.version} runs Apache and does not know this setting; versions that do: 2.3 to 2.5",
+            rule=f"must not be set for Portus {stack.portus.version}, which runs Apache; versions that know this setting: 2.3 to 2.5",
             remedy="remove it",
         )
 
@@ -71,7 +71,7 @@ def old_generation_names_its_image(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="images.portus",
             value="",
-            rule=f"is required for Portus {stack.portus.version}: its image was never published, each team built its own",
+            rule=f"must be set for Portus {stack.portus.version}: its image was never published",
             remedy="name the image that your team built from openSUSE/docker-containers",
         )
 

@@ -85,9 +85,9 @@ def _pods(stack: StackSettings) -> Iterator[tuple[str, PodSettings]]:
 def workloads_exist(stack: StackSettings) -> Iterator[Problem]:
     """Settings of a workload that is not deployed have no effect."""
     absent = {
-        "worker": None if stack.portus.version.is_puma else f"Portus {stack.portus.version.value} has no worker: its web server does all",
-        "database": "the database is somebody else's" if isinstance(stack.database, ExternalDatabase) else None,
-        "backup": None if stack.backup.enabled else "backup.enabled is false",
+        "worker": None if stack.portus.version.is_puma else f"has no effect with Portus {stack.portus.version.value}, which has no worker",
+        "database": "has no effect while database.kind is external" if isinstance(stack.database, ExternalDatabase) else None,
+        "backup": None if stack.backup.enabled else "has no effect while backup.enabled is false",
     }
     for name, reason in absent.items():
         if reason and getattr(stack.workloads, name) != type(getattr(stack.workloads, name))():
@@ -104,14 +104,14 @@ def extra_variables_are_free(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=f"workloads.{name}.env[{index}].name",
                     value=variable.name,
-                    rule="is a variable that no setting of this program decides",
-                    remedy="remove it; what it does is written under its own setting (docs/reference/settings.md)"
-                    + ("; change the secret: it has been exposed" if seen else ""),
+                    rule="must not be a variable that this program sets",
+                    remedy="remove it; use the setting for it instead (docs/reference/settings.md)"
+                    + ("; change the secret: it is exposed" if seen else ""),
                 )
         for repeated, count in Counter(variable.name for variable in workload.env).items():
             if count > 1:
                 yield Problem(
-                    key=f"workloads.{name}.env", value=repeated, rule="names a variable once", remedy="remove all but one of them"
+                    key=f"workloads.{name}.env", value=repeated, rule="must name each variable once", remedy="remove all but one of them"
                 )
 
 
@@ -126,7 +126,7 @@ def extra_variables_have_one_value(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=f"workloads.{name}.env[{index}]",
                     value=variable.name,
-                    rule="has either a value or one place that it comes from (valueFrom)",
+                    rule="must have either value or valueFrom with one source",
                     remedy="write exactly one of them",
                 )
 
@@ -138,16 +138,18 @@ def extra_volumes_are_whole(stack: StackSettings) -> Iterator[Problem]:
         for index, volume in enumerate(workload.volumes):
             key = f"workloads.{name}.volumes[{index}]"
             if sum(getattr(volume, field) is not None for field in type(volume).model_fields if field != "name") != 1:
-                yield Problem(key=key, value=volume.name, rule="has exactly one source", remedy="write one of secret, configMap, ...")
+                yield Problem(key=key, value=volume.name, rule="must have exactly one source", remedy="write one of secret, configMap, ...")
             if volume.name in {other.name for other in workload.volumes[:index]}:
-                yield Problem(key=f"{key}.name", value=volume.name, rule="is the name of one volume", remedy="choose another name")
+                yield Problem(
+                    key=f"{key}.name", value=volume.name, rule="must be the name of one volume only", remedy="choose another name"
+                )
         known = {volume.name for volume in workload.volumes}
         for index, mount in enumerate(workload.volume_mounts):
             if mount.name not in known:
                 yield Problem(
                     key=f"workloads.{name}.volumeMounts[{index}].name",
                     value=mount.name,
-                    rule=f"is a volume of workloads.{name}.volumes",
+                    rule=f"must be a volume of workloads.{name}.volumes",
                     remedy=f"known here: {', '.join(sorted(known)) or 'none'}",
                 )
 
@@ -164,7 +166,7 @@ def extra_mounts_hide_nothing(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=f"workloads.{name}.volumeMounts[{index}].mountPath",
                     value=mount.mount_path,
-                    rule=f"lies neither above nor below {mine}, where something else is mounted",
+                    rule=f"must not be above or below {mine}, where another volume is mounted",
                     remedy="choose another path",
                 )
             seen.append(path)
@@ -183,8 +185,8 @@ def extra_labels_are_free(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=f"workloads.{name}.labels.{label}",
                     value="",
-                    rule="is none of the recommended labels (app.kubernetes.io/...), by which the stack finds its Pods",
-                    remedy="use a name of your own",
+                    rule="must not be one of the recommended labels (app.kubernetes.io/...), which select the stack's Pods",
+                    remedy="use another name",
                 )
 
 
@@ -200,11 +202,11 @@ def tolerations_are_whole(stack: StackSettings) -> Iterator[Problem]:
 
 def _wrong(toleration: Toleration) -> tuple[str, str, str] | None:
     if toleration.operator == "Exists" and toleration.value is not None:
-        return "value", "is left out with operator Exists", "remove it, or set operator to Equal"
+        return "value", "must not be set with operator Exists", "remove it, or set operator to Equal"
     if toleration.operator != "Exists" and toleration.key is None:
-        return "key", "is required unless operator is Exists", "write the taint's key, or set operator to Exists"
+        return "key", "must be set unless operator is Exists", "write the taint's key, or set operator to Exists"
     if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
-        return "tolerationSeconds", "needs effect NoExecute", "set effect to NoExecute, or remove it"
+        return "tolerationSeconds", "must not be set without effect NoExecute", "set effect to NoExecute, or remove it"
     return None
 
 
@@ -217,7 +219,7 @@ def service_accounts_are_named_or_made(stack: StackSettings) -> Iterator[Problem
             yield Problem(
                 key=f"workloads.{name}.serviceAccount",
                 value="",
-                rule="has either the name of an account that exists, or annotations of one that is made",
+                rule="must have either the name of an existing account, or annotations for a new one",
                 remedy="write one of them",
             )
 
@@ -230,8 +232,8 @@ def the_registrys_account_is_named_or_made(stack: StackSettings) -> Iterator[Pro
         yield Problem(
             key="registry.serviceAccount",
             value="",
-            rule="has either the name of an account that exists, or annotations of one that is made",
-            remedy="write one of them; an account that exists is annotated by whoever makes it",
+            rule="must have either the name of an existing account, or annotations for a new one",
+            remedy="write one of them; annotate an existing account where it is created",
         )
 
 
@@ -244,7 +246,7 @@ def selectors_have_values(stack: StackSettings) -> Iterator[Problem]:
                 yield Problem(
                     key=f"{key}.matchExpressions[{index}].values",
                     value="",
-                    rule="stands with In and NotIn, and with no other operator",
+                    rule="must be set with the operators In and NotIn, and with no other",
                     remedy="set operator to In or NotIn, or remove the values"
                     if expression.values
                     else "list values, or set operator to Exists",

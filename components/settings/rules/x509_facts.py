@@ -22,7 +22,7 @@ STRONG_HASHES: Final = frozenset({"sha256", "sha384", "sha512"})
 RENEWAL_WARNING: Final = dt.timedelta(days=7)
 """A certificate that ends sooner is refused: the next deployment may be later."""
 
-RENEW: Final = "ask the CA for a new one, and give it here"
+RENEW: Final = "ask the CA for a new one, and write it here"
 
 
 def certificates(text: str) -> list[x509.Certificate]:
@@ -136,11 +136,11 @@ def period_rules(certificate: x509.Certificate, *, ahead: dt.timedelta) -> Itera
     now = dt.datetime.now(dt.UTC)
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if begins > now:
-        yield f"must be valid now; it begins at {begins:%Y-%m-%d %H:%M} UTC", "wait until then, or set this machine's clock right"
+        yield f"must be valid now; it begins at {begins:%Y-%m-%d %H:%M} UTC", "wait until then, or correct this machine's clock"
     if ends <= now:
         yield f"must be valid now; it ended at {ends:%Y-%m-%d %H:%M} UTC", RENEW
     elif ends < now + ahead:
-        yield f"must be valid for {ahead.days} days more; it ends at {ends:%Y-%m-%d %H:%M} UTC", RENEW
+        yield f"must be valid for {ahead.days} more days; it ends at {ends:%Y-%m-%d %H:%M} UTC", RENEW
 
 
 def purposes(certificate: x509.Certificate) -> tuple[str, ...] | None:

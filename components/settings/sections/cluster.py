@@ -42,7 +42,7 @@ def _mirror(value: str) -> str:
     """A registry's host and, where it has one, a path."""
     if not re.fullmatch(_MIRROR, value):
         near = re.sub(r"^[a-z]+://([^/@]*@)?", "", value.strip()).rstrip("/")
-        rule = "is a registry's host and, where it has one, a path, without scheme and without '/' at the end"
+        rule = "must be a registry's host, with its path if it has one, without scheme and without '/' at the end"
         raise broken(rule, f"write {near}" if re.fullmatch(_MIRROR, near) else "write e.g. registry.example.com/mirror")
     return value
 

@@ -81,7 +81,7 @@ class CredentialSettings(Section):
 
     elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(
         [key for section in (RotationSettings, ExistingCredentials) for _, key in names_and_keys(section)],
-        "write its counter under 'rotation', or the secret of a deployment that is taken over under 'existing'",
+        "write its counter under 'rotation', or the secret of an adopted deployment under 'existing'",
     )
 
     rotation: RotationSettings = RotationSettings()

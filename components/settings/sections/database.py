@@ -15,30 +15,36 @@ YAML_WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "fals
 """What Portus' database.yml, into which names are pasted unquoted, would read as something else than a text."""
 
 _NO_YAML_WORD: Final = Checked(
-    lambda v: v not in YAML_WORDS, "is no word of YAML's own: Portus pastes it unquoted into its database.yml", "choose another name"
+    lambda v: v not in YAML_WORDS,
+    "must not be a word that YAML reads as a value: Portus writes it unquoted into its database.yml",
+    "choose another name",
 )
 DatabaseName = Annotated[
     str,
     Matching(
-        r"[a-z][a-z0-9_]{0,62}", "is a database's name: a lower case letter, then letters, digits and '_'", "write e.g. portus_production"
+        r"[a-z][a-z0-9_]{0,62}",
+        "must be a database's name: a lower case letter, then letters, digits and '_'",
+        "write e.g. portus_production",
     ),
     _NO_YAML_WORD,
 ]
 DatabaseUser = Annotated[
     str,
     Matching(
-        r"[a-z][a-z0-9_]{0,31}", "is a user's name: a lower case letter, then letters, digits and '_', at most 32", "write e.g. portus"
+        r"[a-z][a-z0-9_]{0,31}", "must be a user's name: a lower case letter, then letters, digits and '_', at most 32", "write e.g. portus"
     ),
     _NO_YAML_WORD,
 ]
 ExternalName = Annotated[
     str,
-    Matching(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", "is a name of letters, digits, '_', '.' and '-', a letter first", "use such a name"),
+    Matching(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", "must be letters, digits, '_', '.' and '-', a letter first", "write e.g. portus"),
     Checked(lambda v: v.lower() not in YAML_WORDS, _NO_YAML_WORD.rule, _NO_YAML_WORD.remedy),
 ]
 """Of an account or a database that already has its name; without the characters that YAML would read as its own."""
 
-BufferPoolSize = Annotated[str, Matching(r"[1-9][0-9]*[MG]", "is a size in MariaDB's notation: a number and M or G", "write e.g. 256M")]
+BufferPoolSize = Annotated[
+    str, Matching(r"[1-9][0-9]*[MG]", "must be a size in MariaDB's notation: a number and M or G", "write e.g. 256M")
+]
 
 
 OTHER_DATABASE: Final = Later("another, empty database: move the data first, and unprotect the claim (docs/operate/protection.md)")
@@ -66,7 +72,7 @@ class InClusterDatabase(Section):
 def _no_postgresql(value: object) -> object:
     if isinstance(value, str) and value in {"postgresql", "postgres", "pg"}:
         raise broken(
-            "is mysql2: on PostgreSQL Portus' own readiness check ends in a NameError, and no Pod gets ready (SUSE/Portus#1697)",
+            "must be mysql2: on PostgreSQL Portus' readiness check fails and no Pod becomes ready (SUSE/Portus#1697)",
             "use MariaDB or MySQL",
         )
     return value

@@ -199,7 +199,9 @@ class ParentRef(Section):
 RouteVersion = Annotated[
     str,
     Matching(
-        r"v1(alpha[0-9]+|beta[0-9]+)?", "is a version of the Gateway API, e.g. v1 or v1alpha2", "write a version that the cluster serves"
+        r"v1(alpha[0-9]+|beta[0-9]+)?",
+        "must be a version of the Gateway API, e.g. v1 or v1alpha2",
+        "write a version that the cluster serves",
     ),
 ]
 

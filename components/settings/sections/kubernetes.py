@@ -17,7 +17,7 @@ LabelName = Annotated[
     str,
     Matching(
         r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
-        "is a label's or annotation's name: letters, digits, '-', '_' and '.', at most 63, behind a DNS name and '/' where it has one",
+        "must be a label's or annotation's name: letters, digits, '-', '_' and '.', at most 63, after an optional DNS name and '/'",
         "write e.g. example.com/team",
     ),
 ]
@@ -26,8 +26,8 @@ LabelValue = Annotated[
     str,
     Matching(
         r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
-        "is a label's value: letters, digits, '-', '_' and '.', at most 63",
-        "write e.g. registry-team; free text belongs into an annotation",
+        "must be a label's value: letters, digits, '-', '_' and '.', at most 63",
+        "write e.g. registry-team; free text belongs in an annotation",
     ),
 ]
 

@@ -36,7 +36,7 @@ def _proxy(value: object) -> object:
     host = re.split("[/?]", rest.lstrip("/"))[0].rpartition("@")[2]
     rule = "must be the URL of an HTTP proxy: http://, its host and its port"
     if scheme.startswith("socks"):
-        raise broken(rule, "name a proxy that speaks HTTP: Portus can use no SOCKS")
+        raise broken(rule, "name a proxy that speaks HTTP: Portus does not support SOCKS")
     raise broken(rule, f"write http://{host}" if host else "write e.g. http://proxy.example.com:3128")
 
 

@@ -130,7 +130,7 @@ class TopologySpreadConstraint(KubernetesShape):
 class DnsOption(KubernetesShape):
     """One option of resolv.conf."""
 
-    name: Annotated[str, Matching(r"[a-z0-9-]{1,40}", "is an option of resolv.conf", "write e.g. ndots")]
+    name: Annotated[str, Matching(r"[a-z0-9-]{1,40}", "must be an option of resolv.conf", "write e.g. ndots")]
     """The option."""
     value: str | None = None
     """Its value, where it has one."""
@@ -152,7 +152,9 @@ class KeyRef(KubernetesShape):
 
     name: ObjectName
     """Of the Secret or ConfigMap, in the stack's namespace."""
-    key: Annotated[str, Matching(r"[-._a-zA-Z0-9]{1,253}", "is a key of a Secret: letters, digits, '-', '_' and '.'", "write e.g. tls.key")]
+    key: Annotated[
+        str, Matching(r"[-._a-zA-Z0-9]{1,253}", "must be a key of a Secret: letters, digits, '-', '_' and '.'", "write e.g. tls.key")
+    ]
     """Inside it."""
     optional: bool | None = None
     """Whether the Pod starts without it."""
@@ -179,7 +181,7 @@ class EnvVarSource(KubernetesShape):
 class EnvVar(KubernetesShape):
     """One environment variable."""
 
-    name: Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]{0,252}", "is the name of an environment variable", "write e.g. HTTPS_PROXY")]
+    name: Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]{0,252}", "must be the name of an environment variable", "write e.g. HTTPS_PROXY")]
     """The variable."""
     value: str | None = None
     """Its value; no secret, which belongs into a Secret and ``valueFrom``."""

@@ -28,8 +28,8 @@ class ExtraEndpoint(Section):
         str,
         Matching(
             r"(?!portus$)[a-z0-9]+(-[a-z0-9]+)*",
-            "is a name of lower case letters, digits and '-' other than 'portus'",
-            "choose such a name",
+            "must be lower case letters, digits and '-', and must not be 'portus'",
+            "choose another name, e.g. ci",
         ),
     ]
     """In the log and in the metrics."""
@@ -82,10 +82,10 @@ class HttpSettings(Section):
 
     elsewhere: ClassVar[Mapping[str, str]] = {
         "secret": "remove it: it is generated; portus:credentials counts its rotations",
-        "addr": "remove it: the port is the stack's own",
+        "addr": "remove it: this program sets the port",
         "host": "remove it: it follows from portus:registry.host and portus:exposure",
         "tls": "remove it: it follows from portus:tls",
-        "debug": "remove it: it is always on, inside the cluster alone",
+        "debug": "remove it: it is always on, only inside the cluster",
     }
 
     draintimeout: DurationOrZero = "45s"
@@ -112,7 +112,7 @@ def _address(value: str) -> str:
         near = re.split("[/?]", re.sub(r"^[a-z]+://", "", value.strip().lower()))[0].rpartition("@")[2]
         near = near if ":" in near else f"{near}:6379"
         remedy = f"write {near}" if re.fullmatch(_ADDRESS, near) else "write e.g. redis.example.com:6379"
-        raise broken("is a host and a port, without scheme", remedy)
+        raise broken("must be a host and a port, without scheme", remedy)
     return value
 
 

@@ -33,7 +33,7 @@ ChunkSize = Annotated[int, Field(ge=5 * MIB, le=5 * 1024 * MIB)]
 def _gcs_chunk(value: int) -> int:
     """Bytes, a multiple of 262144 (256 KiB)."""
     if value <= 0 or value % (256 * 1024):
-        raise broken("is a multiple of 262144 bytes (256 KiB)", "write e.g. 5242880")
+        raise broken("must be a multiple of 262144 bytes (256 KiB)", "write e.g. 5242880")
     return value
 
 
@@ -42,10 +42,10 @@ GcsChunkSize = Annotated[int, AfterValidator(_gcs_chunk)]
 
 def _bucket(value: str) -> str:
     """A bucket's name: letters, digits, '.', '-' and '_'."""
-    rule = "is a bucket's name: letters, digits, '.', '-' and '_'"
+    rule = "must be a bucket's name: letters, digits, '.', '-' and '_'"
     if not re.fullmatch(_BUCKET, value):
         near = re.split("[/?]", re.sub(r"^[a-z0-9]+://", "", value.strip()))[0]
-        raise broken(rule, f"write {near}" if re.fullmatch(_BUCKET, near) else "write the bucket's name alone, e.g. registry-images")
+        raise broken(rule, f"write {near}" if re.fullmatch(_BUCKET, near) else "write only the bucket's name, e.g. registry-images")
     return value
 
 
@@ -61,7 +61,7 @@ Prefix = Annotated[
 SwiftPrefix = Annotated[
     str,
     Matching(
-        r"/?[\w.-]+(/[\w.-]+)*", "must be a path inside the container without '/' at its end: Swift would keep it", "remove the last '/'"
+        r"/?[\w.-]+(/[\w.-]+)*", "must be a path inside the container without '/' at its end: Swift keeps that '/'", "remove the last '/'"
     ),
 ]
 S3Region = Annotated[str, Matching(r"[^\s/]+", "must be a region's name, without spaces and '/'", "write e.g. eu-west-1")]
@@ -74,7 +74,7 @@ def _realm(value: str) -> str:
     if domain != value or not is_object_name(domain):
         wanted = domain if is_object_name(domain) else "core.windows.net"
         remedy = "remove it: that is the default" if wanted == "core.windows.net" else f"write {wanted}"
-        raise broken("must be the domain alone: the registry puts https://<accountname>.blob. before it", remedy)
+        raise broken("must be only the domain: the registry adds https://<accountname>.blob. before it", remedy)
     return value
 
 
@@ -96,7 +96,9 @@ AzureRealm = Annotated[str, AfterValidator(_realm)]
 
 def _readable_at_once(value: object) -> object:
     if isinstance(value, str) and re.fullmatch("glacier|deep_archive", re.sub("[ -]", "_", value.lower())):
-        raise broken("must be a class whose objects can be read at once: the registry restores none", "remove it: the default is STANDARD")
+        raise broken(
+            "must be a class whose objects can be read at once: the registry does not restore objects", "remove it: the default is STANDARD"
+        )
     return value
 
 

@@ -17,7 +17,7 @@ class PodSettings(Section):
     """What Pods are marked with and where they run."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {
-        "env": "write it under the workload that needs it, e.g. portus:workloads.web; an HTTP proxy belongs to portus:network.proxy",
+        "env": "write it under the workload that needs it, e.g. portus:workloads.web; write an HTTP proxy under portus:network.proxy",
         **dict.fromkeys(("volumes", "volumeMounts"), "write it under the workload that needs it, e.g. portus:workloads.web"),
     }
 

@@ -25,7 +25,7 @@ def _azure_key(value: SecretStr) -> SecretStr:
     if "accountkey=" in text.lower():
         raise broken(rule, "give only what follows 'AccountKey=' in the connection string, up to the next ';'")
     if "sig=" in text.lower() or "sharedaccesssignature" in text.lower():
-        raise broken(rule, "give key1 or key2 of 'az storage account keys list'; the registry takes no SAS token")
+        raise broken(rule, "give key1 or key2 of 'az storage account keys list'; the registry does not support SAS tokens")
     if _decoded(text) is None:
         raise broken(rule, "give key1 or key2 as 'az storage account keys list' shows it, whole and in one line")
     return value
@@ -40,11 +40,11 @@ def _google_key(value: SecretStr) -> SecretStr:
     if found is None:
         decoded = _decoded(text)
         if decoded is not None and _json(decoded.decode(errors="replace")) is not None:
-            raise broken(rule, "decode it: this is base64, and the registry reads plain JSON (base64 -d)")
+            raise broken(rule, "decode this base64, because the registry reads plain JSON: base64 -d")
         raise broken(rule, "give the whole content of the file that 'gcloud iam service-accounts keys create' writes")
     kind = found.get("type")
     if kind != "service_account":
-        raise broken(rule, f"create a key of a service account; this one is of type {json.dumps(kind)}, which the registry cannot use")
+        raise broken(rule, f"create a key of a service account; this one has type {json.dumps(kind)}, which the registry cannot use")
     missing = [name for name in GOOGLE_FIELDS if not isinstance(found.get(name), str)]
     if missing:
         raise broken(rule, f"give the whole file; {' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing")

@@ -52,7 +52,7 @@ class Field:
         lower = text.lower()
         value = self.names.index(lower) + self.least if lower in self.names else int(text) if re.fullmatch(r"[0-9]{1,4}", text) else -1
         if not self.least <= value <= self.most:
-            raise ValueError(f"'{text}' is no {self.name} ({self.least} to {self.most})")
+            raise ValueError(f"'{text}' is not a {self.name} ({self.least} to {self.most})")
         return value
 
 
@@ -105,7 +105,7 @@ def read(text: str) -> Schedule:
     """
     parts = WORDS.get(text, text).split()
     if len(parts) != len(FIELDS):
-        raise ValueError(f"it has {len(parts)}")
+        raise ValueError(f"it has {len(parts)} fields")
     values = [_values(part, field) for part, field in zip(parts, FIELDS, strict=True)]
     said = [not _any(part) for part in parts]
     minutes, hours, days, months, weekdays = values
@@ -121,7 +121,7 @@ def _values(part: str, field: Field) -> frozenset[int]:
     for item in part.split(","):
         span, slash, step = item.partition("/")
         if slash and not re.fullmatch(r"[1-9][0-9]{0,3}", step):
-            raise ValueError(f"'{item}' has no step above zero behind its '/'")
+            raise ValueError(f"'{item}' needs a step above zero after '/'")
         first, dash, last = span.partition("-")
         if first in {"*", "?"} and not dash:
             low, high = field.least, field.most
@@ -137,25 +137,23 @@ def _values(part: str, field: Field) -> frozenset[int]:
 def _schedule(text: str) -> str:
     """A schedule that comes to pass."""
     if "TZ=" in text:
-        raise broken("is a schedule without a time zone, which Kubernetes refuses here", "write the zone under timeZone")
+        raise broken("must be a schedule without a time zone: Kubernetes refuses one here", "write the zone under timeZone")
     try:
         schedule = read(text)
     except ValueError as error:
         raise broken(
-            f"is a schedule of five fields, as cron writes it (minute, hour, day of the month, month, day of the week): {error}",
+            f"must be a schedule of five fields as in cron (minute, hour, day of the month, month, day of the week): {error}",
             "write e.g. '17 2 * * *' for every night, or @daily",
         ) from error
     if next(schedule.dates(), None) is None:
-        raise broken(
-            "is a schedule that comes to pass: no month of those said has such a day", "write a day that each of the months has, e.g. 1"
-        )
+        raise broken("must be a schedule that can occur: none of its months has that day", "write a day that every month has, e.g. 1")
     return text
 
 
 def _zone(name: str) -> str:
     """A time zone by its name in the IANA database, as far as this machine has one."""
     if not re.fullmatch(r"[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", name) or name == "Local" or not _known(name):
-        raise broken("is a time zone's name in the IANA database", "write e.g. Etc/UTC or Europe/Berlin")
+        raise broken("must be a time zone's name in the IANA database", "write e.g. Etc/UTC or Europe/Berlin")
     return name
 
 

@@ -55,7 +55,7 @@ class _FilterParser:
         if set(self._text[self._at :]) == {")"}:
             raise self._error("must have a '(' for each ')'")
         if self._at < len(self._text):
-            raise self._error("must be one filter expression: Portus ignores everything after the first, so more users could log in")
+            raise self._error("must be one filter expression: Portus ignores what follows the first, so more users could log in")
 
     def _expression(self) -> None:
         self._take()
@@ -70,7 +70,7 @@ class _FilterParser:
             raise self._error("must have a ')' for each '('")
         if not self._peek(")"):
             between = operator and operator in "&|!"
-            raise self._error("must have nothing between two expressions" if between else self._unreadable())
+            raise self._error("must not have text between two expressions" if between else self._unreadable())
         self._take()
 
     def _operands(self, operator: str) -> None:
@@ -89,7 +89,7 @@ class _FilterParser:
             raise self._error("must begin each expression with an attribute, '&', '|' or '!'")
         self._scan(_BLANK)
         if not self._scan(_OPERATOR):
-            raise self._error("must compare an attribute by =, >=, <= or :=; Portus reads neither ~= nor attribute options")
+            raise self._error("must compare an attribute by =, >=, <= or :=; Portus does not support ~= or attribute options")
         self._scan(_BLANK)
         if not self._scan(_VALUE).strip():
             nothing = self._at == len(self._text) or self._peek(")")
@@ -97,7 +97,7 @@ class _FilterParser:
 
     def _unreadable(self) -> str:
         sign = self._text[self._at]
-        return f"must write '{sign}' inside a value as \\{ord(sign):02x}, which is the only form that Portus reads"
+        return f"must write '{sign}' inside a value as \\{ord(sign):02x}, the only form that Portus reads"
 
     def _scan(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self._text, self._at)
@@ -193,7 +193,7 @@ def _parses(text: str) -> bool:
 def _filter(value: str) -> str:
     """An LDAP filter."""
     if not value.strip():
-        raise broken("must be an LDAP filter", "remove the key: without a filter every user below ldap.base may log in")
+        raise broken("must be an LDAP filter", "remove the key: without a filter every user below ldap.base can log in")
     if not value.isprintable():
         raise broken("must be an LDAP filter on one line", "write it on one line, without tabs")
     try:

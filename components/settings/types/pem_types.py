@@ -15,7 +15,7 @@ from components.settings.types.sealed import is_sealed
 
 WHOLE: Final = "give the file's whole content, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
 
-EXPOSED_KEY: Final = "remove it, and replace this key: it has been exposed"
+EXPOSED_KEY: Final = "remove it, and replace the key: it is exposed"
 
 _CERTIFICATES: Final = "must be one certificate or more in PEM form"
 
@@ -35,12 +35,12 @@ def _certificates(value: str) -> str:
     """Certificates in PEM form, and nothing else."""
     found = pem.blocks(value)
     if pem.holds_a_private_key(value):
-        raise broken("must hold certificates alone: it holds a private key, and this setting is stored in clear", EXPOSED_KEY)
+        raise broken("must have only certificates: it has a private key, and this setting is stored as plain text", EXPOSED_KEY)
     if not found:
         raise broken(_CERTIFICATES, _armour(value))
     if other := next((block.label for block in found if block.label not in _CERTIFICATE_LABELS), None):
         raise broken(
-            f"must hold CERTIFICATE blocks and nothing else; it holds a block {other}",
+            f"must have only CERTIFICATE blocks; it has a block {other}",
             _OTHER_BLOCKS.get(other, f"remove the lines from -----BEGIN {other}----- to -----END {other}-----"),
         )
     for number, block in enumerate(found, start=1):
@@ -79,8 +79,8 @@ def _served_by_others(value: str) -> str:
     normal = _certificates(value)
     if len(pem.readable_as_is(value)) != len(pem.blocks(normal)):
         raise broken(
-            f"must be readable as it is, because tls.crt of the Secret cannot be rewritten: {_unusual(value)}",
-            "write it below 'certificate: |', each line as OpenSSL writes it, and make sure that tls.crt of the Secret has the same lines",
+            f"must be readable as it is, because this program cannot rewrite tls.crt of the Secret: {_unusual(value)}",
+            "write it below 'certificate: |' with OpenSSL's line breaks, and write the same lines into tls.crt of the Secret",
         )
     return normal
 
@@ -90,7 +90,7 @@ def _unusual(value: str) -> str:
     if value.startswith("\ufeff"):
         return "it begins with a byte-order mark"
     if "\\n" in value:
-        return "it holds \\n in place of line ends"
+        return "it has \\n instead of line breaks"
     if "\n" not in value.strip():
         return "it is one line"
     return "every -----BEGIN and -----END must be a line of its own, with nothing before it"
@@ -106,10 +106,10 @@ def _private_key(value: SecretStr) -> SecretStr:
         remedy = "decode it first: base64 -d" if pem.encoded(text) else "give the key file's whole content, from -----BEGIN to -----END"
         raise broken("must be a private key in PEM form", remedy)
     if len(keys) > 1:
-        raise broken("must be one private key", "give the key of the first certificate in tls.certificate alone")
+        raise broken("must be one private key", "give only the key of the first certificate in tls.certificate")
     if keys[0].label == "OPENSSH PRIVATE KEY":
         raise broken(
-            "must be a key that HAProxy, Go and Ruby read; this one has OpenSSH's form", "convert it: ssh-keygen -p -m PEM -f FILE"
+            "must be a key that HAProxy, Go and Ruby read; this one is in OpenSSH's format", "convert it: ssh-keygen -p -m PEM -f FILE"
         )
     return value if keys[0].der is None else SecretStr(keys[0].text)
 

@@ -23,11 +23,13 @@ class ExistingSecret(Section):
     """One key of a Secret in the stack's namespace that this stack does not make."""
 
     synonyms: ClassVar[Mapping[str, str]] = {"name": "secret", "secretName": "secret"}
-    elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(("valueFrom", "secretKeyRef"), "write {secret: <name>, key: <key>} alone")
+    elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(("valueFrom", "secretKeyRef"), "write only {secret: <name>, key: <key>}")
 
     secret: ObjectName
     """Name of the Secret."""
-    key: Annotated[str, Matching(r"[-._a-zA-Z0-9]{1,253}", "is a key of a Secret: letters, digits, '-', '_' and '.'", "write e.g. tls.key")]
+    key: Annotated[
+        str, Matching(r"[-._a-zA-Z0-9]{1,253}", "must be a key of a Secret: letters, digits, '-', '_' and '.'", "write e.g. tls.key")
+    ]
     """Key inside it."""
 
 

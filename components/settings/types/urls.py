@@ -23,14 +23,12 @@ def _url(value: str) -> str:
     if parts is None and re.match("https?://", value):
         host = value.partition("://")[2].partition("/")[0]
         bare = host.count(":") > 1 and "[" not in host
-        remedy = (
-            "put the IPv6 address in square brackets" if bare else "write the host and, where it is not the usual one, a port up to 65535"
-        )
+        remedy = "put the IPv6 address in square brackets" if bare else "write the host and, if it is not the default, a port up to 65535"
         raise broken("must be a URL with a host name or an address, and a port from 1 to 65535", remedy)
     if parts is None or parts.scheme not in {"http", "https"} or not value.isprintable() or " " in value:
         raise broken("must be a URL that begins with http:// or https://", "write e.g. https://example.com")
     if parts.fragment:
-        raise broken("must be a URL without '#': what follows it is never sent", f"write {value.partition('#')[0]}")
+        raise broken("must be a URL without '#': clients never send what follows it", f"write {value.partition('#')[0]}")
     if not _is_url_host(parts):
         raise broken("must be a URL with a host name or an address", _nearest_url(value, parts))
     return value
@@ -63,9 +61,9 @@ def _is_url_host(parts: SplitResult) -> bool:
 def _base_url(value: str) -> str:
     """A URL that paths are appended to."""
     if "?" in value:
-        raise broken("must be a URL without a query: paths are appended to it", f"write {value.partition('?')[0]}")
+        raise broken("must be a URL without a query: the program appends paths to it", f"write {value.partition('?')[0]}")
     if value.endswith("/"):
-        raise broken("is a URL without a '/' at its end: paths are appended to it", f"write {value.rstrip('/')}")
+        raise broken("must be a URL without a '/' at its end: the program appends paths to it", f"write {value.rstrip('/')}")
     return value
 
 

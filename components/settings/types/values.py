@@ -40,10 +40,10 @@ def _host(value: str) -> str:
     """A DNS name in lower case, without scheme, port and path."""
     if "://" in value or "/" in value:
         host = re.split("[:/]", value.rpartition("://")[2])[0]
-        raise broken("is a host name alone, without scheme or path", f"write '{host}'" if host else "write the name alone")
+        raise broken("must be only a host name, without scheme or path", f"write '{host}'" if host else "write only the name")
     if ":" in value:
         host = value.partition(":")[0]
-        raise broken("is a host name alone, without a port", f"write '{host}'; the port follows from 'exposure'")
+        raise broken("must be only a host name, without a port", f"write '{host}'; the port follows from 'exposure'")
     if not is_dns_name(value):
         _refuse_other_script(value)
         rule = "must be a DNS name in lower case with a domain, e.g. portus.example.com"
@@ -80,24 +80,24 @@ def _nearest_name(value: str, test: Callable[[str], bool], foreign: str = r"[^a-
 def _network_host(value: str) -> str:
     """A host name, a Service's name or an IP address."""
     if _is_address(value) and ":" in value:
-        raise broken("is a host name, a Service's name or an IPv4 address", "give the server's name: IPv6 addresses were never tried here")
+        raise broken("must be a host name, a Service's name or an IPv4 address", "write the server's name: IPv6 addresses are not tested")
     if "://" in value or "/" in value or ":" in value:
         host = re.split("[:/?]", re.split("[/?]", value.rpartition("://")[2])[0].rpartition("@")[2])[0].lower()
-        remedy = "the port has a key of its own"
+        remedy = "the port has its own key"
         if not host and value.startswith("/"):
             raise broken(
-                "is a host alone, without scheme, port or path", "write the server's DNS name or address: a Pod reaches no socket of it"
+                "must be only a host, without scheme, port or path", "write the server's DNS name or address: a Pod cannot reach its socket"
             )
-        raise broken("is a host alone, without scheme, port or path", f"write '{host}'; {remedy}" if names_a_server(host) else remedy)
+        raise broken("must be only a host, without scheme, port or path", f"write '{host}'; {remedy}" if names_a_server(host) else remedy)
     if value == "localhost" or (_is_address(value) and ipaddress.ip_address(value).is_loopback):
         raise broken(
-            "must be a server that Pods reach: this is the Pod itself", "write the server's DNS name, its Service's name or its address"
+            "must be a server that Pods can reach: this is the Pod itself", "write the server's DNS name, its Service's name or its address"
         )
     if not names_a_server(value):
         _refuse_other_script(value)
         near = _nearest_name(value, names_a_server)
-        docker = ": '_' is in no DNS name, only in Docker's" if "_" in value else ""
-        remedy = f"{near}, if the DNS has the server under that name{docker}" if near else "write the server's DNS name or address"
+        docker = ": '_' is allowed in Docker's names, not in the DNS" if "_" in value else ""
+        remedy = f"{near}, if the DNS has that name{docker}" if near else "write the server's DNS name or address"
         raise broken("must be a host name in lower case, a Service's name or an IP address", remedy)
     return value
 
@@ -121,8 +121,8 @@ def _regexp(value: str) -> str:
         re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", _RUBY_ONLY.sub("x", value)))
     except re.error as error:
         at = "" if error.pos is None else f" at character {error.pos + 1}"
-        what = f"Ruby would not read it{at}: {error.msg}"
-        raise broken("is a regular expression", f"{what}; a sign that stands for itself gets a '\\' before it") from error
+        what = f"Ruby cannot read it{at}: {error.msg}"
+        raise broken("must be a regular expression", f"{what}; write '\\' before a character that is meant literally") from error
     return value
 
 
@@ -133,13 +133,15 @@ def _one_line(value: str) -> bool:
 def _cidr(value: str) -> str:
     """A network in CIDR form."""
     if not re.search("/[0-9]+$", value):
-        raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", "end it with '/' and the prefix's length; one address is 10.1.2.3/32")
+        raise broken(
+            "must be a network in CIDR form, e.g. 10.0.0.0/8", "end it with '/' and the prefix's length; one address is 10.1.2.3/32"
+        )
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", "write e.g. 10.0.0.0/8 or fd00::/8") from None
+        raise broken("must be a network in CIDR form, e.g. 10.0.0.0/8", "write e.g. 10.0.0.0/8 or fd00::/8") from None
     if value.partition("/")[0] != str(network.network_address):
-        raise broken("is a network in CIDR form, e.g. 10.0.0.0/8", f"write {network}")
+        raise broken("must be a network in CIDR form, e.g. 10.0.0.0/8", f"write {network}")
     return value
 
 
@@ -148,7 +150,7 @@ def _address(value: str) -> str:
     try:
         ipaddress.ip_address(value)
     except ValueError:
-        raise broken("is an IP address", "write e.g. 10.1.2.3") from None
+        raise broken("must be an IP address", "write e.g. 10.1.2.3") from None
     return value
 
 
@@ -174,9 +176,9 @@ def _image(value: str) -> str:
         path, colon, tag = near.partition(":") if "/" not in near.rpartition(":")[2] else (near, "", "")
         near = path.lower() + colon + tag
         remedy = f"write {near}" if _IMAGE.fullmatch(near) else "write e.g. registry.example.com/team/portus:2.5"
-        raise broken("is an image reference: registry/name:tag, optionally @sha256:digest", remedy)
+        raise broken("must be an image reference: registry/name:tag, optionally @sha256:digest", remedy)
     if not match["tag"] and not match["digest"]:
-        raise broken("an image names its tag or its digest", f"write '{value}:<tag>' or '{value}@sha256:<digest>'")
+        raise broken("must have a tag or a digest", f"write '{value}:<tag>' or '{value}@sha256:<digest>'")
     return value
 
 
@@ -224,7 +226,7 @@ DurationOrZero = Annotated[
     str,
     Matching(
         r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+",
-        "is a Go duration with its unit (a bare number would be nanoseconds)",
+        "must be a Go duration with its unit (a number without unit means nanoseconds)",
         "write e.g. 2000ms, 30s or 5m",
     ),
 ]
@@ -237,7 +239,7 @@ WholeDuration = Annotated[
     str,
     Matching(
         r"(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?",
-        "is a duration with its unit, in whole numbers and from the largest unit to the smallest, as the Prometheus operator takes it",
+        "must be a duration for the Prometheus operator: whole numbers with units, the largest unit first",
         "write e.g. 30s, 90s or 1m30s",
     ),
     Checked(lambda v: re.search("[1-9]", v) is not None, "must be longer than zero", "write e.g. 30s, or remove it"),
@@ -247,8 +249,8 @@ GatewayDuration = Annotated[
     str,
     Matching(
         r"([0-9]{1,5}(h|m|s|ms)){1,4}",
-        "is a duration with its unit, in whole numbers, as the Gateway API takes it (GEP-2257)",
-        "write e.g. 30m, or 90m in place of 1.5h",
+        "must be a duration for the Gateway API (GEP-2257): whole numbers with units",
+        "write e.g. 30m, or 90m instead of 1.5h",
     ),
 ]
 
@@ -256,7 +258,7 @@ Bytes = Annotated[
     str,
     Matching(
         r"([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)",
-        "is an amount of bytes above zero in Kubernetes' notation, with its unit",
+        "must be an amount of bytes above zero in Kubernetes' notation, with its unit",
         "write e.g. 10Gi or 512Mi",
     ),
 ]
@@ -265,7 +267,7 @@ Cpu = Annotated[
     str,
     Matching(
         r"[1-9][0-9]*m|[1-9][0-9]*(\.[0-9]{1,3})?|0\.(?=[0-9]*[1-9])[0-9]{1,3}",
-        "must be an amount of processors of 1m or more, in whole millis: Kubernetes knows nothing finer",
+        "must be an amount of CPU of 1m or more, in whole millicores: Kubernetes supports nothing finer",
         'write e.g. "2", "0.5" or 500m',
     ),
 ]
@@ -282,7 +284,7 @@ Username = Annotated[
     str,
     Matching(
         r"(?=.{2,255}$)[a-z0-9]+([._-][a-z0-9]+)*",
-        "is a name that can also be a namespace: lower case letters and digits, joined by one '.', '_' or '-'",
+        "must be a name that can also be a namespace: lower case letters and digits, joined by one '.', '_' or '-'",
         "write e.g. portus-admin",
     ),
 ]
@@ -296,7 +298,7 @@ def _email(value: str) -> str:
         name, bracket, inner = value.strip().removesuffix(">").rpartition("<")
         local, _, domain = inner.rpartition("@")
         near = f"{local}@{ascii_name(domain)}"
-        also = "; the name before it has a key of its own" if bracket and name.strip() else ""
+        also = "; the name before it has its own key" if bracket and name.strip() else ""
         remedy = f"write {near}{also}" if re.fullmatch(_EMAIL, near) else "write e.g. portus@example.com"
         raise broken("must be an e-mail address, a domain outside ASCII in its xn-- form", remedy)
     return value
@@ -310,8 +312,8 @@ def _safe_secret(value: SecretStr) -> SecretStr:
     # Generated passwords have this form by construction: the one that is refused is of an external server.
     if not is_sealed(value) and not _SAFE_SECRET.fullmatch(value.get_secret_value()):
         raise broken(
-            "is a letter followed by at least 31 letters or digits: Portus pastes it unquoted into YAML",
-            "ask the server's administrator for one of 32 letters and digits or more that begins with a letter",
+            "must be a letter followed by at least 31 letters or digits: Portus writes it unquoted into YAML",
+            "ask the server's administrator for a password that begins with a letter and has 32 letters and digits or more",
         )
     return value
 
@@ -329,7 +331,7 @@ def _unquoted_secret(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if not is_sealed(value) and (not _UNQUOTED.fullmatch(text) or _NUMBER.fullmatch(text)):
         raise broken(
-            "is 32 letters and digits or more, with a letter that makes it no number: Portus pastes it unquoted into YAML",
+            "must be 32 letters and digits or more, and no number: Portus writes it unquoted into YAML",
             "generate one: openssl rand -hex 64",
         )
     return value
@@ -343,7 +345,7 @@ Text = Annotated[
     str,
     Checked(
         _one_line,
-        "is one line of text, not empty and without spaces around it",
+        "must be one line of text, not empty and without spaces around it",
         "write one line, or remove the key to keep the default",
     ),
 ]
@@ -356,7 +358,7 @@ ContainerPath = Annotated[
     str,
     Checked(
         lambda v: v.startswith("/") and _one_line(v) and "/../" not in f"{v}/",
-        "is an absolute path inside the container",
+        "must be an absolute path inside the container",
         "begin it with '/', e.g. /certificates/ca.crt",
     ),
 ]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from tests.settings.kinds.parts import ldap, mail
 from tests.settings.tables import REMOVED, Wrong, below
 
-ONE = "must be one filter expression: Portus ignores everything after the first, so more users could log in"
-READS = "inside a value as \\{:02x}, which is the only form that Portus reads"
+ONE = "must be one filter expression: Portus ignores what follows the first, so more users could log in"
+READS = "inside a value as \\{:02x}, the only form that Portus reads"
 
 FILTERS = [
     ("(objectClass=person)(memberOf=cn=x,dc=y)", ONE, "(&(objectClass=person)(memberOf=cn=x,dc=y))"),
@@ -17,10 +17,10 @@ FILTERS = [
     ("(&(a=b)(c=d))(e=f)", ONE, "(&(&(a=b)(c=d))(e=f))"),
     (
         "(&(objectClass=user),(memberOf=cn=a,dc=b))",
-        "must have nothing between two expressions",
+        "must not have text between two expressions",
         "(&(objectClass=user)(memberOf=cn=a,dc=b))",
     ),
-    ("(|(a=b) or (c=d))", "must have nothing between two expressions", None),
+    ("(|(a=b) or (c=d))", "must not have text between two expressions", None),
     (
         "(&(objectClass=user)(memberOf=cn=c;x,dc=b))",
         f"must write ';' {READS.format(0x3B)}",
@@ -36,9 +36,9 @@ FILTERS = [
     ("(!a=b)", "must have an expression in parentheses after '!'", "(!(a=b))"),
     ("(&)", "must have an expression in parentheses after '&'", None),
     ("(mail=)", "must have a value after each comparison (* is any value)", "(mail=*)"),
-    ("(cn~=x)", "must compare an attribute by =, >=, <= or :=; Portus reads neither ~= nor attribute options", "(cn=x)"),
-    ("(age>5)", "must compare an attribute by =, >=, <= or :=; Portus reads neither ~= nor attribute options", "(age>=5)"),
-    ("(cn;lang-en=x)", "must compare an attribute by =, >=, <= or :=; Portus reads neither ~= nor attribute options", None),
+    ("(cn~=x)", "must compare an attribute by =, >=, <= or :=; Portus does not support ~= or attribute options", "(cn=x)"),
+    ("(age>5)", "must compare an attribute by =, >=, <= or :=; Portus does not support ~= or attribute options", "(age>=5)"),
+    ("(cn;lang-en=x)", "must compare an attribute by =, >=, <= or :=; Portus does not support ~= or attribute options", None),
 ]
 
 
@@ -64,7 +64,7 @@ def filters() -> Iterator[Wrong]:
         change=ldap(filter=" "),
         key=key,
         rule="must be an LDAP filter",
-        fix="remove the key: without a filter every user below ldap.base may log in",
+        fix="remove the key: without a filter every user below ldap.base can log in",
         fixed=below("portus.config.ldap.filter", REMOVED),
     )
     yield Wrong(
@@ -92,7 +92,7 @@ def ports() -> Iterator[Wrong]:
             name=f"LDAP {port} in plain",
             change=ldap(port=port),
             key="portus.config.ldap.port",
-            rule=f"must not be {port} without simple_tls: that port speaks TLS from the first byte on",
+            rule=f"must not be {port} without simple_tls: that port expects TLS from the first byte",
             fix=f"set portus.config.ldap.encryption.method to simple_tls, or the port to {plain}",
             fixed=ldap(encryption={"method": "simple_tls"}),
         )
@@ -100,7 +100,7 @@ def ports() -> Iterator[Wrong]:
             name=f"LDAP {plain} with simple_tls",
             change=ldap(port=plain, encryption={"method": "simple_tls"}),
             key="portus.config.ldap.port",
-            rule=f"must not be {plain} with simple_tls: that port speaks no TLS before start_tls",
+            rule=f"must not be {plain} with simple_tls: that port speaks no TLS until start_tls",
             fix=f"set portus.config.ldap.port to {port}, or portus.config.ldap.encryption.method to start_tls",
             fixed=ldap(port=port),
         )
@@ -108,7 +108,7 @@ def ports() -> Iterator[Wrong]:
         name="SMTP 465 in plain",
         change=mail(port=465),
         key="portus.config.email.smtp.port",
-        rule="must not be 465 without ssl_tls: that port speaks TLS from the first byte on",
+        rule="must not be 465 without ssl_tls: that port expects TLS from the first byte",
         fix="set portus.config.email.smtp.ssl_tls to tls, or the port to 587 with enable_starttls_auto: true",
         fixed=mail(ssl_tls="tls"),
     )
@@ -116,7 +116,7 @@ def ports() -> Iterator[Wrong]:
         name="SMTP 465 of 2.3, which cannot",
         change=mail("2.3", port=465, user_name="portus", password="secret-word"),
         key="portus.config.email.smtp.port",
-        rule="must not be 465 without ssl_tls: that port speaks TLS from the first byte on, which Portus 2.3 cannot",
+        rule="must not be 465 without ssl_tls: that port expects TLS from the first byte, which Portus 2.3 cannot",
         fix="set the port to 587",
         fixed=mail("2.3", port=587, user_name="portus", password="secret-word"),
     )
@@ -124,17 +124,17 @@ def ports() -> Iterator[Wrong]:
         name="SMTP 465 with STARTTLS",
         change=mail(port=465, enable_starttls_auto=True),
         key="portus.config.email.smtp.enable_starttls_auto",
-        rule="must not be on with port 465: that port speaks TLS from the first byte on",
-        fix="set ssl_tls: tls in its place, or the port to 587",
+        rule="must not be true with port 465: that port expects TLS from the first byte",
+        fix="set ssl_tls: tls instead, or the port to 587",
         fixed=mail(port=587),
     )
     for own in (25, 587, None):
-        default = "" if own else " (used where no port is set)"
+        default = "" if own else " (used if no port is set)"
         yield Wrong(
             name=f"SMTP {own} with TLS from the first byte on",
             change=mail(ssl_tls="ssl", port=own or REMOVED),
             key="portus.config.email.smtp.ssl_tls",
-            rule=f"must not be set with port {own or 587}{default}: that port speaks no TLS before STARTTLS",
-            fix="set enable_starttls_auto: true in its place, or the port to 465",
+            rule=f"must not be set with port {own or 587}{default}: that port speaks no TLS until STARTTLS",
+            fix="set enable_starttls_auto: true instead, or the port to 465",
             fixed=mail(port=465),
         )

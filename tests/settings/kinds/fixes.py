@@ -18,7 +18,7 @@ URL_HOST = "must be a URL with a host name or an address"
 PORT = f"{URL_HOST}, and a port from 1 to 65535"
 PROXY_RULE = "must be the URL of an HTTP proxy: http://, its host and its port"
 EXTERNAL = {"kind": "external", "host": "db.example.com", "user": "portus", "password": "a" * 40}
-ITSELF = "must be a server that Pods reach: this is the Pod itself"
+ITSELF = "must be a server that Pods can reach: this is the Pod itself"
 REACHED = "write the server's DNS name, its Service's name or its address"
 
 
@@ -33,7 +33,7 @@ def fixes() -> Iterator[Wrong]:
 
 
 def _texts() -> Iterator[tuple[str, Any, str, str, Any]]:
-    mirror = "is a registry's host and, where it has one, a path, without scheme and without '/' at the end"
+    mirror = "must be a registry's host, with its path if it has one, without scheme and without '/' at the end"
     yield "registry.host", "registry.größe.example", ASCII, "write 'registry.xn--gre-6ka8i.example'", "registry.xn--gre-6ka8i.example"
     yield "host", "PORTUS.Bücher.example", ASCII, "write 'portus.xn--bcher-kva.example'", "portus.xn--bcher-kva.example"
     yield "host", "πόλις.example", ASCII, "write 'xn--uxadok1c.example'", "xn--uxadok1c.example"
@@ -43,12 +43,12 @@ def _texts() -> Iterator[tuple[str, Any, str, str, Any]]:
         scanner,
         "http://clair.example.com:99999",
         PORT,
-        "write the host and, where it is not the usual one, a port up to 65535",
+        "write the host and, if it is not the default, a port up to 65535",
         ("http://clair.example.com:6060"),
     )
     sender = "portus.config.email.from"
     yield sender, "portus@bücher.example", MAIL, "write portus@xn--bcher-kva.example", "portus@xn--bcher-kva.example"
-    also = "; the name before it has a key of its own"
+    also = "; the name before it has its own key"
     yield sender, "Portus <portus@example.com>", MAIL, f"write portus@example.com{also}", "portus@example.com"
     yield sender, "<portus@example.com>", MAIL, "write portus@example.com", "portus@example.com"
     full = "write the full name with its domain, e.g. portus.example.com"
@@ -62,7 +62,7 @@ def _texts() -> Iterator[tuple[str, Any, str, str, Any]]:
         "network.proxy.https",
         "socks5://proxy.example.com:1080",
         PROXY_RULE,
-        "name a proxy that speaks HTTP: Portus can use no SOCKS",
+        "name a proxy that speaks HTTP: Portus does not support SOCKS",
         proxy,
     )
 
@@ -78,8 +78,8 @@ def _hosts() -> Iterator[Wrong]:
         name="database by a socket",
         change={"database": {**EXTERNAL, "host": "/var/run/mysqld/mysqld.sock"}},
         key="database.host",
-        rule="is a host alone, without scheme, port or path",
-        fix="write the server's DNS name or address: a Pod reaches no socket of it",
+        rule="must be only a host, without scheme, port or path",
+        fix="write the server's DNS name or address: a Pod cannot reach its socket",
         fixed=below("database.host", "db.example.com"),
     )
     redis = {"kind": "external", "addr": "redis.example.com:6379", "password": "p"}
@@ -88,7 +88,7 @@ def _hosts() -> Iterator[Wrong]:
             name=f"Redis at {given}",
             change=below("registry.redis", {**redis, "addr": given}),
             key="registry.redis.addr",
-            rule="is a host and a port, without scheme",
+            rule="must be a host and a port, without scheme",
             fix="write redis.example.com:6379",
             fixed=below("registry.redis.addr", "redis.example.com:6379"),
         )
@@ -110,7 +110,7 @@ def _stores() -> Iterator[Wrong]:
             name=f"storage class {given} of {version}",
             change=storage(S3, version, storageclass=given),
             key="registry.storage.storageclass",
-            rule="must be a class whose objects can be read at once: the registry restores none",
+            rule="must be a class whose objects can be read at once: the registry does not restore objects",
             fix="remove it: the default is STANDARD",
             fixed=below("registry.storage.storageclass", REMOVED),
         )
@@ -144,16 +144,16 @@ def _lists() -> Iterator[Wrong]:
             fixed=below("observability.interval", "30s"),
         )
     authority, own = root(), {"source": "self_signed"}
-    indent = "write '- |' in a line before it, and indent it further: each entry of the list is one text"
+    indent = "write '- |' on the line before it and indent it: each entry of the list is one text"
     for name, given, fix in (
         ("one text", authority, indent),
-        ("a section", {"corp": authority}, "write '- |' in place of 'corp: |', and likewise for each other key"),
+        ("a section", {"corp": authority}, "write '- |' instead of 'corp: |', and do the same for every other key"),
     ):
         yield Wrong(
             name=f"authorities as {name}",
             change={"tls": {**own, "extraCaCertificates": given}},
             key="tls.extraCaCertificates",
-            rule="is a list",
+            rule="must be a list",
             fix=fix,
             fixed={"tls": {**own, "extraCaCertificates": [authority]}},
         )
@@ -162,16 +162,16 @@ def _lists() -> Iterator[Wrong]:
         name="authority as a list",
         change={"tls": {**tls, "caCertificate": [authority]}},
         key="tls.caCertificate",
-        rule="is a text",
-        fix="write all of it as one text, one below the other without '-', after '|'",
+        rule="must be text",
+        fix="write one text after '|', with all certificates in it and without '-'",
         fixed={"tls": tls},
     )
     yield Wrong(
         name="certificate with the one that it renewed",
         change={"tls": {**tls, "certificate": leaf() + leaf() + intermediate()}},
         key="tls.certificate",
-        rule="must hold the server's certificate and its issuers alone",
-        fix="remove CN=portus.example.com (certificate 2 of 3), which has signed none of the others",
+        rule="must have only the server's certificate and its issuers",
+        fix="remove CN=portus.example.com (certificate 2 of 3), which signed none of the others",
         fixed={"tls": tls},
     )
     for key, names in (("images.pullSecrets", ["one", "two"]), ("backup.claim.accessModes", ["ReadWriteOnce", "ReadWriteMany"])):
@@ -180,7 +180,7 @@ def _lists() -> Iterator[Wrong]:
                 name=f"{key} as sections",
                 change=below(key, [{"name": name} for name in names]),
                 key=key,
-                rule="is a list of texts",
+                rule="must be a list of texts",
                 fix=f"write [{', '.join(names)}]",
                 fixed=below(key, names),
             )
@@ -188,7 +188,7 @@ def _lists() -> Iterator[Wrong]:
             name=f"{key} in one text",
             change=below(key, ", ".join(names)),
             key=key,
-            rule="is a list",
+            rule="must be a list",
             fix=f"write [{', '.join(names)}]",
             fixed=below(key, names),
         )
@@ -198,7 +198,7 @@ def _lists() -> Iterator[Wrong]:
         name="NO_PROXY as a variable has it",
         change=below("network.proxy", {**proxy, "noProxy": ",".join(hosts)}),
         key="network.proxy.noProxy",
-        rule="is a list",
+        rule="must be a list",
         fix=f"write [{', '.join(hosts)}]",
         fixed=below("network.proxy.noProxy", hosts),
     )
@@ -227,8 +227,7 @@ def _secrets() -> Iterator[Wrong]:
             name=f"secret variable of a setting {name}",
             change=env(workload, (name, "geheim123")),
             key=f"workloads.{workload}.env[0].name",
-            rule="is a variable that no setting of this program decides",
-            fix="remove it; what it does is written under its own setting (docs/reference/settings.md); "
-            "change the secret: it has been exposed",
+            rule="must not be a variable that this program sets",
+            fix="remove it; use the setting for it instead (docs/reference/settings.md); change the secret: it is exposed",
             fixed=below(f"workloads.{workload}.env", []),
         )

@@ -9,8 +9,8 @@ from tests.settings.kinds.parts import S3, ldap, storage
 from tests.settings.tables import REMOVED, Wrong, below, merged
 
 EXTERNAL = {"kind": "external", "host": "db", "user": "portus", "password": {"secret": "db", "key": "password"}}
-VERSIONS = "is one of 2.0, 2.1, 2.2, 2.3, 2.4, 2.5"
-LIST, SECTION, TEXT = "is a list", "is a section with keys of its own", "is a text"
+VERSIONS = "must be one of 2.0, 2.1, 2.2, 2.3, 2.4, 2.5"
+LIST, SECTION, TEXT = "must be a list", "must be a section with its own keys", "must be text"
 
 
 def shapes() -> Iterator[Wrong]:
@@ -32,25 +32,31 @@ def shapes() -> Iterator[Wrong]:
             "registry.notifications.extraEndpoints",
             {"ci": {"url": "https://ci.example.com"}},
             LIST,
-            "write '- name: ci' with its keys below it, in place of 'ci:'",
+            "write '- name: ci' with its keys below it, instead of 'ci:'",
             [{"name": "ci", "url": "https://ci.example.com"}],
         ),
         ("workloads.all.nodeSelector", ["disk=ssd", "zone=a"], SECTION, 'write {disk: "ssd", zone: "a"}', {"disk": "ssd", "zone": "a"}),
         ("exposure.annotations", [{"name": "a", "value": "b"}], SECTION, 'write {a: "b"}', {"a": "b"}),
         ("registry.serviceAccount", "registry", SECTION, "write keys below it: annotations, name", {"name": "registry"}),
         ("exposure", "load_balancer", SECTION, "write 'kind: load_balancer' below it", {"kind": "load_balancer"}),
-        ("registry.deleteEnabled", "yes", "is true or false", "write true, without quotes", True),
-        ("portus.web.replicas", "two", "is a whole number", "write a number from 1 to 20", 2),
-        ("portus.web.replicas", 0, "is a number from 1 to 20", "write a number from 1 to 20", 1),
-        ("portus.config.registry.jwt_expiration_time.value", 0, "is a number from 1 to 1440", "write a number from 1 to 1440", 5),
+        ("registry.deleteEnabled", "yes", "must be true or false", "write true, without quotes", True),
+        ("portus.web.replicas", "two", "must be a whole number", "write a number from 1 to 20", 2),
+        ("portus.web.replicas", 0, "must be a number from 1 to 20", "write a number from 1 to 20", 1),
+        ("portus.config.registry.jwt_expiration_time.value", 0, "must be a number from 1 to 1440", "write a number from 1 to 1440", 5),
         (
             "exposure.loadBalancerSourceRanges",
             ["10.1.2.3/8"],
-            "is a network in CIDR form, e.g. 10.0.0.0/8",
+            "must be a network in CIDR form, e.g. 10.0.0.0/8",
             "write 10.0.0.0/8",
             ["10.0.0.0/8"],
         ),
-        ("images.edge", "HAProxy:2", "is an image reference: registry/name:tag, optionally @sha256:digest", "write haproxy:2", "haproxy:2"),
+        (
+            "images.edge",
+            "HAProxy:2",
+            "must be an image reference: registry/name:tag, optionally @sha256:digest",
+            "write haproxy:2",
+            "haproxy:2",
+        ),
     ]
     for key, value, rule, fix, fixed in rows:
         inside = isinstance(value, list) and not fix.startswith("write {")
@@ -67,7 +73,7 @@ def shapes() -> Iterator[Wrong]:
         change=below("images.pullSecrets", [{"name": "regcred"}]),
         key="images.pullSecrets[0]",
         rule=TEXT,
-        fix="write regcred alone, without 'name:'",
+        fix="write only regcred, without 'name:'",
         fixed=below("images.pullSecrets", ["regcred"]),
     )
     yield Wrong(
@@ -82,7 +88,7 @@ def shapes() -> Iterator[Wrong]:
         name="variables as a section without keys",
         change=below("workloads.web.env", {}),
         key="workloads.web.env",
-        rule="is a list",
+        rule="must be a list",
         fix="write Kubernetes' EnvVar (list)",
         fixed=below("workloads.web.env", [{"name": "TZ", "value": "UTC"}]),
     )
@@ -95,8 +101,8 @@ def secrets() -> Iterator[Wrong]:
         name="Secret's name as the password",
         change={"database": {**EXTERNAL, "password": "portus-database"}},
         key="database.password",
-        rule="is a letter followed by at least 31 letters or digits: Portus pastes it unquoted into YAML",
-        fix=f"ask the server's administrator for one of 32 letters and digits or more that begins with a letter{named}",
+        rule="must be a letter followed by at least 31 letters or digits: Portus writes it unquoted into YAML",
+        fix=f"ask the server's administrator for a password that begins with a letter and has 32 letters and digits or more{named}",
         fixed={"database": {"password": {"secret": "portus-database", "key": "password"}}},
     )
     yield Wrong(
@@ -114,7 +120,7 @@ def secrets() -> Iterator[Wrong]:
             change={"database": {**EXTERNAL, "password": form}},
             key=f"database.password.{key}",
             rule="unknown key",
-            fix="write {secret: <name>, key: <key>} alone",
+            fix="write only {secret: <name>, key: <key>}",
             fixed={"database": {"password": {key: REMOVED, "secret": "db", "key": "password"}}},
         )
 
@@ -145,7 +151,7 @@ def versions() -> Iterator[Wrong]:
             name=f"registry {given}",
             change=below("registry.version", given),
             key="registry.version",
-            rule="is one of 2.8, 3.1",
+            rule="must be one of 2.8, 3.1",
             fix=fix,
             fixed=below("registry.version", fixed),
         )
@@ -156,7 +162,7 @@ def versions() -> Iterator[Wrong]:
             name=f"{store['driver']} on 3.1",
             change=storage(store, "3.1"),
             key="registry.storage.driver",
-            rule="registry 3.1 does not know this; versions that do: 2.8",
+            rule="must not be used with registry 3.1; versions that support it: 2.8",
             fix='set registry.version: "2.8"',
             fixed=below("registry.version", "2.8"),
         )
@@ -164,7 +170,7 @@ def versions() -> Iterator[Wrong]:
         name="3.1's switch on 2.8",
         change=storage(S3, forcepathstyle=True),
         key="registry.storage.forcepathstyle",
-        rule="registry 2.8 does not know this; versions that do: 3.1",
+        rule="must not be used with registry 2.8; versions that support it: 3.1",
         fix='set registry.version: "3.1", or remove it',
         fixed=below("registry.version", "3.1"),
     )
@@ -180,7 +186,7 @@ def versions() -> Iterator[Wrong]:
             name=f"{key} on 2.2",
             change=merged(old, below(f"portus.config.{key}", value)),
             key=f"portus.config.{key}",
-            rule=f"Portus 2.2 does not know this section; versions that do: {known} to {last}",
+            rule=f"must not be set for Portus 2.2; versions that know this section: {known} to {last}",
             fix=f'remove it, or set portus.version: "{known}"',
             fixed=below(f"portus.config.{key}", REMOVED),
         )
@@ -188,7 +194,7 @@ def versions() -> Iterator[Wrong]:
         name="openid_connect on 2.4, incomplete",
         change=merged(below("portus.version", "2.4"), below("portus.config.oauth.openid_connect", {"enabled": True})),
         key="portus.config.oauth.openid_connect",
-        rule="Portus 2.4 does not know this section; versions that do: 2.5",
+        rule="must not be set for Portus 2.4; versions that know this section: 2.5",
         fix='remove it, or set portus.version: "2.5"',
         fixed=below("portus.config.oauth", REMOVED),
     )
@@ -196,8 +202,8 @@ def versions() -> Iterator[Wrong]:
         name="no encryption in words",
         change=ldap(encryption={"method": "plain"}),
         key="portus.config.ldap.encryption.method",
-        rule="is one of simple_tls, start_tls",
-        fix="remove it: where it is not set nothing is encrypted",
+        rule="must be one of simple_tls, start_tls",
+        fix="remove it: without it Portus encrypts nothing",
         fixed=below("portus.config.ldap.encryption.method", REMOVED),
     )
 

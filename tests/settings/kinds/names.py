@@ -42,14 +42,14 @@ def names() -> Iterator[Wrong]:
         (
             "portus.config.security.clair.server",
             "https://clair.example.com/?a=b",
-            "must be a URL without a query: paths are appended to it",
+            "must be a URL without a query: the program appends paths to it",
             "write https://clair.example.com/",
             "https://clair.example.com",
         ),
         (
             "portus.config.security.clair.server",
             "https://clair.example.com#top",
-            "must be a URL without '#': what follows it is never sent",
+            "must be a URL without '#': clients never send what follows it",
             "write https://clair.example.com",
             "https://clair.example.com",
         ),
@@ -70,8 +70,8 @@ def names() -> Iterator[Wrong]:
         (
             "portus.config.security.clair.server",
             "https://portus:hunter2@clair.example.com",
-            "must be without user and password: this setting is stored in clear",
-            "write 'https://clair.example.com', and change the password: it has been exposed",
+            "must not have a user and a password: this setting is stored as plain text",
+            "write 'https://clair.example.com', and change the password: it is exposed",
             "https://clair.example.com",
         ),
     ]
@@ -113,7 +113,7 @@ def names() -> Iterator[Wrong]:
             name=f"{excepted} inside {cidr}",
             change=below("network.clients", [{"ipBlock": {"cidr": cidr, "except": [excepted]}}]),
             key="network.clients[0].ipBlock.except[0]",
-            rule=f"must be a part of cidr ({cidr}), and not the whole of it",
+            rule=f"must be a part of cidr ({cidr}), not all of it",
             fix="remove it, or write a smaller network inside cidr",
             fixed=below("network.clients", [{"ipBlock": {"cidr": cidr}}]),
         )

@@ -10,7 +10,7 @@ from tests.settings.tables import REMOVED, Wrong, below, merged
 
 def proxies() -> Iterator[Wrong]:
     """Yield proxies that would get the stack's own requests."""
-    rule = "must have NO_PROXY with every host of the stack beside a proxy: its own requests would go to the proxy"
+    rule = "must have NO_PROXY with every host of the stack: otherwise its own requests go to the proxy"
     network = "; or remove the variables and use network.proxy, which does this"
     for workload in ("web", "worker", "registry"):
         for name in ("HTTPS_PROXY", "http_proxy"):
@@ -53,8 +53,8 @@ def proxies() -> Iterator[Wrong]:
         name="network.proxy and variables",
         change=merged(below("network.proxy.http", PROXY), env("web", ("NO_PROXY", OWN))),
         key="workloads.web.env[0].name",
-        rule="must not be set together with network.proxy, which sets it",
-        fix="remove it; hosts of your own belong to network.proxy.noProxy",
+        rule="must not be set together with network.proxy, which sets this variable",
+        fix="remove it; write hosts of your own under network.proxy.noProxy",
         fixed=below("workloads.web.env", []),
     )
     yield Wrong(
@@ -94,6 +94,6 @@ def proxies() -> Iterator[Wrong]:
         change=env("all", ("HTTP_PROXY", PROXY)),
         key="workloads.all.env",
         rule="unknown key",
-        fix="write it under the workload that needs it, e.g. portus:workloads.web; an HTTP proxy belongs to portus:network.proxy",
+        fix="write it under the workload that needs it, e.g. portus:workloads.web; write an HTTP proxy under portus:network.proxy",
         fixed={"workloads": REMOVED, "network": {"proxy": {"http": PROXY}}},
     )

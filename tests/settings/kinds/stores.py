@@ -13,7 +13,7 @@ from tests.settings.tables import REMOVED, Wrong, below, merged
 
 def stores() -> Iterator[Wrong]:
     """Yield what the registry's drivers do not take."""
-    unknown = "must be a region that registry {} knows where regionendpoint is not set: it would not start"
+    unknown = "must be a region that registry {} knows if regionendpoint is not set: otherwise the registry does not start"
     endpoint = "https://s3.{}.amazonaws.com"
     rows: list[tuple[str, str, str, dict[str, Any] | None]] = [
         ("eu-north-1", "2.8", f'set regionendpoint: {endpoint.format("eu-north-1")}, or registry.version: "3.1"', storage(S3, "3.1")),
@@ -74,7 +74,7 @@ def stores() -> Iterator[Wrong]:
         name="Swift's root directory with a slash at its end",
         change=storage(swift, rootdirectory="registry/"),
         key="registry.storage.rootdirectory",
-        rule="must be a path inside the container without '/' at its end: Swift would keep it",
+        rule="must be a path inside the container without '/' at its end: Swift keeps that '/'",
         fix="remove the last '/'",
         fixed=storage(swift, rootdirectory="registry"),
     )
@@ -88,7 +88,7 @@ def stores() -> Iterator[Wrong]:
         (
             "SAS token",
             "?sv=2022-11-02&ss=b&sig=abc%3D",
-            "give key1 or key2 of 'az storage account keys list'; the registry takes no SAS token",
+            "give key1 or key2 of 'az storage account keys list'; the registry does not support SAS tokens",
         ),
         ("word", "not base64", "give key1 or key2 as 'az storage account keys list' shows it, whole and in one line"),
     ):
@@ -118,7 +118,7 @@ def stores() -> Iterator[Wrong]:
             name=f"realm {realm}",
             change=storage(AZURE, realm=realm),
             key="registry.storage.realm",
-            rule="must be the domain alone: the registry puts https://<accountname>.blob. before it",
+            rule="must be only the domain: the registry adds https://<accountname>.blob. before it",
             fix=fix,
             fixed=below("registry.storage.realm", fixed_realm),
         )
@@ -128,7 +128,7 @@ def stores() -> Iterator[Wrong]:
         (
             "base64",
             base64.b64encode(json.dumps(GOOGLE).encode()).decode(),
-            "decode it: this is base64, and the registry reads plain JSON (base64 -d)",
+            "decode this base64, because the registry reads plain JSON: base64 -d",
         ),
         ("a word", "not json", whole),
         ("a list", "[]", whole),
@@ -137,7 +137,7 @@ def stores() -> Iterator[Wrong]:
         (
             "an account of a person",
             json.dumps(GOOGLE | {"type": "authorized_user"}),
-            'create a key of a service account; this one is of type "authorized_user", which the registry cannot use',
+            'create a key of a service account; this one has type "authorized_user", which the registry cannot use',
         ),
     ):
         yield Wrong(

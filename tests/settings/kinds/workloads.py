@@ -24,12 +24,12 @@ def sizes() -> Iterator[Wrong]:
             name=f"{text} of a processor",
             change=below("portus.web.resources.requests.cpu", text),
             key="portus.web.resources.requests.cpu",
-            rule="must be an amount of processors of 1m or more, in whole millis: Kubernetes knows nothing finer",
+            rule="must be an amount of CPU of 1m or more, in whole millicores: Kubernetes supports nothing finer",
             fix='write e.g. "2", "0.5" or 500m',
             fixed=below("portus.web.resources.requests.cpu", "0.5"),
         )
     for key, size, rule, fix, fixed in (
-        ("database.claim.size", "64Mi", "must be 512Mi or more: an empty MariaDB takes about 180Mi", "write 512Mi or more", "512Mi"),
+        ("database.claim.size", "64Mi", "must be 512Mi or more: an empty MariaDB needs about 180Mi", "write 512Mi or more", "512Mi"),
         (
             "registry.storage.claim.size",
             "100Mi",
@@ -74,7 +74,7 @@ def images() -> Iterator[Wrong]:
             change=below(f"images.{setting}", image),
             key=f"images.{setting}",
             rule=f"must be an image of {own}",
-            fix="remove it: this program chooses one",
+            fix="remove it: this program then chooses the image",
             fixed=below(f"images.{setting}", REMOVED),
         )
     for tag in ("2.4", "2.4.3", "v2.4.3-1", "2.4-corp"):
@@ -91,8 +91,8 @@ def images() -> Iterator[Wrong]:
 def files() -> Iterator[Wrong]:
     """Yield CA files that nothing puts into the container."""
     rule, mounted = (
-        "must be a path in the container: nothing is mounted there in the Pods of {}",
-        "; or mount the file there with volumes and volumeMounts",
+        "must be a path in the container: this path is not mounted in the Pods of {}",
+        "; or mount the file with volumes and volumeMounts",
     )
     own = "/certificates/portus-stack-ca.crt"
     also = "; a CA under portus:tls.extraCaCertificates is /certificates/extra-ca-1.crt"

@@ -25,7 +25,7 @@ class LdapEncryptionOptions(UpstreamSection):
 
 def _not_plain(value: object) -> object:
     if isinstance(value, str) and value.lower() in {"", "plain", "none"}:
-        raise broken("is one of simple_tls, start_tls", "remove it: where it is not set nothing is encrypted")
+        raise broken("must be one of simple_tls, start_tls", "remove it: without it Portus encrypts nothing")
     return value
 
 

@@ -16,8 +16,8 @@ SenderName = Annotated[
     Text,
     Checked(
         lambda v: not set(v) & set('<>()[]:;@\\,."'),
-        "is a name without the characters that mean something in a mail's header (< > ( ) [ ] : ; @ \\ , . \")",
-        "leave them out: Portus puts the name there as it stands",
+        "must be a name without the special characters of a mail's header (< > ( ) [ ] : ; @ \\ , . \")",
+        "leave them out: Portus does not quote the name",
     ),
 ]
 

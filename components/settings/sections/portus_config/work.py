@@ -29,7 +29,8 @@ class RubyMinutes(UpstreamSection):
     """Minutes as 2.0 writes them."""
 
     value: (
-        Annotated[str, Matching(r"[1-9][0-9]{0,2}\.minutes", "is a number of minutes as Ruby writes it", "write e.g. 15.minutes")] | None
+        Annotated[str, Matching(r"[1-9][0-9]{0,2}\.minutes", "must be a number of minutes in Ruby's notation", "write e.g. 15.minutes")]
+        | None
     ) = None
     """Ruby, which 2.0 runs as it stands: nothing but e.g. 15.minutes is let through. Portus' default: 5.minutes."""
 
