@@ -17,6 +17,7 @@ NAMES: Final = (
     "export",
     "replace-secrets",
     "password",
+    "reset-password",
     "outputs",
     "adopt",
     "new-stack",

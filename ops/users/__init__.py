@@ -1,0 +1,1 @@
+"""Portus' users, as an operator changes them."""

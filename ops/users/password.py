@@ -1,0 +1,188 @@
+"""``reset-password``: gives one user a new password, by SQL in Portus' database.
+
+Every Portus from 2.0 to 2.5 keeps passwords as Devise does: bcrypt, cost 10, no pepper (SUSE/Portus, ``config/initializers/devise.rb`` and
+``app/models/user.rb``). A hash that is made here is therefore one of its own. The images offer no rake task for it, and
+``PUT /api/v1/users`` needs an administrator who can log in.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+
+import bcrypt
+import yaml
+
+from ops.errors import LabError
+from ops.kube.sql import Rows
+
+if TYPE_CHECKING:
+    from ops.doctor.facts import Pod
+
+HIDDEN_USER: Final = "portus"
+COST: Final = 10
+"""Devise's ``stretches``."""
+SHORTEST: Final = 8
+LONGEST_BYTES: Final = 72
+"""Devise takes 8 to 128 characters, and bcrypt reads 72 bytes of them."""
+GENERATED: Final = 24
+NOT_PRINTED: Final = re.compile(r"[\x00-\x1f\x7f]")
+TRUE: Final = frozenset({"true", "1", "yes", "on"})
+RESET: Final = {
+    "reset_password_token": "NULL",
+    "reset_password_sent_at": "NULL",
+    "remember_created_at": "NULL",
+    "failed_attempts": "0",
+    "locked_at": "NULL",
+    "updated_at": "UTC_TIMESTAMP()",
+}
+"""Columns that change with the password: a lock ends, and so do links to reset the old one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """A row of ``users``, without its hash.
+
+    Args:
+        ldap: whether a directory proves who it is.
+        locked: whether too many wrong passwords have locked it.
+    """
+
+    id: int
+    name: str
+    enabled: bool
+    admin: bool
+    bot: bool
+    ldap: bool
+    locked: bool
+
+
+def find(rows: Rows, name: str, *, ldap_alone: bool) -> User:
+    """Return the user whose password may be set; names compare without case, as in Portus.
+
+    Args:
+        ldap_alone: whether the stack's directory decides about every account but bots.
+
+    Raises:
+        LabError: there is no such user, or a password in the database is not what lets it in.
+    """
+    users = _users(rows)
+    found = next((user for user in users if user.name == name), None)
+    found = found or next((user for user in users if user.name.casefold() == name.casefold()), None)
+    if found is None:
+        names = [user.name for user in users if user.name != HIDDEN_USER]
+        near = get_close_matches(name, names, 1) or [user.name for user in users if user.admin and user.name in names][:1]
+        hint = f"did you mean '{near[0]}'?" if near else "Portus has no user yet: open its page and create the first one."
+        raise LabError(f"--user must be a user of Portus, and '{name}' is none.", f"fix: {hint}")
+    if found.name == HIDDEN_USER:
+        raise LabError(
+            f"--user must not be '{HIDDEN_USER}': this is Portus' own account, and its password is one of the stack.",
+            "fix: rotate it with portus:credentials.rotation.portusPassword (docs/operate/credentials.md).",
+        )
+    if found.ldap:
+        raise LabError(
+            f"--user must be a user with a password in Portus, and the LDAP directory has the one of '{found.name}'.",
+            "fix: reset it in the directory.",
+        )
+    if ldap_alone and not found.bot:
+        raise LabError(
+            f"--user must be a user with a password in Portus: with LDAP, Portus up to 2.4 asks the directory alone for '{found.name}'.",
+            "fix: reset the password in the directory, or set portus:portus.config.ldap.enabled to false and deploy.",
+        )
+    return found
+
+
+def _users(rows: Rows) -> list[User]:
+    columns = _columns(rows)
+    wanted = ("id", "username", "enabled", "admin", "bot", "ldap_name", "provider", "locked_at")
+    listed = ", ".join(name if name in columns else "NULL" for name in wanted)
+    # Later than 2.2 the directory's accounts may have no ldap_name, and never had a password of their own.
+    read = rows(f"SELECT {listed}, encrypted_password = '' FROM users ORDER BY id")  # noqa: S608 - of the constants above
+    return [
+        User(
+            id=int(number),
+            name=str(name),
+            enabled=enabled is None or bool(enabled),
+            admin=bool(admin),
+            bot=bool(bot),
+            ldap=bool(ldap_name) or (bool(passwordless) and not provider and not bot),
+            locked=locked_at is not None,
+        )
+        for number, name, enabled, admin, bot, ldap_name, provider, locked_at, passwordless in read
+    ]
+
+
+def _columns(rows: Rows) -> set[str]:
+    found = {str(row[0]) for row in rows("SHOW COLUMNS FROM users")}
+    if not {"id", "username", "encrypted_password"} <= found:
+        raise LabError("the database must be one of Portus, and its table users is not.", "fix: look at it with make doctor.")
+    return found
+
+
+def change(rows: Rows, user: User, password: str) -> None:
+    """Set the password of ``user`` and end its lock.
+
+    Raises:
+        LabError: the user is not there any more.
+    """
+    require_good(password)
+    hashed = digest(password)
+    columns = _columns(rows)
+    pairs = ", ".join(f"{name} = {value}" for name, value in RESET.items() if name in columns)
+    rows(f"UPDATE users SET encrypted_password = '{hashed}', {pairs} WHERE id = {user.id}")  # noqa: S608 - a hash and a number
+    stored = rows(f"SELECT encrypted_password = '{hashed}' FROM users WHERE id = {user.id}")  # noqa: S608 - likewise
+    if [tuple(map(bool, row)) for row in stored] != [(True,)]:
+        raise LabError(f"the user '{user.name}' was deleted meanwhile.", "fix: name another user.")
+    rows("COMMIT")
+
+
+def digest(password: str) -> str:
+    """Return the hash as Devise makes it: ``$2a$``, which the bcrypt of every image reads."""
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(COST, b"2a")).decode()
+
+
+def require_good(password: str) -> None:
+    """Refuse a password that Portus would refuse, or of which bcrypt would ignore the end.
+
+    Raises:
+        LabError: with the rule; never with the password.
+    """
+    if NOT_PRINTED.search(password):
+        raise LabError("the password must be one line without control characters.", "fix: choose another, or use --generate.")
+    if len(password) < SHORTEST or not password.strip():
+        raise LabError(
+            f"the password must have at least {SHORTEST} characters, not only spaces.", "fix: choose another, or use --generate."
+        )
+    if len(password.encode()) > LONGEST_BYTES:
+        raise LabError(f"the password must have at most {LONGEST_BYTES} bytes.", "fix: choose another, or use --generate.")
+
+
+def generated() -> str:
+    """Return a random password of letters and digits."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(GENERATED))
+
+
+def has_ldap(web: Pod) -> bool:
+    """Return whether Portus asks a directory, as its Pod is configured: by variable, or in config-local.yml."""
+    variable = web.setting("PORTUS_LDAP_ENABLED")
+    if variable:
+        return variable.lower() in TRUE
+    for path, text in web.files.items():
+        if path.endswith("/config-local.yml"):
+            section = _section(text)
+            return section.get("enabled") in {True, *TRUE}
+    return False
+
+
+def _section(text: str) -> Mapping[str, Any]:
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:  # Portus does not start with it
+        return {}
+    section = found.get("ldap") if isinstance(found, dict) else None
+    return section if isinstance(section, dict) else {}
