@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.recorder import STACKS, Program, run_program
+from tests.recorder import STACKS, Programs, run_program
 
 os.environ.setdefault("PULUMI_ERROR_OUTPUT_STRING", "true")  # an Output in a text raises instead of warning
 
@@ -79,6 +79,6 @@ def kubeconfig() -> Path:
 
 
 @pytest.fixture(scope="session")
-def programs() -> dict[str, Program]:
+def programs() -> Programs:
     """Every stack's program, run once."""
-    return {stack: run_program(stack) for stack in STACKS}
+    return Programs(STACKS, run_program)

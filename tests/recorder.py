@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = [
     "SECRET_SIGNATURE",
     "STACKS",
     "Program",
+    "Programs",
     "Registered",
     "run_program",
     "stack_configuration",
@@ -42,6 +44,25 @@ def run_program(
     """Run the program for ``stack`` and return what it registered; ``into`` keeps it even where the program fails."""
     settings = dict(configuration if configuration is not None else stack_configuration(stack))
     return recorder.run_program(ROOT, stack, settings, preview=preview, into=into or Program(stack))
+
+
+class Programs(Mapping[str, Program]):
+    """Programs by name; each runs when a test first asks for it."""
+
+    def __init__(self, names: Iterable[str], run: Callable[[str], Program]) -> None:
+        self._names = tuple(names)
+        self._run = cache(run)
+
+    def __getitem__(self, name: str) -> Program:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._run(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def texts(value: Any) -> Iterator[str]:

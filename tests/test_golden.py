@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.golden import golden_files, strays
-from tests.recorder import ROOT, SECRET_SIGNATURE, STACKS, Program
+from tests.recorder import ROOT, SECRET_SIGNATURE, STACKS, Programs
 
 NAMES = (
     "A line that goes or changes moves or deletes something that runs: it needs an alias and a changelog entry. Accept with `make golden`."
@@ -17,7 +17,7 @@ RENDER = "These objects change with the next deployment. Accept with `make golde
 
 
 @pytest.fixture(scope="module")
-def golden(programs: dict[str, Program]) -> dict[Path, str]:
+def golden(programs: Programs) -> dict[Path, str]:
     return dict(pair for stack in STACKS for pair in golden_files(stack, programs[stack]))
 
 
@@ -47,7 +47,7 @@ def test_no_golden_file_outlives_its_stack(golden: dict[Path, str]) -> None:
     assert strays(set(golden)) == []
 
 
-def test_a_golden_render_shows_no_secret(golden: dict[Path, str], programs: dict[str, Program]) -> None:
+def test_a_golden_render_shows_no_secret(golden: dict[Path, str], programs: Programs) -> None:
     for stack, program in programs.items():
         text = next(text for path, text in golden.items() if path.name == f"{stack}.yaml")
         assert SECRET_SIGNATURE not in text

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.pictures import PAGES, STACK, TITLES, architecture, pages, resources
-from tests.recorder import ROOT, Program
+from tests.recorder import ROOT, Program, Programs
 
 
 @pytest.fixture(scope="module")
-def drawn(programs: dict[str, Program]) -> Program:
+def drawn(programs: Programs) -> Program:
     return programs[STACK]
 
 

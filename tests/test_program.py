@@ -10,14 +10,14 @@ import pytest
 
 from lab.engine.plugins.kube.zeros import without_zeros
 from lab.render import recorder
-from tests.recorder import ROOT, STACKS, Program, Registered, run_program, stack_configuration, texts
+from tests.recorder import ROOT, STACKS, Program, Programs, Registered, run_program, stack_configuration, texts
 
 SECRET_VALUES = ("generated-password", "generated-private-key")
 MAXIMUM_RESOURCES = 60
 
 
 @pytest.fixture(params=STACKS)
-def program(request: pytest.FixtureRequest, programs: dict[str, Program]) -> Program:
+def program(request: pytest.FixtureRequest, programs: Programs) -> Program:
     return programs[request.param]
 
 
@@ -128,7 +128,7 @@ def test_issuer_realm_and_service_follow_from_the_hosts(program: Program) -> Non
     assert f"realm: https://{host}" in text
 
 
-def test_what_cannot_be_made_again_is_protected_and_claims_outlive_the_stack(programs: dict[str, Program]) -> None:
+def test_what_cannot_be_made_again_is_protected_and_claims_outlive_the_stack(programs: Programs) -> None:
     prod = programs["prod"]
     kept = [r for r in prod.resources if r.type.startswith(("random:", "tls:index/privateKey", "tls:index/selfSigned"))]
     claims = prod.all("PersistentVolumeClaim")
@@ -137,7 +137,7 @@ def test_what_cannot_be_made_again_is_protected_and_claims_outlive_the_stack(pro
     assert all(c.retained for c in claims)
 
 
-def test_a_stack_that_lifts_the_protection_can_be_destroyed(programs: dict[str, Program]) -> None:
+def test_a_stack_that_lifts_the_protection_can_be_destroyed(programs: Programs) -> None:
     assert not [r.name for r in programs["lab"].resources if r.protect or r.retained]
 
 

@@ -11,7 +11,7 @@ import yaml
 from components.common.availability import FORGET_SECONDS
 from tests.components import programs as sections
 from tests.network_evaluator import selects
-from tests.recorder import STACKS, Program
+from tests.recorder import STACKS, Program, Programs
 
 COPIED = {"web", "registry", "edge"}
 DEFAULT_PROGRESS_DEADLINE = 600
@@ -19,7 +19,7 @@ DEFAULT_PROGRESS_DEADLINE = 600
 
 
 @pytest.fixture(params=STACKS)
-def program(request: pytest.FixtureRequest, programs: dict[str, Program]) -> Program:
+def program(request: pytest.FixtureRequest, programs: Programs) -> Program:
     return programs[request.param]
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from components.common.jobs import INIT_ERROR
-from tests.recorder import STACKS, Program, Registered
+from tests.recorder import STACKS, Program, Programs, Registered
 
 PROVIDERS_OWN = 600
 """What the provider waits where nothing else is said (pulumi-kubernetes, ``timeoutSeconds``)."""
 
 
 @pytest.fixture(params=STACKS)
-def program(request: pytest.FixtureRequest, programs: dict[str, Program]) -> Program:
+def program(request: pytest.FixtureRequest, programs: Programs) -> Program:
     return programs[request.param]
 
 

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 
 from components.settings.rules.workloads import RESERVED
-from tests.recorder import STACKS, Program, Registered, run_program, stack_configuration
+from tests.recorder import STACKS, Program, Programs, Registered, run_program, stack_configuration
 from tests.settings.corpus import HERE, StackFile
+from tests.settings.test_samples import run_sample
 
 SAMPLES = sorted((HERE / "samples").glob("*.yaml"))
 
 
-def _sample(path: Path) -> Program:
-    sample = StackFile(path)
-    with mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps([f"portus:{key[0]}" for key in sample.secrets])}):
-        return run_program("sample", sample.configuration)
-
-
 def _programs(programs: Mapping[str, Program]) -> list[Program]:
-    return [*programs.values(), *(_sample(path) for path in SAMPLES)]
+    return [*programs.values(), *(run_sample(StackFile(path)) for path in SAMPLES)]
 
 
 def _component(workload: Registered) -> str:
     return str(workload.template["metadata"]["labels"]["app.kubernetes.io/component"])
 
 
-def test_the_reserved_names_and_paths_are_what_is_rendered(programs: dict[str, Program]) -> None:
+def test_the_reserved_names_and_paths_are_what_is_rendered(programs: Programs) -> None:
     """A variable or mount of this program that the rules do not know could be overridden by a stack file."""
     seen = 0
     for program in _programs(programs):
@@ -57,7 +49,7 @@ def test_the_reserved_names_and_paths_are_what_is_rendered(programs: dict[str, P
 
 @pytest.fixture(scope="module")
 def complete() -> Program:
-    return _sample(HERE / "samples" / "complete.yaml")
+    return run_sample(StackFile(HERE / "samples" / "complete.yaml"))
 
 
 @pytest.mark.parametrize("component", ["web", "worker", "registry", "database", "edge"])
@@ -112,7 +104,7 @@ def test_a_service_account_is_made_only_for_annotations_and_its_token_is_never_m
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_nothing_is_added_where_nothing_is_said(stack: str, programs: dict[str, Program]) -> None:
+def test_nothing_is_added_where_nothing_is_said(stack: str, programs: Programs) -> None:
     assert not programs[stack].all("ServiceAccount")
     for workload in programs[stack].workloads():
         assert "annotations" not in workload.template["metadata"]
@@ -120,7 +112,7 @@ def test_nothing_is_added_where_nothing_is_said(stack: str, programs: dict[str, 
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_pods_run_on_linux_and_published_images_of_portus_on_amd64(stack: str, programs: dict[str, Program]) -> None:
+def test_pods_run_on_linux_and_published_images_of_portus_on_amd64(stack: str, programs: Programs) -> None:
     """Of a mixed cluster's other nodes the kubelet would answer with an image that it cannot run."""
     found = [(workload, workload.pod["nodeSelector"]) for workload in programs[stack].workloads()]
     assert {selector["kubernetes.io/os"] for _, selector in found} == {"linux"}

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Iterator
+from functools import cache
 from unittest import mock
 
 import pytest
@@ -31,8 +32,9 @@ def program(sample: StackFile) -> Program:
     return run_sample(sample)
 
 
+@cache
 def run_sample(sample: StackFile) -> Program:
-    """Run the program with ``sample``, whose secrets it is told of as Pulumi tells it."""
+    """Run the program with ``sample``, whose secrets it is told of as Pulumi tells it; once for all tests of this process."""
     sections = [f"portus:{path[0]}" for path in sample.secrets]
     with mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps(sections)}):
         return run_program("sample", sample.configuration)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.components.rendered import http_get, identity, ports, variables, workload
-from tests.recorder import STACKS, Program, Registered
+from tests.recorder import STACKS, Programs, Registered
 
 
 @pytest.fixture(params=STACKS)
-def edge(request: pytest.FixtureRequest, programs: dict[str, Program]) -> Registered:
+def edge(request: pytest.FixtureRequest, programs: Programs) -> Registered:
     return workload(programs[request.param], "edge")
 
 
@@ -30,7 +30,7 @@ def test_pushes_under_way_end_before_it_is_killed(edge: Registered) -> None:
     assert edge.containers[0]["lifecycle"]["preStop"]["exec"]["command"] == ["/bin/sleep", "5"]
 
 
-def test_its_servers_are_the_services_that_the_pods_of_portus_know_by_name(edge: Registered, programs: dict[str, Program]) -> None:
+def test_its_servers_are_the_services_that_the_pods_of_portus_know_by_name(edge: Registered, programs: Programs) -> None:
     made = next(each for each in programs.values() if edge in each.resources)
     told = variables(edge.containers[0])
     portus = [each["ip"] for each in workload(made, "registry").pod["hostAliases"]]

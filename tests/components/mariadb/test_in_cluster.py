@@ -10,7 +10,7 @@ import configparser
 import pytest
 
 from tests.components.rendered import FACTS, files, identity, ports, variables, workload
-from tests.recorder import STACKS, Program, Registered
+from tests.recorder import STACKS, Program, Programs, Registered
 
 BUFFER_POOLS = {"dev": "256M", "lab": "64M", "lab-apache": "64M", "prod": "512M", "staging": "256M"}
 
@@ -21,7 +21,7 @@ def stack(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def made(stack: str, programs: dict[str, Program]) -> Program:
+def made(stack: str, programs: Programs) -> Program:
     return programs[stack]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.network_evaluator import Endpoint, allowed, selects
-from tests.recorder import STACKS, Program, Registered, run_program, stack_configuration
+from tests.recorder import STACKS, Program, Programs, Registered, run_program, stack_configuration
 from tests.settings import authority
 
 PORTS = (22, 53, 80, 443, 3000, 3306, 5000, 5001, 6443, 8080, 8404, 8443, 10250)
@@ -75,14 +75,14 @@ def _expected(program: Program) -> set[tuple[str, str, int]]:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_exactly_the_flows_of_the_table_are_allowed(stack: str, programs: dict[str, Program]) -> None:
+def test_exactly_the_flows_of_the_table_are_allowed(stack: str, programs: Programs) -> None:
     assert _allowed(programs[stack]) == _expected(programs[stack])
     ends = _ends(programs[stack])
     assert _allowed(programs[stack], "UDP") == {(pod, "dns", 53) for pod in INSIDERS if pod in ends}
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_policy_selects_a_pod_and_every_pod_is_denied_by_default(stack: str, programs: dict[str, Program]) -> None:
+def test_every_policy_selects_a_pod_and_every_pod_is_denied_by_default(stack: str, programs: Programs) -> None:
     pods = [end.labels for name, end in _ends(programs[stack]).items() if name in INSIDERS]
     for policy in _policies(programs[stack]):
         assert any(selects(policy["spec"]["podSelector"], labels) for labels in pods), policy
@@ -92,14 +92,14 @@ def test_every_policy_selects_a_pod_and_every_pod_is_denied_by_default(stack: st
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_without_backups_the_database_lets_nobody_in_as_one(stack: str, programs: dict[str, Program]) -> None:
+def test_without_backups_the_database_lets_nobody_in_as_one(stack: str, programs: Programs) -> None:
     ends, policies = _ends(programs[stack]), _policies(programs[stack])
     labels = {**ends["web"].labels, "app.kubernetes.io/component": "backup"}
     backup = Endpoint(name="backup", namespace=ends["web"].namespace, labels=labels)
     assert allowed(policies, backup, ends["database"], 3306) == ("backup" in ends)
 
 
-def test_a_pod_of_somebody_else_in_a_shared_namespace_is_left_alone(programs: dict[str, Program]) -> None:
+def test_a_pod_of_somebody_else_in_a_shared_namespace_is_left_alone(programs: Programs) -> None:
     ends, policies = _ends(programs["prod"]), _policies(programs["prod"])
     assert allowed(policies, ends["neighbour"], ends["stranger"], 443)
     assert allowed(policies, ends["stranger"], ends["internet"], 443)

@@ -22,7 +22,7 @@ from ops.sample_image import write_sample
 from tests.components.network.test_policies import _ends, _policies, _with
 from tests.components.registry.stage import Stage, push, settings, settled
 from tests.network_evaluator import Endpoint, allowed
-from tests.recorder import STACKS, Program
+from tests.recorder import STACKS, Programs
 from tests.settings import authority
 
 VERSIONS = [RegistryVersion.V2_8, RegistryVersion.V3_1]
@@ -63,7 +63,7 @@ def _metrics(expression: str) -> set[str]:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_nothing_is_made_unless_asked_for(stack: str, programs: dict[str, Program]) -> None:
+def test_nothing_is_made_unless_asked_for(stack: str, programs: Programs) -> None:
     assert not [r.name for r in programs[stack].resources if "observability" in r.type or "monitoring.coreos.com" in r.type]
 
 

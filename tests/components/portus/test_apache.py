@@ -11,7 +11,7 @@ import yaml
 from components.portus.roles import Role
 from tests.components.portus.stage import environment
 from tests.components.rendered import FACTS, files, http_get, identity, migration, ports, variables, workload
-from tests.recorder import Program, Registered
+from tests.recorder import Program, Programs, Registered
 
 STACK = "lab-apache"
 HELD = FACTS[STACK]
@@ -29,7 +29,7 @@ VARIABLES = (
 
 
 @pytest.fixture
-def made(programs: dict[str, Program]) -> Program:
+def made(programs: Programs) -> Program:
     return programs[STACK]
 
 

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from tests.components.rendered import FACTS, files, registry_document, variables
-from tests.recorder import STACKS, Program
+from tests.recorder import STACKS, Programs
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_host_name_and_external_host_name_of_the_record_are_the_tokens_service(stack: str, programs: dict[str, Program]) -> None:
+def test_host_name_and_external_host_name_of_the_record_are_the_tokens_service(stack: str, programs: Programs) -> None:
     """With another name a log-in works and a push is denied; an event of another host is dropped."""
     job = programs[stack].one("Job", "first-set-up-job")
     for container in job.containers:
@@ -29,7 +29,7 @@ def test_host_name_and_external_host_name_of_the_record_are_the_tokens_service(s
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_first_set_up_asks_the_public_names_and_trusts_the_stacks_ca(stack: str, programs: dict[str, Program]) -> None:
+def test_the_first_set_up_asks_the_public_names_and_trusts_the_stacks_ca(stack: str, programs: Programs) -> None:
     facts, job = FACTS[stack], programs[stack].one("Job", "first-set-up-job")
     container = job.containers[-1]
     told = variables(container)
@@ -42,11 +42,11 @@ def test_the_first_set_up_asks_the_public_names_and_trusts_the_stacks_ca(stack: 
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_first_administrator_is_admin_with_an_address_at_portus_own_host(stack: str, programs: dict[str, Program]) -> None:
+def test_the_first_administrator_is_admin_with_an_address_at_portus_own_host(stack: str, programs: Programs) -> None:
     told = variables(programs[stack].one("Job", "first-set-up-job").containers[-1])
     assert (told["ADMINISTRATOR"], told["EMAIL"]) == ("admin", f"admin@{FACTS[stack].host}")
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_first_set_up_begins_once_portus_and_the_registry_are_up(stack: str, programs: dict[str, Program]) -> None:
+def test_the_first_set_up_begins_once_portus_and_the_registry_are_up(stack: str, programs: Programs) -> None:
     assert {"portus-web", "registry-deployment"} <= programs[stack].one("Job", "first-set-up-job").after

@@ -10,7 +10,7 @@ import pytest
 from components.portus.roles import Role
 from tests.components.portus.stage import environment
 from tests.components.rendered import FACTS, PUMA, Facts, files, http_get, identity, migration, ports, variables, workload
-from tests.recorder import Program, Registered
+from tests.recorder import Program, Programs, Registered
 
 EVERYWHERE = (
     ("LANG", "C.UTF-8", "Variables and settings: without it a filter with other letters raises Encoding::CompatibilityError"),
@@ -61,14 +61,14 @@ def _filled(text: str, facts: Facts) -> str:
 
 
 @pytest.mark.parametrize("role", OF_ROLE)
-def test_each_container_gets_the_variables_that_its_image_reads(stack: str, role: str, programs: dict[str, Program]) -> None:
+def test_each_container_gets_the_variables_that_its_image_reads(stack: str, role: str, programs: Programs) -> None:
     found = variables(_of(programs[stack], role).containers[-1])
     for name, value, source in (*EVERYWHERE, *OF_ROLE[role]):
         assert found.get(name) == _filled(value, FACTS[stack]), f"{name} ({source})"
 
 
 @pytest.mark.parametrize("role", OF_ROLE)
-def test_no_container_gets_a_variable_that_its_image_does_not_read(role: str, programs: dict[str, Program]) -> None:
+def test_no_container_gets_a_variable_that_its_image_does_not_read(role: str, programs: Programs) -> None:
     """The lab's stack says nothing of Portus' own settings, so every variable has a row."""
     known = {name for name, _, _ in (*EVERYWHERE, *OF_ROLE[role])}
     task = {"WORK", "NEWEST", "ACCEPT_NEWER"} if role == "task" else set()
@@ -93,9 +93,7 @@ def test_an_external_database_is_asked_at_its_own_port(role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", OF_ROLE)
-def test_each_path_in_a_variable_is_a_file_of_the_container_with_the_right_content(
-    stack: str, role: str, programs: dict[str, Program]
-) -> None:
+def test_each_path_in_a_variable_is_a_file_of_the_container_with_the_right_content(stack: str, role: str, programs: Programs) -> None:
     made = _of(programs[stack], role)
     container = made.containers[-1]
     told, mounted = variables(container), files(made, container)
@@ -114,13 +112,13 @@ def test_each_path_in_a_variable_is_a_file_of_the_container_with_the_right_conte
 
 
 @pytest.mark.parametrize("role", OF_ROLE)
-def test_the_image_imports_the_stacks_ca(stack: str, role: str, programs: dict[str, Program]) -> None:
+def test_the_image_imports_the_stacks_ca(stack: str, role: str, programs: Programs) -> None:
     """`/init` imports /certificates/*.crt at each start; without it Portus refuses the registry's certificate (The two image families)."""
     made = _of(programs[stack], role)
     assert files(made, made.containers[-1])["/certificates/portus-stack-ca.crt"] == "served-tls-trust-auto/ca.crt"
 
 
-def test_the_web_is_asked_over_tls_for_the_page_that_needs_no_database(stack: str, programs: dict[str, Program]) -> None:
+def test_the_web_is_asked_over_tls_for_the_page_that_needs_no_database(stack: str, programs: Programs) -> None:
     """`/` would decide for all whether the connection is safe, `/api/v1/health` runs rake (Start, stop and health)."""
     container = workload(programs[stack], "web").containers[0]
     assert ports(container) == {"https": 3000}
@@ -131,7 +129,7 @@ def test_the_web_is_asked_over_tls_for_the_page_that_needs_no_database(stack: st
 
 @pytest.mark.parametrize(("probe", "least", "most"), [("startupProbe", 600, 600), ("readinessProbe", 10, 30), ("livenessProbe", 60, 300)])
 def test_a_busy_web_is_not_restarted_and_a_dead_one_gets_no_requests(
-    probe: str, least: int, most: int, stack: str, programs: dict[str, Program]
+    probe: str, least: int, most: int, stack: str, programs: Programs
 ) -> None:
     """The first answer took up to 240 s on a starved machine (Start, stop and health)."""
     asked = workload(programs[stack], "web").containers[0][probe]
@@ -140,7 +138,7 @@ def test_a_busy_web_is_not_restarted_and_a_dead_one_gets_no_requests(
 
 
 @pytest.mark.parametrize("component", ["web", "worker"])
-def test_the_image_runs_as_its_own_root_without_more_rights(component: str, stack: str, programs: dict[str, Program]) -> None:
+def test_the_image_runs_as_its_own_root_without_more_rights(component: str, stack: str, programs: Programs) -> None:
     """It imports CA certificates and writes to /srv/Portus (Files that the images write)."""
     made = workload(programs[stack], component)
     assert identity(made) == (None, None, None)

@@ -11,7 +11,7 @@ from components.common.durations import seconds
 from components.registry.configuration import configuration
 from tests.components.registry.stage import WIRING, settings
 from tests.components.rendered import FACTS, files, http_get, identity, ports, registry_document, variables, workload
-from tests.recorder import STACKS, Program
+from tests.recorder import STACKS, Program, Programs
 
 
 @pytest.fixture(params=STACKS)
@@ -20,7 +20,7 @@ def stack(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def made(stack: str, programs: dict[str, Program]) -> Program:
+def made(stack: str, programs: Programs) -> Program:
     return programs[stack]
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 import yaml
@@ -17,22 +15,18 @@ from components.registry.merge import merged
 from components.registry.storage import parameters
 from components.settings.rules.registry_keys import KNOWN, Decided, Key, Tree
 from tests.components.registry.stage import settings
-from tests.recorder import Program, run_program
+from tests.recorder import Program, Programs
 from tests.settings.corpus import HERE, StackFile
+from tests.settings.test_samples import run_sample
 
 SAMPLES = sorted((HERE / "samples").glob("registry_*.yaml"))
 
 
 @pytest.fixture(scope="module")
-def programs() -> dict[str, Program]:
-    """Return each sample's program."""
-    return {path.stem: _run(StackFile(path)) for path in SAMPLES}
-
-
-def _run(sample: StackFile) -> Program:
-    keys = mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps(["portus:registry"])})
-    with keys:
-        return run_program(sample.path.stem, sample.configuration)
+def programs() -> Programs:
+    """Each sample's program."""
+    files = {path.stem: path for path in SAMPLES}
+    return Programs(files, lambda name: run_sample(StackFile(files[name])))
 
 
 def config(program: Program) -> dict[str, Any]:
@@ -54,7 +48,7 @@ def variables(program: Program) -> dict[str, Any]:
     return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container(program)["env"]}
 
 
-def test_every_key_of_s3_reaches_the_driver_and_no_secret_the_file(programs: dict[str, Program]) -> None:
+def test_every_key_of_s3_reaches_the_driver_and_no_secret_the_file(programs: Programs) -> None:
     program = programs["registry_s3"]
     document = config(program)
     said = yaml.safe_load((HERE / "samples" / "registry_s3.yaml").read_text())["config"]["portus:registry"]["storage"]
@@ -69,13 +63,13 @@ def test_every_key_of_s3_reaches_the_driver_and_no_secret_the_file(programs: dic
     assert document["storage"]["cache"] == {"blobdescriptor": "redis"}
 
 
-def test_a_secret_that_the_registry_reads_as_yaml_is_quoted_for_it(programs: dict[str, Program]) -> None:
+def test_a_secret_that_the_registry_reads_as_yaml_is_quoted_for_it(programs: Programs) -> None:
     text = held(programs["registry_swift"])["REGISTRY_STORAGE_SWIFT_PASSWORD"]
     assert yaml.safe_load(text) == "swift: password # of ours"
     assert yaml.safe_load(held(programs["registry_s3"])["REGISTRY_REDIS_PASSWORD"]) == "redis-s-password"
 
 
-def test_the_series_have_their_own_paths_signers_and_names_for_redis(programs: dict[str, Program]) -> None:
+def test_the_series_have_their_own_paths_signers_and_names_for_redis(programs: Programs) -> None:
     old, new = programs["registry_gcs"], programs["registry_s3"]
     assert container(old)["args"] == ["serve", "/etc/docker/registry/config.yml"]
     assert container(new)["args"] == ["serve", "/etc/distribution/config.yml"]
@@ -89,7 +83,7 @@ def test_the_series_have_their_own_paths_signers_and_names_for_redis(programs: d
     assert container(new)["image"] == "docker.io/library/registry:3.1.2"
 
 
-def test_a_key_file_is_mounted_from_the_secret(programs: dict[str, Program]) -> None:
+def test_a_key_file_is_mounted_from_the_secret(programs: Programs) -> None:
     program = programs["registry_gcs"]
     path = config(program)["storage"]["gcs"]["keyfile"]
     mount = next(m for m in container(program)["volumeMounts"] if m["name"] == "storage-keys")
@@ -97,7 +91,7 @@ def test_a_key_file_is_mounted_from_the_secret(programs: dict[str, Program]) -> 
     assert json.loads(held(program)[Path(path).name])["type"] == "service_account"
 
 
-def test_azure_gets_its_clients_secret_where_no_variable_of_the_registry_reaches(programs: dict[str, Program]) -> None:
+def test_azure_gets_its_clients_secret_where_no_variable_of_the_registry_reaches(programs: Programs) -> None:
     program = programs["registry_azure"]
     assert config(program)["storage"]["azure"]["credentials"] == {"type": "default_credentials"}
     assert held(program)["AZURE_CLIENT_SECRET"] == "client-secret-of-azure"
@@ -105,14 +99,14 @@ def test_azure_gets_its_clients_secret_where_no_variable_of_the_registry_reaches
     assert "credentials" not in config(programs["registry_azure_key"])["storage"]["azure"]
 
 
-def test_pods_are_replaced_one_by_one_only_on_shared_storage(programs: dict[str, Program]) -> None:
+def test_pods_are_replaced_one_by_one_only_on_shared_storage(programs: Programs) -> None:
     kinds = {name: program.one("Deployment", "registry-deployment").spec["strategy"]["type"] for name, program in programs.items()}
     assert set(kinds.values()) == {"RollingUpdate"}
     alone = settings(storage={"driver": "filesystem", "existingClaim": {"name": "images"}})
     assert parameters(alone.storage, alone.version) == {"rootdirectory": "/var/lib/registry"}
 
 
-def test_an_existing_claim_is_used_and_none_made(programs: dict[str, Program]) -> None:
+def test_an_existing_claim_is_used_and_none_made(programs: Programs) -> None:
     program = programs["registry_claim"]
     assert "registry-data" not in {r.name for r in program.all("PersistentVolumeClaim")}
     claims = [
@@ -121,7 +115,7 @@ def test_an_existing_claim_is_used_and_none_made(programs: dict[str, Program]) -
     assert claims == [{"claimName": "images"}]
 
 
-def test_a_configuration_with_a_secret_in_it_lives_in_a_secret(programs: dict[str, Program]) -> None:
+def test_a_configuration_with_a_secret_in_it_lives_in_a_secret(programs: Programs) -> None:
     program = programs["registry_claim"]
     assert "config.yml" not in program.one("ConfigMap", "registry-config").inputs["data"]
     assert config(program)["notifications"]["endpoints"][1]["headers"]["Authorization"] == ["Bearer audit-token-of-the-registry"]
@@ -129,7 +123,7 @@ def test_a_configuration_with_a_secret_in_it_lives_in_a_secret(programs: dict[st
     assert "secret" in volume
 
 
-def test_the_service_account_is_made_or_taken(programs: dict[str, Program]) -> None:
+def test_the_service_account_is_made_or_taken(programs: Programs) -> None:
     made, taken = programs["registry_gcs"], programs["registry_s3"]
     assert [r.inputs["automountServiceAccountToken"] for r in made.all("ServiceAccount")] == [False]
     assert made.one("Deployment", "registry-deployment").pod["serviceAccountName"] == "registry"
@@ -137,13 +131,13 @@ def test_the_service_account_is_made_or_taken(programs: dict[str, Program]) -> N
     assert taken.one("Deployment", "registry-deployment").pod["serviceAccountName"] == "registry-identity"
 
 
-def test_the_grace_period_is_longer_than_the_drain(programs: dict[str, Program]) -> None:
+def test_the_grace_period_is_longer_than_the_drain(programs: Programs) -> None:
     for program in programs.values():
         drain = seconds(config(program)["http"]["draintimeout"])
         assert program.one("Deployment", "registry-deployment").pod["terminationGracePeriodSeconds"] > drain
 
 
-def test_the_caches_password_reaches_both_sides_by_its_secret_alone(programs: dict[str, Program]) -> None:
+def test_the_caches_password_reaches_both_sides_by_its_secret_alone(programs: Programs) -> None:
     program = programs["registry_gcs"]
     text = base64.b64decode(program.one("Secret", "registry-cache-credentials").inputs["data"]["redis.conf"]).decode()
     assert "requirepass generated-password\n" in text
@@ -153,7 +147,7 @@ def test_the_caches_password_reaches_both_sides_by_its_secret_alone(programs: di
     assert cache["command"] == ["redis-server", "/run/secrets/redis/redis.conf"]
 
 
-def test_replicas_without_redis_have_no_cache_that_could_lie(programs: dict[str, Program]) -> None:
+def test_replicas_without_redis_have_no_cache_that_could_lie(programs: Programs) -> None:
     assert "cache" not in config(programs["registry_claim"])["storage"]
     assert config(programs["registry_oss"])["storage"]["cache"] == {"blobdescriptor": "inmemory"}
 
@@ -167,7 +161,7 @@ def test_what_is_added_never_takes_away() -> None:
     }
 
 
-def test_whatever_the_stack_decides_is_no_key_to_be_added(programs: dict[str, Program]) -> None:
+def test_whatever_the_stack_decides_is_no_key_to_be_added(programs: Programs) -> None:
     """Every leaf of a rendered config.yml is either decided by the stack, or a default that may be changed knowingly."""
     changeable = {("log", "formatter"), ("health", "storagedriver")}
     for program in programs.values():
