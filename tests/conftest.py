@@ -25,6 +25,7 @@ TOGETHER = (
         "tests/cluster/test_push_and_pull.py",
         "tests/cluster/test_tokens_and_edge.py",
         "tests/cluster/test_stack_lifecycle.py",
+        "tests/cluster/test_leaving.py",
         "tests/cluster/test_network_policies.py",
     ),
     (  # deploy the same stack file

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -74,3 +75,22 @@ def test_what_one_process_runs_is_there() -> None:
     for each in itertools.chain(*TOGETHER):
         file, _, name = each.partition("::")
         assert f"class {name}" in (paths.ROOT / file).read_text() if name else (paths.ROOT / file).is_file(), each
+
+
+def test_one_process_uses_the_lab_s_own_stacks() -> None:
+    """Two would deploy them twice, and one would change what the other looks at."""
+    cluster = paths.ROOT / "tests" / "cluster"
+    using = {file.name for file in cluster.glob("test_*.py") if re.search(r"\b(deployed: Deployed|lab_stack:)", file.read_text())}
+    (group,) = (group for group in TOGETHER if "tests/cluster/test_push_and_pull.py" in group)
+    assert using == {Path(name).name for name in group}
+
+
+@pytest.mark.parametrize("what", [r"node_port=(\d{5})", r"ADDRESS\b.*?= \"(127\.[\d.]+)\""])
+def test_modules_that_run_at_once_share_no_node_port_and_no_address(what: str) -> None:
+    used: dict[str, set[str]] = {}
+    for file in (paths.ROOT / "tests" / "cluster").glob("test_*.py"):
+        group = next((group[0] for group in TOGETHER if f"tests/cluster/{file.name}" in group), file.name)
+        for found in re.findall(what, file.read_text()):
+            used.setdefault(found, set()).add(group)
+    assert len(used) > 5
+    assert {found: groups for found, groups in used.items() if len(groups) > 1} == {}

@@ -26,7 +26,7 @@ from tests.components.exposure import stage
 
 pytestmark = pytest.mark.cluster
 
-ADDRESS = "127.88.0.83"
+ADDRESS = "127.88.0.86"
 NAMESPACE = "portus-renewed"
 PORTUS, REGISTRY = HOSTS = ("portus.renewed.test", "registry.renewed.test")
 RENEWING = {"type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "by the test, as cmctl renew does"}
