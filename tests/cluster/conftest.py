@@ -27,7 +27,7 @@ RAKE = "/stack/rake"
 """What the stack offers an operator for Portus' rake tasks."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Deployed:
     """A deployed stack."""
 
@@ -49,21 +49,31 @@ class Deployed:
         return next(str(pod.metadata.name) for pod in pods.items if pod.metadata and not pod.metadata.deletion_timestamp)
 
 
+class LabStacks:
+    """The lab's stacks, each deployed once."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Deployed] = {}
+
+    def __call__(self, name: str) -> Deployed:
+        """Deploy stack ``name``, or return it as it was deployed before."""
+        return self._made.get(name) or self.again(name)
+
+    def again(self, name: str) -> Deployed:
+        """Deploy stack ``name``; whoever has it sees it as it is now, with its new certificate if it was removed before."""
+        stack, deployment = lifecycle.deploy(name, Lab())
+        found = self._made.setdefault(name, Deployed(stack, deployment))
+        found.stack, found.deployment = stack, deployment
+        return found
+
+
 @pytest.fixture(scope="session")
-def lab_stack() -> Callable[[str], Deployed]:
-    """Deploy a lab stack, or return it as it was deployed before."""
-    made: dict[str, Deployed] = {}
-
-    def deploy(name: str) -> Deployed:
-        if name not in made:
-            made[name] = Deployed(*lifecycle.deploy(name, Lab()))
-        return made[name]
-
-    return deploy
+def lab_stack() -> LabStacks:
+    return LabStacks()
 
 
 @pytest.fixture(scope="session", params=["lab", "lab-apache"])
-def deployed(request: pytest.FixtureRequest, lab_stack: Callable[[str], Deployed]) -> Deployed:
+def deployed(request: pytest.FixtureRequest, lab_stack: LabStacks) -> Deployed:
     return lab_stack(request.param)
 
 

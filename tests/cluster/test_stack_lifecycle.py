@@ -17,7 +17,7 @@ from ops import lifecycle, paths
 from ops.check import check
 from ops.console import step
 from ops.pulumi.stack import Stack
-from tests.cluster.conftest import Deployed, until
+from tests.cluster.conftest import Deployed, LabStacks, until
 from tests.engine.genuine_state import by_type, genuine, reduced, type_of
 from tests.readable import forms, texts
 
@@ -77,7 +77,7 @@ def test_the_first_set_up_may_run_again_and_makes_nothing_twice(deployed: Deploy
     assert [row[1:] for row in registries] in ([[authority, authority]], [[authority, "NULL"]])
 
 
-def test_a_deployment_that_was_killed_goes_on_to_a_registry_that_works(tmp_path: Path) -> None:
+def test_a_deployment_that_was_killed_goes_on_to_a_registry_that_works(tmp_path: Path, lab_stack: LabStacks) -> None:
     """The kill comes while objects are being made; `make up` again takes in what the state does not know."""
     name = "lab-apache"
     stack = lifecycle.prepare(name, Lab())
@@ -100,7 +100,7 @@ def test_a_deployment_that_was_killed_goes_on_to_a_registry_that_works(tmp_path:
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    _, deployment = lifecycle.deploy(name, Lab())
+    deployment = lab_stack.again(name).deployment
     with step("check after the kill") as current:
         check(deployment, current)
     assert not stack.export()["deployment"].get("pending_operations")
