@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from typing_extensions import override
 
 from ops import paths
 from ops.errors import LabError
@@ -19,7 +20,7 @@ _NUMBER: Final = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-
 
 
 class _Loader(yaml.SafeLoader):
-    """Pulumi reads YAML by Go's yaml.v3: ``yes`` and ``on`` are texts, ``12:30`` is no number and a date is a text."""
+    """Pulumi reads YAML by Go's yaml.v3: ``yes`` and ``on`` are texts, ``12:30`` is no number, a date is a text, no key stands twice."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's way to say it
         first: [
@@ -29,6 +30,16 @@ class _Loader(yaml.SafeLoader):
         ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    @override
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.tag != "tag:yaml.org,2002:merge" and lines.setdefault(key.value, line) != line:
+                problem = f"'{key.value}' must be set once; line {lines[key.value]} sets it, too"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        return super().construct_mapping(node, deep=deep)
 
 
 def project_stacks() -> dict[str, Path]:

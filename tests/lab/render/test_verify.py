@@ -13,6 +13,7 @@ import yaml
 
 from lab import __main__ as command
 from lab.render.render import rendered, write
+from lab.render.stackfile import read
 from lab.render.verify import verify
 from ops.errors import LabError
 from tests.recorder import ROOT
@@ -84,3 +85,12 @@ def test_every_encrypted_secret_is_taken_unseen(sample: Path, stacks: Path) -> N
         node[path[-1]] = {"secure": f"v1:{'/'.join(map(str, path))}"}
     _say(stacks, "sample", config)
     assert rendered("sample")
+
+
+def test_a_key_that_stands_twice_is_refused_as_pulumi_refuses_it(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.twice.yaml"
+    file.write_text("config:\n  portus:host: a.example.com\n  portus:protect: true\n  portus:host: b.example.com\n")
+    with pytest.raises(LabError) as refused:
+        read(file)
+    assert "line 2 sets it, too" in refused.value.excerpt
+    assert "line 4" in refused.value.excerpt
