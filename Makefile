@@ -100,7 +100,7 @@ lint-manifests: $(READY) ## Lint the YAML of every stack against tests/manifests
 	@$(RUN) -m lab lint-manifests
 
 types: $(READY) ## Types of the Python code, strict
-	@$(VENV)/bin/mypy __main__.py components ops lab tests
+	@$(VENV)/bin/mypy __main__.py components ops lab policies tests
 
 format: $(READY) ## Format the Python code
 	@$(VENV)/bin/ruff format .
