@@ -27,7 +27,7 @@ Entries of before have no such file and are taken as they are."""
 FULL_BYTES: Final = 64 * 2**20
 """With less than this left a program that failed is taken to have failed for want of space."""
 
-ELSEWHERE: Final = "Point PORTUS_LAB_CACHE at another folder"
+ELSEWHERE: Final = "set PORTUS_LAB_CACHE to another folder"
 
 
 def key(*parts: str | bytes) -> str:
@@ -90,7 +90,7 @@ def _build_missing(missing: Sequence[Entry], maker: Callable[[Mapping[Entry, Pat
     if free < needs_gib:
         raise LabError(
             f"building {names} needs {needs_gib:.1f} GiB in {cache()}, {free:.1f} GiB are free.",
-            "Free some space, or point PORTUS_LAB_CACHE at another disk.",
+            "free some space, or set PORTUS_LAB_CACHE to a folder on another disk.",
         )
     work = {(name, version): cache() / name / f".{version}.partial" for name, version in missing}
     for folder in work.values():
@@ -125,7 +125,7 @@ def _mending_words() -> Iterator[None]:
     """Say of a cache that cannot be written what its user can do about it."""
     where = cache()
     full = f"the disk of the lab's cache {where} is full."
-    remedy = f"Free some space and run again; or: {ELSEWHERE}."
+    remedy = f"free some space and repeat the command; or: {ELSEWHERE}."
     try:
         yield
     except LabError as error:

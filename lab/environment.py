@@ -53,7 +53,7 @@ class Lab(Operator):
             return super().cluster_of(stack)
         kubeconfig = paths.STATE / "kubeconfig"
         if not kubeconfig.exists():
-            raise LabError("the lab does not run.", f"Start it: make up STACK={stack}")
+            raise LabError("the lab does not run.", f"start it: make up STACK={stack}")
         return kubeconfig
 
     def ready(self, stack: str) -> tuple[Engine, Path]:
@@ -62,7 +62,7 @@ class Lab(Operator):
             if self.kubeconfig is None:
                 raise LabError(
                     f"stack {stack} is for a cluster of yours.",
-                    f"Name its kubeconfig: make up STACK={stack} KUBECONFIG=~/.kube/config (the lab's own cluster runs the stacks "
+                    f"name its kubeconfig: make up STACK={stack} KUBECONFIG=~/.kube/config (the lab's own cluster runs the stacks "
                     f"{', '.join(lab_stack_names())}).",
                 )
             return self.engine(stack), self.kubeconfig.expanduser()
@@ -89,8 +89,8 @@ class Lab(Operator):
         if is_lab_stack(stack) or shutil.which("skopeo") or _is_buildable():
             return
         raise LabError(
-            "the check pushes and pulls an image, and there is no skopeo on PATH.",
-            "Install skopeo; or run this as root on Debian, where the lab builds its own.",
+            "skopeo must be on PATH: the check pushes and pulls an image.",
+            "install skopeo; or run this as root on Debian: the lab then builds it.",
         )
 
     def client(self, command: Sequence[str], folder: Path, scratch: Path) -> tuple[list[str], Mapping[str, str] | None]:

@@ -96,7 +96,7 @@ def _compile(program: Program, folder: Path, shown: Step) -> None:
 
 LOG: Final = LOGS / "build-programs.log"
 
-RESUME: Final = f"Run again: it goes on where it stopped. The whole output is in {LOG}."
+RESUME: Final = f"repeat the command, which continues where it stopped; the whole output is in {LOG}."
 
 
 class _Progress:
@@ -168,7 +168,7 @@ def require_go(purpose: str) -> None:
     if shutil.which("go") is None:
         raise LabError(
             f"'go' must be on PATH to build {purpose}.",
-            "Install Go 1.25 or newer, or deploy to a cluster that you have: make up STACK=dev KUBECONFIG=...",
+            "install Go 1.25 or newer, or deploy to a cluster of yours: make up STACK=dev KUBECONFIG=...",
         )
 
 

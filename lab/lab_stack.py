@@ -69,7 +69,7 @@ def note_images() -> None:
     wanted, record = _source(), paths.STATE / "images"
     noted = record.read_text(encoding="utf-8") if record.is_file() else wanted
     if noted != wanted:
-        raise LabError(f"the lab of this checkout runs on IMAGES={noted}, and IMAGES={wanted} is asked for.", "Remove it first: make down")
+        raise LabError(f"the lab of this checkout runs on IMAGES={noted}, and IMAGES={wanted} is requested.", "remove it first: make down")
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(wanted, encoding="utf-8")
 
@@ -77,5 +77,7 @@ def note_images() -> None:
 def _source() -> str:
     source = os.environ.get("IMAGES") or LAB
     if source not in {LAB, PUBLIC}:
-        raise LabError(f"IMAGES = {source}: it must be '{LAB}' (the default) or '{PUBLIC}'.", "Nothing was begun.")
+        raise LabError(
+            f"IMAGES={source} must be '{LAB}' (the default) or '{PUBLIC}'.", f"leave it out, or set IMAGES={PUBLIC}; nothing was started."
+        )
     return source

@@ -57,7 +57,7 @@ def fetch(names: Sequence[str], *, tls: bool = True, table: Mapping[str, str] = 
     if missing:
         raise LabError(
             f"IMAGES=public must have a public image of {', '.join(missing)}: it was never published.",
-            "Leave IMAGES out: the lab's double serves that version.",
+            "leave IMAGES out: the lab's double serves that version.",
         )
     return [_copied(name, table[_short(name)], tls=tls) if _short(name) in table else build.build_images([name])[0] for name in names]
 
@@ -112,4 +112,4 @@ def _skopeo(folder: Path, public: str, *words: str, seconds: int) -> str:
 
 
 def _unusable(public: str, said: str) -> LabError:
-    return LabError(f"{public} cannot be copied from its registry.", "Leave IMAGES out to run the lab's own images.", said.strip()[-600:])
+    return LabError(f"{public} cannot be copied from its registry.", "leave IMAGES out to run the lab's own images.", said.strip()[-600:])

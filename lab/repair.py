@@ -38,7 +38,7 @@ def repair(stack: Stack) -> None:
     with step(f"correcting {wrong} resources in the state, written by older stand-ins for Pulumi's plugins"):
         import_state(stack, state, corrected(state))
         if _wrong(stack.export()):
-            raise LabError(f"the state of stack {stack.name} could not be corrected.", "Run the command again. Nothing was deployed.")
+            raise LabError(f"the state of stack {stack.name} could not be corrected.", "repeat the command. Nothing was deployed.")
 
 
 def corrected(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def check(deployment: Deployment, current: Step) -> str:
         current.say("pulling it back")
         _must(user.pull(image, "pulled"), "the pull was refused", "Look at the registry's and at Portus' log.")
         if (user.folder / "pulled" / "manifest.json").read_bytes() != (user.folder / "pushed" / "manifest.json").read_bytes():
-            raise LabError(f"the image that was pulled is not the one that was pushed ({digest}).", "Look at the registry's storage.")
+            raise LabError(f"the pulled image differs from the pushed one ({digest}).", "check the registry's storage.")
     wait_for_worker(deployment, current)
     current.say("waiting for Portus to record it")
     wait_for_record(deployment, Tag(namespace=login.user, repository="check", tag="latest", user=login.user, digest=digest))
@@ -93,9 +93,11 @@ def check_read_only(deployment: Deployment, current: Step) -> None:
         current.say(f"pushing {deployment.registry}/{login.user}/check:latest, which has to be refused")
         answer = user.push("pushed", f"{login.user}/check:latest")
     if answer.code == 0:
-        raise LabError("the registry took a push, although the stack file makes it read-only.", "Deploy the stack again: make up")
+        raise LabError("the registry accepted a push, but the stack file makes it read-only.", "deploy the stack again: make up")
     if READ_ONLY_ANSWER not in answer.output:
-        raise LabError("the registry refused a push, but not as one that is read-only.", "It said:", answer.output.strip())
+        raise LabError(
+            "the registry refused a push, but not because it is read-only.", "correct what its answer names:", answer.output.strip()
+        )
 
 
 def _login(deployment: Deployment, current: Step) -> Login:
@@ -117,8 +119,8 @@ def wait_for_worker(deployment: Deployment, current: Step, seconds: float = WORK
     while not deployment.is_ready(PORTUS_WORKER):
         current.say("waiting for Portus' worker to start")
         if time.monotonic() > end:
-            look = f"Look at it: kubectl -n {deployment.namespace} describe pods -l app.kubernetes.io/component=worker"
-            raise LabError(f"Portus' worker has not started within {seconds:.0f} s, so that nothing records a push.", look)
+            look = f"find the cause: kubectl -n {deployment.namespace} describe pods -l app.kubernetes.io/component=worker"
+            raise LabError(f"Portus' worker did not start within {seconds:.0f} s, so pushes are not recorded.", look)
         time.sleep(POLL_SECONDS)
 
 
@@ -143,8 +145,8 @@ def _unrecorded(tag: Tag, seen: list[Tag], seconds: float) -> LabError:
     same = [other for other in seen if (other.namespace, other.repository, other.tag) == (tag.namespace, tag.repository, tag.tag)]
     found = f"it holds {same[0]}" if same else "it holds no such tag"
     return LabError(
-        f"Portus has not recorded the push of {tag.namespace}/{tag.repository}:{tag.tag} within {seconds:.0f} s; {found}.",
-        "Look at the registry's log for the notification and at the worker's for its handling.",
+        f"Portus did not record the push of {tag.namespace}/{tag.repository}:{tag.tag} within {seconds:.0f} s; {found}.",
+        "look for the notification in the registry's log, and for its handling in the worker's log.",
     )
 
 

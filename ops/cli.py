@@ -77,7 +77,7 @@ def command_of(run: Callable[..., int | None], *, name: str = "", rights: str = 
         program = click.get_current_context().find_object(Program)
         assert program is not None
         if not (stack := stack or program.stack):
-            raise click.UsageError(f"--stack must name a stack. Fix: {program.name} {called} --stack prod")
+            raise click.UsageError(f"--stack must name a stack. fix: {program.name} {called} --stack prod")
         with cluster_errors(called, rights):
             code = run(stack, program.environment(kubeconfig_of(kubeconfig)), **options)
         click.get_current_context().exit(code or 0)
@@ -137,7 +137,7 @@ def run(group: click.Group, program: Program, arguments: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in {"ops", "lab"}:
             raise
-        sys.stderr.write(f"error: the Python package '{error.name}' is not installed.\n       Fix: pip install -r requirements-dev.txt\n")
+        sys.stderr.write(f"error: the Python package '{error.name}' is not installed.\n       fix: pip install -r requirements-dev.txt\n")
         return 1
     except (KeyboardInterrupt, click.Abort):
         from ops import console  # noqa: PLC0415 - heavy
@@ -165,9 +165,7 @@ def _usage(error: click.UsageError, program: Program) -> int:
 def _show(error: LabError) -> None:
     from ops import console  # noqa: PLC0415 - heavy
 
-    console.errors.print(f"[red]error:[/red] {console.escape(error.problem)}\n       {console.escape(error.remedy)}")
-    if error.excerpt:
-        console.errors.print("\n".join(f"       | {console.escape(line)}" for line in error.excerpt.splitlines()))
+    console.show_error(error)
 
 
 def _interrupt(*_: object) -> None:

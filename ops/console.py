@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-__all__ = ["Step", "console", "errors", "escape", "step"]
+from ops.errors import LabError
+
+__all__ = ["Step", "console", "errors", "escape", "show_error", "step"]
 
 console: Final = Console(highlight=False, soft_wrap=True)
 errors: Final = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -21,6 +23,13 @@ HEARTBEAT_SECONDS: Final = 15.0
 """Without a terminal (CI) steps under way print a sign of life this often."""
 
 DETAIL_CHARACTERS: Final = 100
+
+
+def show_error(error: LabError) -> None:
+    """Print what is wrong, the fix, and the lines of a log that show it."""
+    errors.print(f"[red]error:[/red] {escape(error.problem)}\n       fix: {escape(error.remedy)}")
+    if error.excerpt:
+        errors.print("\n".join(f"       | {escape(line)}" for line in error.excerpt.splitlines()))
 
 
 class Step:

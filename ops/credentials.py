@@ -44,13 +44,13 @@ def login_of(deployment: Deployment, environment: Mapping[str, str] = os.environ
     """
     user, file = environment.get(USER, ""), environment.get(PASSWORD_FILE, "")
     if bool(user) != bool(file):
-        raise LabError(f"{USER if user else PASSWORD_FILE} is set without {PASSWORD_FILE if user else USER}.", "Set both or neither.")
+        raise LabError(f"{USER if user else PASSWORD_FILE} is set without {PASSWORD_FILE if user else USER}.", "set both or neither.")
     if user:
         return Login(user=user, password=_password(Path(file)), is_told=True)
     if not deployment.has_administrator:
         raise NobodyError(
-            "there is nobody to check as: portus.bootstrap.enabled is false, so that the stack makes no administrator.",
-            _another_user(deployment, "Check as a user of yours"),
+            "the check has no user: portus.bootstrap.enabled is false, so the stack creates no administrator.",
+            _another_user(deployment, "check as a user of yours"),
         )
     return Login(user=str(deployment.outputs["administrator"]), password=deployment.administrator_password)
 
@@ -81,12 +81,12 @@ def require_login(deployment: Deployment, login: Login, transport: httpx.BaseTra
         return
     if login.is_told:
         problem = f"Portus refuses the user '{login.user}' with the password in the file that {PASSWORD_FILE} names."
-        raise NobodyError(problem, _by_the_directory(answer) or "Ten wrong ones lock the user for 10 minutes.")
+        raise NobodyError(problem, _by_the_directory(answer) or "correct the password; ten wrong ones lock the user for 10 minutes.")
     if said := _by_the_directory(answer):
-        raise NobodyError(f"Portus lets '{login.user}' not in.", said)
+        raise NobodyError(f"Portus refuses the log-in of '{login.user}'.", said)
     raise NobodyError(
         f"Portus refuses the password of '{login.user}' that the stack knows.",
-        _another_user(deployment, "If it was changed on Portus' pages, or the database is another one, check as another user"),
+        _another_user(deployment, "if it was changed on Portus' pages, or the database is another one, check as another user"),
     )
 
 
@@ -115,11 +115,11 @@ def _password(file: Path) -> str:
     try:
         password = file.expanduser().read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is no text"
-        remedy = "Write the password into a file that you alone can read."
+        said = error.strerror if isinstance(error, OSError) else "it is not text"
+        remedy = "write the password into a file that only you can read."
         raise LabError(f"{PASSWORD_FILE}: {file} cannot be read: {said}.", remedy) from error
     if not password:
-        raise LabError(f"{PASSWORD_FILE}: {file} is empty.", "Write the password into it.")
+        raise LabError(f"{PASSWORD_FILE}: {file} is empty.", "write the password into it.")
     return password
 
 

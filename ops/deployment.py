@@ -104,7 +104,7 @@ class Deployment:
         if elsewhere is None:
             return str(self.outputs["administrator_password"])
         name, key = str(elsewhere["name"]), str(elsewhere["key"])
-        remedy = "Put it back, or name another under credentials.existing.administrator and deploy."
+        remedy = "restore it, or name another one under credentials.existing.administrator and deploy."
         secret = self.kube.get(SECRET, self.namespace, name)
         if secret is None:
             raise LabError(f"namespace {self.namespace} has no Secret {name}, which holds the administrator's password.", remedy)
@@ -180,5 +180,5 @@ class Deployment:
 
 def _output(done: Done, program: str, pod: str) -> str:
     if done.code != 0:
-        raise LabError(f"'{program}' in Pod {pod} ended with code {done.code}.", "It said:", done.text)
+        raise LabError(f"'{program}' in Pod {pod} ended with code {done.code}.", "correct what its output names:", done.text)
     return done.output

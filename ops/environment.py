@@ -112,16 +112,16 @@ class Operator:
         oldest = ".".join(map(str, MINIMUM))
         found = shutil.which("pulumi")
         if found is None:
-            raise LabError("pulumi is not on PATH.", f"Install Pulumi {oldest} or later.")
+            raise LabError("pulumi is not on PATH.", f"install Pulumi {oldest} or later.")
         if not is_suitable(version := version_of(found)):
             shown = ".".join(map(str, version)) if version else "of no known version"
-            raise LabError(f"{found} is {shown}; it must be {oldest} or later.", "Install a newer Pulumi.")
+            raise LabError(f"{found} is {shown}; it must be {oldest} or later.", "install a newer Pulumi.")
         return _OwnPulumi(Path(found))
 
     def cluster_of(self, stack: str) -> Path:
         """Return the kubeconfig that is named."""
         if self.kubeconfig is None:
-            raise LabError(f"stack {stack} is on a cluster of yours.", f"Name its kubeconfig: KUBECONFIG=... STACK={stack}")
+            raise LabError(f"stack {stack} is on a cluster of yours.", f"name its kubeconfig: KUBECONFIG=... STACK={stack}")
         return self.kubeconfig.expanduser()
 
     def ready(self, stack: str) -> tuple[Engine, Path]:
@@ -142,7 +142,7 @@ class Operator:
         """Make sure that skopeo is on PATH."""
         del stack
         if shutil.which("skopeo") is None:
-            raise LabError("the check pushes and pulls an image, and there is no skopeo on PATH.", "Install skopeo.")
+            raise LabError("skopeo must be on PATH: the check pushes and pulls an image.", "install skopeo.")
 
     def client(self, command: Sequence[str], folder: Path, scratch: Path) -> tuple[list[str], Mapping[str, str] | None]:
         """Return the machine's own program."""
@@ -157,7 +157,7 @@ class Operator:
 
     def remove(self, stack: str) -> None:
         """Refuse: no stack is disposable."""
-        raise LabError(f"stack {stack} is not disposable.", "Remove it by pulumi destroy.")
+        raise LabError(f"stack {stack} is not disposable.", "remove it with pulumi destroy.")
 
 
 def is_suitable(version: tuple[int, int, int] | None) -> bool:

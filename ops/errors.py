@@ -10,12 +10,12 @@ class LabError(Exception):
 
     Args:
         problem: what is wrong, in one line.
-        remedy: what to do, in one line.
+        remedy: what to do, in one line; ``ops.console.show_error`` prints it after "fix:".
         excerpt: the lines of a log that show it, if any.
     """
 
     def __init__(self, problem: str, remedy: str, excerpt: str = "") -> None:
-        super().__init__(f"{problem} {remedy}")
+        super().__init__(f"{problem} fix: {remedy}")
         self.problem = problem
         self.remedy = remedy
         self.excerpt = excerpt
@@ -23,9 +23,9 @@ class LabError(Exception):
             self.add_note(excerpt)
 
     def tell_first(self, clause: str) -> None:
-        """Have the remedy begin with ``clause`` as a sentence: what its user would else take for lost."""
-        self.remedy = f"{clause[:1].upper()}{clause[1:]}. {self.remedy}"
-        self.args = (f"{self.problem} {self.remedy}",)
+        """Add ``clause`` to the problem as a sentence: it says what succeeded before the error."""
+        self.problem = f"{self.problem.rstrip('.')}. {clause[:1].upper()}{clause[1:]}."
+        self.args = (f"{self.problem} fix: {self.remedy}",)
 
 
 class Terminated(KeyboardInterrupt):

@@ -120,8 +120,8 @@ def _consent(name: str, verb: str, environment: Environment, *, yes: bool) -> Co
         return Consent.BEFOREHAND
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise LabError(
-            f"make {verb} STACK={name} asks before it changes anything, and there is no terminal to ask on.",
-            f"To go on without being asked, for example in a pipeline: make {verb} STACK={name} YES=1. Nothing was changed.",
+            f"make {verb} STACK={name} asks before it changes anything, and there is no terminal.",
+            f"to run it without questions, for example in a pipeline: make {verb} STACK={name} YES=1. Nothing was changed.",
         )
     return Consent.AT_THE_PROMPT
 
@@ -134,7 +134,7 @@ def _require_unprotected(stack: Stack) -> None:
     shown = ", ".join(names[:SHOWN_NAMES]) + (f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else "")
     raise LabError(
         f"stack {stack.name} holds {len(protected)} protected resources ({shown}).",
-        'To remove the stack and its data for good, set portus:protect: "false" and portus:accept: [unprotected_state], then '
+        'to delete the stack and its data for good, set portus:protect: "false" and portus:accept: [unprotected_state], then '
         f"make up STACK={stack.name} and make down STACK={stack.name}: this deletes the claims and backups (docs/operate/protection.md). "
         "Nothing was changed.",
     )

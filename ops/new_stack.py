@@ -104,15 +104,13 @@ def require_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise LabError(
             "the stack's name must have at most 63 letters, digits, '-', '_' and '.', and begin and end with a letter or digit.",
-            "fix: python -m ops new-stack qa",
+            "python -m ops new-stack qa",
         )
     if name.startswith("lab"):
-        raise LabError("the stack's name must not begin with 'lab': those are this project's own.", "fix: python -m ops new-stack qa")
+        raise LabError("the stack's name must not begin with 'lab': those are this project's own.", "python -m ops new-stack qa")
     file = STACKS / f"Pulumi.{name}.yaml"
     if file.exists():
-        raise LabError(
-            f"{STACKS.name}/{file.name} must not exist: it is not overwritten.", "fix: choose another name, or move the file away"
-        )
+        raise LabError(f"{STACKS.name}/{file.name} must not exist: it is not overwritten.", "choose another name, or move the file away")
 
 
 def problem_of_host(host: str) -> str:
@@ -151,4 +149,4 @@ def write(stack: NewStack) -> None:
         require_name(stack.name)
         raise
     except OSError as error:
-        raise LabError(f"{stack.file} must be a file that can be written: {error.strerror}.", "fix: the folder's permissions") from None
+        raise LabError(f"{stack.file} must be a file that can be written: {error.strerror}.", "correct the folder's permissions") from None

@@ -51,7 +51,7 @@ class Group:
             stopped = self._stopped
         if stopped:
             _stop(process)
-            raise LabError("it was stopped, because another step failed.", "Run again when that is mended.")
+            raise LabError("it was stopped, because another step failed.", "correct that step and repeat the command.")
 
     def end(self, process: subprocess.Popen[str]) -> None:
         """Remove a program that has ended."""
@@ -108,7 +108,7 @@ def run(
                 errors="replace",
             )
         except FileNotFoundError as error:
-            raise LabError(f"the program '{words[0]}' is not installed.", remedy or "Install it and run again.") from error
+            raise LabError(f"the program '{words[0]}' is not installed.", remedy or "install it and repeat the command.") from error
         assert process.stdout is not None
         group = GROUP.get()
         try:
@@ -127,7 +127,7 @@ def run(
             if group is not None:
                 group.end(process)
     if code != 0:
-        raise LabError(f"'{Path(words[0]).name}' ended with code {code}.", remedy or f"The whole output is in {log}.", "\n".join(tail))
+        raise LabError(f"'{Path(words[0]).name}' ended with code {code}.", remedy or f"read the whole output in {log}.", "\n".join(tail))
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -201,9 +201,7 @@ class Process:
         until = time.monotonic() + KILL_SECONDS
         while self.runs:
             if time.monotonic() > until:
-                raise LabError(
-                    f"process {self.pid} does not end.", "The kernel holds it in a system call: look at 'dmesg', or restart the machine."
-                )
+                raise LabError(f"process {self.pid} does not end: it is in a system call.", "read 'dmesg', or restart the machine.")
             with contextlib.suppress(ChildProcessError):  # ours only when this very Python started it
                 os.waitpid(self.pid, os.WNOHANG)
             time.sleep(0.02)

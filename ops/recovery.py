@@ -85,7 +85,7 @@ def import_state(stack: Stack, before: Mapping[str, Any], after: Mapping[str, An
         file.write_text(json.dumps(after), encoding="utf-8")
         if stack.export() != before:
             raise LabError(
-                f"another deployment changed the state of stack {stack.name} meanwhile; it was left as it is.", "Run this again."
+                f"another deployment changed the state of stack {stack.name} meanwhile; it was left as it is.", "repeat this command."
             )
         stack.run("stack", "import", "--file", str(file))
 
@@ -123,8 +123,8 @@ class _Lock:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            problem = f"the lock {file} cannot be read, so that a running deployment cannot be told from an interrupted one."
-            raise LabError(problem, f"If no deployment runs, delete that file: {error}") from error
+            problem = f"the lock {file} cannot be read, so a running deployment looks the same as an interrupted one."
+            raise LabError(problem, f"delete that file if no deployment runs: {error}") from error
 
     @property
     def is_held(self) -> bool:
@@ -153,7 +153,7 @@ def _require_no_other(stack: Stack, locks: list[_Lock]) -> None:
     for lock in locks:
         if lock.is_held:
             problem = f"another deployment of stack {stack.name} runs (pid {lock.pid}, host {lock.host}, since {lock.since})."
-            remedy = "Wait for its end, then run this again. Nothing was changed."
+            remedy = "wait until it ends, then repeat this command. Nothing was changed."
             if lock.host != socket.gethostname():
                 folder = backend.shown(stack.environment())
                 remedy += f" If that host is gone for good: PULUMI_BACKEND_URL={folder} pulumi cancel --stack {stack.name}"

@@ -89,7 +89,7 @@ class Client:
                     check=False,
                 )
             except subprocess.TimeoutExpired as error:
-                raise LabError(f"'{argv[0]}' took longer than {seconds:.0f} s.", "Look whether the stack's Pods are ready.") from error
+                raise LabError(f"'{argv[0]}' took longer than {seconds:.0f} s.", "check that the stack's Pods are ready.") from error
         return Answer(code=done.returncode, output=done.stdout)
 
 

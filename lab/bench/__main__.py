@@ -46,9 +46,7 @@ def main(arguments: list[str]) -> int:
         _must_be_writable(options.json)
         found = _measured(options.runs)
     except LabError as error:
-        console.errors.print(f"[red]error:[/red] {console.escape(error.problem)}\n       {console.escape(error.remedy)}")
-        if error.excerpt:
-            console.errors.print("\n".join(f"       | {console.escape(line)}" for line in error.excerpt.splitlines()))
+        console.show_error(error)
         return 1
     except KeyboardInterrupt:
         console.errors.print("interrupted; nothing is left behind.")
@@ -64,7 +62,7 @@ def _must_be_writable(file: Path | None) -> None:
         if file is not None:
             file.touch()
     except OSError as error:
-        raise LabError(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+        raise LabError(f"{file} cannot be written: {error.strerror}.", "name another file.") from error
 
 
 def _measured(runs: int) -> dict[str, float]:

@@ -86,4 +86,4 @@ def seconds(state: Mapping[str, Any], namespace: str, kubeconfig: Path, home: Ho
 def _run(command: list[str], stdin: str = "") -> None:
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise LabError(f"'kubectl {command[3]}' failed.", "It said:", done.stderr.strip()[-2000:])
+        raise LabError(f"'kubectl {command[3]}' failed.", "correct what its output names:", done.stderr.strip()[-2000:])

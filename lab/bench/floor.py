@@ -107,7 +107,7 @@ def _class(kind: str) -> str:
         return f"pulumi_{package}.{name}"
     if kind == "pulumi:providers:kubernetes":
         return "pulumi_kubernetes.Provider"
-    raise LabError(f"the bench's floor does not know resources of type {kind}.", "Teach lab/bench/floor.py their class.")
+    raise LabError(f"the bench's floor does not know resources of type {kind}.", "add their class to lab/bench/floor.py.")
 
 
 def _registered(kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,5 +57,7 @@ def _render(checkout: Path, stack: str) -> float:
         environment = {**os.environ, "PYTHONPATH": str(checkout)}
         done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise LabError(f"the {words[0]} of {stack} failed.", "It said:", f"{done.stdout}\n{done.stderr}".strip()[-2000:])
+            raise LabError(
+                f"the {words[0]} of {stack} failed.", "correct what its output names:", f"{done.stdout}\n{done.stderr}".strip()[-2000:]
+            )
     return time.monotonic() - began

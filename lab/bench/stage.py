@@ -92,7 +92,7 @@ def stage() -> Iterator[Stage]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LabError("a bench of this checkout runs already.", "Wait for its end: two would measure each other.") from None
+            raise LabError("a bench of this checkout is already running.", "wait until it ends: two would disturb each other.") from None
         home = Home(state=FOLDER / "cluster", logs=paths.LOGS / "bench", slot=SLOT)
         _remove(home)  # what a killed bench left
         FOLDER.mkdir(mode=0o700)  # the floors hold the stacks' secrets in clear

@@ -93,7 +93,7 @@ class Target:
         command += [] if self.headers is None else ["--header", f"@{self.headers}"]
         done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise LabError(f"curl cannot move the bench's layer: {done.stderr.strip()[-300:]}", "Look at the registry's log.")
+            raise LabError(f"curl cannot move the bench's layer: {done.stderr.strip()[-300:]}", "read the registry's log.")
         return done.stdout
 
     def push(self, layer: Path, digest: str) -> float:
@@ -117,7 +117,7 @@ class Target:
         url = f"https://{self.host}/v2/{self.repository}/blobs/{digest}"
         size = int(self.curl("--location", "--output", os.devnull, "--write-out", "%{size_download}", url))
         if size != LAYER_BYTES:
-            raise LabError(f"of the bench's layer {size} of {LAYER_BYTES} bytes came back.", "Look at the registry's log.")
+            raise LabError(f"of the bench's layer {size} of {LAYER_BYTES} bytes came back.", "read the registry's log.")
         return time.monotonic() - began
 
 
@@ -128,7 +128,7 @@ def figures(deployment: Deployment, home: Home, folder: Path, step: Step) -> dic
         LabError: there is no curl, or a transfer failed.
     """
     if shutil.which("curl") is None:
-        raise LabError("the bench moves layers with curl, which is not installed.", "Install it: apt-get install curl")
+        raise LabError("the bench moves layers with curl, which is not installed.", "install it: apt-get install curl")
     folder.mkdir(mode=0o700)
     with ExitStack() as stack:
         bare = stack.enter_context(_bare(deployment, folder))
@@ -233,7 +233,7 @@ def _record(deployment: Deployment, step: Step) -> float:
             digest = write_sample(client.folder / f"image-{number}", text=f"bench {number} at {time.time():.0f}")
             answer = client.push(f"image-{number}", f"{user}/{REPOSITORY}-{number}:latest")
             if answer.code != 0:
-                raise LabError("the bench's image was refused.", "It said:", answer.output.strip())
+                raise LabError("the bench's image was refused.", "correct what its output names:", answer.output.strip())
             began = time.monotonic()
             wait_for_record(deployment, Tag(namespace=user, repository=f"{REPOSITORY}-{number}", tag="latest", user=user, digest=digest))
             found.append(time.monotonic() - began)

@@ -115,7 +115,9 @@ class Project:
                 raise
         if process.returncode != 0:
             raise LabError(
-                f"'pulumi {words[0]}' of the bench's stack {self.name} failed.", "It said:", f"{said}\n{complaint}".strip()[-3000:]
+                f"'pulumi {words[0]}' of the bench's stack {self.name} failed.",
+                "correct what its output names:",
+                f"{said}\n{complaint}".strip()[-3000:],
             )
         return said
 

@@ -8,7 +8,7 @@ import sys
 from typing import Final
 
 from lab import cluster
-from ops.console import console, errors
+from ops.console import console, errors, show_error
 from ops.errors import LabError
 
 USAGE: Final = "usage: python -m lab.cluster up | stop | down | status | kubectl WORDS..."
@@ -33,9 +33,7 @@ def main(words: list[str]) -> int:
                 errors.print(USAGE)
                 return 2
     except LabError as error:
-        errors.print(f"[red]✗[/red] {error.problem} {error.remedy}")
-        if error.excerpt:
-            errors.print(error.excerpt, style="dim", markup=False)
+        show_error(error)
         return 1
     return 0
 

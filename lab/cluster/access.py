@@ -21,7 +21,7 @@ from ops.process import Process, write_whole
 API_SECONDS: Final = 5.0
 """How long one question to the API server may take."""
 
-NOT_RUNNING: Final = "Start it with 'make up'."
+NOT_RUNNING: Final = "start it: make up"
 
 
 def api_port(home: Home) -> int:
@@ -169,5 +169,5 @@ def _ctr(home: Home, *words: str) -> str:
     command = [str(binaries.ctr), "--address", address, "--namespace", "k8s.io", *words]
     result = subprocess.run(command, capture_output=True, text=True, env=binaries.environment(), check=False)
     if result.returncode != 0:
-        raise LabError(f"containerd refuses 'ctr {' '.join(words)}'.", f"Look at {home.logs / 'containerd.log'}.", result.stderr.strip())
+        raise LabError(f"containerd refuses 'ctr {' '.join(words)}'.", f"read {home.logs / 'containerd.log'}.", result.stderr.strip())
     return result.stdout

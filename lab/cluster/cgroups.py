@@ -61,7 +61,9 @@ def remove(name: str) -> None:
                 _remove_tree(root / name)
             except OSError as error:
                 if time.monotonic() > until:
-                    raise LabError(f"the cgroup {root / name} is still in use.", "End the processes in it and run this again.") from error
+                    raise LabError(
+                        f"the cgroup {root / name} is still in use.", "end the processes in it and repeat the command."
+                    ) from error
                 time.sleep(0.05)
 
 

@@ -28,7 +28,7 @@ def permission() -> None:
         LabError: not Linux, or not root.
     """
     if platform.system() != "Linux" or os.geteuid() != 0:
-        raise LabError("the lab's own cluster needs Linux and root.", f"Run it with sudo. {ELSEWHERE}")
+        raise LabError("the lab's own cluster needs Linux and root.", f"run it with sudo. {ELSEWHERE}")
 
 
 def machine(home: Home) -> None:
@@ -50,7 +50,7 @@ def owner(home: Home) -> None:
     """
     folder = _folder(home)
     if folder is not None and folder != home.state and Process.read(home.run / OWNER) is not None:
-        raise LabError(f"the lab of {folder.parent} runs on this machine.", f"Stop it first: make -C {folder.parent} down")
+        raise LabError(f"the lab of {folder.parent} runs on this machine.", f"stop it first: make -C {folder.parent} down")
 
 
 def claim(home: Home, box: Process) -> None:

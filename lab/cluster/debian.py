@@ -17,7 +17,7 @@ from ops.paths import LOGS
 ROOT: Final = ("-o", "APT::Sandbox::User=root")
 """apt would fetch as its own user, who may not write in root's cache folder."""
 
-ELSEWHERE: Final = "On a machine of another kind deploy to a cluster that you have: make up STACK=dev KUBECONFIG=..."
+ELSEWHERE: Final = "on another kind of machine deploy to a cluster of yours: make up STACK=dev KUBECONFIG=..."
 
 
 def unpack(name: str, packages: Sequence[str], links: Mapping[str, str]) -> Path:
@@ -30,7 +30,7 @@ def unpack(name: str, packages: Sequence[str], links: Mapping[str, str]) -> Path
         LabError: no Debian, a package that it does not know, or the archive cannot be reached.
     """
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise LabError("the lab's cluster takes etcd, containerd, runc and iptables from Debian, and this is none.", ELSEWHERE)
+        raise LabError("the lab's cluster takes etcd, containerd, runc and iptables from Debian, and this is not Debian.", ELSEWHERE)
     files = _files(packages)
 
     def make(folder: Path) -> None:
@@ -58,7 +58,7 @@ def _files(packages: Sequence[str]) -> list[str]:
     found = _uris(packages)
     if found.returncode != 0:
         with step("Debian's package lists") as current:
-            remedy = "Look at the package sources in /etc/apt."
+            remedy = "check the package sources in /etc/apt."
             process.run(["apt-get", "update", "-q"], log=LOGS / "debian.log", step=current, remedy=remedy)
         found = _uris(packages)
     if found.returncode != 0:

@@ -29,7 +29,7 @@ def ensure(slot: str, names: Mapping[str, Sequence[str]], file: Path = FILE) -> 
         _write(file, after)
     except OSError as error:
         raise LabError(
-            f"{file} cannot be written: {error.strerror}.", "Make it writable for root; the lab's host names belong there."
+            f"{file} cannot be written: {error.strerror}.", "make it writable for root: the lab writes its host names there."
         ) from error
     return True
 

@@ -17,5 +17,5 @@ def kubectl(*words: str, stdin: str = "") -> str:
     command = [str(cluster.kubectl_program()), "--kubeconfig", str(cluster.Home().kubeconfig), *words]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise LabError(f"'kubectl {words[0]}' failed.", f"It said: {done.stderr.strip()[-4000:]}")
+        raise LabError(f"'kubectl {words[0]}' failed.", f"correct what its output names: {done.stderr.strip()[-4000:]}")
     return done.stdout

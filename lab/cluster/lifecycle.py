@@ -299,7 +299,7 @@ def _apply(home: Home, binaries: Binaries) -> None:
     command = [str(binaries.kubectl), "--kubeconfig", str(home.kubeconfig), "apply", "--server-side", "--force-conflicts", "-f", "-"]
     result = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise LabError("the cluster's DNS and storage cannot be set up.", "Run 'make up' again.", result.stderr.strip())
+        raise LabError("the cluster's DNS and storage cannot be set up.", "run 'make up' again.", result.stderr.strip())
     write_whole(record, text)
 
 
@@ -314,7 +314,7 @@ def _declare_storage(home: Home, binaries: Binaries) -> None:
     command = [str(binaries.kubectl), "--kubeconfig", str(home.kubeconfig), "patch", "node", config.NODE, "--subresource=status"]
     result = subprocess.run([*command, "--type=merge", f"--patch={patch}"], capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise LabError("the node's disk cannot be declared.", "Run 'make up' again.", result.stderr.strip())
+        raise LabError("the node's disk cannot be declared.", "run 'make up' again.", result.stderr.strip())
 
 
 def _manifests() -> str:
@@ -338,7 +338,7 @@ def _wait(home: Home, problem: str, condition: Callable[[], bool]) -> None:
         for name, how in seen.ended.items():
             raise LabError(f"{name} ended with {how}.", *_log(home, name))
         if time.monotonic() > until:
-            raise LabError(f"{problem} after {START_SECONDS:.0f} s.", f"The logs are in {home.logs}.")
+            raise LabError(f"{problem} after {START_SECONDS:.0f} s.", f"read the logs in {home.logs}.")
         time.sleep(0.1)
 
 

@@ -65,9 +65,9 @@ def establish(publications: Sequence[Publication], *, home: Home) -> None:
     try:
         refused = forwarder.tell(home, routes)
     except OSError as error:
-        raise LabError("the lab's forwarder does not answer.", "Run 'make up' again: it starts it anew.") from error
+        raise LabError("the lab's forwarder does not answer.", "run 'make up' again: it restarts the forwarder.") from error
     if refused:
-        raise LabError(f"the lab cannot listen on {refused}.", "End the program that listens there, or choose another address for the lab.")
+        raise LabError(f"the lab cannot listen on {refused}.", "end the program that listens there, or choose another address for the lab.")
     names: dict[str, list[str]] = {}
     for each in publications:
         names.setdefault(each.address, []).extend(name for name in each.names if name not in names.get(each.address, []))

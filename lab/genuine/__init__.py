@@ -46,7 +46,7 @@ def _built(version: str) -> Path:
 
     def make(work: Path) -> None:
         if shutil.which("go") is None:
-            raise LabError("'go' is not on PATH: the plugin is built from its Go module.", "Install Go 1.25 or newer.")
+            raise LabError("'go' is not on PATH: the plugin is built from its Go module.", "install Go 1.25 or newer.")
         environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
         log = paths.LOGS / f"build-{EXECUTABLE}.log"
         source = work / "source"

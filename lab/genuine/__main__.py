@@ -25,7 +25,7 @@ def main() -> int:
     try:
         _take_the_plugin()
     except LabError as error:
-        console.errors.print(f"[red]error:[/red] {console.escape(error.problem)}\n       {console.escape(error.remedy)}")
+        console.show_error(error)
         return 1
     command = [sys.executable, "-m", "pytest", "-m", "cluster", "--durations=10", *TESTS]
     return subprocess.run(command, cwd=paths.ROOT, check=False).returncode
@@ -36,7 +36,9 @@ def _take_the_plugin() -> None:
         return
     os.environ["PULUMI_HOME"] = str(plugin_home())
     if not _is_taken():
-        raise LabError("the plugin that was built is not taken.", "Remove pulumi-resource-kubernetes from PATH, and run again.")
+        raise LabError(
+            "Pulumi does not use the plugin that was built.", "remove pulumi-resource-kubernetes from PATH, and repeat the command."
+        )
 
 
 def _is_taken() -> bool:

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from lab.images import build
-from ops.console import console, errors
+from ops.console import console, errors, show_error
 from ops.errors import LabError
 
 
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
         else:
             _build(options.names, into_cluster=options.command == "load")
     except LabError as error:
-        errors.print(f"[red]error:[/red] {error.problem}\n{error.remedy}", *([error.excerpt] if error.excerpt else []), sep="\n")
+        show_error(error)
         return 1
     except KeyboardInterrupt:
         errors.print("interrupted; the next run goes on from here")

@@ -115,7 +115,7 @@ def select(names: Iterable[str]) -> list[Recipe]:
         short = name.removeprefix(f"{PREFIX}/")
         found = {key: recipe for key, recipe in known.items() if short in {key, recipe.name}}
         if not found:
-            raise LabError(f"there is no lab image '{name}'.", f"Known are: {', '.join(known)}.")
+            raise LabError(f"there is no lab image '{name}'.", f"choose one of: {', '.join(known)}.")
         chosen |= found
     return list((chosen or known).values())
 

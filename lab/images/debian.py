@@ -173,7 +173,7 @@ def _make_packages(work: Path, current: Step, lower: Layer, wanted: Sequence[str
     container = rootfs.Container(trees=[lower.tree], environment={}, binds=binds, keep_changes=work / "tree")
     with tempfile.TemporaryDirectory(prefix="lab-rootfs-") as scratch:
         command = rootfs.command_line(container, ["sh", "-euc", script], Path(scratch))
-        remedy = f"Look at {LOGS / 'images.log'}; when the mirror does not answer, run it again later: what was downloaded is kept."
+        remedy = f"read {LOGS / 'images.log'}; if the mirror does not answer, repeat the command later: downloads are kept."
         run(command, log=LOGS / "images.log", step=current, env=_package_environment(), remedy=remedy)
     shutil.copy(work / "tree" / "packages.txt", work / "packages.txt")
 
@@ -194,7 +194,7 @@ def _tidy(tree: Path) -> None:
 def _require_debootstrap(current: Step) -> None:
     if shutil.which("debootstrap"):
         return
-    remedy = "Install debootstrap by hand (Debian's package of that name) and run again."
+    remedy = "install Debian's package debootstrap by hand and repeat the command."
     command = ["apt-get", "install", "-y", "--no-install-recommends", "debootstrap"]
     try:
         run(command, log=LOGS / "images.log", step=current, env={"DEBIAN_FRONTEND": "noninteractive"})
@@ -212,13 +212,13 @@ def debian_sources() -> tuple[tuple[str, str, str], ...]:
         ).stdout
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
         raise LabError(
-            "this machine has no working apt-get, from which the lab takes its Debian mirror.", "Run the lab on Debian."
+            "this machine has no working apt-get, from which the lab takes its Debian mirror.", "run the lab on Debian."
         ) from error
     found = tuple(dict.fromkeys(_parse_source(line) for line in listing.splitlines() if _is_wanted(line)))
     if not any(release == versions.DEBIAN for _, release, _ in found):
         raise LabError(
-            f"this machine's apt knows no mirror of Debian {versions.DEBIAN}, on which the lab's images stand.",
-            f"Add a 'deb <mirror> {versions.DEBIAN} main' source, run apt-get update, and run again.",
+            f"this machine's apt knows no mirror of Debian {versions.DEBIAN}, on which the lab's images are based.",
+            f"add a 'deb <mirror> {versions.DEBIAN} main' source, run apt-get update, and repeat the command.",
         )
     return found
 

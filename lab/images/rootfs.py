@@ -83,7 +83,7 @@ class Running:
         try:
             return int(children.read_text().split()[0])
         except (OSError, IndexError) as error:
-            raise LabError("the container is not running (not yet, or no more).", "Look at what it wrote.") from error
+            raise LabError("the container is not running.", "read its output.") from error
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the container's first process, as a runtime does."""
@@ -176,7 +176,7 @@ def require_root() -> None:
         LabError: not root, or not Linux.
     """
     if platform.system() != "Linux" or os.geteuid() != 0:
-        raise LabError("the lab's images are built and tried in namespaces of their own.", "That needs Linux and root: run it with sudo.")
+        raise LabError("the lab builds its images in Linux namespaces, which needs root.", "run it on Linux with sudo.")
 
 
 def command_line(container: Container, argv: Sequence[str], scratch: Path) -> list[str]:

@@ -109,7 +109,7 @@ def _after_first_start(image: Image) -> Path:
             check = ["healthcheck.sh", "--connect", "--innodb_initialized"]
             wait_ready("MariaDB's first start", server, log, lambda: server.exec(check).returncode == 0)
             if server.end(seconds=START_SECONDS) != 0:
-                raise LabError("MariaDB's first start did not end cleanly.", f"Its own words are in {work / 'log'}.")
+                raise LabError("MariaDB's first start did not end cleanly.", f"read its output in {work / 'log'}.")
 
     key = lab_cache.key(*(layer.folder.name for layer in image.layers), *MARIADB_OPTIONS)
     return lab_cache.build("mariadb-data", key, make) / "tree"
@@ -184,7 +184,7 @@ def _ports() -> Iterator[int]:
             continue
         _RESERVED.append(name)
         return itertools.cycle(range(start, start + PORTS_EACH))
-    raise LabError(f"{len(starts)} processes run servers of the lab already.", "Wait for one of them to end.")
+    raise LabError(f"{len(starts)} processes already run servers of the lab.", "wait until one of them ends.")
 
 
 _RESERVED: Final[list[socket.socket]] = []
@@ -219,7 +219,7 @@ def wait_ready(name: str, server: Running, log: IO[str], ready: Callable[[], boo
         time.sleep(0.05)
     log.seek(0)
     tail = "".join(log.readlines()[-15:])
-    raise LabError(f"{name} was not ready within {START_SECONDS:.0f} s, or ended.", "Its own words follow.", tail)
+    raise LabError(f"{name} was not ready within {START_SECONDS:.0f} s, or ended.", "correct what its output names:", tail)
 
 
 def listens(port: int) -> bool:

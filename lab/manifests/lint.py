@@ -64,11 +64,13 @@ def report(results: Mapping[str, Sequence[Result]], waivers: Sequence[Waiver]) -
     idle = unused(waivers, everything, LINTERS)  # those of the rules are looked at by the rules' own tests, over more than the stacks
     if lines:
         raise LabError(
-            f"{len(lines)} findings.", f"Mend them, or waive each with its reason in {WAIVERS.relative_to(paths.ROOT)}.", "\n".join(lines)
+            f"{len(lines)} findings.",
+            f"correct them, or waive each with its reason in {WAIVERS.relative_to(paths.ROOT)}.",
+            "\n".join(lines),
         )
     if idle:
-        remedy = f"Take them out of {WAIVERS.relative_to(paths.ROOT)}: what they excused is mended."
-        raise LabError(f"{len(idle)} waivers waive nothing.", remedy, "\n".join(idle))
+        remedy = f"remove them from {WAIVERS.relative_to(paths.ROOT)}: nothing needs them."
+        raise LabError(f"{len(idle)} unused waivers.", remedy, "\n".join(idle))
 
 
 def score_table(by_stack: Mapping[str, Mapping[str, Score]]) -> str:

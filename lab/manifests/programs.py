@@ -49,7 +49,7 @@ def _kube_score(step: Step) -> Path:
     def make(folder: Path) -> None:
         go = shutil.which("go")
         if go is None:
-            raise LabError("there is no 'go' to build kube-score with.", "Install Go 1.24 or newer.")
+            raise LabError("there is no 'go' to build kube-score with.", "install Go 1.24 or newer.")
         command: list[str | Path] = [
             go,
             "build",

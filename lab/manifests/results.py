@@ -71,9 +71,7 @@ def read_waivers(path: Path) -> list[Waiver]:
     waivers = []
     for number, entry in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")) or [], start=1):
         if set(entry) != {"reason", "checks", "objects"} or not all(entry.values()):
-            raise LabError(
-                f"waiver {number} of {path.name} is not whole.", "Each has a reason, checks (tool/check) and objects (Kind/name)."
-            )
+            raise LabError(f"waiver {number} of {path.name} is incomplete.", "write a reason, checks (tool/check) and objects (Kind/name).")
         waivers.append(Waiver(" ".join(str(entry["reason"]).split()), tuple(entry["checks"]), tuple(entry["objects"])))
     return waivers
 

@@ -31,7 +31,7 @@ def render(name: str, folder: Path) -> None:
     try:
         write(manifests, name, folder)
     except OSError as error:
-        raise LabError(f"{folder} must be a folder that can be written: {error.strerror}.", "fix: name another one with DIR=...") from None
+        raise LabError(f"{folder} must be a folder that can be written: {error.strerror}.", "name another one with DIR=...") from None
     console.print(f"{len(manifests)} objects in {escape(str(folder))}")
 
 
@@ -66,11 +66,11 @@ def rendered(name: str, file: Path | None = None) -> list[Manifest]:
         LabError: there is no such stack, or its program refuses.
     """
     if file is None and name not in stack_names():
-        raise LabError(f"there is no stack '{name}'.", f"The stacks are: {', '.join(stack_names())}.")
+        raise LabError(f"there is no stack '{name}'.", f"choose one of: {', '.join(stack_names())}.")
     said = stackfile.read(file or STACKS / f"Pulumi.{name}.yaml")
     program = Program(name)
     try:
         run_program(paths.ROOT, name, said.values, secret_keys=said.secret_keys, preview=True, into=program)
     except pulumi.RunError as error:
-        raise LabError(f"the program refuses stack {name}.", "It said:", str(error)) from None
+        raise LabError(f"the program refuses stack {name}.", "correct what its output names:", str(error)) from None
     return program.manifests()

@@ -73,14 +73,14 @@ def read(file: Path) -> Configuration:
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
     except FileNotFoundError:
-        raise LabError(f"there is no {file}.", "fix: name a stack that has a file in stacks/") from None
+        raise LabError(f"there is no {file}.", "name a stack that has a file in stacks/") from None
     except OSError as error:
-        raise LabError(f"{file} must be a file that can be read: {error.strerror}.", "fix: its kind or its permissions") from None
+        raise LabError(f"{file} must be a file that can be read: {error.strerror}.", "correct its kind or its permissions") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise LabError(f"{file} must be YAML.", "fix the place that the reader names:", str(error)) from None
+        raise LabError(f"{file} must be YAML.", "correct the place that the reader names:", str(error)) from None
     if not isinstance(content, Mapping) or not isinstance(content.get("config"), Mapping):
         raise LabError(
-            f"{file} must have a section 'config:' that holds the keys portus:...", "fix: write 'config:' above them, and indent them"
+            f"{file} must have a section 'config:' that holds the keys portus:...", "write 'config:' above them, and indent them"
         )
     written = {str(key): value for key, value in content["config"].items()}
     return Configuration(

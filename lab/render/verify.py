@@ -37,13 +37,13 @@ def verify(name: str) -> None:
     if folder.is_dir():
         changed = difference(manifests, name, folder)
         if changed:
-            remedy = f"Review the difference; to accept it: {again}"
-            raise LabError(f"stack {name} deploys something else than {shown} shows.", remedy, "\n".join([*found, *changed]))
+            remedy = f"review the difference; to accept it: {again}"
+            raise LabError(f"stack {name} differs from its committed render in {shown}.", remedy, "\n".join([*found, *changed]))
         console.print(f"{name}: the objects are those of {escape(str(shown))}")
     else:
         console.print(f"{name}: no committed render to compare with; to add one: {again}")
     if found:
-        raise LabError(f"stack {name}: {len(found)} findings.", "Change the settings that the findings name.", "\n".join(found))
+        raise LabError(f"stack {name}: {len(found)} findings.", "change the settings that the findings name.", "\n".join(found))
     console.print(f"{name}: no findings of the manifest rules")
 
 

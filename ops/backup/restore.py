@@ -83,22 +83,22 @@ class Restore:
         said = str(self.deployment.outputs["versions"]["portus"])
         if deployed not in {None, said}:
             raise LabError(
-                f"the last deployment did not reach Portus: its web server is of {deployed}, and the stack's outputs say {said}.",
-                f"Deploy once more, then run this again: make up STACK={self.deployment.stack}",
+                f"the last deployment did not finish: the web server runs {deployed}, the stack's outputs name {said}.",
+                f"deploy again, then repeat this command: make up STACK={self.deployment.stack}",
             )
 
     def _chosen(self, found: Listing) -> Backup:
         chosen = found.find(self.dump)
         if chosen is None:
-            problem = f"there is no backup '{self.dump}'." if self.dump else "say which backup is restored: DUMP=..."
-            raise LabError(problem, f"There are (newest first): {found.names}")
+            problem = f"there is no backup '{self.dump}'." if self.dump else "DUMP=... must name the backup to restore."
+            raise LabError(problem, f"choose one of these (newest first): {found.names}")
         runs = str(self.deployment.outputs["versions"]["portus"])
         if chosen.portus == runs or {chosen.portus, runs} <= ALIKE:
             return chosen
         what = f"backup {chosen.name} is of Portus {chosen.portus}, and this stack runs {runs}"
         if chosen.portus > runs or runs not in OLDER_SCHEMA:
             why = "cannot read it" if chosen.portus > runs else "would set it up anew at its start instead of migrating it"
-            remedy = f"Set portus.version to {chosen.portus} and deploy; then run this again, and upgrade after it."
+            remedy = f"set portus.version to {chosen.portus} and deploy; repeat this command, then upgrade."
             raise LabError(f"{what}, which {why}.", remedy)
         console.print(f"  {what}: {OLDER_SCHEMA[runs].format(namespace=self.deployment.namespace)}")
         return chosen
@@ -114,8 +114,8 @@ class Restore:
             with step("backing up the present state") as current:
                 before = backups.take(jobs, current, environment={"KEEP": "all", "EMPTY": "yes"})
         except JobError as error:
-            remedy = f"Mend it, or lose that state: {self._command(self.dump)} SAFETY=no"
-            raise LabError("the present state cannot be backed up; nothing was changed.", remedy, error.excerpt) from error
+            remedy = f"correct the cause, or give up the present state: {self._command(self.dump)} SAFETY=no"
+            raise LabError("the backup of the present state failed; nothing was changed.", remedy, error.excerpt) from error
         console.print(f"  until the load begins the database stays as it is; then its state is backup {before.name}")
         return before.name
 
@@ -128,10 +128,10 @@ class Restore:
             said = error.excerpt if isinstance(error, LabError) else str(error)[:200]
             self._whole = _is_whole(jobs, current)
             if self._whole:
-                raise LabError("the load refused; the database is as it was.", "What it said:", said) from error
+                raise LabError("restore failed before any data was changed.", "correct what its output names:", said) from error
             raise LabError(
-                "the load failed half-way; Portus stays stopped, for on half a database it would set up a new one.",
-                f"Mend it and repeat: {self._command(chosen.name)}. {self._way_back(before)}",
+                "restore failed half-way. Portus stays stopped, because it would initialize an incomplete database.",
+                f"correct the cause and repeat: {self._command(chosen.name)}. {self._way_back(before)}",
                 said,
             ) from error
         except KeyboardInterrupt:
@@ -165,7 +165,7 @@ class Restore:
 
 def _require_alone(jobs: Jobs) -> None:
     if under_way := jobs.active(RESTORE):
-        raise LabError(f"a restore is under way already (Job {under_way[0]}).", "Wait for its end, then run this again.")
+        raise LabError(f"a restore is already running (Job {under_way[0]}).", "wait until it ends, then repeat this command.")
 
 
 def _is_whole(jobs: Jobs, current: Step) -> bool:

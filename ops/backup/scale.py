@@ -49,8 +49,8 @@ class Writers:
             before = kept if kept is not None and not current.spec.replicas else str(current.spec.replicas)
             self._patch(name, {"metadata": {"annotations": {COPIES: before}}, "spec": {"replicas": 0}})
         for name in there:
-            look = f"Look at it: kubectl describe pods -n {self.deployment.namespace}. Then run this again."
-            late = LabError(f"a Pod of Deployment {name} does not end.", look)
+            look = f"find the cause: kubectl describe pods -n {self.deployment.namespace}; then repeat this command."
+            late = LabError(f"a Pod of Deployment {name} does not terminate.", look)
             until(lambda name=name: not self._pods(name), STOP_SECONDS, late)  # type: ignore[misc]
 
     def start(self, step: Step) -> None:
@@ -67,8 +67,8 @@ class Writers:
             self._patch(name, {"metadata": {"annotations": {COPIES: None}}, "spec": {"replicas": int(copies)}})
             self._forget_who(name)
             step.say(f"waiting for {copies} of {name}")
-            look = f"Look at its log: kubectl logs -n {self.deployment.namespace} deployment/{name}"
-            late = LabError(f"Deployment {name} does not get ready.", look)
+            look = f"read its log: kubectl logs -n {self.deployment.namespace} deployment/{name}"
+            late = LabError(f"Deployment {name} does not become ready.", look)
             until(lambda name=name: self._is_ready(name), START_SECONDS, late)  # type: ignore[misc]
 
     def version(self) -> str | None:

@@ -24,7 +24,7 @@ from ops.kube.http import Silent, Unseen
 from ops.kube.pods import Pods, hushed
 from ops.kube.sql import Rows
 
-NEEDED: Final = f"It needs the rights to {rights.READ}."
+NEEDED: Final = f"grant the rights to {rights.READ}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +48,17 @@ class Access:
             LabError: the cluster does not answer or refuses, or no Pod of Portus is there.
         """
         found = examine_objects(kube, Snapshot(expected=expected, now=time.time()))
-        look = f"Look: make doctor STACK={expected.stack}"
+        look = f"find the cause: make doctor STACK={expected.stack}"
         if isinstance(found.cluster, Silent):
             problem = f"the cluster of {kube.kubeconfig} cannot be reached: {found.cluster.reason}"
-            raise LabError(problem, "Start it, or name another kubeconfig: KUBECONFIG=...")
+            raise LabError(problem, "start the cluster, or name another kubeconfig: KUBECONFIG=...")
         if isinstance(found.cluster, Unseen):
-            raise LabError(f"the cluster of {kube.kubeconfig} cannot be asked: {found.cluster.reason}", NEEDED)
+            raise LabError(f"the cluster of {kube.kubeconfig} cannot be read: {found.cluster.reason}", NEEDED)
         if not found.namespace or isinstance(found.namespace, Unseen):
             raise LabError(f"the cluster has no namespace '{expected.namespace}' of stack {expected.stack}.", look)
         web = found.pod(WEB)
         if web is None:
-            raise LabError("no Pod of Portus is there, which alone knows where the database is.", look)
+            raise LabError("Portus has no Pod, and only its Pod has the address of the database.", look)
         return cls(expected=expected, kube=kube, snapshot=found, web=web)
 
     @contextlib.contextmanager
@@ -86,4 +86,4 @@ def database_errors(stack: str) -> Iterator[None]:
         problem = str(error)
     else:
         return
-    raise LabError(f"Portus' database cannot be read: {problem}", f"Look: make doctor STACK={stack}")
+    raise LabError(f"Portus' database cannot be read: {problem}", f"find the cause: make doctor STACK={stack}")

@@ -65,7 +65,7 @@ def show(stack: str, findings: Sequence[Finding], console: Console, seconds: flo
     for finding in broken:
         assert isinstance(finding.verdict, Broken)
         console.print(f"\n[red]✗ {finding.link.name}[/red]: not so: {escape(finding.link.says)}")
-        for label, text in (("seen", finding.verdict.seen), ("so", finding.link.why), ("remedy", finding.verdict.remedy)):
+        for label, text in (("seen", finding.verdict.seen), ("so", finding.link.why), ("fix", finding.verdict.remedy)):
             first, *more = text.splitlines()
             console.print(f"    {label:<7} {escape(first)}", *(f"            {escape(line)}" for line in more), sep="\n")
     unjudged = sum(state(finding) == NOT_JUDGED for finding in findings)

@@ -76,6 +76,6 @@ def _round_trip(stack: Stack, environment: Environment | None, snapshot: Snapsho
             return "the registry is read-only, and refuses a push"
         return f"{check(deployment, current)} was pushed, pulled and recorded"
     except NobodyError as error:
-        return Unseen(f"{error.problem} {error.remedy}")
+        return Unseen(str(error))
     except LabError as error:
-        return Silent(f"{error.problem} {error.remedy} {error.excerpt}".strip())
+        return Silent(f"{error} {error.excerpt}".strip())

@@ -159,23 +159,22 @@ class RegistryClient:
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
             raise LabError(
                 f"Portus refuses its own account '{SYSTEM_USER}' at {self._portus_url}.",
-                "Ten wrong logins lock it for 10 minutes; else its password in the database is another than its Pod has: restart the web.",
+                "wait 10 minutes, because ten wrong log-ins lock it; or restart the web server, which sets the password again.",
             )
         _expect(answer, "a token")
         try:
             return str(answer.json()["token"])
         except (json.JSONDecodeError, KeyError) as error:
-            raise LabError(f"{self._portus_url}/v2/token answers without a token.", "Is that Portus? See: make doctor") from error
+            raise LabError(f"{self._portus_url}/v2/token answers without a token.", "check that this is Portus: make doctor") from error
 
 
 def _expect(answer: httpx.Response, what: str) -> None:
     if not answer.is_success:
-        raise LabError(
-            f"{answer.request.url.host} answers {answer.status_code} when asked for {what}.", "Look at its log.", answer.text[:500]
-        )
+        raise LabError(f"{answer.request.url.host} answers {answer.status_code} when asked for {what}.", "read its log.", answer.text[:500])
 
 
 def _away(what: str, error: httpx.TransportError) -> LabError:
     return LabError(
-        f"{what} does not answer: {error}", "Run this where the public names are known and reached; make doctor says which link is broken."
+        f"{what} does not answer: {error}",
+        "run this on a machine that resolves and reaches the public names; make doctor names the broken link.",
     )

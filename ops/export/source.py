@@ -35,7 +35,9 @@ class Source(Access):
         with self.rows() as rows:
             found = read(rows)
         if found.migration is None:
-            raise LabError("Portus' database is empty: Portus never started on it.", f"Look: make doctor STACK={self.expected.stack}")
+            raise LabError(
+                "Portus' database is empty: Portus never started on it.", f"find the cause: make doctor STACK={self.expected.stack}"
+            )
         return found
 
     def holdings(self, say: Callable[[str], None]) -> Holdings:
@@ -48,11 +50,11 @@ class Source(Access):
         if not password:
             raise LabError(
                 f"the password of Portus' own account '{SYSTEM_USER}' is in no Secret that its Pod reads.",
-                "Give the stack's credentials as Secrets of its namespace, and export with rights to read these.",
+                "write the stack's credentials as Secrets of its namespace, and export with rights to read them.",
             )
         trust = trusting(self.expected.trust, system=True)
         if isinstance(trust, Silent):
-            raise LabError(f"the stack's output ca_certificate cannot be used: {trust.reason}", "Deploy the stack again: make up")
+            raise LabError(f"the stack's output ca_certificate cannot be used: {trust.reason}", "deploy the stack again: make up")
         transport = httpx.HTTPTransport(verify=trust, retries=CONNECTIONS_TRIED - 1)
         with httpx.Client(transport=transport, timeout=SECONDS) as http:
             return RegistryClient(

@@ -80,12 +80,12 @@ def require_empty(folder: Path) -> None:
         LabError: it is there and not empty, is a file, or its parent is not there or not writable.
     """
     if folder.is_dir() and any(folder.iterdir()):
-        raise LabError(f"{folder} is not empty, and an export never overwrites another.", "Name a new folder: DIR=...")
+        raise LabError(f"{folder} must be empty: an export overwrites nothing.", "name a new folder: DIR=...")
     if folder.exists() and not folder.is_dir():
-        raise LabError(f"{folder} is no folder.", "Name a new folder: DIR=...")
+        raise LabError(f"{folder} must be a folder.", "name a new folder: DIR=...")
     parent = folder.absolute().parent
     if not parent.is_dir():
-        raise LabError(f"there is no folder {parent}.", "Make it, or name another: DIR=...")
+        raise LabError(f"the folder {parent} must exist.", "create it, or name another one: DIR=...")
 
 
 @contextmanager
@@ -95,13 +95,13 @@ def _whole(folder: Path) -> Iterator[Path]:
     try:
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=parent))
     except OSError as error:
-        raise LabError(f"nothing can be written to {parent}: {error.strerror}.", "Name another folder: DIR=...") from error
+        raise LabError(f"{parent} must be writable: {error.strerror}.", "name another folder: DIR=...") from error
     try:
         yield work
         work.chmod(PRIVATE)
         work.rename(folder)
     except OSError as error:
-        raise LabError(f"{folder} cannot be written: {error.strerror}.", "Free some space, or name another folder: DIR=...") from error
+        raise LabError(f"{folder} cannot be written: {error.strerror}.", "free some space, or name another folder: DIR=...") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -24,5 +24,5 @@ def flush(registry: Registry, pods: Pods) -> None:
             said = done.reason if isinstance(done, Unseen) else done[1]
             raise LabError(
                 f"the registry's cache in Pod {pod} could not be emptied: {said}",
-                "Do not let the registry take pushes before this command has ended well: pushes would leave out layers.",
+                "keep the registry read-only until this command succeeds: pushes would leave out layers.",
             )

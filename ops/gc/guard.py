@@ -79,8 +79,8 @@ def _wait(jobs: Jobs, stack: str, *, since: str) -> None:
                 return
             current.say("it deletes blobs, and a push beside it loses layers")
         raise LabError(
-            f"a garbage collection of stack {stack} deletes blobs (Job {NAME}, since {since}): a push beside it loses layers.",
-            f"Wait for its end, then run this again; or stop it, which does no harm: kubectl delete job -n {jobs.namespace} {NAME}",
+            f"a garbage collection of stack {stack} deletes blobs (Job {NAME}, since {since}): a push during it loses layers.",
+            f"wait until it ends, then repeat this command; or stop it, which is harmless: kubectl delete job -n {jobs.namespace} {NAME}",
         )
 
 
@@ -93,9 +93,9 @@ def _finish(jobs: Jobs, stack: str) -> None:
         registry = registry_of(jobs.kube, jobs.namespace, stack)
         if registry.has_foreign_redis:
             raise LabError(
-                f"a garbage collection was cut off before the descriptors in Redis {registry.redis_address} were flushed: clients would "
-                "leave out layers that it has deleted.",
-                f"Flush them, then: kubectl delete job -n {jobs.namespace} {NAME}; and run this again.",
+                f"a garbage collection was interrupted before the descriptors in Redis {registry.redis_address} were flushed: "
+                "clients would leave out layers that it has deleted.",
+                f"flush them, then: kubectl delete job -n {jobs.namespace} {NAME}; then repeat this command.",
             )
         flush(registry, Pods(kube=jobs.kube, namespace=jobs.namespace))
         jobs.remove(NAME)

@@ -114,14 +114,14 @@ def registry_of(kube: Kube, namespace: str, stack: str) -> Registry:
     labels = f"app.kubernetes.io/instance={stack},app.kubernetes.io/component="
     found = kube.list(DEPLOYMENT, namespace, labels=f"{labels}registry")
     if len(found) != 1:
-        raise LabError(f"namespace {namespace} has {len(found)} registries of stack {stack}.", f"Deploy it: make up STACK={stack}")
+        raise LabError(f"namespace {namespace} has {len(found)} registries of stack {stack}.", f"deploy it: make up STACK={stack}")
     deployment = found[0]
     template = deployment["spec"]["template"]
     path = str((template["spec"]["containers"][0].get("args") or [""])[-1])
     text = mounted.files(template, dict(_texts(kube, namespace, template))).get(path)
     if text is None:
         raise LabError(
-            f"config.yml of Deployment {deployment['metadata']['name']} cannot be found.", f"Deploy it again: make up STACK={stack}"
+            f"config.yml of Deployment {deployment['metadata']['name']} cannot be found.", f"deploy it again: make up STACK={stack}"
         )
     claims = [kube.get(CLAIM, namespace, name) for name in mounted.claims(template)]
     return Registry(
@@ -163,15 +163,15 @@ def require_read_only(registry: Registry, stack: str) -> None:
     """
     if not registry.is_read_only:
         raise LabError(
-            f"the registry of stack {stack} takes pushes: a collection beside a push deletes layers that the push has just stored.",
-            f"Say this in stacks/Pulumi.{stack}.yaml below portus:registry, which is there already, run 'make up STACK={stack}', and "
-            "collect then; pulls go on meanwhile.",
+            f"the registry of stack {stack} must be read-only: a collection deletes layers that a concurrent push has just stored.",
+            f"add this below portus:registry in stacks/Pulumi.{stack}.yaml, run 'make up STACK={stack}', and "
+            "repeat this command; pulls continue.",
             READ_ONLY_LINES,
         )
     if why := registry.unsettled:
         raise LabError(
             f"the registry of stack {stack} is not read-only in every Pod yet: {why}.",
-            f"Look what holds it up, then run it again: kubectl get pods -n {registry.namespace}",
+            f"find the cause, then repeat this command: kubectl get pods -n {registry.namespace}",
         )
 
 
@@ -183,8 +183,8 @@ def require_mountable(registry: Registry) -> None:
     """
     if registry.claim and set(registry.access_modes) == {ONE_POD}:
         raise LabError(
-            f"the claim {registry.claim['metadata']['name']} is {ONE_POD}: the registry's Pod has it, and no Job can.",
-            f"Collect inside that Pod: kubectl exec -n {registry.namespace} deployment/{registry.deployment['metadata']['name']} -- "
-            f"registry garbage-collect --dry-run {registry.config_path}; without --dry-run it deletes. A Redis of the registry has to be "
-            "emptied before and after (redis-cli flushall), and the registry restarted before it takes pushes, or they leave out layers.",
+            f"the claim {registry.claim['metadata']['name']} is {ONE_POD}: the registry's Pod uses it, so no Job can.",
+            f"collect inside that Pod: kubectl exec -n {registry.namespace} deployment/{registry.deployment['metadata']['name']} -- "
+            f"registry garbage-collect --dry-run {registry.config_path}; without --dry-run it deletes. Flush a Redis of the registry "
+            "before and after (redis-cli flushall), and restart the registry before it accepts pushes: they would leave out layers.",
         )

@@ -75,12 +75,12 @@ class Runner:
 
 def _failed(error: JobError) -> LabError:
     if error.code is None:
-        return LabError("the collection's Pod did not start.", "Nothing was deleted. What the cluster says:", error.excerpt)
+        return LabError("the collection's Pod did not start; nothing was deleted.", "correct what the cluster reports:", error.excerpt)
     said = [line for line in error.lines if line.strip()][-SHOWN_LINES:]
-    problem = "the collection failed; the registry holds everything that any image needs."
-    return LabError(problem, "What the registry said:", "\n".join(said) or error.excerpt)
+    problem = "the collection failed; the registry still has everything that its images need."
+    return LabError(problem, "correct what the registry reports:", "\n".join(said) or error.excerpt)
 
 
 def _running(namespace: str) -> LabError:
     stop = f"kubectl delete job -n {namespace} {NAME}"
-    return LabError("a collection runs already.", f"Wait for its end, or stop it, which does no harm: {stop}")
+    return LabError("a collection is already running.", f"wait until it ends, or stop it, which is harmless: {stop}")

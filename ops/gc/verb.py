@@ -103,8 +103,8 @@ class _Collection:
         after = registry_of(self._pods.kube, self._pods.namespace, self._stack)
         if after.deployment["spec"]["template"] != registry.deployment["spec"]["template"]:
             raise LabError(
-                "the registry was changed while it was collected: a push of that time may have lost layers.",
-                f"Make it read-only and look: make gc STACK={self._stack}; then push again what was pushed meanwhile.",
+                "the registry changed during the collection: a push at that time may have lost layers.",
+                f"make it read-only and check: make gc STACK={self._stack}; then repeat the pushes of that time.",
             )
         freed = "" if found.freed is None else f", {readable(found.freed)}"
         console.print(f"\nDeleted: {len(found.blobs)} blobs{freed}. Every word of the registry is in {_shown(self._log)}.")
@@ -128,9 +128,7 @@ class _Collection:
     def _read(self, text: str) -> Findings:
         found = findings(text)
         if not found.whole:
-            raise LabError(
-                "the registry's report is not whole, so it cannot be judged.", f"What came is in {_shown(self._log)}; run it again."
-            )
+            raise LabError("the registry's report is incomplete.", f"repeat this command; the incomplete report is in {_shown(self._log)}.")
         return found
 
     def _report(self, found: Findings) -> None:
@@ -150,17 +148,17 @@ class _Collection:
         if not found.indexes or self._request.untagged == UNTAGGED[-1]:
             return
         raise LabError(
-            f"{len(found.indexes)} images of several platforms would stay and lose platforms: this registry takes those for untagged.",
-            "Tag each platform's manifest, or run registry 3.1, which knows better. To break them knowingly: UNTAGGED=even-of-indexes",
+            f"{len(found.indexes)} images of several platforms would lose platforms: this registry treats those as untagged.",
+            "tag each platform's manifest, or run registry 3.1, which keeps them. To accept the loss: UNTAGGED=even-of-indexes",
             "\n".join(f"{each.repository}@{each.digest} would lose {len(each.lost)}" for each in found.indexes[:SHOWN]),
         )
 
     def _require_cache_in_hand(self, registry: Registry) -> None:
         if registry.has_foreign_redis and not self._request.cache_by_hand:
             raise LabError(
-                f"the registry remembers its blobs in Redis {registry.redis_address}, which is not this stack's: it would still know the "
+                f"the registry remembers its blobs in Redis {registry.redis_address}, which is not this stack's: it would still list the "
                 "deleted ones, and pushes would leave out layers.",
-                "Be ready to flush it after the collection and before the registry takes pushes; then say CACHE=by-hand as well.",
+                "plan to flush it after the collection and before the registry accepts pushes; then add CACHE=by-hand.",
             )
 
     @contextlib.contextmanager

@@ -192,7 +192,7 @@ def connection(kubeconfig: Path, context: str | None) -> client.ApiClient:
     from urllib3 import Retry  # noqa: PLC0415 - of the client
 
     if not kubeconfig.is_file():
-        raise LabError(f"there is no kubeconfig {kubeconfig}.", "Name the one of your cluster: KUBECONFIG=...")
+        raise LabError(f"the kubeconfig {kubeconfig} must exist.", "name the kubeconfig of your cluster: KUBECONFIG=...")
     try:
         settings = client.Configuration()
         settings.retries = Retry(total=4, connect=1, read=2, backoff_factor=0.2, status_forcelist=BUSY, raise_on_status=False)
@@ -206,7 +206,9 @@ def connection(kubeconfig: Path, context: str | None) -> client.ApiClient:
         OSError,
     ) as error:  # it takes a file's form for granted
         said = " ".join(str(error).split())[:200]
-        raise LabError(f"{kubeconfig} cannot be used: {said}", f"It needs the context '{context}'." if context else "Mend it.") from error
+        raise LabError(
+            f"{kubeconfig} cannot be used: {said}", f"it must have the context '{context}'." if context else "correct it."
+        ) from error
     ask = api.call_api
 
     def bounded(*words: Any, _request_timeout: Any = None, **named: Any) -> Any:
@@ -233,7 +235,7 @@ def require_cluster(kubeconfig: Path, context: str | None) -> None:
     except HTTPError as error:
         said = str(error).splitlines()[0][:200]
         raise LabError(
-            f"the cluster of {kubeconfig} does not answer: {said}", "Start it, or name another kubeconfig: KUBECONFIG=..."
+            f"the cluster of {kubeconfig} does not answer: {said}", "start the cluster, or name another kubeconfig: KUBECONFIG=..."
         ) from error
 
 
@@ -257,8 +259,8 @@ def require_namespace(kubeconfig: Path, context: str | None, namespace: str, sta
         named = context or _current_context(kubeconfig)
         raise LabError(
             f"the cluster of {kubeconfig} (context '{named}') has no namespace '{namespace}', in which stack {stack} is deployed.",
-            "Is it this cluster? If not, name the right one: KUBECONFIG=..., or cluster.context of the stack file. If it is, and all was "
-            "lost: a plain 'pulumi refresh' drops that from the state (docs/operate/new-cluster.md). "
+            "if it is the wrong cluster, name the right one: KUBECONFIG=..., or cluster.context of the stack file. If all was "
+            "lost, a plain 'pulumi refresh' removes it from the state (docs/operate/new-cluster.md). "
             "Nothing was changed.",
         ) from error
 

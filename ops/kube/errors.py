@@ -47,11 +47,11 @@ def translation(error: Exception, command: str = "", rights: str = "") -> LabErr
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - of the client
 
     if isinstance(error, config.ConfigException):
-        return LabError(f"the kubeconfig cannot be used: {error}", "Mend it, or name another: KUBECONFIG=...")
+        return LabError(f"the kubeconfig cannot be used: {error}", "correct it, or name another one: KUBECONFIG=...")
     if isinstance(error, client.ApiException):
         return refusal(error, command, rights)
     if isinstance(error, HTTPError):
-        return LabError(f"the cluster does not answer: {cause_of(error)}", "When it answers again run this again.")
+        return LabError(f"the cluster does not answer: {cause_of(error)}", "repeat this command when it answers again.")
     return None
 
 
@@ -60,11 +60,11 @@ def refusal(error: client.ApiException, command: str = "", rights: str = "") -> 
     problem = f"the cluster refuses: {message_of(error)}"
     another = "or name another kubeconfig: KUBECONFIG=..."
     if error.status == HTTPStatus.UNAUTHORIZED:
-        return LabError(problem, f"It does not know the kubeconfig's user (any more): log in again, {another}")
+        return LabError(problem, f"log in again, because the cluster does not accept the kubeconfig's user; {another}")
     if error.status == HTTPStatus.FORBIDDEN or str(HTTPStatus.FORBIDDEN.value) in str(error.reason):
-        needed = f"'{command}' needs the rights to {rights}" if rights else "Give its user that right"
+        needed = f"'{command}' needs the rights to {rights}" if rights else "grant its user that right"
         return LabError(problem, f"{needed}; {another}")
-    return LabError(problem, "Run this again; if it says the same: make doctor STACK=... names what is broken.")
+    return LabError(problem, "repeat this command; if it fails again, find the cause: make doctor STACK=...")
 
 
 def message_of(error: client.ApiException) -> str:

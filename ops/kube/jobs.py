@@ -39,7 +39,7 @@ class JobError(LabError):
 
     def __init__(self, job: str, code: int | None, excerpt: str, lines: Sequence[str] = ()) -> None:
         ended = "did not start" if code is None else f"ended with code {code}"
-        super().__init__(f"Job {job} {ended}.", "What it said:", excerpt)
+        super().__init__(f"Job {job} {ended}.", "correct what its output names:", excerpt)
         self.job = job
         self.code = code
         self.lines = lines
@@ -74,7 +74,7 @@ class Jobs:
         if template is None:
             raise LabError(
                 f"namespace {self.namespace} has no CronJob {cron_job}: this stack has no backups.",
-                "Set backup.enabled and deploy (docs/operate/backup.md).",
+                "set backup.enabled to true and deploy (docs/operate/backup.md).",
             )
         job = template["spec"]["jobTemplate"]
         pod = job["spec"]["template"]["spec"]
@@ -118,8 +118,8 @@ class Jobs:
                 if isinstance(error, ApiException) and (error.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise
                 if time.monotonic() - answered > SILENCE_SECONDS:
-                    problem = f"the cluster does not answer; Job {run.name} goes on without being watched."
-                    raise LabError(problem, "When it answers again run this again.", str(error)[:200]) from error
+                    problem = f"the cluster does not answer; Job {run.name} continues unobserved."
+                    raise LabError(problem, "repeat this command when it answers again.", str(error)[:200]) from error
                 time.sleep(POLL_SECONDS)
                 continue
             answered = time.monotonic()
@@ -150,7 +150,7 @@ class Jobs:
             LabError: it stays.
         """
         self.kube.delete(JOB, self.namespace, name, propagation="Foreground")
-        late = LabError(f"Job {name} is still there.", f"Remove it: kubectl delete job -n {self.namespace} {name}")
+        late = LabError(f"Job {name} is still there.", f"delete it: kubectl delete job -n {self.namespace} {name}")
         until(lambda: self.find(name) is None and not self.pods(name), END_SECONDS, late)
 
     def find(self, name: str) -> dict[str, Any] | None:
@@ -174,7 +174,7 @@ class Jobs:
         """Return ``run`` as it is now, and its newest Pod."""
         job = self.find(run.name)
         if job is None:
-            raise LabError(f"Job {run.name} was removed before its end.", "Run this again: it may have stopped anywhere.")
+            raise LabError(f"Job {run.name} was removed before its end.", "repeat this command: the Job may have stopped at any step.")
         found = self.kube.list(POD, self.namespace, labels=f"batch.kubernetes.io/controller-uid={run.uid}")
         return job, max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 

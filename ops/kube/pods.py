@@ -127,7 +127,9 @@ class Pods:
         session.run_forever(timeout=seconds)
         if session.is_open():
             session.close()
-            raise NeverEndedError(f"'{command[0]}' in Pod {pod} takes longer than {seconds:.0f} s", "Run this again when it is less busy.")
+            raise NeverEndedError(
+                f"'{command[0]}' in Pod {pod} takes longer than {seconds:.0f} s", "repeat this command when the Pod is less busy."
+            )
         try:
             code = int(session.returncode)
         except (KeyError, ValueError) as error:  # the client takes a refusal for a code

@@ -56,7 +56,7 @@ class Consent(Enum):
     """Pulumi shows the preview and asks on the terminal."""
 
 
-NO_YAML: Final = "It is no YAML: mend that place. Nothing was created or changed."
+NO_YAML: Final = "correct the YAML at that place. Nothing was created or changed."
 
 
 def stack_names() -> list[str]:
@@ -132,7 +132,7 @@ class Stack:
         """
         values = self._output("--show-secrets")
         if not values:
-            raise LabError(f"stack {self.name} has no outputs.", f"Deploy it first: make up STACK={self.name}")
+            raise LabError(f"stack {self.name} has no outputs.", f"deploy it first: make up STACK={self.name}")
         return values
 
     def has_state(self) -> bool:
@@ -186,7 +186,7 @@ class Stack:
         done = self._capture(*words)
         if done.returncode != 0:
             said = (done.stderr + done.stdout).strip()
-            raise LabError(f"'pulumi {words[0]}' of stack {self.name} failed.", "It said:", said[-2000:])
+            raise LabError(f"'pulumi {words[0]}' of stack {self.name} failed.", "correct what its output names:", said[-2000:])
 
     @property
     def context(self) -> str | None:
@@ -230,7 +230,9 @@ class Stack:
         if done is None:
             raise self._unknown()
         if done.returncode != 0:
-            raise LabError(f"'pulumi stack output' of stack {self.name} failed.", "It said:", done.stderr.strip()[-2000:])
+            raise LabError(
+                f"'pulumi stack output' of stack {self.name} failed.", "correct what its output names:", done.stderr.strip()[-2000:]
+            )
         return dict(json.loads(done.stdout or "{}"))
 
     def _asked_for_outputs(self, *words: str) -> subprocess.CompletedProcess[str] | None:
@@ -244,27 +246,27 @@ class Stack:
     def _unknown(self) -> LabError:
         deploy = f"make up STACK={self.name}"
         if self.context == CONTEXT:
-            return LabError(f"stack {self.name} is not deployed.", f"Deploy it first: {deploy}")
+            return LabError(f"stack {self.name} is not deployed.", f"deploy it first: {deploy}")
         asked = f"the backend {backend.shown(self.environment())}"
         if self._is_kept_here():
             return LabError(
                 f"{asked} knows no stack {self.name}, and {backend.OWN_STATE} has one.",
-                f"To go on with that: PULUMI_BACKEND_URL=file://{backend.OWN_STATE} PULUMI_CONFIG_PASSPHRASE_FILE={backend.PASSPHRASE};"
-                " to move it: pulumi stack export and import; to begin anew: move the folder away.",
+                f"to use that one: PULUMI_BACKEND_URL=file://{backend.OWN_STATE} PULUMI_CONFIG_PASSPHRASE_FILE={backend.PASSPHRASE};"
+                " to move it: pulumi stack export and import; to start again: move the folder away.",
             )
-        elsewhere = f"If it was deployed with another backend, name that: PULUMI_BACKEND_URL=...; only if it never was: {deploy}"
+        elsewhere = f"if it was deployed with another backend, name that one: PULUMI_BACKEND_URL=...; if it never was: {deploy}"
         return LabError(f"{asked} knows no stack {self.name}.", elsewhere)
 
     def _require_no_passphrase_before(self) -> None:
         """Raise `LabError` where something is encrypted already: a stack of the checkout's own backend or, by its salt, its own file."""
-        back = "Put it back as it was, or name another file: PULUMI_CONFIG_PASSPHRASE_FILE=...; to begin anew without its secrets:"
+        back = "restore it, or name another file: PULUMI_CONFIG_PASSPHRASE_FILE=...; to start again without its secrets:"
         if backend.keeps_stacks():
-            problem = f"the passphrase {backend.PASSPHRASE} is missing, and {backend.OWN_STATE} holds stacks that only it reads."
+            problem = f"the passphrase {backend.PASSPHRASE} is missing, and {backend.OWN_STATE} has stacks that need it."
             raise LabError(problem, f"{back} move the folder away. Nothing was changed.")
         if SALT in document_of(self.name):
             file = f"{STACKS.name}/Pulumi.{self.name}.yaml"
             problem = f"the passphrase {backend.PASSPHRASE} is missing, and {file} was encrypted with one ({SALT})."
-            elsewhere = "If the stack's state is elsewhere, name that: PULUMI_BACKEND_URL=..."
+            elsewhere = "If another backend has the stack's state, name that one: PULUMI_BACKEND_URL=..."
             raise LabError(problem, f"{back} remove {SALT} and every 'secure:' from the file. {elsewhere} Nothing was changed.")
 
     def _is_kept_here(self) -> bool:
@@ -297,9 +299,9 @@ def _failed(verb: str, stack: str, code: int, *, asks: bool) -> LabError:
     if code < 0:
         name = signal.Signals(-code).name
         problem = f"'pulumi {verb}' of stack {stack} was ended by {name}."
-        return LabError(problem, "Run it again, which goes on where this ended; after a SIGKILL look whether memory ran out: dmesg")
+        return LabError(problem, "repeat it, which continues where this ended; after a SIGKILL check for memory shortage: dmesg")
     problem = f"'pulumi {verb}' of stack {stack} failed{' or was declined' if asks else ''}."
-    where = "Pulumi's reason is above; if nothing is, the newest file in the folder logs of PULUMI_HOME has it"
+    where = "read Pulumi's reason above; if there is none, the newest file in the folder logs of PULUMI_HOME has it"
     return LabError(problem, f"{where} (exit code {code}).")
 
 
@@ -360,7 +362,7 @@ def document_of(name: str) -> Mapping[str, Any]:
     path = STACKS / f"Pulumi.{name}.yaml"
     shown = f"{STACKS.name}/{path.name}"
     if not path.is_file():
-        raise LabError(f"there is no stack '{name}' (no {shown}).", f"The stacks are: {', '.join(stack_names())}.")
+        raise LabError(f"there is no stack '{name}' (no {shown}).", f"choose one of: {', '.join(stack_names())}.")
     try:
         return _mapping(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.MarkedYAMLError as error:

@@ -205,7 +205,7 @@ def test_a_harmed_backup_is_refused_and_portus_runs_again(reached: Deployment, k
     api.create_namespaced_pod(reached.namespace, pod)
     until(lambda: str(api.read_namespaced_pod("harm", reached.namespace).status.phase) == "Succeeded", "the dump is cut")  # type: ignore[union-attr]
     api.delete_namespaced_pod("harm", reached.namespace)
-    with pytest.raises(LabError, match="as it was") as refused:
+    with pytest.raises(LabError, match="before any data was changed") as refused:
         _restore(reached, harmed.name)
     assert "its sums differ" in refused.value.excerpt
     _is_back(reached, kept)

@@ -62,7 +62,7 @@ def test_a_stack_that_the_backend_does_not_know_is_told_with_the_backend(mine: S
         mine.outputs()
     assert raised.value.problem == f"the backend file://{tmp_path / 'state'} knows no stack test."
     assert raised.value.remedy.startswith(
-        "If it was deployed with another backend, name that: PULUMI_BACKEND_URL=...; only if it never was:"
+        "if it was deployed with another backend, name that one: PULUMI_BACKEND_URL=...; if it never was:"
     )
 
 
@@ -110,7 +110,7 @@ def test_a_stack_that_was_never_deployed_is_told_as_that(mine: Stack) -> None:
     mine.require_known()
     with pytest.raises(LabError) as raised:
         mine.outputs()
-    assert (raised.value.problem, raised.value.remedy) == ("stack test has no outputs.", "Deploy it first: make up STACK=test")
+    assert (raised.value.problem, raised.value.remedy) == ("stack test has no outputs.", "deploy it first: make up STACK=test")
 
 
 def test_a_second_stack_is_not_made_beside_the_one_that_the_checkout_keeps(mine: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +118,7 @@ def test_a_second_stack_is_not_made_beside_the_one_that_the_checkout_keeps(mine:
         before.setenv("PULUMI_BACKEND_URL", f"file://{backend.OWN_STATE}")
         mine.select()
     for refused in (mine.select, mine.outputs):
-        with pytest.raises(LabError, match=r"knows no stack test, and .*/own has one\. To go on with that: PULUMI_BACKEND_URL=file://"):
+        with pytest.raises(LabError, match=r"knows no stack test, and .*/own has one\. fix: to use that one: PULUMI_BACKEND_URL=file://"):
             refused()
     assert mine.export() == {}
 

@@ -46,7 +46,7 @@ def test_help_is_there_at_once() -> None:
         (["doctor", "--stack", "prod", "--pish"], "No such option '--pish'. Did you mean '--push'?"),
         (["gc", "--stack", "prod", "--confirm", "maybe"], "'maybe' is not one of 'yes', 'no'."),
         (["export", "--stack", "prod"], "Missing option '--dir'."),
-        (["doctor"], "--stack must name a stack. Fix: python -m ops doctor --stack prod"),
+        (["doctor"], "--stack must name a stack. fix: python -m ops doctor --stack prod"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_where_its_options_are(
@@ -77,7 +77,7 @@ def test_a_stack_is_looked_for_with_the_operators_own_tools(
 ) -> None:
     monkeypatch.delenv("KUBECONFIG", raising=False)
     assert ops(["outputs", "--stack", "prod"]) == 1
-    assert "Name its kubeconfig: KUBECONFIG=..." in capsys.readouterr().err
+    assert "fix: name its kubeconfig: KUBECONFIG=..." in capsys.readouterr().err
     monkeypatch.setenv("PATH", str(tmp_path))
     assert ops(["outputs", "--stack", "prod", "--kubeconfig", str(tmp_path / "config")]) == 1
     assert "pulumi is not on PATH" in capsys.readouterr().err

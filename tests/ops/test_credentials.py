@@ -69,7 +69,7 @@ class TestWho:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr(check, "require_login", lambda *_: pytest.fail("a login was tried"))
         for tried in (check.check, check.check_read_only):
-            with pytest.raises(NobodyError, match="nobody to check as") as told:
+            with pytest.raises(NobodyError, match="the check has no user") as told:
                 tried(_deployment(administrator_made=False), Step("checking"))
             assert told.value.remedy.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod KUBECONFIG=mine")
 
@@ -87,7 +87,7 @@ class TestToken:
         with pytest.raises(NobodyError, match="refuses the password of 'admin' that the stack knows") as told:
             require_login(_deployment(paths.STATE / "kubeconfig"), Login(user="admin", password="made"), portus)
         assert len(portus.asked) == 1
-        assert "If it was changed on Portus' pages, or the database is another one" in told.value.remedy
+        assert "if it was changed on Portus' pages, or the database is another one" in told.value.remedy
         assert told.value.remedy.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod")
 
     def test_of_the_user_who_was_told_names_the_file_and_no_password(self) -> None:
@@ -116,7 +116,7 @@ class TestToken:
     def test_that_is_refused_for_its_password_says_so_where_portus_judges_it(self) -> None:
         with pytest.raises(NobodyError) as told:
             require_login(_deployment(), Login(user="admin", password="made"), _Portus(401, "Invalid Username or password."))
-        assert "If it was changed on Portus' pages" in told.value.remedy
+        assert "if it was changed on Portus' pages" in told.value.remedy
 
     @pytest.mark.parametrize("status", [404, 500, 503])
     def test_that_does_not_come_for_another_reason_is_left_to_the_push(self, status: int) -> None:

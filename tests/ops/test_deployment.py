@@ -17,12 +17,12 @@ def _silent(folder: Path) -> Path:
 
 
 def test_a_missing_kubeconfig_is_told_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match=r"there is no kubeconfig .*/absent"):
+    with pytest.raises(LabError, match=r"the kubeconfig .*/absent must exist"):
         require_cluster(tmp_path / "absent", None)
 
 
 def test_a_missing_context_is_told_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="It needs the context 'prod'"):
+    with pytest.raises(LabError, match="it must have the context 'prod'"):
         require_cluster(_silent(tmp_path), "prod")
 
 

@@ -149,7 +149,7 @@ def test_a_cluster_without_the_stacks_namespace_is_refused_before_its_objects_ar
         verb("mine", Lab(asked.kubeconfig))
     where = f"the cluster of {asked.kubeconfig} (context 'mine') has no namespace 'portus'"
     assert raised.value.problem == f"{where}, in which stack mine is deployed."
-    assert raised.value.remedy.startswith("Is it this cluster? ")
+    assert raised.value.remedy.startswith("if it is the wrong cluster, name the right one: ")
     assert "plain 'pulumi refresh'" in raised.value.remedy
     assert asked.asked == ["/api/v1/namespaces/portus"]
     assert pulumis not in _verbs(pulumi)
@@ -247,7 +247,7 @@ def test_without_a_terminal_nothing_is_changed_unless_that_was_agreed_to(
     pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: Callable[..., Any], pulumis: str
 ) -> None:
     _terminal(monkeypatch, is_one=False)
-    with pytest.raises(LabError, match="asks before it changes anything, and there is no terminal to ask on") as raised:
+    with pytest.raises(LabError, match="asks before it changes anything, and there is no terminal") as raised:
         verb("mine", Lab(tmp_path / "kubeconfig"))
     assert "STACK=mine YES=1" in raised.value.remedy
     assert not Path(f"{pulumi}.said").exists() or pulumis not in _verbs(pulumi)

@@ -30,7 +30,7 @@ def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_a_machine_that_cannot_push_is_told_before_anything_is_deployed_or_restored(
     tmp_path: Path, verb: Callable[[str, Environment], None]
 ) -> None:
-    with pytest.raises(LabError, match=r"there is no skopeo on PATH\. Install skopeo; or run this as root on Debian"):
+    with pytest.raises(LabError, match=r"skopeo must be on PATH: .* fix: install skopeo; or run this as root on Debian"):
         verb("dev", Lab(tmp_path / "kubeconfig"))
 
 

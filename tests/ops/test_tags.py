@@ -49,7 +49,7 @@ def test_the_database_is_somebody_elses_where_the_cluster_has_none(answering: An
 def test_what_the_cluster_refuses_is_one_line(answering: Answering) -> None:
     with pytest.raises(LabError, match="Portus' database cannot be read") as told, recorded(answering(403)):
         pass
-    assert told.value.remedy == "Look: make doctor STACK=prod"
+    assert told.value.remedy == "find the cause: make doctor STACK=prod"
 
 
 def test_a_database_of_somebody_else_is_read_through_portus_own_pod(monkeypatch: pytest.MonkeyPatch, answering: Answering) -> None:

@@ -114,14 +114,19 @@ def fetched(wanted: Definitions) -> Path:
 
 def _module(wanted: Definitions) -> Path:
     if shutil.which("go") is None:
-        raise LabError(f"'go' is not on PATH: the lab fetches {wanted.module} with it.", "Install Go 1.25 or newer.")
+        raise LabError(f"'go' is not on PATH: the lab fetches {wanted.module} with it.", "install Go 1.25 or newer.")
     command = ["go", "mod", "download", "-json", f"{wanted.module}@v{wanted.version}"]
     environment = {**os.environ, "GOWORK": "off", "GOFLAGS": "-mod=mod"}
     with tempfile.TemporaryDirectory(prefix="lab-definitions-") as nowhere:  # outside any module, whose go.mod would have a say
         done = subprocess.run(command, cwd=nowhere, env=environment, capture_output=True, text=True, check=False)
     found = json.loads(done.stdout or "{}")
     if done.returncode != 0 or "Dir" not in found:
-        raise LabError(f"{wanted.module} {wanted.version} cannot be fetched.", "go said:", found.get("Error", "") + done.stderr[-2000:])
+        raise LabError(
+            f"{wanted.module} {wanted.version} cannot be fetched.", "correct what go reports:", found.get("Error", "") + done.stderr[-2000:]
+        )
     if found["Sum"] != wanted.digest:
-        raise LabError(f"{wanted.module} {wanted.version} is {found['Sum']}, not {wanted.digest}.", "Correct lab/versions.py knowingly.")
+        raise LabError(
+            f"{wanted.module} {wanted.version} is {found['Sum']}, not {wanted.digest}.",
+            "correct lab/versions.py if the new content is right.",
+        )
     return Path(found["Dir"])

@@ -11,7 +11,7 @@ from rich.markup import escape
 from lab.portus_double.replay.player import Outcome, play
 from lab.portus_double.replay.recording import VERSIONS, load
 from lab.portus_double.replay.stage import stage
-from ops.console import console, errors, step
+from ops.console import console, show_error, step
 from ops.errors import LabError
 
 
@@ -29,9 +29,7 @@ def main(arguments: list[str]) -> int:
     try:
         return _replay(options.file, options.version, core=options.core)
     except LabError as error:
-        errors.print(f"[red]✗[/red] {escape(error.problem)} {escape(error.remedy)}")
-        if error.excerpt:
-            errors.print(escape(error.excerpt))
+        show_error(error)
         return 2
 
 

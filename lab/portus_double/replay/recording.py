@@ -90,14 +90,12 @@ def load(path: Path, version: str = "") -> Recording:
             raise TypeError("not a list")  # noqa: TRY301 - told to the user below
         cases = tuple(_case(entry) for entry in content)
     except OSError as error:
-        raise LabError(f"{path} cannot be read ({error.strerror}).", "Name a recordings file: make replay RECORDINGS=file.json") from error
+        raise LabError(f"{path} cannot be read ({error.strerror}).", "name a recordings file: make replay RECORDINGS=file.json") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise LabError(
-            f"{path} is no recordings file ({error!r}).", "It must be a JSON list of cases with request and response."
-        ) from error
+        raise LabError(f"{path} must be a recordings file ({error!r}).", "write a JSON list of cases with request and response.") from error
     known = version or _named(path) or _shown(cases)
     if known not in VERSIONS:
-        raise LabError(f"{path.name} does not tell which Portus it was recorded from.", f"Say VERSION={' or VERSION='.join(VERSIONS)}.")
+        raise LabError(f"{path.name} does not tell which Portus it was recorded from.", f"add VERSION={' or VERSION='.join(VERSIONS)}.")
     return Recording(path, known, cases)
 
 

@@ -79,7 +79,7 @@ class Stage:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.05)
-        raise LabError("the double did not start.", "Its own words follow.", self.log_tail())
+        raise LabError("the double did not start.", "correct what its output names:", self.log_tail())
 
     def stop(self) -> None:
         """End the double's web."""
@@ -95,7 +95,7 @@ class Stage:
         """
         task = {"2.4": "portus:db:configure"}.get(self.version, "db:setup")
         if self.rake(task) != 0:
-            raise LabError("the database could not be set up.", "The double's own words follow.", self.log_tail())
+            raise LabError("the database could not be set up.", "correct what the double's output names:", self.log_tail())
 
     def rake(self, task: str) -> int:
         """Run a rake task as ``portusctl rake`` does; return its exit code."""

@@ -265,7 +265,7 @@ BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
 
 def test_a_push_that_could_not_be_judged_is_told_from_one_that_nobody_asked_for() -> None:
     assert "round-trip" not in not_judged(healthy())
-    assert "round-trip" in not_judged(healthy(round_trip=Unseen("there is nobody to check as")))
+    assert "round-trip" in not_judged(healthy(round_trip=Unseen("the check has no user")))
 
 
 @pytest.mark.parametrize("name", BREAKS)

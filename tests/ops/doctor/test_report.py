@@ -38,7 +38,7 @@ def test_a_broken_link_tells_what_was_seen_why_it_matters_and_what_to_do() -> No
     told = text[text.index("✗ database: not so") :]
     assert "seen    it refuses Portus' account" in told
     assert "so      every answer of Portus is an error" in told
-    assert "remedy  raise credentials.rotation.databaseApplication" in told
+    assert "fix     raise credentials.rotation.databaseApplication" in told
     assert "1 broken" in told
 
 

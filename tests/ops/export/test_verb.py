@@ -73,11 +73,11 @@ def test_the_plan_says_what_does_not_move() -> None:
 
 def test_a_folder_that_holds_something_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
     (tmp_path / "kept").touch()
-    with pytest.raises(LabError, match="is not empty, and an export never overwrites another"):
+    with pytest.raises(LabError, match="must be empty: an export overwrites nothing"):
         require_empty(tmp_path)
-    with pytest.raises(LabError, match="is no folder"):
+    with pytest.raises(LabError, match="must be a folder"):
         require_empty(tmp_path / "kept")
-    with pytest.raises(LabError, match="there is no folder"):
+    with pytest.raises(LabError, match=r"the folder .* must exist"):
         require_empty(tmp_path / "no" / "such")
 
 

@@ -117,7 +117,7 @@ class TestGuard:
 
     @pytest.mark.parametrize("said", [False, None, "true", {}])
     def test_one_that_takes_pushes_may_not(self, said: object) -> None:
-        with pytest.raises(LabError, match="deletes layers that the push has just stored") as refused:
+        with pytest.raises(LabError, match="deletes layers that a concurrent push has just stored") as refused:
             require_read_only(_running(read_only=said), "prod")
         assert "make up STACK=prod" in refused.value.remedy
         assert "below portus:registry" in refused.value.remedy

@@ -26,7 +26,7 @@ def _looked(kubeconfig: Path) -> LabError:
 
 def test_a_cluster_that_is_away_is_told_from_one_that_refuses(tmp_path: Path) -> None:
     absent = _looked(tmp_path / "absent")
-    assert "there is no kubeconfig" in absent.problem
+    assert "must exist" in absent.problem
     assert "KUBECONFIG=..." in absent.remedy
     with api(tmp_path) as made:
         made.status = 403
@@ -49,12 +49,12 @@ def test_so_it_is_of_an_export(tmp_path: Path) -> None:
         made.status = 403
         with pytest.raises(LabError, match="the API server refuses: secrets is forbidden") as caught:
             Access.of(expected, Kube(kubeconfig=made.kubeconfig))
-    assert caught.value.remedy.startswith("It needs the rights to get the namespace; list Secrets")
+    assert caught.value.remedy.startswith("grant the rights to get the namespace; list Secrets")
 
 
 def test_a_collection_that_runs_is_stopped_in_its_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Jobs, "find", lambda *_: {"status": {}})
     jobs = Jobs(Kube(kubeconfig=tmp_path / "absent"), "portus")
-    with pytest.raises(LabError, match="a collection runs already") as caught:
+    with pytest.raises(LabError, match="a collection is already running") as caught:
         Runner(jobs=jobs, log=tmp_path / "log").clear()
     assert "kubectl delete job -n portus registry-collection" in caught.value.remedy

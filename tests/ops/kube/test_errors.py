@@ -72,7 +72,7 @@ def test_a_user_without_the_right_is_told_which_the_verb_needs(tmp_path: Path, v
 def test_a_login_that_has_expired_is_told_before_anything_is_begun(tmp_path: Path) -> None:
     with (
         _cluster(tmp_path, 401, _status(401, "Unauthorized")) as kubeconfig,
-        pytest.raises(LabError, match=r"the cluster refuses: Unauthorized It does not know the kubeconfig's user .*: log in again"),
+        pytest.raises(LabError, match=r"the cluster refuses: Unauthorized fix: log in again"),
     ):
         require_cluster(kubeconfig, None)
 
