@@ -270,7 +270,7 @@ def container(
         pulumi.RunError: this program sets one of those variables itself, and the settings' rules know nothing of it.
     """
     if taken := set(environment or {}) & {variable["name"] for variable in extras.env}:
-        raise pulumi.RunError(f"workloads: this program sets {', '.join(sorted(taken))} itself; remove it from env.")
+        raise pulumi.RunError(f"workloads: env must not have {', '.join(sorted(taken))}: this program sets it (fix: remove it from env).")
     probes = probes or Probes()
     stop = None
     if pre_stop is not None:

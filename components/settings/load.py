@@ -52,7 +52,9 @@ def load() -> StackSettings:
     prefix = f"{NAMESPACE}:"
     configuration = get_config_env()
     if any(map(is_ciphertext, _values(sections(configuration, prefix)))) and not pulumi.runtime.is_dry_run():
-        raise pulumi.RunError(f"{file}: encrypted values were not decrypted; nothing was created or changed.")
+        raise pulumi.RunError(
+            f"{file}: encrypted values must be decrypted; nothing was created or changed (fix: run pulumi with the stack's passphrase)."
+        )
     content = _content(file)
     written = settings_of(content, prefix)
     secret_sections = {key.removeprefix(prefix) for key in get_config_secret_keys_env() if key.startswith(prefix)}

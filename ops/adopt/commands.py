@@ -113,7 +113,7 @@ def _run(
     except LabError as error:
         _refuse(AdoptError([Problem(Place("the cluster"), error.problem, error.remedy)]))
     except (OSError, UnicodeError) as error:
-        _refuse(AdoptError([Problem(Place(str(getattr(error, "filename", "") or "file")), f"cannot be used: {error}", "mend that")]))
+        _refuse(AdoptError([Problem(Place(str(getattr(error, "filename", "") or "file")), f"cannot be used: {error}", "correct it")]))
     _tell(source, findings, target, complete=complete)
 
 

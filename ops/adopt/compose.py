@@ -177,7 +177,7 @@ def _variables(project: compose_run.Compose) -> Iterator[Verdict]:
         for name, line in variable_lines(path).items():
             item = Item(Place(str(path), line), name)
             if name in used:
-                yield Verdict(item, Fate.FOLLOWS, "its value stands in the keys that use it")
+                yield Verdict(item, Fate.FOLLOWS, "its value is written in the keys that use it")
             elif name.startswith(("COMPOSE_", "DOCKER_")):
                 yield Verdict(item, Fate.NO_COUNTERPART, "a setting of Docker itself")
             else:

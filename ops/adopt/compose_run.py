@@ -141,7 +141,7 @@ def _refusal(stderr: str, files: Sequence[YamlLines], shift: int) -> Problem:
         missing = re.search(r"(?:env file |open |stat )(\S+?)(?: not found|:)", message)
         place = _mention(missing[1] if missing else "", files)
     message = re.sub(r"^(?:validating|failed to parse) \S+:\s*(?:line \d+:\s*)?", "", message.strip())
-    fix = "mend the file until 'docker compose config' reads it"
+    fix = "correct the file until 'docker compose config' reads it"
     if "not found" in message or "no such file" in message:
         fix = "put the file there, or run this where it is"
     return Problem(place, f"Compose refuses the file: {message.strip()}", fix)

@@ -77,7 +77,7 @@ def _other_objects(each: Object, used: set[tuple[str, str, str]]) -> Iterator[Ve
         for key in each.body.get("data") or each.body.get("stringData") or {}:
             item = Item(each.place("data", key), f"{each.key}.{key}")
             if (each.kind, each.name, key) in used:
-                yield Verdict(item, Fate.FOLLOWS, "its value stands where a container uses it")
+                yield Verdict(item, Fate.FOLLOWS, "its value is written where a container uses it")
             else:
                 yield Verdict(item, Fate.NO_COUNTERPART, "no container uses it as a variable or a file")
     elif each.kind not in WORKLOADS:

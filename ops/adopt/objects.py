@@ -83,7 +83,7 @@ def load(paths: Sequence[Path]) -> list[Object]:
 
 def _problems(each: Object) -> Iterator[Problem]:
     """Yield what is wrong with the form of an object."""
-    fix = "mend the object: kubectl apply --dry-run=client -f FILE checks it"
+    fix = "correct the object: kubectl apply --dry-run=client -f FILE checks it"
     for path, what in wrong(each.body, SHAPES.get(each.kind, _ANY), needed=True):
         yield Problem(each.place(*path), f"{'.'.join(map(str, path)) or 'the object'} must be {what}", fix)
 

@@ -97,7 +97,7 @@ class Restore:
             return chosen
         what = f"backup {chosen.name} is of Portus {chosen.portus}, and this stack runs {runs}"
         if chosen.portus > runs or runs not in OLDER_SCHEMA:
-            why = "cannot read it" if chosen.portus > runs else "would set it up anew at its start instead of migrating it"
+            why = "cannot read it" if chosen.portus > runs else "would initialize it at its start instead of migrating it"
             remedy = f"set portus.version to {chosen.portus} and deploy; repeat this command, then upgrade."
             raise LabError(f"{what}, which {why}.", remedy)
         console.print(f"  {what}: {OLDER_SCHEMA[runs].format(namespace=self.deployment.namespace)}")

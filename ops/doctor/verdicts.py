@@ -52,7 +52,7 @@ def no_answer(snapshot: Snapshot, who: str, reason: str, target: str) -> Broken:
     Args:
         target: its workload, as kubectl takes it.
     """
-    busy = f"{kubectl(snapshot, 'top pod')} tells who is busy: give it more processors, threads or copies (stack file)"
+    busy = f"{kubectl(snapshot, 'top pod')} shows what is busy: give it more CPU, threads or replicas (stack file)"
     return Broken(f"{who}: {reason}", f"{busy}; its log: {kubectl(snapshot, f'logs {target}')}")
 
 

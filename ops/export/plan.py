@@ -100,6 +100,6 @@ def _lost(portus: Portus) -> Iterator[str]:
         "",
         "## What does not come along",
         "- Passwords: who logs in by LDAP notices nothing, everybody else gets a new one.",
-        f"- Application tokens ({count}, by user in `portus.json`): whoever uses one needs a new login.",
+        f"- Application tokens ({count}, by user in `portus.json`): their users need a new log-in.",
         "- Activities, comments, stars, scan results; webhooks are listed in `portus.json`, without their logins and header values.",
     )

@@ -134,7 +134,7 @@ class _Collection:
     def _report(self, found: Findings) -> None:
         console.print(f"\n  {len(found.repositories)} repositories, {found.manifests} manifests and {found.marked} blobs stay")
         stored = "" if found.stored is None else f" of {readable(found.stored)}"
-        freed = "of unknown size: the object store alone knows it" if found.freed is None else f"{readable(found.freed)}{stored}"
+        freed = "of unknown size: only the object store knows it" if found.freed is None else f"{readable(found.freed)}{stored}"
         console.print(f"  to delete: {len(found.blobs)} blobs, {freed}")
         if self._request.untagged == "no":
             return

@@ -327,7 +327,7 @@ def test_what_the_database_has_lost_of_portus_comes_back_by_what_the_doctor_says
     until(lambda: (told := verdict()) is not None and seen in told.seen, seen)
     told = verdict()
     assert told is not None
-    command = told.remedy.partition(" -- ")[2].removesuffix(" makes it again, with its rights")
+    command = told.remedy.partition(" -- ")[2].removesuffix(" creates it again, with its rights")
     breaker.deployment.exec("mariadb-0", shlex.split(command))
     until(lambda: verdict() is None, "the account works again")
 

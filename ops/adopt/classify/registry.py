@@ -130,7 +130,7 @@ def _address(driver: str, name: str, item: Item, inner: frozenset[str], findings
     if name not in ADDRESSES or item.text == "":
         return False
     if has_password(item.text):
-        findings.ask(item, "has a password in it, which would stand there in clear, so it is left out: write the address alone")
+        findings.ask(item, "has a password in it, which would be stored as plain text, so it is left out: write only the address")
     elif values.host_and_port(item.text)[0] in inner:
         findings.settings |= {f"{keys.REGISTRY_STORAGE}.driver": driver, key: item.text}
         findings.ask(item, "the store is a service of the old deployment: at which address does the cluster reach it?")

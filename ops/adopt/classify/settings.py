@@ -64,7 +64,7 @@ def _by_others(key: str, item: Item, off: set[str], findings: Findings) -> bool:
     elif key == "signup.enabled" and "ldap" not in off:
         findings.follows(item, "LDAP closes the sign-up, whatever it says")
     elif key == "oauth.local_login.enabled" and off >= set(PROVIDERS) and values.flag(item.value) is False:
-        findings.ask(item, "nobody could log in: no other provider is on. It is left out: which one was meant?")
+        findings.ask(item, "no user could log in: no other provider is enabled. It is left out: which one was meant?")
     else:
         return False
     return True
@@ -114,7 +114,7 @@ def _setting(key: str, item: Item, inner: frozenset[str], findings: Findings) ->
     if key in ADDRESSES and host in inner:
         _inner_address(key, item, host, findings)
     elif has_password(item.text) and KEYS[key].kind != "secret":
-        findings.ask(item, "has a password in it, which would stand there in clear, so it is left out: how else can Portus log in?")
+        findings.ask(item, "has a password in it, which would be stored as plain text, so it is left out: how else can Portus log in?")
     elif key in URLS and not item.text.startswith(("http://", "https://")):
         findings.ask(item, "must begin with http:// or https://, so it is left out: what was meant?")
     elif key.endswith((".ca_file", ".ca_path")) and item.text != "/etc/ssl/certs":

@@ -86,7 +86,7 @@ def _freeze(source: Source, findings: Findings, stack: str) -> Iterator[str]:
             lines.append(f"{compose} -f adopt-{stack}/{FREEZE} up -d --no-deps {shlex.quote(registry.name)}")
         if worker:
             lines.append(f"{compose} stop {shlex.quote(worker.name)}")
-        yield shell(*lines) if lines else "Stop whatever pushes: this file has no registry."
+        yield shell(*lines) if lines else "Stop all pushes: this file has no registry."
         if not registry:
             yield "Run the registry with `REGISTRY_STORAGE_MAINTENANCE_READONLY='{enabled: true}'`."
         return

@@ -62,7 +62,7 @@ def _questions(findings: Findings) -> Iterator[str]:
             yield f"- `{verdict.item.key}` ({verdict.item.place}): {verdict.text}"
     yield from (f"- {question}" for question in findings.questions)
     for waiver, why in sorted(findings.accepted.items()):
-        yield f"- `{keys.PREFIX}{keys.ACCEPT}` has `{waiver}`: {why}. Remove it when that is mended."
+        yield f"- `{keys.PREFIX}{keys.ACCEPT}` has `{waiver}`: {why}. Remove it when that is corrected."
 
 
 def _table(verdicts: Sequence[Verdict]) -> Iterator[str]:

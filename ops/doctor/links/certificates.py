@@ -89,7 +89,7 @@ def presented(snapshot: Snapshot) -> Verdict:
 TRUST: Final = {
     WEB: "tls.extraCaCertificates of the stack file, then pulumi up; the CA is mounted in /certificates",
     REGISTRY: "tls.extraCaCertificates of the stack file, then pulumi up; the CA is mounted where SSL_CERT_DIR says",
-    EDGE: "the front proxy's ca.crt is rendered anew by {deploy}",
+    EDGE: "the front proxy's ca.crt is rendered again by {deploy}",
 }
 
 

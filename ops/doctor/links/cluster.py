@@ -24,7 +24,7 @@ def cluster(snapshot: Snapshot) -> Verdict:
         return version
     if not snapshot.namespace:
         lost = f"pulumi refresh --stack {expected.stack}, then follow docs/operate/new-cluster.md"
-        anew = f"is it this cluster? If so: {lost}; a stack of the lab's own: make up REFRESH=1 STACK={expected.stack}"
+        anew = f"if it is the right cluster: {lost}; a stack of the lab's own: make up REFRESH=1 STACK={expected.stack}"
         return Broken(f"there is no namespace {expected.namespace}", anew)
     if snapshot.namespace != "Active":
         return Broken(f"the namespace {expected.namespace} is {snapshot.namespace}", f"kubectl get namespace {expected.namespace} -o yaml")
@@ -91,7 +91,7 @@ def first_set_up(snapshot: Snapshot) -> Verdict:
         return snapshot.jobs
     for name, why in snapshot.jobs.items():
         again = f"{kubectl(snapshot, f'delete job {name}')}, then {deploy_anew(snapshot)}"
-        return Broken(f"Job {name}: {why}", f"{kubectl(snapshot, f'logs job/{name} --all-containers')}; after mending: {again}")
+        return Broken(f"Job {name}: {why}", f"{kubectl(snapshot, f'logs job/{name} --all-containers')}; once corrected: {again}")
     made = [name for token, name in snapshot.expected.objects if token.endswith(":Job")]
     return Holds(", ".join(made)) if made else Inapplicable("the stack has no Job")
 

@@ -61,7 +61,7 @@ def _denied(snapshot: Snapshot, found: Denied) -> Broken:
     if found.code in NO_RIGHTS:
         return Broken(f"Portus' account has no rights there: {found.reason}", anew or f"as the server's administrator: {grant}")
     if found.has_account is False:
-        return Broken(f"the server has no account {account}: {found.reason}", f"{anew} makes it again, with its rights")
+        return Broken(f"the server has no account {account}: {found.reason}", f"{anew} creates it again, with its rights")
     remedy = _another_password(snapshot)
     if found.has_account is None:
         remedy = f"{remedy}; or, if the account is lost, as the server's administrator: {create}"
@@ -76,7 +76,7 @@ def _another_password(snapshot: Snapshot) -> str:
             "or ALTER USER back (docs/operate/credentials.md)"
         )
     raised = "raise credentials.rotation.databaseApplication of the stack file by one, then pulumi up, which gives both a new one"
-    return f"{raised}; or ALTER USER back, the way where the Secret is somebody else's (docs/operate/credentials.md)"
+    return f"{raised}; or ALTER USER back, if another team owns the Secret (docs/operate/credentials.md)"
 
 
 def charset(snapshot: Snapshot) -> Verdict:

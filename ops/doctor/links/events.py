@@ -16,9 +16,9 @@ def endpoint(snapshot: Snapshot) -> Verdict:
     expected, given = snapshot.expected, events_url(snapshot)
     right = f"{expected.portus_url}{EVENTS_PATH}" if expected.is_puma else f"http://portus.{expected.namespace}.svc{EVENTS_PATH}"
     if given != right:
-        seen = f"notifications go to {given or 'nobody: config.yml has no endpoint portus'}, not to {right}"
+        seen = f"notifications go to {given or 'no address: config.yml has no endpoint portus'}, not to {right}"
         where = "notifications.endpoints of the registry's config.yml (docs/deploy/registry.md)"
-        return Broken(seen, f"{where}, rendered anew by {deploy_anew(snapshot)}")
+        return Broken(seen, f"{where}, rendered again by {deploy_anew(snapshot)}")
     return Holds(given)
 
 
@@ -42,6 +42,6 @@ def delivered(snapshot: Snapshot) -> Verdict:
             statuses = ", ".join(f"{count} times {status}" for status, count in queue.statuses.items()) or "no answer yet"
             seen = f"{queue.pending} notifications wait in Pod {queue.pod} for the endpoint {queue.name}; so far {statuses}"
             logs = kubectl(snapshot, f"logs {queue.pod}")
-            lost = "a restart of the registry drops them: what was pushed is then found by background.sync.strategy: update alone"
+            lost = "a restart of the registry drops them: only background.sync.strategy: update then finds what was pushed"
             return Broken(seen, f"{logs} says why; one that Portus refuses holds up all behind it, and {lost}")
     return Holds(f"{sum(queue.pending for queue in snapshot.queues)} wait")

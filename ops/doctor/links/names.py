@@ -17,7 +17,7 @@ def reached_from(role: str) -> Judge:
         pod = snapshot.pod(role)
         asked = {name: why for (client, name), why in snapshot.reached.items() if client == role}
         if pod is None or not asked:
-            return Unseen("nobody was asked" if pod else f"there is no Pod of the {role}")
+            return Unseen("not asked" if pod else f"there is no Pod of the {role}")
         for name, why in asked.items():
             if isinstance(why, Unseen):
                 return why

@@ -18,12 +18,12 @@ def public_portus(snapshot: Snapshot) -> Verdict:
     expected = snapshot.expected
     for reply, good in ((snapshot.outside.get(PORTUS), _ok), (snapshot.outside.get(TOKEN), _is_token)):
         if reply is None or isinstance(reply, Unseen):
-            return reply or Unseen("nobody asked")
+            return reply or Unseen("not asked")
         if not isinstance(reply, Answer):
             return Broken(f"{expected.portus_url}: {reply.reason}", _way(snapshot, reply.reason))
         if not good(reply):
             return Broken(
-                f"{expected.portus_url} answers {said(reply)}", f"who stands before the front proxy? {kubectl(snapshot, EDGE_LOGS)}"
+                f"{expected.portus_url} answers {said(reply)}", f"check what is in front of the front proxy: {kubectl(snapshot, EDGE_LOGS)}"
             )
     return Holds(f"{expected.portus_url} answers, and gives tokens")
 
@@ -32,7 +32,7 @@ def public_registry(snapshot: Snapshot) -> Verdict:
     """The registry answers under its public name, and sends clients to Portus."""
     reply = snapshot.outside.get(REGISTRY)
     if reply is None or isinstance(reply, Unseen):
-        return reply or Unseen("nobody asked")
+        return reply or Unseen("not asked")
     if isinstance(reply, Silent):
         return Broken(f"https://{snapshot.expected.registry}: {reply.reason}", _way(snapshot, reply.reason))
     return challenged(snapshot, reply, f"https://{snapshot.expected.registry}") or Holds("401 at /v2/, with the right challenge")
@@ -42,9 +42,9 @@ def events_closed(snapshot: Snapshot) -> Verdict:
     """Portus' events endpoint, which has no login, is closed to the outside."""
     reply = snapshot.outside.get(CLOSED)
     if reply is None or not isinstance(reply, Answer):
-        return Unseen(reply.reason if reply else "nobody asked")
+        return Unseen(reply.reason if reply else "not asked")
     if reply.status < HTTPStatus.BAD_REQUEST:
-        remedy = "whatever leads past the front proxy must go: Service portus must be reached from inside alone (docs/deploy/exposure.md)"
+        remedy = "remove what bypasses the front proxy: Service portus must be reachable only inside the cluster (docs/deploy/exposure.md)"
         return Broken(f"anybody may post events to {snapshot.expected.portus_url}: it answers {said(reply)}", remedy)
     return Holds(f"{reply.status} from outside")
 
@@ -55,7 +55,7 @@ def drift(snapshot: Snapshot) -> Verdict:
         return Inapplicable("asked for by DRIFT=1")
     if snapshot.drift:
         shows = f"make preview REFRESH=1 STACK={snapshot.expected.stack} shows it"
-        return Broken(snapshot.drift, f"{shows}; what was done by hand is undone by {deploy_anew(snapshot)}")
+        return Broken(snapshot.drift, f"{shows}; to undo changes made by hand: {deploy_anew(snapshot)}")
     return Holds("pulumi preview --refresh expects no changes")
 
 
@@ -80,7 +80,7 @@ def _is_token(reply: Answer) -> bool:
 
 def _way(snapshot: Snapshot, reason: str) -> str:
     if "certificate" in reason:
-        return "whoever ends TLS before the front proxy needs a certificate for this name, by a public CA or the output ca_certificate's"
+        return "terminate TLS in front of the front proxy with a certificate for this name, by a public CA or the output ca_certificate's"
     return (
         f"the way from here to the front proxy: {kubectl(snapshot, 'get service edge-public')}, firewalls, {kubectl(snapshot, EDGE_LOGS)}"
     )

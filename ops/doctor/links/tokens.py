@@ -74,7 +74,7 @@ def challenge(snapshot: Snapshot) -> Verdict:
 def challenged(snapshot: Snapshot, reply: Reply, who: str) -> Broken | None:
     """Return what is wrong with the answer of a registry to a client without a token."""
     expected = snapshot.expected
-    config = f"auth.token of the registry's config.yml ({kubectl(snapshot, 'get configmap')}), rendered anew by {deploy_anew(snapshot)}"
+    config = f"auth.token of the registry's config.yml ({kubectl(snapshot, 'get configmap')}), rendered again by {deploy_anew(snapshot)}"
     if not isinstance(reply, Answer) or reply.status != HTTPStatus.UNAUTHORIZED:
         return Broken(f"{who} answers /v2/ with {said(reply)}, not with 401 and a challenge", config)
     given = dict(PARAMETER.findall(reply.headers.get("www-authenticate", "")))
@@ -118,7 +118,7 @@ def signing_key(snapshot: Snapshot) -> Verdict:
     except KeyError:
         return Broken(f"the registry mounts no {place}", deploy_anew(snapshot))
     except ValueError as error:
-        return Broken(f"the registry's {place} cannot be read: {error}", f"it is rendered anew by {deploy_anew(snapshot)}")
+        return Broken(f"the registry's {place} cannot be read: {error}", f"it is rendered again by {deploy_anew(snapshot)}")
     if kid not in trusted:
         seen = f"Portus signs with the key {kid}, the registry trusts {', '.join(trusted) or 'none'}"
         bundle = f"the registry's bundle is rendered from Portus' key by {deploy_anew(snapshot)}"

@@ -216,7 +216,7 @@ def test_without_a_name_of_a_backup_those_there_are_are_told(monkeypatch: pytest
     ("dump", "runs", "why"),
     [
         (GOOD.name, "2.4", r"is of Portus 2\.5, and this stack runs 2\.4, which cannot read it"),
-        (OLD.name, "2.5", r"is of Portus 2\.4, and this stack runs 2\.5, which would set it up anew"),
+        (OLD.name, "2.5", r"is of Portus 2\.4, and this stack runs 2\.5, which would initialize it"),
     ],
 )
 def test_a_backup_of_another_version_is_refused_where_that_would_lose_it(

@@ -51,7 +51,7 @@ def test_what_was_changed_by_hand_is_mended_by_a_deployment_that_looks_at_the_cl
 
 def test_a_namespace_that_is_gone_asks_for_the_right_cluster_and_else_for_what_make_up_refuses() -> None:
     told = remedy(BREAKS["no namespace"][0]())
-    assert told.startswith("is it this cluster? If so: pulumi refresh --stack example, then follow docs/operate/new-cluster.md")
+    assert told.startswith("if it is the right cluster: pulumi refresh --stack example, then follow docs/operate/new-cluster.md")
     assert told.endswith("a stack of the lab's own: make up REFRESH=1 STACK=example")
 
 
@@ -71,7 +71,7 @@ def _with_an_external_database(found: Denied) -> Snapshot:
 def test_an_account_that_is_lost_or_without_rights_is_made_again_by_the_databases_own_script() -> None:
     """A rotation would fail: it changes the passwords of accounts that are there."""
     command = f"kubectl -n example exec mariadb-0 -- /bin/sh /docker-entrypoint-initdb.d/{configuration.ACCOUNTS}"
-    assert remedy(BREAKS["an account that is lost"][0]()) == f"{command} makes it again, with its rights"
+    assert remedy(BREAKS["an account that is lost"][0]()) == f"{command} creates it again, with its rights"
     assert remedy(BREAKS["an account without rights"][0]()) == command
     assert "GRANT ALL ON `portus_production`.* TO 'portus'@'%'" in remedy(_with_an_external_database(Denied("no", 1044)))
 
