@@ -13,6 +13,7 @@ NAMES: Final = (
     "backup",
     "backups",
     "restore",
+    "import-database",
     "gc",
     "export",
     "replace-secrets",

@@ -60,12 +60,20 @@ class Jobs:
     kube: Kube
     namespace: str
 
-    def start(self, cron_job: str, *, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()) -> Run:
+    def start(
+        self,
+        cron_job: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+        change: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Run:
         """Make a Job of ``cron_job``.
 
         Args:
             environment: set in each of its containers.
             arguments: of its last container.
+            change: changes the Job's spec first.
 
         Raises:
             LabError: the stack has no such CronJob, hence no backups.
@@ -77,6 +85,8 @@ class Jobs:
                 "set backup.enabled to true and deploy (docs/operate/backup.md).",
             )
         job = template["spec"]["jobTemplate"]
+        if change is not None:
+            change(job["spec"])
         pod = job["spec"]["template"]["spec"]
         for container in [*pod.get("initContainers", []), *pod["containers"]]:
             kept = [variable for variable in container.get("env", []) if variable["name"] not in (environment or {})]
@@ -138,6 +148,21 @@ class Jobs:
                 self.forget(run)  # or it would begin when it is not expected any more
                 raise failure
             time.sleep(POLL_SECONDS)
+
+    def container(self, run: Run, name: str, step: Step) -> str:
+        """Return the Pod of ``run`` as soon as its container ``name`` runs.
+
+        Raises:
+            JobError: it did not start, or ended at once.
+        """
+        for _ in polls(START_SECONDS):
+            job, pod = self._look(run)
+            if pod is not None and _running(pod) == name:
+                return str(pod["metadata"]["name"])
+            if condition(job, "Failed").get("status") == "True":
+                raise self._failure(run, job, pod, None)
+            step.say(f"{run.name}: waiting for {name}")
+        raise self._failure(run, *self._look(run), None)
 
     def forget(self, run: Run) -> None:
         """Remove ``run`` with its Pods."""

@@ -97,8 +97,11 @@ class Pods:
             return error.verify_message or str(error)
         return Unseen(told[0].reason)
 
-    def session(self, pod: str, command: Sequence[str], *, stdin: bool = False) -> Any:
+    def session(self, pod: str, command: Sequence[str], *, stdin: bool = False, container: str = "") -> Any:
         """Return ``command`` as it runs in ``pod``, with bytes and its standard input open where ``stdin``.
+
+        Args:
+            container: by default the first.
 
         Raises:
             ApiException: the cluster refuses to run it.
@@ -114,6 +117,7 @@ class Pods:
             tty=False,
             binary=stdin,
             _preload_content=False,
+            **({"container": container} if container else {}),
         )
 
     def execute(self, pod: str, command: Sequence[str], seconds: float) -> Done:

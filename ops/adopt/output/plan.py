@@ -137,12 +137,13 @@ def _database(source: Source, findings: Findings, stack: str, namespace: str) ->
     else:
         yield "The source has no database of its own. Where the server is:"
         yield shell("umask 077", f"mysqldump --single-transaction --no-tablespaces -h HOST -u USER -p {name} | gzip > portus.sql.gz")
-    yield "Prove the dump, make it a backup of the stack, and load that:"
+    yield "Prove the dump, make it a backup of the stack, and load that. The import prints its name; CHECK_USER is an old Portus user:"
     yield shell(
         f"python -m ops import-database --stack {stack} --dump portus.sql.gz",
-        f"make backups STACK={stack}",
-        f"make restore STACK={stack} DUMP=...",
+        f"CHECK_USER=... CHECK_PASSWORD_FILE=... make restore STACK={stack} DUMP=...",
     )
+    yield 'If the import says so, correct the registry\'s record: docs/operate/adopt.md, "Correct the record of the registry".'
+    yield "If you know no password, set one: docs/operate/passwords.md."
     if keys.EXISTING_PORTUS_PASSWORD in findings.secrets:
         yield "Portus up to 2.2 keeps the hidden user's password in its database. If the report says that it was replaced, set the new one:"
         runner = 'bundle exec rails runner \'User.find_by(username: "portus").update!(password: ENV["PORTUS_PORTUS_PASSWORD"])\''

@@ -1,0 +1,271 @@
+"""Reads what mariadb-dump or mysqldump has written of Portus' database: as a stream, line by line, with no server.
+
+Both write one statement a line; only CREATE TABLE has several, and a long INSERT may have one a row. Line ends inside texts are escaped.
+What begins otherwise than these programs' statements is not loaded anywhere, because its effects are not known.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+from ops.imports.problems import OTHER, DumpError, Problem, refused_statement
+
+GZIP: Final = b"\x1f\x8b"
+OTHER_FORMATS: Final = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PGDMP": "pg_dump"}
+BUFFER: Final = 1 << 20
+SHOWN_EVERY: Final = 20_000
+MOST_PROBLEMS: Final = 10
+COUNTED: Final = ("users", "tags")
+PARSED: Final = ("schema_migrations", "registries")
+
+HEADER: Final = re.compile(rb"-- (MySQL|MariaDB) dump ")
+END: Final = b"-- Dump completed"
+DELIMITER: Final = b"DELIMITER"
+HARMLESS: Final = re.compile(
+    rb"\s*$|--|LOCK TABLES |UNLOCK TABLES;|DROP TABLE IF EXISTS |commit;|set autocommit=|SET (?:NAMES |@(?!@)|character_set_)"
+    rb"|/\*M?!\d+ SET (?!@@GLOBAL)|/\*!40000 ALTER TABLE `\w+` (?:DIS|EN)ABLE KEYS \*/;|/\*M?!999999\\- enable the sandbox",
+    re.IGNORECASE,
+)
+CREATE: Final = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?`([^`]+)` \(")
+INSERT: Final = re.compile(rb"(?:INSERT|REPLACE)\s+(?:IGNORE )?(?:INTO )?`([^`]+)`(?: \(([^)]*)\))? VALUES")
+COLUMN: Final = re.compile(rb"\s+`([^`]+)` ")
+CHARSET: Final = re.compile(rb"(?:CHARSET=|CHARACTER SET )(\w+)")
+NAMES: Final = re.compile(rb"SET NAMES (\w+)", re.IGNORECASE)
+NEW_COLLATION: Final = re.compile(rb"utf8mb4_0900_\w+")
+ROW: Final = re.compile(rb"\((?:[^'()]++|'(?:[^'\\]++|\\.|'')*+')*+\)", re.DOTALL)
+VALUE: Final = re.compile(rb"'((?:[^'\\]++|\\.|'')*+)'|([^,()'\s]+)", re.DOTALL)
+ESCAPED: Final = re.compile(rb"\\(.)|''", re.DOTALL)
+FOUR_BYTES: Final = re.compile(rb"[\xf0-\xf4]")
+CODECS: Final = {"utf8": "utf-8", "utf8mb3": "utf-8", "utf8mb4": "utf-8", "latin1": "cp1252"}
+"""Character sets of a dump's text. MySQL's latin1 is Windows' 1252."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Portus' record of the registry."""
+
+    hostname: str
+    external_hostname: str
+
+
+@dataclass(kw_only=True)
+class Dump:
+    """What a dump holds.
+
+    Args:
+        charset: of its text, as the client must be told.
+        charsets: those of its tables.
+        counts: rows of the tables that are counted here, so that the load can be compared with them.
+        schema_line: where ``schema_migrations`` is filled.
+        bytes: of its text, not compressed.
+    """
+
+    program: str = ""
+    charset: str = ""
+    charsets: set[str] = field(default_factory=set)
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    migrations: list[str] = field(default_factory=list)
+    schema_line: int = 0
+    records: list[Record] = field(default_factory=list)
+    lines: int = 0
+    bytes: int = 0
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of its tables."""
+        return list(self.columns)
+
+    @property
+    def schema(self) -> str:
+        """The newest migration; '' for none."""
+        return max(self.migrations, default="")
+
+
+def read(path: Path, say: Callable[[str], None] = lambda _: None) -> Dump:
+    """Return what the dump ``path`` holds, gzip or not.
+
+    Raises:
+        DumpError: it is none that can be loaded; with each kind of problem, its line and its fix.
+    """
+    try:
+        with _opened(path) as file:
+            return _Reader(path, say).read(file)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DumpError(path, [_truncated(0, f"gzip says: {error}")]) from error
+    except OSError as error:
+        raise DumpError(path, [Problem(0, f"must be a file that can be read: {error.strerror}", "name the dump: --dump FILE")]) from error
+
+
+def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+    with path.open("rb") as file:
+        start = file.read(8)
+    for magic, name in OTHER_FORMATS.items():
+        if start.startswith(magic):
+            raise DumpError(path, [Problem(0, f"must be SQL, compressed by gzip or not, and is of {name}", "unpack it, or dump again")])
+    if start.startswith(GZIP):
+        return gzip.open(path, "rb")
+    return path.open("rb", buffering=BUFFER)
+
+
+def _truncated(line: int, why: str) -> Problem:
+    fix = "dump again, without --compact and --skip-comments; look at the free disk and at the exit code"
+    return Problem(line, f"must end with '{END.decode()}': the dump is truncated ({why})", fix)
+
+
+class _Reader:
+    """One pass over a dump."""
+
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        self._path = path
+        self._say = say
+        self._dump = Dump()
+        self._problems: dict[str, Problem] = {}
+        self._table = ""
+        self._insert: tuple[str, list[str]] | None = None
+        self._whole = False
+        self._unreadable = 0
+        self._open = False
+        self._body = False
+
+    def read(self, file: IO[bytes] | gzip.GzipFile) -> Dump:
+        dump = self._dump
+        number = 0
+        for number, line in enumerate(file, 1):
+            dump.bytes += len(line)
+            if not line.isascii() and line.endswith(b"\n"):
+                self._judge_text(number, line)
+            self._take(number, line)
+            if len(self._problems) >= MOST_PROBLEMS:
+                break
+            if number % SHOWN_EVERY == 0:
+                self._say(f"{dump.bytes >> 20} MiB, line {number}")
+        dump.lines = number
+        if not dump.program:
+            self._refuse("program", Problem(1, "must be written by mariadb-dump or mysqldump", "dump again with one of them"))
+        elif not self._whole and not self._problems:
+            self._problems["end"] = _truncated(number, "its last line is another")
+        if not dump.charset:
+            dump.charset = "latin1" if self._unreadable else "utf8mb4"
+        if self._problems:
+            raise DumpError(self._path, list(self._problems.values()))
+        return dump
+
+    def _refuse(self, kind: str, problem: Problem) -> None:
+        self._problems.setdefault(kind, problem)
+
+    def _take(self, number: int, line: bytes) -> None:
+        if self._open or self._body or line.startswith(DELIMITER):
+            self._skip(number, line)
+        elif self._insert is not None:
+            self._rows(number, line)
+        elif self._table:
+            self._definition(number, line)
+        elif found := INSERT.match(line):
+            table = found[1].decode()
+            names = [name.strip(" `") for name in found[2].decode().split(",")] if found[2] else self._dump.columns.get(table, [])
+            self._insert = (table, names)
+            self._after_end(number)
+            self._rows(number, line[found.end() :])
+        elif found := CREATE.match(line):
+            self._table = found[1].decode()
+            self._dump.columns[self._table] = []
+            self._after_end(number)
+        elif HARMLESS.match(line):
+            self._comment(line)
+        else:
+            self._after_end(number)
+            if self._whole or line.endswith(b"\n"):  # else it is cut off, as the missing end tells
+                self._refuse(*refused_statement(number, line))
+            self._open = not line.rstrip().endswith(b";")
+
+    def _skip(self, number: int, line: bytes) -> None:
+        """Pass the rest of a refused statement, and the bodies of triggers and routines, which have statements of their own."""
+        if self._open:
+            self._open = not line.rstrip().endswith(b";")
+        elif line.startswith(DELIMITER):
+            self._body = line.split()[1:] != [b";"]
+            if not self._body and not self._problems:
+                self._refuse(*refused_statement(number, line))
+        else:
+            kind, problem = refused_statement(number, line)
+            if kind != OTHER:
+                self._refuse(kind, problem)
+
+    def _after_end(self, number: int) -> None:
+        if self._whole:
+            self._refuse("joined", Problem(number, "must be one dump, and statements follow its end", "dump Portus' database alone"))
+
+    def _comment(self, line: bytes) -> None:
+        dump = self._dump
+        if not dump.program and HEADER.match(line):
+            dump.program = line[3:].decode(errors="replace").strip()
+        elif line.startswith(END):
+            self._whole = True
+        elif not dump.charset and (found := NAMES.search(line)):
+            dump.charset = found[1].decode().lower()
+
+    def _definition(self, number: int, line: bytes) -> None:
+        if found := NEW_COLLATION.search(line):
+            fix = "replace it: sed -E 's/utf8mb4_0900_[a-z_]+/utf8mb4_unicode_ci/g' OLD.sql > NEW.sql"
+            self._refuse("collation", Problem(number, f"must not use {found[0].decode()}, which MySQL 8 alone has", fix))
+        if found := COLUMN.match(line):
+            self._dump.columns[self._table].append(found[1].decode())
+        self._dump.charsets.update(each.decode().lower() for each in CHARSET.findall(line))
+        if line.rstrip().endswith(b";"):
+            self._table = ""
+
+    def _rows(self, number: int, line: bytes) -> None:
+        assert self._insert is not None
+        table, names = self._insert
+        if table in COUNTED:
+            self._dump.counts[table] += sum(1 for _ in ROW.finditer(line))
+        elif table in PARSED:
+            self._parse(number, table, names, line)
+        if line.endswith((b";\n", b";\r\n", b";")):
+            self._insert = None
+
+    def _parse(self, number: int, table: str, names: list[str], line: bytes) -> None:
+        for row in values(line, names):
+            if table == "schema_migrations":
+                self._dump.migrations.append(row.get("version", ""))
+                self._dump.schema_line = self._dump.schema_line or number
+            else:
+                self._dump.records.append(Record(hostname=row.get("hostname", ""), external_hostname=row.get("external_hostname", "")))
+
+    def _judge_text(self, number: int, line: bytes) -> None:
+        charset = self._dump.charset
+        codec = CODECS.get(charset, "utf-8")
+        if charset and charset not in CODECS:
+            rule = f"must be text of utf8 or latin1, and says SET NAMES {charset}"
+            self._refuse("charset", Problem(number, rule, "dump again with --default-character-set=utf8"))
+            return
+        if codec != "utf-8":
+            return
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            self._unreadable = self._unreadable or number
+            if charset:
+                rule = f"must be {charset}, as it says itself, and has the byte 0x{line[error.start]:02x}"
+                self._refuse("charset", Problem(number, rule, "dump again with --default-character-set=utf8; no editor may save it"))
+            return
+        if FOUR_BYTES.search(line):
+            rule = "must have no characters of 4 bytes, such as emoji: Portus' database is utf8"
+            self._refuse("emoji", Problem(number, rule, "remove them on the old Portus' pages, and dump again"))
+
+
+def values(line: bytes, names: list[str]) -> Iterator[Mapping[str, str]]:
+    """Give the rows of an INSERT's text; NULL is ''."""
+    for row in ROW.findall(line):
+        given = []
+        for text, bare in VALUE.findall(row[1:-1]):
+            plain = ESCAPED.sub(lambda found: found[1] or b"'", text)
+            given.append("" if bare.upper() == b"NULL" else (plain or bare).decode(errors="replace"))
+        yield dict(zip(names, given, strict=False))

@@ -1,0 +1,197 @@
+"""How a dump gets into the cluster: the Job that is made of the program's own backup, what is sent, and what the user is told."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from websocket import WebSocketConnectionClosedException
+
+from components.common.names import BACKUP
+from ops.backup.backups import Backup
+from ops.console import Step
+from ops.deployment import Deployment
+from ops.errors import LabError
+from ops.imports.dump import Dump, Record
+from ops.imports.load import IMPORT, load, with_import
+from ops.imports.verb import told
+from ops.kube import jobs
+from ops.kube.client import CRON_JOB, JOB, Kind, Kube
+from ops.kube.jobs import JobError, Jobs
+from ops.kube.pods import Pods
+from ops.paths import ROOT
+
+RENDERED = yaml.safe_load_all((ROOT / "tests" / "golden" / "render" / "prod.yaml").read_text())
+CRON = next(each for each in RENDERED if each and (each["kind"], each["metadata"]["name"]) == ("CronJob", BACKUP))
+DUMP = Dump(charset="latin1", counts={"users": 3, "tags": 2}, records=[Record(hostname="old.example.com", external_hostname="")])
+MANIFEST = {"name": "20260101T020000Z", "portus": "2.4", "bytes": 1, "tables": {"users": 3, "teams": 1, "repositories": 1, "tags": 2}}
+
+
+@dataclass
+class Session:
+    """An exec that keeps what is written to it, and ends where ``taken`` bytes have come."""
+
+    taken: int
+    complaint: bytes = b""
+    got: bytes = b""
+
+    def is_open(self) -> bool:
+        return len(self.got) < self.taken
+
+    def update(self, timeout: float) -> None:
+        assert timeout == 0
+
+    def write_stdin(self, data: bytes) -> None:
+        if not self.is_open():
+            raise WebSocketConnectionClosedException
+        self.got += data
+
+    def run_forever(self, timeout: float) -> None:
+        assert timeout > 0
+
+    def read_stderr(self, timeout: float) -> bytes:
+        assert timeout == 0
+        return self.complaint
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Cluster:
+    """What a Job of an import is asked of; ``state`` is its first container's."""
+
+    session: Session
+    state: str = "running"
+    made: list[dict[str, Any]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    commands: list[list[str]] = field(default_factory=list)
+    containers: list[str] = field(default_factory=list)
+
+    def get(self, kind: Kind, _namespace: str, name: str) -> Any:
+        if kind == CRON_JOB:
+            return copy.deepcopy(CRON) | {"metadata": CRON["metadata"] | {"uid": "u"}}
+        ended = bool(self.commands) or self.state == "terminated"
+        conditions = [{"type": "Failed" if self.state == "terminated" else "Complete", "status": "True"}] if ended else []
+        return {"metadata": {"name": name}, "status": {"conditions": conditions}}
+
+    def create(self, kind: Kind, _namespace: str, body: dict[str, Any]) -> Any:
+        assert kind == JOB
+        self.made.append(body)
+        return {"metadata": {"name": "job", "uid": "u"}}
+
+    def list(self, *_: Any, **__: Any) -> Any:
+        state: dict[str, Any] = {self.state: {"exitCode": 65} if self.state == "terminated" else {}}
+        status = {"initContainerStatuses": [{"name": IMPORT, "state": state}]}
+        metadata = {"name": "pod", "namespace": "here", "creationTimestamp": "1"}
+        return [{"metadata": metadata, "spec": {"containers": [{"name": "publish"}]}, "status": status}]
+
+    def delete(self, _kind: Kind, _namespace: str, name: str) -> None:
+        self.deleted.append(name)
+
+    def core(self) -> Any:
+
+        class Core:
+            def read_namespaced_pod_log(self, *_: Any, **__: Any) -> str:
+                return f"words\n{json.dumps(MANIFEST)}"
+
+        return Core()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "portus.sql"
+    path.write_bytes(b"dump" * 200_000)
+    return path
+
+
+def _load(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, file: Path) -> Backup:
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0)
+
+    def session(_: Pods, pod: str, command: list[str], *, stdin: bool, container: str) -> Session:
+        assert (pod, stdin) == ("pod", True)
+        cluster.commands.append(command)
+        cluster.containers.append(container)
+        return cluster.session
+
+    monkeypatch.setattr(Pods, "session", session)
+    kube: Kube = cluster  # type: ignore[assignment]
+    return load(Jobs(kube, "here"), Pods(kube=kube, namespace="here"), file, DUMP, Step("test"))
+
+
+def test_the_dump_is_sent_whole_and_becomes_the_backup_that_publish_tells(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    cluster = Cluster(Session(taken=file.stat().st_size))
+    assert _load(monkeypatch, cluster, file).name == MANIFEST["name"]
+    assert cluster.session.got == file.read_bytes()
+    assert cluster.containers == [IMPORT]
+    assert cluster.commands[0][-1] == str(file.stat().st_size)
+    assert cluster.deleted == []
+    spec = cluster.made[0]["spec"]["template"]["spec"]
+    environment = {each["name"]: each["value"] for each in spec["initContainers"][0]["env"]}
+    assert environment == {
+        "KEEP": "all",
+        "SIZE": str(file.stat().st_size),
+        "SHA256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "CHARSET": "latin1",
+        "EXPECTED": "tags=2 users=3",
+    }
+    assert {each["name"]: each.get("value") for each in spec["containers"][0]["env"]}["KEEP"] == "all"
+
+
+def test_an_import_knows_no_password_and_takes_the_place_of_the_dump() -> None:
+    job = copy.deepcopy(CRON["spec"]["jobTemplate"]["spec"])
+    with_import(job)
+    steps = job["template"]["spec"]["initContainers"]
+    assert [step["name"] for step in steps] == [IMPORT, "verify"]
+    assert {mount["name"] for mount in steps[0]["volumeMounts"]} == {"backups", "scripts", "tmp", "scratch"}
+    assert steps[0]["securityContext"]["readOnlyRootFilesystem"]
+    assert steps[1]["command"] == ["/bin/bash", "/scripts/verify.sh"]
+    assert job["backoffLimit"] == 0
+
+
+def test_a_backup_of_another_shape_is_refused() -> None:
+    with pytest.raises(LabError, match="must have the steps"):
+        with_import({"template": {"spec": {"initContainers": []}}})
+
+
+@pytest.mark.parametrize("session", [Session(taken=1000), Session(taken=10**9), Session(taken=800_000, complaint=b"No space left")])
+def test_a_dump_that_is_not_taken_whole_ends_the_job(monkeypatch: pytest.MonkeyPatch, file: Path, session: Session) -> None:
+    cluster = Cluster(session)
+    with pytest.raises(LabError, match="does not take the dump"):
+        _load(monkeypatch, cluster, file)
+    assert cluster.deleted == ["job"]
+
+
+def test_a_step_that_ends_before_it_takes_the_dump_says_why(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    cluster = Cluster(Session(taken=10**9), state="terminated")
+    with pytest.raises(JobError, match="ended with code 65"):
+        _load(monkeypatch, cluster, file)
+    assert cluster.deleted == ["job"]
+
+
+def _told(dump: Dump, *, made: str, target: str) -> str:
+    deployment = Deployment(stack="prod", outputs={"registry_host": "new.example.com", "namespace": "here"}, kubeconfig=Path("none"))
+    return "\n".join(told(deployment, dump, Backup.of(MANIFEST | {"portus": made}), target))
+
+
+def test_the_record_that_the_restore_brings_is_told_with_the_page_that_corrects_it() -> None:
+    said = _told(DUMP, made="2.4", target="2.4")
+    assert "old.example.com. The stack's registry is new.example.com." in said
+    assert "Correct the record after the restore" in said
+    assert f"make restore STACK=prod DUMP={MANIFEST['name']}" in said
+    same = Dump(records=[Record(hostname="new.example.com", external_hostname="new.example.com")])
+    assert "Correct" not in _told(same, made="2.4", target="2.4")
+    assert "no record of a registry" in _told(Dump(), made="2.4", target="2.4")
+
+
+@pytest.mark.parametrize(
+    ("made", "target", "first"), [("2.2", "2.3", True), ("2.4", "2.5", True), ("2.1", "2.2", False), ("2.2", "2.4", False)]
+)
+def test_a_version_that_does_not_migrate_the_dump_is_told_before_the_restore_refuses(made: str, target: str, *, first: bool) -> None:
+    assert (f"set portus:portus.version to {made}" in _told(DUMP, made=made, target=target)) is first
