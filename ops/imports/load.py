@@ -35,7 +35,7 @@ def with_import(job: dict[str, Any]) -> None:
     steps = job["template"]["spec"]["initContainers"]
     places = {step["name"]: number for number, step in enumerate(steps)}
     if DUMP not in places or VERIFY not in places:
-        raise LabError("the stack's CronJob of backups must have the steps dump and verify.", "fix: deploy the stack with this version.")
+        raise LabError("the stack's CronJob of backups must have the steps dump and verify.", "deploy the stack with this version.")
     step = copy.deepcopy(steps[places[VERIFY]])
     steps[places[DUMP]] = step | {"name": IMPORT, "command": ["/bin/bash", "-c", SCRIPT.read_text(encoding="utf-8")]}
 
@@ -85,7 +85,7 @@ def send(pods: Pods, pod: str, path: Path, size: int, step: Step) -> None:
     said = bytes(session.read_stderr(timeout=0) or b"").decode(errors="replace").strip()
     session.close()
     if sent != size or not ended or said:
-        raise LabError(f"Pod {pod} does not take the dump: {sent} of {size} bytes were sent.", "fix: run this again. It said:", said)
+        raise LabError(f"Pod {pod} does not take the dump: {sent} of {size} bytes were sent.", "run this again. The Pod said:", said)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -29,7 +29,11 @@ class DumpError(LabError):
     def __init__(self, path: Path, problems: list[Problem]) -> None:
         shown = [f"{path.name}{f', line {each.line}' if each.line else ''}: {each.rule}\n    fix: {each.fix}" for each in problems]
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        super().__init__(f"the dump {path} is refused: {count}; nothing was touched.", "Correct it:", "\n".join(shown))
+        super().__init__(
+            f"the dump {path} is refused: {count}; nothing was touched.",
+            "change what these lines name, and run this again.",
+            "\n".join(shown),
+        )
         self.problems = problems
 
 

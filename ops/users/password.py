@@ -78,21 +78,21 @@ def find(rows: Rows, name: str, *, ldap_alone: bool) -> User:
         names = [user.name for user in users if user.name != HIDDEN_USER]
         near = get_close_matches(name, names, 1) or [user.name for user in users if user.admin and user.name in names][:1]
         hint = f"did you mean '{near[0]}'?" if near else "Portus has no user yet: open its page and create the first one."
-        raise LabError(f"--user must be a user of Portus, and '{name}' is none.", f"fix: {hint}")
+        raise LabError(f"--user must be a user of Portus, and '{name}' is none.", hint)
     if found.name == HIDDEN_USER:
         raise LabError(
             f"--user must not be '{HIDDEN_USER}': this is Portus' own account, and its password is one of the stack.",
-            "fix: rotate it with portus:credentials.rotation.portusPassword (docs/operate/credentials.md).",
+            "rotate it with portus:credentials.rotation.portusPassword (docs/operate/credentials.md).",
         )
     if found.ldap:
         raise LabError(
             f"--user must be a user with a password in Portus, and the LDAP directory has the one of '{found.name}'.",
-            "fix: reset it in the directory.",
+            "reset it in the directory.",
         )
     if ldap_alone and not found.bot:
         raise LabError(
             f"--user must be a user with a password in Portus: with LDAP, Portus up to 2.4 asks the directory alone for '{found.name}'.",
-            "fix: reset the password in the directory, or set portus:portus.config.ldap.enabled to false and deploy.",
+            "reset the password in the directory, or set portus:portus.config.ldap.enabled to false and deploy.",
         )
     return found
 
@@ -120,7 +120,7 @@ def _users(rows: Rows) -> list[User]:
 def _columns(rows: Rows) -> set[str]:
     found = {str(row[0]) for row in rows("SHOW COLUMNS FROM users")}
     if not {"id", "username", "encrypted_password"} <= found:
-        raise LabError("the database must be one of Portus, and its table users is not.", "fix: look at it with make doctor.")
+        raise LabError("the database must be one of Portus, and its table users is not.", "look at it with make doctor.")
     return found
 
 
@@ -137,7 +137,7 @@ def change(rows: Rows, user: User, password: str) -> None:
     rows(f"UPDATE users SET encrypted_password = '{hashed}', {pairs} WHERE id = {user.id}")  # noqa: S608 - a hash and a number
     stored = rows(f"SELECT encrypted_password = '{hashed}' FROM users WHERE id = {user.id}")  # noqa: S608 - likewise
     if [tuple(map(bool, row)) for row in stored] != [(True,)]:
-        raise LabError(f"the user '{user.name}' was deleted meanwhile.", "fix: name another user.")
+        raise LabError(f"the user '{user.name}' was deleted meanwhile.", "name another user.")
     rows("COMMIT")
 
 
@@ -153,13 +153,11 @@ def require_good(password: str) -> None:
         LabError: with the rule; never with the password.
     """
     if NOT_PRINTED.search(password):
-        raise LabError("the password must be one line without control characters.", "fix: choose another, or use --generate.")
+        raise LabError("the password must be one line without control characters.", "choose another, or use --generate.")
     if len(password) < SHORTEST or not password.strip():
-        raise LabError(
-            f"the password must have at least {SHORTEST} characters, not only spaces.", "fix: choose another, or use --generate."
-        )
+        raise LabError(f"the password must have at least {SHORTEST} characters, not only spaces.", "choose another, or use --generate.")
     if len(password.encode()) > LONGEST_BYTES:
-        raise LabError(f"the password must have at most {LONGEST_BYTES} bytes.", "fix: choose another, or use --generate.")
+        raise LabError(f"the password must have at most {LONGEST_BYTES} bytes.", "choose another, or use --generate.")
 
 
 def generated() -> str:

@@ -58,6 +58,6 @@ def asked(user: str) -> str:
     else:
         password = sys.stdin.readline().rstrip("\r\n")
         if not password:
-            raise LabError("standard input must have the password as its first line.", "fix: pipe it in, or use --generate.")
+            raise LabError("standard input must have the password as its first line.", "pipe it in, or use --generate.")
     require_good(password)
     return password
