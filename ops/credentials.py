@@ -99,15 +99,15 @@ def _by_the_directory(answer: httpx.Response) -> str:
     if said in REFUSED:
         return ""
     if said in OF_THE_ACCOUNT:
-        return f"It says: {said}"
+        return f"correct what it reports: {said}"
     if said.startswith(UNKNOWN):
         return (
-            f"Its LDAP directory says: {said}. Up to Portus 2.4 every account but Portus' own must be in the directory: name one that is, "
-            f"with its password there, by {USER} and {PASSWORD_FILE}."
+            f"correct what its LDAP directory reports: {said}. Up to Portus 2.4 the directory must have every account except Portus' own: "
+            f"name one that it has, with its password there, by {USER} and {PASSWORD_FILE}."
         )
     return (
-        f"It cannot ask its LDAP directory (portus.config.ldap): {' '.join(said.split())}. Nobody can log in until it can; "
-        "the password is not judged. Look at ldap.hostname and port, the directory itself, and the NetworkPolicies."
+        "check ldap.hostname and port, the directory itself, and the NetworkPolicies: Portus cannot reach its LDAP directory "
+        f"(portus.config.ldap), so no user can log in: {' '.join(said.split())}"
     )
 
 

@@ -277,7 +277,7 @@ def claims(token: str) -> Any:
 
 
 def test_a_portus_that_is_away_is_one_line(stack: OwnStack, reached: Deployment, tmp_path: Path) -> None:
-    with Breaker(reached).scaled("deployment", "portus"), pytest.raises(LabError, match="no Pod of Portus is there"):
+    with Breaker(reached).scaled("deployment", "portus"), pytest.raises(LabError, match="Portus has no Pod"):
         export(stack, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 

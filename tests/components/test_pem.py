@@ -90,7 +90,7 @@ def test_what_stands_in_another_teams_secret_is_refused_unless_openssl_and_go_re
     problems = problems_of(existing(provided(text, root())))
     assert [problem.key for problem in problems] == ([] if readable else ["tls.certificate"])
     if problems:
-        assert "cannot be rewritten" in problems[0].rule
+        assert "cannot rewrite tls.crt" in problems[0].rule
         assert problems_of(existing(provided("".join(pem.certificates(text)), root()))) == ()
 
 
@@ -112,7 +112,7 @@ def test_a_key_file_with_its_certificates_gives_the_key_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "fix"),
     [
-        (KEY + KEY, "alone"),
+        (KEY + KEY, "give only the key"),
         (KEY.replace("PRIVATE KEY", "OPENSSH PRIVATE KEY"), "ssh-keygen -p -m PEM"),
         ("LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1JSUV2Z0lCQURBTgotLS0tLUVORCBQUklWQVRFIEtFWS0tLS0tCg==", "base64 -d"),
         ("/etc/ssl/portus.key", "whole content"),

@@ -39,7 +39,7 @@ def test_a_lint_fails_on_a_finding_and_on_an_idle_waiver() -> None:
     with pytest.raises(LabError, match="1 findings") as raised:
         report({"lab": [OTHER]}, [])
     assert raised.value.excerpt == "lab: checkov/C1 Service/y: bad"
-    with pytest.raises(LabError, match="waive nothing"):
+    with pytest.raises(LabError, match="unused waivers"):
         report({"lab": [PASSED]}, [Waiver("since", ("checkov/C1",), ("Service/y",))])
     report({"lab": [PASSED, FOUND]}, [WAIVER])
 

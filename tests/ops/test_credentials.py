@@ -99,19 +99,19 @@ class TestToken:
     @pytest.mark.parametrize(
         ("error", "named"),
         [
-            ("Connection refused - connect(2) for ldap.example.com:389", "cannot ask its LDAP directory"),
-            ("Unable to connect to any given server: \n  ldap.example.com:389", "cannot ask its LDAP directory"),
-            ("Connection timed out - user specified timeout", "the password is not judged"),
-            ("Could not find user 'admin'", "Its LDAP directory says: Could not find user 'admin'"),
-            ("Invalid Credentials (code 49)", "Its LDAP directory says: Invalid Credentials (code 49)"),
-            ("Your account is locked.", "It says: Your account is locked."),
+            ("Connection refused - connect(2) for ldap.example.com:389", "cannot reach its LDAP directory"),
+            ("Unable to connect to any given server: \n  ldap.example.com:389", "cannot reach its LDAP directory"),
+            ("Connection timed out - user specified timeout", "cannot reach its LDAP directory"),
+            ("Could not find user 'admin'", "correct what its LDAP directory reports: Could not find user 'admin'"),
+            ("Invalid Credentials (code 49)", "correct what its LDAP directory reports: Invalid Credentials (code 49)"),
+            ("Your account is locked.", "correct what it reports: Your account is locked."),
         ],
     )
     def test_that_the_directory_or_a_lock_refuses_blames_no_changed_password(self, login: Login, error: str, named: str) -> None:
         with pytest.raises(NobodyError) as told:
             require_login(_deployment(), login, _Portus(401, error))
         assert named in told.value.remedy
-        assert "If it was changed" not in str(told.value)
+        assert "if it was changed" not in str(told.value)
 
     def test_that_is_refused_for_its_password_says_so_where_portus_judges_it(self) -> None:
         with pytest.raises(NobodyError) as told:

@@ -65,7 +65,7 @@ def test_the_image_is_copied_by_digest_under_the_lab_s_name_and_once(registry: s
 def test_an_image_that_the_registry_lacks_or_that_is_not_what_it_says_is_refused_and_the_next_run_heals(registry: str, data: Path) -> None:
     with pytest.raises(LabError, match="cannot be copied from its registry") as caught:
         public_images.fetch([NAME], tls=False, table=_table(registry, "none"))
-    assert "Leave IMAGES out" in caught.value.remedy
+    assert "leave IMAGES out" in caught.value.remedy
     blob = max(data.rglob("blobs/sha256/*/*/data"), key=lambda file: file.stat().st_size)
     good = blob.read_bytes()
     blob.write_bytes(good[:-1] + b"?")
