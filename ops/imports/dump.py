@@ -28,10 +28,11 @@ HEADER: Final = re.compile(rb"-- (MySQL|MariaDB) dump ")
 END: Final = b"-- Dump completed"
 DELIMITER: Final = b"DELIMITER"
 HARMLESS: Final = re.compile(
-    rb"\s*$|--|LOCK TABLES |UNLOCK TABLES;|DROP TABLE IF EXISTS |commit;|set autocommit=|SET (?:NAMES |@(?!@)|character_set_)"
-    rb"|/\*M?!\d+ SET (?!@@GLOBAL)|/\*!40000 ALTER TABLE `\w+` (?:DIS|EN)ABLE KEYS \*/;|/\*M?!999999\\- enable the sandbox",
+    rb"\s*(?:$|--|LOCK TABLES |UNLOCK TABLES;|DROP TABLE IF EXISTS |commit;|set autocommit=|SET (?:NAMES |@(?!@)|character_set_)"
+    rb"|/\*M?!\d+ SET (?!@@GLOBAL|GLOBAL )|/\*!40000 ALTER TABLE `\w+` (?:DIS|EN)ABLE KEYS \*/;|/\*M?!999999\\- enable the sandbox)",
     re.IGNORECASE,
 )
+"""What both programs write around the tables: comments, locks, and settings of the connection."""
 CREATE: Final = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?`([^`]+)` \(")
 INSERT: Final = re.compile(rb"(?:INSERT|REPLACE)\s+(?:IGNORE )?(?:INTO )?`([^`]+)`(?: \(([^)]*)\))? VALUES")
 COLUMN: Final = re.compile(rb"\s+`([^`]+)` ")

@@ -23,7 +23,7 @@ from ops.kube.pods import Pods
 SCRIPT: Final = Path(__file__).parent / "import.sh"
 DUMP, VERIFY, IMPORT = "dump", "verify", "import"
 """Containers: the first step of a backup, the second, and what takes the place of the first."""
-CHUNK: Final = 1 << 18
+CHUNK: Final = 1 << 16
 END_SECONDS: Final = 60.0
 RECEIVE: Final = '. /scripts/common.sh; until [ -s "$WORK/name" ]; do sleep 0.2; done; head --bytes="$1" > "$WORK/upload"'
 """In the importing container. The last argument is a size, because a connection of this protocol does not tell its end."""

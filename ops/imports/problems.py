@@ -56,7 +56,12 @@ STATEMENTS: Final = (
         "the choice of a database",
         "dump again without --databases and --all-databases",
     ),
-    (_begins(rb"(?:/\*!\d+ )?SET @@"), "settings of the whole server", "dump again with --set-gtid-purged=OFF"),
+    (
+        _begins(rb"CHANGE (?:MASTER|REPLICATION)|SET GLOBAL gtid"),
+        "settings of a replica",
+        "dump again without --master-data and --source-data",
+    ),
+    (_begins(rb"(?:/\*!\d+ )?SET (?:@@|GLOBAL)"), "settings of the whole server", "dump again with --set-gtid-purged=OFF"),
 )
 """What these programs write and Portus' database does not have, or an account of one database may not load."""
 

@@ -145,16 +145,49 @@ def _after(plain: bytes, marker: bytes, text: bytes) -> bytes:
     ("text", "told"),
     [
         (b"SET @@GLOBAL.GTID_PURGED='x';\n", "--set-gtid-purged=OFF"),
+        (b"CHANGE MASTER TO MASTER_LOG_FILE='x', MASTER_LOG_POS=1;\n", "--master-data"),
+        (b"/*!50606 SET GLOBAL INNODB_STATS_AUTO_RECALC=@OLD_INNODB_STATS_AUTO_RECALC */;\n", "settings of the whole server"),
         (b"GRANT ALL ON *.* TO 'x'@'%' IDENTIFIED BY 'a-password';\n", "has 'GRANT ALL ON *.* TO'"),
         (b"\\! touch /tmp/owned\n", "has '\\! touch /tmp/owned'"),
         (b"source /etc/passwd\n", "has 'source /etc/passwd'"),
     ],
-    ids=["gtid", "grant", "shell", "source"],
+    ids=["gtid", "replica", "global", "grant", "shell", "source"],
 )
 def test_any_other_statement_is_refused_and_its_values_are_not_shown(plain: bytes, tmp_path: Path, text: bytes, told: str) -> None:
     refused = _refused(tmp_path / "a.sql", _after(plain, b"UNLOCK TABLES;\n", text))
     assert told in refused.excerpt
     assert "a-password" not in refused.excerpt
+
+
+OF_MYSQL = (
+    (rb"^/\*M!999999.*\n", b""),
+    (rb"^-- MariaDB dump .*", b"-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)"),
+    (rb"^/\*!40101 SET NAMES \w+ \*/;", b"/*!50503 SET NAMES utf8mb4 */;"),
+    (rb"^/\*!40101 SET character_set_client = \w+ \*/;", b" SET character_set_client = utf8mb4 ;"),
+    (rb"^(?:/\*M!100616 .*|/\*!40101 SET @saved_cs_client.*)\n", b"SET @saved_cs_client     = @@character_set_client;\n"),
+    (rb" VALUES\n", b" VALUES "),
+    (rb"\),\n\(", b"),("),
+    (rb"\) ENGINE=.*;", b") ENGINE=InnoDB AUTO_INCREMENT=6 DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_unicode_ci;"),
+)
+"""Where mysqldump 8.0 writes other words: settings with a space before them, and all rows of an INSERT on its line."""
+
+
+def test_a_dump_of_mysqldump_is_read_as_well(plain: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_bytes(plain)
+    content = plain
+    for pattern, text in OF_MYSQL:
+        content = re.sub(pattern, text, content, flags=re.MULTILINE)
+    (tmp_path / "b.sql").write_bytes(content)
+    ours, theirs = read(tmp_path / "a.sql"), read(tmp_path / "b.sql")
+    assert theirs.program.startswith("MySQL dump 10.13")
+    assert (theirs.counts, theirs.records, theirs.schema, theirs.tables) == (ours.counts, ours.records, ours.schema, ours.tables)
+
+
+def test_lines_that_end_as_on_windows_are_read_as_well(plain: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_bytes(plain)
+    (tmp_path / "b.sql").write_bytes(plain.replace(b"\n", b"\r\n"))
+    ours, theirs = read(tmp_path / "a.sql"), read(tmp_path / "b.sql")
+    assert (theirs.counts, theirs.records, theirs.schema) == (ours.counts, ours.records, ours.schema)
 
 
 def test_two_dumps_in_one_file_are_refused(plain: bytes, tmp_path: Path) -> None:
