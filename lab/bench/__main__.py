@@ -30,6 +30,7 @@ The first lines are the worse of the stacks "lab" and "prod", the others each st
   push.ratio, pull.ratio   speed of a layer of 300 MB, token included, through the stack by that of a bare registry with TLS beside it
   token.*_ms               a token for the administrator, of which the most is Portus' bcrypt: without_login asks for none
   record.seconds           from the end of a push to Portus' record of it
+  import.ratio             speed of reading and then loading a dump, by that of MariaDB's client alone
   growth.ratio             seconds of a render and a verify where there are ten stack files, by those where there is one
 
 It takes some minutes, and runs on a cluster of its own beside the lab, which goes in the end: a running lab is neither used nor touched.
@@ -66,7 +67,7 @@ def _must_be_writable(file: Path | None) -> None:
 
 
 def _measured(runs: int) -> dict[str, float]:
-    from lab.bench import first_up, growth, transfer  # noqa: PLC0415
+    from lab.bench import first_up, growth, imports, transfer  # noqa: PLC0415
     from lab.bench.figures import VERBS, Pair, figures  # noqa: PLC0415 - a wrong word on the command line is reported at once
     from lab.bench.stage import FOLDER, stage  # noqa: PLC0415
     from lab.bench.trial import compare  # noqa: PLC0415
@@ -76,6 +77,8 @@ def _measured(runs: int) -> dict[str, float]:
             service = transfer.figures(place.deployment, place.home, FOLDER / "transfer", current)
         with console.step("renders of one stack file and of ten") as current:
             service["growth.ratio"] = growth.ratio(FOLDER / "growth", current)
+        with console.step("a dump, read and loaded") as current:
+            service["import.ratio"] = imports.ratio(FOLDER / "import", current)
         measured: dict[str, dict[str, Pair]] = {}
         for name, program in place.projects.items():
             floor = program.floor(FOLDER / f"{name}-floor")

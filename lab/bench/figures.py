@@ -67,6 +67,7 @@ TARGETS: Final[Mapping[str, str]] = {
     "first_up.ratio": "<= 1.5",
     "push.ratio": ">= 0.85",
     "pull.ratio": ">= 0.85",
+    "import.ratio": ">= 0.8",
     "growth.ratio": "<= 1.1",
 }
 """What docs/develop/bench.md promises of a quiet machine."""
