@@ -75,15 +75,15 @@ def test_another_change_makes_none(stack: OwnStack) -> None:
     assert len(_backups(stack)) == 1
 
 
-def test_the_way_back_is_the_former_version_and_the_backup_of_before(stack: OwnStack) -> None:
+def test_the_way_back_is_the_former_version_and_the_backup_of_before(stack: OwnStack, capfd: pytest.CaptureFixture[str]) -> None:
     (kept,) = _backups(stack)
     late = ["pushed-after-the-upgrade"]
     deployment(stack).sql(f"UPDATE tags SET name = '{late[0]}'")  # noqa: S608 - a name of this file
 
     _say_version(stack, OLD)
-    with pytest.raises(LabError) as refused:
+    with pytest.raises(LabError):
         stack.up()
-    assert "a newer Portus has migrated the database" in f"{refused.value} {refused.value.excerpt}"
+    assert "a newer Portus has migrated the database" in capfd.readouterr().out
     assert _deployed_version(stack) == NEW, "the web server of before goes on"
     stack.say(stack.said() | {"portus:accept": ["newer_database"]})
     stack.up()
