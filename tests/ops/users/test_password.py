@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from lab.images.servers import Database, fresh_mariadb
 from lab.portus_double import users
 from ops.doctor.facts import Pod
 from ops.errors import LabError
+from ops.kube import sql
 from ops.users import password, verb
 from ops.users.password import change, digest, find, generated, has_ldap, require_good
 from tests.ops.export.test_records import VERSIONS, filled
@@ -66,6 +68,18 @@ class TestOnASchema:
                 rows("UPDATE users SET provider = NULL WHERE username = 'erin'")
             with pytest.raises(LabError, match="the LDAP directory has"):
                 find(rows, "erin" if version in {"2.4", "2.5"} else "dave", ldap_alone=False)
+
+
+@pytest.mark.images
+def test_it_is_kept_when_the_connection_ends_on_the_way_that_the_command_takes(server: Database) -> None:
+    with filled(server, "2.5") as rows:
+        with (
+            socket.create_connection((server.host, server.port)) as end,
+            sql.session(end, user="root", password=server.root_password, database="exported") as own,
+        ):
+            change(own, find(own, "alice", ldap_alone=False), NEW)
+        rows("ROLLBACK")  # sees what the other connection has committed
+        assert users.matches(NEW, _hash(rows, "alice"))
 
 
 def test_a_hash_is_of_the_form_that_the_images_write() -> None:
