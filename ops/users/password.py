@@ -62,11 +62,12 @@ class User:
     locked: bool
 
 
-def find(rows: Rows, name: str, *, ldap_alone: bool) -> User:
+def find(rows: Rows, name: str, *, with_ldap: bool, falls_back: bool) -> User:
     """Return the user whose password may be set; names compare without case, as in Portus.
 
     Args:
-        ldap_alone: whether the stack's directory decides about every account but bots.
+        with_ldap: whether Portus asks a directory; without one, also an account that a directory once made may have a password.
+        falls_back: whether Portus then takes the password of its database where the directory refuses.
 
     Raises:
         LabError: there is no such user, or a password in the database is not what lets it in.
@@ -84,12 +85,12 @@ def find(rows: Rows, name: str, *, ldap_alone: bool) -> User:
             f"--user must not be '{HIDDEN_USER}': this is Portus' own account, and its password is one of the stack.",
             "rotate it with portus:credentials.rotation.portusPassword (docs/operate/credentials.md).",
         )
-    if found.ldap:
+    if with_ldap and found.ldap:
         raise LabError(
             f"--user must be a user with a password in Portus, and the LDAP directory has the one of '{found.name}'.",
             "reset it in the directory.",
         )
-    if ldap_alone and not found.bot:
+    if with_ldap and not falls_back and not found.bot:
         raise LabError(
             f"--user must be a user with a password in Portus: with LDAP, Portus up to 2.4 asks the directory alone for '{found.name}'.",
             "reset the password in the directory, or set portus:portus.config.ldap.enabled to false and deploy.",

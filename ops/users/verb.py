@@ -27,12 +27,12 @@ def reset_password(stack: Stack, name: str, *, generate: bool) -> None:
     access = Access.of(expected_of(stack), stack.kube)
     release = tuple(int(part) for part in access.expected.portus_version.split("."))
     with_ldap = has_ldap(access.web)
-    ldap_alone = with_ldap and release < FIRST_WITH_FALLBACK
+    falls_back = release >= FIRST_WITH_FALLBACK
     with access.rows() as rows:
-        user = find(rows, name, ldap_alone=ldap_alone)
+        user = find(rows, name, with_ldap=with_ldap, falls_back=falls_back)
     password = generated() if generate else asked(user.name)
     with access.rows() as rows:  # another connection: a server ends one that waits for a person
-        user = find(rows, name, ldap_alone=ldap_alone)
+        user = find(rows, name, with_ldap=with_ldap, falls_back=falls_back)
         change(rows, user, password)
     say = errors.print
     say(f"the password of '{user.name}' is set" + (", and its lock has ended" if user.locked else ""), markup=False)

@@ -38,7 +38,7 @@ class TestOnASchema:
     def test_the_user_gets_in_with_the_new_password_and_nobody_else_changes(self, server: Database, version: str) -> None:
         with filled(server, version) as rows:
             rows("UPDATE users SET failed_attempts = 10, locked_at = NOW(), reset_password_token = 't' WHERE username = 'admin'; COMMIT")
-            user = find(rows, "ADMIN", ldap_alone=False)
+            user = find(rows, "ADMIN", with_ldap=False, falls_back=True)
             assert (user.name, user.locked) == ("admin", True)
             change(rows, user, NEW)
             rows("ROLLBACK")
@@ -49,25 +49,27 @@ class TestOnASchema:
 
     def test_an_unknown_user_is_told_the_nearest_name(self, server: Database, version: str) -> None:
         with filled(server, version) as rows, pytest.raises(LabError, match="did you mean 'alice'"):
-            find(rows, "alcie", ldap_alone=False)
+            find(rows, "alcie", with_ldap=False, falls_back=True)
 
     @pytest.mark.parametrize(("name", "why"), [("carol", "the LDAP directory has"), ("portus", "Portus' own account")])
     def test_an_account_whose_password_is_kept_elsewhere_is_refused(self, server: Database, version: str, name: str, why: str) -> None:
         with filled(server, version) as rows:
             rows("UPDATE users SET username = 'portus' WHERE username = 'alice'")
             with pytest.raises(LabError, match=why):
-                find(rows, name, ldap_alone=False)
+                find(rows, name, with_ldap=True, falls_back=True)
+            if name == "carol":
+                assert find(rows, name, with_ldap=False, falls_back=True).ldap, "without LDAP a password is all that lets her in"
 
     def test_with_ldap_up_to_2_4_a_local_account_is_refused(self, server: Database, version: str) -> None:
         with filled(server, version) as rows, pytest.raises(LabError, match="asks the directory alone"):
-            find(rows, "admin", ldap_alone=True)
+            find(rows, "admin", with_ldap=True, falls_back=False)
 
     def test_an_account_that_a_directory_made_without_a_password_is_refused(self, server: Database, version: str) -> None:
         with filled(server, version) as rows:
             if version in {"2.4", "2.5"}:  # dave is a bot, and erin is let in by GitHub
                 rows("UPDATE users SET provider = NULL WHERE username = 'erin'")
             with pytest.raises(LabError, match="the LDAP directory has"):
-                find(rows, "erin" if version in {"2.4", "2.5"} else "dave", ldap_alone=False)
+                find(rows, "erin" if version in {"2.4", "2.5"} else "dave", with_ldap=True, falls_back=True)
 
 
 @pytest.mark.images
@@ -77,7 +79,7 @@ def test_it_is_kept_when_the_connection_ends_on_the_way_that_the_command_takes(s
             socket.create_connection((server.host, server.port)) as end,
             sql.session(end, user="root", password=server.root_password, database="exported") as own,
         ):
-            change(own, find(own, "alice", ldap_alone=False), NEW)
+            change(own, find(own, "alice", with_ldap=False, falls_back=True), NEW)
         rows("ROLLBACK")  # sees what the other connection has committed
         assert users.matches(NEW, _hash(rows, "alice"))
 
