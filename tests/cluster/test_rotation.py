@@ -21,6 +21,7 @@ import pytest
 from kubernetes import client
 
 from components.settings.sections.credentials import ExistingCredentials
+from components.settings.types.base import names_and_keys
 from lab.cluster import Publication
 from ops.deployment import DATABASE_POD, Deployment
 from ops.recovery import recover_interrupted_update
@@ -258,14 +259,14 @@ def test_the_secrets_of_portus_the_registry_and_the_cache_change_under_load(stac
 def test_the_signing_key_changes_under_load_and_the_former_one_is_forgotten_later(stack: OwnStack, reached: Deployment) -> None:
     """Tokens of before go on opening the registry until the deployment that forgets their key."""
     with registry_api(reached, "admin/kept", "pull") as http:
-        _sign(stack, signing_key_version=2)
+        _sign(stack, signingKeyVersion=2)
         with working(reached) as seen:
             stack.up()
         assert seen.lost == []
         assert deployment(stack).outputs["token_key_id"] != reached.outputs["token_key_id"]
         assert http.get("/manifests/1", headers=ACCEPT).status_code == httpx.codes.OK
         with registry_api(reached, "admin/kept", "pull") as signed_anew:
-            _sign(stack, min_signing_key_version=2)
+            _sign(stack, minSigningKeyVersion=2)
             with working(reached) as seen:
                 stack.up()
             assert seen.lost == []
@@ -294,7 +295,7 @@ def test_a_server_that_starts_with_an_empty_claim_takes_the_passwords_of_the_day
 def test_every_secret_may_be_one_of_somebody_else(stack: OwnStack, namespace: client.CoreV1Api) -> None:
     """The database's hold what SQL, the shell and YAML would not take apart; nothing of them is in the state."""
     stack.destroy()
-    texts = {name: f"somebodys{number}" + "x" * 32 for number, name in enumerate(ExistingCredentials.model_fields)}
+    texts = {name: f"somebodys{number}" + "x" * 32 for number, name in enumerate(key for _, key in names_and_keys(ExistingCredentials))}
     namespace.create_namespaced_secret(NAMESPACE, client.V1Secret(metadata=client.V1ObjectMeta(name="somebodys"), string_data=texts))
     said = stack.said()
     said["portus:credentials"] = {"existing": {name: {"secret": "somebodys", "key": name} for name in texts}}

@@ -35,7 +35,7 @@ pulumi.export("former_application", made.application_generations.former)
 pulumi.export("ca_key", ca.private_key_pem)
 """
 
-ROLES = ("secretKeyBase", "portusPassword", "httpSecret", "databaseRoot", "databaseApplication", "databaseBackup", "administrator")
+ROLES = ("secret_key_base", "portus_password", "http_secret", "database_root", "database_application", "database_backup", "administrator")
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_state_shows_no_secret_in_any_form(project: Stack) -> None:
     for role, value in values.items():
         assert not readable(state, value), role
     assert readable([values["ca_key"].splitlines()[1]], values["ca_key"])
-    assert readable({"id": base64.b64encode(bytes.fromhex(values["httpSecret"])).decode()}, values["httpSecret"])
+    assert readable({"id": base64.b64encode(bytes.fromhex(values["http_secret"])).decode()}, values["http_secret"])
 
 
 def test_the_search_finds_what_a_genuine_id_shows(project: Stack) -> None:
@@ -79,9 +79,9 @@ def test_rails_secrets_are_128_hex_digits_and_passwords_40_letters(project: Stac
     project.program(_program())
     project.up()
     values = project.outputs()
-    for role in ("secretKeyBase", "portusPassword", "httpSecret"):
+    for role in ("secret_key_base", "portus_password", "http_secret"):
         assert re.fullmatch("[0-9a-f]{128}", values[role]), role
-    for role in ("databaseRoot", "databaseApplication", "databaseBackup", "administrator"):
+    for role in ("database_root", "database_application", "database_backup", "administrator"):
         assert re.fullmatch("[A-Za-z]{40}", values[role]), role
 
 
@@ -90,11 +90,11 @@ class Credentials(pulumi.ComponentResource):
     def __init__(self):
         super().__init__("portus:credentials:Credentials", "credentials")
         child, letters = pulumi.ResourceOptions(parent=self, protect=True), {"special": False, "numeric": False}
-        for role, length in dict(secretKeyBase=2, portusPassword=1, httpSecret=1).items():
+        for role, length in dict(secret_key_base=2, portus_password=1, http_secret=1).items():
             for number in range(1, length + 1):
                 made = random.RandomBytes(f"credentials-{role.replace('_', '-')}-{number}", length=64, opts=child)
                 pulumi.export(role, made.hex)
-        for role, length in dict(databaseRoot=1, databaseApplication=2, databaseBackup=1, administrator=1).items():
+        for role, length in dict(database_root=1, database_application=2, database_backup=1, administrator=1).items():
             for number in range(1, length + 1):
                 made = random.RandomPassword(f"credentials-{role.replace('_', '-')}-{number}", length=40, opts=child, **letters)
                 pulumi.export(role, made.result)
@@ -105,7 +105,7 @@ tls.SelfSignedCert("tls-ca", private_key_pem=ca.private_key_pem, is_ca_certifica
 """
 """The program as it made a stack's secrets when three of them were ``RandomBytes``."""
 
-REPLACED = ("secretKeyBase", "portusPassword", "httpSecret")
+REPLACED = ("secret_key_base", "portus_password", "http_secret")
 
 
 def test_a_stack_of_before_gets_new_secrets_where_its_state_shows_them_and_keeps_all_others(

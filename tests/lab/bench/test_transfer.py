@@ -18,7 +18,7 @@ def test_a_layer_is_pushed_and_pulled_whole(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(transfer, "LAYER_BYTES", 3 << 20)
     served = {"tls.crt": certificate("bench", issuer="Root", hosts=(REGISTRY,)), "tls.key": private_key("bench")}
     monkeypatch.setattr(transfer, "_certificate", lambda _: served)
-    outputs = {"caCertificate": certificate("Root", issuer="Root"), "registry_host": REGISTRY}
+    outputs = {"ca_certificate": certificate("Root", issuer="Root"), "registry_host": REGISTRY}
     deployment = Deployment(stack="bench", outputs=outputs, kubeconfig=tmp_path / "none")
     with transfer._bare(deployment, tmp_path) as bare:
         digest = transfer._layer(tmp_path / "layer")

@@ -54,11 +54,11 @@ class TestFirstStart:
         assert "apppass" not in environment
 
     def test_passes_further_arguments_to_the_server(self, portus: MariaDb) -> None:
-        assert portus.sql("SELECT @@maxConnections") == "17"
+        assert portus.sql("SELECT @@max_connections") == "17"
 
     def test_takes_options_alone_as_options_of_the_server(self, place: Place) -> None:
         with place.ready(argv=["--max-connections=19"]) as server:
-            assert server.sql("SELECT @@maxConnections") == "19"
+            assert server.sql("SELECT @@max_connections") == "19"
 
     def test_reads_settings_mounted_in_conf_d(self, place: Place) -> None:
         place.file("/etc/mysql/conf.d/portus.cnf", "[mariadbd]\ncharacter-set-server = utf8\ncollation-server = utf8_unicode_ci\n")
