@@ -62,8 +62,7 @@ def _real_program(stack: Stack, settings: dict[str, object]) -> None:
     )
     file = stack.folder / "Pulumi.test.yaml"
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    said = {key.replace("portus:", "engine-test:"): value for key, value in settings.items()}
-    file.write_text(yaml.safe_dump({**document, "config": said}), encoding="utf-8")
+    file.write_text(yaml.safe_dump({**document, "config": settings}), encoding="utf-8")
 
 
 def _settings(name: str) -> dict[str, Any]:
