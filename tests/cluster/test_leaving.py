@@ -214,7 +214,7 @@ class TestTheExport:
         assert elsewhere.records() == found.records()
 
     def test_a_second_export_never_overwrites_the_first(self, stack: OwnStack, exported: Path) -> None:
-        with pytest.raises(LabError, match="is not empty"):
+        with pytest.raises(LabError, match="must be empty"):
             export(stack, exported)
 
 
