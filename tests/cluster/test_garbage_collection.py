@@ -115,12 +115,12 @@ def _switch(stack: OwnStack, *, read_only: bool) -> None:
 
 def test_a_registry_that_takes_pushes_is_not_collected(stack: OwnStack, reached: Deployment, images: dict[str, Path]) -> None:
     before = _stored(reached)
-    with pytest.raises(LabError, match="takes pushes"):
+    with pytest.raises(LabError, match="must be read-only"):
         collect(stack, Request(confirm=True))
     said = stack.said()
     said["portus:registry"]["maintenance"] = {"readonly": {"enabled": True}}
     stack.say(said)
-    with pytest.raises(LabError, match="takes pushes"):  # what the stack file says is not what runs
+    with pytest.raises(LabError, match="must be read-only"):  # what the stack file says is not what runs
         collect(stack, Request(confirm=True))
     assert _stored(reached) == before
     assert set(_private(images)) <= set(before)
@@ -228,7 +228,7 @@ def test_a_registry_that_takes_pushes_again_takes_the_deleted_image_whole(
     pushed = administrator.push("gone", f"{GONE}:1")
     assert pushed.code == 0, pushed.output
     _pulls_whole(reached, GONE, images["gone"])
-    with pytest.raises(LabError, match="takes pushes"):
+    with pytest.raises(LabError, match="must be read-only"):
         collect(stack, Request())
 
 
