@@ -63,7 +63,7 @@ render: $(READY) ## Write the YAML of STACK into DIR for review: no cluster, no 
 verify: $(READY) ## Check the file of STACK: loads, passes the manifest rules, equals its committed render; no passphrase, no cluster
 	@$(RUN) -m lab verify --stack "$$STACK"
 
-unit: $(READY) ## The tests that start nothing, without Go, root or network: a minute, on every processor
+unit: $(READY) ## The tests that start nothing, without Go, root or network, on every processor
 	@$(RUN) -m tests.guard "make unit" 10 $(RUN) -m pytest -q -n auto --dist worksteal --timeout 120 \
 		-m "not cluster and not linters and not images and not engine"
 
