@@ -129,7 +129,7 @@ class PortusStack(ServiceComponent):
         if stack.observability.wanted:
             Observability("observability", stack=stack, certificate_ends=source.ends, placement=placement, opts=options)
 
-        database.forget_former_passwords(after=ready + backup_jobs)
+        database.revoke_previous_passwords(after=ready + backup_jobs)
 
         self.outputs = outputs(stack, image, certificate, credentials.administrator)
         self.register_outputs({})

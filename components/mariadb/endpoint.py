@@ -35,5 +35,5 @@ class Database(Protocol):
 
     endpoint: DatabaseEndpoint
 
-    def forget_former_passwords(self, *, after: Sequence[pulumi.Resource]) -> None:
+    def revoke_previous_passwords(self, *, after: Sequence[pulumi.Resource]) -> None:
         """End what a rotation began, once ``after``, all who log in, are up with the new passwords."""

@@ -58,7 +58,7 @@ class ExternalMariaDb(ServiceComponent):
         )
         self.register_outputs({"host": self.endpoint.host})
 
-    def forget_former_passwords(self, *, after: Sequence[pulumi.Resource]) -> None:
+    def revoke_previous_passwords(self, *, after: Sequence[pulumi.Resource]) -> None:
         """Do nothing: the accounts are not this stack's (docs/operate/credentials.md)."""
 
     def _key(self, password: pulumi.Output[str] | pods.SecretKey) -> pods.SecretKey:

@@ -103,10 +103,10 @@ class InClusterMariaDb(ServiceComponent):
         )
         self.register_outputs({"host": self.endpoint.host})
 
-    def forget_former_passwords(self, *, after: Sequence[pulumi.Resource]) -> None:
+    def revoke_previous_passwords(self, *, after: Sequence[pulumi.Resource]) -> None:
         """If a counter was ever raised, revoke the previous password, once ``after``, all clients, are ready with the new one."""
         if self._rotation is not None:
-            self._rotation.forget(after)
+            self._rotation.revoke_previous(after)
 
     def _services(self) -> None:
         port = core.ServicePortArgs(name="mariadb", port=names.DATABASE_PORT, target_port="mariadb")

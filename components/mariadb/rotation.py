@@ -71,7 +71,7 @@ class Rotation(ServiceComponent):
         self.accepted = (self._job("accept", [server]),)
         self.register_outputs({})
 
-    def forget(self, after: Sequence[pulumi.Resource]) -> None:
+    def revoke_previous(self, after: Sequence[pulumi.Resource]) -> None:
         """Revoke the previous passwords, once ``after`` are ready with the new ones."""
         self._job("keep", [*self.accepted, *after])
 

@@ -198,7 +198,7 @@ def _replace_broken(home: Home, fingerprint: str) -> None:
         if same and not seen.ended and not seen.failure:
             return
         for name, how in seen.ended.items():
-            console.print(f"  {name} had ended with {how}: starting the cluster anew")
+            console.print(f"  {name} had ended with {how}: starting the cluster again")
     _end(home)
     home.status.unlink(missing_ok=True)
     (home.folder / "ready").unlink(missing_ok=True)
@@ -346,7 +346,7 @@ def _log(home: Home, name: str) -> tuple[str, str]:
     """Return the remedy and the excerpt of an error about ``name``."""
     log = home.logs / f"{name}.log"
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    return f"The whole output is in {log}; 'make up' starts the cluster anew.", "\n".join(lines[-TAIL_LINES:])
+    return f"The whole output is in {log}; 'make up' starts the cluster again.", "\n".join(lines[-TAIL_LINES:])
 
 
 def _answers(home: Home, path: str) -> bool:

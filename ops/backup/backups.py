@@ -78,7 +78,7 @@ def listing(jobs: Jobs, step: Step) -> Listing:
     try:
         return read(jobs.wait(run, step))
     finally:
-        jobs.forget(run)
+        jobs.delete(run)
 
 
 def read(lines: list[str]) -> Listing:

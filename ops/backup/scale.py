@@ -65,7 +65,7 @@ class Writers:
             if copies is None:
                 continue
             self._patch(name, {"metadata": {"annotations": {COPIES: None}}, "spec": {"replicas": int(copies)}})
-            self._forget_who(name)
+            self._clear_owner(name)
             step.say(f"waiting for {copies} of {name}")
             look = f"read its log: kubectl logs -n {self.deployment.namespace} deployment/{name}"
             late = LabError(f"Deployment {name} does not become ready.", look)
@@ -93,7 +93,7 @@ class Writers:
     def _patch(self, name: str, body: Any) -> None:
         self.deployment.kube.apps.patch_namespaced_deployment(name, self.deployment.namespace, body, field_manager=MANAGER)
 
-    def _forget_who(self, name: str) -> None:
+    def _clear_owner(self, name: str) -> None:
         """Take this program out of the record of managers: else the next deployment that changes the number is a conflict with it."""
         current = self._read(name)
         entries = self.deployment.kube.apps.api_client.sanitize_for_serialization(current.metadata.managed_fields or [])
@@ -105,7 +105,7 @@ class Writers:
         except client.ApiException as error:
             if error.status not in {HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}:
                 raise
-            self._forget_who(name)  # its status changed in between
+            self._clear_owner(name)  # its status changed in between
 
     def _pods(self, name: str) -> list[dict[str, Any]]:
         kube, namespace = self.deployment.kube, self.deployment.namespace

@@ -59,7 +59,7 @@ def load(jobs: Jobs, pods: Pods, path: Path, dump: Dump, step: Step) -> Backup:
         pod = jobs.container(run, IMPORT, step)
         send(pods, pod, path, size, step)
     except BaseException:
-        jobs.forget(run)
+        jobs.delete(run)
         raise
     return Backup.of(json.loads(jobs.wait(run, step)[-1]))
 

@@ -145,7 +145,7 @@ class Jobs:
                 step.say(f"{run.name}: {container}")
             if time.monotonic() - began > (LONGEST_SECONDS if started else START_SECONDS):
                 failure = self._failure(run, job, pod, said)
-                self.forget(run)  # or it would begin when it is not expected any more
+                self.delete(run)  # or it would begin when it is not expected any more
                 raise failure
             time.sleep(POLL_SECONDS)
 
@@ -164,7 +164,7 @@ class Jobs:
             step.say(f"{run.name}: waiting for {name}")
         raise self._failure(run, *self._look(run), None)
 
-    def forget(self, run: Run) -> None:
+    def delete(self, run: Run) -> None:
         """Remove ``run`` with its Pods."""
         self.kube.delete(JOB, self.namespace, run.name)
 

@@ -60,7 +60,7 @@ class LabStacks:
         return self._made.get(name) or self.again(name)
 
     def again(self, name: str) -> Deployed:
-        """Deploy stack ``name``; whoever has it sees it as it is now, with its new certificate if it was removed before."""
+        """Deploy stack ``name``; all tests see it as it is now, with its new certificate if it was removed before."""
         stack, deployment = lifecycle.deploy(name, Lab())
         found = self._made.setdefault(name, Deployed(stack, deployment))
         found.stack, found.deployment = stack, deployment

@@ -31,7 +31,7 @@ SHARE = {"requests": {"cpu": "40m"}}
 
 LINKED = ("Pulumi.yaml", ".venv", "requirements.txt")
 PROGRAM = ("__main__.py", "components")
-"""Copied, so that whoever edits it while a test runs does not change what is deployed."""
+"""Copied, so that an edit while a test runs does not change what is deployed."""
 
 
 @dataclass(frozen=True, kw_only=True)

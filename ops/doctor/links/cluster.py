@@ -24,8 +24,8 @@ def cluster(snapshot: Snapshot) -> Verdict:
         return version
     if not snapshot.namespace:
         lost = f"pulumi refresh --stack {expected.stack}, then follow docs/operate/new-cluster.md"
-        anew = f"if it is the right cluster: {lost}; a stack of the lab's own: make up REFRESH=1 STACK={expected.stack}"
-        return Broken(f"there is no namespace {expected.namespace}", anew)
+        recovery = f"if it is the right cluster: {lost}; a stack of the lab's own: make up REFRESH=1 STACK={expected.stack}"
+        return Broken(f"there is no namespace {expected.namespace}", recovery)
     if snapshot.namespace != "Active":
         return Broken(f"the namespace {expected.namespace} is {snapshot.namespace}", f"kubectl get namespace {expected.namespace} -o yaml")
     return Holds(f"Kubernetes {version}, namespace {expected.namespace}")

@@ -51,7 +51,7 @@ def _denied(snapshot: Snapshot, found: Denied) -> Broken:
     grant = f"GRANT ALL ON `{name}`.* TO {account};"
     create = f"CREATE USER {account} IDENTIFIED BY '<the password in database.password of the stack file>'; {grant}"
     server = snapshot.pod(DATABASE_SERVER)
-    anew = "" if server is None else kubectl(snapshot, f"exec {server.name} -- /bin/sh {ACCOUNTS}")
+    recreate = "" if server is None else kubectl(snapshot, f"exec {server.name} -- /bin/sh {ACCOUNTS}")
     if found.code == ER.BAD_DB_ERROR:
         made = sql(snapshot, f"CREATE DATABASE {name} CHARACTER SET utf8 COLLATE utf8_unicode_ci", database="")
         stack = snapshot.expected.stack
@@ -59,9 +59,9 @@ def _denied(snapshot: Snapshot, found: Denied) -> Broken:
             f"the server has no database {name}", f"{made}; then make backups STACK={stack} and make restore STACK={stack} DUMP=..."
         )
     if found.code in NO_RIGHTS:
-        return Broken(f"Portus' account has no rights there: {found.reason}", anew or f"as the server's administrator: {grant}")
+        return Broken(f"Portus' account has no rights there: {found.reason}", recreate or f"as the server's administrator: {grant}")
     if found.has_account is False:
-        return Broken(f"the server has no account {account}: {found.reason}", f"{anew} creates it again, with its rights")
+        return Broken(f"the server has no account {account}: {found.reason}", f"{recreate} creates it again, with its rights")
     remedy = _another_password(snapshot)
     if found.has_account is None:
         remedy = f"{remedy}; or, if the account is lost, as the server's administrator: {create}"
@@ -157,7 +157,7 @@ def events(snapshot: Snapshot) -> Verdict:
 def stuck_events(snapshot: Snapshot) -> Verdict:
     """The worker has died over none."""
     show = sql(snapshot, "SELECT id, data FROM registry_events WHERE status = 1")
-    forget = sql(snapshot, "DELETE FROM registry_events WHERE status = 1")
+    delete = sql(snapshot, "DELETE FROM registry_events WHERE status = 1")
     logs = kubectl(snapshot, "logs deployment/portus-worker --previous")
     return _backlog(
         snapshot,
@@ -165,7 +165,7 @@ def stuck_events(snapshot: Snapshot) -> Verdict:
         STUCK_SECONDS,
         "the worker began {} events and never ended them, the oldest {:.0f} s ago",
         f"the worker died or was ended in the middle: {logs} tells why (memory, the database, a manifest list, an OCI manifest). "
-        f"Which images: {show}; push them again, in Docker's own format; then {forget}",
+        f"Which images: {show}; push them again, in Docker's own format; then {delete}",
     )
 
 
