@@ -158,7 +158,11 @@ def _usage(error: click.UsageError, program: Program) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         sys.stderr.write(f"{error.format_message()}\n")
         return USAGE
-    sys.stderr.write(f"error: {error.format_message()}\n       Options: {command} --help\n")
+    text = error.format_message()
+    if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Option):
+        option = error.param.opts[0]
+        text = f"{option} must be set: {error.param.help} fix: add {option} ..."
+    sys.stderr.write(f"error: {text}\n       Options: {command} --help\n")
     return USAGE
 
 

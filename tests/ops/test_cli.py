@@ -45,7 +45,8 @@ def test_help_is_there_at_once() -> None:
         (["xyz"], "there is no command 'xyz': it must be one of up, preview, "),
         (["doctor", "--stack", "prod", "--pish"], "No such option '--pish'. Did you mean '--push'?"),
         (["gc", "--stack", "prod", "--confirm", "maybe"], "'maybe' is not one of 'yes', 'no'."),
-        (["export", "--stack", "prod"], "Missing option '--dir'."),
+        (["export", "--stack", "prod"], "--dir must be set: New folder to write to (make: DIR=...). fix: add --dir ..."),
+        (["import-database", "--stack", "prod"], "--dump must be set: File of mariadb-dump or mysqldump, gzip or not. fix: add --dump ..."),
         (["doctor"], "--stack must name a stack. fix: python -m ops doctor --stack prod"),
     ],
 )
