@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.settings.reference.entries import entries
+from tests.pages import anchors
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\]\((?!https?://)([^)\s#]*)(?:#([^)\s]+))?\)")
@@ -53,11 +54,6 @@ def _prose(path: Path) -> str:
     return re.sub(r"(?ms)^```.*?^```$|^ {4,}.*?$|`[^`\n]*`", "", path.read_text(encoding="utf-8"))
 
 
-def _anchors(path: Path) -> set[str]:
-    headings = re.findall(r"(?m)^#+ (.+)$", path.read_text(encoding="utf-8"))
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
 def _named(path: Path) -> Iterator[tuple[str, str]]:
     try:
         text = path.read_text(encoding="utf-8")
@@ -73,7 +69,7 @@ def test_every_relative_link_leads_to_a_page_and_a_heading(path: Path) -> None:
     for target, anchor in LINK.findall(_prose(path)):
         page = (path.parent / target).resolve() if target else path
         assert page.exists(), f"{path.name}: {target}"
-        assert not anchor or anchor in _anchors(page), f"{path.name}: {target}#{anchor}"
+        assert not anchor or anchor in anchors(page), f"{path.name}: {target}#{anchor}"
 
 
 def test_every_file_of_this_repository_that_a_page_names_exists() -> None:

@@ -149,7 +149,7 @@ def test_the_nightly_job_shows_each_broken_link_and_fails(place: Path) -> None:
     (broken,) = (each for each in json.loads(report)["links"] if each["state"] == "broken")
     done = _run(place, _github("drift", "Show what is broken"), {}, "-e")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"- {broken['link']}: {broken['seen']}. Fix: {broken['remedy']}\n"
+    assert done.stdout == f"- {broken['link']}: {broken['seen']}. Fix: {broken['remedy']} ({broken['page']})\n"
     assert (place / "summary").read_text(encoding="utf-8") == done.stdout
 
     python = place / "checkout" / ".venv" / "bin"

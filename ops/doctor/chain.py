@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.common.names import CACHE, DATABASE_SERVER, EDGE, REGISTRY, WEB, WORKER
-from ops.doctor.links import certificates, cluster, database, events, names, outside, servers, tokens
+from ops.doctor.links import certificates, cluster, database, events, names, outside, servers, services, tokens
+from ops.doctor.services import LDAP, MAIL, OAUTH
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Judge, Unseen, Verdict
+
+PAGES: Final = "docs/operate"
+"""Folder of the pages for who is on call."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +23,7 @@ class Link:
     Args:
         says: what holds when it holds.
         why: what does not work when it does not.
+        page: the page and section that explain it, from the repository's root.
         after: the links without which it says nothing.
     """
 
@@ -26,6 +31,7 @@ class Link:
     says: str
     why: str
     judge: Judge
+    page: str
     after: tuple[str, ...] = ()
 
 
@@ -48,88 +54,112 @@ class Finding:
         return not self.blocked_by and not isinstance(self.verdict, Unseen)
 
 
-def _link(name: str, says: str, judge: Judge, why: str, *after: str) -> Link:
-    return Link(name=name, says=says, why=why, judge=judge, after=after)
+def _link(name: str, says: str, judge: Judge, why: str, page: str, *after: str) -> Link:
+    return Link(name=name, says=says, why=why, judge=judge, page=f"{PAGES}/{page}", after=after)
 
 
 CHAIN: Final[Sequence[Link]] = (
-    _link("cluster", "the cluster answers, the namespace is there", cluster.cluster, "nothing runs"),
-    _link("objects", "every object of the stack exists", cluster.objects, "what it did is not done", "cluster"),
+    _link("cluster", "the cluster answers, the namespace is there", cluster.cluster, "nothing runs",
+          "down.md#the-cluster-does-not-answer"),
+    _link("objects", "every object of the stack exists", cluster.objects, "what it did is not done",
+          "doctor.md#deploy-again", "cluster"),
     _link("network-policies", "the NetworkPolicies are there", cluster.network_policies, "Pods reach too much, or too little",
-          "objects"),
-    _link("claims", "every claim is bound", cluster.claims, "Pods that mount it wait", "objects"),
-    _link("database-pods", "MariaDB runs", cluster.pods(DATABASE_SERVER), "Portus works not at all", "claims"),
-    _link("web-pods", "Portus runs", cluster.pods(WEB), "no user can log in, push or pull", "database-pods"),
-    _link("cache-pods", "the registry's Redis runs", cluster.pods(CACHE), "the registry is slow", "claims"),
-    _link("registry-pods", "the registry runs", cluster.pods(REGISTRY), "no user can push or pull", "claims"),
-    _link("edge-pods", "the front proxy runs", cluster.pods(EDGE), "no client outside reaches anything", "objects"),
+          "doctor.md#deploy-again", "objects"),
+    _link("claims", "every claim is bound", cluster.claims, "Pods that mount it wait",
+          "disk.md#a-claim-is-not-bound", "objects"),
+    _link("database-pods", "MariaDB runs", cluster.pods(DATABASE_SERVER), "Portus works not at all",
+          "database.md#the-database-is-down", "claims"),
+    _link("web-pods", "Portus runs", cluster.pods(WEB), "no user can log in, push or pull",
+          "down.md#a-pod-does-not-start", "database-pods"),
+    _link("cache-pods", "the registry's Redis runs", cluster.pods(CACHE), "the registry is slow",
+          "down.md#a-pod-does-not-start", "claims"),
+    _link("registry-pods", "the registry runs", cluster.pods(REGISTRY), "no user can push or pull",
+          "down.md#a-pod-does-not-start", "claims"),
+    _link("edge-pods", "the front proxy runs", cluster.pods(EDGE), "no client outside reaches anything",
+          "down.md#a-pod-does-not-start", "objects"),
     _link("room", "every claim has room", cluster.room, "writes fail: pushes, logins",
-          "database-pods", "registry-pods"),
+          "disk.md#a-disk-is-full", "database-pods", "registry-pods"),
     _link("database-in-portus", "Portus reaches the database", servers.database_from_portus, "every answer of Portus is an error",
-          "database-pods", "web-pods", "network-policies"),
+          "database.md#the-database-is-down", "database-pods", "web-pods", "network-policies"),
     _link("database", "the database lets Portus in", database.database, "every answer of Portus is an error",
-          "database-in-portus"),
+          "database.md#the-database-refuses-portus", "database-in-portus"),
     _link("charset", "its character set suits Portus", database.charset, "the worker dies of a name (SUSE/Portus#1688)",
-          "database"),
+          "database.md#the-character-set-does-not-suit-portus", "database"),
     _link("schema", "its schema is the image's", database.schema, "Portus creates it again at its next start, or fails",
-          "database"),
+          "database.md#the-schema-is-not-the-images", "database"),
     _link("worker-pods", "the worker runs", cluster.pods(WORKER), "pushes do not show in Portus",
+          "pushes.md#the-worker-does-not-run",
           "charset", "schema", "registry-pods"),  # it ends by itself if the database refuses it or does not suit it
-    _link("web", "Portus answers", tokens.web, "no user can log in", "web-pods"),
-    _link("registry", "the registry answers", servers.answers(REGISTRY), "no user can push or pull", "registry-pods"),
-    _link("edge", "the front proxy answers", servers.answers(EDGE), "no client outside reaches anything", "edge-pods"),
+    _link("web", "Portus answers", tokens.web, "no user can log in",
+          "logins.md#every-login-fails", "web-pods"),
+    _link("registry", "the registry answers", servers.answers(REGISTRY), "no user can push or pull",
+          "registry.md#the-registry-answers-with-errors", "registry-pods"),
+    _link("edge", "the front proxy answers", servers.answers(EDGE), "no client outside reaches anything",
+          "down.md#clients-get-503", "edge-pods"),
     _link("first-set-up", "the stack's Jobs succeeded", cluster.first_set_up, "administrator or record are missing",
-          "web", "registry"),
+          "down.md#a-job-failed", "web", "registry"),
     _link("certificate", "certificate: valid, right names, its key", certificates.certificate, "clients refuse it",
-          "web-pods", "registry-pods", "edge-pods"),
+          "certificate.md#the-certificate-ends", "web-pods", "registry-pods", "edge-pods"),
     _link("presented", "the servers present it", certificates.presented, "a renewed one is not served",
-          "certificate", "web", "registry", "edge"),
+          "certificate.md#a-renewed-certificate-is-not-served", "certificate", "web", "registry", "edge"),
     _link("names-in-portus", "Portus reaches the public names", names.reached_from(WEB), "no synchronisation, no record",
-          "web", "registry-pods", "edge-pods"),
+          "down.md#a-pod-does-not-reach-a-name", "web", "registry-pods", "edge-pods"),
     _link("trust-in-portus", "Portus trusts the registry", certificates.trust(WEB, REGISTRY), "no synchronisation, no record",
-          "presented"),
+          "certificate.md#a-server-is-not-trusted", "presented"),
     _link("trust-in-edge", "the front proxy trusts both", certificates.trust(EDGE, WEB, REGISTRY), "clients get 503",
-          "presented"),
-    _link("edge-servers", "the front proxy reaches both", servers.through_edge, "clients get 503", "trust-in-edge"),
+          "certificate.md#a-server-is-not-trusted", "presented"),
+    _link("edge-servers", "the front proxy reaches both", servers.through_edge, "clients get 503",
+          "down.md#clients-get-503", "trust-in-edge"),
+    _link("ldap", "the directory lets Portus in", services.service(LDAP), "no user of the directory can log in",
+          "logins.md#ldap-logins-fail", "web-pods", "network-policies"),
+    _link("mail", "the mail server lets Portus in", services.service(MAIL), "no mail leaves: no reset of a password",
+          "logins.md#mail-does-not-arrive", "web-pods", "network-policies"),
+    _link("oauth", "the sites of OAuth answer Portus", services.service(OAUTH), "no user can log in through them",
+          "logins.md#oauth-logins-fail", "web-pods", "network-policies"),
     _link("record", "Portus knows the registry by its name", database.record, "logins work, pushes are denied",
-          "schema"),
+          "logins.md#log-in-works-push-is-denied", "schema"),
     _link("health", "Portus finds database and registry", tokens.health, "no synchronisation, no scans",
-          "record", "names-in-portus", "trust-in-portus", "web"),
-    _link("challenge", "the registry sends clients to Portus", tokens.challenge, "logins go astray", "presented"),
-    _link("token", "Portus gives tokens", tokens.token, "no user can log in", "schema", "web"),
+          "down.md#portus-reports-a-fault", "record", "names-in-portus", "trust-in-portus", "web", "ldap"),
+    _link("challenge", "the registry sends clients to Portus", tokens.challenge, "logins go astray",
+          "logins.md#tokens-are-refused", "presented"),
+    _link("token", "Portus gives tokens", tokens.token, "no user can log in",
+          "logins.md#tokens-are-refused", "schema", "web"),
     _link("issuer", "issuer and audience are the registry's", tokens.issuer, "every token is refused",
-          "token", "registry-pods"),
+          "logins.md#tokens-are-refused", "token", "registry-pods"),
     _link("signing-key", "the registry trusts the tokens' key", tokens.signing_key, "every token is refused",
-          "token", "registry-pods"),
+          "logins.md#tokens-are-refused", "token", "registry-pods"),
     _link("clock", "the clocks agree", tokens.clock, "tokens are refused as of tomorrow, or as expired",
-          "token", "challenge"),
+          "logins.md#tokens-are-refused", "token", "challenge"),
     _link("portus-login", "Portus' own user may log in", tokens.portus_login, "the worker dies of its first synchronisation",
-          "record", "token"),
+          "logins.md#tokens-are-refused", "record", "token"),
     _link("catalog", "the registry accepts tokens", tokens.catalog, "no user can push or pull",
-          "challenge", "issuer", "signing-key", "clock", "portus-login"),
+          "logins.md#tokens-are-refused", "challenge", "issuer", "signing-key", "clock", "portus-login"),
     _link("notifications", "the registry notifies Portus", events.endpoint, "pushes do not show in Portus",
-          "registry-pods"),
+          "pushes.md#notifications-wait", "registry-pods"),
     _link("names-in-registry", "the registry reaches Portus", names.reached_from(REGISTRY), "pushes do not show in Portus",
-          "notifications", "web"),
+          "down.md#a-pod-does-not-reach-a-name", "notifications", "web"),
     _link("trust-in-registry", "the registry trusts Portus", certificates.trust(REGISTRY, WEB), "pushes do not show in Portus",
-          "notifications", "presented"),
-    _link("events-taken", "Portus takes notifications", events.taken, "pushes do not show in Portus", "schema", "web"),
+          "certificate.md#a-server-is-not-trusted", "notifications", "presented"),
+    _link("events-taken", "Portus takes notifications", events.taken, "pushes do not show in Portus",
+          "pushes.md#notifications-wait", "schema", "web"),
     _link("delivery", "no notification waits", events.delivered, "pushes do not show in Portus",
-          "names-in-registry", "trust-in-registry", "events-taken"),
+          "pushes.md#notifications-wait", "names-in-registry", "trust-in-registry", "events-taken"),
     _link("events", "no event waits for the worker", database.events, "pushes do not show in Portus",
-          "schema", "worker-pods"),
+          "pushes.md#events-wait-for-the-worker", "schema", "worker-pods"),
     _link("stuck-events", "the worker ended all events", database.stuck_events, "those pushes never show in Portus",
-          "schema"),
-    _link("public-names", "the public names have an address here", names.public_names, "clients find no server"),
+          "pushes.md#the-worker-restarts", "schema"),
+    _link("public-names", "the public names have an address here", names.public_names, "clients find no server",
+          "down.md#the-public-name-does-not-answer"),
     _link("public-portus", "Portus answers outside", outside.public_portus, "no user can log in",
-          "public-names", "edge-servers", "token"),
+          "down.md#the-public-name-does-not-answer", "public-names", "edge-servers", "token"),
     _link("public-registry", "the registry answers outside", outside.public_registry, "no user can push or pull",
-          "public-portus", "challenge"),
+          "down.md#the-public-name-does-not-answer", "public-portus", "challenge"),
     _link("events-closed", "no events from outside", outside.events_closed, "anybody may invent pushes",
-          "public-portus"),
-    _link("drift", "nothing drifted", outside.drift, "a deployment with a refresh undoes what was done by hand", "objects"),
+          "down.md#events-are-accepted-from-outside", "public-portus"),
+    _link("drift", "nothing drifted", outside.drift, "a deployment with a refresh undoes what was done by hand",
+          "doctor.md#deploy-again", "objects"),
     _link("round-trip", "a push is recorded", outside.round_trip, "the main job is not done",
-          "public-registry", "catalog", "delivery", "events", "room"),
+          "pushes.md#a-push-does-not-show", "public-registry", "catalog", "delivery", "events", "room", "ldap"),
 )  # fmt: skip
 
 

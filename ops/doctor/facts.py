@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from ops.kube.http import Silent, Unseen
 
@@ -21,6 +21,9 @@ class Denied(Silent):
     code: int
     has_account: bool | None = None
 
+
+Step = Literal["connect", "tls", "login", "answer"]
+"""Where contact with a server outside the stack ended."""
 
 NOT_LOOKED: Final = Unseen("it was not looked at")
 
@@ -135,6 +138,23 @@ class Claim:
     problems: tuple[str, ...] = ()
     used: float | Unseen | None = None
     waits: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contact:
+    """What Portus' Pod got from a server outside the stack.
+
+    Args:
+        server: as the report names it: host and port, or an address on the web.
+        seen: what shows that it works; '' if it does not.
+        problem: in the words of the server or the library; '' if it works.
+        step: where it ended, if it does not work.
+    """
+
+    server: str
+    seen: str = ""
+    problem: str = ""
+    step: Step = "answer"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

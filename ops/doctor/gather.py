@@ -10,10 +10,11 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 
 from ops.doctor.database import examine_database
-from ops.doctor.facts import Claim, Expected
+from ops.doctor.facts import Claim, Contact, Expected
 from ops.doctor.objects import examine_objects
 from ops.doctor.outside import addresses, ask, questions
 from ops.doctor.servers import examine_servers
+from ops.doctor.services import questions as service_questions
 from ops.doctor.snapshot import Snapshot
 from ops.kube.client import Kube
 from ops.kube.http import Unseen
@@ -49,9 +50,13 @@ def _inside(pods: Pods, snapshot: Snapshot, pool: Executor) -> Snapshot:
     assert not isinstance(snapshot.claims, Unseen)
     database = pool.submit(examine_database, pods, snapshot)
     collect = examine_servers(pods, snapshot, pool)
+    contacts = [(kind, pool.submit(ask)) for kind, ask in service_questions(pods, snapshot)]
     rooms = {claim.name: pool.submit(_used, pods, snapshot, claim) for claim in snapshot.claims}
     claims = tuple(dataclasses.replace(claim, used=rooms[claim.name].result()) for claim in snapshot.claims)
-    return dataclasses.replace(collect(), database=database.result(), claims=claims)
+    services: dict[str, tuple[Contact | Unseen, ...]] = {}
+    for kind, future in contacts:
+        services[kind] = (*services.get(kind, ()), future.result())
+    return dataclasses.replace(collect(), database=database.result(), claims=claims, services=services)
 
 
 def _used(pods: Pods, snapshot: Snapshot, claim: Claim) -> float | Unseen | None:

@@ -16,6 +16,8 @@ OK: Final = "ok"
 BROKEN: Final = "broken"
 NOT_JUDGED: Final = "not judged"
 NOT_THERE: Final = "no such link"
+NOTE: Final = "Pushes in the OCI format never show in Portus, and no check can see them: docs/operate/pushes.md#oci-pushes-vanish"
+"""The last line: the one loss with every check ok."""
 SHOWN: Final = {OK: "[green]✓[/green]", BROKEN: "[red]✗[/red]", NOT_JUDGED: "[yellow]?[/yellow]", NOT_THERE: "[dim]-[/dim]"}
 
 
@@ -35,13 +37,14 @@ def holds(findings: Sequence[Finding]) -> bool:
 
 def as_json(stack: str, findings: Sequence[Finding]) -> str:
     """Return the findings for machines."""
-    return json.dumps({"stack": stack, "holds": holds(findings), "links": [_entry(finding) for finding in findings]}, indent=2)
+    links = [_entry(finding) for finding in findings]
+    return json.dumps({"stack": stack, "holds": holds(findings), "links": links, "note": NOTE}, indent=2)
 
 
 def _entry(finding: Finding) -> Mapping[str, Any]:
     entry: dict[str, Any] = {"link": finding.link.name, "says": finding.link.says, "state": state(finding), "seen": _seen(finding)}
     if finding.is_broken and isinstance(finding.verdict, Broken):
-        entry |= {"why": finding.link.why, "remedy": finding.verdict.remedy}
+        entry |= {"why": finding.link.why, "remedy": finding.verdict.remedy, "page": finding.link.page}
     if finding.blocked_by:
         entry["blocked_by"] = list(finding.blocked_by)
     return entry
@@ -55,7 +58,7 @@ def _seen(finding: Finding) -> str:
 
 
 def show(stack: str, findings: Sequence[Finding], console: Console, seconds: float) -> None:
-    """Print the chain, then each broken link with what to do about it."""
+    """Print the chain, then each broken link with what to do about it and the page that explains it, then what no check can see."""
     width = max(len(finding.link.name) for finding in findings)
     for finding in findings:
         first, *more = _seen(finding).splitlines() or [""]
@@ -65,11 +68,13 @@ def show(stack: str, findings: Sequence[Finding], console: Console, seconds: flo
     for finding in broken:
         assert isinstance(finding.verdict, Broken)
         console.print(f"\n[red]✗ {finding.link.name}[/red]: not so: {escape(finding.link.says)}")
-        for label, text in (("seen", finding.verdict.seen), ("so", finding.link.why), ("fix", finding.verdict.remedy)):
+        told = {"seen": finding.verdict.seen, "so": finding.link.why, "fix": finding.verdict.remedy, "page": finding.link.page}
+        for label, text in told.items():
             first, *more = text.splitlines()
             console.print(f"    {label:<7} {escape(first)}", *(f"            {escape(line)}" for line in more), sep="\n")
     unjudged = sum(state(finding) == NOT_JUDGED for finding in findings)
     console.print(f"\n{_summary(stack, len(broken), unjudged)} [dim]({seconds:.1f} s)[/dim]")
+    console.print(NOTE)
 
 
 def _summary(stack: str, broken: int, unjudged: int) -> str:

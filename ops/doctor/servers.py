@@ -116,14 +116,15 @@ def _reaches(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], 
     expected, web, registry = snapshot.expected, snapshot.pod(WEB), snapshot.pod(REGISTRY)
     if web:
         for name in dict.fromkeys((expected.host, expected.registry_name)):
-            yield (WEB, name), lambda name=name: _from_portus(pods, web, name, expected.https_port)  # type: ignore[misc]
+            yield (WEB, name), lambda name=name: from_portus(pods, web, name, expected.https_port)  # type: ignore[misc]
     target = urlsplit(events_url(snapshot))
     if registry and target.hostname:
         port = target.port or (443 if target.scheme == "https" else 80)
         yield (REGISTRY, target.hostname), lambda: _from_registry(pods, registry, str(target.hostname), port)
 
 
-def _from_portus(pods: Pods, pod: Pod, name: str, port: int) -> str | Unseen:
+def from_portus(pods: Pods, pod: Pod, name: str, port: int) -> str | Unseen:
+    """Return why a Pod of Portus opens no connection to a server; '' if it does."""
     done = pods.run(pod.name, ["timeout", str(CONNECT_SECONDS), BASH, "-c", CONNECT, name, str(port)])
     if not isinstance(done, Unseen) and done[0] in TIMED_OUT:
         return late(CONNECT_SECONDS)
@@ -163,7 +164,7 @@ def _web(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Any
     token = f"/v2/token?service={quote(expected.registry)}"
     name, port = web.name, web.ports["https"]
     if (server := server_of(web))[0]:
-        yield "database_reached", lambda: _from_portus(pods, web, *server)
+        yield "database_reached", lambda: from_portus(pods, web, *server)
     yield "token", lambda: pods.ask(name, port, Request(path=token, host=expected.host))
     posted = {"method": "POST", "headers": {"Content-Type": EVENTS_TYPE}, "body": NO_EVENTS}
     plain = Request(path=EVENTS_PATH, host=expected.host, plain="http" in web.ports, **posted)  # type: ignore[arg-type]

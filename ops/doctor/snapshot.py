@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from components.common.names import REGISTRY
-from ops.doctor.facts import NOT_LOOKED, Claim, Expected, Pod, Queue, Workload
+from ops.doctor.facts import NOT_LOOKED, Claim, Contact, Expected, Pod, Queue, Workload
 from ops.doctor.rows import Database
 from ops.kube.http import Reply, Silent, Unseen
 
@@ -29,6 +29,7 @@ class Snapshot:
         outside: what -> the answer on the public name, from this machine.
         database_reached: why Portus' Pod does not reach the database's server; '' where it does.
         through: host -> what the front proxy answers for it.
+        services: ldap, mail, oauth -> what Portus' Pod got from each server; only those that Portus' settings turn on.
         round_trip: what a push showed; None if none was asked for.
     """
 
@@ -46,6 +47,7 @@ class Snapshot:
     reached: Mapping[tuple[str, str], str | Unseen] = field(default_factory=dict)
     database_reached: str | Unseen = NOT_LOOKED
     through: Mapping[str, Reply] = field(default_factory=dict)
+    services: Mapping[str, tuple[Contact | Unseen, ...]] = field(default_factory=dict)
     health: Reply = NOT_LOOKED
     token: Reply = NOT_LOOKED
     login: Reply = NOT_LOOKED

@@ -10,11 +10,12 @@ from collections.abc import Callable
 import pytest
 
 from ops.doctor.chain import CHAIN, examine
-from ops.doctor.facts import Claim, Denied, Pod, Queue, Workload
+from ops.doctor.facts import Claim, Contact, Denied, Pod, Queue, Step, Workload
 from ops.doctor.report import BROKEN, NOT_JUDGED, OK, holds, state
 from ops.doctor.rows import Record
+from ops.doctor.services import LDAP, MAIL, OAUTH
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Broken
+from ops.doctor.verdicts import Broken, Holds, Inapplicable
 from ops.kube.http import SECONDS, Answer, Silent, Unseen, late
 from ops.paths import ROOT
 from tests.ops.doctor import stage
@@ -24,7 +25,8 @@ from tests.ops.doctor.stage import PORTUS, REGISTRY, backlog, broken, certificat
 def test_every_link_of_a_healthy_stack_holds() -> None:
     findings = examine(healthy())
     assert holds(findings)
-    assert {each.link.name for each in findings if state(each) != OK} == {"cache-pods", "first-set-up", "drift", "round-trip"}
+    unset = {"ldap", "mail", "oauth"}
+    assert {each.link.name for each in findings if state(each) != OK} == {"cache-pods", "first-set-up", "drift", "round-trip", *unset}
 
 
 def _pods(role: str, *problems: str, replicas: int = 1) -> Snapshot:
@@ -73,6 +75,11 @@ def _waiting(**changes: object) -> Snapshot:
     (queue,) = healthy().queues  # type: ignore[misc]
     assert isinstance(queue, Queue)
     return healthy(queues=(dataclasses.replace(queue, **{"pending": 3, "statuses": {"500 Internal Server Error": 7}, **changes}),))  # type: ignore[arg-type]
+
+
+def _service(kind: str, step: Step, problem: str) -> Snapshot:
+    works = Contact(server="other.example.test", seen="it answers")
+    return healthy(services={kind: (works, Contact(server="ldap.example.test:636", step=step, problem=problem))})
 
 
 DENIED = Denied("Access denied for user 'portus'@'10.0.0.3' (using password: YES)", 1045, has_account=True)
@@ -196,6 +203,29 @@ BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
         "trust-in-edge",
         "Hostname mismatch",
     ),
+    "a directory that Portus does not reach": (
+        lambda: _service(LDAP, "connect", "Connection refused"),
+        "ldap",
+        "ldap.example.test:636: does not reach it: Connection refused",
+    ),
+    "a directory with a private CA": (lambda: _service(LDAP, "tls", "unable to get local issuer"), "ldap", "TLS fails: unable to get"),
+    "an account that the directory refuses": (lambda: _service(LDAP, "login", "code 49"), "ldap", "the login fails: code 49"),
+    "a base that is not there": (lambda: _service(LDAP, "answer", "noSuchObject (code 32)"), "ldap", "noSuchObject"),
+    "a directory that is down, which Portus itself reports": (
+        lambda: dataclasses.replace(
+            _service(LDAP, "connect", "Connection refused"), health=Answer(status=503, body='{"ldap": {"msg": "no", "success": false}}')
+        ),
+        "ldap",
+        "Connection refused",
+    ),
+    "a mail server that Portus does not reach": (lambda: _service(MAIL, "connect", "no answer"), "mail", "does not reach it"),
+    "a mail server with a private CA": (lambda: _service(MAIL, "tls", "self-signed certificate"), "mail", "TLS fails"),
+    "an account that the mail server refuses": (lambda: _service(MAIL, "login", "535 no"), "mail", "the login fails: 535 no"),
+    "a mail server on another port": (lambda: _service(MAIL, "answer", "closed"), "mail", "no good answer: closed"),
+    "a site of OAuth that Portus does not reach": (lambda: _service(OAUTH, "connect", "no answer"), "oauth", "does not reach it"),
+    "a site of OAuth with a private CA": (lambda: _service(OAUTH, "tls", "self-signed certificate"), "oauth", "TLS fails"),
+    "a proxy that wants an account": (lambda: _service(OAUTH, "login", "407"), "oauth", "the login fails: 407"),
+    "an issuer with another name": (lambda: _service(OAUTH, "answer", "it calls itself 'b'"), "oauth", "it calls itself 'b'"),
     "no record": (lambda: healthy(database=database(records=())), "record", "knows no registry"),
     "a record under another name": (
         lambda: healthy(database=database(records=(Record(hostname="a.test", external_hostname="b.test", use_ssl=True),))),
@@ -261,6 +291,20 @@ BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
     "drift": (lambda: healthy(drift="a Deployment changes"), "drift", "a Deployment changes"),
     "a push that is not recorded": (lambda: healthy(round_trip=Silent("no record")), "round-trip", "no record"),
 }
+
+
+def test_services_that_are_on_and_answer_hold_and_those_that_are_off_are_no_links() -> None:
+    snapshot = healthy(services={LDAP: (Contact(server="ldap.example.test:389", seen="it accepts anonymous users"),)})
+    found = {each.link.name: each for each in examine(snapshot)}
+    assert state(found["ldap"]) == OK
+    assert found["ldap"].verdict == Holds("ldap.example.test:389: it accepts anonymous users")
+    assert found["mail"].verdict == Inapplicable("the settings do not turn it on")
+
+
+def test_a_service_that_could_not_be_asked_is_not_judged() -> None:
+    unseen = not_judged(healthy(services={OAUTH: (Unseen("the API server refuses exec"),)}))
+    assert unseen == {"oauth"}
+    assert {"ldap", "health", "round-trip"} <= not_judged(healthy(services={LDAP: (Unseen("the API server refuses exec"),)}))
 
 
 def test_a_push_that_could_not_be_judged_is_told_from_one_that_nobody_asked_for() -> None:

@@ -15,10 +15,10 @@ from ops import lifecycle
 from ops.doctor.chain import CHAIN, examine
 from ops.doctor.expected import copies, objects
 from ops.doctor.facts import Denied
-from ops.doctor.report import as_json, holds, show
+from ops.doctor.report import NOTE, as_json, holds, show
 from ops.environment import Environment
 from ops.kube.http import Silent
-from tests.ops.doctor.stage import healthy
+from tests.ops.doctor.stage import DATABASE, healthy
 
 
 def shown(**changes: object) -> str:
@@ -29,8 +29,14 @@ def shown(**changes: object) -> str:
 
 def test_a_healthy_stack_is_a_line_a_link_and_a_last_one() -> None:
     lines = shown().strip().splitlines()
-    assert len(lines) == len(CHAIN) + 2
-    assert lines[-1] == "Stack example: every link holds. (1.0 s)"
+    assert len(lines) == len(CHAIN) + 3
+    assert lines[-2] == "Stack example: every link holds. (1.0 s)"
+
+
+@pytest.mark.parametrize("database", [DATABASE, Silent("gone")], ids=["healthy", "broken"])
+def test_the_last_line_tells_of_the_pushes_that_no_check_sees(database: object) -> None:
+    assert shown(database=database).strip().splitlines()[-1] == NOTE
+    assert json.loads(as_json("example", examine(healthy(database=database))))["note"] == NOTE
 
 
 def test_a_broken_link_tells_what_was_seen_why_it_matters_and_what_to_do() -> None:
@@ -39,6 +45,7 @@ def test_a_broken_link_tells_what_was_seen_why_it_matters_and_what_to_do() -> No
     assert "seen    it refuses Portus' account" in told
     assert "so      every answer of Portus is an error" in told
     assert "fix     raise credentials.rotation.databaseApplication" in told
+    assert "page    docs/operate/database.md#the-database-refuses-portus" in told
     assert "1 broken" in told
 
 
@@ -52,6 +59,7 @@ def test_json_says_the_same() -> None:
     assert told["holds"] is False
     assert links["database"]["state"] == "broken"
     assert links["database"]["remedy"]
+    assert links["database"]["page"] == "docs/operate/database.md#the-database-refuses-portus"
     assert links["schema"] == {
         "link": "schema",
         "says": "its schema is the image's",

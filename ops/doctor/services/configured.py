@@ -1,0 +1,85 @@
+"""Portus' own settings as its Pod has them: from the environment (2.3 and later), else from config-local.yml."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import yaml
+
+from ops.doctor.facts import Pod
+from ops.doctor.servers import portus_trust
+from ops.doctor.services.server import RefusalError
+from ops.kube.http import Silent, trusting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Configured:
+    """Settings by their paths, such as ``ldap.encryption.method``.
+
+    Args:
+        version: Portus', such as 2.5.
+        read: returns the text of a file in the Pod, such as a CA of the image. Raises `RefusalError`.
+    """
+
+    pod: Pod
+    version: str
+    read: Callable[[str], str]
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, pod: Pod, version: str, read: Callable[[str], str]) -> Self:
+        """Return the settings of Portus' Pod; a document that is no YAML counts as empty: Portus does not start with it."""
+        text = next((text for path, text in pod.files.items() if path.endswith("/config-local.yml")), "")
+        try:
+            document = yaml.safe_load(text)
+        except yaml.YAMLError:
+            document = None
+        return cls(pod=pod, version=version, read=read, document=document if isinstance(document, dict) else {})
+
+    def is_since(self, version: str) -> bool:
+        """Return whether Portus is as new as ``version``."""
+        mine, its = (tuple(int(part) for part in each.split(".")) for each in (self.version, version))
+        return mine >= its
+
+    def text(self, path: str, default: str = "") -> str:
+        """Return a setting as text; ``default``, which is Portus' own, if it is not set or empty."""
+        if given := self.pod.setting("PORTUS_" + path.replace(".", "_").upper()):
+            return given
+        found: Any = self.document
+        for step in path.split("."):
+            found = found.get(step) if isinstance(found, dict) else None
+        if found is None or found == "":
+            return default
+        return str(found).lower() if isinstance(found, bool) else str(found)
+
+    def number(self, path: str, default: int) -> int:
+        """Return a setting as a number; ``default`` if it is none."""
+        found = self.text(path)
+        return int(found) if found.isdecimal() else default
+
+    def is_on(self, path: str) -> bool:
+        """Return whether a switch is on."""
+        return self.text(path) == "true"
+
+    def public_trust(self) -> ssl.SSLContext:
+        """Return a client's context as Portus' images have it: public CAs, and those in /certificates.
+
+        Raises:
+            RefusalError: one of them is no certificate.
+        """
+        return context_of(portus_trust(self.pod), system=True)
+
+
+def context_of(trust: str, *, system: bool) -> ssl.SSLContext:
+    """Return a client's context that trusts ``trust``, and public CAs if ``system``.
+
+    Raises:
+        RefusalError: ``trust`` holds what is no certificate.
+    """
+    found = trusting(trust, system=system)
+    if isinstance(found, Silent):
+        raise RefusalError("tls", found.reason)
+    return found
