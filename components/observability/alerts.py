@@ -8,8 +8,8 @@ kube-state-metrics 2.x (``kube_*``), the kubelet (``kubelet_volume_stats_*``) an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 from components.common import names
 from components.common.versions import RegistryVersion
@@ -31,6 +31,40 @@ RECEIVER: Final = ("endpoint", "exported_endpoint")
 the second."""
 
 Group = Mapping[str, Any]
+
+
+PAGES: Final = "docs/operate"
+"""Folder of the pages for who is on call, from the repository's root."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alert:
+    """One alert.
+
+    Args:
+        expression: PromQL; text, or an output of Pulumi's.
+        wait: how long it must hold.
+        summary: one line for a list of alerts, without an end.
+        description: what does not work because of it, and where to look.
+        page: the page and section for who is on call, below `PAGES`.
+    """
+
+    name: str
+    expression: Any
+    wait: str
+    severity: Literal["warning", "critical"]
+    summary: str
+    description: str
+    page: str
+
+    def rendered(self, runbook_base: str | None) -> Mapping[str, Any]:
+        """Return it as a rule; with a ``runbook_url`` only if it is known where the pages are on the web."""
+        page = f"{PAGES}/{self.page}"
+        annotations = {"summary": self.summary, "description": f"{self.description} Page: {page}"}
+        if runbook_base is not None:
+            annotations["runbook_url"] = f"{runbook_base}/{page}"
+        labels = {"severity": self.severity}
+        return {"alert": self.name, "expr": self.expression, "for": self.wait, "labels": labels, "annotations": annotations}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +91,7 @@ class Watched:
         database: whether MariaDB is the stack's own.
         claims: names of the stack's claims.
         backups: None where none are made.
+        runbook_base: address under which the repository's files are on the web; None if it is not known.
     """
 
     namespace: str
@@ -65,98 +100,140 @@ class Watched:
     database: bool
     claims: Sequence[str]
     backups: WatchedBackups | None = None
+    runbook_base: str | None = None
 
 
 def groups(watched: Watched) -> list[Group]:
     """Return every group but the certificate's."""
-    registry = _registry(watched.namespace, watched.registry) if watched.registry is not None else []
+    registry = _registry(watched) if watched.registry is not None else []
     found = {
         "portus-registry": registry,
         "portus-workloads": _workloads(watched),
         "portus-claims": _claims(watched),
         "portus-backups": _backups(watched),
     }
-    return [{"name": name, "rules": rules} for name, rules in found.items() if rules]
+    return [{"name": name, "rules": [rule.rendered(watched.runbook_base) for rule in rules]} for name, rules in found.items() if rules]
 
 
-def _registry(namespace: str, version: RegistryVersion) -> list[Mapping[str, Any]]:
-    here = f'namespace="{namespace}"'
+def _registry(watched: Watched) -> list[Alert]:
+    here = f'namespace="{watched.namespace}"'
     requests = f"registry_http_requests_total{{{here}}}"
     failed = f'registry_http_requests_total{{{here},code=~"5.."}}'
     durations = f'registry_http_request_duration_seconds_bucket{{{here},handler="manifest"}}'
     rules = [
-        _alert(
-            "PortusRegistryNotMeasured",
-            f"absent(registry_http_in_flight_requests{{{here}}})",
-            "5m",
-            "critical",
-            "The registry's metrics are missing: it is down, or Prometheus may not reach its port 5001.",
+        Alert(
+            name="PortusRegistryNotMeasured",
+            expression=f"absent(registry_http_in_flight_requests{{{here}}})",
+            wait="5m",
+            severity="critical",
+            summary="The registry's metrics are missing",
+            description="The registry is down, or Prometheus cannot reach its port 5001.",
+            page="registry.md#the-registry-is-not-measured",
         ),
-        _alert(
-            "PortusRegistryFails",
-            f"sum(rate({failed}[5m])) / sum(rate({requests}[5m])) > {ERROR_SHARE}",
-            "10m",
-            "critical",
-            "More than one in twenty of the registry's answers is an error of its own; its log says whether the storage fails.",
+        Alert(
+            name="PortusRegistryFails",
+            expression=f"sum(rate({failed}[5m])) / sum(rate({requests}[5m])) > {ERROR_SHARE}",
+            wait="10m",
+            severity="critical",
+            summary="More than 5 % of the registry's answers are errors",
+            description="Pushes and pulls fail. The registry's log has the storage's own words.",
+            page="registry.md#the-registry-answers-with-errors",
         ),
-        _alert(
-            "PortusRegistrySlow",
-            f"histogram_quantile(0.99, sum by (le) (rate({durations}[5m]))) > {SLOW_SECONDS}",
-            "15m",
-            "warning",
-            "Manifests take seconds: look at the storage, and at the registry's processor time.",
+        Alert(
+            name="PortusRegistrySlow",
+            expression=f"histogram_quantile(0.99, sum by (le) (rate({durations}[5m]))) > {SLOW_SECONDS}",
+            wait="15m",
+            severity="warning",
+            summary=f"Manifests take more than {SLOW_SECONDS} s",
+            description="Each pull waits for its manifest. The storage is slow, or the registry has too little processor time.",
+            page="registry.md#pulls-are-slow",
         ),
     ]
-    if version is not RegistryVersion.V2_8:
+    if watched.registry is not RegistryVersion.V2_8:
         waits = (f'min_over_time(registry_notifications_pending_total{{{here},{label}="portus"}}[10m]) > 0' for label in RECEIVER)
         rules.append(
-            _alert(
-                "PortusNotificationsWait",
-                " or ".join(waits),
-                "5m",
-                "critical",
-                "Portus does not take the registry's notifications: pushes work and do not show up. They are lost when the registry stops.",
+            Alert(
+                name="PortusNotificationsWait",
+                expression=" or ".join(waits),
+                wait="5m",
+                severity="critical",
+                summary="Portus does not accept the registry's notifications",
+                description="Pushes succeed and do not show in Portus. The notifications are lost when the registry stops.",
+                page="pushes.md#notifications-wait",
             )
         )
     return rules
 
 
-def _workloads(watched: Watched) -> list[Mapping[str, Any]]:
+def _workloads(watched: Watched) -> list[Alert]:
     here = f'namespace="{watched.namespace}"'
-    available = {
-        "PortusDown": (names.PORTUS, "5m", "critical", "No copy of Portus is available: nobody gets a token, so nobody pushes or pulls."),
-        "PortusRegistryDown": (names.REGISTRY, "5m", "critical", "No copy of the registry is available."),
-        "PortusEdgeDown": (names.EDGE, "5m", "critical", "No copy of the front proxy is available: nobody gets in."),
-    }
-    if watched.worker:
-        text = "The worker is not running: pushes are kept in the database and do not show up."
-        available["PortusWorkerDown"] = (names.PORTUS_WORKER, "10m", "warning", text)
     rules = [
-        _alert(alert, f'kube_deployment_status_replicas_available{{{here},deployment="{name}"}} < 1', wait, severity, text)
-        for alert, (name, wait, severity, text) in available.items()
+        _down("PortusDown", here, names.PORTUS, "Portus", "No client gets a token: no user can push or pull."),
+        _down("PortusRegistryDown", here, names.REGISTRY, "the registry", "No user can push or pull."),
+        _down("PortusEdgeDown", here, names.EDGE, "the front proxy", "No client outside the cluster reaches Portus or the registry."),
     ]
+    if watched.worker:
+        restarts = f'kube_pod_container_status_restarts_total{{{here},container="{names.WORKER}"}}'
+        down = _down("PortusWorkerDown", here, names.PORTUS_WORKER, "the worker", "Pushes wait in the database and do not show in Portus.")
+        rules += [
+            replace(down, wait="10m", severity="warning", page="pushes.md#the-worker-does-not-run"),
+            Alert(
+                name="PortusWorkerRestarts",
+                expression=f"increase({restarts}[1h]) > {WORKER_RESTARTS}",
+                wait="0m",
+                severity="warning",
+                summary="Portus' worker restarts again and again",
+                description="Usually one event ends it. That event stays in registry_events with status 1, and its image never shows.",
+                page="pushes.md#the-worker-restarts",
+            ),
+        ]
     if watched.database:
         ready = f'kube_statefulset_status_replicas_ready{{{here},statefulset="{names.DATABASE}"}}'
         rules.append(
-            _alert("PortusDatabaseDown", f"{ready} < 1", "3m", "critical", "MariaDB is not ready: Portus answers nothing but errors.")
+            Alert(
+                name="PortusDatabaseDown",
+                expression=f"{ready} < 1",
+                wait="3m",
+                severity="critical",
+                summary="MariaDB is not ready",
+                description="Portus answers every request with an error. Pushes and pulls with a valid token continue.",
+                page="database.md#the-database-is-down",
+            )
         )
-    if watched.worker:
-        restarts = f'kube_pod_container_status_restarts_total{{{here},container="{names.WORKER}"}}'
-        text = "The worker keeps dying, usually of one event, which stays behind with status 1 in registry_events and is never handled."
-        rules.append(_alert("PortusWorkerRestarts", f"increase({restarts}[1h]) > {WORKER_RESTARTS}", "0m", "warning", text))
     return rules
 
 
-def _claims(watched: Watched) -> list[Mapping[str, Any]]:
+def _down(name: str, here: str, deployment: str, what: str, description: str) -> Alert:
+    return Alert(
+        name=name,
+        expression=f'kube_deployment_status_replicas_available{{{here},deployment="{deployment}"}} < 1',
+        wait="5m",
+        severity="critical",
+        summary=f"No replica of {what} is available",
+        description=description,
+        page="down.md#a-pod-does-not-start",
+    )
+
+
+def _claims(watched: Watched) -> list[Alert]:
     if not watched.claims:
         return []
     chosen = f'namespace="{watched.namespace}",persistentvolumeclaim=~"{"|".join(watched.claims)}"'
     share = f"kubelet_volume_stats_available_bytes{{{chosen}}} / kubelet_volume_stats_capacity_bytes{{{chosen}}}"
-    text = "A claim is nearly full: raise its size in the stack file, or remove images and collect their blobs."
-    return [_alert("PortusClaimFills", f"{share} < {CLAIM_SHARE}", "15m", "warning", text)]
+    return [
+        Alert(
+            name="PortusClaimFills",
+            expression=f"{share} < {CLAIM_SHARE}",
+            wait="15m",
+            severity="warning",
+            summary="Claim {{ $labels.persistentvolumeclaim }} is nearly full",
+            description="Less than 15 % is free. A full claim stops pushes (registry), backups, or everything (database).",
+            page="disk.md#a-disk-is-full",
+        )
+    ]
 
 
-def _backups(watched: Watched) -> list[Mapping[str, Any]]:
+def _backups(watched: Watched) -> list[Alert]:
     """Return the alerts on backups: a failed Job's own metric stays for as long as the Job is kept, so the last success is compared."""
     if watched.backups is None:
         return []
@@ -164,24 +241,40 @@ def _backups(watched: Watched) -> list[Mapping[str, Any]]:
     success = f"(kube_cronjob_status_last_successful_time{{{chosen}}} or kube_cronjob_created{{{chosen}}})"
     deadline = watched.backups.deadline
     old = 2 * watched.backups.longest_gap + deadline
-    failed = "The last backup of Portus' database did not end well; the ones before it are kept. The log of its Job says why."
-    too_old = "Portus' database has not been backed up for more than twice as long as its schedule says."
     return [
-        _alert(
-            "PortusBackupFailed",
-            f"kube_cronjob_status_last_schedule_time{{{chosen}}} - {success} > 0",
-            f"{deadline // 60 + 10}m",
-            "warning",
-            failed,
+        Alert(
+            name="PortusBackupFailed",
+            expression=f"kube_cronjob_status_last_schedule_time{{{chosen}}} - {success} > 0",
+            wait=f"{deadline // 60 + 10}m",
+            severity="warning",
+            summary="The last backup of Portus' database failed",
+            description="The older backups are kept. The log of its Job has the reason.",
+            page="backup.md#a-backup-failed",
         ),
-        _alert("PortusBackupOld", f"time() - {success} > {old}", "10m", "critical", too_old),
+        Alert(
+            name="PortusBackupOld",
+            expression=f"time() - {success} > {old}",
+            wait="10m",
+            severity="critical",
+            summary="Portus' database has no recent backup",
+            description="None succeeded for more than twice the interval of the schedule.",
+            page="backup.md#a-backup-failed",
+        ),
     ]
 
 
-def certificate_end(expression: Any, days: int) -> Group:
+def certificate_end(expression: Any, days: int, runbook_base: str | None = None) -> Group:
     """Return the group of the certificate's alert; ``expression``: when it ends, as seconds since 1970."""
-    text = f"The certificate that Portus and the registry present ends within {days} days."
-    return {"name": "portus-certificate", "rules": [_alert("PortusCertificateEnds", expression, "1h", "warning", text)]}
+    alert = Alert(
+        name="PortusCertificateEnds",
+        expression=expression,
+        wait="1h",
+        severity="warning",
+        summary=f"The certificate ends within {days} days",
+        description="Portus, the registry and the front proxy present it. After its end, no client can log in, push or pull.",
+        page="certificate.md#the-certificate-ends",
+    )
+    return {"name": "portus-certificate", "rules": [alert.rendered(runbook_base)]}
 
 
 def ends_at(seconds: float, days: int) -> str:
@@ -194,7 +287,3 @@ def ends_by_cert_manager(namespace: str, certificate: str, days: int) -> str:
     labels = ("namespace", "exported_namespace")  # the second where its monitor does not honour labels, the chart's default
     ends = (f'certmanager_certificate_expiration_timestamp_seconds{{{label}="{namespace}",name="{certificate}"}}' for label in labels)
     return f"({' or '.join(ends)}) - time() < {days * DAY}"
-
-
-def _alert(name: str, expression: Any, wait: str, severity: str, text: str) -> Mapping[str, Any]:
-    return {"alert": name, "expr": expression, "for": wait, "labels": {"severity": severity}, "annotations": {"summary": text}}

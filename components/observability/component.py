@@ -105,14 +105,15 @@ class Observability(ServiceComponent):
             database=database,
             claims=claims,
             backups=self._backups(),
+            runbook_base=settings.runbook_base,
         )
         found: list[Any] = list(alerts.groups(watched))
         if certificate_ends is not None:
             ends = certificate_ends.apply(lambda seconds: alerts.ends_at(seconds, settings.certificate_days))
-            found.append(alerts.certificate_end(ends, settings.certificate_days))
+            found.append(alerts.certificate_end(ends, settings.certificate_days, settings.runbook_base))
         elif isinstance(stack.tls, CertManagerTls):
             ends_then = alerts.ends_by_cert_manager(namespace, names.TLS, settings.certificate_days)
-            found.append(alerts.certificate_end(ends_then, settings.certificate_days))
+            found.append(alerts.certificate_end(ends_then, settings.certificate_days, settings.runbook_base))
         return found
 
     def _backups(self) -> alerts.WatchedBackups | None:

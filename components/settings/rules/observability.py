@@ -19,6 +19,7 @@ def monitoring_details_have_their_object(stack: StackSettings) -> Iterator[Probl
         "interval": (monitor, "monitor"),
         "prometheus_namespace": (monitor, "monitor"),
         "certificate_days": (rules, "rules"),
+        "runbook_base": (rules, "rules"),
         "labels": (monitor or rules, "monitor or rules"),
         "dashboard_labels": (settings.dashboard, "dashboard"),
     }

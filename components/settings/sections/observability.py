@@ -8,6 +8,7 @@ from pydantic import Field
 
 from components.settings.sections.kubernetes import LabelMap
 from components.settings.types.base import Section
+from components.settings.types.urls import BaseUrl
 from components.settings.types.values import DnsLabel, WholeDuration
 
 
@@ -25,6 +26,9 @@ class ObservabilitySettings(Section):
     the registry's own metrics are made with ``monitor`` only."""
     certificate_days: Annotated[int, Field(ge=1, le=90)] = 21
     """How long before the certificate's end ``rules`` warns."""
+    runbook_base: BaseUrl | None = None
+    """Where the files of your clone of this repository are on the web, e.g. https://git.example.com/portus/blob/main. Each alert then has
+    its page as ``runbook_url``. Unset: no alert has one, and its description names the page's path in the repository."""
     labels: LabelMap = Field(default_factory=dict)
     """Of monitor and rules, by which a Prometheus picks them; with kube-prometheus-stack: release: <name of its Helm release>."""
     dashboard: bool = False

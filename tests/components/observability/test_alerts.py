@@ -18,10 +18,12 @@ from components.observability import alerts
 from components.observability.dashboard import dashboard, expressions
 from components.tls.provided import end_of
 from lab.promtool import promtool
+from ops.paths import ROOT
 from ops.sample_image import write_sample
 from tests.components.network.test_policies import _ends, _policies, _with
 from tests.components.registry.stage import Stage, push, settings, settled
 from tests.network_evaluator import Endpoint, allowed
+from tests.pages import anchors
 from tests.recorder import STACKS, Programs
 from tests.settings import authority
 
@@ -109,6 +111,40 @@ def test_waiting_notifications_have_an_alert_only_where_they_are_measured(versio
     found = [rule["alert"] for group in _groups(version) for rule in group["rules"]]
     assert ("PortusNotificationsWait" in found) is (version is RegistryVersion.V3_1)
     assert len(found) == len(set(found)) >= 11
+
+
+def _rules() -> list[Mapping[str, Any]]:
+    """Return every alert that there is."""
+    return [rule for group in _groups(RegistryVersion.V3_1) for rule in group["rules"]]
+
+
+def test_every_alert_tells_what_it_means_and_where_it_is_explained() -> None:
+    for rule in _rules():
+        annotations = rule["annotations"]
+        assert set(annotations) == {"summary", "description"}, "no address of a page that nobody has named"
+        assert not annotations["summary"].endswith(".")
+        assert len(annotations["summary"]) <= 60
+        page, heading = re.fullmatch(r".*\. Page: (docs/operate/[\w-]+\.md)#([\w-]+)", annotations["description"]).groups()  # type: ignore[union-attr]
+        assert heading in anchors(ROOT / page), f"{rule['alert']}: {page}#{heading}"
+
+
+def test_the_manual_gives_each_alert_the_page_that_the_alert_names() -> None:
+    manual = (ROOT / "docs" / "operate" / "observability.md").read_text(encoding="utf-8")
+    for rule in _rules():
+        (row,) = (line for line in manual.splitlines() if line.startswith("| Portus") and rule["alert"] in re.split(r"[ ,|]+", line))
+        linked = re.search(r"\]\(([\w.#-]+)\) \|$", row)
+        assert linked
+        named = rule["annotations"]["description"].partition("docs/operate/")[2]
+        assert linked[1] in (named, named.partition("#")[0]), rule["alert"]
+
+
+def test_an_alert_has_the_address_of_its_page_where_the_stack_file_says_where_the_pages_are() -> None:
+    base = "https://git.example.com/portus/blob/main"
+    program = _with("dev", observability={"rules": True, "runbookBase": base})
+    groups = next(r for r in program.resources if r.type.endswith(":PrometheusRule")).spec["groups"]
+    found = {rule["alert"]: rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"]}
+    assert found["PortusClaimFills"] == f"{base}/docs/operate/disk.md#a-disk-is-full"
+    assert found["PortusCertificateEnds"] == f"{base}/docs/operate/certificate.md#the-certificate-ends"
 
 
 def test_the_certificates_alert_rests_on_its_own_end() -> None:
@@ -267,9 +303,15 @@ def _test(series: Sequence[tuple[str, str]], moments: Sequence[tuple[str, str, b
     cases = []
     for alert, moment, fires in moments:
         labels = {**_kept(rules[alert]["expr"], series), **rules[alert]["labels"]}
-        expected = {"exp_labels": labels, "exp_annotations": rules[alert]["annotations"]}
+        annotations = {name: _filled(text, labels) for name, text in rules[alert]["annotations"].items()}
+        expected = {"exp_labels": labels, "exp_annotations": annotations}
         cases.append({"alertname": alert, "eval_time": moment, "exp_alerts": [expected] if fires else []})
     return {"interval": "1m", "input_series": [{"series": name, "values": values} for name, values in series], "alert_rule_test": cases}
+
+
+def _filled(text: str, labels: Mapping[str, str]) -> str:
+    """Return an annotation with its labels, as Prometheus fills them in."""
+    return re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda match: labels[match[1]], text)
 
 
 def _kept(expression: str, series: Sequence[tuple[str, str]]) -> dict[str, str]:
