@@ -11,6 +11,9 @@ READY := $(VENV)/.ready
 # Values reach the recipes' shell by the environment, quoted there: a space or a quote in one is a part of it.
 export STACK KUBECONFIG DIR DUMP SAFETY CONFIRM UNTAGGED CACHE RECORDINGS VERSION JSON
 
+# Python keeps what it compiles, also where the environment says not to: else each process of the tests compiles all of them again (6 s).
+export PYTHONDONTWRITEBYTECODE :=
+
 OPERATORS := up down preview check doctor gc collect export backup backups restore replace-secrets password outputs
 
 .PHONY: $(OPERATORS) help verify unit test e2e e2e-share e2e-all genuine replay bench lint lint-manifests types format render golden clean

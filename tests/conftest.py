@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,31 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _TogetherScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
+PROGRAM = (
+    "tests/components/",
+    "tests/manifests/",
+    "tests/settings/test_samples.py",
+    "tests/test_deployer_rights.py",
+    "tests/test_golden.py",
+    "tests/test_pictures.py",
+    "tests/test_policies.py",
+    "tests/test_program.py",
+)
+"""Tests of what the whole program registers. They come first, so that one process has them: each runs the program itself once."""
+
+BETWEEN_COLLECTIONS = 50_000
+"""Objects that Python makes between two looks for garbage; 700 by default. A run of the program makes millions that last until its end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the engine's tests last, but for those of `TOGETHER`: they build the engine while images are tried."""
-    items.sort(key=lambda item: item.get_closest_marker("engine") is not None)
+    """Run `PROGRAM` first. Run the engine's tests last, but for those of `TOGETHER`: they build the engine while images are tried."""
+    items.sort(key=lambda item: (item.get_closest_marker("engine") is not None, not item.nodeid.startswith(PROGRAM)))
+
+
+def pytest_collection_finish() -> None:
+    """Spare what lives until the end, modules and tests, each look for garbage."""
+    gc.freeze()
+    gc.set_threshold(BETWEEN_COLLECTIONS)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -35,15 +36,31 @@ STACKS = sorted(FILES)
 
 def stack_configuration(stack: str) -> dict[str, str]:
     """Return a stack file's configuration as Pulumi hands it to a program: text, sections as JSON."""
-    return dict(read(FILES[stack]).values)
+    return dict(_read(FILES[stack]).values)
+
+
+_read = cache(read)
 
 
 def run_program(
     stack: str, configuration: Mapping[str, str] | None = None, *, into: Program | None = None, preview: bool = False
 ) -> Program:
-    """Run the program for ``stack`` and return what it registered; ``into`` keeps it even where the program fails."""
+    """Return what the program registers for ``stack``; it runs once for each configuration, and no test changes what it gets.
+
+    Args:
+        into: keeps what was registered even where the program fails; such a run is nobody else's.
+    """
     settings = dict(configuration if configuration is not None else stack_configuration(stack))
-    return recorder.run_program(ROOT, stack, settings, preview=preview, into=into or Program(stack))
+    if into is not None:
+        return recorder.run_program(ROOT, stack, settings, preview=preview, into=into)
+    return _ran(stack, tuple(settings.items()), os.environ.get("PULUMI_CONFIG_SECRET_KEYS"), preview)
+
+
+@cache
+def _ran(stack: str, settings: tuple[tuple[str, str], ...], secret_keys: str | None, preview: bool) -> Program:  # noqa: FBT001 - a key
+    """Run the program; ``secret_keys`` is what the environment says, which the program reads."""
+    del secret_keys
+    return recorder.run_program(ROOT, stack, dict(settings), preview=preview, into=Program(stack))
 
 
 class Programs(Mapping[str, Program]):

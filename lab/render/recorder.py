@@ -17,12 +17,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 import pulumi
+from google.protobuf import struct_pb2
 from pulumi.runtime import mocks, rpc
+from pulumi.runtime import resource as sdk
+from pulumi.runtime.proto import resource_pb2, source_pb2
 from typing_extensions import override
 
-from lab.engine.plugins.codec import decode
+from lab.engine.plugins.codec import decode, has_secret, plain
+from lab.engine.plugins.kube.objects import clean_inputs
 from lab.render.objects import KNOWN_LATER, Manifest, in_order, is_object, manifest
 
 SECRET_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - Pulumi's mark of a secret value in its protocol
@@ -55,7 +60,7 @@ class Registered:
     parent: str
     inputs: dict[str, Any]
     secrets: frozenset[str]
-    """Paths of the inputs that were marked secret."""
+    """Inputs that are secret or hold something secret."""
     protect: bool
     retained: bool
     after: frozenset[str]
@@ -155,7 +160,7 @@ def run_program(
         runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
 
     try:
-        with _environment(variables), _working_in(folder), _interrupts_kept():
+        with _environment(variables), _working_in(folder), _interrupts_kept(), _without_stack_traces():
             pulumi.runtime.test(run)()  # type: ignore[no-untyped-call]
     except SystemExit as end:  # the program has shown its error, and ended
         raise end.__cause__ or end from None
@@ -163,21 +168,11 @@ def run_program(
 
 
 class _Mocks(mocks.Mocks):
-    """Answers as the providers would."""
-
-    def __init__(self, *, preview: bool) -> None:
-        self._preview = preview
+    """Answers what `Monitor` does not: an object that the program only looks up is in the cluster."""
 
     @override
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        if self._preview:
-            return f"{args.name}-id", _previewed(args)
-        outputs = {**args.inputs, **GENERATED.get(args.typ, {})}
-        if args.typ == "kubernetes:core/v1:Service":
-            outputs["spec"] = {"clusterIP": _address(args.name), **args.inputs["spec"]}
-        if isinstance(outputs.get("metadata"), Mapping):
-            outputs["metadata"] = {"name": f"{args.name}-auto", **outputs["metadata"]}
-        return f"{args.name}-id", outputs
+        return f"{args.name}-id", dict(args.inputs)
 
     @override
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
@@ -189,57 +184,60 @@ def _address(service: str) -> str:
     return f"10.96.{'.'.join(str(byte) for byte in hashlib.sha256(service.encode()).digest()[:2])}"
 
 
-def _previewed(args: mocks.MockResourceArgs) -> dict[str, Any]:
-    """Return what a preview knows of a resource."""
-    outputs = {**args.inputs, **{key: KNOWN_LATER if key in _PASSED_ON else rpc.UNKNOWN for key in GENERATED.get(args.typ, {})}}
-    if args.typ == "kubernetes:core/v1:Service":
-        outputs["spec"] = {"clusterIP": rpc.UNKNOWN, **args.inputs["spec"]}
-    if isinstance(outputs.get("metadata"), Mapping):
-        outputs["metadata"] = {"name": args.name, **outputs["metadata"]}
-    return outputs
-
-
 class Monitor(mocks.MockMonitor):
-    """Keeps each registration as the engine would see it."""
+    """Keeps each registration as the engine would see it, and answers as the providers would.
+
+    It answers in the protocol's own form: the SDK's mock monitor reads each input again, and writes it anew.
+    """
 
     def __init__(self, program: Program, *, preview: bool) -> None:
-        super().__init__(_Mocks(preview=preview))
+        super().__init__(_Mocks())
         self._program = program
+        self._preview = preview
 
     @override
     def RegisterResource(self, request: Any) -> Any:
-        if request.type != "pulumi:pulumi:Stack":
-            secrets: set[str] = set()
-            inputs = _unwrap(rpc.deserialize_properties(request.object), "", secrets)
-            self._program.resources.append(
-                Registered(
-                    type=request.type,
-                    name=request.name,
-                    parent=request.parent.rsplit("::", 1)[-1] if "pulumi:pulumi:Stack" not in request.parent.rsplit("$", 1)[-1] else "",
-                    inputs=inputs,
-                    secrets=frozenset(secrets),
-                    protect=request.protect,
-                    retained=request.retainOnDelete,
-                    after=frozenset(urn.rsplit("::", 1)[-1] for urn in request.dependencies),
-                    ignored=tuple(request.ignoreChanges),
-                    replaced_on=tuple(request.replaceOnChanges),
-                    deleted_first=request.deleteBeforeReplace,
-                    seconds=request.customTimeouts.create,
-                    manifest=manifest(request.type, request.name, decode(request.object)) if is_object(request.type) else None,
-                )
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == "pulumi:pulumi:Stack":
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        inputs = decode(request.object)
+        self._program.resources.append(
+            Registered(
+                type=request.type,
+                name=request.name,
+                parent=request.parent.rsplit("::", 1)[-1] if "pulumi:pulumi:Stack" not in request.parent.rsplit("$", 1)[-1] else "",
+                inputs=clean_inputs(plain(inputs)),
+                secrets=frozenset(key for key, value in inputs.items() if has_secret(value)),
+                protect=request.protect,
+                retained=request.retainOnDelete,
+                after=frozenset(urn.rsplit("::", 1)[-1] for urn in request.dependencies),
+                ignored=tuple(request.ignoreChanges),
+                replaced_on=tuple(request.replaceOnChanges),
+                deleted_first=request.deleteBeforeReplace,
+                seconds=request.customTimeouts.create,
+                manifest=manifest(request.type, request.name, inputs) if is_object(request.type) else None,
             )
-        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        )
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=f"{request.name}-id", object=self._outputs(request))
+
+    def _outputs(self, request: Any) -> struct_pb2.Struct:
+        """Return the inputs with what the provider adds; a preview does not know it yet."""
+        outputs = struct_pb2.Struct()
+        outputs.CopyFrom(request.object)
+        for key, text in GENERATED.get(request.type, {}).items():
+            outputs.fields[key].string_value = (KNOWN_LATER if key in _PASSED_ON else rpc.UNKNOWN) if self._preview else text
+        if request.type == "kubernetes:core/v1:Service":
+            _add(outputs, "spec", "clusterIP", rpc.UNKNOWN if self._preview else _address(request.name))
+        if "metadata" in outputs.fields:
+            _add(outputs, "metadata", "name", request.name if self._preview else f"{request.name}-auto")
+        return outputs
 
 
-def _unwrap(value: Any, path: str, secrets: set[str]) -> Any:
-    if isinstance(value, Mapping):
-        if SECRET_SIGNATURE in value:
-            secrets.add(path)
-            return _unwrap(value["value"], path, secrets)
-        return {key: _unwrap(item, f"{path}.{key}" if path else str(key), secrets) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_unwrap(item, f"{path}[{index}]", secrets) for index, item in enumerate(value)]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _add(outputs: struct_pb2.Struct, section: str, key: str, text: str) -> None:
+    """Set a key that the program has left to the provider."""
+    fields = outputs.fields[section].struct_value.fields
+    if key not in fields:
+        fields[key].string_value = text
 
 
 @contextlib.contextmanager
@@ -264,6 +262,13 @@ def _interrupts_kept() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _without_stack_traces() -> Iterator[None]:
+    """Send no stack trace with each registration: the recorder does not keep it, and below pytest it takes a fifth of a run."""
+    with mock.patch.object(sdk, "_get_stack_trace", source_pb2.StackTrace):
+        yield
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 from unittest import mock
 
@@ -21,11 +22,20 @@ BASE: dict[str, Any] = {
 
 def program(**sections: Any) -> Program:
     """Return what the program registers for ``BASE`` with ``sections`` instead; ``{"secure": text}`` is an encrypted text."""
-    told = {f"portus:{name}": value for name, value in (BASE | sections).items()}
+    return _run(sections, into=None)
+
+
+def run_again(**sections: Any) -> Program:
+    """Return the same, of a run of its own: for a test that changes what answers the program."""
+    return _run(sections, into=Program("sample"))
+
+
+def _run(sections: Mapping[str, Any], *, into: Program | None) -> Program:
+    told = {f"portus:{name}": value for name, value in (BASE | dict(sections)).items()}
     secret = [key for key, value in told.items() if "secure" in json.dumps(value)]
     configuration = {key: value if isinstance(value, str) else json.dumps(_opened(value)) for key, value in told.items()}
     with mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps(secret)}):
-        return run_program("sample", configuration)
+        return run_program("sample", configuration, into=into)
 
 
 def pem(name: str) -> str:

@@ -10,7 +10,7 @@ import yaml
 from components.exposure import paths
 from components.settings.sections.exposure import IngressController
 from lab.render import recorder
-from tests.components.programs import program, variable
+from tests.components.programs import program, run_again, variable
 from tests.recorder import Program, Registered
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -245,7 +245,7 @@ def test_the_front_proxys_pods_restart_when_a_service_behind_it_has_another_addr
     """A Service that is made again gets another address: what looked its name up at its start would keep the old one."""
 
     def template() -> tuple[dict[str, Any], dict[str, str]]:
-        made = program()
+        made = run_again()
         addresses = {name: made.one("Service", f"addresses-{name}").spec for name in ("portus", "registry")}
         assert set(addresses) == {"portus", "registry"}
         edge = made.one("Deployment", "edge-deployment")
