@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 # Values reach the recipes' shell by the environment, quoted there: a space or a quote in one is a part of it.
-export STACK KUBECONFIG DIR DUMP SAFETY CONFIRM UNTAGGED CACHE RECORDINGS VERSION JSON
+export STACK KUBECONFIG DIR DUMP SAFETY CONFIRM UNTAGGED CACHE RECORDINGS VERSION JSON NAME
 
 # Python keeps what it compiles, also where the environment says not to: else each process of the tests compiles all of them again (6 s).
 export PYTHONDONTWRITEBYTECODE :=
@@ -45,7 +45,7 @@ backups: $(READY) ## List the backups of the deployed STACK
 restore: $(READY) ## Replace the database of the deployed STACK by backup DUMP (SAFETY=no: without a backup of the present state)
 replace-secrets: $(READY) ## Let the next `make up` replace secrets that the state of STACK shows (docs/operate/state-secrets.md)
 password: $(READY) ## Print the administrator's password of the deployed STACK
-outputs: $(READY) ## Print the outputs of the deployed STACK, without secrets
+outputs: $(READY) ## Print the outputs of the deployed STACK, without secrets (NAME=ca_certificate: one of them, as it is)
 
 # The operator's commands: `python -m ops` has the same ones, with their options. A variable of make is an option of the command.
 WORDS_up = $(if $(REFRESH),--refresh) $(if $(YES),--yes)
@@ -55,6 +55,7 @@ WORDS_doctor = $(if $(JSON),--json) $(if $(PUSH),--push) $(if $(DRIFT),--drift)
 WORDS_gc = $(if $(CONFIRM),--confirm "$$CONFIRM") $(if $(UNTAGGED),--untagged "$$UNTAGGED") $(if $(CACHE),--cache "$$CACHE")
 WORDS_collect = $(WORDS_gc)
 WORDS_export = $(if $(DIR),--dir "$$DIR")
+WORDS_outputs = $(if $(NAME),--name "$$NAME")
 WORDS_restore = $(if $(DUMP),--dump "$$DUMP") $(if $(SAFETY),--safety "$$SAFETY")
 $(OPERATORS):
 	@$(RUN) -m lab $@ --stack "$$STACK" $(WORDS_$@)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from components.tls import Certificate
 
 
-def outputs(stack: StackSettings, images: Images, certificate: Certificate, administrator: Placed) -> Mapping[str, Any]:
-    """Return the stack's outputs by name."""
+def outputs(stack: StackSettings, instance: str, images: Images, certificate: Certificate, administrator: Placed) -> Mapping[str, Any]:
+    """Return the stack's outputs by name; ``instance`` is the Pulumi stack's."""
     bootstrap, given = stack.portus.bootstrap, stack.credentials.existing.administrator
     elsewhere = {"administrator_secret": {"name": given.secret, "key": given.key}} if isinstance(given, ExistingSecret) else {}
     return {
@@ -38,33 +38,50 @@ def outputs(stack: StackSettings, images: Images, certificate: Certificate, admi
             "mariadb": versions.MARIADB_VERSION,
             "images": {"portus": images.portus, "registry": images.registry, "mariadb": images.mariadb},
         },
-        "first_steps": first_steps(stack, private_ca=certificate.is_private),
+        "first_steps": first_steps(stack, instance, private_ca=certificate.is_private),
     }
 
 
-def first_steps(stack: StackSettings, *, private_ca: bool) -> list[str]:
-    """Return what to do after the first deployment, in order; pure."""
+def first_steps(stack: StackSettings, instance: str, *, private_ca: bool) -> list[str]:
+    """Return what to do after the first deployment, a line each; pure.
+
+    Commands are indented. Pulumi cuts longer texts off in its display, so a line is short. A reader has ``make`` or ``pulumi``: what needs
+    one of them is there for both.
+    """
     registry, username = stack.registry_authority, stack.portus.bootstrap.username
+    outputs = f"make --silent outputs STACK={instance} NAME="
     steps = []
     if private_ca:
-        folder = f"/etc/docker/certs.d/{registry}"
-        steps.append(f"Trust the CA: mkdir -p {folder} && pulumi stack output ca_certificate > {folder}/ca.crt")
-    given = stack.credentials.existing.administrator
-    own = "pulumi stack output administrator_password --show-secrets"
-    password = f"Read the password of {username}: {_whereabouts(stack, given) if isinstance(given, ExistingSecret) else own}"
-    record = f"the registry's record (host {registry}, with SSL)"
-    by_hand = f"Make the first administrator, {username} with that password, and {record} at {stack.portus_url}"
-    steps += [password] if stack.portus.bootstrap.enabled else [password, by_hand]
-    build = "docker buildx build --provenance=false --output"
-    image = f"type=image,name={registry}/{username}/app:1,oci-mediatypes=false,push=true"
-    steps += [
-        f"Log in: docker login {registry} --username {username}",
-        f"Push in Docker's own format, for Portus drops OCI manifests: {build} {image} .",
+        steps += [
+            "Trust the CA:",
+            f"  folder=/etc/docker/certs.d/{registry}; mkdir -p $folder",
+            f"  {outputs}ca_certificate > $folder/ca.crt",
+            "  or: pulumi stack output ca_certificate > $folder/ca.crt",
+        ]
+    steps.append(f"Read the password of {username}:")
+    if isinstance(given := stack.credentials.existing.administrator, ExistingSecret):
+        steps.append(f"  {_whereabouts(stack, given)}")
+    else:
+        steps += [
+            f"  make --silent password STACK={instance}",
+            "  or: pulumi stack output administrator_password --show-secrets",
+        ]
+    if not stack.portus.bootstrap.enabled:
+        steps += [
+            f"Make the first administrator, {username} with that password, at {stack.portus_url}",
+            f"Make the registry's record there: host {registry}, with SSL",
+        ]
+    return [
+        *steps,
+        "Log in:",
+        f"  docker login {registry} --username {username}",
+        "Push in Docker's own format, because Portus drops OCI manifests:",
+        f"  image={registry}/{username}/app:1",
+        "  docker buildx build --provenance=false -o type=image,name=$image,oci-mediatypes=false,push=true .",
     ]
-    return steps
 
 
 def _whereabouts(stack: StackSettings, given: ExistingSecret) -> str:
     """Return the command that reads an existing Secret; this program never sees its content."""
     template = f'{{{{index .data "{given.key}" | base64decode}}}}'
-    return f"kubectl get secret --namespace {stack.cluster.namespace} {given.secret} --output go-template='{template}'"
+    return f"kubectl -n {stack.cluster.namespace} get secret {given.secret} -o go-template='{template}'"

@@ -131,5 +131,5 @@ class PortusStack(ServiceComponent):
 
         database.revoke_previous_passwords(after=ready + backup_jobs)
 
-        self.outputs = outputs(stack, image, certificate, credentials.administrator)
+        self.outputs = outputs(stack, instance, image, certificate, credentials.administrator)
         self.register_outputs({})

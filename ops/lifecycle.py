@@ -70,10 +70,15 @@ def _deploy(name: str, environment: Environment, *, refresh: bool, yes: bool) ->
 
 
 def preview(name: str, environment: Environment, *, refresh: bool = False) -> None:
-    """Show what `up` would change; changes nothing."""
+    """Show what `up` would change; changes nothing.
+
+    Of a stack that has nothing yet, one line for each object, by component: its properties are thousands of lines, which `make render`
+    writes as YAML.
+    """
     stack = prepare(name, environment)
     require_no_readable_secrets(stack)
-    stack.preview("--diff", *([REFRESH] if refresh else []))
+    details = ["--diff"] if stack.has_resources() else []
+    stack.preview(*details, *([REFRESH] if refresh else []))
 
 
 def down(name: str, environment: Environment, *, yes: bool = False) -> None:

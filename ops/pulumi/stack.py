@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -114,15 +115,15 @@ class Stack:
 
     def up(self, *extra: str, consent: Consent = Consent.UNASKED) -> None:
         """Deploy; Pulumi's own display is shown. Raises `LabError` when it failed or was declined."""
-        self._show("up", *consent.value, *extra, asks=consent is Consent.AT_THE_PROMPT)
+        self._show("up", *consent.value, *extra, on_terminal=consent is Consent.AT_THE_PROMPT)
 
     def preview(self, *extra: str) -> None:
-        """Preview; Pulumi's own display is shown. Raises `LabError` when it failed."""
-        self._show("preview", *extra)
+        """Preview; Pulumi's own display is shown, on a terminal as a tree. Raises `LabError` when it failed."""
+        self._show("preview", *extra, on_terminal=sys.stdout.isatty())
 
     def destroy(self, consent: Consent = Consent.UNASKED) -> None:
         """Remove every resource; Pulumi's own display is shown. Raises `LabError` when it failed or was declined."""
-        self._show("destroy", *consent.value, asks=consent is Consent.AT_THE_PROMPT)
+        self._show("destroy", *consent.value, on_terminal=consent is Consent.AT_THE_PROMPT)
 
     def outputs(self) -> Mapping[str, Any]:
         """Return the stack's outputs, secrets in clear: for this process only.
@@ -146,6 +147,10 @@ class Stack:
         resources = deployment.get("resources") or []
         has_outputs = any(each["type"] == "pulumi:pulumi:Stack" and each.get("outputs") for each in resources)
         return has_outputs and not deployment.get("pending_operations")
+
+    def has_resources(self) -> bool:
+        """Whether the stack's state holds anything."""
+        return bool(self.export().get("deployment", {}).get("resources"))
 
     def export(self) -> Mapping[str, Any]:
         """Return the stack's state as the backend keeps it, secrets encrypted; empty for a stack it does not know."""
@@ -274,14 +279,15 @@ class Stack:
         folder = backend.folder_of(self.environment().get("PULUMI_BACKEND_URL", ""))
         return backend.is_kept_here(self.name) and folder != backend.OWN_STATE
 
-    def _show(self, *words: str, asks: bool = False) -> None:
+    def _show(self, *words: str, on_terminal: bool = False) -> None:
+        """Run a command whose display is shown; ``on_terminal``: Pulumi draws it as a tree, and may ask."""
         command = self.command(*words, "--stack", self.name)
-        if asks:
+        if on_terminal:
             command.remove(NON_INTERACTIVE)
-        process = subprocess.Popen(command, env=self.environment(), stdin=None if asks else subprocess.DEVNULL)
+        process = subprocess.Popen(command, env=self.environment(), stdin=None if on_terminal else subprocess.DEVNULL)
         code = _wait(process)
         if code != 0:
-            raise _failed(words[0], self.name, code, asks=asks)
+            raise _failed(words[0], self.name, code, asks=on_terminal and words[0] != "preview")
 
     def _capture(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

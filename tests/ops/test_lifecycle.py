@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ from tests.ops.api import Api, api, kubeconfig
 PULUMI = """#!/bin/sh
 echo "$*" >>"$0.said"
 case "$1 $2" in
-  'stack output') echo '{"namespace": "example"}' ;;
+  'stack output') cat "$0.outputs" ;;
   'stack export') cat "$0.state" ;;
 esac
 """
@@ -41,6 +42,7 @@ def pulumi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     file.write_text(PULUMI, encoding="utf-8")
     file.chmod(0o755)
     _holds(file)
+    _gives(file, {"namespace": "example"})
     monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
     monkeypatch.setattr(Lab, "require_client", lambda *_: None)
     engine = Engine(pulumi=file, home=None, path=(), genuine_cli=True, genuine_plugins={})
@@ -52,6 +54,11 @@ def pulumi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def _holds(pulumi: Path, *resources: dict[str, Any]) -> None:
     """Have the stack's state hold ``resources``."""
     Path(f"{pulumi}.state").write_text(json.dumps({"deployment": {"resources": resources}}), encoding="utf-8")
+
+
+def _gives(pulumi: Path, outputs: dict[str, Any]) -> None:
+    """Have the stack give ``outputs``."""
+    Path(f"{pulumi}.outputs").write_text(json.dumps(outputs), encoding="utf-8")
 
 
 def _told(pulumi: Path, verb: str) -> str:
@@ -67,6 +74,48 @@ def _verbs(pulumi: Path) -> list[str]:
 def test_a_preview_looks_at_the_cluster_first_where_it_is_asked_to(pulumi: Path, options: list[str], *, refreshes: bool) -> None:
     assert command.main(["preview", "--stack", "prod", *options]) == 0
     assert ("--refresh" in _told(pulumi, "preview")) is refreshes
+
+
+@pytest.mark.parametrize("deployed", [False, True])
+def test_the_preview_of_a_new_stack_is_a_line_an_object_and_shows_properties_only_of_one_that_is_there(
+    pulumi: Path, *, deployed: bool
+) -> None:
+    _holds(pulumi, *([SECRET] if deployed else []))
+    assert command.main(["preview", "--stack", "prod"]) == 0
+    assert ("--diff" in _told(pulumi, "preview")) is deployed
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_pulumi_draws_its_tree_of_components_on_a_terminal(pulumi: Path, monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    assert command.main(["preview", "--stack", "prod"]) == 0
+    assert ("--non-interactive" in _told(pulumi, "preview")) is not terminal
+
+
+OUTPUTS = {"ca_certificate": "-----BEGIN\nCA\n", "first_steps": ["Log in:", "  docker login"], "administrator_password": "p4ss"}
+
+OUTPUTS_OF = ("outputs", "--stack", "prod", "--kubeconfig")
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"), [("ca_certificate", "-----BEGIN\nCA\n"), ("first_steps", "Log in:\n  docker login\n"), ("namespace", "example\n")]
+)
+def test_one_output_is_printed_as_it_is(pulumi: Path, capsys: pytest.CaptureFixture[str], name: str, printed: str) -> None:
+    _gives(pulumi, {"namespace": "example", **OUTPUTS})
+    assert command.main([*OUTPUTS_OF, str(pulumi.parent / "kubeconfig"), "--name", name]) == 0
+    assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [("administrator_password", "make password STACK=prod prints the password"), ("ca", "use one of ca_")],
+)
+def test_an_output_that_is_none_or_is_secret_is_not_printed(pulumi: Path, capsys: pytest.CaptureFixture[str], name: str, fix: str) -> None:
+    _gives(pulumi, OUTPUTS)
+    assert command.main([*OUTPUTS_OF, str(pulumi.parent / "kubeconfig"), "--name", name]) == 1
+    told = capsys.readouterr()
+    assert fix in told.err
+    assert "p4ss" not in told.out + told.err
 
 
 @pytest.mark.parametrize("refreshes", [False, True])
