@@ -27,6 +27,7 @@ LOCAL_CONFIG: Final = "/srv/Portus/config/config-local.yml"
 
 def shipped(generation: Generation) -> dict[str, Any]:
     """Return the shipped settings that have an effect on what a deployment sees."""
+    encryption = {"method": "", "options": {"ca_file": "", "ssl_version": "TLSv1_2"}}
     permissions = ("change_visibility", "create_team", "manage_team", "create_namespace", "manage_namespace")
     return {
         "delete": {"enabled": generation.delete_enabled, "contributors": False},
@@ -49,8 +50,9 @@ def shipped(generation: Generation) -> dict[str, Any]:
             "enabled": False,
             "hostname": "ldap_hostname",
             "port": 389,
-            "timeout": 5,
+            **({"method": "plain"} if generation.early_ldap else {"encryption": encryption}),
             "base": "",
+            **({"admin_base": ""} if generation.admin_base else {}),
             "filter": "",
             "uid": "uid",
             "authentication": {"enabled": False, "bind_dn": "", "password": ""},

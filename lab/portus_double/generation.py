@@ -31,6 +31,9 @@ class Generation:
         gathers_its_log: the worker's log is written in blocks (config/environments/production.rb: a logger on a pipe without sync).
         silent_seconds: how long a request without TLS keeps a thread of a server with TLS waiting; None as long as the client stays.
         local_accounts_under_ldap: whom the directory does not let in may have a password in the database (lib/portus/ldap/connection.rb).
+        admin_base: users of the directory below ``ldap.admin_base`` are made administrators (lib/portus/ldap/connection.rb).
+        early_ldap: the directory is asked as before 2.3: encrypted by ``ldap.method``, no server is verified, an error is a 500
+            (lib/portus/ldap.rb with net-ldap 0.11).
         judges_contributors: teams are shown with the answer to a question that 2.5 does not know (app/policies/team_policy.rb).
         tables_are_utf8: the schema names the tables' character set itself.
     """
@@ -55,6 +58,8 @@ class Generation:
     gathers_its_log: bool = False
     silent_seconds: float | None = None
     local_accounts_under_ldap: bool = False
+    admin_base: bool = False
+    early_ldap: bool = False
     judges_contributors: bool = False
     tables_are_utf8: bool = False
 
@@ -72,6 +77,7 @@ GENERATIONS: Final = {
         rest_api=False,
         setup_task="db:setup",
         portus_password_follows=False,
+        early_ldap=True,
     ),
     "2.4": Generation(version="2.4", server="puma", silent_seconds=31),
     "2.5": Generation(
@@ -89,6 +95,7 @@ GENERATIONS: Final = {
         setup_task="db:setup",
         gathers_its_log=True,
         local_accounts_under_ldap=True,
+        admin_base=True,
         judges_contributors=True,
         tables_are_utf8=True,
     ),

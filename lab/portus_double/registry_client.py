@@ -10,20 +10,17 @@ import base64
 import errno
 import http.client
 import json
-import os
 import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus, urljoin, urlsplit
 
-from . import log
+from . import log, trust
 from .config import Settings
 from .errors import ApplicationError, CatalogError, RegistryAnswerError, RegistryUnreachableError, no_method
 
-IMPORTED: Final = "/var/lib/ca-certificates/ca-bundle.pem"
 MANIFEST_V2: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _NO_REGISTRY: Final = "Error: registry does not implement v2 of the API."
 _OK, _NOT_FOUND, _UNAUTHORIZED = 200, 404, 401
@@ -204,10 +201,8 @@ def _fetch(url: str, headers: Mapping[str, str], timeouts: tuple[int, int]) -> A
 
 
 def _trust() -> ssl.SSLContext:
-    """Return what OpenSSL trusts by default; in the image that includes what the start script imported from ``/certificates``."""
-    context = ssl.create_default_context()
-    if "SSL_CERT_DIR" not in os.environ and Path(IMPORTED).is_file():
-        context.load_verify_locations(IMPORTED)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trust.load_default(context)
     return context
 
 

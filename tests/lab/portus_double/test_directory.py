@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import ldap3
 import pytest
-from ldap3.core.exceptions import LDAPException
 
-from lab.images.build import build_images
-from lab.images.rootfs import Bind, started
-from lab.images.servers import LOOPBACK, START_SECONDS, free_port
+from lab.images.servers import LOOPBACK, free_port
 from lab.portus_double.replay.recording import SCENARIO
 from lab.portus_double.replay.stage import Stage, stage
 from ops.credentials import Login, NobodyError, require_login
+from tests.lab.portus_double.conftest import ADMINS, CHIEF, CHIEF_PASSWORD, NAME, PEOPLE, SUFFIX, Directory
 from tests.ops.test_credentials import _deployment
 
 pytestmark = pytest.mark.images
 
-SUFFIX = "dc=example,dc=test"
-ROOT, ROOT_PASSWORD = f"cn=root,{SUFFIX}", "roots-password"
-CONFIGURATION = f"""
-include /etc/ldap/schema/core.schema
-include /etc/ldap/schema/cosine.schema
-include /etc/ldap/schema/inetorgperson.schema
-pidfile /tmp/slapd.pid
-modulepath /usr/lib/ldap
-moduleload back_mdb
-database mdb
-suffix "{SUFFIX}"
-rootdn "{ROOT}"
-rootpw {ROOT_PASSWORD}
-directory /data
-maxsize 10485760
-"""
-PEOPLE = {"boss": "directory-of-boss", "jane": "directory-of-jane"}
 LOCAL = "password-of-portus"
 
 
@@ -62,46 +40,14 @@ class Place:
         return bool(self.portus.rows("SELECT id FROM users WHERE username = %s AND admin = 1", user))
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A server with two people; its port."""
-    (image,) = build_images(["directory-lab"])
-    folder = tmp_path_factory.mktemp("directory")
-    (folder / "slapd.conf").write_text(CONFIGURATION)
-    port = free_port()
-    binds = [Bind(source=folder / "slapd.conf", target="/slapd.conf", read_only=True)]
-    container = image.container(binds=binds, tmpfs=["/data", "/tmp"])
-    with (
-        (folder / "log").open("w") as log,
-        started(container, ["slapd", "-f", "/slapd.conf", "-h", f"ldap://{LOOPBACK}:{port}", "-d", "0"], output=log) as running,
-    ):
-        server = ldap3.Server(LOOPBACK, port=port, get_info=ldap3.NONE)
-        with _bound(server, running.process, folder / "log") as connection:
-            connection.add(SUFFIX, ["dcObject", "organization"], {"o": "example"})  # type: ignore[no-untyped-call]
-            for name, password in PEOPLE.items():
-                person = {"cn": name, "sn": "Müller", "userPassword": password}
-                connection.add(f"uid={name},{SUFFIX}", "inetOrgPerson", person)  # type: ignore[no-untyped-call]
-        yield port
-
-
-def _bound(server: ldap3.Server, process: subprocess.Popen[str], log: Path) -> ldap3.Connection:
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            return ldap3.Connection(server, user=ROOT, password=ROOT_PASSWORD, auto_bind=True)
-        except LDAPException:
-            time.sleep(0.1)
-    raise AssertionError(log.read_text())
-
-
 @pytest.fixture(params=["2.4", "2.5"])
-def place(request: pytest.FixtureRequest, directory: int) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, directory: Directory) -> Iterator[Place]:
     """Portus with an administrator of its own, before it is told of the directory."""
     with stage(request.param) as made:
         made.start(dict(SCENARIO))
         user = {"username": "admin", "email": "admin@example.test", "password": LOCAL}
         assert httpx.post(f"http://{made.portus}/api/v1/users/bootstrap", json={"user": user}, timeout=30).status_code == 201
-        settings = {"ENABLED": "true", "HOSTNAME": LOOPBACK, "PORT": str(directory), "BASE": SUFFIX}
+        settings = {"ENABLED": "true", "HOSTNAME": LOOPBACK, "PORT": str(directory.plain), "BASE": SUFFIX}
         yield Place(made, {f"PORTUS_LDAP_{name}": value for name, value in settings.items()})
 
 
@@ -156,3 +102,38 @@ def test_a_filter_with_other_than_ascii_letters_needs_a_locale(place: Place) -> 
     assert place.token("jane", PEOPLE["jane"]).status_code == 500
     _with_directory(place, PORTUS_LDAP_FILTER="(sn=Müller)", LANG="C.UTF-8")
     assert place.token("jane", PEOPLE["jane"]).status_code == 200
+
+
+def test_who_is_below_admin_base_is_made_an_administrator_by_2_5(place: Place) -> None:
+    _with_directory(place, PORTUS_LDAP_ADMIN_BASE=ADMINS)
+    assert place.administrates(CHIEF, CHIEF_PASSWORD) == (place.portus.version == "2.5")
+    assert not place.administrates("jane", PEOPLE["jane"])
+
+
+def test_a_mail_address_is_guessed_or_read(place: Place) -> None:
+    _with_directory(place, PORTUS_LDAP_GUESS_EMAIL_ENABLED="true")
+    assert place.token("jane", PEOPLE["jane"]).status_code == 200
+    _with_directory(place, PORTUS_LDAP_GUESS_EMAIL_ENABLED="true", PORTUS_LDAP_GUESS_EMAIL_ATTR="mail")
+    assert place.token("boss", PEOPLE["boss"]).status_code == 200
+    found = place.portus.rows("SELECT username, email FROM users WHERE username IN ('jane', 'boss')")
+    assert {row["username"]: row["email"] for row in found} == {"jane": "jane@example.test", "boss": "boss@mail.test"}
+
+
+def test_a_base_that_is_not_there_is_said_with_its_code(place: Place) -> None:
+    _with_directory(place, PORTUS_LDAP_BASE=f"ou=nobody,{SUFFIX}")
+    assert place.token("jane", PEOPLE["jane"]).json() == {"error": "No Such Object (code 32)"}
+
+
+def test_an_encrypted_directory_is_asked_where_its_certificate_is_trusted(place: Place, directory: Directory, authorities: Path) -> None:
+    encrypted = {
+        "PORTUS_LDAP_HOSTNAME": NAME,
+        "PORTUS_LDAP_PORT": str(directory.tls),
+        "PORTUS_LDAP_ENCRYPTION_METHOD": "simple_tls",
+    }
+    _with_directory(place, **encrypted, PORTUS_LDAP_ENCRYPTION_OPTIONS_CA_FILE=str(authorities / "ca.crt"))
+    assert place.token("jane", PEOPLE["jane"]).status_code == 200
+    assert place.token("jane", "wrong").status_code == 401
+    _with_directory(place, **encrypted)
+    answer = place.token("admin", LOCAL)
+    problem = "SSL_connect returned=1 errno=0 state=error: certificate verify failed (unable to get local issuer certificate)"
+    assert (answer.status_code, answer.json()) == (401, {"error": problem})

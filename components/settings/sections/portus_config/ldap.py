@@ -18,9 +18,11 @@ class LdapEncryptionOptions(UpstreamSection):
     """How the directory's certificate is checked."""
 
     ca_file: ContainerPath | None = None
-    """CAs that the certificate is checked against; the stack's own is /certificates/portus-stack-ca.crt. Unset: those of the image."""
+    """CAs that the certificate is checked against: /certificates/extra-ca-1.crt is the first of tls.extraCaCertificates. Unset: those
+    of the image, to which it adds the stack's own and tls.extraCaCertificates."""
     ssl_version: Literal["TLSv1_2", "TLSv1_1", "TLSv1", "SSLv23"] | None = None
-    """Protocol, read only where ca_file is set; SSLv23 is OpenSSL's word for the best that both know. Portus' default: TLSv1_2."""
+    """Protocol, read only where ca_file is set; SSLv23 is OpenSSL's word for the best that both know, TLS 1.2 at most.
+    Portus' default: TLSv1_2."""
 
 
 def _not_plain(value: object) -> object:
@@ -30,7 +32,7 @@ def _not_plain(value: object) -> object:
 
 
 class LdapEncryption(UpstreamSection):
-    """Encryption of the connection."""
+    """Encryption of the connection. The certificate must be trusted and name the host."""
 
     method: Annotated[Literal["simple_tls", "start_tls"] | None, BeforeValidator(_not_plain)] = None
     """simple_tls from the first byte on (port 636), start_tls by the protocol's own command (port 389). Unset: none."""
@@ -72,16 +74,16 @@ class Ldap(Feature):
     port: Port | None = None
     """Portus' default: 389, which is wrong for simple_tls."""
     timeout: Annotated[Annotated[int, Field(ge=1, le=300)] | None, Since("2.4")] = None
-    """Seconds to connect. Portus' default: 5; none before 2.4."""
+    """Has no effect: Portus gives it to net-ldap under a name that net-ldap does not read. It takes 5 seconds to connect."""
     method: Annotated[Literal["plain", "starttls", "simple_tls"] | None, Since("2.0", "2.2")] = None
-    """Encryption. 2.3 still lists it, but reads ``encryption.method`` alone. Portus' default: plain."""
+    """Encryption, without any check of the server. 2.3 still lists it, but reads ``encryption.method`` alone. Portus' default: plain."""
     encryption: Annotated[LdapEncryption, Since("2.3")] = LdapEncryption()
     base: LdapName | None = None
-    """Where the users are. Required: without it Portus would search the whole directory."""
+    """Where the users are. Required: without it Portus would search below dc=com."""
     admin_base: Annotated[LdapName | None, Since("2.5")] = None
     """Where the users are that Portus makes administrators."""
     group_base: Annotated[LdapName | None, Since("2.5")] = None
-    """Where the groups are. Unset: searched everywhere."""
+    """Where the groups are. Unset: searched below dc=com, net-ldap's default."""
     filter: Annotated[LdapFilter | None, Since("2.1")] = None
     """Which of the users may log in."""
     uid: Text | None = None
