@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -60,6 +61,10 @@ REFUSED: Final = frozenset({"Invalid Username or password.", "You have one more 
 OF_THE_ACCOUNT: Final = frozenset({"Your account is locked.", "Sorry, this account has been disabled."})
 UNKNOWN: Final = ("Could not find user", "Invalid Credentials")
 """How a directory's refusal begins that was asked (lib/portus/ldap/errors.rb)."""
+CODE: Final = re.compile(r"\(code \d+\)$")
+"""How its other refusals end: ``No Such Object (code 32)``."""
+UNTRUSTED: Final = ("certificate verify failed", "does not match the server certificate")
+"""What Ruby says of a server's certificate."""
 
 
 def require_login(deployment: Deployment, login: Login, transport: httpx.BaseTransport | None = None) -> None:
@@ -100,13 +105,18 @@ def _by_the_directory(answer: httpx.Response) -> str:
         return ""
     if said in OF_THE_ACCOUNT:
         return f"correct what it reports: {said}"
-    if said.startswith(UNKNOWN):
+    if any(words in said for words in UNTRUSTED):
+        return (
+            "correct portus.config.ldap: encryption.options.ca_file must hold the CA of its LDAP directory, whose certificate must name "
+            f"ldap.hostname. Portus does not trust the certificate, so no user can log in: {said}"
+        )
+    if said.startswith(UNKNOWN) or CODE.search(said):
         return (
             f"correct what its LDAP directory reports: {said}. Up to Portus 2.4 the directory must have every account except Portus' own: "
             f"name one that it has, with its password there, by {USER} and {PASSWORD_FILE}."
         )
     return (
-        "check ldap.hostname and port, the directory itself, and the NetworkPolicies: Portus cannot reach its LDAP directory "
+        "check ldap.hostname, port and encryption, the directory itself, and the NetworkPolicies: Portus cannot reach its LDAP directory "
         f"(portus.config.ldap), so no user can log in: {' '.join(said.split())}"
     )
 

@@ -100,7 +100,11 @@ class TestToken:
         ("error", "named"),
         [
             ("Connection refused - connect(2) for ldap.example.com:389", "cannot reach its LDAP directory"),
-            ("Unable to connect to any given server: \n  ldap.example.com:389", "cannot reach its LDAP directory"),
+            ("getaddrinfo: Name or service not known", "cannot reach its LDAP directory"),
+            ("SSL_connect SYSCALL returned=5 errno=0 state=SSLv3/TLS write client hello", "cannot reach its LDAP directory"),
+            ("SSL_connect returned=1 errno=0 state=error: certificate verify failed (unable to get local issuer certificate)", "ca_file"),
+            ('hostname "ldap.example.com" does not match the server certificate', "does not trust the certificate"),
+            ("No Such Object (code 32)", "correct what its LDAP directory reports: No Such Object (code 32)"),
             ("Connection timed out - user specified timeout", "cannot reach its LDAP directory"),
             ("Could not find user 'admin'", "correct what its LDAP directory reports: Could not find user 'admin'"),
             ("Invalid Credentials (code 49)", "correct what its LDAP directory reports: Invalid Credentials (code 49)"),
