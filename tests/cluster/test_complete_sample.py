@@ -16,14 +16,16 @@ from components.common.names import EDGE_PUBLIC
 from lab import cluster
 from lab.addons import crds
 from lab.cluster import Publication
-from lab.cluster.config import NODE_ADDRESS
+from lab.cluster.config import CLUSTER_RANGE, NODE_ADDRESS
 from lab.cluster.kubectl import kubectl
 from ops.check import check
 from ops.console import step
+from ops.credentials import Login, NobodyError, require_login
 from ops.deployment import Deployment
 from ops.pulumi.stack import CONTEXT
 from tests.cluster.conftest import until
-from tests.cluster.own_stack import OwnStack, load, pods_of, published, stack_of
+from tests.cluster.own_stack import OwnStack, load, make_secret, pods_of, published, stack_of
+from tests.settings import authority
 from tests.settings.corpus import HERE, StackFile, sections_of
 
 pytestmark = pytest.mark.cluster
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.cluster
 SAMPLE = StackFile(HERE / "samples" / "complete.yaml")
 BEFORE = Path(__file__).parent / "objects" / "complete.yaml"
 ADDRESS, NODE_PORT = "127.88.0.72", 30853
+DIRECTORY = "ldap.directory.svc.cluster.local"
 
 OVERLAY: dict[str, Any] = {
     # The lab's cluster, and where its DNS answers.
@@ -40,10 +43,13 @@ OVERLAY: dict[str, Any] = {
     "portus:images.pullPolicy": "Never",
     # The lab's network has no IPv6, and the API server refuses a Service that asks for it.
     "portus:exposure.ipFamilies": ["IPv4"],
+    # The directory is a Pod, with a certificate for its Service's name.
+    "portus:portus.config.ldap.hostname": DIRECTORY,
+    "portus:network.destinations.ldap": [CLUSTER_RANGE],
     # The lab's volumes are folders of its one node.
     "portus:backup.claim.accessModes": ["ReadWriteOnce"],
 }
-"""All that is replaced in the sample. Its directory, mail, OAuth and scanner servers do not exist: Portus is told of them and starts."""
+"""All that is replaced in the sample. Its mail, OAuth and scanner servers do not exist: Portus is told of them and starts."""
 
 IMAGES = {
     "portus": "portus-lab:2.5",
@@ -127,6 +133,12 @@ def _services(api: client.CoreV1Api, namespace: str) -> list[Any]:
     return list(api.list_namespaced_service(namespace, field_selector=f"metadata.name={EDGE_PUBLIC}").items)
 
 
+def directory_certificate() -> dict[str, str]:
+    """Return the directory's certificate by the sample's extra CA, and its key."""
+    chain = authority.leaf(hosts=(DIRECTORY,)) + authority.certificate("authority", common_name="Intermediate", issuer="Root")
+    return {"tls.crt": chain, "tls.key": authority.private("server")}
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
     configuration = overlaid(sections_of(SAMPLE))
@@ -137,13 +149,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
         left.enter_context(crds.served(crds.MONITORING))
         left.enter_context(named_as_in_the_sample())
         left.callback(kubectl, "delete", "--ignore-not-found", "--filename", str(BEFORE))
+        load(["localhost/directory-lab:2.5"])
         kubectl("apply", "--server-side", "--filename", str(BEFORE))
+        make_secret(api, "directory", "ldap-tls", directory_certificate(), kind="kubernetes.io/tls")
         stack = left.enter_context(stack_of("complete", tmp_path_factory.mktemp("complete"), configuration))
         for path, text in SAMPLE.secrets.items():
             stack.encrypt(f"portus:{'.'.join(map(str, path))}", text)
         with load_balancer(api, settings.cluster.namespace):
             stack.up()
         kubectl("wait", "--for=condition=Ready", "pod/haproxy", "--namespace", "load-balancers", "--timeout=300s")
+        kubectl("wait", "--for=condition=Ready", "pod/ldap", "--namespace", "directory", "--timeout=300s")
         names = (settings.host, settings.registry_name)
         left.enter_context(published(Publication(address=ADDRESS, port=443, node_port=NODE_PORT, names=names)))
         yield stack
@@ -152,6 +167,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
 def test_a_push_and_a_pull_pass_through_the_load_balancer(reached: Deployment) -> None:
     with step("checking the complete sample") as current:
         assert check(reached, current).startswith("registry.example.com/operator/")
+
+
+def test_accounts_of_the_directory_log_in_with_their_password_there_as_the_sample_says(reached: Deployment) -> None:
+    for user, password, answer in (
+        ("jane", "wrong", "Invalid Credentials (code 49)"),
+        ("guest", "directory-of-guest", "Could not find user 'guest'"),
+    ):
+        with pytest.raises(NobodyError) as told:
+            require_login(reached, Login(user=user, password=password))
+        assert answer in told.value.remedy
+    for user in ("jane", "chief"):
+        require_login(reached, Login(user=user, password=f"directory-of-{user}"))
+    found = reached.sql("SELECT username, email, admin FROM users WHERE username IN ('jane', 'guest', 'chief') ORDER BY username")
+    assert found == [["chief", "chief@example.com", "1"], ["jane", "jane.doe@example.com", "0"]]
 
 
 def test_every_workload_runs_as_the_sample_says(reached: Deployment) -> None:
