@@ -11,8 +11,8 @@ A table of ``bad`` (``registry.yaml``) holds wrong stack files as cases: each is
     remove: paths
     expect: the problems that it is told, as ``components.settings.report.Problem`` has them, without lines
 
-A file of its own with its whole ``.report`` (``bad/together/every_section.yaml``) holds line numbers and the report's layout.
-``python -m tests.settings.corpus`` writes each ``expect`` and each ``.report`` anew; the difference is for review.
+``bad/whole_files.yaml`` holds wrong stack files as they stand (``file``), each with its whole ``report``: line numbers and layout.
+``python -m tests.settings.corpus`` writes each ``expect`` and each ``report`` anew; the difference is for review.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from __future__ import annotations
 import copy
 import json
 import re
+import tempfile
+import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, cached_property
 from pathlib import Path
@@ -39,8 +41,9 @@ from tests.settings import authority
 from tests.settings.met import Met, watching
 
 HERE = Path(__file__).resolve().parent
-TABLES = sorted(path for path in (HERE / "bad").glob("*.yaml") if path.stem != "base")
 BASES = HERE / "bad" / "base.yaml"
+WHOLE = HERE / "bad" / "whole_files.yaml"
+TABLES = sorted(path for path in (HERE / "bad").glob("*.yaml") if path not in {BASES, WHOLE})
 WIDTH = 120
 
 KeyPath = tuple[str | int, ...]
@@ -134,29 +137,48 @@ class StackFile(Stack):
             raise located(error, self.path) from None
 
 
-@dataclass(frozen=True)
-class WrongFile(StackFile):
-    """A wrong stack file that is kept whole, with its report beside it."""
+@dataclass(frozen=True, eq=False)
+class WrongFile(Stack):
+    """A wrong stack file that is kept whole, with its report."""
 
-    @property
-    def folder(self) -> str:
-        """What kind of mistake it has."""
-        return self.path.parent.name
+    row: Mapping[str, str]
 
     @property
     def id(self) -> str:
         """What the tests call it."""
-        return f"{self.folder}/{self.path.stem}"
+        return self.row["case"]
+
+    @property
+    def folder(self) -> str:
+        """What kind of mistake it has."""
+        return self.id.partition("/")[0]
+
+    @cached_property
+    def name(self) -> str:
+        """What its report calls it."""
+        return f"{self.id.partition('/')[2]}.yaml"
 
     @property
     def because(self) -> str:
         """What is wrong with it."""
-        return self.path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        return self.row["because"]
+
+    @cached_property
+    def content(self) -> Any:
+        """The whole file."""
+        return yaml.safe_load(self.row["file"])
+
+    def parse(self) -> StackSettings:
+        """Return the settings, or raise the report with its line numbers."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, self.name)
+            path.write_text(self.row["file"], encoding="utf-8")
+            return StackFile(path).parse()
 
     @property
     def expected(self) -> str:
         """The report that it gets."""
-        return self.path.with_suffix(".report").read_text(encoding="utf-8")
+        return self.row["report"]
 
     @property
     def told(self) -> str:
@@ -257,8 +279,7 @@ def cases() -> list[Case]:
     return [Case(table.stem, row) for table in TABLES for row in _loaded(table.read_text(encoding="utf-8"))]
 
 
-FILES = [WrongFile(path) for path in sorted((HERE / "bad").glob("*/*.yaml"))]
-BAD: Sequence[WrongFile | Case] = [*FILES, *cases()]
+BAD: Sequence[WrongFile | Case] = [*(WrongFile(row) for row in _loaded(WHOLE.read_text(encoding="utf-8"))), *cases()]
 
 
 def sections_of(file: Stack) -> dict[str, Any]:
@@ -290,18 +311,39 @@ def _secure(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
 
 def rewritten(text: str, folder: str) -> str:
     """Return the table ``text`` with what its cases are told today; every line outside a changed ``expect`` stays as it is."""
+
+    def told(row: dict[str, Any], width: int) -> str | None:
+        case = Case(folder, row)
+        expect = {"expect": case.told}
+        return None if case.told == case.expected else yaml.safe_dump(expect, sort_keys=False, allow_unicode=True, width=width)
+
+    return _rewritten(text, "expect", told)
+
+
+def rewritten_reports(text: str) -> str:
+    """Return the whole files' ``text`` with the reports that they get today, all else as it is."""
+
+    def told(row: dict[str, Any], _: int) -> str | None:
+        file = WrongFile({"report": "", **row})
+        return None if file.told == file.expected else f"report: |\n{textwrap.indent(file.told, '  ')}"
+
+    return _rewritten(text, "report", told)
+
+
+def _rewritten(text: str, key: str, told: Callable[[dict[str, Any], int], str | None]) -> str:
+    """Return ``text`` with what is ``told`` of each row, in so many columns, at ``key``; None leaves the row as it is."""
     lines, root = text.splitlines(keepends=True), yaml.compose(text, Loader=yaml.SafeLoader)
     for row in reversed(root.value if root else []):
-        case = Case(folder, yaml.SafeLoader("").construct_document(row))
-        if case.told == case.expected:
-            continue
-        keys = {key.value: (key, value) for key, value in row.value}
-        key, value = keys.get("expect") or (None, None)
-        begin = key.start_mark.line if key else _last_line(row) + 1
-        end = _last_line(value or row) + 1
         indent = " " * row.start_mark.column
-        told = yaml.safe_dump({"expect": case.told}, sort_keys=False, allow_unicode=True, width=WIDTH - len(indent))
-        lines[begin:end] = [f"{indent}{line}" for line in told.splitlines(keepends=True)]
+        new = told(yaml.SafeLoader("").construct_document(row), WIDTH - len(indent))
+        if new is None:
+            continue
+        keys = {name.value: (name, value) for name, value in row.value}
+        name, value = keys.get(key) or (None, None)
+        end = _last_line(value or row) + 1
+        while not lines[end - 1].strip():  # a text in a block ends with the empty lines below it
+            end -= 1
+        lines[name.start_mark.line if name else end : end] = textwrap.indent(new, indent).splitlines(keepends=True)
     return "".join(lines)
 
 
@@ -318,11 +360,7 @@ def rewrite() -> None:
     """Write what every wrong stack file is told today."""
     for table in TABLES:
         table.write_text(rewritten(table.read_text(encoding="utf-8"), table.stem), encoding="utf-8")
-    for file in FILES:
-        file.path.with_suffix(".report").write_text(file.told, encoding="utf-8")
-    for report in (HERE / "bad").rglob("*.report"):
-        if not report.with_suffix(".yaml").exists():
-            report.unlink()
+    WHOLE.write_text(rewritten_reports(WHOLE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":
