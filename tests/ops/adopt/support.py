@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from click.testing import CliRunner, Result
 
 from components.settings import parse
@@ -18,12 +20,22 @@ from ops.adopt.commands import adopt
 from ops.adopt.model import Fate, Findings, Source, Verdict
 from ops.adopt.output import stack_file
 
-COMPOSE = Path(__file__).parent / "compose"
-"""Projects of the shapes that teams publish: the wording, names and values are ours."""
-SHAPES = sorted(path.name for path in COMPOSE.iterdir())
+HERE = Path(__file__).parent
 SECRETS = ("zebra", "ZEBRA", "Zebra")
-"""Beginnings of all their secrets."""
+"""Beginnings of all secrets of the sources."""
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
+_UNPACKED = tempfile.TemporaryDirectory()
+
+
+def _unpacked(kind: str) -> Path:
+    """Return a folder with what ``<kind>.yaml`` holds: a folder for each name of several files, else ``<name>.yaml``."""
+    folder = Path(_UNPACKED.name, kind)
+    for name, source in yaml.safe_load((HERE / f"{kind}.yaml").read_text()).items():
+        if isinstance(source, str):
+            lay(folder, {f"{name}.yaml": source})
+        else:
+            lay(folder / name, source)
+    return folder
 
 
 def lay(folder: Path, files: Mapping[str, str]) -> Path:
@@ -32,6 +44,10 @@ def lay(folder: Path, files: Mapping[str, str]) -> Path:
     for name, text in files.items():
         (folder / name).write_text(text)
     return folder / ("docker-compose.yml" if "docker-compose.yml" in files else next(iter(files)))
+
+
+COMPOSE, HELM, KUBERNETES = _unpacked("compose"), _unpacked("helm"), _unpacked("kubernetes")
+SHAPES = sorted(path.name for path in COMPOSE.iterdir())
 
 
 def read(project: Path | str) -> Source:

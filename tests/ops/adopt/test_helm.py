@@ -13,7 +13,7 @@ from ops.adopt.classify.overview import names
 from ops.adopt.model import Fate, Findings, Source
 from tests.ops.adopt import support
 
-VALUES = Path(__file__).parent / "helm"
+VALUES = support.HELM
 SHAPES = sorted(path.stem for path in VALUES.iterdir())
 each_shape = pytest.mark.parametrize("shape", SHAPES)
 

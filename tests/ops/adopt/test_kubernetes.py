@@ -14,7 +14,7 @@ from ops.adopt.model import Fate, Findings, Source
 from ops.errors import LabError
 from tests.ops.adopt import support
 
-OBJECTS = Path(__file__).parent / "kubernetes"
+OBJECTS = support.KUBERNETES
 SHAPES = sorted(path.stem for path in OBJECTS.iterdir())
 each_shape = pytest.mark.parametrize("shape", SHAPES)
 WEB = """\

@@ -14,7 +14,6 @@ from ops.adopt.commands import adopt
 from tests.ops.adopt import support
 
 PAGE = Path("docs/operate/adopt.md").read_text()
-HERE = Path(__file__).parent
 COMMANDS = re.findall(r"^    python -m ops adopt (.+)$", PAGE, re.MULTILINE)
 
 
@@ -25,8 +24,8 @@ def test_the_page_shows_every_command() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_of_the_page_runs_as_it_is_written(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(support.COMPOSE / "tls-and-nginx", tmp_path, dirs_exist_ok=True)
-    shutil.copy(HERE / "helm" / "kubic-ingress-ldap.yaml", tmp_path / "values.yaml")
-    found = objects.load([HERE / "kubernetes" / "ingress-claims-sidecar.yaml"])
+    shutil.copy(support.HELM / "kubic-ingress-ldap.yaml", tmp_path / "values.yaml")
+    found = objects.load([support.KUBERNETES / "ingress-claims-sidecar.yaml"])
     monkeypatch.setattr(objects, "live", lambda *_: found)
     monkeypatch.chdir(tmp_path)
     result = support.run(*shlex.split(command), env=support.ENVIRONMENT)
