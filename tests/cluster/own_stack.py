@@ -23,8 +23,9 @@ from lab.images import build
 from ops import paths
 from ops.deployment import Deployment
 from ops.pulumi.stack import CONTEXT, LAB_PASSPHRASE, Stack
+from tests.settings.corpus import changed
 
-FILES = Path(__file__).parent / "stacks"
+FILE = Path(__file__).parent / "stacks.yaml"
 WORKLOADS = ("portus:portus.web", "portus:portus.worker", "portus:registry", "portus:database", "portus:exposure.edge")
 SHARE = {"requests": {"cpu": "40m"}}
 """Of a processor, for each workload: several stacks run beside the lab's two on a machine of two processors."""
@@ -74,12 +75,13 @@ class OwnStack(Stack):
 
 @contextmanager
 def own_stack(name: str, folder: Path, sections: Mapping[str, Any] | None = None) -> Iterator[OwnStack]:
-    """Select stack ``name`` of ``tests/cluster/stacks`` in a project made in ``folder``; whatever it made goes when the block ends.
+    """Select stack ``name`` of ``tests/cluster/stacks.yaml`` in a project made in ``folder``; whatever it made goes when the block ends.
 
     Args:
         sections: of the stack file, instead of its own.
     """
-    configuration = yaml.safe_load((FILES / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"] | (sections or {})
+    stacks = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    configuration = {f"portus:{key}": value for key, value in changed(stacks["common"], stacks[name]).items()} | dict(sections or {})
     for workload in WORKLOADS:
         section = configuration
         for part in workload.split("."):
