@@ -1,11 +1,11 @@
-"""The golden files: what each stack registers (``.names``) and the objects that come of it (``render/``), so that a change is reviewed.
+"""The golden files: what each stack registers (``names.yaml``) and the objects that come of it (``render/``), so that a change is reviewed.
 
 ``python -m tests.golden`` writes them anew (``make golden``); the difference is for review.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.pictures import STACK, pages
@@ -14,21 +14,30 @@ from tests.recorder import ROOT, STACKS, Program, run_program
 FOLDER = ROOT / "tests" / "golden"
 
 
-def golden_files(stack: str, program: Program | None = None) -> Iterator[tuple[Path, str]]:
-    """Yield each golden file of ``stack`` and what stands in it; ``program`` spares a run where there was one."""
-    resources = (program or run_program(stack)).resources
-    yield FOLDER / f"{stack}.names", "".join(sorted(f"{r.type} {r.parent or '-'} {r.name}\n" for r in resources))
-    yield FOLDER / "render" / f"{stack}.yaml", run_program(stack, preview=True).render()
+NAMES = FOLDER / "names.yaml"
+"""Type, parent and name of each resource, by stack."""
+
+
+def golden_files(programs: Mapping[str, Program]) -> Iterator[tuple[Path, str]]:
+    """Yield each golden file, and what is in it for ``programs``, which ran without a preview."""
+    yield NAMES, "\n".join(f"{stack}:\n{names(program)}" for stack, program in programs.items())
+    for stack in programs:
+        yield FOLDER / "render" / f"{stack}.yaml", run_program(stack, preview=True).render()
+
+
+def names(program: Program) -> str:
+    """Return type, parent and name of each resource of ``program``, as a list of YAML."""
+    return "".join(sorted(f"  - {each.type} {each.parent or '-'} {each.name}\n" for each in program.resources))
 
 
 def strays(files: set[Path]) -> list[Path]:
     """Return golden files of stacks that are gone."""
-    return sorted({*FOLDER.glob("*.names"), *FOLDER.glob("render/*.yaml")} - files)
+    return sorted(set(FOLDER.glob("render/*.yaml")) - files)
 
 
 def main() -> None:
     """Write every golden file; remove those of stacks that are gone."""
-    found = dict(pair for stack in STACKS for pair in golden_files(stack))
+    found = dict(golden_files({stack: run_program(stack) for stack in STACKS}))
     found.update(pages(run_program(STACK)))
     for path, text in found.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from components.mariadb import configuration
 from components.settings.reference.entries import entries
@@ -18,6 +19,7 @@ from ops.doctor.links.database import MIGRATION
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken
 from ops.paths import ROOT
+from tests.golden import NAMES
 from tests.ops.doctor import stage
 from tests.ops.doctor.stage import broken, healthy
 from tests.ops.doctor.test_chain import BREAKS
@@ -182,5 +184,7 @@ def test_every_setting_that_a_remedy_names_is_one() -> None:
 
 
 def test_the_migrations_job_is_known_by_its_name() -> None:
-    for names in (ROOT / "tests" / "golden").glob("*.names"):
-        assert MIGRATION in names.read_text(encoding="utf-8"), names
+    stacks = yaml.safe_load(NAMES.read_text(encoding="utf-8"))
+    assert stacks
+    for stack, names in stacks.items():
+        assert any(MIGRATION in name for name in names), stack
