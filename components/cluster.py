@@ -2,18 +2,71 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
 
-from components.common.accounts import ServiceAccounts
-from components.common.placement import Placement
-from components.network import OwnedNamespace
+from components.common.base import ServiceComponent
+from components.common.placement import MANAGED_BY, PART_OF, Placement
 from components.settings.derived.pod_extras import accounts, extensions
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings
+
+
+class ServiceAccounts(ServiceComponent):
+    """One account for each workload of ``wanted`` (workload -> annotations); ``placement`` gives them to its Pods.
+
+    Made only if a cloud must tell Pods apart by them. No Pod mounts their token.
+    """
+
+    placement: Placement
+
+    def __init__(
+        self, name: str, *, wanted: Mapping[str, Mapping[str, str]], placement: Placement, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("common:ServiceAccounts", name, opts)
+        extras = dict(placement.extras)
+        for workload, marks in wanted.items():
+            labels = placement.labels(name="portus", component=workload)
+            account = core.ServiceAccount(
+                f"{name}-{workload}",
+                metadata=placement.metadata(labels, f"portus-{workload}", annotations=dict(marks)),
+                automount_service_account_token=False,
+                opts=self.child(after=placement.after),
+            )
+            extras[workload] = replace(placement.extras_of(workload), service_account=account.metadata.name)
+        self.placement = replace(placement, extras=extras)
+        self.register_outputs({})
+
+
+POD_SECURITY: Final = {
+    "pod-security.kubernetes.io/enforce": "baseline",
+    "pod-security.kubernetes.io/warn": "baseline",
+    "pod-security.kubernetes.io/audit": "restricted",
+}
+"""``baseline`` and not ``restricted``: Portus' images run as root (2.3-2.5) or need sudo (2.0-2.2)."""
+
+
+class OwnedNamespace(ServiceComponent):
+    """A Namespace with the Pod Security labels; ``resource`` comes before everything in it."""
+
+    resource: core.Namespace
+
+    def __init__(self, name: str, *, namespace: str, protect: bool, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("network:Namespace", name, opts)
+        labels = {"app.kubernetes.io/part-of": PART_OF, "app.kubernetes.io/managed-by": MANAGED_BY, **POD_SECURITY}
+        self.resource = core.Namespace(
+            f"{name}-namespace",
+            metadata=meta.ObjectMetaArgs(name=namespace, labels=labels),
+            opts=self.child(protect=protect, retain=protect),
+        )
+        self.register_outputs({})
 
 
 def provider(stack: StackSettings) -> kubernetes.Provider:

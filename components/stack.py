@@ -15,9 +15,9 @@ from components.network import Addresses, NetworkPolicies, Parts
 from components.observability import Observability
 from components.outputs import outputs
 from components.portus import Bootstrap, PortusWeb, PortusWorker, generation
-from components.portus.roles import FirstSetUp
+from components.portus.inputs import FirstSetUp
 from components.registry import Registry
-from components.registry.wiring import wiring
+from components.registry.configuration import wiring
 
 if TYPE_CHECKING:
     import pulumi

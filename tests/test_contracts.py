@@ -24,7 +24,7 @@ ALLOWED = {
     "exposure": {"common", "settings", "tls"},
     "observability": {"common", "settings"},
     "backup": {"common", "settings", "credentials", "mariadb", "images"},
-    "cluster": {"common", "settings", "network"},
+    "cluster": {"common", "settings"},
     "outputs": {"common", "settings", "tls", "images"},
     "images": {"common", "settings"},
 }

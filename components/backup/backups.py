@@ -18,10 +18,9 @@ from pulumi_kubernetes.core import v1 as core
 
 from components.common import jobs, names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.claims import claim
-from components.common.secrets import config_map, secret
+from components.common.objects import claim, config_map, secret
 from components.common.versions import NEWEST_MIGRATIONS
-from components.mariadb.image import PRIVILEGES
+from components.mariadb.configuration import PRIVILEGES
 from components.settings.sections.database import InClusterDatabase
 
 if TYPE_CHECKING:

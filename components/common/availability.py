@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from pulumi_kubernetes.apps import v1 as apps
 
     from components.common.base import ServiceComponent
-    from components.common.labels import Labels
-    from components.common.placement import Placement
+    from components.common.placement import Labels, Placement
 
 MIN_READY_SECONDS: Final = 3
 """A new copy has to stay ready for so long before an old one goes: every node has heard of its address by then, and one that dies at its

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from pulumi_kubernetes.core import v1 as core
 
     from components.common.base import ServiceComponent
-    from components.common.labels import Labels
-    from components.common.placement import Placement
+    from components.common.placement import Labels, Placement
 
 BACKOFF_LIMIT: Final = 2
 """Further tries: a script waits for its servers by itself and looks first what is done, so more would only repeat a wrong setting."""

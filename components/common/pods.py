@@ -14,9 +14,7 @@ import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.common.labels import Labels
-from components.common.placement import Placement
-from components.common.pod_extras import NONE, Extras
+from components.common.placement import NONE, Extras, Labels, Placement
 
 
 @dataclass(frozen=True, slots=True)

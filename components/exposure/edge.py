@@ -10,7 +10,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.secrets import config_map
+from components.common.objects import config_map
 from components.exposure import haproxy
 from components.settings.sections.exposure import (
     ClusterIpExposure,

@@ -52,7 +52,7 @@ def expose(
     exposure = stack.exposure
     annotations: dict[str, str] = {}
     if isinstance(exposure, IngressExposure):
-        from components.exposure.controllers import service_annotations  # noqa: PLC0415 - as below
+        from components.exposure.ingress import service_annotations  # noqa: PLC0415 - as below
 
         annotations = service_annotations(exposure, placement.namespace)
     edge = Edge(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from components.common import apis, names
+from components.common import names, objects
 from components.common.base import ServiceComponent
 from components.settings.sections.exposure import TlsMode
 
@@ -75,7 +75,7 @@ class EdgeRoutes(ServiceComponent):
 
     def _definition(self, kind: str) -> tuple[pulumi.Resource, ...]:
         if kind not in self._definitions:
-            self._definitions[kind] = apis.served(kind, self._placement, self.child())
+            self._definitions[kind] = objects.served(kind, self._placement, self.child())
         return self._definitions[kind]
 
 

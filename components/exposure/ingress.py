@@ -1,26 +1,102 @@
-"""An Ingress before the front proxy."""
+"""An Ingress before the front proxy, and what each ingress controller must be told in its own annotations.
+
+All controllers get the same: any size of body, streamed; long time-outs; HTTPS to the front proxy, whose certificate is verified.
+Sources: ingress-nginx "Annotations"; doc.traefik.io "Kubernetes Ressource: Ingress" and "ServersTransport"; haproxytech/kubernetes-ingress
+documentation/annotations.md.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, assert_never
 
 import pulumi
 from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.networking import v1 as networking
 
-from components.common import apis, names
+from components.common import names, objects
 from components.common.base import ServiceComponent
-from components.common.secrets import config_map, secret
-from components.exposure import controllers
-from components.settings.sections.exposure import IngressController, TlsMode
+from components.common.objects import config_map, secret
+from components.settings.sections.exposure import IngressController, IngressExposure, TlsMode
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.core import v1 as core
 
     from components.common.placement import Placement
-    from components.settings.sections.exposure import IngressExposure
     from components.settings.stack import StackSettings
     from components.tls import Certificate
+
+
+SECONDS: Final = 900
+"""As the front proxy's own time-outs: a push of a large layer is one request."""
+
+TRAEFIK: Final = "traefik.ingress.kubernetes.io"
+TRANSPORT: Final = names.EDGE
+"""Name of Traefik's ServersTransport."""
+
+
+def ingress_annotations(controller: IngressController, mode: TlsMode, *, host: str, trust: str) -> dict[str, str]:
+    """Return the Ingress' annotations.
+
+    Args:
+        host: the name that the front proxy's certificate has to hold.
+        trust: ``namespace/name`` of the Secret with the CA that has signed it.
+    """
+    passes = mode is TlsMode.PASSTHROUGH
+    match controller:
+        case IngressController.NGINX:
+            return _under("nginx.ingress.kubernetes.io", {"ssl-passthrough": "true"} if passes else _nginx(host, trust))
+        case IngressController.HAPROXY:
+            return _under("haproxy.org", {"ssl-passthrough": "true"} if passes else _haproxy(trust))
+        case IngressController.TRAEFIK:
+            return _under(TRAEFIK, {"router.entrypoints": "websecure", "router.tls": "true"})
+        case IngressController.OTHER:
+            return {}
+        case _:
+            assert_never(controller)
+
+
+def service_annotations(exposure: IngressExposure, namespace: str) -> dict[str, str]:
+    """Return the front proxy's Service's annotations; only Traefik looks there. The stack file's win."""
+    if exposure.controller is not IngressController.TRAEFIK:
+        return {}
+    transport = f"{namespace}-{TRANSPORT}@kubernetescrd"
+    told = _under(TRAEFIK, {"service.serversscheme": "https", "service.serverstransport": transport})
+    return told | {key: value for key, value in exposure.annotations.items() if is_for_service(key)}
+
+
+def is_for_service(annotation: str) -> bool:
+    """Whether Traefik looks for ``annotation`` at the Service, not at the Ingress."""
+    return annotation.startswith(f"{TRAEFIK}/service.")
+
+
+def _nginx(host: str, trust: str) -> dict[str, str]:
+    return {
+        "backend-protocol": "HTTPS",
+        "force-ssl-redirect": "true",
+        "proxy-body-size": "0",
+        "proxy-buffering": "off",
+        "proxy-read-timeout": str(SECONDS),
+        "proxy-request-buffering": "off",
+        "proxy-send-timeout": str(SECONDS),
+        "proxy-ssl-name": host,
+        "proxy-ssl-secret": trust,
+        "proxy-ssl-server-name": "on",
+        "proxy-ssl-verify": "on",
+    }
+
+
+def _haproxy(trust: str) -> dict[str, str]:
+    return {
+        "forwarded-for": "true",
+        "server-ca": trust,
+        "server-ssl": "true",
+        "ssl-redirect": "true",
+        "timeout-server": f"{SECONDS}s",
+    }
+
+
+def _under(prefix: str, values: dict[str, str]) -> dict[str, str]:
+    return {f"{prefix}/{name}": value for name, value in values.items()}
 
 
 class EdgeIngress(ServiceComponent):
@@ -78,8 +154,8 @@ class EdgeIngress(ServiceComponent):
 
         def annotations(name: str) -> dict[str, str]:
             trust = f"{self._placement.namespace}/{name}"
-            told = controllers.ingress_annotations(exposure.controller, exposure.tls_mode, host=host, trust=trust)
-            own = {key: value for key, value in exposure.annotations.items() if not controllers.is_for_service(key)}
+            told = ingress_annotations(exposure.controller, exposure.tls_mode, host=host, trust=trust)
+            own = {key: value for key, value in exposure.annotations.items() if not is_for_service(key)}
             return {**told, **own, **skip}
 
         return authority.apply(annotations)
@@ -93,7 +169,7 @@ class EdgeIngress(ServiceComponent):
     def _servers_transport(self, host: str, certificate: Certificate) -> None:
         from pulumi_kubernetes.apiextensions import CustomResource  # noqa: PLC0415 - only Traefik needs it
 
-        definition = apis.served("serverstransports.traefik.io", self._placement, self.child())
+        definition = objects.served("serverstransports.traefik.io", self._placement, self.child())
         after = [*self._placement.after, *definition]
         authority = config_map(
             f"{self._name}-authority", {"ca.crt": certificate.trust}, self._labels, self._placement, self.child(after=self._placement.after)
@@ -102,7 +178,7 @@ class EdgeIngress(ServiceComponent):
             f"{self._name}-transport",
             api_version="traefik.io/v1alpha1",
             kind="ServersTransport",
-            metadata=self._placement.metadata(self._labels, controllers.TRANSPORT),
+            metadata=self._placement.metadata(self._labels, TRANSPORT),
             spec={"serverName": host, "rootCAs": [{"configMap": authority.metadata.name}]},
             opts=self.child(after=after),
         )

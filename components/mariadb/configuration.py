@@ -1,4 +1,4 @@
-"""The server's configuration and the scripts of its accounts; pure."""
+"""The server's configuration and the scripts of its accounts, and what is alike in every Pod of MariaDB's image; pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from components.common import pods
+
 if TYPE_CHECKING:
     from components.settings.sections.database import InClusterDatabase
+
 
 CREDENTIALS: Final = "/run/secrets/mariadb"
 """Where the passwords are mounted, one file each."""
@@ -75,3 +78,13 @@ def environment(settings: InClusterDatabase) -> dict[str, str]:
         "MARIADB_PASSWORD_FILE": f"{CREDENTIALS}/{APPLICATION_PASSWORD}",
         "MARIADB_AUTO_UPGRADE": "1",
     }
+
+
+PRIVILEGES: Final = pods.Privileges(user=10999, group=10999)
+"""Any uid works on an empty volume (mariadb-docker Dockerfile); above 10000 it belongs to no user of the node."""
+
+CLIENT_RESOURCES: Final = pods.Resources(
+    requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
+    limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "32Mi"},
+)
+"""Of a step that asks the server a few questions."""

@@ -10,9 +10,9 @@ from pulumi_kubernetes.batch import v1 as batch
 
 from components.common import jobs, names, pods
 from components.common.base import ServiceComponent
-from components.common.secrets import config_map, secret
+from components.common.objects import config_map, secret
+from components.mariadb.configuration import CLIENT_RESOURCES, PRIVILEGES
 from components.mariadb.endpoint import DatabaseEndpoint
-from components.mariadb.image import CLIENT_RESOURCES, PRIVILEGES
 from components.settings.types.secrets import ExistingSecret
 
 if TYPE_CHECKING:

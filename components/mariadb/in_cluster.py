@@ -8,7 +8,6 @@ changed later.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pulumi_kubernetes.apps import v1 as apps
@@ -17,12 +16,11 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.claims import claim
-from components.common.secrets import config_map, secret
+from components.common.objects import claim, config_map, secret
 from components.common.versions import MARIADB_VERSION
 from components.mariadb import configuration
+from components.mariadb.configuration import PRIVILEGES
 from components.mariadb.endpoint import DatabaseEndpoint
-from components.mariadb.image import PRIVILEGES
 from components.mariadb.rotation import Rotation
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from components.common.placement import Placement
-    from components.credentials import Generations
+    from components.mariadb.passwords import MariaDbPasswords
     from components.settings.sections.database import InClusterDatabase
 
 DATA: Final = "/var/lib/mysql"
@@ -45,21 +43,6 @@ STARTUP_FAILURES: Final = 300
 
 READY_SECONDS: Final = GRACE_SECONDS + STARTUP_PERIOD * STARTUP_FAILURES + 180
 """What ``pulumi up`` waits: for the old Pod's end, the start, and a volume that comes from another node."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MariaDbPasswords:
-    """The three accounts' passwords."""
-
-    root: Generations
-    application: Generations
-    backup: Generations
-
-    @property
-    def rotated(self) -> dict[str, Generations]:
-        """Those whose counter was ever raised, by role."""
-        roles = {"application": self.application, "backup": self.backup, "root": self.root}
-        return {role: password for role, password in roles.items() if password.rotated}
 
 
 class InClusterMariaDb(ServiceComponent):

@@ -14,9 +14,8 @@ from pulumi_kubernetes.batch import v1 as batch
 
 from components.common import jobs, names, pods
 from components.common.base import ServiceComponent
-from components.common.secrets import config_map, secret
-from components.mariadb.configuration import ROTATION_USER, native_hash
-from components.mariadb.image import CLIENT_RESOURCES, PRIVILEGES
+from components.common.objects import config_map, secret
+from components.mariadb.configuration import CLIENT_RESOURCES, PRIVILEGES, ROTATION_USER, native_hash
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from components.common.placement import Placement
-    from components.mariadb.in_cluster import MariaDbPasswords
+    from components.mariadb.passwords import MariaDbPasswords
 
 SCRIPT: Final = Path(__file__).parent / "scripts" / "rotate.sh"
 SCRIPTS: Final = "/scripts"

@@ -2,7 +2,6 @@
 
 from components.network.addresses import Addresses
 from components.network.flows import Parts
-from components.network.namespace import OwnedNamespace
 from components.network.policies import NetworkPolicies
 
-__all__ = ["Addresses", "NetworkPolicies", "OwnedNamespace", "Parts"]
+__all__ = ["Addresses", "NetworkPolicies", "Parts"]

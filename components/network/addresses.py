@@ -18,8 +18,7 @@ from components.common.base import ServiceComponent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from components.common.labels import Labels
-    from components.common.placement import Placement
+    from components.common.placement import Labels, Placement
 
 
 class Addresses(ServiceComponent):

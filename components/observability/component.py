@@ -11,7 +11,7 @@ import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.common import apis, names
+from components.common import names, objects
 from components.common.base import ServiceComponent
 from components.observability import alerts
 from components.observability.dashboard import dashboard
@@ -21,8 +21,7 @@ from components.settings.sections.tls import CertManagerTls
 from components.settings.types.cron import read
 
 if TYPE_CHECKING:
-    from components.common.labels import Labels
-    from components.common.placement import Placement
+    from components.common.placement import Labels, Placement
     from components.settings.stack import StackSettings
 
 MONITORING = "monitoring.coreos.com"
@@ -74,7 +73,7 @@ class Observability(ServiceComponent):
     def _custom(self, kind: str, spec: dict[str, Any]) -> None:
         from pulumi_kubernetes.apiextensions import CustomResource  # noqa: PLC0415 - only stacks with monitoring need it
 
-        definition = apis.served(f"{kind.lower()}s.{MONITORING}", self._placement, self.child())
+        definition = objects.served(f"{kind.lower()}s.{MONITORING}", self._placement, self.child())
         labels = self._labels()
         CustomResource(
             f"{self._name}-{kind.lower()}",

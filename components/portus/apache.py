@@ -12,7 +12,7 @@ from components.common.availability import FORGET_SECONDS
 from components.common.pods import Privileges, Probes, http_probe, tcp_probe
 from components.common.versions import PortusVersion
 from components.portus import inputs as keys
-from components.portus.roles import START_SECONDS, UTF_8, FirstSetUp, Role
+from components.portus.inputs import START_SECONDS, UTF_8, FirstSetUp, Role
 from components.portus.settings_text import as_document
 
 if TYPE_CHECKING:

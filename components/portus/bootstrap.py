@@ -18,8 +18,8 @@ from pulumi_kubernetes.core import v1 as core
 from components.common import jobs, names, pods
 from components.common.base import ServiceComponent
 from components.portus import inputs as keys
+from components.portus.inputs import FirstSetUp, Role
 from components.portus.pod import TASK_RESOURCES
-from components.portus.roles import FirstSetUp, Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from components.common.pods import Environment, Privileges, Probes
     from components.common.versions import PortusVersion
-    from components.portus.inputs import PortusInputs
-    from components.portus.roles import FirstSetUp, Role
+    from components.portus.inputs import FirstSetUp, PortusInputs, Role
     from components.portus.settings_text import Document
 
 

@@ -15,10 +15,10 @@ from pulumi_kubernetes.core import v1 as core
 
 from components.common import jobs, names, pods
 from components.common.versions import NEWEST_MIGRATIONS
-from components.mariadb.image import CLIENT_RESOURCES, PRIVILEGES
+from components.mariadb.configuration import CLIENT_RESOURCES, PRIVILEGES
 from components.portus import inputs as keys
+from components.portus.inputs import Role
 from components.portus.pod import TASK_RESOURCES
-from components.portus.roles import Role
 from components.settings.stack import Accepted
 
 if TYPE_CHECKING:

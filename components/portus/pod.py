@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from components.common import pods
-from components.common.pod_extras import NONE
+from components.common.placement import NONE
 from components.common.trust import AUTHORITY, KEY
-from components.portus.roles import Role
+from components.portus.inputs import Role
 from components.portus.tools import TOOL_FILES, TOOLS
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     import pulumi
     from pulumi_kubernetes.core import v1 as core
 
-    from components.common.labels import Labels
-    from components.common.placement import Placement
+    from components.common.placement import Labels, Placement
     from components.common.pods import ConfigKey, SecretKey
     from components.portus.generation import Generation
     from components.portus.inputs import PortusInputs

@@ -12,13 +12,12 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
+from components.common.objects import config_map, secret
 from components.common.pods import SecretKey
-from components.common.secrets import config_map, secret
 from components.portus import inputs as keys
-from components.portus.inputs import PortusInputs, PortusSecrets
+from components.portus.inputs import READY_SECONDS, PortusInputs, PortusSecrets, Role
 from components.portus.migration import migration
 from components.portus.pod import LOCAL_CONFIG_FILE, LOCAL_CONFIG_VOLUME, PortusPods
-from components.portus.roles import READY_SECONDS, Role
 from components.portus.settings_text import existing_secrets, given_secrets
 from components.portus.tools import SCRIPTS, tools
 

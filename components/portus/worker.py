@@ -13,7 +13,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
-from components.portus.roles import READY_SECONDS, Role
+from components.portus.inputs import READY_SECONDS, Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

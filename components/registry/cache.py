@@ -15,7 +15,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.secrets import secret
+from components.common.objects import secret
 from components.common.versions import REDIS_VERSION
 
 if TYPE_CHECKING:

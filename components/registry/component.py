@@ -14,14 +14,14 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.claims import claim
-from components.common.durations import seconds
+from components.common.objects import claim
 from components.common.versions import RegistryVersion
 from components.registry import configuration, storage
 from components.registry.cache import RedisCache
 from components.registry.inputs import registry_inputs
 from components.settings.sections.registry import InClusterRedis
 from components.settings.sections.registry_storage import AzureStorage, FilesystemStorage
+from components.settings.types.values import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,6 @@ import yaml
 
 from components.common import names
 from components.common.versions import RegistryVersion
-from components.registry.merge import merged
 from components.registry.storage import parameters
 from components.settings.sections.registry import ExternalRedis
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
     from components.registry.document import Configuration, Endpoint, Http, Redis, Storage, Token
     from components.settings.sections.registry import ExtraEndpoint, RegistrySettings
+    from components.settings.stack import StackSettings
+
 
 PATHS: Final = {
     RegistryVersion.V2_8: "/etc/docker/registry/config.yml",
@@ -209,3 +210,34 @@ def holds_a_secret(settings: RegistrySettings) -> bool:
 def as_yaml(document: Configuration, extra: Mapping[str, Any]) -> str:
     """Return ``document`` with ``extra`` merged into it, as the registry reads it."""
     return yaml.safe_dump(merged(document, extra), sort_keys=False)
+
+
+def wiring(stack: StackSettings, *, plain_events: bool, notification_timeout: str) -> Wiring:
+    """Return what connects the registry to Portus, computed from the stack's hosts.
+
+    Args:
+        plain_events: whether Portus takes events on port 80 of its Service (2.0-2.2), which needs no trust; else they go to its public
+            name, which inside the registry's Pod leads to Portus' Service.
+        notification_timeout: the Portus generation's.
+    """
+    events = f"http://{names.in_cluster(names.PORTUS, stack.cluster.namespace)}" if plain_events else stack.portus_url
+    return Wiring(
+        authority=stack.registry_authority,
+        realm=f"{stack.portus_url}{names.TOKEN_PATH}",
+        issuer=stack.host,
+        events_url=f"{events}{names.EVENTS_PATH}",
+        notification_timeout=notification_timeout,
+        faces_clients=stack.passes_registry_through,
+    )
+
+
+def merged(document: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``document`` with ``extra`` on top: sections are joined key by key, everything else is replaced.
+
+    The settings' rules refuse what ``extra`` must not set.
+    """
+    result = dict(document)
+    for key, value in extra.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result

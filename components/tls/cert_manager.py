@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
 
-from components.common import apis, names
+from components.common import names, objects
 from components.common.base import ServiceComponent
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class CertManagerCertificate(ServiceComponent):
         super().__init__("tls:CertManagerCertificate", name, opts)
         from pulumi_kubernetes.apiextensions import CustomResource  # noqa: PLC0415 - only stacks with this source need it
 
-        definition = apis.served("certificates.cert-manager.io", placement, self.child())
+        definition = objects.served("certificates.cert-manager.io", placement, self.child())
         labels = placement.labels(name=names.PORTUS, component="certificate")
         made = CustomResource(
             f"{name}-certificate",

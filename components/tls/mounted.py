@@ -8,8 +8,8 @@ import pulumi
 
 from components.common import names
 from components.common.base import ServiceComponent
+from components.common.objects import config_map, secret
 from components.common.pods import SecretKey
-from components.common.secrets import config_map, secret
 from components.common.trust import AUTHORITY, CERTIFICATE, KEY, TlsFiles
 from components.tls.certificate import KeyPair
 from components.tls.signing_key import SigningKey
@@ -17,8 +17,7 @@ from components.tls.signing_key import SigningKey
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from components.common.labels import Labels
-    from components.common.placement import Placement
+    from components.common.placement import Labels, Placement
     from components.settings.stack import StackSettings
     from components.tls.certificate import CertificateSource, Signer
 

@@ -9,7 +9,7 @@ import pulumi
 from components.common import pem
 from components.common.base import ServiceComponent
 from components.tls.certificate import KeyPair, Signer
-from components.tls.key_id import key_id_of_certificate
+from components.tls.signing_key import key_id_of_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,7 @@ import pulumi_tls as tls
 
 from components.common.base import ServiceComponent
 from components.tls.certificate import KeyPair, Signer
-from components.tls.key_id import key_id_of_pem
-from components.tls.signing_key import numbered
+from components.tls.signing_key import key_id_of_pem, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

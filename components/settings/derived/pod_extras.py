@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from components.common import names
-from components.common.pod_extras import Extras
+from components.common.placement import Extras
 from components.settings.derived.proxies import PROXIED, variables
 from components.settings.sections.kubernetes import shape
 from components.settings.sections.workloads import WorkloadSettings, WorkloadsSettings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.common.durations import seconds
 from components.settings.report.problems import Problem
 from components.settings.rules.certificates import authority_problems, bundle_problems, certificate_problems, root_problems, signer_problems
 from components.settings.rules.rule import rule
@@ -12,6 +11,7 @@ from components.settings.rules.x509_facts import certificates
 from components.settings.sections.registry import ExternalRedis
 from components.settings.sections.tls import CertManagerTls, ExistingSecretTls, ProvidedTls, SelfSignedTls
 from components.settings.stack import StackSettings
+from components.settings.types.values import seconds
 
 
 @rule(requires=("tls.validityDays", "tls.certificate.duration"))

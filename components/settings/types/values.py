@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import unicodedata
 from collections.abc import Callable
@@ -365,3 +366,11 @@ ContainerPath = Annotated[
 
 Regexp = Annotated[Text, AfterValidator(_regexp)]
 """A regular expression, which Portus' Ruby reads; what only Ruby knows is let pass."""
+
+
+SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+
+
+def seconds(duration: str) -> int:
+    """Return a Go duration (``1m30s``) in whole seconds, rounded up."""
+    return math.ceil(sum(float(number) * SECONDS[unit] for number, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", duration)))

@@ -9,8 +9,7 @@ from components.common.trust import TlsFiles
 from components.common.versions import PortusVersion
 from components.mariadb import DatabaseEndpoint
 from components.portus import generation
-from components.portus.inputs import DATABASE_PASSWORD, PORTUS_PASSWORD, SECRET_KEY_BASE, PortusInputs, PortusSecrets
-from components.portus.roles import Role
+from components.portus.inputs import DATABASE_PASSWORD, PORTUS_PASSWORD, SECRET_KEY_BASE, PortusInputs, PortusSecrets, Role
 from components.portus.settings_text import existing_secrets, given_secrets
 from components.settings.parse import parse
 from components.settings.stack import StackSettings

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from components.portus.roles import Role
+from components.portus.inputs import Role
 from tests.components.portus.stage import environment
 from tests.components.rendered import FACTS, files, http_get, identity, migration, ports, variables, workload
 from tests.recorder import Program, Programs, Registered

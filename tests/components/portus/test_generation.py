@@ -6,7 +6,7 @@ import pytest
 
 from components.common.versions import PortusVersion
 from components.portus.generation import generation
-from components.portus.roles import FirstSetUp
+from components.portus.inputs import FirstSetUp
 
 
 @pytest.mark.parametrize(

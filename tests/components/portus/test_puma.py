@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.portus.roles import Role
+from components.portus.inputs import Role
 from tests.components.portus.stage import environment
 from tests.components.rendered import FACTS, PUMA, Facts, files, http_get, identity, migration, ports, variables, workload
 from tests.recorder import Program, Programs, Registered

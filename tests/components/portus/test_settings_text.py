@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from components.common.pods import SecretKey
-from components.portus.roles import Role
+from components.portus.inputs import Role
 from components.portus.settings_text import as_document
 from components.settings.rules.texts import is_mangled
 from tests.components.portus.stage import environment, stack_of

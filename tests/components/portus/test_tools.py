@@ -13,8 +13,8 @@ import pytest
 
 from components.common.versions import PortusVersion
 from components.portus.generation import generation
+from components.portus.inputs import Role
 from components.portus.puma import BACKGROUND, SERVER
-from components.portus.roles import Role
 from components.portus.tools import CONTAINER, PIDS, TOOLS, UNBUFFERED, running_command, signal_command, tools
 from tests.components.programs import program, variable, volume
 from tests.recorder import Program, Registered

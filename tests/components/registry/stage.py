@@ -22,10 +22,8 @@ from pydantic import SecretStr
 
 from components.common.versions import RegistryVersion
 from components.registry import configuration, storage
-from components.registry.configuration import Wiring
-from components.registry.inputs import variable_text
-from components.registry.jwks import jwks
-from components.registry.merge import merged
+from components.registry.configuration import Wiring, merged
+from components.registry.inputs import jwks, variable_text
 from components.settings.sections.registry import RegistrySettings
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, Running, run, started

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from components.common.durations import seconds
 from components.registry.configuration import configuration
+from components.settings.types.values import seconds
 from tests.components.registry.stage import WIRING, settings
 from tests.components.rendered import FACTS, files, http_get, identity, ports, registry_document, variables, workload
 from tests.recorder import STACKS, Program, Programs

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from components.common.durations import seconds
-from components.registry.merge import merged
+from components.registry.configuration import merged
 from components.registry.storage import parameters
 from components.settings.rules.registry_keys import KNOWN, Decided, Key, Tree
+from components.settings.types.values import seconds
 from tests.components.registry.stage import settings
 from tests.recorder import Program, Programs
 from tests.settings.corpus import HERE, StackFile

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from components.registry.jwks import jwks
+from components.registry.inputs import jwks
 from lab.portus_double.tokens import key_id
 from tests.settings import authority
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.tls.key_id import key_id_of_certificate
+from components.tls.signing_key import key_id_of_certificate
 from tests.components.programs import pem, program, variable, volume
 from tests.recorder import Program, texts
 

@@ -1,0 +1,108 @@
+"""Objects that several components make alike: Secrets, ConfigMaps, claims; and the look-up of kinds that a cluster may lack."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import pulumi
+from pulumi_kubernetes.core import v1 as core
+
+from components.common.placement import Labels, Placement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from components.common.base import ServiceComponent
+
+
+def secret(
+    name: str,
+    content: Mapping[str, pulumi.Input[str]],
+    labels: Labels,
+    placement: Placement,
+    opts: pulumi.ResourceOptions,
+    *,
+    kind: str = "Opaque",
+    immutable: bool = True,
+) -> core.Secret:
+    """Return a Secret of ``content``.
+
+    The values are encoded here, for ``stringData`` has shown differences where there were none (pulumi-kubernetes#2507, #2681).
+
+    Args:
+        immutable: off for what must change under a Pod that goes on running: the kubelet brings the new files within two minutes.
+    """
+    data = {key: pulumi.Output.secret(value).apply(_encoded) for key, value in content.items()}
+    return core.Secret(name, metadata=placement.metadata(labels), type=kind, immutable=immutable or None, data=data, opts=opts)
+
+
+def config_map(
+    name: str, content: Mapping[str, pulumi.Input[str]], labels: Labels, placement: Placement, opts: pulumi.ResourceOptions
+) -> core.ConfigMap:
+    """Return an immutable ConfigMap of ``content``, which must hold no secret."""
+    return core.ConfigMap(name, metadata=placement.metadata(labels), immutable=True, data=dict(content), opts=opts)
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+class ClaimWishes(Protocol):
+    """What the stack file says of a claim (``components.settings.sections.cluster.ClaimSettings``)."""
+
+    @property
+    def size(self) -> str:
+        """A Kubernetes quantity."""
+
+    @property
+    def storage_class_name(self) -> str | None:
+        """None takes the cluster's default."""
+
+    @property
+    def access_modes(self) -> Sequence[str]:
+        """Kubernetes' names."""
+
+
+def claim(
+    name: str,
+    physical: str,
+    wanted: ClaimWishes,
+    *,
+    labels: Labels,
+    placement: Placement,
+    parent: ServiceComponent,
+) -> core.PersistentVolumeClaim:
+    """Return a claim that refuses deletion and replacement where the stack is protected, and that then outlives the stack.
+
+    Growing ``size`` is an update in place; the rest would replace the claim (pulumi-kubernetes#1665).
+    """
+    return core.PersistentVolumeClaim(
+        name,
+        metadata=placement.metadata(labels, physical),
+        spec=core.PersistentVolumeClaimSpecArgs(
+            access_modes=list(wanted.access_modes),
+            storage_class_name=wanted.storage_class_name,
+            resources=core.VolumeResourceRequirementsArgs(requests={"storage": wanted.size}),
+        ),
+        opts=parent.child(protect=placement.protect, retain=placement.protect, after=placement.after),
+    )
+
+
+def served(kind: str, placement: Placement, opts: pulumi.ResourceOptions) -> tuple[pulumi.Resource, ...]:
+    """Return the definition of ``kind`` as a resource that the engine reads and never changes; nothing if it may not be read.
+
+    Without this a preview is silent about a kind that the cluster does not know, and the deployment stops in its middle. With it both
+    stop at their start: ``resource 'certificates.cert-manager.io' does not exist``.
+
+    Args:
+        kind: plural and group, as ``certificates.cert-manager.io``.
+        placement: says whether definitions are looked up.
+        opts: with the parent.
+    """
+    if not placement.check_apis:
+        return ()
+    from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition  # noqa: PLC0415 - few stacks need it, and its import takes time
+
+    return (CustomResourceDefinition.get(f"cluster-serves-{kind}", kind, opts),)
