@@ -66,7 +66,7 @@ def load() -> StackSettings:
     try:
         return _parsed(raw, content, file=str(file), encrypted=encrypted, strays=others)
     except SettingsError as error:
-        from components.settings.report.lines import located  # noqa: PLC0415 - a report may take its time, a good stack file must not
+        from components.settings.report.stack_file import located  # noqa: PLC0415 - a report may take its time, a good stack file must not
 
         raise pulumi.RunError(str(located(_unreadable(error, raw), file))) from None
 
@@ -96,7 +96,7 @@ def _parsed(
     raw: Mapping[str, object], content: object, *, file: str, encrypted: Callable[[parsing.Path], bool], strays: Sequence[str]
 ) -> StackSettings:
     if not raw:
-        from components.settings.report.envelope import without_settings  # noqa: PLC0415 - as above
+        from components.settings.report.stack_file import without_settings  # noqa: PLC0415 - as above
 
         raise SettingsError(file, [without_settings(content, NAMESPACE), *map(parsing.stray, strays)])
     return parsing.parse(raw, file=file, encrypted=encrypted, strays=strays, name=pulumi.get_stack())

@@ -7,10 +7,9 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from components.common.names import HTTPS_PORT
-from components.settings.sections.backup import BackupSettings
 from components.settings.sections.cluster import ClusterSettings, ImageSettings
 from components.settings.sections.credentials import CredentialSettings
-from components.settings.sections.database import DatabaseSettings, InClusterDatabase
+from components.settings.sections.database import BackupSettings, DatabaseSettings, InClusterDatabase
 from components.settings.sections.exposure import ExposureSettings
 from components.settings.sections.network import NetworkSettings
 from components.settings.sections.observability import ObservabilitySettings

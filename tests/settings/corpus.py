@@ -33,9 +33,8 @@ import yaml
 
 from components.settings.load import sections, strays
 from components.settings.parse import parse
-from components.settings.report.envelope import without_settings
-from components.settings.report.lines import located
 from components.settings.report.problems import Problem, SettingsError
+from components.settings.report.stack_file import located, without_settings
 from components.settings.stack import StackSettings
 from tests.settings import authority
 from tests.settings.met import Met, watching

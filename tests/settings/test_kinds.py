@@ -11,7 +11,7 @@ from components.common.versions import RegistryVersion
 from components.settings.derived.egress import destinations
 from components.settings.derived.pod_extras import extensions
 from components.settings.derived.proxies import variables
-from components.settings.rules.s3_regions import REGIONS
+from components.settings.rules.registry_storage import REGIONS
 from tests.settings.kinds import ROWS
 from tests.settings.kinds.parts import AZURE, GCS, LOCAL, OWN, PROXY, S3, env, ldap, mail, storage
 from tests.settings.tables import BASE, Wrong, accepted, below, merged, problems

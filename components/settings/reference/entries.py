@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import AfterValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from components.settings.report.docstrings import documentation
-from components.settings.report.locate import Place, annotations_of, bounds_of, kinds_of, sections_of, tag_of
+from components.settings.report.locate import Place, annotations_of, bounds_of, documentation, kinds_of, sections_of, tag_of
 from components.settings.sections.portus_config.kinds import Feature
 from components.settings.sections.portus_config.leaves import versions_of
-from components.settings.sections.portus_config.versions import EVERY, Since
 from components.settings.stack import StackSettings
 from components.settings.types.base import Checked, KubernetesShape, Later, Matching, Section
+from components.settings.types.known_by import EVERY, Since
 from components.settings.types.secrets import ExistingSecret
 
 

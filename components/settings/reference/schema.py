@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from components.settings.reference.entries import entries
-from components.settings.report.docstrings import documentation
-from components.settings.report.locate import sections_of
+from components.settings.report.locate import documentation, sections_of
 from components.settings.stack import StackSettings
 from components.settings.types.base import Section
 

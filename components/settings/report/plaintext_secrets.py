@@ -22,7 +22,7 @@ from components.settings.report.redaction import (
     secret_parameters,
     without_userinfo,
 )
-from components.settings.sections.pod_shapes import EnvVar
+from components.settings.sections.kubernetes import EnvVar
 from components.settings.types.base import Section
 from components.settings.types.pem_types import EXPOSED_KEY
 

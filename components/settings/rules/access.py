@@ -1,9 +1,10 @@
-"""Who gets in."""
+"""Who gets in, and the first set-up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from components.common.versions import PortusVersion
 from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
 from components.settings.stack import StackSettings
@@ -34,4 +35,46 @@ def github_team_names_its_organization(stack: StackSettings) -> Iterator[Problem
             value="",
             rule="must be set if github.team is set: Portus checks the team only within an organization",
             remedy="set it to the organization of that team, or remove team",
+        )
+
+
+@rule(requires=("portus.version",))
+def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
+    """The first administrator comes by the API (2.4 on) or a rake task (2.1 on)."""
+    bootstrap = stack.portus.bootstrap
+    if not bootstrap.enabled:
+        return
+    if stack.portus.version is PortusVersion.V2_0:
+        yield Problem(
+            key="portus.bootstrap.enabled",
+            value="true",
+            rule="must be false for Portus 2.0, which has no task that creates the first administrator and the registry's record",
+            remedy="set it to false and create both on the pages of Portus, or use 2.1 or later",
+        )
+    if bootstrap.username == "portus":
+        yield Problem(
+            key="portus.bootstrap.username",
+            value="portus",
+            rule="must not be 'portus': Portus' own hidden user has that name",
+            remedy="choose another name, e.g. portus-admin",
+        )
+    if stack.portus.config.first_user_admin.enabled is False:
+        yield Problem(
+            key="portus.config.first_user_admin.enabled",
+            value="false",
+            rule="must be true while portus.bootstrap.enabled is true: the first set-up creates an administrator",
+            remedy="remove it, or set portus.bootstrap.enabled to false",
+        )
+
+
+@rule()
+def bootstrap_address_needs_the_first_set_up(stack: StackSettings) -> Iterator[Problem]:
+    """Name and password are also the outputs' and the commands', however the account is made."""
+    bootstrap = stack.portus.bootstrap
+    if not bootstrap.enabled and bootstrap.email is not None:
+        yield Problem(
+            key="portus.bootstrap.email",
+            value=bootstrap.email,
+            rule="has no effect while portus.bootstrap.enabled is false",
+            remedy="remove it, or set portus.bootstrap.enabled to true",
         )

@@ -1,4 +1,4 @@
-"""The namespace and the Pods' resources."""
+"""The namespace, the Pods' resources, the sizes of claims, and how many copies of a workload there may be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Final
 
 from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
-from components.settings.sections.cluster import WorkloadResources
+from components.settings.sections.cluster import ScaledSection, WorkloadResources
+from components.settings.sections.database import InClusterDatabase
+from components.settings.sections.registry_storage import FilesystemStorage
 from components.settings.stack import StackSettings
 from components.settings.types.base import Section, names_and_keys
 
@@ -71,3 +73,93 @@ def amount(quantity: str) -> Decimal:
     """Return a Kubernetes quantity as a number, bytes or processors."""
     number = quantity.rstrip("".join(SUFFIXES))
     return Decimal(number) * SUFFIXES[quantity[len(number) :]]
+
+
+DATABASE_NEEDS: Final = "512Mi"
+"""An empty MariaDB takes about 180 MiB (redo log 96 MiB, system and undo tablespaces, Aria's log); the rest is room for Portus' tables
+and for temporary ones."""
+REGISTRY_NEEDS: Final = "1Gi"
+"""One image of a usual size, and the upload that it comes by."""
+BACKUP_NEEDS: Final = "100Mi"
+"""A dump of a Portus in use is some MiB; there are ``backup.keep`` of them."""
+SCRATCH_NEEDS: Final = "512Mi"
+"""The throw-away server is a MariaDB, too."""
+
+
+@rule(requires=("database", "registry.storage", "backup"))
+def claims_hold_what_lives_in_them(stack: StackSettings) -> Iterator[Problem]:
+    """A full volume stops MariaDB in the middle of its start, and each push."""
+    for key, size, needed, what in _sizes(stack):
+        if amount(size) < amount(needed):
+            yield Problem(key=key, value=size, rule=f"must be {needed} or more: {what}", remedy=f"write {needed} or more")
+
+
+def _sizes(stack: StackSettings) -> Iterator[tuple[str, str, str, str]]:
+    """Yield key, size, least size and reason of each volume that this stack makes."""
+    if isinstance(stack.database, InClusterDatabase):
+        yield "database.claim.size", stack.database.claim.size, DATABASE_NEEDS, "an empty MariaDB needs about 180Mi"
+    storage = stack.registry.storage
+    if isinstance(storage, FilesystemStorage) and storage.existing_claim is None:
+        yield "registry.storage.claim.size", storage.claim.size, REGISTRY_NEEDS, "every layer of every image is stored here"
+    if stack.backup.enabled:
+        if stack.backup.existing_claim is None:
+            yield "backup.claim.size", stack.backup.claim.size, BACKUP_NEEDS, f"{stack.backup.keep} backups are kept here"
+        yield "backup.scratchSize", stack.backup.scratch_size, SCRATCH_NEEDS, "each backup is loaded into an empty MariaDB here"
+
+
+PASSENGER_POOL: Final = 6
+"""Processes of one Apache image: Passenger's default of PassengerMaxPoolSize, which the images leave."""
+
+BESIDE: Final = 10
+"""Connections for the worker, set-up, backups, the server's own probes and an operator's shell."""
+
+
+def _scaled(stack: StackSettings) -> Iterator[tuple[str, ScaledSection]]:
+    yield "portus.web", stack.portus.web
+    yield "registry", stack.registry
+    yield "exposure.edge", stack.exposure.edge
+
+
+@rule()
+def one_decides_the_number_of_copies(stack: StackSettings) -> Iterator[Problem]:
+    """Each ``pulumi up`` would take back what the autoscaler did."""
+    for key, section in _scaled(stack):
+        if section.autoscaling is not None and "replicas" in section.model_fields_set:
+            yield Problem(
+                key=f"{key}.replicas",
+                value=str(section.replicas),
+                rule="must not be set together with autoscaling, which decides the number of replicas",
+                remedy="remove one of the two; the minimum is autoscaling.minReplicas",
+            )
+
+
+@rule(requires=("portus.web.autoscaling.minReplicas", "registry.autoscaling.minReplicas", "exposure.edge.autoscaling.minReplicas"))
+def an_autoscaler_has_room(stack: StackSettings) -> Iterator[Problem]:
+    """Between equal bounds there is nothing to decide."""
+    for key, section in _scaled(stack):
+        bounds = section.autoscaling
+        if bounds is not None and bounds.max_replicas <= bounds.min_replicas:
+            yield Problem(
+                key=f"{key}.autoscaling.maxReplicas",
+                value=str(bounds.max_replicas),
+                rule=f"must be more than minReplicas, {bounds.min_replicas}",
+                remedy="raise it, or set replicas instead",
+            )
+
+
+@rule(requires=("portus.version", "portus.web"))
+def every_thread_has_a_database_connection(stack: StackSettings) -> Iterator[Problem]:
+    """A thread that gets none answers 500, and only under load. During an update there is one more replica."""
+    if not isinstance(stack.database, InClusterDatabase):
+        return
+    web = stack.portus.web
+    of_one = web.puma_workers * web.puma_max_threads if stack.portus.version.is_puma else PASSENGER_POOL
+    needed = (web.most_replicas + 1) * of_one + BESIDE
+    if needed > stack.database.max_connections:
+        yield Problem(
+            key="database.maxConnections",
+            value=str(stack.database.max_connections),
+            rule=f"must be {needed} or more: {web.most_replicas} web servers and one more while they restart, {of_one} connections each, "
+            f"plus {BESIDE}",
+            remedy=f"set it to {needed} or more, or lower replicas, pumaWorkers or pumaMaxThreads of portus.web",
+        )

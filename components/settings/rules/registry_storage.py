@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator
-from typing import assert_never
+from collections.abc import Iterator, Mapping
+from typing import Final, assert_never
 
 from components.common.versions import RegistryVersion
 from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
-from components.settings.rules.s3_regions import REGIONS
 from components.settings.sections.registry_storage import (
     STORAGE_CLASSES_OF_2_8,
     AzureStorage,
@@ -23,6 +22,26 @@ from components.settings.sections.registry_storage import (
     SwiftStorage,
 )
 from components.settings.stack import Accepted, Profile, StackSettings
+
+_OF_2018: Final = (
+    "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1", "cn-north-1", "cn-northwest-1",
+    "eu-central-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1", "us-east-2", "us-gov-west-1", "us-west-1", "us-west-2",
+)  # fmt: skip
+_SINCE: Final = (
+    "af-south-1", "ap-east-1", "ap-northeast-3", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ca-west-1", "eu-central-2",
+    "eu-isoe-west-1", "eu-north-1", "eu-south-1", "eu-south-2", "il-central-1", "me-central-1", "me-south-1", "us-gov-east-1",
+    "us-iso-east-1", "us-iso-west-1", "us-isob-east-1",
+)  # fmt: skip
+
+REGIONS: Final[Mapping[RegistryVersion, frozenset[str]]] = {
+    RegistryVersion.V2_8: frozenset(_OF_2018),
+    RegistryVersion.V3_1: frozenset((*_OF_2018, *_SINCE)),
+}
+"""Registry version -> regions that its S3 driver knows; with any other one and no ``regionendpoint`` it ends in a panic at its start.
+
+Source: ``registry/storage/driver/s3-aws/s3.go`` takes every region of ``endpoints.DefaultPartitions()``, so the tables are those of the
+vendored ``github.com/aws/aws-sdk-go/aws/endpoints/defaults.go``: v1.15.11 of 2018 in distribution v2.8.3, v1.55.5 in v3.1.
+"""
 
 
 @rule(requires=("registry.storage",))

@@ -12,9 +12,9 @@ from components.settings.rules.rule import rule
 from components.settings.sections.portus import WebSettings
 from components.settings.sections.portus_config import Since, leaves
 from components.settings.sections.portus_config.leaves import known_keys
-from components.settings.sections.portus_config.versions import EVERY
 from components.settings.stack import StackSettings
 from components.settings.types.base import Section, key_of
+from components.settings.types.known_by import EVERY
 from components.settings.types.secrets import ExistingSecret
 
 

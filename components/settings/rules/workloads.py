@@ -12,8 +12,7 @@ from components.settings.report.problems import Problem
 from components.settings.report.redaction import is_secret_variable
 from components.settings.rules.rule import rule
 from components.settings.sections.database import ExternalDatabase
-from components.settings.sections.kubernetes import LabelSelector
-from components.settings.sections.pod_shapes import Toleration
+from components.settings.sections.kubernetes import LabelSelector, Toleration
 from components.settings.sections.workloads import PodSettings, WorkloadSettings
 from components.settings.stack import StackSettings
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from components.settings.types.base import KubernetesShape, Matching
-from components.settings.types.values import Cidr, Port
+from components.settings.types.values import Bytes, Cidr, ContainerPath, DnsLabel, IpAddress, ObjectName, Port
 
 LabelName = Annotated[
     str,
@@ -89,3 +89,278 @@ class NetworkPolicyPort(KubernetesShape):
     """The port, or the first of them."""
     end_port: Port | None = None
     """The last one."""
+
+
+FileMode = Annotated[int, Field(ge=0, le=511)]
+"""Kubernetes' mode of a file: YAML's 0o444 is 292."""
+
+
+class Toleration(KubernetesShape):
+    """A taint that the Pods tolerate."""
+
+    key: LabelName | None = None
+    """The taint; None together with Exists tolerates every one."""
+    operator: Literal["Exists", "Equal"] | None = None
+    """Kubernetes' default: Equal."""
+    value: LabelValue | None = None
+    """For Equal."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """None tolerates every effect."""
+    toleration_seconds: Annotated[int, Field(ge=0)] | None = None
+    """For NoExecute: how long."""
+
+
+class NodeRequirement(KubernetesShape):
+    """One requirement of a node."""
+
+    key: LabelName
+    """The label, or for ``matchFields`` the field."""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    """How its value is compared."""
+    values: tuple[LabelValue, ...] | None = None
+    """For In, NotIn, and one number for Gt and Lt."""
+
+
+class NodeSelectorTerm(KubernetesShape):
+    """Requirements of a node; all have to hold."""
+
+    match_expressions: tuple[NodeRequirement, ...] | None = None
+    """By labels."""
+    match_fields: tuple[NodeRequirement, ...] | None = None
+    """By ``metadata.name``."""
+
+
+class NodeSelector(KubernetesShape):
+    """Nodes; one term has to hold."""
+
+    node_selector_terms: Annotated[tuple[NodeSelectorTerm, ...], Field(min_length=1)]
+    """The terms."""
+
+
+class PreferredNodes(KubernetesShape):
+    """A preference among nodes."""
+
+    weight: Annotated[int, Field(ge=1, le=100)]
+    """Against the other preferences."""
+    preference: NodeSelectorTerm
+    """The nodes."""
+
+
+class NodeAffinity(KubernetesShape):
+    """On which nodes."""
+
+    required_during_scheduling_ignored_during_execution: NodeSelector | None = None
+    """Nowhere else."""
+    preferred_during_scheduling_ignored_during_execution: tuple[PreferredNodes, ...] | None = None
+    """Rather there."""
+
+
+class PodAffinityTerm(KubernetesShape):
+    """Pods, and what counts as near to them."""
+
+    topology_key: LabelName
+    """Nodes with the same value of this label are one place."""
+    label_selector: LabelSelector | None = None
+    """The Pods."""
+    namespace_selector: LabelSelector | None = None
+    """Their namespaces; None: the stack's own."""
+    namespaces: tuple[DnsLabel, ...] | None = None
+    """Their namespaces by name."""
+
+
+class PreferredPods(KubernetesShape):
+    """A preference for or against the neighbourhood of Pods."""
+
+    weight: Annotated[int, Field(ge=1, le=100)]
+    """Against the other preferences."""
+    pod_affinity_term: PodAffinityTerm
+    """The Pods."""
+
+
+class PodAffinity(KubernetesShape):
+    """Near to, or far from, other Pods."""
+
+    required_during_scheduling_ignored_during_execution: tuple[PodAffinityTerm, ...] | None = None
+    """Without exception."""
+    preferred_during_scheduling_ignored_during_execution: tuple[PreferredPods, ...] | None = None
+    """Where possible."""
+
+
+class Affinity(KubernetesShape):
+    """Where the Pods are placed; what is set here replaces the default, which keeps replicas of a workload apart."""
+
+    node_affinity: NodeAffinity | None = None
+    """By nodes."""
+    pod_affinity: PodAffinity | None = None
+    """Near to Pods."""
+    pod_anti_affinity: PodAffinity | None = None
+    """Far from Pods."""
+
+
+class TopologySpreadConstraint(KubernetesShape):
+    """How evenly the workload's own Pods are spread; the selector is theirs."""
+
+    max_skew: Annotated[int, Field(ge=1)]
+    """Greatest difference between two places."""
+    topology_key: LabelName
+    """Nodes with the same value of this label are one place."""
+    when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"]
+    """Whether it is a must."""
+
+
+class DnsOption(KubernetesShape):
+    """One option of resolv.conf."""
+
+    name: Annotated[str, Matching(r"[a-z0-9-]{1,40}", "must be an option of resolv.conf", "write e.g. ndots")]
+    """The option."""
+    value: str | None = None
+    """Its value, where it has one."""
+
+
+class DnsConfig(KubernetesShape):
+    """Additions to resolv.conf."""
+
+    nameservers: tuple[IpAddress, ...] | None = None
+    """Addresses of servers, asked after the cluster's."""
+    searches: tuple[str, ...] | None = None
+    """Search domains."""
+    options: tuple[DnsOption, ...] | None = None
+    """Options such as ndots."""
+
+
+class KeyRef(KubernetesShape):
+    """One key of a Secret or ConfigMap."""
+
+    name: ObjectName
+    """Of the Secret or ConfigMap, in the stack's namespace."""
+    key: Annotated[
+        str, Matching(r"[-._a-zA-Z0-9]{1,253}", "must be a key of a Secret: letters, digits, '-', '_' and '.'", "write e.g. tls.key")
+    ]
+    """Inside it."""
+    optional: bool | None = None
+    """Whether the Pod starts without it."""
+
+
+class FieldRef(KubernetesShape):
+    """A field of the Pod."""
+
+    field_path: Literal["metadata.name", "metadata.namespace", "spec.nodeName", "status.hostIP", "status.podIP"]
+    """Which."""
+
+
+class EnvVarSource(KubernetesShape):
+    """Where a variable's value stands; exactly one of them."""
+
+    secret_key_ref: KeyRef | None = None
+    """In a Secret."""
+    config_map_key_ref: KeyRef | None = None
+    """In a ConfigMap."""
+    field_ref: FieldRef | None = None
+    """In the Pod itself."""
+
+
+class EnvVar(KubernetesShape):
+    """One environment variable."""
+
+    name: Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]{0,252}", "must be the name of an environment variable", "write e.g. HTTPS_PROXY")]
+    """The variable."""
+    value: str | None = None
+    """Its value; no secret, which belongs into a Secret and ``valueFrom``."""
+    value_from: EnvVarSource | None = None
+    """Where its value stands."""
+
+
+class KeyToPath(KubernetesShape):
+    """One key as a file."""
+
+    key: str
+    """The key."""
+    path: str
+    """The file, below the mount."""
+    mode: FileMode | None = None
+    """Of the file."""
+
+
+class SecretVolumeSource(KubernetesShape):
+    """A Secret's keys as files."""
+
+    secret_name: ObjectName
+    """Of the Secret."""
+    items: tuple[KeyToPath, ...] | None = None
+    """None: every key under its own name."""
+    default_mode: FileMode | None = None
+    """Of the files."""
+    optional: bool | None = None
+    """Whether the Pod starts without it."""
+
+
+class ConfigMapVolumeSource(KubernetesShape):
+    """A ConfigMap's keys as files."""
+
+    name: ObjectName
+    """Of the ConfigMap."""
+    items: tuple[KeyToPath, ...] | None = None
+    """None: every key under its own name."""
+    default_mode: FileMode | None = None
+    """Of the files."""
+    optional: bool | None = None
+    """Whether the Pod starts without it."""
+
+
+class ClaimVolumeSource(KubernetesShape):
+    """A PersistentVolumeClaim."""
+
+    claim_name: ObjectName
+    """Of the claim."""
+    read_only: bool | None = None
+    """Mounted for reading only."""
+
+
+class EmptyDirVolumeSource(KubernetesShape):
+    """A folder that goes with the Pod."""
+
+    medium: Literal["", "Memory"] | None = None
+    """Memory: in the Pod's memory."""
+    size_limit: Bytes | None = None
+    """Above it the Pod is evicted."""
+
+
+class CsiVolumeSource(KubernetesShape):
+    """A volume of a CSI driver, such as the Secrets Store's."""
+
+    driver: LabelName
+    """The driver."""
+    read_only: bool | None = None
+    """Mounted for reading only."""
+    volume_attributes: dict[str, str] | None = None
+    """The driver's own."""
+
+
+class Volume(KubernetesShape):
+    """One volume; exactly one source. Host paths are none: no Pod of the stack may see its node."""
+
+    name: DnsLabel
+    """By which a mount names it. In the Pod it is called ``extra-<name>``, so that it is never one of the stack's own."""
+    secret: SecretVolumeSource | None = None
+    """A Secret."""
+    config_map: ConfigMapVolumeSource | None = None
+    """A ConfigMap."""
+    persistent_volume_claim: ClaimVolumeSource | None = None
+    """A claim."""
+    empty_dir: EmptyDirVolumeSource | None = None
+    """A scratch folder."""
+    csi: CsiVolumeSource | None = None
+    """A driver's."""
+
+
+class VolumeMount(KubernetesShape):
+    """Where a volume is mounted in the workload's container."""
+
+    name: DnsLabel
+    """The volume's."""
+    mount_path: ContainerPath
+    """Where."""
+    sub_path: str | None = None
+    """One file or folder of it."""
+    read_only: bool | None = None
+    """Kubernetes' default: false."""

@@ -12,10 +12,10 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from components.common.versions import RegistryVersion
-from components.settings.rules.registry_versions import KnownBy
 from components.settings.sections.cluster import ClaimSettings
 from components.settings.types.base import Later, Matching, Section, broken
 from components.settings.types.cloud_keys import AzureKeySource, GoogleKeySource
+from components.settings.types.known_by import KnownBy
 from components.settings.types.secrets import SecretSource
 from components.settings.types.urls import Url
 from components.settings.types.values import Duration, ObjectName, Text, is_object_name

@@ -7,8 +7,17 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from components.settings.sections.kubernetes import AnnotationMap, LabelMap
-from components.settings.sections.pod_shapes import Affinity, DnsConfig, EnvVar, Toleration, TopologySpreadConstraint, Volume, VolumeMount
+from components.settings.sections.kubernetes import (
+    Affinity,
+    AnnotationMap,
+    DnsConfig,
+    EnvVar,
+    LabelMap,
+    Toleration,
+    TopologySpreadConstraint,
+    Volume,
+    VolumeMount,
+)
 from components.settings.types.base import Later, Section
 from components.settings.types.values import ObjectName
 

@@ -11,7 +11,7 @@ import yaml
 from components.common.pods import SecretKey
 from components.portus.inputs import Role
 from components.portus.settings_text import as_document
-from components.settings.rules.texts import is_mangled
+from components.settings.rules.portus_config import is_mangled
 from tests.components.portus.stage import environment, stack_of
 
 MAIL = {"from": "portus@example.com", "smtp": {"enabled": True, "address": "smtp.example.com"}}

@@ -12,7 +12,7 @@ import yaml
 
 from components.registry.configuration import merged
 from components.registry.storage import parameters
-from components.settings.rules.registry_keys import KNOWN, Decided, Key, Tree
+from components.settings.rules.registry import KNOWN, Decided, Key, Tree
 from components.settings.types.values import seconds
 from tests.components.registry.stage import settings
 from tests.recorder import Program, Programs

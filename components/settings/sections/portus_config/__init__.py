@@ -10,16 +10,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from components.settings.sections.portus_config.images import Delete, Security
+from components.settings.sections.portus_config.behaviour import (
+    Background,
+    Delete,
+    Pagination,
+    RegistryClient,
+    RubyMinutes,
+    Security,
+    UserPermission,
+)
 from components.settings.sections.portus_config.kinds import Switch
 from components.settings.sections.portus_config.ldap import Ldap
 from components.settings.sections.portus_config.leaves import Leaf, leaves
 from components.settings.sections.portus_config.mail import Mail
 from components.settings.sections.portus_config.oauth import OAuth
-from components.settings.sections.portus_config.permissions import UserPermission
-from components.settings.sections.portus_config.versions import Since
-from components.settings.sections.portus_config.work import Background, Pagination, RegistryClient, RubyMinutes
 from components.settings.types.base import UpstreamSection
+from components.settings.types.known_by import Since
 
 __all__ = ["Leaf", "PortusConfig", "Since", "leaves"]
 

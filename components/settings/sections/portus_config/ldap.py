@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from components.settings.sections.portus_config.kinds import Feature, Switch
-from components.settings.sections.portus_config.versions import Since
 from components.settings.types.base import UpstreamSection, broken
+from components.settings.types.known_by import Since
 from components.settings.types.ldap_syntax import LdapAccount, LdapFilter, LdapName
 from components.settings.types.secrets import SecretSource
 from components.settings.types.values import ContainerPath, NetworkHost, Port, Text

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from components.settings.sections.portus_config.kinds import Feature
-from components.settings.sections.portus_config.versions import Since
 from components.settings.types.base import Checked, UpstreamSection
+from components.settings.types.known_by import Since
 from components.settings.types.secrets import SecretSource
 from components.settings.types.values import ContainerPath, Email, Fqdn, NetworkHost, Port, Text
 
