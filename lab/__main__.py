@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lab.commands import COMMANDS
 from ops.cli import Commands, Program, run
 from ops.commands import MODULES, OLD_NAMES
 
 if TYPE_CHECKING:
     from ops.environment import Environment
 
-OWN: Final = {name: f"lab.commands.{name.replace('-', '_')}" for name in ("render", "verify", "lint-manifests")}
+OWN: Final = dict.fromkeys(COMMANDS, "lab.commands")
 """The developers' commands."""
 
 

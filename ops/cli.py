@@ -1,7 +1,7 @@
 """What every command shares: its options and help, its rights, and its errors as lines.
 
-A command is a function of a stack and an `Environment`, with `click.option` for each further option. Its docstring is its help, and its
-module imports what is heavy only when it runs: ``--help`` answers at once.
+A command is a function of a stack and an `Environment`, with `click.option` for each further option. Its docstring is its help. It
+imports what is heavy only when it runs: ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Commands(click.Group):
     """A group that imports a command when it is needed.
 
     Args:
-        modules: command -> module that has it as ``command``.
+        modules: command -> module that has it in its ``COMMANDS``.
         old_names: previous name -> name of a command; not listed.
     """
 
@@ -111,8 +111,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command."""
         del ctx
-        module = self._modules.get(self._old_names.get(cmd_name, cmd_name))
-        found: click.Command | None = import_module(module).command if module else None
+        name = self._old_names.get(cmd_name, cmd_name)
+        module = self._modules.get(name)
+        found: click.Command | None = import_module(module).COMMANDS[name] if module else None
         return found
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import click
@@ -80,8 +81,8 @@ def test_every_command_and_option_of_ops_that_a_step_names_exists() -> None:
     called = [call.split() for _, script in SCRIPTS for call in re.findall(r"python -m ops ([^|;&>\n]+)", script)]
     assert {call[0] for call in called} == {"doctor"}
     for name, *words in called:
-        module = __import__(MODULES[name], fromlist=["command"])
-        options = {text for each in module.command.params if isinstance(each, click.Option) for text in each.opts}
+        command = import_module(MODULES[name]).COMMANDS[name]
+        options = {text for each in command.params if isinstance(each, click.Option) for text in each.opts}
         assert {word for word in words if word.startswith("--")} <= options
 
 

@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -157,3 +157,6 @@ def _tell(source: Source, findings: Findings, target: Target, *, complete: bool)
         click.echo(f"{len(findings.secrets)} secrets are not in the stack file yet: report.md has the commands.")
     questions = sum(verdict.fate is Fate.DECISION for verdict in findings.verdicts) + len(findings.questions)
     click.echo(f"\n  {target.stack_file}\n  {target.results / 'report.md'}  ({questions} decisions)\n  {target.results / 'plan.md'}")
+
+
+COMMANDS: Final = {"adopt": adopt}

@@ -12,11 +12,7 @@ import pytest
 from lab.engine import Engine
 from lab.environment import Lab
 from ops import lifecycle
-from ops.commands.backup import backup
-from ops.commands.backups import backups
-from ops.commands.check import check
-from ops.commands.outputs import outputs
-from ops.commands.password import password
+from ops.commands import backup, backups, check, outputs, password
 from ops.environment import Environment
 from ops.errors import LabError
 from ops.pulumi import backend

@@ -103,5 +103,5 @@ def test_a_commands_answer_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> 
 
     group = cli.Commands(modules={"failing": "made"}, old_names={})
     monkeypatch.setitem(sys.modules, "made", type(sys)("made"))
-    sys.modules["made"].command = cli.command_of(failing)  # type: ignore[attr-defined]
+    sys.modules["made"].COMMANDS = {"failing": cli.command_of(failing)}  # type: ignore[attr-defined]
     assert cli.run(group, cli.Program(name="test", environment=Operator), ["failing", "--stack", "x"]) == 3

@@ -19,7 +19,7 @@ from lab.engine import Engine
 from lab.environment import Lab
 from lab.images.servers import free_port
 from ops import lifecycle
-from ops.commands.replace_secrets import replace_secrets
+from ops.commands import replace_secrets
 from ops.environment import Environment
 from ops.errors import LabError
 from ops.pulumi import stack

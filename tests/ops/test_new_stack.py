@@ -16,7 +16,6 @@ from components.settings.sections import exposure
 from components.settings.stack import Profile, StackSettings
 from ops import new_stack
 from ops.__main__ import main as ops
-from ops.commands import new_stack as command
 from ops.new_stack import NewStack
 from ops.paths import ROOT
 from tests.settings.corpus import StackFile
@@ -30,7 +29,9 @@ def stacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "stacks"
 
 
-@pytest.mark.parametrize(("version", "kind", "profile"), list(itertools.product(command.VERSIONS, command.EXPOSURES, command.PROFILES)))
+@pytest.mark.parametrize(
+    ("version", "kind", "profile"), list(itertools.product(new_stack.VERSIONS, new_stack.EXPOSURES, new_stack.PROFILES))
+)
 def test_every_choice_makes_a_stack_file_that_loads(version: str, kind: str, profile: str, stacks: Path) -> None:
     image = "" if version >= "2.3" else f"images.example.com:5000/team/portus:{version}"
     gateway = "gateways/public" if kind == "gateway" else ""
@@ -49,8 +50,8 @@ def test_every_choice_makes_a_stack_file_that_loads(version: str, kind: str, pro
 
 def test_every_kind_and_profile_of_the_settings_can_be_chosen() -> None:
     kinds = {member.model_fields["kind"].annotation for member in exposure.ExposureSettings.__origin__.__args__}  # type: ignore[attr-defined]
-    assert {kind.__args__[0] for kind in kinds} == set(command.EXPOSURES)
-    assert set(command.PROFILES) == set(Profile)
+    assert {kind.__args__[0] for kind in kinds} == set(new_stack.EXPOSURES)
+    assert set(new_stack.PROFILES) == set(Profile)
 
 
 @pytest.mark.parametrize("host", ["a.b", "xn--bcher-kva.example", "portus.dev.test", f"{'a' * 63}.example.com", "1.example.com"])
@@ -121,17 +122,17 @@ def test_a_stack_file_is_never_overwritten(stacks: Path, capsys: pytest.CaptureF
 
 
 def test_who_gives_no_flags_is_asked_and_asked_again(stacks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_is_terminal", lambda: True)
+    monkeypatch.setattr(new_stack, "_is_terminal", lambda: True)
     answers = "nonsense\nportus.example.com\n2.2\nportus:2.2\ngateway\ngateways/public\nproduction\n"
-    done = CliRunner().invoke(command.command, ["qa"], input=answers)
+    done = CliRunner().invoke(new_stack.command, ["qa"], input=answers)
     assert done.exit_code == 0, done.output
     assert "It must be a public DNS name" in done.output
     assert StackFile(stacks / "Pulumi.qa.yaml").parse().exposure.kind == "gateway"
 
 
 def test_enter_takes_the_defaults(stacks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_is_terminal", lambda: True)
-    done = CliRunner().invoke(command.command, ["qa"], input="portus.example.com\n\n\n\n")
+    monkeypatch.setattr(new_stack, "_is_terminal", lambda: True)
+    done = CliRunner().invoke(new_stack.command, ["qa"], input="portus.example.com\n\n\n\n")
     assert done.exit_code == 0, done.output
     assert StackFile(stacks / "Pulumi.qa.yaml").parse().portus.version == "2.5"
 

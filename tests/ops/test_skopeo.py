@@ -11,8 +11,7 @@ import pytest
 from lab.environment import Lab
 from lab.images.debian import debian_sources
 from ops import lifecycle
-from ops.commands.check import check
-from ops.commands.restore import restore
+from ops.commands import check, restore
 from ops.environment import Environment, Operator
 from ops.errors import LabError
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from lab.environment import Lab
-from ops.commands.export import export
+from ops.commands import export
 from ops.doctor.facts import Expected
 from ops.errors import LabError
 from ops.export.verb import PRIVATE, _whole, documents, require_empty

@@ -1,0 +1,213 @@
+"""The operator's commands, in the order of their list: name, help, options, rights, and what each runs.
+
+A command imports its work when it runs: the help of all is there at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+import click
+
+from ops.cli import command_of
+from ops.environment import Environment
+from ops.errors import LabError
+from ops.rights import CHECK, EXEC, JOBS, PASSWORD, READ
+
+COMMANDS: Final[dict[str, click.Command]] = {}
+"""Name -> command, of this module."""
+
+
+Run = TypeVar("Run", bound=Callable[..., "int | None"])
+
+
+def _command(*, rights: str = "") -> Callable[[Run], Run]:
+    """Make a command of the function below, which takes a stack and an environment (`ops.cli.command_of`)."""
+
+    def listed(run: Run) -> Run:
+        made = command_of(run, rights=rights)
+        COMMANDS[str(made.name)] = made
+        return run
+
+    return listed
+
+
+@_command()
+@click.option("--refresh", is_flag=True, help="Look at the cluster first, to undo changes by hand, too.")
+@click.option("--yes", is_flag=True, help="Do not ask. The preview is shown all the same.")
+def up(stack: str, environment: Environment, *, refresh: bool = False, yes: bool = False) -> None:
+    """Deploy a stack, and check it with a push and a pull."""
+    from ops import lifecycle  # noqa: PLC0415 - heavy
+
+    lifecycle.up(stack, environment, refresh=refresh, yes=yes)
+
+
+@_command()
+@click.option("--refresh", is_flag=True, help="Look at the cluster first: show what was changed by hand, too.")
+def preview(stack: str, environment: Environment, *, refresh: bool = False) -> None:
+    """Show what up would change; change nothing."""
+    from ops import lifecycle  # noqa: PLC0415 - heavy
+
+    lifecycle.preview(stack, environment, refresh=refresh)
+
+
+@_command()
+@click.option("--yes", is_flag=True, help="Do not ask. The preview is shown all the same.")
+def down(stack: str, environment: Environment, *, yes: bool = False) -> None:
+    """Remove a stack; of the lab's stacks the whole lab. A stack with protected resources is refused."""
+    from ops import lifecycle  # noqa: PLC0415 - heavy
+
+    lifecycle.down(stack, environment, yes=yes)
+
+
+@_command(rights=CHECK)
+def check(stack: str, environment: Environment) -> None:
+    """Push and pull an image through the deployed stack, and wait until Portus has recorded it.
+
+    The user is the first administrator, or whom CHECK_USER and CHECK_PASSWORD_FILE name.
+    """
+    from ops.check import checked  # noqa: PLC0415 - heavy
+    from ops.lifecycle import reached  # noqa: PLC0415 - heavy
+
+    environment.require_client(stack)
+    checked(reached(stack, environment))
+
+
+@_command(rights=READ)
+@click.option("--json", "as_data", is_flag=True, help="Print JSON, for machines.")
+@click.option("--push", is_flag=True, help="Push and pull an image, too.")
+@click.option("--drift", is_flag=True, help="Have Pulumi compare the cluster with the stack file, too: as slow as a preview.")
+def doctor(stack: str, environment: Environment, *, push: bool = False, drift: bool = False, as_data: bool = False) -> int:
+    """Name what is broken in the deployed stack, and the fix. The exit code is 0 if nothing is."""
+    from ops.doctor.verb import doctor as examine  # noqa: PLC0415 - heavy
+    from ops.lifecycle import known  # noqa: PLC0415 - heavy
+
+    return 0 if examine(known(stack, environment), environment, push=push, drift=drift, as_data=as_data) else 1
+
+
+@_command(rights=JOBS)
+def backup(stack: str, environment: Environment) -> None:
+    """Back the database of the deployed stack up now; the backup is loaded on trial and compared."""
+    from ops.backup import verbs  # noqa: PLC0415 - heavy
+    from ops.lifecycle import reached  # noqa: PLC0415 - heavy
+
+    verbs.backup(stack, reached(stack, environment))
+
+
+@_command(rights=JOBS)
+def backups(stack: str, environment: Environment) -> None:
+    """List the backups of the deployed stack."""
+    from ops.backup import verbs  # noqa: PLC0415 - heavy
+    from ops.lifecycle import reached  # noqa: PLC0415 - heavy
+
+    verbs.backups(stack, reached(stack, environment))
+
+
+@_command(rights=f"{JOBS}, get and patch Deployments, {CHECK}")
+@click.option("--dump", default="", help="Name of the backup; backups lists them.")
+@click.option("--safety", type=click.Choice(["yes", "no"]), default="yes", show_default=True, help="Back the present state up first.")
+def restore(stack: str, environment: Environment, *, dump: str = "", safety: str = "yes") -> None:
+    """Replace the database of the deployed stack by a backup, and check that Portus works on it."""
+    from ops.backup import verbs  # noqa: PLC0415 - heavy
+    from ops.lifecycle import reached  # noqa: PLC0415 - heavy
+
+    environment.require_client(stack)
+    verbs.restore(stack, reached(stack, environment), environment.kubeconfig, dump=dump, safety=safety == "yes")
+
+
+@_command(rights=f"{JOBS}, and {EXEC}")
+@click.option(
+    "--dump", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File of mariadb-dump or mysqldump, gzip or not."
+)
+def import_database(stack: str, environment: Environment, *, dump: Path) -> None:
+    """Prove a dump of a Portus 2.0 to 2.5, convert it, and make it a backup, which restore then loads."""
+    from ops.imports import verb  # noqa: PLC0415 - heavy
+    from ops.lifecycle import reached  # noqa: PLC0415 - heavy
+
+    found = verb.read_dump(dump)
+    verb.import_database(reached(stack, environment), dump, found)
+
+
+@_command(
+    rights="get and list Deployments, Pods, ConfigMaps, Secrets, PersistentVolumeClaims and Jobs, create and delete Jobs, read logs of"
+    " Pods, list events, and exec into Pods"
+)
+@click.option("--confirm", type=click.Choice(["yes", "no"]), default="no", help="Delete it. Without this, gc only reports.")
+@click.option("--untagged", type=click.Choice(["no", "yes", "even-of-indexes"]), default="no", help="Delete what no tag names, too.")
+@click.option("--cache", type=click.Choice(["by-hand"]), help="You flush the registry's Redis yourself, which is not the stack's.")
+def gc(stack: str, environment: Environment, *, confirm: str = "no", untagged: str = "no", cache: str | None = None) -> None:
+    """Report what the registry's garbage collection would delete, and delete it if --confirm yes. The registry must be read-only."""
+    from ops.gc import Request, collect  # noqa: PLC0415 - heavy
+    from ops.lifecycle import known  # noqa: PLC0415 - heavy
+
+    collect(known(stack, environment), Request(confirm=confirm == "yes", untagged=untagged, cache_by_hand=cache is not None))
+
+
+@_command(rights=READ)
+@click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="New folder to write to (make: DIR=...).")
+def export(stack: str, environment: Environment, *, folder: Path) -> None:
+    """Write people, rights and the list of images for another registry: skopeo, Harbor, zot. Changes nothing."""
+    from ops.export.verb import export as write  # noqa: PLC0415 - heavy
+    from ops.lifecycle import known  # noqa: PLC0415 - heavy
+
+    write(known(stack, environment), folder)
+
+
+@_command()
+def replace_secrets(stack: str, environment: Environment) -> None:
+    """Let the next up replace the secrets that the state of the stack shows. Nothing else changes."""
+    from ops.lifecycle import known  # noqa: PLC0415 - heavy
+    from ops.readable_secrets import unprotect_readable_secrets  # noqa: PLC0415 - heavy
+
+    found = known(stack, environment)
+    found.require_known()
+    unprotect_readable_secrets(found)
+
+
+@_command(rights=PASSWORD)
+def password(stack: str, environment: Environment) -> None:
+    """Print the password of the deployed stack's first administrator, and nothing else."""
+    from ops.lifecycle import known  # noqa: PLC0415 - heavy
+
+    sys.stdout.write(f"{known(stack, environment).deployment(environment).administrator_password}\n")
+
+
+@_command(rights=READ)
+@click.option("--user", required=True, help="Name of the user.")
+@click.option("--generate", is_flag=True, help="Make a random password, and print it once.")
+def reset_password(stack: str, environment: Environment, *, user: str, generate: bool = False) -> None:
+    """Set the password of a user of the deployed Portus; it is asked on the terminal, or read from standard input."""
+    from ops.lifecycle import known  # noqa: PLC0415 - heavy
+    from ops.users import verb  # noqa: PLC0415 - heavy
+
+    verb.reset_password(known(stack, environment), user, generate=generate)
+
+
+@_command()
+@click.option("--name", default="", metavar="NAME", help="Print this one only: a text as it is, a list one entry a line.")
+def outputs(stack: str, environment: Environment, *, name: str = "") -> None:
+    """Print the outputs of the deployed stack, without its secrets."""
+    from ops.console import console  # noqa: PLC0415 - heavy
+    from ops.lifecycle import known  # noqa: PLC0415 - heavy
+
+    shown = {key: value for key, value in known(stack, environment).outputs().items() if "password" not in key}
+    if not name:
+        console.print_json(json.dumps(shown))
+        return
+    if name not in shown:
+        fix = f"make password STACK={stack} prints the password" if "password" in name else f"use one of {', '.join(sorted(shown))}"
+        raise LabError(f"stack {stack} has no output '{name}' to print.", fix)
+    value = shown[name]
+    lines = value if isinstance(value, list) else [value if isinstance(value, str) else json.dumps(value)]
+    sys.stdout.write("".join(f"{str(line).rstrip()}\n" for line in lines))
+
+
+MODULES: Final = {**dict.fromkeys(COMMANDS, __name__), "adopt": "ops.adopt.commands", "new-stack": "ops.new_stack"}
+"""Command -> the module that has it in its ``COMMANDS``."""
+
+OLD_NAMES: Final = {"collect": "gc"}
+"""Previous name -> name: it still works."""
