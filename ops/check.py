@@ -3,21 +3,48 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from components.common.names import PORTUS_WORKER
 from ops import rights
 from ops.console import Step, step
 from ops.credentials import Login, login_of, require_login
-from ops.deployment import Deployment, Tag
+from ops.deployment import TAGS, Deployment, Tag
+from ops.doctor.access import Access, database_errors
+from ops.doctor.expected import stated
 from ops.doctor.links.database import FRESH_SECONDS
 from ops.errors import LabError
 from ops.gc.guard import require_no_sweep
 from ops.kube.errors import cluster_errors
+from ops.kube.sql import Rows
 from ops.pulumi.stack import is_read_only
 from ops.sample_image import write_sample
 from ops.skopeo import Answer, client_of
-from ops.tags import recorded
+
+
+@contextmanager
+def recorded(deployment: Deployment) -> Iterator[Callable[[], list[Tag]]]:
+    """Give what returns every tag that Portus has recorded: out of the stack's own database, or an external one through Portus' Pod.
+
+    Raises:
+        ops.errors.LabError: the database cannot be read.
+    """
+    with database_errors(deployment.stack):
+        if deployment.has_own_database():
+            yield deployment.tags
+            return
+        with Access.of(stated(deployment.stack, deployment.outputs), deployment.kube).rows() as rows:
+            yield lambda: tags(rows)
+
+
+def tags(rows: Rows) -> list[Tag]:
+    """Return every tag as the database has it now."""
+    rows("COMMIT")  # else each look is at what the first one saw (REPEATABLE READ)
+    texts = (["NULL" if value is None else str(value) for value in row] for row in rows(TAGS))
+    return [Tag(**dict(zip(Tag.__slots__, row, strict=True))) for row in texts]
+
 
 POLL_SECONDS: Final = 0.3
 

@@ -160,8 +160,7 @@ def export(stack: str, environment: Environment, *, folder: Path) -> None:
 @_command()
 def replace_secrets(stack: str, environment: Environment) -> None:
     """Let the next up replace the secrets that the state of the stack shows. Nothing else changes."""
-    from ops.lifecycle import known  # noqa: PLC0415 - heavy
-    from ops.readable_secrets import unprotect_readable_secrets  # noqa: PLC0415 - heavy
+    from ops.lifecycle import known, unprotect_readable_secrets  # noqa: PLC0415 - heavy
 
     found = known(stack, environment)
     found.require_known()
@@ -182,9 +181,9 @@ def password(stack: str, environment: Environment) -> None:
 def reset_password(stack: str, environment: Environment, *, user: str, generate: bool = False) -> None:
     """Set the password of a user of the deployed Portus; it is asked on the terminal, or read from standard input."""
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
-    from ops.users import verb  # noqa: PLC0415 - heavy
+    from ops.reset_password import reset_password as reset  # noqa: PLC0415 - heavy
 
-    verb.reset_password(known(stack, environment), user, generate=generate)
+    reset(known(stack, environment), user, generate=generate)
 
 
 @_command()

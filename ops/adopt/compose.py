@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ops.adopt import compose_run, roles
-from ops.adopt.files import config_entries, read_config
-from ops.adopt.lines import YamlLines, variable_lines
+from ops.adopt.files import YamlLines, config_entries, read_config, variable_lines
 from ops.adopt.model import AdoptError, Fate, Item, Mount, Place, Problem, Role, Source, Verdict, Workload
 
 REGISTRY_CONFIGS: Final = ("/etc/docker/registry/config.yml", "/etc/distribution/config.yml")

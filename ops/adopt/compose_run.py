@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ops.adopt.lines import YamlLines, variable_lines
+from ops.adopt.files import YamlLines, variable_lines
 from ops.adopt.model import AdoptError, Place, Problem
 
 TIMEOUT_SECONDS: Final = 30

@@ -1,13 +1,127 @@
-"""Configuration files as dotted keys with lines."""
+"""Configuration files as dotted keys, with the lines of keys in YAML and environment files, by PyYAML's nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from ops.adopt.lines import YamlLines
+import yaml
+
 from ops.adopt.model import AdoptError, Item, Place, Problem
+
+_VARIABLE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*(?:=|:|$)")
+_LIST_VARIABLE = re.compile(r"^([A-Za-z_][A-Za-z0-9_.]*)(?:=|$)")
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MOST_KEYS: Final = 100_000
+"""Of one file: more is an anchor that repeats itself."""
+Step = str | int
+
+
+class YamlLines:
+    """Where the keys of one YAML file are written."""
+
+    def __init__(self, text: str, name: str, *, shift: int = 0) -> None:
+        """Read ``text``; ``shift`` is added to each line.
+
+        Raises:
+            AdoptError: the text is no YAML.
+        """
+        self.name = name
+        self.text = text
+        self._shift = shift
+        try:
+            self._root = yaml.compose(text, Loader=_LOADER)
+            if _expanded(self._root, {}) > MOST_KEYS:
+                fix = "take anchors that repeat themselves out"
+                raise AdoptError([Problem(Place(name), f"must have at most {MOST_KEYS} keys, and none inside itself", fix)])
+            self.content: Any = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
+        except yaml.YAMLError as error:
+            raise AdoptError([_unreadable(error, text, name)]) from None
+
+    def place(self, path: Sequence[Step]) -> Place:
+        """Return the place of ``path``, or of the nearest key around it."""
+        node, line = self._root, 0
+        for step in path:
+            found = next(_children(node, step), None)
+            if found is None:
+                break
+            key_node, node = found
+            line = key_node.start_mark.line + 1 + self._shift
+        return Place(self.name, line)
+
+    def has(self, path: Sequence[Step]) -> bool:
+        """Whether the file itself writes ``path``."""
+        node = self._root
+        for step in path:
+            found = next(_children(node, step), None)
+            if found is None:
+                return False
+            node = found[1]
+        return True
+
+    @cached_property
+    def uses(self) -> dict[str, list[int]]:
+        """Variable that the file asks for -> lines."""
+        lines: dict[str, list[int]] = {}
+        for number, line in enumerate(self.text.splitlines(), start=1 + self._shift):
+            if line.lstrip().startswith("#"):
+                continue
+            for name in re.findall(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_][A-Za-z0-9_]*)", line):
+                lines.setdefault(name, []).append(number)
+        return lines
+
+
+def _expanded(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """Return the number of nodes with every alias written out; more than `MOST_KEYS` for a node inside itself."""
+    if node is None or isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = MOST_KEYS + 1  # what it is while its own children are counted
+        parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        known[id(node)] = 1 + sum(_expanded(part, known) for part in parts)
+    return known[id(node)]
+
+
+def _children(node: yaml.Node | None, step: Step) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """Yield key and value of ``step`` in ``node``; what a merge brings comes last."""
+    if isinstance(node, yaml.MappingNode):
+        merged: list[yaml.Node] = []
+        for key, value in node.value:
+            if key.value == str(step):
+                yield key, value
+            if key.value == "<<":
+                merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
+        for each in merged:
+            yield from _children(each, step)
+    elif isinstance(node, yaml.SequenceNode):
+        if isinstance(step, int):
+            yield from ((each, each) for each in node.value[step : step + 1])
+        else:
+            for each in node.value:
+                named = _LIST_VARIABLE.match(each.value) if isinstance(each, yaml.ScalarNode) else None
+                if named and named[1] == step:
+                    yield each, each
+
+
+def _unreadable(error: yaml.YAMLError, text: str, name: str) -> Problem:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line = mark.line + 1 if mark else 0
+    fix = "correct the file at this line; 'docker compose config' must read it"
+    if "{{" in text:
+        line = next(number for number, each in enumerate(text.splitlines(), start=1) if "{{" in each)
+        fix = "this is a template: render it first, and give the result"
+    elif "\t" in text:
+        fix = "use spaces, not tabs, before keys"
+    return Problem(Place(name, line), f"must be YAML: {getattr(error, 'problem', None) or 'cannot be parsed'}", fix)
+
+
+def variable_lines(path: Path) -> dict[str, int]:
+    """Return the line of each variable of an environment file; of a repeated one the last, which counts."""
+    found = ((_VARIABLE.match(line), number) for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), start=1))
+    return {match[1]: number for match, number in found if match}
 
 
 def read_config(path: Path, folder: Path | None = None) -> tuple[Any, YamlLines]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ops.adopt.files import read_config
-from ops.adopt.lines import YamlLines
+from ops.adopt.files import YamlLines, read_config
 from ops.adopt.model import AdoptError, Fate, Item, Place, Problem, Role, Source, Verdict, Workload
 
 RENDER: Final = "helm get manifest RELEASE > objects.yaml; python -m ops adopt kubernetes --file objects.yaml --stack ..."

@@ -181,3 +181,12 @@ class Findings:
     def accept(self, waiver: str, why: str) -> None:
         """Let the stack file accept what production refuses, because the old deployment does it."""
         self.accepted.setdefault(waiver, why)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers to what a source cannot say, or says unusably."""
+
+    host: str = ""
+    registry_host: str = ""
+    version: str = ""

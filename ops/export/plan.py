@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ops.doctor.facts import Expected
-from ops.export import harbor, sync
+from ops.export import harbor, images
 from ops.export.model import Portus, Visibility
 from ops.export.registry_client import Holdings
 
@@ -22,7 +22,7 @@ def plan(expected: Expected, portus: Portus, holdings: Holdings) -> str:
 
 
 def _images(expected: Expected, portus: Portus, holdings: Holdings) -> Iterator[str]:
-    certificate = f" --cert-dir {sync.CERTIFICATES}" if expected.trust.strip() else ""
+    certificate = f" --cert-dir {images.CERTIFICATES}" if expected.trust.strip() else ""
     yield from (
         f"# Leaving Portus: stack {expected.stack}",
         "",
@@ -36,17 +36,17 @@ def _images(expected: Expected, portus: Portus, holdings: Holdings) -> Iterator[
         "or failed is run again, and copies what is missing.",
         "",
     )
-    found = sync.batches(holdings.images)
+    found, archive = images.batches(holdings.images), images.ALL
     for batch in found:
         yield f"    {SYNC} {LOGINS} {batch.file} {f'{TARGET}/{batch.folder}'.rstrip('/')}    # tags: {batch.tags}"
     if not found:
         yield "    (the registry holds no image)"
     top = _top_project(portus)
-    if top and any(batch.file == sync.TOP for batch in found):
-        yield from ("", f"For Harbor the target of `{sync.TOP}` is `{TARGET}/{top}`: it has no repository outside a project.")
+    if top and any(batch.file == images.TOP for batch in found):
+        yield from ("", f"For Harbor the target of `{images.TOP}` is `{TARGET}/{top}`: it has no repository outside a project.")
     yield from (
         "",
-        f"`{sync.ALL}` holds all of them at once, for an archive: `skopeo sync --all --scoped --src yaml --dest dir {sync.ALL} FOLDER`.",
+        f"`{archive}` holds all of them at once, for an archive: `skopeo sync --all --scoped --src yaml --dest dir {archive} FOLDER`.",
         "`registry.json` lists each tag's digest, to compare with; `drift.json` says where Portus' records and the registry differ.",
     )
     if holdings.unread:

@@ -15,8 +15,8 @@ from ops.console import console, escape, step
 from ops.doctor.expected import expected_of
 from ops.doctor.facts import Expected
 from ops.errors import LabError
-from ops.export import harbor, sync, zot
-from ops.export.drift import drift
+from ops.export import harbor, images, zot
+from ops.export.images import drift
 from ops.export.model import Portus, document
 from ops.export.plan import plan
 from ops.export.registry_client import Holdings
@@ -68,9 +68,9 @@ def documents(expected: Expected, portus: Portus, holdings: Holdings, exported_a
         "harbor.json": _json(harbor.plan(portus)),
         "zot.json": _json(zot.configuration(portus)),
         "plan.md": plan(expected, portus, holdings),
-        **sync.files(expected.registry, holdings.images, private_ca=bool(expected.trust.strip())),
+        **images.files(expected.registry, holdings.images, private_ca=bool(expected.trust.strip())),
     }
-    return texts | ({f"{sync.CERTIFICATES}/ca.crt": expected.trust} if expected.trust.strip() else {})
+    return texts | ({f"{images.CERTIFICATES}/ca.crt": expected.trust} if expected.trust.strip() else {})
 
 
 def require_empty(folder: Path) -> None:

@@ -13,14 +13,33 @@ from kubernetes.client import ApiException
 
 from ops.console import errors, step
 from ops.errors import LabError
-from ops.gc.cache import flush
 from ops.gc.job import NAME
-from ops.gc.registry import registry_of
+from ops.gc.registry import Registry, registry_of
 from ops.kube.client import Kube
 from ops.kube.errors import message_of
+from ops.kube.http import Unseen
 from ops.kube.jobs import Jobs, polls
 from ops.kube.pods import Pods
 from ops.kube.status import has_ended
+
+FLUSH_SECONDS: Final = 30.0
+
+
+def flush(registry: Registry, pods: Pods) -> None:
+    """Empty the stack's own Redis.
+
+    Raises:
+        LabError: it could not be emptied.
+    """
+    for pod in registry.redis_pods:
+        done = pods.run(pod, ["redis-cli", "flushall"], FLUSH_SECONDS)
+        if isinstance(done, Unseen) or done != (0, "OK"):
+            said = done.reason if isinstance(done, Unseen) else done[1]
+            raise LabError(
+                f"the registry's cache in Pod {pod} could not be emptied: {said}",
+                "keep the registry read-only until this command succeeds: pushes would leave out layers.",
+            )
+
 
 WAIT_SECONDS: Final = 120.0
 """How long a collection is waited for before the user gets a message; one of a large store takes hours."""

@@ -12,11 +12,10 @@ from typing import Final
 from ops import paths
 from ops.console import console, escape, step
 from ops.errors import LabError
-from ops.gc.cache import flush
-from ops.gc.job import job
+from ops.gc.guard import flush
+from ops.gc.job import Runner, job
 from ops.gc.output import Findings, findings, readable
 from ops.gc.registry import Registry, registry_of, require_mountable, require_read_only
-from ops.gc.run import Runner
 from ops.kube.jobs import Jobs, polls
 from ops.kube.pods import Pods
 from ops.pulumi.stack import Stack

@@ -15,7 +15,7 @@ from ops.deployment import Deployment
 from ops.errors import LabError
 from ops.gc import Request, collect, guard
 from ops.gc import job as jobs
-from ops.gc import run as running
+from ops.gc import job as running
 from ops.gc.registry import BLOBS, registry_of
 from ops.kube.client import JOB
 from ops.kube.status import has_ended

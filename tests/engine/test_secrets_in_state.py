@@ -13,8 +13,8 @@ from lab.engine import Engine
 from lab.repair import repair
 from ops import paths
 from ops.errors import LabError
+from ops.lifecycle import require_no_readable_secrets, unprotect_readable_secrets
 from ops.pulumi.stack import Stack as LabStack
-from ops.readable_secrets import require_no_readable_secrets, unprotect_readable_secrets
 from tests.engine.harness import Stack
 from tests.readable import readable
 

@@ -10,9 +10,9 @@ import pymysql
 import pytest
 
 from lab.images.servers import fresh_mariadb
+from ops.check import recorded, tags
 from ops.deployment import Deployment, Tag
 from ops.errors import LabError
-from ops.tags import recorded, tags
 from tests.ops.api import api
 
 Answering = Callable[[int], Deployment]
@@ -58,8 +58,8 @@ def test_a_database_of_somebody_else_is_read_through_portus_own_pod(monkeypatch:
         def of(cls, expected: Any, *_: Any) -> Any:
             raise LabError(f"the way of {expected.stack} through Portus' Pod", "")
 
-    monkeypatch.setattr("ops.tags.Access", Way)
-    monkeypatch.setattr("ops.tags.stated", lambda stack, _: type("Expected", (), {"stack": stack}))
+    monkeypatch.setattr("ops.check.Access", Way)
+    monkeypatch.setattr("ops.check.stated", lambda stack, _: type("Expected", (), {"stack": stack}))
     with pytest.raises(LabError, match="the way of prod through Portus' Pod"), recorded(answering(404)):
         pass
 

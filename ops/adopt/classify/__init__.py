@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ops.adopt.classify import containers, helm_values, overview, portus, registry, sizes
-from ops.adopt.classify.answers import Answers
-from ops.adopt.model import Findings, Item, Source
+from ops.adopt.model import Answers, Findings, Item, Source
 
 __all__ = ["Answers", "classify", "items"]
 

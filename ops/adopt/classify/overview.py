@@ -9,8 +9,7 @@ from typing import Final
 
 from ops.adopt import keys
 from ops.adopt.classify import values
-from ops.adopt.classify.answers import Answers
-from ops.adopt.model import Findings, Item, Role, Source
+from ops.adopt.model import Answers, Findings, Item, Role, Source
 from ops.adopt.portus_keys import HOST_KEY
 from ops.adopt.roles import image_name
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from ops.adopt import keys
 from ops.adopt.classify import settings, values
-from ops.adopt.classify.addresses import inner_names
 from ops.adopt.classify.settings import PUBLIC_NAME, TLS_CHECK
+from ops.adopt.classify.values import inner_names
 from ops.adopt.model import Findings, Item, Mount, Role, Source, Workload
 from ops.adopt.portus_keys import VARIABLES
 

@@ -10,7 +10,7 @@ import yaml
 
 from ops.adopt import keys
 from ops.adopt.classify import values
-from ops.adopt.classify.addresses import has_password, inner_names
+from ops.adopt.classify.values import has_password, inner_names
 from ops.adopt.model import Findings, Item, Role, Source
 
 _PARAMETERS: Final = """

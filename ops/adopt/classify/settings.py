@@ -8,7 +8,7 @@ from typing import Final
 
 from ops.adopt import keys
 from ops.adopt.classify import values
-from ops.adopt.classify.addresses import has_password
+from ops.adopt.classify.values import has_password
 from ops.adopt.model import Findings, Item
 from ops.adopt.portus_keys import FEATURES, HOST_KEY, KEYS, PROVIDERS, REQUIRED, REQUIRED_BEFORE_2_4, SAMPLES
 

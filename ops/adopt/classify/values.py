@@ -1,10 +1,12 @@
-"""Values of the source as Portus and the registry read them."""
+"""Values of the source as Portus and the registry read them, and addresses that change with the move or hold a password."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from typing import Any, Final
+
+from ops.adopt.model import Source
 
 SECRET_NAMES: Final = re.compile(r"PASS|SECRET|TOKEN|ACCESS_?KEY|ACCOUNT_?KEY|KEY_BASE|CREDENTIAL|_SALT", re.IGNORECASE)
 """Names whose values are never shown."""
@@ -58,3 +60,19 @@ def is_address(host: str) -> bool:
 def fits_kept_password(text: str) -> bool:
     """Whether the program takes ``text`` over as a password: 32 letters and digits or more, a letter first."""
     return _KEPT_PASSWORD.fullmatch(text) is not None
+
+
+def has_password(text: str) -> bool:
+    """Whether a URL has a user's password in it."""
+    return re.search(r"://[^/\s:@]*:[^/\s@]+@", text) is not None
+
+
+def inner_names(source: Source) -> frozenset[str]:
+    """Return the names that only the old deployment resolves: of its services, and what links call them."""
+    names = {workload.name for workload in source.workloads} | source.services
+    for workload in source.workloads:
+        for item in workload.rest:
+            if item.key.endswith(("links", ".container_name", ".hostname")):
+                texts = item.value if isinstance(item.value, list) else [item.value]
+                names |= {str(text).rpartition(":")[2] for text in texts}
+    return frozenset(names)

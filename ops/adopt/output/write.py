@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ops.adopt.classify.overview import names
 from ops.adopt.model import AdoptError, Findings, Place, Problem, Source
-from ops.adopt.output import plan, pulumi, report, stack_file
+from ops.adopt.output import plan, report, stack_file
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def write(source: Source, findings: Findings, target: Target) -> bool:
     target.stack_file.parent.mkdir(parents=True, exist_ok=True)
     target.results.mkdir(parents=True, exist_ok=True)
     _put(target.stack_file, stack_file.render(findings, target.stack, target.origin))
-    why = pulumi.encrypt(findings.secrets, target.stack, target.folder)
-    pending = pulumi.commands(findings.secrets, target.stack, target.again) if why else []
+    why = stack_file.encrypt(findings.secrets, target.stack, target.folder)
+    pending = stack_file.commands(findings.secrets, target.stack, target.again) if why else []
     found = names(source, findings)
     _put(target.results / "report.md", report.render(source, findings, found, target.stack, pending=pending, why_pending=why))
     _put(target.results / "plan.md", plan.render(source, findings, found, target.stack))

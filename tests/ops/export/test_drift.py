@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ops.export.drift import drift
+from ops.export.images import drift
 from ops.export.registry_client import Holdings
 from tests.ops.export.sample import digest, holdings, portus
 

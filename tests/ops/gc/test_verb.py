@@ -10,8 +10,8 @@ from lab.images.servers import free_port
 from ops.doctor.access import Access
 from ops.doctor.facts import Expected
 from ops.errors import LabError
+from ops.gc.job import Runner
 from ops.gc.registry import registry_of
-from ops.gc.run import Runner
 from ops.kube.client import Kube
 from ops.kube.errors import cluster_errors
 from ops.kube.jobs import Jobs

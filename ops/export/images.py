@@ -1,4 +1,4 @@
-"""The input of ``skopeo sync``: every image that the registry holds, by tag; pure.
+"""The registry's images: where they differ from Portus' records, so that none is lost unseen, and the input of ``skopeo sync``; pure.
 
 skopeo keeps only the last part of a repository's name unless told ``--scoped``, which puts the old registry's host in front. So
 there is a file for each folder of repositories, to be copied into the same folder of the target, besides one file for all.
@@ -6,6 +6,7 @@ there is a file for each folder of repositories, to be copied into the same fold
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +14,50 @@ from typing import Any, Final
 
 import yaml
 
-from ops.export.registry_client import Image
+from ops.export.model import Portus
+from ops.export.registry_client import Holdings, Image
+
+OCI: Final = "application/vnd.oci."
+LISTS: Final = ("application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.oci.image.index.v1+json")
+
+
+def drift(portus: Portus, holdings: Holdings) -> dict[str, Any]:
+    """Return ``drift.json``.
+
+    The keys: ``only_in_registry`` (moves all the same), ``only_in_portus`` (nothing is left to move), ``other_digest`` (the
+    registry's moves), ``not_readable`` (does **not** move unless it is fixed first), ``without_tags`` and ``events_waiting``.
+    """
+    recorded = {(each.name, tag.name): tag for space in portus.namespaces for each in space.repositories for tag in each.tags}
+    held = {(image.repository, image.tag): image for image in holdings.images}
+    return {
+        "only_in_registry": [
+            {**dataclasses.asdict(image), "why": _why_unknown(portus, image)} for key, image in held.items() if key not in recorded
+        ],
+        "only_in_portus": [
+            {"repository": repository, "tag": tag, "digest": recorded[repository, tag].digest}
+            for repository, tag in sorted(recorded.keys() - held.keys())
+            if repository not in holdings.unread
+        ],
+        "other_digest": [
+            {"repository": repository, "tag": tag, "portus": recorded[repository, tag].digest, "registry": image.digest}
+            for (repository, tag), image in held.items()
+            if (repository, tag) in recorded and recorded[repository, tag].digest not in {image.digest, None}
+        ],
+        "not_readable": [{"repository": name, "why": why} for name, why in holdings.unread.items()],
+        "without_tags": list(holdings.empty),
+        "events_waiting": portus.events_waiting,
+    }
+
+
+def _why_unknown(portus: Portus, image: Image) -> str:
+    if image.media_type.startswith(OCI):
+        return "Portus drops the events of OCI manifests"
+    if image.media_type in LISTS:
+        return "Portus does not record manifest lists reliably"
+    if portus.events_waiting:
+        return "its event may be among those that wait"
+    return "its event never arrived"
+
 
 ALL: Final = "skopeo-sync.yaml"
 TOP: Final = "sync/_top.yaml"

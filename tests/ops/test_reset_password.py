@@ -12,11 +12,11 @@ import pytest
 
 from lab.images.servers import Database, fresh_mariadb
 from lab.portus_double import users
+from ops import reset_password
 from ops.doctor.facts import Pod
 from ops.errors import LabError
 from ops.kube import sql
-from ops.users import password, verb
-from ops.users.password import change, digest, find, generated, has_ldap, require_good
+from ops.reset_password import change, digest, find, generated, has_ldap, require_good
 from tests.ops.export.test_records import VERSIONS, filled
 
 NEW = "correct horse 'battery' \\ staple"
@@ -130,7 +130,7 @@ class Played:
 def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Play the way to the database; give what was set."""
     done: list[str] = []
-    user = password.User(id=1, name="admin", enabled=False, admin=True, bot=False, ldap=False, locked=True)
+    user = reset_password.User(id=1, name="admin", enabled=False, admin=True, bot=False, ldap=False, locked=True)
 
     class Rows:
         def __enter__(self) -> None:
@@ -140,10 +140,10 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             return None
 
     access = SimpleNamespace(expected=SimpleNamespace(portus_version="2.5"), web=Pod(name="web", ready=True), rows=Rows)
-    monkeypatch.setattr(verb, "expected_of", lambda _: None)
-    monkeypatch.setattr(verb, "Access", SimpleNamespace(of=lambda *_: access))
-    monkeypatch.setattr(verb, "find", lambda *_, **__: user)
-    monkeypatch.setattr(verb, "change", lambda _rows, _user, text: done.append(text))
+    monkeypatch.setattr(reset_password, "expected_of", lambda _: None)
+    monkeypatch.setattr(reset_password, "Access", SimpleNamespace(of=lambda *_: access))
+    monkeypatch.setattr(reset_password, "find", lambda *_, **__: user)
+    monkeypatch.setattr(reset_password, "change", lambda _rows, _user, text: done.append(text))
     return done
 
 
@@ -151,7 +151,7 @@ def test_a_password_from_standard_input_is_never_printed(
     played: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{NEW}\nsecond line\n"))
-    verb.reset_password(Played(), "admin", generate=False)  # type: ignore[arg-type]
+    reset_password.reset_password(Played(), "admin", generate=False)  # type: ignore[arg-type]
     assert played == [NEW]
     said = capsys.readouterr()
     assert said.out == ""
@@ -161,7 +161,7 @@ def test_a_password_from_standard_input_is_never_printed(
 
 
 def test_a_generated_password_is_all_that_standard_output_gets(played: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    verb.reset_password(Played(), "admin", generate=True)  # type: ignore[arg-type]
+    reset_password.reset_password(Played(), "admin", generate=True)  # type: ignore[arg-type]
     said = capsys.readouterr()
     assert said.out == f"{played[0]}\n"
     assert played[0] not in said.err
@@ -170,5 +170,5 @@ def test_a_generated_password_is_all_that_standard_output_gets(played: list[str]
 def test_without_a_password_nothing_is_changed(played: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(LabError, match="first line"):
-        verb.reset_password(Played(), "admin", generate=False)  # type: ignore[arg-type]
+        reset_password.reset_password(Played(), "admin", generate=False)  # type: ignore[arg-type]
     assert played == []

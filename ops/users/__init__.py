@@ -1,1 +1,0 @@
-"""Portus' users, as an operator changes them."""
