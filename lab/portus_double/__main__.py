@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import generation, log, memory, rake, ruby, schema, serve, worker
+from . import generation, log, rake, ruby, schema, serve, worker
 from .core import Core
 from .database import State
 from .errors import ApplicationError
@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     try:
         played = generation.current()
         if played.server == "puma":
-            memory.take(memory.BOOT)
+            ruby.take(ruby.BOOT)
             ruby.start(os.environ)
             if command == "worker" and played.gathers_its_log and not ruby.writes_at_once(os.environ):
                 log.gather()

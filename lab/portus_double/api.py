@@ -8,10 +8,10 @@ from typing import Any
 import pymysql
 from werkzeug.wrappers import Request, Response
 
-from . import BANNER, api_members, api_registries, api_teams, api_users, log, login, memory, schema, sessions
+from . import BANNER, api_members, api_registries, api_teams, api_users, log, login, ruby, schema, sessions
 from .core import Core
 from .database import State
-from .endpoint import Call, Endpoint, Endpoints, message, nothing, reply
+from .endpoint import Call, Endpoint, Endpoints, InvalidParametersError, MalformedJsonError, declared, message, nothing, read, reply
 from .errors import (
     ApplicationError,
     InvalidRecordError,
@@ -20,7 +20,6 @@ from .errors import (
     RegistryUnreachableError,
     UnprocessableError,
 )
-from .params import InvalidParametersError, MalformedJsonError, declared, read
 
 _DATABASE_WORDS = {
     State.READY: "database is up-to-date",
@@ -111,7 +110,7 @@ def _ping(_call: Call) -> Response:
 
 @ENDPOINTS.add("GET", "/v1/health", "anybody")
 def _health(call: Call) -> Response:
-    memory.take(call.core.web_memory())
+    ruby.take(call.core.web_memory())
     state = schema.state(call.core.db, call.core.generation.version)
     database: dict[str, Any] = {"msg": _DATABASE_WORDS[state], "success": state is State.READY}
     registry = _registry_health(call.core) if state is State.READY else {"msg": "no registry configured", "success": False}

@@ -10,9 +10,8 @@ from werkzeug.wrappers import Response
 from . import activities, api_users
 from .api_teams import found
 from .database import Row, now
-from .endpoint import Call, Endpoints, nothing, number, reply
+from .endpoint import Call, Endpoints, Param, nothing, number, reply
 from .errors import ApplicationError, InvalidRecordError, NotPermittedError, UnprocessableError
-from .params import Param
 from .policy import Role
 from .users import by_name
 

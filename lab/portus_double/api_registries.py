@@ -9,8 +9,7 @@ from werkzeug.wrappers import Response
 
 from . import registries
 from .database import Row
-from .endpoint import Call, Endpoints, number, reply
-from .params import Param
+from .endpoint import Call, Endpoints, Param, number, reply
 
 ENDPOINTS: Final = Endpoints()
 _SSL: Final = "registry.use_ssl"

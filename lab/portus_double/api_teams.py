@@ -10,11 +10,10 @@ from werkzeug.wrappers import Response
 from . import activities
 from .core import Core
 from .database import Row, now
-from .endpoint import Call, Endpoints, listing, message, number, reply
+from .endpoint import Call, Endpoints, Param, listing, message, number, reply
 from .errors import InvalidRecordError, NotPermittedError, RecordNotFoundError
-from .names import namespace_problems
-from .params import Param
 from .policy import Role, Visibility
+from .users import namespace_problems
 
 ENDPOINTS: Final = Endpoints()
 _TAKEN: Final = "has already been taken"

@@ -9,9 +9,8 @@ from werkzeug.wrappers import Response
 
 from . import activities, users
 from .database import Row
-from .endpoint import Call, Endpoints, listing, message, nothing, number, reply
+from .endpoint import Call, Endpoints, InvalidParametersError, Param, listing, message, nothing, number, reply
 from .errors import NotPermittedError, RecordNotFoundError
-from .params import InvalidParametersError, Param
 
 ENDPOINTS: Final = Endpoints()
 _NAMES: Final = (Param("user", kind=dict), Param("user.username"), Param("user.email"), Param("user.password"))

@@ -9,9 +9,9 @@ from .config import Secrets, Settings, database_address, secrets
 from .database import Database, Row
 from .errors import no_method
 from .generation import Generation
-from .memory import FURTHER_PUMA_WORKER, WEB
 from .policy import Actor, Limits, Place, Policy, Role, Visibility
 from .registry_client import RegistryClient
+from .ruby import FURTHER_PUMA_WORKER, WEB
 
 
 class Core:

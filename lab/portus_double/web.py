@@ -16,7 +16,7 @@ from .core import Core
 from .database import Row
 from .errors import ApplicationError
 from .pages import Pages
-from .scopes import Scope, ScopeNotHandledError, granted, merge, parse, requested
+from .tokens import Scope, ScopeNotHandledError, granted, merge, parse, requested
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 import jwt
 
-from lab.portus_double.replay.compare import Answer, differences
-from lab.portus_double.replay.placeholders import Values
+from lab.portus_double.replay.compare import Answer, Values, differences
 from lab.portus_double.replay.recording import Case, Recording
 from lab.portus_double.replay.stage import Stage
 from lab.portus_double.tokens import key_id

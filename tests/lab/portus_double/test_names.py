@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.portus_double.activities import symbols
-from lab.portus_double.names import BAD_NAMESPACE, namespace_name, namespace_problems, password_problems
+from lab.portus_double.users import BAD_NAMESPACE, namespace_name, namespace_problems, password_problems
 
 
 @pytest.mark.parametrize(

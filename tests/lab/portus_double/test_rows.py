@@ -19,8 +19,7 @@ import pytest
 from lab.environment import WORK
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, run
-from lab.portus_double.replay.compare import compared
-from lab.portus_double.replay.placeholders import Values
+from lab.portus_double.replay.compare import Values, compared
 from lab.portus_double.replay.recording import SCENARIO
 from lab.portus_double.replay.stage import Stage, end, stage
 

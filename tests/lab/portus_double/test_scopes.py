@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.portus_double.scopes import Scope, ScopeNotHandledError, granted, merge, parse, requested
+from lab.portus_double.tokens import Scope, ScopeNotHandledError, granted, merge, parse, requested
 
 
 def allowing(*actions: str) -> Callable[[str], bool]:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.portus_double.replay.compare import Answer, differences
-from lab.portus_double.replay.placeholders import Values
+from lab.portus_double.replay.compare import Answer, Values, differences
 from lab.portus_double.replay.recording import Case, load
 from ops.errors import LabError
 
