@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from components.common.availability import FORGET_SECONDS
-from tests.components import programs as sections
+from tests.components import rendered as sections
 from tests.network_evaluator import selects
 from tests.recorder import STACKS, Program, Programs
 

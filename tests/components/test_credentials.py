@@ -9,7 +9,7 @@ import pytest
 
 from components.settings.sections.credentials import ExistingCredentials, RotationSettings
 from components.settings.types.base import key_of, names_and_keys
-from tests.components.programs import program, volume
+from tests.components.rendered import program, volume
 from tests.recorder import Program, Registered, texts
 
 TEXT = "5f0c9b7e2d41a8836b7c0d9e4f1a2b3c"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import pulumi
 import pytest
 import yaml
 
 from components.settings.parse import parse
 from components.settings.report.problems import HIDDEN, SettingsError
 from components.settings.stack import StackSettings
+from components.settings.types.cron import read
+from tests.recorder import Program, run_program
 from tests.settings.corpus import HERE, StackFile
 
 BASE: dict[str, Any] = {
@@ -170,3 +175,92 @@ def test_a_stack_whose_name_is_no_label_is_refused_with_the_rule(name: str, fit:
 @pytest.mark.parametrize("name", ["qa", "qa-1.eu_west", "a" * 63, "Q"])
 def test_a_stacks_name_that_is_a_label_is_accepted(name: str) -> None:
     assert parse(BASE, file="stack.yaml", encrypted=bool, name=name)
+
+
+# A stack file without any settings is one problem.
+
+
+WRITE = "write config:, and below it portus:host, portus:portus and portus:exposure (stacks/ has examples)"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "line", "fix"),
+    [
+        ("", "config", 0, f"the file is empty or missing: {WRITE}"),
+        ("# nothing\n", "config", 0, f"the file is empty or missing: {WRITE}"),
+        ("encryptionsalt: v1:abc\n", "config", 0, WRITE),
+        ("config:\n", "config", 1, WRITE),
+        ("config: {}\n", "config", 1, WRITE),
+        ("confg:\n  portus:host: portus.example.com\n", "confg", 1, "did you mean 'config'?"),
+        ("Config:\n  portus:host: portus.example.com\n", "Config", 1, "did you mean 'config'?"),
+        (
+            "portus:host: portus.example.com\n",
+            "config",
+            0,
+            "write 'config:' above portus:host, and all keys that begin with 'portus:' below it, indented",
+        ),
+    ],
+)
+def test_an_empty_file_or_one_without_config_says_so_and_nothing_else(tmp_path: Path, text: str, key: str, line: int, fix: str) -> None:
+    file = tmp_path / "Pulumi.qa.yaml"
+    file.write_text(text)
+    rule = "must have the settings of this program" if key == "config" else "unknown key"
+    where = f"  (line {line})" if line else ""
+    head = "Pulumi.qa.yaml: 1 problem; nothing was created or changed."
+    assert StackFile(file).report() == f"{head}\n\n  1. {key}{where}\n     {rule}\n     fix: {fix}\n"
+
+
+def test_the_program_refuses_a_stack_without_settings_with_one_problem() -> None:
+    program = Program("nothing")
+    with mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": "[]"}), pytest.raises(pulumi.RunError, match="1 problem") as raised:
+        run_program("nothing", {}, into=program)
+    assert "the file is empty or missing" in str(raised.value)
+    assert program.resources == []
+
+
+# Schedules are read as Kubernetes' own parser reads them.
+
+
+HOUR, DAY = 3600, 86400
+
+
+@pytest.mark.parametrize(
+    ("text", "gap"),
+    [
+        ("17 2 * * *", DAY),
+        ("@daily", DAY),
+        ("@hourly", HOUR),
+        ("*/15 * * * *", 900),
+        ("0 1,13 * * *", 12 * HOUR),
+        ("0 6-18/6 * * *", 12 * HOUR),
+        ("30 3 * * mon-fri", 3 * DAY),
+        ("30 3 * * SUN", 7 * DAY),
+        ("0 0 1 * ?", 31 * DAY),
+        ("0 0 13 * 5", 7 * DAY),  # either the 13th or a Friday
+        ("0 0 */2 * 1", 2 * DAY),  # a step says something too
+        ("0 0 29 2 *", 1461 * DAY),
+    ],
+)
+def test_the_longest_time_between_two_runs(text: str, gap: int) -> None:
+    assert read(text).longest_gap() == gap
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "* * * *",
+        "60 * * * *",
+        "* 24 * * *",
+        "* * 0 * *",
+        "* * * 13 *",
+        "* * * * 7",
+        "1- * * * *",
+        "a * * * *",
+        "*-5 * * * *",
+        "1/0 * * * *",
+    ],
+)
+def test_what_kubernetes_would_refuse_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"it has|is not a|a step above zero|ends before"):
+        read(text)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.components.programs import program, volume
+from tests.components.rendered import program, volume
 from tests.recorder import Program, Registered
 
 EXTERNAL = {"kind": "external", "host": "db.example.com", "user": "portus", "password": {"secret": "db", "key": "p"}}

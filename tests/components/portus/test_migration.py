@@ -9,7 +9,7 @@ import pytest
 
 from components.common.versions import NEWEST_MIGRATIONS, PortusVersion
 from components.portus.tools import SCRIPTS
-from tests.components.programs import program
+from tests.components.rendered import program
 
 OWN = "registry.example.com/portus:built"
 

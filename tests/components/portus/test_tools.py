@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import functools
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from components.common.pods import SecretKey
 from components.common.versions import PortusVersion
 from components.portus.generation import generation
 from components.portus.inputs import Role
 from components.portus.puma import BACKGROUND, SERVER
+from components.portus.settings_text import as_document
 from components.portus.tools import CONTAINER, PIDS, TOOLS, UNBUFFERED, running_command, signal_command, tools
-from tests.components.programs import program, variable, volume
+from components.settings.rules.portus_config import is_mangled
+from tests.components.portus.stage import environment, stack_of
+from tests.components.rendered import program, variable, volume
 from tests.recorder import Program, Registered
 
 OWN = {"images": {"portus": "registry.example.com/portus:built"}}
@@ -144,3 +151,129 @@ def test_the_stop_command_ends_the_server_by_sigterm_and_leaves_its_parent_alone
 
 def _pids(title: str) -> list[str]:
     return subprocess.run(["/bin/sh", CONTAINER / Path(PIDS).name, title], capture_output=True, text=True, check=True).stdout.split()
+
+
+# Portus' own settings reach it under its own names, whole, and its secrets never in clear.
+
+
+MAIL = {"from": "portus@example.com", "smtp": {"enabled": True, "address": "smtp.example.com"}}
+ACCOUNT = {**MAIL, "smtp": {**MAIL["smtp"], "user_name": "portus", "password": "mail-secret"}}  # type: ignore[dict-item]
+
+
+def document(version: str, config: dict[str, Any]) -> dict[str, Any]:
+    return dict(yaml.safe_load(as_document(stack_of(version, config)).text))
+
+
+def test_a_setting_is_named_by_its_path() -> None:
+    found = environment(
+        "2.5",
+        {"ldap": {"enabled": False, "encryption": {"options": {"ca_file": "/certificates/portus-stack-ca.crt"}, "method": "start_tls"}}},
+    )
+    assert found["PORTUS_LDAP_ENABLED"] == "false"
+    assert found["PORTUS_LDAP_ENCRYPTION_OPTIONS_CA_FILE"] == "/certificates/portus-stack-ca.crt"
+
+
+def test_the_senders_key_is_from_as_in_config_yml() -> None:
+    assert environment("2.5", {"email": MAIL})["PORTUS_EMAIL_FROM"] == "portus@example.com"
+    assert document("2.2", {"email": ACCOUNT})["email"]["from"] == "portus@example.com"
+
+
+def test_nothing_unset_and_nothing_empty_is_exported() -> None:
+    found = environment("2.5", {})
+    assert not [name for name in found if name.startswith(("PORTUS_EMAIL", "PORTUS_LDAP", "PORTUS_OAUTH", "PORTUS_SIGNUP"))]
+    assert "" not in found.values()
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2", "2.3", "2.4", "2.5"])
+def test_the_mail_port_is_always_said_once_smtp_is_on(version: str) -> None:
+    """Portus ships "587," with a comma."""
+    if version >= "2.3":
+        assert environment(version, {"email": ACCOUNT})["PORTUS_EMAIL_SMTP_PORT"] == "587"
+        assert environment(version, {"email": ACCOUNT})["PORTUS_EMAIL_SMTP_DOMAIN"] == "portus.example.com"
+    else:
+        assert document(version, {"email": ACCOUNT})["email"]["smtp"]["port"] == 587
+        assert document(version, {"email": ACCOUNT})["email"]["smtp"]["domain"] == "portus.example.com"
+
+
+def test_a_mail_port_that_is_said_stays() -> None:
+    assert environment("2.5", {"email": {**MAIL, "smtp": {**MAIL["smtp"], "port": 25}}})["PORTUS_EMAIL_SMTP_PORT"] == "25"  # type: ignore[dict-item]
+
+
+def test_the_shipped_reply_address_is_replaced_before_2_4() -> None:
+    assert environment("2.3", {"email": ACCOUNT})["PORTUS_EMAIL_REPLY_TO"] == "portus@example.com"
+    assert "PORTUS_EMAIL_REPLY_TO" not in environment("2.4", {"email": ACCOUNT})
+
+
+@pytest.mark.parametrize("version", ["2.3", "2.4", "2.5"])
+@pytest.mark.parametrize("role", list(Role))
+def test_mail_and_directory_passwords_are_read_from_files(version: str, role: Role) -> None:
+    ldap = {
+        "enabled": True,
+        "hostname": "ldap",
+        "base": "dc=example",
+        "authentication": {"enabled": True, "bind_dn": "cn=p", "password": "dir"},
+    }
+    found = environment(version, {"email": ACCOUNT, "ldap": ldap}, role)
+    assert found["PORTUS_EMAIL_SMTP_PASSWORD_FILE"] == "/run/secrets/portus/email-smtp-password"
+    assert found["PORTUS_LDAP_AUTHENTICATION_PASSWORD_FILE"] == "/run/secrets/portus/ldap-authentication-password"
+    assert not {"PORTUS_EMAIL_SMTP_PASSWORD", "PORTUS_LDAP_AUTHENTICATION_PASSWORD"} & set(found)
+
+
+def test_client_secrets_are_references_to_a_secret() -> None:
+    oauth = {
+        "gitlab": {"enabled": True, "application_id": "abc", "secret": "gitlab-secret"},
+        "github": {"enabled": True, "client_id": "abc", "client_secret": {"secret": "github", "key": "secret"}},
+    }
+    found = environment("2.5", {"oauth": oauth})
+    assert found["PORTUS_OAUTH_GITLAB_SECRET"] == SecretKey("own", "oauth-gitlab-secret")
+    assert found["PORTUS_OAUTH_GITHUB_CLIENT_SECRET"] == SecretKey("github", "secret")
+    assert not [value for value in found.values() if isinstance(value, str) and "gitlab-secret" in value]
+
+
+def test_web_and_worker_get_the_same_settings() -> None:
+    config = {"email": ACCOUNT, "signup": {"enabled": False}, "background": {"sync": {"strategy": "update"}}}
+    web, worker = environment("2.5", config), environment("2.5", config, Role.WORKER)
+    of_one = {"PORTUS_BACKGROUND", "RAILS_SERVE_STATIC_FILES", "RUBYOPT"}
+    different = {name for name in {*web, *worker} if web.get(name) != worker.get(name)}
+    assert different - of_one == {name for name in different if name.startswith(("PORTUS_PUMA_", "PORTUS_INIT_REGISTRY_"))}
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("version", ["2.3", "2.4", "2.5"])
+def test_a_flag_that_counts_when_it_is_not_empty_is_true_or_absent(version: str, role: Role) -> None:
+    """PORTUS_BACKGROUND=false is the worker, RAILS_SERVE_STATIC_FILES=false serves (portus-images.md)."""
+    found = environment(version, {}, role)
+    assert {found.get(flag, "true") for flag in ("PORTUS_BACKGROUND", "RAILS_SERVE_STATIC_FILES")} == {"true"}
+    assert ("PORTUS_BACKGROUND" in found) is (role is Role.WORKER)
+
+
+def test_kubernetes_leaves_every_dollar_where_it_is() -> None:
+    found = environment("2.5", {"delete": {"garbage_collector": {"enabled": True, "tag": "^v$$|$(HOME)"}}})
+    assert re.sub(r"\$\$", "$", found["PORTUS_DELETE_GARBAGE_COLLECTOR_TAG"]) == "^v$$|$(HOME)"
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2"])
+def test_a_file_with_a_secret_is_marked_as_one(version: str) -> None:
+    assert as_document(stack_of(version, {"email": ACCOUNT})).secret
+    assert document(version, {"email": ACCOUNT})["email"]["smtp"]["password"] == "mail-secret"
+    assert not as_document(stack_of(version, {"gravatar": {"enabled": False}})).secret
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2"])
+def test_apache_gets_no_setting_by_environment(version: str) -> None:
+    found = environment(version, {"email": ACCOUNT, "gravatar": {"enabled": False}})
+    assert not [name for name in found if name.startswith(("PORTUS_EMAIL", "PORTUS_GRAVATAR"))]
+
+
+def test_the_oldest_version_counts_minutes_in_ruby() -> None:
+    assert document("2.0", {"jwt_expiration_time": {"value": "15.minutes"}})["jwt_expiration_time"] == {"value": "15.minutes"}
+
+
+@pytest.mark.parametrize("text", ["0", "12", "-12", "+1", "0x1F", "0X1f", "0b101", "0o17", "017", "0d9", "1_000", " 12 ", "true", "FALSE"])
+def test_what_ruby_takes_for_a_number_or_a_truth_value_is_mangled(text: str) -> None:
+    assert is_mangled(text)
+
+
+@pytest.mark.parametrize("text", ["", "0815", "1__0", "_1", "1_", "0x", "0xg", "0b2", "12a", "1.5", "1e5", "yes", "truth", "-"])
+def test_what_ruby_leaves_a_text_is_not(text: str) -> None:
+    assert not is_mangled(text)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from components.tls.signing_key import key_id_of_certificate
-from tests.components.programs import pem, program, variable, volume
-from tests.recorder import Program, texts
+from tests.components.rendered import FACTS, pem, program, variable, volume
+from tests.recorder import Program, Programs, texts
 
 SOURCES: dict[str, dict[str, Any]] = {
     "provided": {
@@ -102,7 +102,7 @@ def test_a_next_key_signs_while_the_registry_accepts_the_former_one_too(choice: 
 
 
 def test_only_the_key_that_signs_is_protected() -> None:
-    """So that the engine refuses to drop it in the deployment that brings its successor (tests/engine/test_signing_key.py)."""
+    """So that the engine refuses to drop it in the deployment that brings its successor (tests/engine/test_random_and_tls.py)."""
     for choice in ("separate", "shared"):
         made = program(protect="true", tls=SOURCES["self_signed"] | {"signingKey": choice, "signingKeyVersion": 2})
         key = "served-tls-signing-key" if choice == "separate" else "tls-key"
@@ -159,3 +159,45 @@ def test_the_front_proxy_and_the_first_set_up_trust_the_stacks_own_authority(sou
     trusted = "generated-ca" if source == "self_signed" else pem("ca")
     assert made.one("ConfigMap", "edge-config").inputs["data"]["ca.crt"] == trusted
     assert made.one("ConfigMap", "served-tls-trust").inputs["data"]["ca.crt"] == trusted
+
+
+# The private CA's certificate holds every host that the stack serves, and may do what servers do and no more.
+
+
+SELF_SIGNED = [stack for stack in FACTS if stack != "prod"]
+HOURS = 24
+
+
+@pytest.fixture(params=SELF_SIGNED)
+def stack(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_the_certificate_names_portus_and_the_registry(stack: str, programs: Programs) -> None:
+    """Clients and both servers compare the name that they asked for with these, and with nothing else (RFC 6125)."""
+    names = programs[stack].one("CertRequest", "tls-request").inputs["dnsNames"]
+    assert names == [FACTS[stack].host, FACTS[stack].registry]
+
+
+def test_the_leaf_may_serve_and_the_authority_may_sign(stack: str, programs: Programs) -> None:
+    leaf = programs[stack].one("LocallySignedCert", "tls-certificate").inputs
+    authority = programs[stack].one("SelfSignedCert", "tls-ca").inputs
+    assert leaf["allowedUses"] == ["digital_signature", "key_encipherment", "server_auth"]
+    assert not leaf.get("isCaCertificate", False)
+    assert authority["isCaCertificate"] is True
+    assert authority["allowedUses"] == ["cert_signing", "crl_signing"]
+
+
+def test_keys_are_rsa_because_portus_signs_with_no_other(stack: str, programs: Programs) -> None:
+    """With another key `_ping` answers 200 while each token request ends in 500 (portus-images.md, Keys and tokens)."""
+    for key in programs[stack].all("PrivateKey"):
+        assert key.inputs["algorithm"] == "RSA"
+        assert key.inputs["rsaBits"] >= 2048
+
+
+def test_the_leaf_is_renewed_before_it_ends_and_the_authority_outlives_it(stack: str, programs: Programs) -> None:
+    leaf = programs[stack].one("LocallySignedCert", "tls-certificate").inputs
+    authority = programs[stack].one("SelfSignedCert", "tls-ca").inputs
+    assert 30 * HOURS <= leaf["earlyRenewalHours"] < leaf["validityPeriodHours"]
+    assert leaf["validityPeriodHours"] <= 398 * HOURS, "clients of Apple refuse longer ones"
+    assert authority["validityPeriodHours"] > 5 * leaf["validityPeriodHours"]

@@ -40,3 +40,120 @@ def test_each_option_of_the_page_exists() -> None:
     written = set(re.findall(r"`(--[a-z][a-z-]*)", " ".join(re.findall(r"^\| (.+?) \|", section, re.MULTILINE))))
     assert written <= known
     assert known - written == {"--stack", "--secret"}
+
+
+# Bad input is refused with line and fix before anything is written, and never by a traceback.
+
+
+GOOD = "services:\n  portus:\n    image: opensuse/portus:2.4\n    environment:\n      PORTUS_MACHINE_FQDN_VALUE: portus.team.test\n"
+
+CASES = {
+    "a variable without a value": (
+        {"docker-compose.yml": GOOD + "      PORTUS_PASSWORD: ${NOBODY_SET_IT}\n"},
+        ["docker-compose.yml:6", "NOBODY_SET_IT must have a value", "--env-file"],
+    ),
+    "a required variable without a value": (
+        {"docker-compose.yml": GOOD + "      PORTUS_PASSWORD: ${NOBODY_SET_IT:?must}\n"},
+        ["docker-compose.yml:6", "NOBODY_SET_IT must have a value"],
+    ),
+    "a variable that only the shell of the old machine had": (
+        {"docker-compose.yml": GOOD + "      PORTUS_PASSWORD:\n"},
+        ["docker-compose.yml:6", "PORTUS_PASSWORD of portus must have a value"],
+    ),
+    "no YAML": ({"docker-compose.yml": GOOD + "  nginx: image: x\n"}, ["docker-compose.yml:6", "must be YAML"]),
+    "a template of Rancher": (
+        {"docker-compose.yml": GOOD + "{{- if .Values.x }}\n    restart: always\n{{- end }}\n"},
+        ["docker-compose.yml:6", "render it first"],
+    ),
+    "tabs": ({"docker-compose.yml": GOOD + "\tnginx:\n"}, ["docker-compose.yml:6", "spaces, not tabs"]),
+    "a key twice": (
+        {"docker-compose.yml": GOOD + "      PORTUS_PASSWORD: a\n      PORTUS_PASSWORD: b\n"},
+        ["docker-compose.yml:7", "already defined"],
+    ),
+    "a key twice in the oldest form": (
+        {"docker-compose.yml": "portus:\n  image: opensuse/portus:2.2\n  environment:\n    A: 1\n    A: 2\n"},
+        ["docker-compose.yml:5", "already defined"],
+    ),
+    "a key that Compose does not know": (
+        {"docker-compose.yml": GOOD + "    imagee: x\n"},
+        ["docker-compose.yml:2", "imagee"],
+    ),
+    "no Portus": (
+        {"docker-compose.yml": "services:\n  web: {image: nginx}\n  db: {image: mariadb}\n"},
+        ["docker-compose.yml", "one service must run Portus", "found: db, web"],
+    ),
+    "two of Portus": (
+        {"docker-compose.yml": GOOD + "  blue:\n    image: opensuse/portus:2.4\n"},
+        ["only one service may run Portus' web server"],
+    ),
+    "an env_file that is missing": (
+        {"docker-compose.yml": GOOD + "    env_file: [gone.env]\n"},
+        ["docker-compose.yml:6", "gone.env", "put the file there"],
+    ),
+    "a secret's file that is missing": (
+        {"docker-compose.yml": GOOD + "    secrets: [kb]\nsecrets:\n  kb: {file: ./gone}\n"},
+        ["docker-compose.yml:6", "the file gone must exist"],
+    ),
+    "a mounted configuration that is missing": (
+        {"docker-compose.yml": GOOD + "    volumes: ['./gone.yml:/srv/Portus/config/config-local.yml:ro']\n"},
+        ["docker-compose.yml:6", "the file gone.yml must exist"],
+    ),
+    "a file to extend that is missing": (
+        {"docker-compose.yml": GOOD + "    extends: {file: gone.yml, service: x}\n"},
+        ["docker-compose.yml:6", "gone.yml", "put the file there"],
+    ),
+    "a service to extend that is missing": (
+        {"docker-compose.yml": GOOD + "    extends: {service: gone}\n"},
+        ["docker-compose.yml", "gone"],
+    ),
+    "a file of another machine to include": (
+        {"docker-compose.yml": "include: ['https://git.team.test/compose.git']\n" + GOOD},
+        ["docker-compose.yml:1", "is not fetched"],
+    ),
+    "a list for a file": ({"docker-compose.yml": "- portus\n"}, ["docker-compose.yml"]),
+    "an empty file": ({"docker-compose.yml": ""}, ["docker-compose.yml"]),
+}
+
+
+@pytest.mark.parametrize(("files", "words"), CASES.values(), ids=CASES)
+def test_bad_input_is_refused_with_place_and_fix_and_nothing_is_written(files: dict[str, str], words: list[str], tmp_path: Path) -> None:
+    file = support.lay(tmp_path / "old", files)
+    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", tmp_path / "new", env=support.ENVIRONMENT)
+    assert result.exit_code == 1
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert [word for word in [*words, "fix:", "nothing was written"] if word not in result.output] == [], result.output
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("form", ["${%s}", "${%s:?must}", "${%s?must}"])
+def test_every_variable_without_a_value_is_told_at_once(form: str, tmp_path: Path) -> None:
+    file = support.lay(tmp_path, {"docker-compose.yml": GOOD + f"      A: {form % 'ONE'}\n      B: {form % 'TWO'}\n"})
+    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", tmp_path / "new", env=support.ENVIRONMENT)
+    assert "2 problems" in result.output
+
+
+@pytest.mark.parametrize("option", ["--file", "--env-file", "--portus-config"])
+def test_a_file_that_does_not_exist_is_named(option: str, tmp_path: Path) -> None:
+    good = support.lay(tmp_path, {"docker-compose.yml": GOOD})
+    given = ["--file", good] if option != "--file" else []
+    result = support.run("compose", *given, option, tmp_path / "gone", "--stack", "prod", "--dir", tmp_path / "new")
+    assert result.exit_code == 1
+    assert "gone" in result.output
+    assert "must exist" in result.output
+
+
+def test_a_stack_file_is_never_overwritten(tmp_path: Path) -> None:
+    good = support.lay(tmp_path / "old", {"docker-compose.yml": GOOD})
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "stacks" / "Pulumi.prod.yaml").write_text("config: {}\n")
+    result = support.run("compose", "--file", good, "--stack", "prod", "--dir", tmp_path)
+    assert result.exit_code == 1
+    assert "is not overwritten" in result.output
+    assert (tmp_path / "stacks" / "Pulumi.prod.yaml").read_text() == "config: {}\n"
+
+
+def test_a_stack_name_that_pulumi_refuses_is_refused(tmp_path: Path) -> None:
+    good = support.lay(tmp_path / "old", {"docker-compose.yml": GOOD})
+    result = support.run("compose", "--file", good, "--stack", "../prod", "--dir", tmp_path)
+    assert result.exit_code == 1
+    assert "--stack" in result.output

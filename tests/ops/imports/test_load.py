@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import yaml
 from websocket import WebSocketConnectionClosedException
 
 from components.common.names import BACKUP
+from lab.images.servers import Database, fresh_mariadb
 from ops.backup.backups import Backup
 from ops.console import Step
 from ops.deployment import Deployment
@@ -26,6 +29,7 @@ from ops.kube.client import CRON_JOB, JOB, Kind, Kube
 from ops.kube.jobs import JobError, Jobs
 from ops.kube.pods import Pods
 from ops.paths import ROOT
+from tests.ops.export.test_records import VERSIONS, filled
 
 RENDERED = yaml.safe_load_all((ROOT / "tests" / "golden" / "render" / "prod.yaml").read_text())
 CRON = next(each for each in RENDERED if each and (each["kind"], each["metadata"]["name"]) == ("CronJob", BACKUP))
@@ -195,3 +199,29 @@ def test_the_record_that_the_restore_brings_is_told_with_the_page_that_corrects_
 )
 def test_a_version_that_does_not_migrate_the_dump_is_told_before_the_restore_refuses(made: str, target: str, *, first: bool) -> None:
     assert (f"set portus:portus.version to {made}" in _told(DUMP, made=made, target=target)) is first
+
+
+# The page's statement corrects the record of the registry, and the page names what the command refuses.
+
+
+PAGE = (ROOT / "docs" / "operate" / "adopt.md").read_text(encoding="utf-8")
+(STATEMENT,) = re.findall(r"^    (UPDATE registries .+;)$", PAGE, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Database]:
+    with fresh_mariadb() as database:
+        yield database
+
+
+@pytest.mark.images
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_statement_of_the_page_corrects_the_record(server: Database, version: str) -> None:
+    column = "external_hostname = 'registry.example.com', "
+    assert column in STATEMENT
+    with filled(server, version) as rows:
+        rows("UPDATE registries SET hostname = 'old.example.com', use_ssl = 0")
+        rows(STATEMENT.replace(column, "") if version == "2.0" else STATEMENT)
+        names = "hostname" if version == "2.0" else "hostname, external_hostname"
+        found = rows(f"SELECT use_ssl, {names} FROM registries")  # noqa: S608 - of this test
+    assert found == [(1, *["registry.example.com"] * len(names.split(", ")))]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from tests.settings.kinds.directory import filters, ports
 from tests.settings.kinds.fixes import fixes
-from tests.settings.kinds.messages import secrets, shapes, strangers, versions
-from tests.settings.kinds.names import names
-from tests.settings.kinds.proxy import proxies
+from tests.settings.kinds.messages import names, secrets, shapes, strangers, versions
+from tests.settings.kinds.sections import files, filters, images, ports, proxies, sizes
 from tests.settings.kinds.stores import stores
-from tests.settings.kinds.workloads import files, images, sizes
 
 ROWS = [
     *filters(),

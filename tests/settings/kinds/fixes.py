@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.settings.chains import intermediate, leaf, root
-from tests.settings.kinds.parts import AZURE, GCS, GOOGLE, S3, env, ldap, mail, storage
-from tests.settings.tables import REMOVED, Wrong, below, merged
+from tests.settings.tables import AZURE, GCS, GOOGLE, REMOVED, S3, Wrong, below, env, ldap, mail, merged, storage
 from tests.settings.test_certificate_paths import provided
 
 ASCII, MAIL = (

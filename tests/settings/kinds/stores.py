@@ -7,8 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.settings.kinds.parts import AZURE, GCS, GOOGLE, S3, storage
-from tests.settings.tables import REMOVED, Wrong, below, merged
+from tests.settings.tables import AZURE, GCS, GOOGLE, REMOVED, S3, Wrong, below, merged, storage
 
 
 def stores() -> Iterator[Wrong]:
