@@ -129,7 +129,7 @@ def test_a_report_is_rewritten_in_place_and_nothing_else() -> None:
     filled = rewritten_reports(row)
     assert filled.startswith(row.partition("\n\n")[0])
     assert filled.endswith("\n\n# A comment.\n")
-    assert "host.yaml: 3 problems" in yaml.safe_load(filled)[0]["report"]
+    assert "host.yaml: 5 problems" in yaml.safe_load(filled)[0]["report"]
 
 
 def test_no_report_shows_a_secret() -> None:

@@ -132,11 +132,12 @@ def test_a_render_of_one_stack_does_not_change_the_next(tmp_path: Path, monkeypa
 # A folder that cannot take the YAML is told in a line.
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def nothing_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "rendered", lambda _: [])
 
 
+@pytest.mark.usefixtures("nothing_is_rendered")
 @pytest.mark.parametrize(
     ("folder", "told"),
     [
@@ -155,6 +156,7 @@ def test_an_impossible_folder_is_told_in_a_line(tmp_path: Path, folder: str, tol
     assert "DIR=..." in raised.value.remedy
 
 
+@pytest.mark.usefixtures("nothing_is_rendered")
 def test_a_folder_that_is_still_to_be_made_is_made(tmp_path: Path) -> None:
     rendering.render("prod", tmp_path / "with a space" / "it's new")
     assert (tmp_path / "with a space" / "it's new").is_dir()

@@ -91,7 +91,6 @@ def test_what_an_anchor_brings_is_placed_at_the_anchor() -> None:
 # Broken values and objects end in a stack file or in a refusal, never in a traceback or half a result.
 
 
-HERE = Path(__file__).parent
 ODD: tuple[Any, ...] = (None, [], {}, "", 3, "x", True, ["a"], {"a": 1}, "\u00e9\n", -1, float("inf"), [[1]], {"name": None})
 STEPS = tuple[str | int, ...]
 CASES = 25
@@ -126,7 +125,7 @@ def broken(text: str, chance: random.Random) -> str:
 
 @pytest.mark.parametrize(("command", "option"), [("helm", "--values"), ("kubernetes", "--file")])
 def test_broken_sources_are_adopted_or_refused(command: str, option: str, tmp_path: Path) -> None:
-    for source in sorted((HERE / command).iterdir()):
+    for source in sorted((support.HELM if command == "helm" else support.KUBERNETES).iterdir()):
         for number in range(CASES):
             file, folder = tmp_path / source.name, tmp_path / f"{source.stem}-{number}"
             file.write_text(broken(source.read_text(), random.Random(f"{source.name} {number}")))  # noqa: S311 - repeatable
