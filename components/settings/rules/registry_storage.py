@@ -196,14 +196,16 @@ def s3_region_is_known(stack: StackSettings) -> Iterator[Problem]:
         return
     region = storage.region
     newer = next((str(other) for other, regions in REGIONS.items() if region in regions), None)
-    close = difflib.get_close_matches(region.lower(), sorted(REGIONS[version]), n=1, cutoff=0.8)
+    spelled = region.lower().replace("_", "-")
+    close = [each for each in sorted(REGIONS[version]) if re.fullmatch(rf"{re.escape(spelled)}-?[0-9]?", each)]
+    close = close or difflib.get_close_matches(spelled, sorted(REGIONS[version]), n=1, cutoff=0.8)
     amazon = re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", region)
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     endpoint = f"set regionendpoint: https://s3.{region}.{domain}"
     if newer:
         remedy = f'{endpoint}, or registry.version: "{newer}"'
     elif close and not amazon:
-        remedy = f"did you mean '{close[0]}'?"
+        remedy = f"did you mean {' or '.join(map(repr, close))}?"
     elif amazon:
         remedy = endpoint + (f"; or did you mean '{close[0]}'?" if close else "")
     else:

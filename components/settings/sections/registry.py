@@ -15,7 +15,7 @@ from components.settings.types.base import Later, Matching, Section, broken
 from components.settings.types.pem_types import Pem
 from components.settings.types.secrets import SecretSource
 from components.settings.types.urls import Url
-from components.settings.types.values import Duration, DurationOrZero, Fqdn, ObjectName, Text
+from components.settings.types.values import Duration, DurationOrZero, Fqdn, ObjectName, Text, refuse_own_pod
 
 Headers = dict[str, tuple[Text, ...]]
 """HTTP headers; each has a list of values, as in the registry's own file."""
@@ -113,6 +113,7 @@ def _address(value: str) -> str:
         near = near if ":" in near else f"{near}:6379"
         remedy = f"write {near}" if re.fullmatch(_ADDRESS, near) else "write e.g. redis.example.com:6379"
         raise broken("must be a host and a port, without scheme", remedy)
+    refuse_own_pod(value.rpartition(":")[0])
     return value
 
 

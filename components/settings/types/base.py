@@ -85,7 +85,8 @@ class Matching:
 
     pattern: str
     rule: str
-    remedy: str
+    remedy: str | Callable[[str], str]
+    """What to write, or what finds it from the wrong text."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
@@ -95,7 +96,7 @@ class Matching:
 
     def _check(self, value: str) -> str:
         if re.fullmatch(self.pattern, value) is None:
-            raise broken(self.rule, self.remedy)
+            raise broken(self.rule, self.remedy if isinstance(self.remedy, str) else self.remedy(value))
         return value
 
 

@@ -16,6 +16,8 @@ _VALUE: Final = re.compile(r"(?:[-\[\]{}A-Za-z0-9_*.+/:@=,#$%&!'^~\s]|[^\x00-\x7
 _UNREADABLE: Final = re.compile(r"[;\"<>?`]|\\(?![0-9A-Fa-f]{2})")
 """What a value may hold by RFC 4515, or by habit, and net-ldap does not read."""
 _BLANK: Final = re.compile(r"\s*")
+_VARIABLE: Final = re.compile(r"%[suUv]\b|%[{(]\w+[})]|\$\{\w+\}|\{(?:\d?|\w*(?:user|login|name|uid)\w*)\}", re.IGNORECASE)
+"""By which other programs' filters ask for the name of the user who logs in: Apache, nginx, Grafana, GitLab, Harbor, Jenkins."""
 
 _PAIR: Final = (
     r"\s*(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)*)\s*=\s*"
@@ -196,6 +198,11 @@ def _filter(value: str) -> str:
         raise broken("must be an LDAP filter", "remove the key: without a filter every user below ldap.base can log in")
     if not value.isprintable():
         raise broken("must be an LDAP filter on one line", "write it on one line, without tabs")
+    if (variable := _VARIABLE.search(value)) is not None:
+        raise broken(
+            f"must be the same for every user: Portus puts no name in the place of {variable[0]}",
+            "remove that comparison: Portus adds (<ldap.uid>=<name of the user>) itself; without another condition remove the key",
+        )
     try:
         _FilterParser(value).parse()
     except _FilterError as error:

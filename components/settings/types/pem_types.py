@@ -102,6 +102,10 @@ def _private_key(value: SecretStr) -> SecretStr:
         return value
     text = value.get_secret_value()
     keys = [block for block in pem.blocks(text) if block.label.endswith(pem.PRIVATE_KEY)]
+    if not keys and any(block.label in _CERTIFICATE_LABELS for block in pem.blocks(text)):
+        raise broken(
+            "must be a private key in PEM form; this is a certificate", "give the file that begins with -----BEGIN PRIVATE KEY-----"
+        )
     if not keys:
         remedy = "decode it first: base64 -d" if pem.encoded(text) else "give the key file's whole content, from -----BEGIN to -----END"
         raise broken("must be a private key in PEM form", remedy)

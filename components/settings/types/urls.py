@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator
 
 from components.settings.types.base import broken
-from components.settings.types.values import ascii_name, names_a_server
+from components.settings.types.values import ascii_name, names_a_server, refuse_own_pod
 
 
 def _url(value: str) -> str:
@@ -31,6 +31,7 @@ def _url(value: str) -> str:
         raise broken("must be a URL without '#': clients never send what follows it", f"write {value.partition('#')[0]}")
     if not _is_url_host(parts):
         raise broken("must be a URL with a host name or an address", _nearest_url(value, parts))
+    refuse_own_pod(parts.hostname or "")
     return value
 
 

@@ -40,7 +40,7 @@ def is_dns_name(value: str) -> bool:
 def _host(value: str) -> str:
     """A DNS name in lower case, without scheme, port and path."""
     if "://" in value or "/" in value:
-        host = re.split("[:/]", value.rpartition("://")[2])[0]
+        host = re.split("[:/]", value.rpartition("//")[2])[0]
         raise broken("must be only a host name, without scheme or path", f"write '{host}'" if host else "write only the name")
     if ":" in value:
         host = value.partition(":")[0]
@@ -83,17 +83,17 @@ def _network_host(value: str) -> str:
     if _is_address(value) and ":" in value:
         raise broken("must be a host name, a Service's name or an IPv4 address", "write the server's name: IPv6 addresses are not tested")
     if "://" in value or "/" in value or ":" in value:
-        host = re.split("[:/?]", re.split("[/?]", value.rpartition("://")[2])[0].rpartition("@")[2])[0].lower()
+        host = re.split("[:/?]", re.split("[/?]", value.rpartition("//")[2])[0].rpartition("@")[2])[0].lower()
         remedy = "the port has its own key"
-        if not host and value.startswith("/"):
+        if not host and value.startswith("/") and not value.startswith("//"):
             raise broken(
                 "must be only a host, without scheme, port or path", "write the server's DNS name or address: a Pod cannot reach its socket"
             )
         raise broken("must be only a host, without scheme, port or path", f"write '{host}'; {remedy}" if names_a_server(host) else remedy)
-    if value == "localhost" or (_is_address(value) and ipaddress.ip_address(value).is_loopback):
-        raise broken(
-            "must be a server that Pods can reach: this is the Pod itself", "write the server's DNS name, its Service's name or its address"
-        )
+    refuse_own_pod(value)
+    account, at, host = value.rpartition("@")
+    if at and names_a_server(host):
+        raise broken("must be only a host, without an account", f"write '{host}'; '{account}' has its own key")
     if not names_a_server(value):
         _refuse_other_script(value)
         near = _nearest_name(value, names_a_server)
@@ -101,6 +101,15 @@ def _network_host(value: str) -> str:
         remedy = f"{near}, if the DNS has that name{docker}" if near else "write the server's DNS name or address"
         raise broken("must be a host name in lower case, a Service's name or an IP address", remedy)
     return value
+
+
+def refuse_own_pod(host: str) -> None:
+    """Refuse a name or address by which a Pod reaches only itself."""
+    loopback = _is_address(host) and (ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified)
+    if loopback or host == "localhost" or host.endswith(".localhost"):
+        raise broken(
+            "must be a server that Pods can reach: this is the Pod itself", "write the server's DNS name, its Service's name or its address"
+        )
 
 
 def names_a_server(value: str) -> bool:
@@ -255,12 +264,21 @@ GatewayDuration = Annotated[
     ),
 ]
 
+_AMOUNT: Final = r"[1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*"
+
+
+def _nearest_bytes(value: str) -> str:
+    """Return what to write for an amount with another spelling of its unit: people who write GB or g mean Gi as a rule."""
+    match = re.fullmatch(rf"({_AMOUNT})\s*([kmgtpe])(i?b?|bytes?)", value.strip(), re.IGNORECASE)
+    return f"write {match[1]}{match[3].upper()}i" if match else "write e.g. 10Gi or 512Mi"
+
+
 Bytes = Annotated[
     str,
     Matching(
-        r"([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)",
+        rf"({_AMOUNT})(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)",
         "must be an amount of bytes above zero in Kubernetes' notation, with its unit",
-        "write e.g. 10Gi or 512Mi",
+        _nearest_bytes,
     ),
 ]
 
