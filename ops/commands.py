@@ -132,6 +132,15 @@ def import_database(stack: str, environment: Environment, *, dump: Path) -> None
     verb.import_database(reached(stack, environment), dump, found)
 
 
+@_command(rights=READ)
+def check_images(stack: str, environment: Environment) -> None:
+    """Ask the registry for every image that Portus' database names, with all layers, by digest. Changes nothing."""
+    from ops.imports.images import check as compare  # noqa: PLC0415 - heavy
+    from ops.lifecycle import known  # noqa: PLC0415 - heavy
+
+    compare(known(stack, environment))
+
+
 @_command(
     rights="get and list Deployments, Pods, ConfigMaps, Secrets, PersistentVolumeClaims and Jobs, create and delete Jobs, read logs of"
     " Pods, list events, and exec into Pods"

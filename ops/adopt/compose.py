@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +31,8 @@ def read(files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequen
     source.decided += _top_level(project)
     source.decided += _variables(project)
     _load_configs(project, source, portus_config)
-    parts = [part for path in files for part in ("-f", str(path))] + [part for path in env_files for part in ("--env-file", str(path))]
+    parts = [part for path in files for part in ("-f", shlex.quote(str(path)))]
+    parts += [part for path in env_files for part in ("--env-file", shlex.quote(str(path)))]
     first = project.files[0].content
     form = "" if "services" in first else "1"
     source.commands = {

@@ -129,6 +129,36 @@ class RegistryClient:
             found.append(Image(repository=repository, tag=tag, digest=digest, media_type=answer.headers["Content-Type"]))
         return found
 
+    def lacks(self, repository: str, reference: str) -> tuple[str, ...]:
+        """Return the digests (or tag) that the registry lacks of an image: its manifest, the manifests of a list, configuration, layers.
+
+        Args:
+            reference: digest or tag.
+
+        Raises:
+            LabError: as `holdings`.
+        """
+        token = self._token(f"repository:{repository}:pull")
+        return tuple(dict.fromkeys(self._lacking(repository, reference, token)))
+
+    def _lacking(self, repository: str, reference: str, token: str) -> Iterator[str]:
+        answer = self._ask("GET", f"/v2/{repository}/manifests/{reference}", token)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            yield reference
+            return
+        _expect(answer, f"the manifest {reference} of {repository}")
+        manifest = answer.json()
+        for part in manifest.get("manifests", ()):
+            yield from self._lacking(repository, part["digest"], token)
+        blobs = [blob["digest"] for blob in (manifest.get("config"), *manifest.get("layers", ())) if blob and not blob.get("urls")]
+        blobs += [blob["blobSum"] for blob in manifest.get("fsLayers", ())]  # of schema 1
+        for digest in dict.fromkeys(blobs):
+            found = self._ask("HEAD", f"/v2/{repository}/blobs/{digest}", token)
+            if found.status_code == HTTPStatus.NOT_FOUND:
+                yield digest
+            else:
+                _expect(found, f"the blob {digest} of {repository}")
+
     def _pages(self, path: str, token: str) -> Iterator[Mapping[str, Any]]:
         following: str | None = path
         while following:

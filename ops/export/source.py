@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,25 +42,29 @@ class Source(Access):
         return found
 
     def holdings(self, say: Callable[[str], None]) -> Holdings:
-        """Return what the registry holds, asked under its public name as Portus' own account, whose password is not changed by hand.
+        """Return what the registry holds; raises as `registry` and `RegistryClient.holdings`."""
+        with self.registry() as client:
+            return client.holdings(say)
+
+    @contextmanager
+    def registry(self) -> Iterator[RegistryClient]:
+        """Give a client of the registry's public name, as Portus' own account, whose password is not changed by hand.
 
         Raises:
-            LabError: as `RegistryClient.holdings`; or that password is in no Secret that Portus' Pod reads.
+            LabError: that password is in no Secret that Portus' Pod reads.
         """
         password = self.web.setting("PORTUS_PASSWORD") or self.web.setting("PORTUS_PORTUS_PASSWORD")
         if not password:
             raise LabError(
                 f"the password of Portus' own account '{SYSTEM_USER}' is in no Secret that its Pod reads.",
-                "write the stack's credentials as Secrets of its namespace, and export with rights to read them.",
+                "write the stack's credentials as Secrets of its namespace, and use an account with rights to read them.",
             )
         trust = trusting(self.expected.trust, system=True)
         if isinstance(trust, Silent):
             raise LabError(f"the stack's output ca_certificate cannot be used: {trust.reason}", "deploy the stack again: make up")
         transport = httpx.HTTPTransport(verify=trust, retries=CONNECTIONS_TRIED - 1)
         with httpx.Client(transport=transport, timeout=SECONDS) as http:
-            return RegistryClient(
-                registry=self.expected.registry, portus_url=self.expected.portus_url, password=password, http=http
-            ).holdings(say)
+            yield RegistryClient(registry=self.expected.registry, portus_url=self.expected.portus_url, password=password, http=http)
 
 
 def source(expected: Expected, kube: Kube) -> Source:

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # First step of an import, in place of a backup's dump.sh: takes a dump from this program, loads it into a throw-away server, converts its
-# character set, and dumps that as a backup's dump is. The steps after it verify and publish that as they do every backup.
-# Environment: SCRATCH, an empty folder; SIZE and SHA256 of what arrives; CHARSET of its text; EXPECTED ("<table>=<rows> ..."); PATIENCE,
-# seconds without a further byte after which the wait ends. Has no password and asks no database.
+# character set, corrects the record of the registry, and dumps that as a backup's dump is. The steps after it verify and publish that as
+# they do every backup.
+# Environment: SCRATCH, an empty folder; SIZE and SHA256 of what arrives; CHARSET of its text; EXPECTED ("<table>=<rows> ..."); REGISTRY, host
+# and port of the stack's; PATIENCE, seconds without a further byte after which the wait ends. Has no password and asks no database.
 # shellcheck source=/dev/null
 . "${SCRIPTS:-/scripts}/common.sh"
 SCRATCH=${SCRATCH:-/scratch}
@@ -58,6 +59,12 @@ copy --execute "$query" | while read -r table; do
   copy <<< "SET SESSION foreign_key_checks = 0, sql_mode = 'STRICT_ALL_TABLES';
     ALTER TABLE \`$table\` CONVERT TO CHARACTER SET utf8 COLLATE utf8_unicode_ci" || fail "$REFUSED" "table $table cannot be utf8"
 done
+
+# Tokens grant nothing unless the record names the stack's registry; 2.0 has no external name.
+values="hostname = '$REGISTRY', use_ssl = 1"
+query="SELECT 1 FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'registries' AND column_name = 'external_hostname'"
+[ -z "$(copy --execute "$query")" ] || values="$values, external_hostname = '$REGISTRY'"
+copy --execute "UPDATE registries SET $values"
 
 rows copy > "$WORK/before.tsv"
 cp "$WORK/before.tsv" "$WORK/after.tsv"

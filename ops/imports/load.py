@@ -40,8 +40,11 @@ def with_import(job: dict[str, Any]) -> None:
     steps[places[DUMP]] = step | {"name": IMPORT, "command": ["/bin/bash", "-c", SCRIPT.read_text(encoding="utf-8")]}
 
 
-def load(jobs: Jobs, pods: Pods, path: Path, dump: Dump, step: Step) -> Backup:
+def load(jobs: Jobs, pods: Pods, path: Path, dump: Dump, step: Step, *, registry: str) -> Backup:
     """Send the dump ``path``, which was read as ``dump``, and return the backup that becomes of it.
+
+    Args:
+        registry: public host, and port where it is not 443, that the record of the registry gets.
 
     Raises:
         LabError: the stack has no backups, the dump cannot be sent, or MariaDB refuses it; then no backup was made or removed.
@@ -53,6 +56,7 @@ def load(jobs: Jobs, pods: Pods, path: Path, dump: Dump, step: Step) -> Backup:
         "SHA256": _digest(path),
         "CHARSET": dump.charset,
         "EXPECTED": " ".join(f"{table}={rows}" for table, rows in sorted(dump.counts.items())),
+        "REGISTRY": registry,
     }
     run = jobs.start(BACKUP, environment=environment, change=with_import)
     try:

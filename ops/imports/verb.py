@@ -45,9 +45,6 @@ def version_of(schema: str) -> str:
     return next((version.value for version, newest in NEWEST_MIGRATIONS.items() if schema <= newest), "")
 
 
-PAGE = "docs/operate/adopt.md"
-
-
 def read_dump(path: Path) -> Dump:
     """Return what the dump ``path`` holds, before any cluster is asked; raises as `ops.imports.dump.read`."""
     with step(f"reading {path}") as current:
@@ -63,7 +60,7 @@ def import_database(deployment: Deployment, path: Path, dump: Dump) -> None:
     target = str(deployment.outputs["versions"]["portus"])
     judge(path, dump, target)
     with step(f"loading {path.name} into a throw-away server of stack {deployment.stack}") as current:
-        made = load(deployment.jobs, deployment.pods, path, dump, current)
+        made = load(deployment.jobs, deployment.pods, path, dump, current, registry=deployment.registry)
     counts = ", ".join(f"{made.tables[table]} {table}" for table in ("users", "teams", "repositories", "tags"))
     console.print(f"backup {made.name}: Portus {made.portus}, {made.rows} rows in {len(made.tables)} tables; {counts}")
     for line in told(deployment, dump, made, target):
@@ -78,11 +75,9 @@ def told(deployment: Deployment, dump: Dump, made: Backup, target: str) -> Itera
     yield f"To load it: {command}"
     registry = deployment.registry
     for record in dump.records:
-        external = f", external name {record.external_hostname}" if record.external_hostname else ""
-        yield f"The restore brings the registry's record: {record.hostname}{external}. The stack's registry is {registry}."
-    names = {name for record in dump.records for name in (record.hostname, record.external_hostname) if name}
-    if names - {registry}:
-        yield f'Correct the record after the restore: {PAGE}, "Correct the record of the registry".'
+        names = [name for name in (record.hostname, record.external_hostname) if name]
+        if set(names) - {registry}:
+            yield f"The dump's record of the registry names {', external name '.join(names)}; the backup's names the stack's, {registry}."
     if not dump.records:
         yield "The dump has no record of a registry. Portus 2.4 and later make it at the start; else add it on the page Admin > Registries."
     yield "The users keep their old passwords. An unknown one: docs/operate/passwords.md."

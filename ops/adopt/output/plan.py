@@ -61,7 +61,9 @@ def render(source: Source, findings: Findings, names: Names, stack: str) -> str:
 def _prepare(source: Source, findings: Findings, stack: str) -> Iterator[str]:
     yield "Read report.md; answer its decisions in the stack file. Lower the TTL of the public names to 60 s. Then:"
     yield shell(
-        f"make verify STACK={stack}                       # names what the stack file lacks, with line and fix",
+        "export KUBECONFIG=~/.kube/config   # of the stack's cluster, which is its current context; for every step below, too",
+        f"make verify STACK={stack}           # names what the stack file lacks, with line and fix",
+        f"pulumi stack select --create {stack}",
         f"pulumi up --stack {stack}",
         f"make doctor STACK={stack}",
     )
@@ -142,7 +144,7 @@ def _database(source: Source, findings: Findings, stack: str, namespace: str) ->
         f"python -m ops import-database --stack {stack} --dump portus.sql.gz",
         f"CHECK_USER=... CHECK_PASSWORD_FILE=... make restore STACK={stack} DUMP=...",
     )
-    yield 'If the import says so, correct the registry\'s record: docs/operate/adopt.md, "Correct the record of the registry".'
+    yield "The backup's record of the registry names the stack's registry: the import corrects it. The old database stays as it is."
     yield "If you know no password, set one: docs/operate/passwords.md."
     if keys.EXISTING_PORTUS_PASSWORD in findings.secrets:
         yield "Portus up to 2.2 keeps the hidden user's password in its database. If the report says that it was replaced, set the new one:"
@@ -180,7 +182,9 @@ def _is_blobs(mount: Mount) -> bool:
 
 def _check(stack: str, names: Names) -> Iterator[str]:
     yield "The administrator is the old one: check as a user of the old Portus (docs/operate/credentials.md)."
+    yield "`check-images` asks for every image that the old database names, with all layers, by digest:"
     yield shell(
+        f"python -m ops check-images --stack {stack}",
         f"CHECK_USER=... CHECK_PASSWORD_FILE=... make check STACK={stack}",
         f"make doctor STACK={stack}",
         f"docker pull {names.new or 'REGISTRY'}/NAMESPACE/IMAGE@sha256:...   # an old image, by its digest, before DNS: by /etc/hosts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,7 @@ def test_the_plan_has_every_step_in_order_with_its_commands(tmp_path: Path) -> N
     places = [plan.index(f". {step}") for step in steps]
     assert places == sorted(places)
     commands = ["exec -T store sh -c", "| gzip > portus.sql.gz", "import-database --stack prod", "make check STACK=prod", "stop jobs"]
+    commands += ["pulumi stack select --create prod", "ops check-images --stack prod", "export KUBECONFIG="]
     commands += ["exec -T images tar -C /var/lib/registry", "-f adopt-prod/freeze.yml up -d --no-deps images"]
     for command in commands:
         assert command in plan, command
@@ -101,6 +103,13 @@ def test_the_freeze_has_the_form_of_the_file_that_it_is_merged_with(tmp_path: Pa
     file = support.COMPOSE / "tls-and-nginx" / "docker-compose.yml"
     support.run("compose", "--file", file, "--stack", "new", "--dir", tmp_path, env=support.ENVIRONMENT)
     assert yaml.safe_load((tmp_path / "adopt-new" / "freeze.yml").read_text())["version"] == "2"
+
+
+def test_the_plan_quotes_a_path_with_a_space(tmp_path: Path) -> None:
+    folder = tmp_path / "old portus"
+    shutil.copytree(support.COMPOSE / "tls-and-nginx", folder)
+    support.run("compose", "--file", folder / "docker-compose.yml", "--stack", "prod", "--dir", tmp_path, env=support.ENVIRONMENT)
+    assert f"docker compose -f '{folder}/docker-compose.yml' exec" in (tmp_path / "adopt-prod" / "plan.md").read_text()
 
 
 @pytest.mark.parametrize("option", ["--host", "--registry-host"])

@@ -26,6 +26,7 @@ from tests.ops.imports.stage import dumped, migrated
 pytestmark = pytest.mark.images
 REFUSED = 65
 POD = "import"
+REGISTRY = "registry.example.com:8443"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,7 @@ def imported(stage: Stage, dump: Path, *, cut: int = 0, **environment: str) -> t
         "SHA256": hashlib.sha256(dump.read_bytes()).hexdigest(),
         "CHARSET": found.charset,
         "EXPECTED": " ".join(f"{table}={rows}" for table, rows in found.counts.items()),
+        "REGISTRY": REGISTRY,
         **environment,
     }
     dump.chmod(0o644)
@@ -107,6 +109,8 @@ def test_a_dump_becomes_a_backup_that_restores(server: Database, stage: Stage, t
     assert code == 0, said
     assert stage.sql("SELECT description FROM namespaces WHERE name = 'alice'") == [("Grüße",)]
     assert dict(stage.sql("SELECT username, encrypted_password FROM users"))["alice"] == "the-hash-of-alice"
+    names = "hostname" if version == "2.0" else "hostname, external_hostname"
+    assert stage.sql(f"SELECT use_ssl, {names} FROM registries") == [(1, *[REGISTRY] * len(names.split(", ")))]  # noqa: S608 - of this test
 
 
 @pytest.mark.parametrize("charset", ["latin1", "utf8mb4"])

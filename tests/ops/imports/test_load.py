@@ -126,7 +126,7 @@ def _load(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, file: Path) -> Back
 
     monkeypatch.setattr(Pods, "session", session)
     kube: Kube = cluster  # type: ignore[assignment]
-    return load(Jobs(kube, "here"), Pods(kube=kube, namespace="here"), file, DUMP, Step("test"))
+    return load(Jobs(kube, "here"), Pods(kube=kube, namespace="here"), file, DUMP, Step("test"), registry="new.example.com")
 
 
 def test_the_dump_is_sent_whole_and_becomes_the_backup_that_publish_tells(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
@@ -144,6 +144,7 @@ def test_the_dump_is_sent_whole_and_becomes_the_backup_that_publish_tells(monkey
         "SHA256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "CHARSET": "latin1",
         "EXPECTED": "tags=2 users=3",
+        "REGISTRY": "new.example.com",
     }
     assert {each["name"]: each.get("value") for each in spec["containers"][0]["env"]}["KEEP"] == "all"
 
@@ -184,13 +185,12 @@ def _told(dump: Dump, *, made: str, target: str) -> str:
     return "\n".join(told(deployment, dump, Backup.of(MANIFEST | {"portus": made}), target))
 
 
-def test_the_record_that_the_restore_brings_is_told_with_the_page_that_corrects_it() -> None:
+def test_the_record_that_the_import_corrects_is_told() -> None:
     said = _told(DUMP, made="2.4", target="2.4")
-    assert "old.example.com. The stack's registry is new.example.com." in said
-    assert "Correct the record after the restore" in said
+    assert "The dump's record of the registry names old.example.com; the backup's names the stack's, new.example.com." in said
     assert f"make restore STACK=prod DUMP={MANIFEST['name']}" in said
     same = Dump(records=[Record(hostname="new.example.com", external_hostname="new.example.com")])
-    assert "Correct" not in _told(same, made="2.4", target="2.4")
+    assert "record" not in _told(same, made="2.4", target="2.4")
     assert "no record of a registry" in _told(Dump(), made="2.4", target="2.4")
 
 
