@@ -187,7 +187,7 @@ def _address(service: str) -> str:
 class Monitor(mocks.MockMonitor):
     """Keeps each registration as the engine would see it, and answers as the providers would.
 
-    It answers in the protocol's own form: the SDK's mock monitor reads each input again, and writes it anew.
+    It answers in the protocol's own form: the SDK's mock monitor reads and writes each object once more.
     """
 
     def __init__(self, program: Program, *, preview: bool) -> None:
