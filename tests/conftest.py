@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from components.settings.rules import certificates
 from tests.recorder import STACKS, Programs, run_program
 
 os.environ.setdefault("PULUMI_ERROR_OUTPUT_STRING", "true")  # an Output in a text raises instead of warning
@@ -100,6 +104,13 @@ def kubeconfig() -> Path:
     from lab import cluster  # noqa: PLC0415 - most tests need no cluster
 
     return cluster.up()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_look_at_each_key() -> Iterator[None]:
+    """OpenSSL takes 50 ms to look whether an RSA key is one; the tests' keys are few."""
+    with mock.patch.object(certificates, "_load_key", cache(certificates._load_key)):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,8 @@ def read_waivers(path: Path) -> list[Waiver]:
         LabError: an entry lacks its reason, checks or objects, or has something else.
     """
     waivers = []
-    for number, entry in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")) or [], start=1):
+    written = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
+    for number, entry in enumerate(written or [], start=1):
         if set(entry) != {"reason", "checks", "objects"} or not all(entry.values()):
             raise LabError(f"waiver {number} of {path.name} is incomplete.", "write a reason, checks (tool/check) and objects (Kind/name).")
         waivers.append(Waiver(" ".join(str(entry["reason"]).split()), tuple(entry["checks"]), tuple(entry["objects"])))

@@ -10,10 +10,11 @@ import yaml
 
 from lab.manifests.lint import WAIVERS
 from lab.manifests.objects import Objects
-from lab.manifests.results import failures, read_waivers, unused
+from lab.manifests.results import Waiver, failures, read_waivers, unused
 from lab.manifests.rules import RULES, TOOLS, judge
 from lab.render.objects import SECRET, Manifest
 from tests.manifests.conftest import SAMPLES
+from tests.recorder import texts
 from tests.settings.corpus import StackFile
 
 WRONG = Path(__file__).parent / "wrong.yaml"
@@ -43,9 +44,13 @@ kubesec: privileged capabilities-add-SYS_ADMIN system-anonymous hostNetwork host
 """The tools' checks of workloads. kube-linter: those on by default and others that fit; polaris: all; kubesec: all that score."""
 
 
+@pytest.fixture(scope="module")
+def waivers() -> list[Waiver]:
+    return read_waivers(WAIVERS)
+
+
 @pytest.mark.parametrize("rule", RULES)
-def test_rule(rule: str, stacks: dict[str, Objects]) -> None:
-    waivers = read_waivers(WAIVERS)
+def test_rule(rule: str, stacks: dict[str, Objects], waivers: list[Waiver]) -> None:
     found = [
         f"{stack}: {each.of} {each.reference}: {each.problem}"
         for stack, objects in stacks.items()
@@ -54,9 +59,9 @@ def test_rule(rule: str, stacks: dict[str, Objects]) -> None:
     assert not found, RULES[rule].text
 
 
-def test_each_waiver_of_a_rule_is_needed(stacks: dict[str, Objects]) -> None:
+def test_each_waiver_of_a_rule_is_needed(stacks: dict[str, Objects], waivers: list[Waiver]) -> None:
     results = [result for objects in stacks.values() for result in judge(objects)]
-    assert unused(read_waivers(WAIVERS), results, TOOLS) == [], "what these excused is mended: take them out of waivers.yaml"
+    assert unused(waivers, results, TOOLS) == [], "what these excused is mended: take them out of waivers.yaml"
 
 
 def test_the_rules_stand_for_every_check_of_the_three_tools() -> None:
@@ -67,7 +72,7 @@ def test_the_rules_stand_for_every_check_of_the_three_tools() -> None:
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_render_of_a_sample_shows_none_of_its_secrets(path: Path, stacks: dict[str, Objects]) -> None:
-    text = "".join(each.to_yaml() for each in stacks[f"sample {path.stem}"].manifests)
+    text = "\n".join(text for each in stacks[f"sample {path.stem}"].manifests for text in texts(each.document))
     assert SECRET not in text, "a secret stands outside the Secrets"
     for secret in StackFile(path).secrets.values():
         assert secret not in text

@@ -124,7 +124,7 @@ class StackFile(Stack):
     @cached_property
     def content(self) -> Any:
         """The whole file."""
-        return yaml.safe_load(self.path.read_bytes())
+        return _loaded(self.path.read_text(encoding="utf-8"))
 
     def parse(self) -> StackSettings:
         """Return the settings, or raise the report with its line numbers."""

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from components.settings.reference.__main__ import SCHEMA, texts
+from components.settings.reference.__main__ import MANUAL, SCHEMA, texts
 from components.settings.reference.entries import entries
 from components.settings.reference.schema import schema
 from tests.recorder import FILES, ROOT, STACKS
@@ -31,9 +31,15 @@ def _document(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("path", texts(), ids=str)
-def test_the_generated_file_is_what_the_models_say(path: Path) -> None:
-    assert (ROOT / path).read_text(encoding="utf-8") == texts()[path], WRITE
+@pytest.fixture(scope="module")
+def generated() -> dict[Path, str]:
+    return texts()
+
+
+@pytest.mark.parametrize("path", [SCHEMA, MANUAL], ids=str)
+def test_the_generated_file_is_what_the_models_say(path: Path, generated: dict[Path, str]) -> None:
+    assert set(generated) == {SCHEMA, MANUAL}
+    assert (ROOT / path).read_text(encoding="utf-8") == generated[path], WRITE
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -68,8 +74,8 @@ def test_every_setting_says_what_it_is_and_what_a_later_change_does() -> None:
     assert [entry.key for entry in found if not entry.later] == []
 
 
-def test_every_default_that_is_not_empty_stands_in_the_manual() -> None:
-    manual = texts()[Path("docs/reference/settings.md")]
+def test_every_default_that_is_not_empty_stands_in_the_manual(generated: dict[Path, str]) -> None:
+    manual = generated[MANUAL]
     for entry in entries():
         if entry.default not in {None, "", "unset"}:
             assert f"`{entry.default}`" in manual, entry.key
@@ -88,8 +94,8 @@ def test_a_type_in_the_manual_is_what_the_parser_takes() -> None:
     assert [key for key, words in types.items() if "None" in words] == []
 
 
-def test_each_table_of_the_manual_follows_a_heading() -> None:
-    lines = texts()[Path("docs/reference/settings.md")].splitlines()
+def test_each_table_of_the_manual_follows_a_heading(generated: dict[Path, str]) -> None:
+    lines = generated[MANUAL].splitlines()
     heads = [number for number, line in enumerate(lines) if line.startswith("| key |")]
     assert len(heads) > 30
     assert [lines[number - 1] for number in heads if lines[number - 1]] == []

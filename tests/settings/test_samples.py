@@ -43,9 +43,8 @@ def run_sample(sample: StackFile) -> Program:
 def said(section: Section, path: str = "", variant: str = "") -> Iterator[tuple[str, str]]:
     """Yield key and variant of every setting that a stack file says."""
     tag = next((name for name in TAGS if isinstance(getattr(section, name, None), str)), None)
-    own = (
-        f"{tag}: {getattr(section, tag)}" if tag and path and (f"{path}.{tag}", f"{tag}: {getattr(section, tag)}") in VARIANTS else variant
-    )
+    choice = f"{tag}: {getattr(section, tag)}" if tag else ""
+    own = choice if choice and path and (f"{path}.{tag}", choice) in variants() else variant
     for name, field in type(section).model_fields.items():
         if name in section.model_fields_set:
             key, value = f"{path}.{field.alias or name}".lstrip("."), getattr(section, name)
@@ -55,12 +54,15 @@ def said(section: Section, path: str = "", variant: str = "") -> Iterator[tuple[
                     yield from said(inner, key, own)
 
 
-VARIANTS = {(entry.key, entry.variant) for entry in entries()}
+@cache
+def variants() -> frozenset[tuple[str, str]]:
+    """Return key and variant of every setting there is."""
+    return frozenset((entry.key, entry.variant) for entry in entries())
 
 
 def test_the_samples_together_set_every_setting() -> None:
     told = {pair for path in SAMPLES for pair in said(StackFile(path).parse())}
-    assert [pair for pair in sorted(VARIANTS) if pair not in told] == [], "set them in tests/settings/samples"
+    assert [pair for pair in sorted(variants()) if pair not in told] == [], "set them in tests/settings/samples"
 
 
 def test_a_sample_is_deployed(program: Program) -> None:

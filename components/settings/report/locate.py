@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
-import textwrap
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -35,18 +35,21 @@ def documentation(model: type[Section]) -> Mapping[str, str]:
 
 
 def _own(model: type[Section]) -> dict[str, str]:
-    body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
-    if not isinstance(body, ast.ClassDef):
-        return {}
     return {
         field.target.id: " ".join(text.value.value.split())
-        for field, text in itertools.pairwise(body.body)
+        for field, text in itertools.pairwise(_classes(model.__module__)[model.__name__].body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr)
         and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)
     }
+
+
+@cache
+def _classes(module: str) -> Mapping[str, ast.ClassDef]:
+    """Return the classes of a module by name; ``inspect.getsource`` of a class would parse the whole module for each of them."""
+    return {node.name: node for node in ast.parse(inspect.getsource(sys.modules[module])).body if isinstance(node, ast.ClassDef)}
 
 
 Path = tuple[str | int, ...]

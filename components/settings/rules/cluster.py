@@ -12,7 +12,7 @@ from components.settings.sections.cluster import ScaledSection, WorkloadResource
 from components.settings.sections.database import InClusterDatabase
 from components.settings.sections.registry_storage import FilesystemStorage
 from components.settings.stack import StackSettings
-from components.settings.types.base import Section, names_and_keys
+from components.settings.types.base import Section, names_and_keys_set
 
 SUFFIXES: Final[dict[str, Decimal]] = {
     "": Decimal(1),
@@ -59,7 +59,7 @@ def requests_fit_into_limits(stack: StackSettings) -> Iterator[Problem]:
 
 
 def _resources(section: Section, key: str) -> Iterator[tuple[str, WorkloadResources]]:
-    for name, step in names_and_keys(type(section)):
+    for name, step in names_and_keys_set(section):
         value = getattr(section, name)
         if isinstance(value, Section):
             inner = f"{key}.{step}".lstrip(".")

@@ -9,7 +9,7 @@ from components.settings.rules.rule import rule
 from components.settings.sections.portus_config.kinds import Feature
 from components.settings.sections.portus_config.leaves import leaves
 from components.settings.stack import StackSettings
-from components.settings.types.base import Section, names_and_keys
+from components.settings.types.base import Section, names_and_keys_set
 
 
 @rule()
@@ -39,7 +39,7 @@ def settings_have_their_feature_switched(stack: StackSettings) -> Iterator[Probl
 
 
 def _features(section: Section, key: str) -> Iterator[tuple[str, Feature]]:
-    for name, step in names_and_keys(type(section)):
+    for name, step in names_and_keys_set(section):
         value = getattr(section, name)
         if isinstance(value, Section):
             inner = f"{key}.{step}"

@@ -12,7 +12,7 @@ from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
 from components.settings.sections.tls import SelfSignedTls
 from components.settings.stack import Accepted, Profile, StackSettings
-from components.settings.types.base import Section, names_and_keys
+from components.settings.types.base import Section, names_and_keys_set
 from components.settings.types.secrets import ExistingSecret
 from components.settings.types.values import image_digest, image_tag
 
@@ -104,7 +104,7 @@ def production_has_backups(stack: StackSettings) -> Iterator[Problem]:
 
 def _secrets(section: Section, path: str = "") -> Iterator[tuple[str, str | tuple[str, str]]]:
     """Yield key and text, or Secret and its key, of every secret."""
-    for name, step in names_and_keys(type(section)):
+    for name, step in names_and_keys_set(section):
         value, key = getattr(section, name), f"{path}{step}"
         if isinstance(value, ExistingSecret):
             yield key, (value.secret, value.key)

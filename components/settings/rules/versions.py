@@ -35,6 +35,8 @@ def version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
 
 def _unknown(section: Section, path: str, version: PortusVersion, outer: Since) -> Iterator[tuple[str, object, Since]]:
     """Yield (key, value, versions) of each setting that ``version`` does not know; one for a section that is unknown as a whole."""
+    if not section.model_fields_set:
+        return
     for name, step, known in known_keys(type(section), outer):
         value, key = getattr(section, name), f"{path}.{step}"
         inner = isinstance(value, Section) and not isinstance(value, ExistingSecret)

@@ -44,6 +44,13 @@ def names_and_keys(model: type[Section]) -> tuple[tuple[str, str], ...]:
     return tuple((name, field.alias or name) for name, field in model.model_fields.items())
 
 
+def names_and_keys_set(section: Section) -> tuple[tuple[str, str], ...]:
+    """Return name and key of each setting of ``section`` that the stack file sets: most sections are whole defaults."""
+    if not section.model_fields_set:
+        return ()
+    return tuple(pair for pair in names_and_keys(type(section)) if pair[0] in section.model_fields_set)
+
+
 @cache
 def key_of(model: type[Section], name: str) -> str:
     """Return the key in the stack file of the setting ``name`` of ``model``."""

@@ -31,7 +31,8 @@ from ops.kube.pods import Pods
 from ops.paths import ROOT
 from tests.ops.export.test_records import VERSIONS, filled
 
-RENDERED = yaml.safe_load_all((ROOT / "tests" / "golden" / "render" / "prod.yaml").read_text())
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+RENDERED = yaml.load_all((ROOT / "tests" / "golden" / "render" / "prod.yaml").read_text(), Loader=LOADER)
 CRON = next(each for each in RENDERED if each and (each["kind"], each["metadata"]["name"]) == ("CronJob", BACKUP))
 DUMP = Dump(charset="latin1", counts={"users": 3, "tags": 2}, records=[Record(hostname="old.example.com", external_hostname="")])
 MANIFEST = {"name": "20260101T020000Z", "portus": "2.4", "bytes": 1, "tables": {"users": 3, "teams": 1, "repositories": 1, "tags": 2}}

@@ -33,7 +33,9 @@ class Leaf:
 
 
 def leaves(section: Section, path: tuple[str, ...] = (), versions: Since = EVERY) -> Iterator[Leaf]:
-    """Yield every setting under ``section`` that has a value, in the order of the models."""
+    """Yield every setting under ``section`` that has a value, in the order of the models. No default has one."""
+    if not section.model_fields_set:
+        return
     for name, key, known in known_keys(type(section), versions):
         value = getattr(section, name)
         here = (*path, key)
