@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any, Final
 
 from lab import cluster, programs, public_images
 from lab.engine import cli_of_its_publisher, find_own_cli
 from lab.images import build
-from lab.together import together
-from ops import paths
+from ops import paths, process
 from ops.console import console
 from ops.errors import LabError
 from ops.pulumi.stack import images_of, is_lab_stack
+
+
+def together(*jobs: Callable[[], Any]) -> list[Any]:
+    """Return what the jobs return, in their order.
+
+    Raises:
+        BaseException: what the first job that failed raised; the others have ended then.
+    """
+    group = process.Group()
+    with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
+        running = [pool.submit(_in_group, group, job) for job in jobs]
+        try:
+            done, _ = wait(running, return_when=FIRST_EXCEPTION)
+            failed = next((each for each in running if each in done and each.exception() is not None), None)
+            if failed is not None:
+                failed.result()
+        except BaseException:
+            group.stop()
+            raise
+        return [each.result() for each in running]
+
+
+def _in_group(group: process.Group, job: Callable[[], Any]) -> Any:
+    def run() -> Any:
+        process.GROUP.set(group)
+        return job()
+
+    return contextvars.copy_context().run(run)
+
 
 LAB: Final = "lab"
 PUBLIC: Final = "public"

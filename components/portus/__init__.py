@@ -3,7 +3,6 @@
 from components.portus.bootstrap import Bootstrap
 from components.portus.generation import Generation, generation
 from components.portus.inputs import PortusSecrets
-from components.portus.web import PortusWeb
-from components.portus.worker import PortusWorker
+from components.portus.servers import PortusWeb, PortusWorker
 
 __all__ = ["Bootstrap", "Generation", "PortusSecrets", "PortusWeb", "PortusWorker", "generation"]

@@ -1,15 +1,20 @@
-"""The Pod that runs Portus' image, in any role."""
+"""The Pod that runs Portus' image, in any role, and what is in every container beside the image's own files.
+
+An operator calls rake by ``kubectl exec deployment/portus -- /stack/rake TASK``: without the wrapper an exec lacks the secrets, which stand
+in files that only the image's init reads.
+"""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from components.common import pods
 from components.common.placement import NONE
 from components.common.trust import AUTHORITY, KEY
 from components.portus.inputs import Role
-from components.portus.tools import TOOL_FILES, TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +26,39 @@ if TYPE_CHECKING:
     from components.common.pods import ConfigKey, SecretKey
     from components.portus.generation import Generation
     from components.portus.inputs import PortusInputs
+
+
+SCRIPTS: Final = Path(__file__).parent / "scripts"
+"""Of the Jobs."""
+CONTAINER: Final = Path(__file__).parent / "container"
+"""Of every container."""
+TOOLS: Final = "/stack"
+RAKE: Final = "rake"
+PIDS: Final = f"{TOOLS}/pids.sh"
+UNBUFFERED: Final = f"{TOOLS}/unbuffered.rb"
+_FILES: Final = (SCRIPTS / "environment.sh", CONTAINER / "pids.sh", CONTAINER / "unbuffered.rb")
+TOOL_FILES: Final = (RAKE, *(path.name for path in _FILES))
+
+
+def tools(rake: Sequence[str]) -> Mapping[str, str]:
+    """Return file name -> text, where ``rake`` is how the image calls it."""
+    wrapper = f'#!/bin/sh\n# Calls rake as this image does.\nset -eu\n. {TOOLS}/environment.sh\nexec {shlex.join(rake)} "$@"\n'
+    return {RAKE: wrapper, **{path.name: path.read_text(encoding="utf-8") for path in _FILES}}
+
+
+def signal_command(title: str, after_seconds: int) -> Sequence[str]:
+    """Return the command that ends the processes whose command line begins with ``title``, and no others.
+
+    A signal to portusctl, which waits for the server, ends the container over the requests that are under way.
+    """
+    pause = f"sleep {after_seconds}; " if after_seconds else ""
+    return ("/bin/sh", "-c", f"{pause}for pid in $(/bin/sh {PIDS} {shlex.quote(title)}); do kill -TERM $pid; done")
+
+
+def running_command(title: str) -> Sequence[str]:
+    """Return the command that succeeds where a process has a command line that begins with ``title``."""
+    return ("/bin/sh", "-c", f"/bin/sh {PIDS} {shlex.quote(title)} | grep -q .")
+
 
 LOCAL_CONFIG_FILE: Final = "config-local.yml"
 LOCAL_CONFIG_VOLUME: Final = "local-config"

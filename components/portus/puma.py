@@ -12,8 +12,8 @@ from components.common.pods import Privileges, Probes, exec_probe, http_probe, t
 from components.common.versions import PortusVersion
 from components.portus import inputs as keys
 from components.portus.inputs import START_SECONDS, UTF_8, FirstSetUp, Role
+from components.portus.pod import UNBUFFERED, running_command, signal_command
 from components.portus.settings_text import as_environment, secret_key
-from components.portus.tools import UNBUFFERED, running_command, signal_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

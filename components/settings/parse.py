@@ -73,8 +73,7 @@ def _broken_rules(stack: StackSettings, blamed: set[str]) -> Iterator[Problem]:
 def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callable[[Path], bool]) -> list[Problem]:
     """Return everything that is wrong with ``raw``, which ``error`` refuses."""
     from components.settings.report.discretion import discreet  # noqa: PLC0415 - a report may take its time, a good stack file must not
-    from components.settings.report.explain import explain  # noqa: PLC0415
-    from components.settings.report.mistyped import Reading  # noqa: PLC0415
+    from components.settings.report.explain import Reading, explain  # noqa: PLC0415
 
     reading, problems, stack = Reading(raw), [], None
     remaining: ValidationError | None = error

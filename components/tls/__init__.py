@@ -2,8 +2,7 @@
 
 from components.tls.certificate import Certificate, CertificateSource, KeyPair, Signer
 from components.tls.mounted import ServedTls
-from components.tls.provided import ExistingCertificate, ProvidedCertificate
-from components.tls.select import certificate
+from components.tls.select import ExistingCertificate, ProvidedCertificate, certificate
 from components.tls.self_signed import SelfSignedCertificate
 
 __all__ = [

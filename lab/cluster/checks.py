@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from lab.cluster.debian import ELSEWHERE
+from lab.cluster.binaries import ELSEWHERE
 from lab.cluster.home import Home
 from ops.errors import LabError
 from ops.process import Process

@@ -16,7 +16,7 @@ from typing import Final
 
 from lab import golang, programs
 from lab.engine import official, plugin_home
-from lab.engine.launchers import LANGUAGE_HOST, is_launcher, write_launcher
+from lab.engine.plugin_home import LANGUAGE_HOST, is_launcher, write_launcher
 from ops import paths
 from ops.console import Step
 from ops.environment import is_suitable, version_of

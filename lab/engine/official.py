@@ -15,7 +15,7 @@ from typing import Final
 import httpx
 
 from lab import cache, downloads, versions
-from lab.engine.launchers import LANGUAGE_HOST
+from lab.engine.plugin_home import LANGUAGE_HOST
 from ops.console import Step, console, escape, step
 from ops.errors import LabError
 

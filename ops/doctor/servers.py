@@ -12,9 +12,8 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from components.common.names import EDGE, EVENTS_PATH, REGISTRY, WEB
-from ops.doctor.database import server_of
+from ops.doctor.database import count_queues, server_of
 from ops.doctor.facts import Pod
-from ops.doctor.queues import count_queues
 from ops.doctor.snapshot import Snapshot
 from ops.kube.http import HEALTH_SECONDS, Answer, Reply, Request, Unseen, late
 from ops.kube.pods import Pods

@@ -9,8 +9,7 @@ from typing import Any
 import yaml
 
 from components.common.names import REGISTRY
-from ops.doctor.facts import NOT_LOOKED, Claim, Contact, Expected, Pod, Queue, Workload
-from ops.doctor.rows import Database
+from ops.doctor.facts import NOT_LOOKED, Claim, Contact, Database, Expected, Pod, Queue, Workload
 from ops.kube.http import Reply, Silent, Unseen
 
 

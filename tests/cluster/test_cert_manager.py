@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from lab.addons import cert_manager
+from lab.addons import controllers
 from lab.cluster import Publication
 from lab.cluster.kubectl import kubectl
 from ops.check import check
@@ -36,7 +36,7 @@ RENEWING = {"type": "Issuing", "status": "True", "reason": "ManuallyTriggered", 
 def issuer() -> Iterator[str]:
     """Make the namespace and an Issuer in it with a CA of its own; give the CA's certificate."""
     root = stage.certificate("Root", issuer="Root")
-    with namespace(NAMESPACE) as api, cert_manager.controllers():
+    with namespace(NAMESPACE) as api, controllers.cert_manager():
         make_secret(api, NAMESPACE, "root", {"tls.crt": root, "tls.key": stage.private_key("Root")}, kind="kubernetes.io/tls")
         metadata = {"name": "company", "namespace": NAMESPACE}
         made = {"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": metadata, "spec": {"ca": {"secretName": "root"}}}

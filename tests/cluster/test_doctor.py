@@ -20,10 +20,9 @@ from ops.deployment import Deployment
 from ops.doctor import verb
 from ops.doctor.database import examine_database
 from ops.doctor.expected import expected_of
-from ops.doctor.facts import Expected
+from ops.doctor.facts import Database, Expected
 from ops.doctor.objects import examine_objects
 from ops.doctor.report import as_json, holds
-from ops.doctor.rows import Database
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verb import diagnose
 from ops.doctor.verdicts import Broken

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.addons import traefik
+from lab.addons import controllers
 from lab.cluster import Publication
 from lab.cluster.kubectl import kubectl
 from ops.check import check
@@ -51,11 +51,11 @@ def certificate() -> Iterator[dict[str, str]]:
 def stack(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
     tls = {"source": "existing_secret", "secret": "of-somebody", "signingKey": "separate", **certificate}
     folder = tmp_path_factory.mktemp("ingress")
-    with traefik.controller(), own_stack("ingress", folder, {"portus:tls": tls}) as deployed:
+    with controllers.traefik(), own_stack("ingress", folder, {"portus:tls": tls}) as deployed:
         deployed.up()
         ports = (
-            Publication(address=ADDRESS, port=443, node_port=traefik.HTTPS_NODE_PORT, names=(HOST,)),
-            Publication(address=ADDRESS, port=80, node_port=traefik.HTTP_NODE_PORT),
+            Publication(address=ADDRESS, port=443, node_port=controllers.TRAEFIK_HTTPS_NODE_PORT, names=(HOST,)),
+            Publication(address=ADDRESS, port=80, node_port=controllers.TRAEFIK_HTTP_NODE_PORT),
         )
         with published(*ports):
             yield deployed

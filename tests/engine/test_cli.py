@@ -11,8 +11,7 @@ import pytest
 
 from lab import genuine, programs, versions
 from lab.engine import cli, official, plugin_home
-from lab.engine.launchers import LANGUAGE_HOST, is_launcher, write_launcher
-from lab.engine.plugin_home import Target, is_genuine_installed
+from lab.engine.plugin_home import LANGUAGE_HOST, Target, is_genuine_installed, is_launcher, write_launcher
 from ops.errors import LabError
 
 

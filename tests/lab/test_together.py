@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.together import together
+from lab.lab_stack import together
 from ops import process
 from ops.console import step
 from ops.errors import LabError

@@ -3,7 +3,7 @@
 A rule names the checks that it replaces, so that waivers and scores speak of what readers know.
 """
 
-from lab.manifests.rules import access, containers, network, pods, workloads
+from lab.manifests.rules import containers, pods, workloads
 from lab.manifests.rules.rule import RULES, TOOLS, Rule, judge
 
 __all__ = ["RULES", "TOOLS", "Rule", "access", "containers", "judge", "network", "pods", "workloads"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.adopt.classify import containers, helm_values, overview, portus, registry, sizes
+from ops.adopt.classify import containers, helm_values, overview, portus, registry
 from ops.adopt.model import Answers, Findings, Item, Source
 
 __all__ = ["Answers", "classify", "items"]
@@ -23,7 +23,7 @@ def classify(source: Source, answers: Answers) -> Findings:
     if source.kind == "helm":
         helm_values.classify(source, findings)
     overview.complete(source, findings)
-    sizes.complete(findings)
+    containers.complete(findings)
     _guard(source, findings)
     return findings
 

@@ -18,13 +18,12 @@ from ops.doctor.facts import Contact, Pod, Step
 from ops.doctor.relay import relay
 from ops.doctor.servers import from_portus
 from ops.doctor.services import ldap, mail, oauth
-from ops.doctor.services.configured import Configured
-from ops.doctor.services.server import LDAP, MAIL, OAUTH, RefusalError
+from ops.doctor.services.configured import LDAP, MAIL, OAUTH, Configured, RefusalError
 from ops.kube.errors import no_way_to_pod
 from ops.kube.http import Unseen, saying
 
 if TYPE_CHECKING:
-    from ops.doctor.services.server import Server
+    from ops.doctor.services.configured import Server
     from ops.doctor.snapshot import Snapshot
     from ops.kube.pods import Pods
 

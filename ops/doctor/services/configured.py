@@ -1,18 +1,50 @@
-"""Portus' own settings as its Pod has them: from the environment (2.3 and later), else from config-local.yml."""
+"""Portus' own settings as its Pod has them, and the servers that they name.
+
+The settings come from the environment (2.3 and later), else from config-local.yml.
+"""
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import yaml
 
-from ops.doctor.facts import Pod
+from ops.doctor.facts import Pod, Step
 from ops.doctor.servers import portus_trust
-from ops.doctor.services.server import RefusalError
 from ops.kube.http import Silent, trusting
+
+LDAP: Final = "ldap"
+MAIL: Final = "mail"
+OAUTH: Final = "oauth"
+
+
+class RefusalError(Exception):
+    """The server does not do what Portus needs; ``step`` says where that ended, ``problem`` why. Neither has a secret."""
+
+    def __init__(self, step: Step, problem: str) -> None:
+        super().__init__(problem)
+        self.step, self.problem = step, problem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """A server that Portus uses.
+
+    Args:
+        name: as the report names it.
+        host: to which Portus' Pod connects; with a proxy, the proxy.
+        talk: speaks over an open connection as Portus does and returns what shows that it works. Raises `RefusalError` or as `ssl` and
+            `socket` do.
+    """
+
+    name: str
+    host: str
+    port: int
+    talk: Callable[[socket.socket], str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

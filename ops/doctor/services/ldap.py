@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.doctor.facts import Step
-from ops.doctor.services.configured import Configured, context_of
-from ops.doctor.services.server import RefusalError, Server
+from ops.doctor.services.configured import Configured, RefusalError, Server, context_of
 from ops.kube.http import SECONDS, late, unverified
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ops.doctor.services.configured import Configured, context_of
-from ops.doctor.services.server import RefusalError, Server
+from ops.doctor.services.configured import Configured, RefusalError, Server, context_of
 from ops.kube.http import SECONDS, unverified
 
 PORT: Final = 587

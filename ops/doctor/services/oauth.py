@@ -15,8 +15,7 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ops.doctor.facts import Step
-from ops.doctor.services.configured import Configured
-from ops.doctor.services.server import RefusalError, Server
+from ops.doctor.services.configured import Configured, RefusalError, Server
 from ops.kube.http import Answer, Request, exchange
 
 SITES: Final[Mapping[str, tuple[str, ...]]] = {

@@ -16,7 +16,7 @@ import yaml
 from components.common.versions import RegistryVersion
 from components.observability import alerts
 from components.observability.dashboard import dashboard, expressions
-from components.tls.provided import end_of
+from components.tls.select import end_of
 from lab.promtool import promtool
 from ops.paths import ROOT
 from ops.sample_image import write_sample

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.common.versions import NEWEST_MIGRATIONS, PortusVersion
-from components.portus.tools import SCRIPTS
+from components.portus.pod import SCRIPTS
 from tests.components.rendered import program
 
 OWN = "registry.example.com/portus:built"

@@ -18,9 +18,9 @@ from components.common.pods import SecretKey
 from components.common.versions import PortusVersion
 from components.portus.generation import generation
 from components.portus.inputs import Role
+from components.portus.pod import CONTAINER, PIDS, TOOLS, UNBUFFERED, running_command, signal_command, tools
 from components.portus.puma import BACKGROUND, SERVER
 from components.portus.settings_text import as_document
-from components.portus.tools import CONTAINER, PIDS, TOOLS, UNBUFFERED, running_command, signal_command, tools
 from components.settings.rules.portus_config import is_mangled
 from tests.components.portus.stage import environment, stack_of
 from tests.components.rendered import program, variable, volume

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from lab import programs
-from lab.cluster import access, checks, config, debian, hosts, pki, publishing
+from lab.cluster import access, binaries, checks, config, hosts, pki, publishing
 from lab.cluster.home import Home
 from ops.errors import LabError
 from ops.process import Process
@@ -161,7 +161,7 @@ def test_no_root_is_told_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_debian_is_told_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
     _without(monkeypatch, "apt-get")
     with pytest.raises(LabError, match=r"from Debian.*STACK=dev KUBECONFIG="):
-        debian.unpack("x", ["runc"], {})
+        binaries.unpack("x", ["runc"], {})
 
 
 def test_no_go_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

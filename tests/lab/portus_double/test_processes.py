@@ -12,8 +12,8 @@ import httpx
 import pymysql
 import pytest
 
+from components.portus.pod import PIDS, RAKE, TOOLS, UNBUFFERED, running_command, signal_command
 from components.portus.puma import BACKGROUND, SERVER
-from components.portus.tools import PIDS, RAKE, TOOLS, UNBUFFERED, running_command, signal_command
 from lab.images.rootfs import Bind, Running
 from lab.images.servers import Database
 from ops.errors import LabError

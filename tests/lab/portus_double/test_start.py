@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from components.portus.tools import TOOLS, UNBUFFERED, tools
+from components.portus.pod import TOOLS, UNBUFFERED, tools
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, Running, started
 from lab.images.servers import MARIADB_OPTIONS, START_SECONDS, Database, free_port, fresh_mariadb, fresh_registry

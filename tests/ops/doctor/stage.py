@@ -13,10 +13,9 @@ from typing import Any
 import yaml
 
 from ops.doctor.chain import examine
-from ops.doctor.facts import Claim, Expected, Pod, Queue, Workload
+from ops.doctor.facts import Backlog, Claim, Database, Expected, Pod, Queue, Record, Workload
 from ops.doctor.pem import key_id, leaf
 from ops.doctor.report import BROKEN, NOT_JUDGED, state
-from ops.doctor.rows import Backlog, Database, Record
 from ops.doctor.snapshot import Snapshot
 from ops.kube.http import Answer
 from tests.cluster import breaking

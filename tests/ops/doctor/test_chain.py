@@ -10,9 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from ops.doctor.chain import CHAIN, examine
-from ops.doctor.facts import Claim, Contact, Denied, Pod, Queue, Step, Workload
+from ops.doctor.facts import Claim, Contact, Denied, Pod, Queue, Record, Step, Workload
 from ops.doctor.report import BROKEN, NOT_JUDGED, OK, holds, state
-from ops.doctor.rows import Record
 from ops.doctor.services import LDAP, MAIL, OAUTH
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Inapplicable

@@ -1,4 +1,7 @@
-"""When an object counts as ready: one rule a kind, as pulumi-kubernetes has them; every other kind is ready once it exists."""
+"""When an object counts as ready: one rule a kind, as pulumi-kubernetes has them; every other kind is ready once it exists.
+
+What is wrong with Pods is told in their own words: scheduling, image pulls, crashes, termination messages, warnings.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,52 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lab.engine.plugins.codec import Properties
-from lab.engine.plugins.kube import pods
 from lab.engine.plugins.kube.cluster import Cluster
 from lab.engine.plugins.kube.objects import ObjectKind, kind_of, metadata, name_of, namespace_of
 from lab.engine.plugins.provider import ProviderError
 from ops.kube import status
+from ops.kube.status import SHOWN_PODS, is_ready, label_selector, newest_warnings
+
+POD: Final = ObjectKind("v1", "Pod")
+EVENT: Final = ObjectKind("v1", "Event")
+
+
+def selected(cluster: Cluster, owner: Mapping[str, Any]) -> list[Properties]:
+    """Return the Pods that a workload's selector matches; none when they cannot be listed."""
+    selector = label_selector((owner.get("spec") or {}).get("selector") or {})
+    if not selector:
+        return []
+    try:
+        return cluster.list(POD, namespace_of(owner), labels=selector)
+    except ProviderError:  # a caller without the right to list Pods still gets the workload's own status
+        return []
+
+
+def mounting(cluster: Cluster, namespace: str, claim: str) -> list[Properties]:
+    """Return the Pods that mount a claim, ended ones included: each keeps it; none when they cannot be listed."""
+
+    def mounts(pod: Mapping[str, Any]) -> bool:
+        volumes = (pod.get("spec") or {}).get("volumes") or []
+        return any((volume.get("persistentVolumeClaim") or {}).get("claimName") == claim for volume in volumes)
+
+    try:
+        return [pod for pod in cluster.list(POD, namespace) if mounts(pod)]
+    except ProviderError:
+        return []
+
+
+def warnings(cluster: Cluster, pods: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the newest warnings of Pods that are not ready."""
+    lines = []
+    for pod in [pod for pod in pods if not is_ready(pod)][:SHOWN_PODS]:
+        fields = f"involvedObject.name={name_of(pod)},type=Warning"
+        try:
+            events = cluster.list(EVENT, namespace_of(pod), fields=fields)
+        except ProviderError:
+            continue
+        lines += newest_warnings(pod, events)
+    return lines
+
 
 NO_PODS_SECONDS: Final = 2.0
 """How long a Service that selects no Pod at all waits for one to appear; then it counts as ready (its workload may come after it)."""
@@ -58,7 +102,7 @@ class Look:
 
     def pods(self) -> list[Properties]:
         """Return the Pods of a workload."""
-        return pods.selected(self.cluster, self.obj)
+        return selected(self.cluster, self.obj)
 
 
 Rule = Callable[[Look], Progress]
@@ -135,7 +179,7 @@ def _endpoints(cluster: Cluster, namespace: str, service: str) -> list[bool]:
 
 def _matching_pods(look: Look, selector: Mapping[str, str]) -> bool:
     """Tell whether living Pods match a Service's selector."""
-    found = look.cluster.list(pods.POD, namespace_of(look.obj), labels=status.label_selector({"matchLabels": selector}))
+    found = look.cluster.list(POD, namespace_of(look.obj), labels=status.label_selector({"matchLabels": selector}))
     return any(
         (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed") and "deletionTimestamp" not in metadata(pod) for pod in found
     )
@@ -194,7 +238,7 @@ RULES: Final[Mapping[ObjectKind, Rule]] = {
     ObjectKind("apps/v1", "DaemonSet"): _daemon_set,
     ObjectKind("batch/v1", "Job"): _job,
     ObjectKind("networking.k8s.io/v1", "Ingress"): _ingress,
-    pods.POD: _pod,
+    POD: _pod,
     SERVICE: _service,
     ObjectKind("v1", "PersistentVolumeClaim"): _claim,
     ObjectKind("v1", "PersistentVolume"): _volume,
@@ -204,7 +248,7 @@ SKIP_DELETE_WAIT: Final = frozenset(
     {
         *(ObjectKind("apps/v1", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet")),
         ObjectKind("batch/v1", "Job"),
-        pods.POD,
+        POD,
         ObjectKind("v1", "Namespace"),
     }
 )

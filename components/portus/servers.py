@@ -1,6 +1,6 @@
-"""Portus' web server: pages, API, token and event endpoints.
+"""Portus' web server (pages, API, token and event endpoints) and its background worker (2.3 on).
 
-Owns: the credentials' Secret, config-local.yml, the Deployment. The Service belongs to ``network.Addresses``, which comes first.
+Owns: the credentials' Secret, config-local.yml, the Deployments. The Service belongs to ``network.Addresses``, which comes first.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from components.common.pods import SecretKey
 from components.portus import inputs as keys
 from components.portus.inputs import READY_SECONDS, PortusInputs, PortusSecrets, Role
 from components.portus.migration import migration
-from components.portus.pod import LOCAL_CONFIG_FILE, LOCAL_CONFIG_VOLUME, PortusPods
+from components.portus.pod import LOCAL_CONFIG_FILE, LOCAL_CONFIG_VOLUME, SCRIPTS, PortusPods, tools
 from components.portus.settings_text import existing_secrets, given_secrets
-from components.portus.tools import SCRIPTS, tools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +33,9 @@ if TYPE_CHECKING:
     from components.mariadb import DatabaseEndpoint
     from components.portus.generation import Generation
     from components.portus.settings_text import Document
+    from components.settings.sections.portus import WorkerSettings
     from components.settings.stack import StackSettings
+
 
 GRACE_SECONDS: Final = 30
 """The stop command's pause, and what a request may take that is under way; an idle Puma ends in 0.3 s. A copy that is stopped while it
@@ -149,3 +150,48 @@ class PortusWeb(ServiceComponent):
             ),
             opts=self.child(after=after, seconds=READY_SECONDS),  # an image that finds no database gives up after three minutes
         )
+
+
+WORKER_GRACE_SECONDS: Final = 15
+
+
+class PortusWorker(ServiceComponent):
+    """The worker, which turns the registry's events into repositories and tags; ``ready`` comes before what it must not miss.
+
+    Exactly one, replaced by stopping the old one first: it takes no locks, and two would handle an event twice (portus-images.md).
+    It is ready once it has booted, and its container restarts when it dies, which a bad event or a 401 from the catalog makes it do.
+
+    Args:
+        web: makes Pods of the same image and settings.
+        after: what has to be there first: a schema, and a registry that answers, or it dies of the first synchronisation.
+    """
+
+    ready: tuple[pulumi.Resource, ...]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        web: PortusPods,
+        settings: WorkerSettings,
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("portus:Worker", name, opts)
+        labels = web.placement.labels(name=names.PORTUS, component=names.WORKER, version=web.generation.version)
+        container = web.container(Role.WORKER, resources=pods.merged(sizes.WORKER, settings.resources))
+        deployment = apps.Deployment(
+            f"{name}-deployment",
+            metadata=web.placement.metadata(labels, names.PORTUS_WORKER),
+            spec=apps.DeploymentSpecArgs(
+                replicas=1,
+                progress_deadline_seconds=READY_SECONDS,
+                revision_history_limit=availability.REVISIONS,
+                selector=meta.LabelSelectorArgs(match_labels=labels.selector),
+                strategy=apps.DeploymentStrategyArgs(type="Recreate"),
+                template=web.template(labels, [container], grace_seconds=WORKER_GRACE_SECONDS),
+            ),
+            opts=self.child(after=after, seconds=READY_SECONDS),
+        )
+        self.ready = (deployment,)
+        self.register_outputs({})

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
 from lab import cluster
-from lab.addons.crds import Definitions, served
+from lab.addons.crds import CERT_MANAGER, GATEWAY_API, TRAEFIK, Definitions, served
 from lab.cluster.kubectl import kubectl
 from lab.images import build
 from ops.console import step
 
 READY_SECONDS: Final = 120
+FOLDER: Final = Path(__file__).parent
+
+TRAEFIK_HTTPS_NODE_PORT: Final = 31443
+TRAEFIK_HTTP_NODE_PORT: Final = 31080
+
+
+def traefik() -> AbstractContextManager[None]:
+    """Run Traefik, a real controller of Ingress and Gateway API, of class ``traefik-lab``, until the block ends; raises as `addon`."""
+    return addon("traefik", FOLDER / "traefik.yaml", GATEWAY_API, TRAEFIK, namespace="traefik-lab")
+
+
+def cert_manager() -> AbstractContextManager[None]:
+    """Run cert-manager's own controllers until the block ends; raises as `addon`.
+
+    They serve Certificates by Issuers and ClusterIssuers that are a CA or self-signed. Their webhook does not run: a Certificate that the
+    definitions' schemas take and the webhook would refuse is not found out here.
+    """
+    return addon("cert-manager", FOLDER / "cert-manager.yaml", CERT_MANAGER, namespace="cert-manager-lab")
 
 
 @contextmanager
