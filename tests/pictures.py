@@ -1,7 +1,7 @@
 """Pictures of what a stack really registers, as mermaid: who connects to whom, and the tree of its resources. Also the dashboard's layout
 and a sample of the doctor's report.
 
-They are between two marks in README and docs; ``make golden`` writes them, ``test_pictures.py`` finds stale ones.
+They are between two marks in README and docs; ``make golden`` writes them, ``test_golden.py`` finds stale ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from components.common.versions import RegistryVersion
 from components.observability.dashboard import dashboard
-from tests.ops.doctor.sample import sample
+from tests.ops.doctor.stage import sample
 from tests.recorder import ROOT, Program, Registered
 
 STACK: Final = "prod"

@@ -20,8 +20,7 @@ from ops.deployment import Deployment, Tag
 from ops.sample_image import MANIFEST_TYPE, write_sample
 from ops.skopeo import Client
 from tests.cluster.conftest import PAUSE_SECONDS, until
-from tests.cluster.own_stack import OwnStack, own_stack, pods_of, published, ready_pods
-from tests.cluster.registry_api import registry_api
+from tests.cluster.own_stack import OwnStack, own_stack, pods_of, published, ready_pods, registry_api
 
 pytestmark = pytest.mark.cluster
 

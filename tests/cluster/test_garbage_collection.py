@@ -22,8 +22,7 @@ from ops.kube.status import has_ended
 from ops.sample_image import MANIFEST_TYPE, write_sample
 from ops.skopeo import Client, administrator_of
 from tests.cluster.conftest import until
-from tests.cluster.own_stack import OwnStack, own_stack, published
-from tests.cluster.registry_api import registry_api
+from tests.cluster.own_stack import OwnStack, own_stack, published, registry_api
 from tests.ops.gc.images import INDEX_TYPE, blobs_of, hexadecimal, index_of, write_sharing
 
 pytestmark = pytest.mark.cluster

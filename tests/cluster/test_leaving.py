@@ -38,7 +38,7 @@ from ops.skopeo import Client, administrator_of
 from tests.cluster.breaking import Breaker
 from tests.cluster.conftest import RAKE, Deployed
 from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
-from tests.ops.export.rules import PULL, PUSH, zot_allows
+from tests.ops.export.sample import PULL, PUSH, zot_allows
 
 pytestmark = pytest.mark.cluster
 

@@ -28,9 +28,8 @@ from ops.recovery import recover_interrupted_update
 from ops.sample_image import MANIFEST_TYPE, write_sample
 from ops.skopeo import administrator_of
 from tests.cluster.conftest import PAUSE_SECONDS, until
-from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
+from tests.cluster.own_stack import OwnStack, deployment, own_stack, published, registry_api
 from tests.cluster.own_stack import namespace as namespace_of_somebody
-from tests.cluster.registry_api import registry_api
 
 pytestmark = pytest.mark.cluster
 

@@ -1,4 +1,4 @@
 """What editors and readers get from the models: the JSON Schema of a stack file, and the manual of its settings.
 
-``python -m components.settings.reference`` writes both; ``tests/settings/test_reference.py`` fails where they are stale.
+``python -m components.settings.reference`` writes both; ``tests/settings/test_samples.py`` fails where they are stale.
 """

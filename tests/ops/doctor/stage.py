@@ -6,16 +6,18 @@ import base64
 import dataclasses
 import email.utils
 import functools
+import io
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
+from rich.console import Console
 
 from ops.doctor.chain import examine
-from ops.doctor.facts import Backlog, Claim, Database, Expected, Pod, Queue, Record, Workload
+from ops.doctor.facts import Backlog, Claim, Database, Denied, Expected, Pod, Queue, Record, Workload
 from ops.doctor.pem import key_id, leaf
-from ops.doctor.report import BROKEN, NOT_JUDGED, state
+from ops.doctor.report import BROKEN, NOT_JUDGED, show, state
 from ops.doctor.snapshot import Snapshot
 from ops.kube.http import Answer
 from tests.cluster import breaking
@@ -187,3 +189,14 @@ def broken(snapshot: Snapshot) -> dict[str, str]:
 
 def not_judged(snapshot: Snapshot) -> set[str]:
     return {each.link.name for each in examine(snapshot) if state(each) == NOT_JUDGED}
+
+
+SECONDS = 3.2
+
+
+def sample() -> str:
+    """Return the report, without colours."""
+    sink = io.StringIO()
+    findings = examine(healthy(database=Denied("Access denied for user 'portus'", 1045, has_account=True)))
+    show("prod", findings, Console(file=sink, width=200, soft_wrap=True), SECONDS)
+    return sink.getvalue().strip()

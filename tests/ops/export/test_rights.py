@@ -13,8 +13,7 @@ from lab.portus_double import policy as genuine
 from lab.portus_double.generation import GENERATIONS
 from ops.export import harbor, zot
 from ops.export.model import Member, Namespace, Portus, Role, Team, User, Visibility
-from tests.ops.export.rules import PULL, PUSH, harbor_allows, matches, zot_allows
-from tests.ops.export.sample import portus
+from tests.ops.export.sample import PULL, PUSH, harbor_allows, matches, portus, zot_allows
 
 REPOSITORIES = {True: ("busybox", "alice"), False: ("{}/app", "{}/a/b/c")}
 """Of the global namespace, and of any other."""

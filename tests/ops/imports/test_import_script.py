@@ -19,7 +19,7 @@ from lab.images.servers import Database, fresh_mariadb
 from ops.imports.dump import read
 from ops.imports.load import RECEIVE, SCRIPT
 from tests.components.backup.stage import SECONDS, Stage
-from tests.components.backup.test_scripts import KNOWN
+from tests.components.backup.test_backups import KNOWN
 from tests.ops.export.test_records import VERSIONS, filled
 from tests.ops.imports.stage import dumped, migrated
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.settings.kinds.fixes import fixes
 from tests.settings.kinds.messages import names, secrets, shapes, strangers, versions
 from tests.settings.kinds.sections import files, filters, images, ports, proxies, sizes
-from tests.settings.kinds.stores import stores
+from tests.settings.kinds.stores import fixes, stores
 
 ROWS = [
     *filters(),

@@ -1,4 +1,4 @@
-"""Object stores."""
+"""Object stores; fixes that say what to write: names outside ASCII, addresses in another form, lists, and secrets given as sections."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.settings.tables import AZURE, GCS, GOOGLE, REMOVED, S3, Wrong, below, merged, storage
+from tests.settings.chains import intermediate, leaf, root
+from tests.settings.tables import AZURE, GCS, GOOGLE, REMOVED, S3, Wrong, below, env, ldap, mail, merged, storage
+from tests.settings.test_certificate_paths import provided
 
 
 def stores() -> Iterator[Wrong]:
@@ -146,4 +148,227 @@ def stores() -> Iterator[Wrong]:
             rule=file,
             fix=fix,
             fixed=storage(GCS),
+        )
+
+
+ASCII, MAIL = (
+    "must be written as in the DNS, in ASCII letters",
+    "must be an e-mail address, a domain outside ASCII in its xn-- form",
+)
+URL_HOST = "must be a URL with a host name or an address"
+PORT = f"{URL_HOST}, and a port from 1 to 65535"
+PROXY_RULE = "must be the URL of an HTTP proxy: http://, its host and its port"
+EXTERNAL = {"kind": "external", "host": "db.example.com", "user": "portus", "password": "a" * 40}
+ITSELF = "must be a server that Pods can reach: this is the Pod itself"
+REACHED = "write the server's DNS name, its Service's name or its address"
+
+
+def fixes() -> Iterator[Wrong]:
+    """Yield values with one thing wrong, whose fix is a text to write."""
+    for key, given, rule, fix, fixed in _texts():
+        yield Wrong(name=f"{key} {given}", change=below(key, given), key=key, rule=rule, fix=fix, fixed=below(key, fixed))
+    yield from _hosts()
+    yield from _stores()
+    yield from _lists()
+    yield from _secrets()
+
+
+def _texts() -> Iterator[tuple[str, Any, str, str, Any]]:
+    mirror = "must be a registry's host, with its path if it has one, without scheme and without '/' at the end"
+    yield "registry.host", "registry.größe.example", ASCII, "write 'registry.xn--gre-6ka8i.example'", "registry.xn--gre-6ka8i.example"
+    yield "host", "PORTUS.Bücher.example", ASCII, "write 'portus.xn--bcher-kva.example'", "portus.xn--bcher-kva.example"
+    yield "host", "πόλις.example", ASCII, "write 'xn--uxadok1c.example'", "xn--uxadok1c.example"
+    scanner = "portus.config.security.clair.server"
+    yield scanner, "http://clair.bücher.example", URL_HOST, "write http://clair.xn--bcher-kva.example", "http://clair.xn--bcher-kva.example"
+    yield (
+        scanner,
+        "http://clair.example.com:99999",
+        PORT,
+        "write the host and, if it is not the default, a port up to 65535",
+        ("http://clair.example.com:6060"),
+    )
+    sender = "portus.config.email.from"
+    yield sender, "portus@bücher.example", MAIL, "write portus@xn--bcher-kva.example", "portus@xn--bcher-kva.example"
+    also = "; the name before it has its own key"
+    yield sender, "Portus <portus@example.com>", MAIL, f"write portus@example.com{also}", "portus@example.com"
+    yield sender, "<portus@example.com>", MAIL, "write portus@example.com", "portus@example.com"
+    full = "write the full name with its domain, e.g. portus.example.com"
+    yield "host", "*.example.com", "must be a DNS name in lower case with a domain, e.g. portus.example.com", full, "portus.example.com"
+    for given in ("https://mirror.example.com/docker/", "mirror.example.com/docker/", "docker://mirror.example.com/docker"):
+        yield "images.mirror", given, mirror, "write mirror.example.com/docker", "mirror.example.com/docker"
+    proxy = "http://proxy.example.com:3128"
+    for given in ("proxy.example.com:3128", "https://proxy.example.com:3128", "http://proxy.example.com:3128/path"):
+        yield "network.proxy.http", given, PROXY_RULE, f"write {proxy}", proxy
+    yield (
+        "network.proxy.https",
+        "socks5://proxy.example.com:1080",
+        PROXY_RULE,
+        "name a proxy that speaks HTTP: Portus does not support SOCKS",
+        proxy,
+    )
+
+
+def _hosts() -> Iterator[Wrong]:
+    for key, change in (
+        ("database.host", {"database": {**EXTERNAL, "host": "localhost"}}),
+        ("portus.config.ldap.hostname", ldap(hostname="127.0.0.1")),
+        ("portus.config.email.smtp.address", mail(address="localhost")),
+    ):
+        yield Wrong(name=f"{key} is the Pod", change=change, key=key, rule=ITSELF, fix=REACHED, fixed=below(key, "server.example.com"))
+    yield Wrong(
+        name="database by a socket",
+        change={"database": {**EXTERNAL, "host": "/var/run/mysqld/mysqld.sock"}},
+        key="database.host",
+        rule="must be only a host, without scheme, port or path",
+        fix="write the server's DNS name or address: a Pod cannot reach its socket",
+        fixed=below("database.host", "db.example.com"),
+    )
+    redis = {"kind": "external", "addr": "redis.example.com:6379", "password": "p"}
+    for given in ("redis://redis.example.com:6379/0", "Redis.example.com:6379", "redis.example.com"):
+        yield Wrong(
+            name=f"Redis at {given}",
+            change=below("registry.redis", {**redis, "addr": given}),
+            key="registry.redis.addr",
+            rule="must be a host and a port, without scheme",
+            fix="write redis.example.com:6379",
+            fixed=below("registry.redis.addr", "redis.example.com:6379"),
+        )
+    oidc = {"enabled": True, "issuer": "https://sso.example.com/realms/corp", "identifier": "portus", "secret": "s"}
+    for path in ("/protocol/openid-connect", "/protocol/openid-connect/auth", "/protocol/openid-connect/token/", "/oauth2/authorize"):
+        yield Wrong(
+            name=f"issuer with {path}",
+            change=below("portus.config.oauth.openid_connect", {**oidc, "issuer": f"{oidc['issuer']}{path}"}),
+            key="portus.config.oauth.openid_connect.issuer",
+            rule="must be the issuer, without the path of one of its endpoints",
+            fix=f"write {oidc['issuer']}",
+            fixed=below("portus.config.oauth.openid_connect", oidc),
+        )
+
+
+def _stores() -> Iterator[Wrong]:
+    for given, version in (("GLACIER", "2.8"), ("GLACIER", "3.1"), ("DEEP_ARCHIVE", "3.1")):
+        yield Wrong(
+            name=f"storage class {given} of {version}",
+            change=storage(S3, version, storageclass=given),
+            key="registry.storage.storageclass",
+            rule="must be a class whose objects can be read at once: the registry does not restore objects",
+            fix="remove it: the default is STANDARD",
+            fixed=below("registry.storage.storageclass", REMOVED),
+        )
+    for given in ("Company", "company.blob.core.windows.net", "https://Company.blob.core.windows.net/images"):
+        yield Wrong(
+            name=f"Azure's account {given}",
+            change=storage(AZURE, accountname=given),
+            key="registry.storage.accountname",
+            rule="must be a storage account's name: 3 to 24 lower case letters and digits",
+            fix="write company",
+            fixed=below("registry.storage.accountname", "company"),
+        )
+    yield Wrong(
+        name="IPv6 endpoint without brackets",
+        change=storage(S3, regionendpoint="http://fd00::10:9000"),
+        key="registry.storage.regionendpoint",
+        rule=PORT,
+        fix="put the IPv6 address in square brackets",
+        fixed=below("registry.storage.regionendpoint", "http://[fd00::10]:9000"),
+    )
+
+
+def _lists() -> Iterator[Wrong]:
+    for interval in ("0s", "0m", "0h0m0s"):
+        yield Wrong(
+            name=f"metrics every {interval}",
+            change={"observability": {"monitor": "service", "interval": interval}},
+            key="observability.interval",
+            rule="must be longer than zero",
+            fix="write e.g. 30s, or remove it",
+            fixed=below("observability.interval", "30s"),
+        )
+    authority, own = root(), {"source": "self_signed"}
+    indent = "write '- |' on the line before it and indent it: each entry of the list is one text"
+    for name, given, fix in (
+        ("one text", authority, indent),
+        ("a section", {"corp": authority}, "write '- |' instead of 'corp: |', and do the same for every other key"),
+    ):
+        yield Wrong(
+            name=f"authorities as {name}",
+            change={"tls": {**own, "extraCaCertificates": given}},
+            key="tls.extraCaCertificates",
+            rule="must be a list",
+            fix=fix,
+            fixed={"tls": {**own, "extraCaCertificates": [authority]}},
+        )
+    tls = provided(leaf() + intermediate(), authority)
+    yield Wrong(
+        name="authority as a list",
+        change={"tls": {**tls, "caCertificate": [authority]}},
+        key="tls.caCertificate",
+        rule="must be text",
+        fix="write one text after '|', with all certificates in it and without '-'",
+        fixed={"tls": tls},
+    )
+    yield Wrong(
+        name="certificate with the one that it renewed",
+        change={"tls": {**tls, "certificate": leaf() + leaf() + intermediate()}},
+        key="tls.certificate",
+        rule="must have only the server's certificate and its issuers",
+        fix="remove CN=portus.example.com (certificate 2 of 3), which signed none of the others",
+        fixed={"tls": tls},
+    )
+    for key, names in (("images.pullSecrets", ["one", "two"]), ("backup.claim.accessModes", ["ReadWriteOnce", "ReadWriteMany"])):
+        if key == "images.pullSecrets":
+            yield Wrong(
+                name=f"{key} as sections",
+                change=below(key, [{"name": name} for name in names]),
+                key=key,
+                rule="must be a list of texts",
+                fix=f"write [{', '.join(names)}]",
+                fixed=below(key, names),
+            )
+        yield Wrong(
+            name=f"{key} in one text",
+            change=below(key, ", ".join(names)),
+            key=key,
+            rule="must be a list",
+            fix=f"write [{', '.join(names)}]",
+            fixed=below(key, names),
+        )
+    hosts = ["git.example.com", "10.0.0.0/8"]
+    proxy = {"http": "http://proxy.example.com:3128"}
+    yield Wrong(
+        name="NO_PROXY as a variable has it",
+        change=below("network.proxy", {**proxy, "noProxy": ",".join(hosts)}),
+        key="network.proxy.noProxy",
+        rule="must be a list",
+        fix=f"write [{', '.join(hosts)}]",
+        fixed=below("network.proxy.noProxy", hosts),
+    )
+
+
+def _secrets() -> Iterator[Wrong]:
+    rule, ref = (
+        "must be one encrypted text, or {secret: <name>, key: <key>}",
+        "; or name a Secret of the namespace: {secret: <name>, key: <key>}",
+    )
+    for key, change, given, right in (
+        ("registry.storage.keyfile", storage(GCS), GOOGLE, GCS["keyfile"]),
+        ("registry.storage.accountkey", storage(AZURE), {"value": "YQ==", "kind": "key1"}, AZURE["accountkey"]),
+        ("database.password", {"database": EXTERNAL}, {"value": "a" * 40}, "a" * 40),
+    ):
+        yield Wrong(
+            name=f"{key} as a section",
+            change=merged(change, below(key, REMOVED)) | merged(merged(change, below(key, REMOVED)), below(key, given)),
+            key=key,
+            rule=rule,
+            fix=f"pulumi config set --secret --path 'portus:{key}'{ref}",
+            fixed=below(key, right),
+        )
+    for workload, name in (("web", "PORTUS_DB_PASSWORD"), ("registry", "AWS_SECRET_ACCESS_KEY"), ("database", "MARIADB_ROOT_PASSWORD")):
+        yield Wrong(
+            name=f"secret variable of a setting {name}",
+            change=env(workload, (name, "geheim123")),
+            key=f"workloads.{workload}.env[0].name",
+            rule="must not be a variable that this program sets",
+            fix="remove it; use the setting for it instead (docs/reference/settings.md); change the secret: it is exposed",
+            fixed=below(f"workloads.{workload}.env", []),
         )
