@@ -9,8 +9,7 @@ from pymysql.constants import ER
 from components.common.names import DATABASE_SERVER, WORKER
 from components.common.versions import NEWEST_MIGRATIONS, PortusVersion
 from ops.doctor.database import account_of
-from ops.doctor.facts import Denied
-from ops.doctor.rows import Backlog, Database
+from ops.doctor.facts import Backlog, Database, Denied
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, sql
 from ops.kube.http import Silent, Unseen
