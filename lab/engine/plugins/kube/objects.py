@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import secrets
 from collections.abc import Mapping
@@ -201,11 +199,3 @@ def checkpoint(inputs: Properties, live: Mapping[str, Any], marked: Mapping[str,
         API_VERSION_KEY: inputs.get("apiVersion", ""),
         MANAGER_KEY: manager,
     }
-
-
-def decode_base64(text: str) -> bytes | None:
-    """Return the bytes of a Secret's data value, None when it is not base64."""
-    try:
-        return base64.b64decode(text, validate=False)
-    except (binascii.Error, ValueError):
-        return None

@@ -13,7 +13,6 @@ from lab.engine.plugins.codec import UNKNOWN, Properties, has_unknown, plain
 from lab.engine.plugins.kube.apply import UndecidedError, Writer, is_missing_namespace
 from lab.engine.plugins.kube.cluster import ApiError, Cluster, UnknownKindError, UnreachableError
 from lab.engine.plugins.kube.differences import difference, force_new_fields
-from lab.engine.plugins.kube.drift import live_inputs
 from lab.engine.plugins.kube.objects import (
     INPUTS_KEY,
     ObjectKind,
@@ -47,6 +46,7 @@ from lab.engine.plugins.provider import (
     Urn,
 )
 from lab.engine.plugins.serve import Engine, run
+from ops.kube.live_inputs import live_inputs
 
 _CLUSTER_KIND_NAMES: Final = (
     "APIService ClusterRole ClusterRoleBinding CSIDriver CSINode CustomResourceDefinition IngressClass MutatingWebhookConfiguration "

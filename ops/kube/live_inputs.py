@@ -1,4 +1,4 @@
-"""What of a live object corresponds to the inputs that made it: the basis of refresh.
+"""What of a live object corresponds to the inputs that made it: the basis of a refresh, and of a state that is made again.
 
 The server fills in defaults, spells quantities in its own way and moves a Secret's ``stringData`` into ``data``. None of that is a
 change; a field of ours with another meaning is, and so is one that has gone.
@@ -7,12 +7,13 @@ change; a field of ours with another meaning is, and so is one that has gone.
 from __future__ import annotations
 
 import base64
+import binascii
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from lab.engine.plugins.codec import Properties
-from lab.engine.plugins.kube.objects import decode_base64
+Properties = dict[str, Any]
+"""Inputs or an object, as plain values."""
 
 _QUANTITY_FIELDS: Final = "capacity default defaultRequest divisor hard limits max maxLimitRequestRatio min overhead requests sizeLimit"
 _QUANTITY_PARENTS: Final = frozenset(_QUANTITY_FIELDS.split())
@@ -102,6 +103,14 @@ def _binary_data(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> Properti
             same = isinstance(value, str) and decode_base64(value) == base64.b64decode(theirs[key])
             result[key] = value if same else theirs[key]
     return result
+
+
+def decode_base64(text: str) -> bytes | None:
+    """Return the bytes of a Secret's data value, None when it is not base64."""
+    try:
+        return base64.b64decode(text, validate=False)
+    except (binascii.Error, ValueError):
+        return None
 
 
 def same_quantity(one: Any, other: Any) -> bool:
