@@ -16,7 +16,7 @@ import click
 from ops.cli import command_of
 from ops.environment import Environment
 from ops.errors import LabError
-from ops.rights import CHECK, EXEC, JOBS, PASSWORD, READ
+from ops.rights import CHECK, EXEC, JOBS, PASSWORD, READ, STATE
 
 COMMANDS: Final[dict[str, click.Command]] = {}
 """Name -> command, of this module."""
@@ -174,6 +174,21 @@ def replace_secrets(stack: str, environment: Environment) -> None:
     found = known(stack, environment)
     found.require_known()
     unprotect_readable_secrets(found)
+
+
+@_command(rights=STATE)
+@click.option("--new-ca", is_flag=True, help="Leave the self-signed CA out: the next deployment makes a new one, which clients must trust.")
+def recover_state(stack: str, environment: Environment, *, new_ca: bool = False) -> None:
+    """Make the lost Pulumi state of a running stack again, from the program and the cluster's objects. Changes no object."""
+    from ops.kube.client import require_cluster  # noqa: PLC0415 - heavy
+    from ops.lifecycle import known  # noqa: PLC0415 - heavy
+    from ops.state.verb import recover  # noqa: PLC0415 - heavy
+
+    with environment.alone(stack):
+        found = known(stack, environment)
+        require_cluster(found.kubeconfig, found.context)
+        found.select()
+        recover(found, new_ca=new_ca)
 
 
 @_command(rights=PASSWORD)

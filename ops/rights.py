@@ -13,3 +13,5 @@ READ: Final = (
     f" Pods, and {EXEC}"
 )
 """Of what looks at the stack's objects and into Portus' database."""
+STATE: Final = "get and list the kinds of the stack's objects, Secrets included; what pulumi preview needs"
+"""Of what makes a state again."""

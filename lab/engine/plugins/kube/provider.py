@@ -159,6 +159,8 @@ class KubernetesProvider(Provider):
     @override
     def create(self, call: ChangeCall) -> tuple[str, Properties]:
         inputs = plain(call.new)
+        if call.preview and not self._settings.server_side_apply:
+            return "", call.new  # the genuine plugin asks the server for a dry run with server-side apply only
         if call.preview:
             return "", self._previewed(call, lambda: self._writer.create(inputs, "pulumi-preview", preview=True))
         manager = field_manager(inputs, {})
