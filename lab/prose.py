@@ -53,6 +53,9 @@ WORDS: Final = {
 }
 """What this project does not write (a regular expression), and the field's word for it."""
 
+ANY_WORD: Final = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
+"""Any of `WORDS`."""
+
 
 ENDS: Final = re.compile(r"[.!?:][\"')*\]]*$")
 NO_END: Final = re.compile(r"(?:e\.g|i\.e|etc|vs)\.")
@@ -96,6 +99,8 @@ def spoken(source: str) -> str:
 
 def words(source: str) -> list[Hit]:
     """Return the words to change in a module's docstrings and comments."""
+    if not ANY_WORD.search(source):  # most modules: spares them the look for what is a docstring or a comment
+        return []
     plain = re.sub(r"``?[^`\n]+``?", lambda match: "X" * len(match[0]), f"\n{spoken(source)}\n")
     return sorted({_hit(plain, result) for check in _own() for result in check.check_with_flags(plain)})
 

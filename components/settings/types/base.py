@@ -46,9 +46,8 @@ def names_and_keys(model: type[Section]) -> tuple[tuple[str, str], ...]:
 
 def names_and_keys_set(section: Section) -> tuple[tuple[str, str], ...]:
     """Return name and key of each setting of ``section`` that the stack file sets: most sections are whole defaults."""
-    if not section.model_fields_set:
-        return ()
-    return tuple(pair for pair in names_and_keys(type(section)) if pair[0] in section.model_fields_set)
+    found = section.model_fields_set
+    return tuple(pair for pair in names_and_keys(type(section)) if pair[0] in found) if found else ()
 
 
 @cache

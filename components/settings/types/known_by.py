@@ -41,6 +41,8 @@ class KnownBy:
 
 def unknown(section: Section, version: RegistryVersion, path: str = "") -> Iterator[tuple[str, object, RegistryVersion]]:
     """Yield (key, value, the version that knows it) of each setting that was written and that ``version`` does not know."""
+    if not section.model_fields_set:
+        return
     for name, field in type(section).model_fields.items():
         value, key = getattr(section, name), f"{path}.{field.alias or name}".lstrip(".")
         known = next((entry.version for entry in field.metadata if isinstance(entry, KnownBy)), version)
