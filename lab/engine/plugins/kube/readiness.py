@@ -1,6 +1,6 @@
 """When an object counts as ready: one rule a kind, as pulumi-kubernetes has them; every other kind is ready once it exists.
 
-What is wrong with Pods is told in their own words: scheduling, image pulls, crashes, termination messages, warnings.
+A fault of a Pod is reported in its own words: scheduling, image pulls, crashes, termination messages, warnings.
 """
 
 from __future__ import annotations
