@@ -20,9 +20,10 @@ from ops.deployment import Deployment
 from ops.doctor import verb
 from ops.doctor.database import examine_database
 from ops.doctor.expected import expected_of
-from ops.doctor.facts import Database, Expected
+from ops.doctor.facts import Contact, Database, Expected
 from ops.doctor.objects import examine_objects
 from ops.doctor.report import as_json, holds
+from ops.doctor.services import LDAP, OAUTH, questions
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verb import diagnose
 from ops.doctor.verdicts import Broken
@@ -106,6 +107,38 @@ def test_an_external_database_is_asked_from_portus_own_pod(stack: OwnStack, reac
     assert isinstance(found, Database), found
     assert [record.hostname for record in found.records] == ["registry.doctor.test"]
     assert found.charset == "utf8mb3"
+
+
+LEFT = 'for each in /proc/[0-9]*/comm; do [ "$(<$each)" = cat ] && echo $each; done; true'
+"""By bash: every process that carries a connection's bytes."""
+
+
+def test_a_server_outside_is_asked_from_portus_own_pod_and_nothing_stays_behind_there(stack: OwnStack, expected: Expected) -> None:
+    """Portus' own name is in the place of a site of OAuth, its database in that of a directory: a server that speaks no LDAP."""
+    settings = {
+        "PORTUS_OAUTH_GITLAB_ENABLED": "true",
+        "PORTUS_OAUTH_GITLAB_SERVER": f"https://{PORTUS}/api/v1/_ping",
+        "PORTUS_LDAP_ENABLED": "true",
+        "PORTUS_LDAP_HOSTNAME": "mariadb",
+        "PORTUS_LDAP_PORT": "3306",
+    }
+    with hushed():
+        seen = examine_objects(stack.kube, Snapshot(expected=expected, now=time.time()))
+        assert isinstance(seen.workloads, dict)
+        web = seen.workloads["web"]
+        told = tuple(dataclasses.replace(pod, variables={**pod.variables, **settings}) for pod in web.pods)
+        seen = dataclasses.replace(seen, workloads={**seen.workloads, "web": dataclasses.replace(web, pods=told)})
+        pods = Pods(kube=stack.kube, namespace=expected.namespace)
+        began = time.monotonic()
+        found = {kind: ask() for kind, ask in questions(pods, seen)}
+        seconds = time.monotonic() - began
+        assert pods.run(web.ready[0].name, ["bash", "-c", LEFT]) == (0, "")
+    oauth, ldap = found[OAUTH], found[LDAP]
+    assert isinstance(oauth, Contact)
+    assert oauth.seen.startswith("it answers "), oauth
+    assert isinstance(ldap, Contact)
+    assert (ldap.step, bool(ldap.problem)) == ("login", True), ldap
+    assert seconds < HEALTHY_SECONDS
 
 
 def _image(breaker: Breaker) -> AbstractContextManager[None]:
