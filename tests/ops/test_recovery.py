@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from lab.engine import Engine
-from ops import recovery
+from lab.environment import Lab
+from lab.images.debian import debian_sources
+from lab.images.servers import free_port
+from ops import check, commands, lifecycle, paths, recovery
+from ops.console import Step
+from ops.credentials import Login, NobodyError, login_of, require_login
+from ops.deployment import Deployment
+from ops.environment import Environment, Operator
 from ops.errors import LabError
+from ops.kube.client import require_cluster
 from ops.pulumi.stack import Stack
+from ops.sample_image import write_sample
+from tests.ops.api import kubeconfig
 
 PULUMI = """#!/bin/sh
 echo "$*" >>"$0.said"
@@ -92,3 +107,189 @@ def test_a_lock_that_cannot_be_read_is_nobodys_to_remove(stack: Stack, tmp_path:
     with pytest.raises(LabError, match=r"the lock .*9d1a\.json cannot be read"):
         recovery.recover_interrupted_update(stack)
     assert _said(tmp_path) == ""
+
+
+# What is told of a cluster that cannot be used, before anything is begun.
+
+
+def _silent(folder: Path) -> Path:
+    return kubeconfig(folder, f"https://127.0.0.1:{free_port()}")
+
+
+def test_a_missing_kubeconfig_is_told_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"the kubeconfig .*/absent must exist"):
+        require_cluster(tmp_path / "absent", None)
+
+
+def test_a_missing_context_is_told_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="it must have the context 'prod'"):
+        require_cluster(_silent(tmp_path), "prod")
+
+
+def test_a_cluster_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="does not answer") as raised:
+        require_cluster(_silent(tmp_path), None)
+    assert "\n" not in raised.value.problem
+
+
+# What a verb that ends with a push needs of the user's machine.
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The only folder on PATH, and empty: neither skopeo nor what the lab builds its own with."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    debian_sources.cache_clear()
+    return tmp_path
+
+
+@pytest.mark.usefixtures("programs")
+@pytest.mark.parametrize("verb", [lifecycle.up, commands.check, partial(commands.restore, dump="20260101T000000Z", safety="yes")])
+def test_a_machine_that_cannot_push_is_told_before_anything_is_deployed_or_restored(
+    tmp_path: Path, verb: Callable[[str, Environment], None]
+) -> None:
+    with pytest.raises(LabError, match=r"skopeo must be on PATH: .* fix: install skopeo; or run this as root on Debian"):
+        verb("dev", Lab(tmp_path / "kubeconfig"))
+
+
+def test_the_machines_own_skopeo_is_enough(programs: Path) -> None:
+    skopeo = programs / "skopeo"
+    skopeo.touch(mode=0o755)
+    Operator().require_client("dev")
+    Lab().require_client("dev")
+
+
+# The images that tests push.
+
+
+def test_the_same_text_gives_the_same_image_and_another_text_another(tmp_path: Path) -> None:
+    first = write_sample(tmp_path / "a")
+    assert first == write_sample(tmp_path / "b")
+    assert first != write_sample(tmp_path / "c", text="other")
+
+
+def test_every_blob_is_named_by_its_digest_and_described_by_its_size(tmp_path: Path) -> None:
+    digest = write_sample(tmp_path, layers=4)
+    manifest_bytes = (tmp_path / "manifest.json").read_bytes()
+    assert digest == f"sha256:{hashlib.sha256(manifest_bytes).hexdigest()}"
+    manifest = json.loads(manifest_bytes)
+    assert len({layer["digest"] for layer in manifest["layers"]}) == 4
+    for part in (manifest["config"], *manifest["layers"]):
+        blob = (tmp_path / part["digest"].removeprefix("sha256:")).read_bytes()
+        assert (len(blob), f"sha256:{hashlib.sha256(blob).hexdigest()}") == (part["size"], part["digest"])
+
+
+# A check logs in with what it was told or made, and one refused login ends it: ten wrong ones lock a user.
+
+
+OUTPUTS = {
+    "portus_url": "https://portus.example.com",
+    "registry_host": "registry.example.com:5000",
+    "administrator": "admin",
+    "administrator_password": "made",
+    "ca_certificate": "",
+}
+
+
+def _deployment(kubeconfig: Path = Path("mine"), **outputs: Any) -> Deployment:
+    return Deployment(stack="prod", outputs={**OUTPUTS, **outputs}, kubeconfig=kubeconfig)
+
+
+class _Portus(httpx.MockTransport):
+    """Answers every request for a token with ``status`` and keeps it."""
+
+    def __init__(self, status: int, error: str | None = None) -> None:
+        super().__init__(self._answer)
+        self.status = status
+        self.error = error
+        self.asked: list[httpx.Request] = []
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        return httpx.Response(self.status, json=None if self.error is None else {"error": self.error})
+
+
+class TestWho:
+    def test_is_the_stacks_administrator_unless_told(self) -> None:
+        assert login_of(_deployment(), environment={}) == Login(user="admin", password="made")
+        assert login_of(_deployment(administrator_made=True), environment={}).user == "admin"
+
+    def test_is_whom_the_environment_names(self, tmp_path: Path) -> None:
+        file = tmp_path / "password"
+        file.write_text(" mine \n")
+        told = login_of(_deployment(administrator_made=False), environment={"CHECK_USER": "alice", "CHECK_PASSWORD_FILE": str(file)})
+        assert told == Login(user="alice", password=" mine ", is_told=True)
+
+    @pytest.mark.parametrize("half", ["CHECK_USER", "CHECK_PASSWORD_FILE"])
+    def test_is_not_guessed_from_half_a_login(self, half: str) -> None:
+        with pytest.raises(LabError, match=f"{half} is set without CHECK_"):
+            login_of(_deployment(), environment={half: "x"})
+
+    def test_is_nobody_where_the_password_cannot_be_read(self, tmp_path: Path) -> None:
+        absent, empty = tmp_path / "absent", tmp_path / "empty"
+        empty.touch()
+        for file, problem in ((absent, "absent cannot be read: No such file"), (empty, "empty is empty")):
+            with pytest.raises(LabError, match=problem):
+                login_of(_deployment(), environment={"CHECK_USER": "alice", "CHECK_PASSWORD_FILE": str(file)})
+
+    def test_is_nobody_where_the_stack_makes_no_administrator(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("CHECK_USER", "CHECK_PASSWORD_FILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr(check, "require_login", lambda *_: pytest.fail("a login was tried"))
+        for tried in (check.check, check.check_read_only):
+            with pytest.raises(NobodyError, match="the check has no user") as told:
+                tried(_deployment(administrator_made=False), Step("checking"))
+            assert told.value.remedy.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod KUBECONFIG=mine")
+
+
+class TestToken:
+    def test_is_asked_for_once_as_docker_does(self) -> None:
+        portus = _Portus(200)
+        require_login(_deployment(), Login(user="admin", password="made"), transport=portus)
+        (asked,) = portus.asked
+        assert str(asked.url) == "https://portus.example.com/v2/token?service=registry.example.com%3A5000&account=admin"
+        assert asked.headers["Authorization"].startswith("Basic ")
+
+    def test_that_is_refused_ends_the_check_and_says_how_to_go_on(self) -> None:
+        portus = _Portus(401)
+        with pytest.raises(NobodyError, match="refuses the password of 'admin' that the stack knows") as told:
+            require_login(_deployment(paths.STATE / "kubeconfig"), Login(user="admin", password="made"), portus)
+        assert len(portus.asked) == 1
+        assert "if it was changed on Portus' pages, or the database is another one" in told.value.remedy
+        assert told.value.remedy.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod")
+
+    def test_of_the_user_who_was_told_names_the_file_and_no_password(self) -> None:
+        with pytest.raises(NobodyError, match="the file that CHECK_PASSWORD_FILE names") as told:
+            require_login(_deployment(), Login(user="alice", password="mine-alone", is_told=True), transport=_Portus(401))
+        assert "mine-alone" not in str(told.value)
+
+    @pytest.mark.parametrize("login", [Login(user="admin", password="made"), Login(user="alice", password="mine", is_told=True)])
+    @pytest.mark.parametrize(
+        ("error", "named"),
+        [
+            ("Connection refused - connect(2) for ldap.example.com:389", "cannot reach its LDAP directory"),
+            ("getaddrinfo: Name or service not known", "cannot reach its LDAP directory"),
+            ("SSL_connect SYSCALL returned=5 errno=0 state=SSLv3/TLS write client hello", "cannot reach its LDAP directory"),
+            ("SSL_connect returned=1 errno=0 state=error: certificate verify failed (unable to get local issuer certificate)", "ca_file"),
+            ('hostname "ldap.example.com" does not match the server certificate', "does not trust the certificate"),
+            ("No Such Object (code 32)", "correct what its LDAP directory reports: No Such Object (code 32)"),
+            ("Connection timed out - user specified timeout", "cannot reach its LDAP directory"),
+            ("Could not find user 'admin'", "correct what its LDAP directory reports: Could not find user 'admin'"),
+            ("Invalid Credentials (code 49)", "correct what its LDAP directory reports: Invalid Credentials (code 49)"),
+            ("Your account is locked.", "correct what it reports: Your account is locked."),
+        ],
+    )
+    def test_that_the_directory_or_a_lock_refuses_blames_no_changed_password(self, login: Login, error: str, named: str) -> None:
+        with pytest.raises(NobodyError) as told:
+            require_login(_deployment(), login, _Portus(401, error))
+        assert named in told.value.remedy
+        assert "if it was changed" not in str(told.value)
+
+    def test_that_is_refused_for_its_password_says_so_where_portus_judges_it(self) -> None:
+        with pytest.raises(NobodyError) as told:
+            require_login(_deployment(), Login(user="admin", password="made"), _Portus(401, "Invalid Username or password."))
+        assert "if it was changed on Portus' pages" in told.value.remedy
+
+    @pytest.mark.parametrize("status", [404, 500, 503])
+    def test_that_does_not_come_for_another_reason_is_left_to_the_push(self, status: int) -> None:
+        require_login(_deployment(), Login(user="admin", password="made"), transport=_Portus(status))

@@ -14,7 +14,7 @@ from lab.portus_double.replay.recording import SCENARIO
 from lab.portus_double.replay.stage import Stage, stage
 from ops.credentials import Login, NobodyError, require_login
 from tests.lab.portus_double.conftest import ADMINS, CHIEF, CHIEF_PASSWORD, NAME, PEOPLE, SUFFIX, Directory
-from tests.ops.test_deployment import _deployment
+from tests.ops.test_recovery import _deployment
 
 pytestmark = pytest.mark.images
 
