@@ -20,14 +20,13 @@ from ops.kube.client import Kube
 from ops.kube.errors import cluster_errors
 from ops.kube.jobs import Jobs
 from tests.ops.api import api
+from tests.recorder import STACKS, run_program
 
-RENDERS = sorted(Path("tests/golden/render").glob("*.yaml"))
 
-
-@pytest.fixture(scope="module", params=RENDERS, ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=STACKS)
 def objects(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     """Every object of a stack of this project."""
-    return [each for each in yaml.safe_load_all(request.param.read_text(encoding="utf-8")) if each]
+    return [each for each in yaml.safe_load_all(run_program(request.param, preview=True).render()) if each]
 
 
 def _of_kind(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
