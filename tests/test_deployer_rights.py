@@ -14,8 +14,8 @@ import yaml
 from ops import rights
 from ops.paths import ROOT
 from tests.recorder import STACKS, Program, run_program, stack_configuration
-from tests.settings.corpus import StackFile
-from tests.settings.test_samples import SAMPLES, run_sample
+from tests.settings.corpus import SAMPLES, StackFile
+from tests.settings.test_samples import run_sample
 
 CHANGES = {"create", "get", "list", "watch", "patch", "delete"}
 LOOKS = {"get", "list", "watch"}

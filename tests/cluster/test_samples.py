@@ -13,8 +13,8 @@ from lab.addons import crds
 from lab.cluster.kubectl import kubectl
 from lab.render.objects import with_name
 from tests.recorder import Registered
-from tests.settings.corpus import StackFile
-from tests.settings.test_samples import SAMPLES, run_sample
+from tests.settings.corpus import SAMPLES, StackFile
+from tests.settings.test_samples import run_sample
 
 pytestmark = pytest.mark.cluster
 

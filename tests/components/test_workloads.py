@@ -15,10 +15,8 @@ from components.settings.rules.workloads import RESERVED
 from tests.components import rendered as sections
 from tests.network_evaluator import selects
 from tests.recorder import STACKS, Program, Programs, Registered, run_program, stack_configuration
-from tests.settings.corpus import HERE, StackFile
+from tests.settings.corpus import HERE, SAMPLES, StackFile
 from tests.settings.test_samples import run_sample
-
-SAMPLES = sorted((HERE / "samples").glob("*.yaml"))
 
 
 def _programs(programs: Mapping[str, Program]) -> list[Program]:

@@ -9,9 +9,8 @@ import pytest
 
 from lab.manifests.objects import Objects
 from tests.recorder import STACKS, Program, run_program
-from tests.settings.corpus import HERE, StackFile
+from tests.settings.corpus import SAMPLES, StackFile
 
-SAMPLES = sorted((HERE / "samples").glob("*.yaml"))
 """Stack files that set what no stack does."""
 
 

@@ -13,9 +13,8 @@ from lab.manifests.objects import Objects
 from lab.manifests.results import Waiver, failures, read_waivers, unused
 from lab.manifests.rules import RULES, TOOLS, judge
 from lab.render.objects import SECRET, Manifest
-from tests.manifests.conftest import SAMPLES
 from tests.recorder import texts
-from tests.settings.corpus import StackFile
+from tests.settings.corpus import SAMPLES, StackFile
 
 WRONG = Path(__file__).parent / "wrong.yaml"
 

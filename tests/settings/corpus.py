@@ -45,6 +45,21 @@ WHOLE = HERE / "bad" / "whole_files.yaml"
 TABLES = sorted(path for path in (HERE / "bad").glob("*.yaml") if path not in {BASES, WHOLE})
 WIDTH = 120
 
+_WRITTEN = tempfile.TemporaryDirectory()
+
+
+def _samples() -> Iterator[Path]:
+    """Yield the right stack files: each file of ``samples``, and one for each entry of ``samples/registries.yaml``."""
+    several = HERE / "samples" / "registries.yaml"
+    yield from (path for path in (HERE / "samples").glob("*.yaml") if path != several)
+    for name, content in yaml.safe_load(several.read_text(encoding="utf-8")).items():
+        path = Path(_WRITTEN.name, f"{name}.yaml")
+        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        yield path
+
+
+SAMPLES = sorted(_samples(), key=lambda path: path.stem)
+
 KeyPath = tuple[str | int, ...]
 
 

@@ -16,7 +16,7 @@ import pytest
 from components.settings.parse import parse
 from components.settings.report.locate import TAGS
 from components.settings.report.problems import Problem, SettingsError
-from tests.settings.corpus import BAD, HERE, Stack, StackFile, sections_of
+from tests.settings.corpus import BAD, HERE, SAMPLES, Stack, StackFile, sections_of
 
 SAMPLE = StackFile(HERE / "samples" / "complete.yaml")
 RAW = sections_of(SAMPLE)
@@ -165,7 +165,7 @@ def _complaints(problems: tuple[Problem, ...]) -> set[tuple[str, str]]:
     return {(problem.key, problem.rule) for problem in problems}
 
 
-SAMPLES = [StackFile(path) for path in sorted((HERE / "samples").glob("*.yaml"))]
+STACKS = [StackFile(path) for path in SAMPLES]
 RULED = [entry for entry in BAD if entry.folder in {"portus_settings", "workloads"}]
 
 
@@ -181,7 +181,7 @@ def _required(file: Stack) -> list[tuple[str, ...]]:
 
 TURN = 60
 """Keys that one test changes: the complete sample would be the longest test of its tier."""
-TURNS = [(SAMPLE, start) for start in range(0, len(KEYS), TURN)] + [(file, 0) for file in [*SAMPLES, *RULED] if file != SAMPLE]
+TURNS = [(SAMPLE, start) for start in range(0, len(KEYS), TURN)] + [(file, 0) for file in [*STACKS, *RULED] if file != SAMPLE]
 
 
 @pytest.mark.parametrize(("file", "start"), TURNS, ids=[f"{file.name}-{start}" for file, start in TURNS])
@@ -216,7 +216,7 @@ def _former(key: str) -> str | None:
 
 
 @pytest.mark.parametrize("misspell", [_swapped, _former], ids=["two swapped letters", "the spelling of before 0.1.0"])
-@pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.path.stem)
+@pytest.mark.parametrize("file", STACKS, ids=lambda file: file.path.stem)
 def test_a_misspelt_key_is_one_problem_that_names_the_right_key(file: Stack, misspell: Callable[[str], str | None]) -> None:
     raw = _raw(file)
     not_ours = {"headers", "extraConfig"}  # the user's, the registry's

@@ -14,7 +14,7 @@ from components.settings.reference.__main__ import MANUAL, SCHEMA, texts
 from components.settings.reference.entries import entries
 from components.settings.reference.schema import schema
 from tests.recorder import FILES, ROOT, STACKS
-from tests.settings.corpus import BAD, HERE, Case, WrongFile
+from tests.settings.corpus import BAD, SAMPLES, Case, WrongFile
 
 WRITE = "write them anew: make golden"
 FIRST_LINE = f"# yaml-language-server: $schema={SCHEMA.name}\n"
@@ -49,7 +49,7 @@ def test_a_stack_file_names_the_schema_and_fits_it(stack: str, validator: jsonsc
     assert [error.message for error in validator.iter_errors(_document(path))] == []
 
 
-@pytest.mark.parametrize("path", sorted((HERE / "samples").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample_fits_the_schema(path: Path, validator: jsonschema.Draft7Validator) -> None:
     assert [error.message for error in validator.iter_errors(_document(path))] == []
 

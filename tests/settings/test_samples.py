@@ -17,9 +17,7 @@ from components.settings.rules.cluster import amount
 from components.settings.types.base import KubernetesShape, Section
 from components.settings.types.secrets import ExistingSecret
 from tests.recorder import Program, run_program, texts
-from tests.settings.corpus import HERE, StackFile
-
-SAMPLES = sorted((HERE / "samples").glob("*.yaml"))
+from tests.settings.corpus import HERE, SAMPLES, StackFile
 
 
 @pytest.fixture(params=SAMPLES, ids=lambda path: path.stem, scope="module")

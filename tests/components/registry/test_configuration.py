@@ -16,16 +16,16 @@ from components.settings.rules.registry import KNOWN, Decided, Key, Tree
 from components.settings.types.values import seconds
 from tests.components.registry.stage import settings
 from tests.recorder import Program, Programs
-from tests.settings.corpus import HERE, StackFile
+from tests.settings.corpus import SAMPLES, StackFile
 from tests.settings.test_samples import run_sample
 
-SAMPLES = sorted((HERE / "samples").glob("registry_*.yaml"))
+REGISTRIES = {path.stem: path for path in SAMPLES if path.stem.startswith("registry_")}
 
 
 @pytest.fixture(scope="module")
 def programs() -> Programs:
     """Each sample's program."""
-    files = {path.stem: path for path in SAMPLES}
+    files = REGISTRIES
     return Programs(files, lambda name: run_sample(StackFile(files[name])))
 
 
@@ -51,7 +51,7 @@ def variables(program: Program) -> dict[str, Any]:
 def test_every_key_of_s3_reaches_the_driver_and_no_secret_the_file(programs: Programs) -> None:
     program = programs["registry_s3"]
     document = config(program)
-    said = yaml.safe_load((HERE / "samples" / "registry_s3.yaml").read_text())["config"]["portus:registry"]["storage"]
+    said = yaml.safe_load(REGISTRIES["registry_s3"].read_text())["config"]["portus:registry"]["storage"]
     assert document["storage"]["s3"] == {key: said[key] for key in said if key not in {"driver", "accesskey", "secretkey", "nodeRole"}}
     found = variables(program)
     assert held(program)["AWS_ACCESS_KEY_ID"] == "AKIAIOSFODNN7EXAMPLE"

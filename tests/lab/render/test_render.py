@@ -20,7 +20,7 @@ from lab.render.stackfile import read
 from lab.render.verify import verify
 from ops.errors import LabError
 from tests.recorder import FILES, ROOT
-from tests.settings.corpus import HERE, StackFile
+from tests.settings.corpus import SAMPLES, StackFile
 
 SEALED = {"secure": "v1:dGhpcyBub25jZQ==:bm90IGRlY3J5cHRlZCBieSBhbnlib2R5"}
 
@@ -287,7 +287,7 @@ def test_a_difference_from_the_committed_render_is_shown_and_fails(stacks: Path)
     verify("qa")
 
 
-@pytest.mark.parametrize("sample", sorted((HERE / "samples").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_every_encrypted_secret_is_taken_unseen(sample: Path, stacks: Path) -> None:
     """No check of a secret's content may refuse a ciphertext: the samples set every secret there is."""
     file = StackFile(sample)
