@@ -24,6 +24,8 @@ PORT: Final = 389
 START_TLS: Final = "1.3.6.1.4.1.1466.20037"
 METHODS: Final = {"starttls": "start_tls", "start_tls": "start_tls", "simple_tls": "simple_tls"}
 """What Portus reads; anything else is no encryption."""
+NEWEST: Final = ssl.TLSVersion.TLSv1_2
+"""Of the images' OpenSSL: a directory that speaks TLS 1.3 alone is out of Portus' reach."""
 ABSENT: Final = "portus-doctor"
 """A user that no directory has: the search costs what one login costs, and finds nothing."""
 FOUND: Final = (0, 4)
@@ -58,10 +60,13 @@ def _talk(settings: Configured, host: str, end: socket.socket) -> str:
 
 
 def _context(settings: Configured) -> ssl.SSLContext:
-    if not settings.is_since("2.3"):
-        return unverified()
     authorities = settings.text("ldap.encryption.options.ca_file")
-    return context_of(settings.read(authorities), system=False) if authorities else settings.public_trust()
+    if not settings.is_since("2.3"):
+        context = unverified()
+    else:
+        context = context_of(settings.read(authorities), system=False) if authorities else settings.public_trust()
+    context.maximum_version = NEWEST
+    return context
 
 
 def _connection(settings: Configured, end: socket.socket) -> ldap3.Connection:

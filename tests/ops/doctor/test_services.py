@@ -161,6 +161,17 @@ class TestLdap:
             gone = only(settings)
         assert (gone.step, gone.problem) == ("tls", "Pod portus-0 has no file /ca.pem")
 
+    @pytest.mark.parametrize("version", ["2.2", "2.5"])
+    def test_a_server_of_tls_1_3_alone_is_refused_as_the_images_openssl_does(self, server_context: ssl.SSLContext, version: str) -> None:
+        server_context.minimum_version = ssl.TLSVersion.TLSv1_3
+        try:
+            with serving(Directory(server_context, at_once=True)) as port:
+                settings = ldap(port, ldap__encryption__method="simple_tls") | {"ldap.method": "simple_tls"}
+                found = only(settings, version=version, trust=authority())
+        finally:
+            server_context.minimum_version = ssl.TLSVersion.TLSv1_2
+        assert (found.step, "version" in found.problem) == ("tls", True)
+
     def test_a_server_without_start_tls_is_told(self) -> None:
         with serving(Directory(start_tls=2)) as port:
             found = only(ldap(port, **ACCOUNT, ldap__encryption__method="start_tls"))
