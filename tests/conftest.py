@@ -72,6 +72,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 PROGRAM = (
     "tests/components/",
     "tests/manifests/",
+    "tests/ops/state/",
     "tests/settings/test_samples.py",
     "tests/test_deployer_rights.py",
     "tests/test_golden.py",
