@@ -50,7 +50,12 @@ SHARES: Final[Sequence[Mapping[str, int]]] = (
         "cluster/test_samples.py": 40,
         "cluster/test_network_policies.py": 170,
     },
-    {"engine/test_kubernetes_objects.py": 80, "engine/test_kubernetes_workloads.py": 80, "cluster/test_lab_cluster.py": 200},
+    {
+        "engine/test_kubernetes_objects.py": 80,
+        "engine/test_kubernetes_workloads.py": 80,
+        "cluster/test_lab_cluster.py": 200,
+        "cluster/test_adopt.py": 240,
+    },
 )
 
 ALONE: Final = "tests/cluster/test_lab_cluster.py"
