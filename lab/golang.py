@@ -6,8 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -39,7 +38,9 @@ class Program:
         package: the one with the ``main`` function.
         version: part of the cache's key, and shown.
         flags: of the linker.
+        tags: of the build, separated by commas.
         links: further names of the program in its folder.
+        apart: it cannot be built by the same command as the module's other programs.
     """
 
     name: str
@@ -47,7 +48,19 @@ class Program:
     package: str
     version: str = ""
     flags: str = ""
+    tags: str = ""
     links: tuple[str, ...] = ()
+    apart: bool = False
+
+    @property
+    def linker_flags(self) -> str:
+        """All flags of the linker."""
+        return f"{STRIPPED} {self.flags}".strip()
+
+    @property
+    def executable(self) -> str:
+        """What Go names the file."""
+        return Path(self.package).name or self.source.name
 
 
 def ensure(programs: Sequence[Program], *, needs_gib: float = 1.0) -> dict[str, Path]:
@@ -61,12 +74,11 @@ def ensure(programs: Sequence[Program], *, needs_gib: float = 1.0) -> dict[str, 
     wanted = {_entry(each): each for each in programs}
 
     def make(folders: Mapping[tuple[str, str], Path]) -> None:
-        missing = {entry: wanted[entry] for entry in folders}
-        with step(f"programs: {', '.join(each.name for each in missing.values())}") as shown:
-            for entry, each in missing.items():
-                download = downloads.for_this_machine(each.name, each.version)
-                if download is None or not downloads.fetch(download, folders[entry], shown):
-                    _compile(each, folders[entry], shown)
+        missing = {wanted[entry]: folder for entry, folder in folders.items()}
+        with step(f"programs: {', '.join(each.name for each in missing)}") as shown:
+            built = {each: folder for each, folder in missing.items() if not _download(each, folder, shown)}
+            for together in _commands(built):
+                _compile({each: built[each] for each in together}, shown)
 
     folders = cache.build_all(list(wanted), make, needs_gib=needs_gib)
     return {each.name: folders[entry] for entry, each in wanted.items()}
@@ -79,19 +91,39 @@ def has(program: Program) -> bool:
 
 def _entry(program: Program) -> tuple[str, str]:
     return f"go-{program.name}", cache.key(
-        cache.tree_key(program.source), program.version, program.package, f"{STRIPPED} {program.flags}".strip()
+        cache.tree_key(program.source), program.version, program.package, program.linker_flags, program.tags
     )
 
 
-def _compile(program: Program, folder: Path, shown: Step) -> None:
-    require_go(program.name)
-    counted = _Progress(program.name, shown, _count_packages(program.source, [program.package]))
-    flags = f"{STRIPPED} {program.flags}".strip()
-    words: list[str | Path] = ["nice", "go", "build", "-v", *FAST, "-ldflags", flags, "-o", folder / program.name, program.package]
-    process.run(words, log=LOG, step=counted, cwd=program.source, env=ENVIRONMENT, remedy=RESUME)
-    for link in program.links:
-        (folder / link).unlink(missing_ok=True)
-        (folder / link).symlink_to(program.name)
+def _download(program: Program, folder: Path, shown: Step) -> bool:
+    download = downloads.for_this_machine(program.name, program.version)
+    return download is not None and downloads.fetch(download, folder, shown)
+
+
+def _commands(programs: Iterable[Program]) -> list[list[Program]]:
+    """Return the programs that one command builds: while one is linked, which keeps one processor busy, the others are compiled."""
+    groups: dict[tuple[Path, str, str], list[Program]] = {}
+    for each in programs:
+        groups.setdefault((each.source, each.tags, each.name if each.apart else ""), []).append(each)
+    return list(groups.values())
+
+
+def _compile(programs: Mapping[Program, Path], shown: Step) -> None:
+    require_go(", ".join(each.name for each in programs))
+    first = next(iter(programs))
+    built = programs[first] / ".built"
+    built.mkdir(exist_ok=True)
+    packages = [each.package for each in programs]
+    flags = [word for each in programs for word in ("-ldflags", f"{each.package}={each.linker_flags}")]
+    words: list[str | Path] = ["nice", "go", "build", "-v", *FAST, "-tags", first.tags, *flags, "-o", f"{built}/", *packages]
+    counted = _Progress(shown, _count_packages(first.source, packages))
+    process.run(words, log=LOG, step=counted, cwd=first.source, env=ENVIRONMENT, remedy=RESUME)
+    for each, folder in programs.items():
+        (built / each.executable).replace(folder / each.name)
+        for link in each.links:
+            (folder / link).unlink(missing_ok=True)
+            (folder / link).symlink_to(each.name)
+    shutil.rmtree(built)
 
 
 LOG: Final = LOGS / "build-programs.log"
@@ -102,8 +134,7 @@ RESUME: Final = f"repeat the command, which continues where it stopped; the whol
 class _Progress:
     """Turns Go's list of compiled packages into how many are left, and how long that takes at the pace so far."""
 
-    def __init__(self, name: str, shown: Step, total: int) -> None:
-        self._name = name
+    def __init__(self, shown: Step, total: int) -> None:
         self._shown = shown
         self._total = total
         self._done = 0
@@ -118,45 +149,7 @@ class _Progress:
         pace = (self._shown.seconds - self._began) / self._done
         left = pace * (self._total - self._done)
         time = "less than a minute" if left < 60 else f"at most {round(left / 60)} min"  # noqa: PLR2004 - seconds of a minute
-        self._shown.say(f"{self._name}: {self._done} of {self._total} packages, {time} left: {line.strip()}")
-
-
-def go_program(
-    name: str,
-    source: Path,
-    package: str,
-    current: Step | None = None,
-    *,
-    version: str = "",
-    flags: str = "",
-    tags: str = "",
-    needs_gib: float = 0.5,
-) -> Path:
-    """Return the cache's folder with the static program ``name``, built unless it is there; an interrupted build goes on where it was.
-
-    Args:
-        source: folder with go.mod and go.sum, which fix every version, so that a build is the same everywhere.
-        package: what to build there.
-        current: the step that shows the build; None makes one where there is something to build.
-        version: part of the key, and shown.
-        flags: of the linker.
-        tags: of the build, separated by commas.
-
-    Raises:
-        LabError: no ``go``, too little disk, or the build failed (with its last lines).
-    """
-    flags = f"{STRIPPED} {flags}".strip()
-
-    def make(folder: Path) -> None:
-        require_go(name)
-        words: list[str | Path] = ["nice", "go", "build", "-v", *FAST, "-tags", tags, "-ldflags", flags, "-o", folder / name, package]
-        with step(f"program {name} {version}".strip()) if current is None else nullcontext(current) as shown:
-            shown.say(f"building {name} {version}")
-            process.run(words, log=LOGS / f"build-{name}.log", step=shown, cwd=source, env=ENVIRONMENT)
-
-    return cache.build(
-        f"go-{name}", cache.key(cache.tree_key(source), version, package, flags, *([tags] if tags else [])), make, needs_gib=needs_gib
-    )
+        self._shown.say(f"{self._done} of {self._total} packages, {time} left: {line.strip()}")
 
 
 def require_go(purpose: str) -> None:

@@ -9,8 +9,8 @@ from typing import Final
 from lab import golang, versions
 from lab.golang import Program
 
-CLUSTER_SOURCE: Final = Path(__file__).parent / "cluster" / "go"
-"""One Go module a program."""
+SOURCE: Final = Path(__file__).parent / "go"
+"""One Go module for all programs: what they share is compiled once."""
 
 KUBERNETES_PROGRAMS: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl")
 """What the one Kubernetes binary is called by."""
@@ -26,27 +26,28 @@ def kubernetes_flags(version: str) -> str:
 
 PULUMI: Final = Program(
     name="pulumi",
-    source=Path(__file__).parent / "engine" / "module",
+    source=SOURCE,
     package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     version=versions.PULUMI,
     flags=f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{versions.PULUMI}",
 )
 
 CLUSTER: Final = (
-    Program(name="pause", source=CLUSTER_SOURCE / "pause", package="."),
-    Program(name="coredns", source=CLUSTER_SOURCE / "coredns", package=".", version=versions.COREDNS),
-    Program(name="kube-router", source=CLUSTER_SOURCE / "kube-router", package=".", version=versions.KUBE_ROUTER),
+    Program(name="pause", source=SOURCE, package="./pause"),
+    Program(name="coredns", source=SOURCE, package="./coredns", version=versions.COREDNS),
+    Program(name="kube-router", source=SOURCE, package="./kube-router", version=versions.KUBE_ROUTER),
     Program(
         name="local-path-provisioner",
-        source=CLUSTER_SOURCE / "local-path-provisioner",
+        source=SOURCE,
         package="github.com/rancher/local-path-provisioner",
         version=versions.LOCAL_PATH_PROVISIONER,
         flags=f"-X main.VERSION=v{versions.LOCAL_PATH_PROVISIONER}",
+        apart=True,  # it imports github.com/Sirupsen/logrus, which Go takes for a misspelling of the others' sirupsen
     ),
     Program(
         name="kubernetes",
-        source=CLUSTER_SOURCE / "kubernetes",
-        package=".",
+        source=SOURCE,
+        package="./kubernetes",
         version=versions.KUBERNETES,
         flags=kubernetes_flags(versions.KUBERNETES),
         links=KUBERNETES_PROGRAMS,

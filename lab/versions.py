@@ -13,8 +13,8 @@ KUBERNETES_PLUGIN: Final = "4.0.0-20260115033456-f47bc2d6f199"
 KUBERNETES: Final = "1.34.4"
 """Go module k8s.io/kubernetes v1.34.4, staging modules v0.34.4."""
 
-COREDNS: Final = "1.14.7"
-"""Go module github.com/coredns/coredns."""
+COREDNS: Final = "1.14.1"
+"""Go module github.com/coredns/coredns, the newest that is made with Kubernetes 1.34's client."""
 
 LOCAL_PATH_PROVISIONER: Final = "0.0.30"
 """Go module github.com/rancher/local-path-provisioner."""

@@ -172,9 +172,7 @@ def _fingerprint(home: Home) -> str:
     """Return a key of everything that a running cluster was started with."""
     documents: list[Any] = [config.kubelet_document(home.slot), config.proxy_document(), config.network_document()]
     words = [" ".join(component.command) for component in config.components()]
-    return cache.key(
-        json.dumps(documents), *words, config.containerd_text("", Path()), _manifests(), cache.tree_key(programs.CLUSTER_SOURCE)
-    )
+    return cache.key(json.dumps(documents), *words, config.containerd_text("", Path()), _manifests(), cache.tree_key(programs.SOURCE))
 
 
 def _is_ready(home: Home, fingerprint: str) -> bool:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from lab import cache
-from lab.golang import go_program
+from lab import cache, golang
 from lab.images import archive, debian, wheels
 from lab.images.debian import Layer
 from lab.images.recipes import HERE, PREFIX, Folder, Recipe, recipes
@@ -159,7 +158,7 @@ def _program(recipe: Recipe) -> Iterable[Layer]:
     program = recipe.program
     if program is None:
         return
-    built = go_program(program.name, HERE / "go" / program.name, program.package, version=program.version, flags=program.flags)
+    (built,) = golang.ensure([program]).values()
 
     def make(work: Path) -> None:
         tree = work / "tree"

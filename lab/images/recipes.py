@@ -9,11 +9,15 @@ from types import MappingProxyType
 from typing import Final
 
 from lab import versions
+from lab.golang import Program
 from lab.images.archive import ImageConfig
 from lab.images.rootfs import PATH
 from lab.images.wheels import Wheel
 
 HERE: Final = Path(__file__).resolve().parent
+
+GO: Final = HERE / "go"
+"""A Go module for each program that an image alone has."""
 
 PREFIX: Final = "localhost"
 """Not a registry: no cluster ever tries to pull these images from anywhere."""
@@ -35,23 +39,6 @@ class Folder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GoProgram:
-    """A program that is built from its Go module and is in ``/usr/bin``.
-
-    Attributes:
-        name: of the program, and of the folder below ``go`` whose go.mod and go.sum fix every version.
-        package: with the ``main`` function.
-        version: shown while it is built.
-        flags: of the linker.
-    """
-
-    name: str
-    package: str
-    version: str
-    flags: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """One image.
 
@@ -63,7 +50,7 @@ class Recipe:
         setup: shell lines run after their installation.
         copies: source below this folder -> path in the image. A folder's content is copied, tests and compiled Python left out.
         folders: made after the copies.
-        program: what is built from a Go module.
+        program: what is built from a Go module, for ``/usr/bin``.
         wheel: what comes out of a wheel.
     """
 
@@ -75,7 +62,7 @@ class Recipe:
     config: ImageConfig
     copies: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     folders: tuple[Folder, ...] = ()
-    program: GoProgram | None = None
+    program: Program | None = None
     wheel: Wheel | None = None
 
     @property
@@ -136,8 +123,9 @@ REGISTRY_3: Final = Recipe(
     setup="ln -s /bin/busybox /usr/bin/wget; ln -s /bin/busybox /usr/bin/nc",
     copies=MappingProxyType({"registry/rootfs/entrypoint.sh": "/entrypoint.sh", "registry/config-3.yml": "/etc/distribution/config.yml"}),
     folders=(Folder(path="/var/lib/registry", mode=0o1777),),
-    program=GoProgram(
+    program=Program(
         name="registry",
+        source=GO / "registry",
         package="github.com/distribution/distribution/v3/cmd/registry",
         version=versions.DISTRIBUTION,
         flags=f"-X github.com/distribution/distribution/v3/version.version=v{versions.DISTRIBUTION}",
@@ -159,7 +147,9 @@ S3: Final = Recipe(
     packages=(),
     setup="",
     folders=(Folder(path="/data", mode=0o1777),),
-    program=GoProgram(name="versitygw", package="github.com/versity/versitygw/cmd/versitygw", version=versions.VERSITYGW),
+    program=Program(
+        name="versitygw", source=GO / "versitygw", package="github.com/versity/versitygw/cmd/versitygw", version=versions.VERSITYGW
+    ),
     config=ImageConfig(
         entrypoint=["versitygw"],
         command=["posix", "--sidecar", "/data/meta", "/data/objects"],
@@ -225,7 +215,7 @@ CERT_MANAGER: Final = Recipe(
     family="plain",
     packages=(),
     setup="",
-    program=GoProgram(name="cert-manager", package=".", version=versions.CERT_MANAGER),
+    program=Program(name="cert-manager", source=GO / "cert-manager", package=".", version=versions.CERT_MANAGER),
     config=ImageConfig(entrypoint=["cert-manager"], environment={"PATH": PATH}, user="65532:65532"),
 )
 """cert-manager's own controllers, started by a program of ours; only the test of its certificates runs it."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import venv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lab import cache
+from lab import cache, golang
+from lab.golang import Program
 from ops import process
 from ops.console import Step
-from ops.errors import LabError
 from ops.paths import LOGS
 
 _REQUIREMENTS: Final = Path(__file__).parent / "linters.txt"
-_KUBE_SCORE: Final = Path(__file__).parent / "go" / "kube-score"
+_KUBE_SCORE: Final = Program(
+    name="kube-score",
+    source=Path(__file__).parent / "go" / "kube-score",
+    package="github.com/zegl/kube-score/cmd/kube-score",
+)
 _BUILD_GIB: Final = 1.0
 
 
@@ -40,28 +42,7 @@ def ensure_programs(step: Step) -> Programs:
     Raises:
         LabError: no ``go``, too little disk, or a registry did not give a package.
     """
-    return Programs(kube_score=_kube_score(step), python=_virtualenv(step))
-
-
-def _kube_score(step: Step) -> Path:
-    key = cache.key(cache.tree_key(_KUBE_SCORE), os.uname().sysname, os.uname().machine)
-
-    def make(folder: Path) -> None:
-        go = shutil.which("go")
-        if go is None:
-            raise LabError("there is no 'go' to build kube-score with.", "install Go 1.24 or newer.")
-        command: list[str | Path] = [
-            go,
-            "build",
-            "-mod=readonly",
-            "-trimpath",
-            "-o",
-            folder / "kube-score",
-            "github.com/zegl/kube-score/cmd/kube-score",
-        ]
-        process.run(command, log=LOGS / "build-kube-score.log", step=step, cwd=_KUBE_SCORE, env={"CGO_ENABLED": "0", "GOWORK": "off"})
-
-    return cache.build("kube-score", key, make, needs_gib=_BUILD_GIB) / "kube-score"
+    return Programs(kube_score=golang.ensure([_KUBE_SCORE])["kube-score"] / "kube-score", python=_virtualenv(step))
 
 
 def _virtualenv(step: Step) -> Path:

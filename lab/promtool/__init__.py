@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab import versions
-from lab.golang import go_program
-
-TAGS = "remove_all_sd"
-"""Without the clouds' service discoveries, whose SDKs take most of the build."""
+from lab import golang, versions
 
 
 def promtool() -> Path:
@@ -17,6 +13,11 @@ def promtool() -> Path:
     Raises:
         LabError: no ``go``, too little disk, or the build failed (with its last lines).
     """
-    source = Path(__file__).parent / "module"
-    package = "github.com/prometheus/prometheus/cmd/promtool"
-    return go_program("promtool", source, package, version=versions.PROMETHEUS, tags=TAGS, needs_gib=2) / "promtool"
+    program = golang.Program(
+        name="promtool",
+        source=Path(__file__).parent / "module",
+        package="github.com/prometheus/prometheus/cmd/promtool",
+        version=versions.PROMETHEUS,
+        tags="remove_all_sd",  # without the clouds' service discoveries, whose SDKs take most of the build
+    )
+    return golang.ensure([program], needs_gib=2)["promtool"] / "promtool"

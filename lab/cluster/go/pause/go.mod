@@ -1,3 +1,0 @@
-module portus.example/lab/pause
-
-go 1.21
