@@ -76,7 +76,6 @@ PROGRAM = (
     "tests/settings/test_samples.py",
     "tests/test_deployer_rights.py",
     "tests/test_golden.py",
-    "tests/test_golden.py",
     "tests/test_policies.py",
     "tests/test_program.py",
 )
