@@ -9,7 +9,7 @@ from typing import Final
 
 from lab import cluster
 from lab.addons.crds import CERT_MANAGER, GATEWAY_API, TRAEFIK, Definitions, served
-from lab.cluster.kubectl import kubectl
+from lab.cluster import kubectl
 from lab.images import build
 from ops.console import step
 

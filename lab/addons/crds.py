@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from lab import cache, versions
-from lab.cluster.kubectl import kubectl
+from lab.cluster import kubectl
 from ops.console import step
 from ops.errors import LabError
 

@@ -14,6 +14,7 @@ from lab.cluster.binaries import Binaries, ensure_binaries, ensure_debian
 from lab.cluster.home import Home
 from lab.cluster.lifecycle import ClusterStatus
 from lab.cluster.publishing import Publication
+from ops.errors import LabError
 
 __all__ = [
     "Binaries",
@@ -24,6 +25,7 @@ __all__ = [
     "ensure_binaries",
     "ensure_debian",
     "import_image",
+    "kubectl",
     "kubectl_program",
     "missing_images",
     "publish",
@@ -88,3 +90,16 @@ def run_in_box(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command in the cluster's namespaces; see `access.run_in_box`."""
     return access.run_in_box(argv, home=home or Home(), seconds=seconds, stdin=stdin)
+
+
+def kubectl(*words: str, stdin: str = "") -> str:
+    """Return what ``kubectl`` printed, as the cluster's administrator.
+
+    Raises:
+        LabError: the cluster does not run, or kubectl ended with another code than 0.
+    """
+    command = [str(kubectl_program()), "--kubeconfig", str(Home().kubeconfig), *words]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LabError(f"'kubectl {words[0]}' failed.", f"correct what its output names: {done.stderr.strip()[-4000:]}")
+    return done.stdout

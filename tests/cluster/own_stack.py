@@ -17,8 +17,7 @@ import yaml
 from kubernetes import client, config
 
 from lab import cluster
-from lab.cluster import Publication
-from lab.cluster.kubectl import kubectl
+from lab.cluster import Publication, kubectl
 from lab.engine import ensure_engine
 from lab.environment import Lab
 from lab.images import build

@@ -13,8 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lab.addons import controllers
-from lab.cluster import Publication
-from lab.cluster.kubectl import kubectl
+from lab.cluster import Publication, kubectl
 from ops.check import check
 from ops.console import step
 from ops.deployment import Deployment

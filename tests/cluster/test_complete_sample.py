@@ -15,9 +15,8 @@ from kubernetes import client, config
 from components.common.names import EDGE_PUBLIC
 from lab import cluster
 from lab.addons import crds
-from lab.cluster import Publication
+from lab.cluster import Publication, kubectl
 from lab.cluster.config import CLUSTER_RANGE, NODE_ADDRESS
-from lab.cluster.kubectl import kubectl
 from ops.check import check
 from ops.console import step
 from ops.credentials import Login, NobodyError, require_login

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.cluster import Publication
-from lab.cluster.kubectl import kubectl
+from lab.cluster import Publication, kubectl
 from lab.environment import Lab
 from ops.backup import backups
 from ops.backup.restore import Restore

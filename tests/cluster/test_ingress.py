@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from lab.addons import controllers
-from lab.cluster import Publication
-from lab.cluster.kubectl import kubectl
+from lab.cluster import Publication, kubectl
 from ops.check import check
 from ops.console import step
 from ops.deployment import Deployment

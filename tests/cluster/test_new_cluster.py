@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.cluster import Publication
-from lab.cluster.kubectl import kubectl
+from lab.cluster import Publication, kubectl
 from ops import paths
 from ops.backup import backups
 from ops.backup.restore import Restore

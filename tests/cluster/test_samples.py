@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lab.addons import crds
-from lab.cluster.kubectl import kubectl
+from lab.cluster import kubectl
 from lab.render.objects import with_name
 from tests.recorder import Registered
 from tests.settings.corpus import SAMPLES, StackFile

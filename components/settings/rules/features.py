@@ -1,4 +1,4 @@
-"""Features that need further settings, and settings that need their feature."""
+"""Features that need further settings, and settings that need their feature, monitoring included."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from components.settings.rules.rule import rule
 from components.settings.sections.portus_config.kinds import Feature
 from components.settings.sections.portus_config.leaves import leaves
 from components.settings.stack import StackSettings
-from components.settings.types.base import Section, names_and_keys_set
+from components.settings.types.base import Section, key_of, names_and_keys_set
 
 
 @rule()
@@ -46,3 +46,26 @@ def _features(section: Section, key: str) -> Iterator[tuple[str, Feature]]:
             if isinstance(value, Feature):
                 yield inner, value
             yield from _features(value, inner)
+
+
+@rule(requires=("observability.monitor", "observability.rules", "observability.dashboard"))
+def monitoring_details_have_their_object(stack: StackSettings) -> Iterator[Problem]:
+    """A user who sets an interval expects monitoring."""
+    settings = stack.observability
+    monitor, rules = settings.monitor != "none", settings.rules
+    needs = {
+        "interval": (monitor, "monitor"),
+        "prometheus_namespace": (monitor, "monitor"),
+        "certificate_days": (rules, "rules"),
+        "runbook_base": (rules, "rules"),
+        "labels": (monitor or rules, "monitor or rules"),
+        "dashboard_labels": (settings.dashboard, "dashboard"),
+    }
+    for name, (there, switch) in needs.items():
+        if name in settings.model_fields_set and not there:
+            yield Problem(
+                key=f"observability.{key_of(type(settings), name)}",
+                value="",
+                rule=f"has no effect without {switch}",
+                remedy=f"configure {switch}, or remove it",
+            )
