@@ -49,7 +49,7 @@ def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-class ClaimWishes(Protocol):
+class ClaimSpec(Protocol):
     """What the stack file says of a claim (``components.settings.sections.cluster.ClaimSettings``)."""
 
     @property
@@ -68,7 +68,7 @@ class ClaimWishes(Protocol):
 def claim(
     name: str,
     physical: str,
-    wanted: ClaimWishes,
+    wanted: ClaimSpec,
     *,
     labels: Labels,
     placement: Placement,
