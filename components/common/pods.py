@@ -100,7 +100,7 @@ class Resources:
         return core.ResourceRequirementsArgs(requests=dict(self.requests), limits=limits)
 
 
-class ResourceWishes(Protocol):
+class ResourceSpec(Protocol):
     """What the stack file says of a container's resources (``components.settings.sections.cluster.WorkloadResources``)."""
 
     @property
@@ -124,7 +124,7 @@ class Amounts(Protocol):
         """A Kubernetes quantity."""
 
 
-def merged(default: Resources, wanted: ResourceWishes) -> Resources:
+def merged(default: Resources, wanted: ResourceSpec) -> Resources:
     """Return ``default`` with what the stack file says instead."""
     return Resources(requests={**default.requests, **_said(wanted.requests)}, limits={**default.limits, **_said(wanted.limits)})
 
