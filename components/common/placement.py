@@ -55,7 +55,7 @@ class Labels:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Extras:
+class PodExtras:
     """Additions to a Pod, each in Kubernetes' own shape.
 
     Args:
@@ -77,7 +77,7 @@ class Extras:
     service_account: pulumi.Input[str] | None = None
 
 
-NONE = Extras()
+NONE = PodExtras()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,10 +103,10 @@ class Placement:
     pull_secrets: tuple[str, ...]
     check_apis: bool = True
     cpu_limits: bool = True
-    extras: Mapping[str, Extras] = field(default_factory=dict)
+    extras: Mapping[str, PodExtras] = field(default_factory=dict)
     after: tuple[pulumi.Resource, ...] = field(default=())
 
-    def extras_of(self, component: str) -> Extras:
+    def extras_of(self, component: str) -> PodExtras:
         """Return what the stack file adds to the Pods of ``component``."""
         return self.extras.get(component, self.extras.get("", NONE))
 

@@ -14,7 +14,7 @@ import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.common.placement import NONE, Extras, Labels, Placement
+from components.common.placement import NONE, Labels, Placement, PodExtras
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ def container(
     mounts: Sequence[core.VolumeMountArgs] = (),
     probes: Probes | None = None,
     pre_stop: Sequence[str] | None = None,
-    extras: Extras = NONE,
+    extras: PodExtras = NONE,
 ) -> core.ContainerArgs:
     """Return a hardened container.
 
@@ -341,7 +341,7 @@ def _untyped(shapes: Sequence[Mapping[str, Any]]) -> list[Any]:
     return [dict(shape) for shape in shapes]
 
 
-def _placed(labels: Labels, extras: Extras) -> dict[str, Any]:
+def _placed(labels: Labels, extras: PodExtras) -> dict[str, Any]:
     """Return where the Pod runs. By default copies are kept apart where the cluster has room: a wish, so that one node is enough."""
     selector = meta.LabelSelectorArgs(match_labels=labels.selector)
     near = core.PodAffinityTermArgs(topology_key="kubernetes.io/hostname", label_selector=selector)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from components.common import names
-from components.common.placement import Extras
+from components.common.placement import PodExtras
 from components.settings.derived.proxies import PROXIED, variables
 from components.settings.sections.kubernetes import shape
 from components.settings.sections.workloads import WorkloadSettings, WorkloadsSettings
@@ -29,23 +29,23 @@ OF_PORTUS: Final[Mapping[str, str]] = {**ANY, "kubernetes.io/arch": "amd64"}
 VOLUME_PREFIX: Final = "extra-"
 
 
-def extensions(stack: StackSettings) -> Mapping[str, Extras]:
+def extensions(stack: StackSettings) -> Mapping[str, PodExtras]:
     """Return what the Pods of each workload are given; ``""`` is every other one (the Jobs, a cache)."""
     settings, proxy = stack.workloads, variables(stack)
     portus = OF_PORTUS if stack.images.portus is None else ANY
     every = settings.all
     found = {
-        "": Extras(labels=every.labels, annotations=every.annotations, spec=_spec(every)),
-        names.BOOTSTRAP: Extras(labels=every.labels, annotations=every.annotations, spec=_spec(every, nodes=portus)),
+        "": PodExtras(labels=every.labels, annotations=every.annotations, spec=_spec(every)),
+        names.BOOTSTRAP: PodExtras(labels=every.labels, annotations=every.annotations, spec=_spec(every, nodes=portus)),
     }
-    found["backup"] = Extras(
+    found["backup"] = PodExtras(
         labels={**every.labels, **settings.backup.labels},
         annotations={**every.annotations, **settings.backup.annotations},
         spec=_spec(every, settings.backup),
     )
     for name in WORKLOADS:
         own: WorkloadSettings = getattr(settings, name)
-        found[name] = Extras(
+        found[name] = PodExtras(
             spread=name in COPIED,
             labels={**every.labels, **own.labels},
             annotations={**every.annotations, **own.annotations},
