@@ -50,7 +50,7 @@ class Accepted(StrEnum):
 class StackSettings(Section):
     """One environment."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
+    moved_keys: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(PortusConfig.model_fields, "write it under portus:portus.config"),
         "mariadb": "the section is called 'database'",
         "ingress": "remove it: 'exposure' defines how clients reach Portus and the registry",

@@ -66,7 +66,7 @@ def explain(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypte
 def _no_references(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> dict[Path, Problem]:
     """Return one problem for each secret that is given as a section, such as a key file in JSON, and names no Secret by any of its keys."""
     found: dict[Path, Problem] = {}
-    known = {*keys_of((ExistingSecret,)), *ExistingSecret.synonyms, *ExistingSecret.elsewhere, "secure"}
+    known = {*keys_of((ExistingSecret,)), *ExistingSecret.synonyms, *ExistingSecret.moved_keys, "secure"}
     for loc in dict.fromkeys(entry["loc"][:-1] for entry in entries if entry["type"] == "extra_forbidden"):
         place = find(loc, raw)
         given = _at(raw, place.path, None)
@@ -173,7 +173,7 @@ def _filled(place: Place, remedy: str | None) -> str:
 
 
 def _unknown(place: Place) -> str:
-    elsewhere = next((model.elsewhere[place.key] for model in place.models if place.key in model.elsewhere), None)
+    elsewhere = next((model.moved_keys[place.key] for model in place.models if place.key in model.moved_keys), None)
     if elsewhere:
         return elsewhere
     owners = [tag_of(sibling) for sibling in place.siblings if place.key in keys_of((sibling,))]
@@ -196,7 +196,7 @@ def meant(place: Place) -> str | None:
     synonym = next((model.synonyms[place.key] for model in place.models if place.key in model.synonyms), None)
     if synonym:
         return synonym
-    beside = _under(place) or any(place.key in model.elsewhere for model in place.models)
+    beside = _under(place) or any(place.key in model.moved_keys for model in place.models)
     beside = beside or any(place.key in keys_of((sibling,)) for sibling in place.siblings)
     return None if beside or any(place.key == tag_of(model)[1] for model in place.models) else close_to(place.key, keys_of(place.models))
 

@@ -17,7 +17,7 @@ _AT_FIRST_START: Final = "MariaDB reads it at its first start only, so its clien
 class RotationSettings(Section):
     """One counter per secret; raise one to make a new value (docs/operate/credentials.md). The state keeps the older values."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
+    moved_keys: ClassVar[Mapping[str, str]] = {
         "redis": "did you mean 'registryCache'?",
         "signingKey": "remove it; raise portus:tls.signingKeyVersion instead (docs/deploy/tls.md)",
         "administrator": "remove it; the administrator changes it on the pages of Portus (docs/operate/credentials.md)",
@@ -56,7 +56,7 @@ class ExistingCredentials(Section):
     its owner, and its change restarts nothing by itself (docs/operate/credentials.md).
     """
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
+    moved_keys: ClassVar[Mapping[str, str]] = {
         "signingKey": "remove it; the key that signs tokens comes with the certificate, by portus:tls.source (docs/deploy/tls.md)",
     }
 
@@ -79,7 +79,7 @@ class ExistingCredentials(Section):
 class CredentialSettings(Section):
     """Secrets that the stack generates and keeps in its state, or takes over."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(
+    moved_keys: ClassVar[Mapping[str, str]] = dict.fromkeys(
         [key for section in (RotationSettings, ExistingCredentials) for _, key in names_and_keys(section)],
         "write its counter under 'rotation', or the secret of an adopted deployment under 'existing'",
     )

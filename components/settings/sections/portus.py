@@ -46,7 +46,7 @@ class BootstrapSettings(Section):
 class PortusSettings(Section):
     """Portus."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
+    moved_keys: ClassVar[Mapping[str, str]] = {
         "machine_fqdn": "remove it: it follows from portus:host",
         "secret_key_base": "remove it: it is generated; portus:credentials counts its rotations",
         "password": "remove it: it is generated; portus:credentials counts its rotations",

@@ -80,7 +80,7 @@ class Http2(Section):
 class HttpSettings(Section):
     """``http``: what the stack's hosts and certificates leave to say."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
+    moved_keys: ClassVar[Mapping[str, str]] = {
         "secret": "remove it: it is generated; portus:credentials counts its rotations",
         "addr": "remove it: this program sets the port",
         "host": "remove it: it follows from portus:registry.host and portus:exposure",
@@ -163,7 +163,7 @@ class ServiceAccountSettings(Section):
 class RegistrySettings(ScaledSection):
     """The registry (distribution)."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
+    moved_keys: ClassVar[Mapping[str, str]] = {
         "delete": "write deleteEnabled",
         "auth": "remove it: it follows from portus:host and portus:tls",
         "cache": "write registry.redis; without it the registry keeps descriptors in memory",

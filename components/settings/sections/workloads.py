@@ -25,7 +25,7 @@ from components.settings.types.values import ObjectName
 class PodSettings(Section):
     """What Pods are marked with and where they run."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
+    moved_keys: ClassVar[Mapping[str, str]] = {
         "env": "write it under the workload that needs it, e.g. portus:workloads.web; write an HTTP proxy under portus:network.proxy",
         **dict.fromkeys(("volumes", "volumeMounts"), "write it under the workload that needs it, e.g. portus:workloads.web"),
     }
@@ -81,7 +81,7 @@ class AccountedWorkloadSettings(WorkloadSettings):
 class RegistryWorkloadSettings(WorkloadSettings):
     """The registry's Pods."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
+    moved_keys: ClassVar[Mapping[str, str]] = {
         "serviceAccount": "write registry.serviceAccount",
         "replicas": "write registry.replicas",
         "resources": "write registry.resources",

@@ -30,7 +30,7 @@ class Section(BaseModel):
 
     synonyms: ClassVar[Mapping[str, str]] = {}
     """Other names of keys, from the field's other programs -> the key here."""
-    elsewhere: ClassVar[Mapping[str, str]] = {}
+    moved_keys: ClassVar[Mapping[str, str]] = {}
     """Keys that a reader of the field's own documentation would write here, and what to do instead."""
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:

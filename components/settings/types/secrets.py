@@ -23,7 +23,7 @@ class ExistingSecret(Section):
     """One key of a Secret in the stack's namespace that this stack does not make."""
 
     synonyms: ClassVar[Mapping[str, str]] = {"name": "secret", "secretName": "secret"}
-    elsewhere: ClassVar[Mapping[str, str]] = {
+    moved_keys: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("valueFrom", "secretKeyRef"), "write only {secret: <name>, key: <key>}"),
         "secure": "write {secure: <encrypted text>} without another key, or {secret: <name>, key: <key>}",
     }

@@ -33,7 +33,7 @@ __all__ = ["Leaf", "PortusConfig", "Since", "leaves"]
 class PortusConfig(UpstreamSection):
     """Portus' own settings."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
+    moved_keys: ClassVar[Mapping[str, str]] = {
         "machine_fqdn": "remove it: it follows from portus:host, as do token issuer, realm and certificate checks",
     }
 

@@ -84,7 +84,7 @@ class Zypper(UpstreamSection):
 class Security(UpstreamSection):
     """The scanners of vulnerabilities; several add up."""
 
-    elsewhere: ClassVar[dict[str, str]] = {"dummy": "remove it: it invents vulnerabilities, for Portus' own tests"}
+    moved_keys: ClassVar[dict[str, str]] = {"dummy": "remove it: it invents vulnerabilities, for Portus' own tests"}
 
     clair: Clair = Clair()
     zypper: Zypper = Zypper()
