@@ -17,7 +17,7 @@ from components.settings.report.problems import HIDDEN, SettingsError
 from components.settings.stack import StackSettings
 from components.settings.types.cron import read
 from tests.recorder import Program, run_program
-from tests.settings.corpus import HERE, StackFile
+from tests.settings.corpus import BAD, StackFile
 
 BASE: dict[str, Any] = {
     "profile": "development",
@@ -147,9 +147,9 @@ def test_no_value_of_a_secret_is_ever_shown(secret: str) -> None:
 
 
 def test_each_problem_names_the_line_of_its_key_or_of_the_nearest_above() -> None:
-    file = HERE / "bad" / "together" / "every_section.yaml"
-    lines = file.read_text(encoding="utf-8").splitlines()
-    named = re.findall(r"portus:(\S+).*\(line (\d+)\)", StackFile(file).report())
+    (file,) = (each for each in BAD if each.id == "together/every_section")
+    lines = file.row["file"].splitlines()
+    named = re.findall(r"portus:(\S+).*\(line (\d+)\)", file.report())
     assert len(named) > 10
     for key, line in named:
         steps = [f"portus:{key.split('.')[0]}", *key.split(".")[1:]]
