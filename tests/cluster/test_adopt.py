@@ -21,8 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from lab import cluster
-from lab.cluster import Publication
-from lab.cluster.kubectl import kubectl
+from lab.cluster import Publication, kubectl
 from lab.environment import Lab
 from lab.portus_double.replay.stage import certificate
 from ops import paths
