@@ -260,11 +260,11 @@ class Stack:
                 " to move it: pulumi stack export and import; to start again: move the folder away.",
             )
         elsewhere = f"if it was deployed with another backend, name that one: PULUMI_BACKEND_URL=...; if it never was: {deploy}"
-        return LabError(f"{asked} knows no stack {self.name}.", elsewhere)
+        return LabError(f"{asked} knows no stack {self.name}.", f"{elsewhere}; if its state is lost while it runs: docs/operate/lost.md")
 
     def _require_no_passphrase_before(self) -> None:
         """Raise `LabError` where something is encrypted already: a stack of the checkout's own backend or, by its salt, its own file."""
-        back = "restore it, or name another file: PULUMI_CONFIG_PASSPHRASE_FILE=...; to start again without its secrets:"
+        back = "restore it, or name another file: PULUMI_CONFIG_PASSPHRASE_FILE=...; if it is lost: docs/operate/lost.md; to start again:"
         if backend.keeps_stacks():
             problem = f"the passphrase {backend.PASSPHRASE} is missing, and {backend.OWN_STATE} has stacks that need it."
             raise LabError(problem, f"{back} move the folder away. Nothing was changed.")
