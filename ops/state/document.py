@@ -34,6 +34,15 @@ def planned(steps: Sequence[Mapping[str, Any]]) -> list[Resource]:
     return [step["newState"] for step in steps if step["op"] == "create"]
 
 
+def refined(resources: Sequence[Resource], steps: Iterable[Mapping[str, Any]]) -> list[Resource]:
+    """Return the resources with the inputs that the program has once it knows the live objects.
+
+    The preview of an empty stack leaves out what only an object has: the address of a Service is not in the Pods that need it.
+    """
+    inputs = {str(step["newState"]["urn"]): step["newState"].get("inputs") for step in steps if step.get("newState")}
+    return [{**each, "inputs": inputs[each["urn"]]} if inputs.get(each["urn"]) and not _is_provider(each) else each for each in resources]
+
+
 def document(empty: Mapping[str, Any], resources: Sequence[Resource], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the state as ``pulumi stack import`` reads it.
 

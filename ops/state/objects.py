@@ -35,16 +35,17 @@ class Reader(Protocol):
 
 
 class LiveObjects:
-    """The objects of one namespace, each kind read once.
-
-    Attributes:
-        leftovers: objects that look like a resource's and are not in use: an interrupted deployment leaves such.
-    """
+    """The objects of one namespace, each kind read once."""
 
     def __init__(self, cluster: Reader) -> None:
         self._cluster = cluster
         self._listed: dict[tuple[Kind, str], list[dict[str, Any]]] = {}
-        self.leftovers: list[str] = []
+        self._unused: dict[str, None] = {}
+
+    @property
+    def leftovers(self) -> list[str]:
+        """Objects that look like a resource's and are not in use: an interrupted deployment leaves such."""
+        return list(self._unused)
 
     def find(self, resource: Resource) -> Object | None:
         """Return the object of a planned ``resource``; None where the cluster has none."""
@@ -79,7 +80,7 @@ class LiveObjects:
                 each["metadata"].get("creationTimestamp") or "",
             )
         )
-        self.leftovers += [f"{kind.kind} {each['metadata']['name']}" for each in matching[:-1]]
+        self._unused |= dict.fromkeys(f"{kind.kind} {each['metadata']['name']}" for each in matching[:-1])
         return matching[-1]
 
     def _used(self, namespace: str, kinds: Sequence[Kind]) -> set[str]:

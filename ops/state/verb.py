@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.console import console, escape, step
@@ -12,7 +12,7 @@ from ops.errors import LabError
 from ops.kube.client import CLAIM
 from ops.state import engine
 from ops.state.certificates import Certificates
-from ops.state.document import document, judged
+from ops.state.document import document, judged, refined
 from ops.state.objects import Contents, LiveObjects, as_deployed
 from ops.state.passwords import recovered
 from ops.state.values import Resource, name_of, provider_of
@@ -34,13 +34,19 @@ class Made:
 
     Args:
         state: for ``pulumi stack import``; it holds secrets.
+        known: URN -> id, inputs and outputs; it holds secrets, too.
         notes: what the user must know of it.
     """
 
-    state: Mapping[str, Any]
-    resources: int
+    state: Mapping[str, Any] = field(repr=False)
+    known: Mapping[str, Mapping[str, Any]] = field(repr=False)
     objects: int
     notes: Sequence[str]
+
+    @property
+    def resources(self) -> int:
+        """How many resources of plugins it has."""
+        return len(self.known)
 
 
 def recover(stack: Stack, *, new_ca: bool = False) -> None:
@@ -62,18 +68,35 @@ def recover(stack: Stack, *, new_ca: bool = False) -> None:
         )
     with step("asking the program for its resources"):
         wanted = engine.program(stack)
+    live = LiveObjects(stack.kube)
     with step("reading the objects of the cluster"):
-        made = build(empty, wanted, LiveObjects(stack.kube), new_ca=new_ca)
+        made = build(empty, wanted, live, new_ca=new_ca)
     try:
         with step(f"writing the state of {made.resources} resources"):
             engine.write(stack, made.state)
         with step("comparing it with the program"):
-            found = judged(engine.preview(stack), expected=OF_CA | WITH_CA if new_ca else ())
+            steps = engine.preview(stack)
+            if objects := _with_inputs(refined(wanted, steps), made, live):
+                made = replace(made, state=document(empty, wanted, objects), known=objects)
+                engine.write(stack, made.state)
+                steps = engine.preview(stack)
+            found = judged(steps, expected=OF_CA | WITH_CA if new_ca else ())
             _require_nothing_lost(found.lost)
     except BaseException:
         engine.write(stack, empty)
         raise
     _report(stack, made, found.made, found.changed)
+
+
+def _with_inputs(wanted: Sequence[Resource], made: Made, live: LiveObjects) -> dict[str, Mapping[str, Any]] | None:
+    """Return what is known of each resource, with the inputs of the ``wanted`` objects; None where that is nothing new."""
+    found = dict(made.known)
+    for each in wanted:
+        urn = str(each["urn"])
+        if provider_of(each) == "kubernetes" and urn in found and (there := live.find(each)) is not None:
+            inputs = as_deployed(each, there)["inputs"]
+            found[urn] = {**found[urn], "inputs": inputs, "outputs": {**found[urn]["outputs"], "__inputs": inputs}}
+    return found if any(found[urn]["inputs"] != made.known[urn]["inputs"] for urn in found) else None
 
 
 def _require_nothing_lost(names: Sequence[str]) -> None:
@@ -114,7 +137,7 @@ def build(empty: Mapping[str, Any], wanted: Sequence[Resource], live: LiveObject
         notes.append(f"{len(new)} passwords that nothing reads got a new value: {', '.join(new)}")
     if live.leftovers:
         notes.append(f"not in the state, because newer ones are in use: {', '.join(live.leftovers)}; delete them after the next deployment")
-    return Made(state=document(empty, wanted, known), resources=len(known), objects=len(there), notes=notes)
+    return Made(state=document(empty, wanted, known), known=known, objects=len(there), notes=notes)
 
 
 def _of_ca(renewal: dt.datetime | None, *, new_ca: bool) -> Sequence[str]:
