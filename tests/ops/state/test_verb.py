@@ -95,9 +95,16 @@ def test_an_unknown_type_of_resource_is_refused(program: Program, cluster: Clust
 class Pulumi:
     """What the command asks of ``pulumi``: ``after`` are the steps of the second preview."""
 
-    def __init__(self, program: Program, monkeypatch: pytest.MonkeyPatch, after: Callable[[], list[dict[str, Any]]]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        monkeypatch: pytest.MonkeyPatch,
+        after: Callable[[], list[dict[str, Any]]],
+        *,
+        first: list[dict[str, Any]] | None = None,
+    ) -> None:
         self.written: list[Mapping[str, Any]] = []
-        answers = iter([lambda: steps(program), after])
+        answers = iter([lambda: first or steps(program), after, list])
         monkeypatch.setattr(engine, "preview", lambda *_: next(answers)())
         monkeypatch.setattr(engine, "write", lambda _, state: self.written.append(state))
         monkeypatch.setattr(Stack, "export", lambda _: EMPTY)
@@ -138,6 +145,26 @@ def test_a_state_that_changes_nothing_stays_and_the_notes_are_printed(
     assert "The state of stack lab is back" in said.out
     assert "Next: make preview STACK=lab, then make up STACK=lab" in said.out
     assert "generated-" not in said.out + said.err
+
+
+def test_what_only_a_live_object_tells_the_program_is_no_difference(
+    program: Program, stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first preview does not have the address of a Service, for one; the second has it in what it would change."""
+    whole, first = steps(program), steps(program)
+    (wanted,) = [each for each in whole if each["newState"]["urn"].endswith("::portus-web")]
+    (shown,) = [each for each in first if each["newState"]["urn"].endswith("::portus-web")]
+    addresses = wanted["newState"]["inputs"]["spec"]["template"]["spec"]["hostAliases"]
+    assert addresses
+    for each in shown["newState"]["inputs"]["spec"]["template"]["spec"]["hostAliases"]:
+        del each["ip"]
+    pulumi = Pulumi(program, monkeypatch, lambda: [{**wanted, "op": "update"}], first=first)
+    verb.recover(stack)
+    assert len(pulumi.written) == 2
+    (noted,) = [each for each in pulumi.written[1]["deployment"]["resources"] if each["urn"].endswith("::portus-web")]
+    for inputs in (noted["inputs"], noted["outputs"]["__inputs"]):
+        assert inputs["spec"]["template"]["spec"]["hostAliases"] == addresses
+    assert "not as the program wants them" not in capsys.readouterr().out
 
 
 def test_a_claim_that_the_next_deployment_makes_is_told_as_empty(
