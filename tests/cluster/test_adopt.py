@@ -327,6 +327,8 @@ def test_the_plan_s_own_checks_find_every_image_of_the_old_database(moved: Opera
     moved.run(_filled(moved, check, "carol"))
     moved.run(doctor)
     assert pull.startswith(f"docker pull {HOST}/NAMESPACE/IMAGE@sha256:")
+    (names,) = moved.plan("DNS")
+    assert "edge-public" in moved.run(names)
 
 
 def test_every_user_logs_in_with_the_old_password(moved: Operator) -> None:
