@@ -9,7 +9,9 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 # Values reach the recipes' shell by the environment, quoted there: a space or a quote in one is a part of it.
-export STACK KUBECONFIG DIR DUMP SAFETY CONFIRM UNTAGGED CACHE RECORDINGS VERSION JSON NAME
+# Only those that are set: an empty NAME of ours would win over a .env file's of theirs.
+VARIABLES := STACK KUBECONFIG DIR DUMP SAFETY CONFIRM UNTAGGED CACHE RECORDINGS VERSION JSON NAME
+export $(foreach name,$(VARIABLES),$(if $($(name)),$(name)))
 
 # Python keeps what it compiles, also where the environment says not to: else each process of the tests compiles all of them again (6 s).
 export PYTHONDONTWRITEBYTECODE :=

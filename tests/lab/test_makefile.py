@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,16 @@ from ops.paths import ROOT
 
 ODD = 'it\'s "a" ; touch made `touch made` & b'
 SHOW = "import json, sys; print(json.dumps(sys.argv[1:]))"
+
+
+def _program(folder: Path, text: str) -> Path:
+    """Return a program for ``RUN``, in a folder in which make looks for what the virtualenv is made of."""
+    for needed in ("requirements.txt", "requirements-dev.txt"):
+        (folder / needed).touch()
+    program = folder / "program"
+    program.write_text(f"#!{sys.executable}\n{text}\n", encoding="utf-8")
+    program.chmod(0o755)
+    return program
 
 
 @pytest.mark.parametrize(
@@ -28,13 +39,19 @@ SHOW = "import json, sys; print(json.dumps(sys.argv[1:]))"
     ],
 )
 def test_a_value_with_spaces_and_quotes_is_one_argument(tmp_path: Path, target: str, values: dict[str, str], given: list[str]) -> None:
-    for needed in ("requirements.txt", "requirements-dev.txt"):
-        (tmp_path / needed).touch()
-    program = tmp_path / "program"
-    program.write_text(f"#!{sys.executable}\n{SHOW}\n", encoding="utf-8")
-    program.chmod(0o755)
+    program = _program(tmp_path, SHOW)
     words = [f"{name}={value}" for name, value in values.items()]
     command = ["make", "--silent", "-f", str(ROOT / "Makefile"), target, f"RUN={program}", f"READY={program}", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)[2:] == given
     assert not (tmp_path / "made").exists()
+
+
+def test_a_variable_that_nobody_sets_is_in_no_program_s_environment(tmp_path: Path) -> None:
+    """An empty ``NAME`` would win over that of a ``.env`` file, which `ops adopt` reads."""
+    program = _program(tmp_path, "import json, os; print(json.dumps(dict(os.environ)))")
+    command = ["make", "--silent", "-f", str(ROOT / "Makefile"), "bench", f"RUN={program}", f"READY={program}", "DIR=there"]
+    done = subprocess.run(command, env={"PATH": os.environ["PATH"]}, cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert (found["DIR"], found["STACK"]) == ("there", "lab")
+    assert not {"NAME", "DUMP", "VERSION", "KUBECONFIG"} & found.keys()

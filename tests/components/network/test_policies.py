@@ -69,7 +69,9 @@ def _allowed(program: Program, protocol: str = "TCP") -> set[tuple[str, str, int
 def _expected(program: Program) -> set[tuple[str, str, int]]:
     ends = _ends(program)
     table = (PUMA if "worker" in ends else APACHE) | OUTSIDE | {(pod, "dns", 53) for pod in INSIDERS}
-    if _policies(program)[0]["spec"]["podSelector"] == {}:  # the namespace is the stack's own: nobody in it is spared
+    if any(
+        policy["spec"]["podSelector"] == {} for policy in _policies(program)
+    ):  # the namespace is the stack's own: nobody in it is spared
         table -= {entry for entry in OUTSIDE if entry[0] == "stranger"}
     return {entry for entry in table if entry[0] in ends and entry[1] in ends}
 

@@ -96,5 +96,6 @@ def complaints(findings: Findings) -> list[str]:
 
 
 def run(*arguments: object, env: Mapping[str, str] | None = None) -> Result:
-    """Run the command line in this process."""
-    return CliRunner().invoke(adopt, [str(argument) for argument in arguments], env=env)
+    """Run the command line in this process, with no other variables than `ENVIRONMENT`: they would win over a source's ``.env``."""
+    others = dict.fromkeys(os.environ.keys() - ENVIRONMENT.keys())
+    return CliRunner().invoke(adopt, [str(argument) for argument in arguments], env={**others, **(env or {})})
