@@ -50,7 +50,7 @@ def first_steps(stack: StackSettings, instance: str, *, private_ca: bool) -> lis
     """
     registry, username = stack.registry_authority, stack.portus.bootstrap.username
     outputs = f"make --silent outputs STACK={instance} NAME="
-    steps = []
+    steps = ["On a cluster of your own, name its kubeconfig once:", "  export KUBECONFIG=~/.kube/config"]
     if private_ca:
         steps += [
             "Trust the CA:",

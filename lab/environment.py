@@ -21,7 +21,7 @@ from lab.repair import repair
 from ops import paths
 from ops.console import errors, step
 from ops.deployment import Deployment
-from ops.environment import Operator
+from ops.environment import KUBECONFIG_FIX, NO_KUBECONFIG, Operator
 from ops.errors import LabError
 from ops.pulumi.stack import Stack, is_lab_stack, lab_stack_names
 
@@ -61,9 +61,7 @@ class Lab(Operator):
         if not is_lab_stack(stack):
             if self.kubeconfig is None:
                 raise LabError(
-                    f"stack {stack} is for a cluster of yours.",
-                    f"name its kubeconfig: make up STACK={stack} KUBECONFIG=~/.kube/config (the lab's own cluster runs the stacks "
-                    f"{', '.join(lab_stack_names())}).",
+                    NO_KUBECONFIG, f"{KUBECONFIG_FIX}. The lab's own cluster runs the stacks {', '.join(lab_stack_names())} only."
                 )
             return self.engine(stack), self.kubeconfig.expanduser()
         lab_stack.note_images()

@@ -82,7 +82,7 @@ def check(stack: str, environment: Environment) -> None:
 @click.option("--push", is_flag=True, help="Push and pull an image, too.")
 @click.option("--drift", is_flag=True, help="Have Pulumi compare the cluster with the stack file, too: as slow as a preview.")
 def doctor(stack: str, environment: Environment, *, push: bool = False, drift: bool = False, as_data: bool = False) -> int:
-    """Name what is broken in the deployed stack, and the fix. The exit code is 0 if nothing is."""
+    """Name what is broken in the deployed stack, and the fix. The exit code is 0 if nothing is broken."""
     from ops.doctor.verb import doctor as examine  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 
@@ -159,7 +159,7 @@ def gc(stack: str, environment: Environment, *, confirm: str = "no", untagged: s
 @_command(rights=READ)
 @click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="New folder to write to (make: DIR=...).")
 def export(stack: str, environment: Environment, *, folder: Path) -> None:
-    """Write people, rights and the list of images for another registry: skopeo, Harbor, zot. Changes nothing."""
+    """Write users, rights and the list of images for another registry: skopeo, Harbor, zot. Changes nothing."""
     from ops.export.verb import export as write  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MINIMUM: Final = (3, 244, 0)
 """Oldest Pulumi CLI that is used: earlier ones lose state in ``up --refresh`` (fixes in 3.206, 3.231 and 3.244 of its change log)."""
 
+NO_KUBECONFIG: Final = "the kubeconfig must be set."
+KUBECONFIG_FIX: Final = "--kubeconfig FILE (make: KUBECONFIG=FILE)"
+
 
 class Engine(Protocol):
     """A Pulumi CLI with its plugins."""
@@ -120,8 +123,9 @@ class Operator:
 
     def cluster_of(self, stack: str) -> Path:
         """Return the kubeconfig that is named."""
+        del stack
         if self.kubeconfig is None:
-            raise LabError(f"stack {stack} is on a cluster of yours.", f"name its kubeconfig: KUBECONFIG=... STACK={stack}")
+            raise LabError(NO_KUBECONFIG, KUBECONFIG_FIX)
         return self.kubeconfig.expanduser()
 
     def ready(self, stack: str) -> tuple[Engine, Path]:

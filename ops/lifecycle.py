@@ -14,7 +14,7 @@ from ops.deployment import Deployment
 from ops.environment import Environment
 from ops.errors import LabError
 from ops.kube.client import require_cluster, require_namespace
-from ops.pulumi.stack import Consent, Stack, namespace_in
+from ops.pulumi.stack import Consent, Stack, document_of, namespace_in
 from ops.recovery import recover_interrupted_update
 
 READABLE: Final = "portus:credentials:Credentials$random:index/randomBytes:RandomBytes"
@@ -144,6 +144,7 @@ def down(name: str, environment: Environment, *, yes: bool = False) -> None:
 
 def prepare(name: str, environment: Environment) -> Stack:
     """Return the stack with everything in place that it needs: engine, cluster, images."""
+    document_of(name)  # a wrong name is reported before what else is missing
     engine, kubeconfig = environment.ready(name)
     stack = Stack(name=name, engine=engine, kubeconfig=kubeconfig)
     require_cluster(stack.kubeconfig, stack.context)
@@ -199,6 +200,7 @@ def _require_its_cluster(stack: Stack, environment: Environment) -> None:
 
 def known(name: str, environment: Environment) -> Stack:
     """Return the stack for a look at what is deployed: it is neither made in the backend nor written to its file; starts nothing."""
+    document_of(name)  # as above
     kubeconfig = environment.cluster_of(name)
     return Stack(name=name, engine=environment.engine(name), kubeconfig=kubeconfig)
 

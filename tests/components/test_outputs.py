@@ -36,7 +36,7 @@ def test_the_first_step_puts_the_ca_where_a_client_has_never_seen_the_registry(r
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\n[ "$*" = "{READERS[reader]}" ] && echo the CA\n', encoding="utf-8")
     program.chmod(0o755)
-    title, folder, by_make, by_pulumi = first_steps(_stack({}), "prod", private_ca=True)[:4]
+    title, folder, by_make, by_pulumi = first_steps(_stack({}), "prod", private_ca=True)[2:6]
     assert title == "Trust the CA:"
     command = by_make if reader == "make" else by_pulumi.replace("or: ", "")
     here = f"{folder}\n{command}".replace("/etc/docker", str(tmp_path / "docker"))
@@ -44,12 +44,17 @@ def test_the_first_step_puts_the_ca_where_a_client_has_never_seen_the_registry(r
     assert (tmp_path / "docker" / "certs.d" / "registry.example.com" / "ca.crt").read_text(encoding="utf-8") == "the CA\n"
 
 
+def test_the_kubeconfig_is_named_before_the_commands_that_read_it() -> None:
+    steps = first_steps(_stack({}), "prod", private_ca=True)
+    assert [number for number, step in enumerate(steps) if "export KUBECONFIG=" in step] == [1]
+
+
 @pytest.mark.parametrize(("credentials", "command"), PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("made", [True, False], ids=["made", "by hand"])
 def test_the_password_that_is_told_is_the_administrators_whoever_makes_him(credentials: object, command: str, *, made: bool) -> None:
     steps = first_steps(_stack(credentials, enabled=made), "prod", private_ca=False)
-    assert steps[0] == "Read the password of operator:"
-    assert steps[1].strip().startswith(command)
+    assert steps[2] == "Read the password of operator:"
+    assert steps[3].strip().startswith(command)
     by_hand = [step for step in steps if step.startswith("Make the first administrator, operator with that password, at")]
     assert len(by_hand) == (0 if made else 1)
     assert steps[steps.index("Log in:") + 1] == "  docker login registry.example.com --username operator"

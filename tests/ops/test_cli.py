@@ -78,7 +78,10 @@ def test_a_stack_is_looked_for_with_the_operators_own_tools(
 ) -> None:
     monkeypatch.delenv("KUBECONFIG", raising=False)
     assert ops(["outputs", "--stack", "prod"]) == 1
-    assert "fix: name its kubeconfig: KUBECONFIG=..." in capsys.readouterr().err
+    told = " ".join(capsys.readouterr().err.split())
+    assert "the kubeconfig must be set. fix: --kubeconfig FILE (make: KUBECONFIG=FILE)" in told
+    assert ops(["backup", "--stack", "nope"]) == 1
+    assert "there is no stack 'nope' (no stacks/Pulumi.nope.yaml)" in " ".join(capsys.readouterr().err.split())
     monkeypatch.setenv("PATH", str(tmp_path))
     assert ops(["outputs", "--stack", "prod", "--kubeconfig", str(tmp_path / "config")]) == 1
     assert "pulumi is not on PATH" in capsys.readouterr().err
