@@ -36,7 +36,7 @@ NO_SETTINGS = {
 }
 """Files, names of hosts, and a key of a Gateway."""
 
-EXAMPLES = {"stacks/Pulumi.qa.yaml", "stacks/Pulumi.dev2.yaml"}
+EXAMPLES = {"stacks/Pulumi.qa.yaml", "stacks/Pulumi.dev2.yaml", "stacks/Pulumi.portus.yaml"}
 """Files that a reader writes."""
 
 

@@ -16,7 +16,7 @@ from ops.adopt import compose, helm, kubernetes, objects
 from ops.adopt.classify import Answers, classify
 from ops.adopt.classify.overview import RELEASES, names
 from ops.adopt.classify.values import is_public_name
-from ops.adopt.model import AdoptError, Fate, Findings, Place, Problem, Source
+from ops.adopt.model import AdoptError, Findings, Place, Problem, Source
 from ops.adopt.output import report
 from ops.adopt.output.write import Target, refuse_existing, write
 from ops.errors import LabError
@@ -32,10 +32,16 @@ def adopt() -> None:
 def _common(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--stack", required=True, help="Name of the stack to write."),
-        click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The program's folder."),
+        click.option(
+            "--dir",
+            "folder",
+            type=click.Path(path_type=Path, file_okay=False),
+            default=Path(),
+            help="The folder of this program, with its Pulumi.yaml.",
+        ),
         click.option("--host", default="", help="Public name of Portus, if it is to be another or the source has none."),
         click.option("--registry-host", default="", help="Public name of the registry, likewise."),
-        click.option("--version", type=click.Choice(["", *RELEASES]), default="", help="Release of Portus, if the image does not say it."),
+        click.option("--version", type=click.Choice(RELEASES), help="Release of Portus, if the image does not say it."),
         click.option("--secret", default="", help="Print one secret into a pipe and write nothing."),
     ):
         command = option(command)
@@ -61,7 +67,7 @@ def compose_command(files: Sequence[Path], env_files: Sequence[Path], portus_con
 @_common
 def helm_command(files: Sequence[Path], chart: Path | None, release: str, namespace: str, **options: Any) -> None:
     """Adopt the values of kubic's or GrantStreetGroup's chart (helm get values RELEASE --all)."""
-    given = _words("--values", files) + (["--chart", str(chart)] if chart else [])
+    given = _words("--values", files) + (["--chart", str(chart.absolute())] if chart else [])
     given += ["--release", release, "--namespace", namespace]
     _run(lambda: helm.read(files, chart, release, namespace), "helm", given, files, **options)
 
@@ -84,15 +90,15 @@ def kubernetes_command(files: Sequence[Path], namespace: str, context: str | Non
 
 
 def _words(option: str, paths: Sequence[Path]) -> list[str]:
-    return [word for path in paths for word in (option, str(path))]
+    return [word for path in paths for word in (option, str(path.absolute()))]
 
 
 def _run(
     read: Callable[[], Source], kind: str, given: Sequence[str], files: Sequence[Path], *,
-    stack: str, folder: Path, host: str, registry_host: str, version: str, secret: str,
+    stack: str, folder: Path, host: str, registry_host: str, version: str | None, secret: str,
 ) -> None:  # fmt: skip
     """Read, classify and write; an error is one line for each problem, never a traceback."""
-    answers = Answers(host=host, registry_host=registry_host, version=version)
+    answers = Answers(host=host, registry_host=registry_host, version=version or "")
     words = ["python", "-m", "ops", "adopt", kind, *given, "--stack", stack]
     for option, value in (("--host", host), ("--registry-host", registry_host), ("--version", version)):
         words += [option, value] if value else []
@@ -107,19 +113,19 @@ def _run(
         if secret:
             _print_secret(findings, secret)
             return
-        complete = write(source, findings, target)
+        files, why = write(source, findings, target)
     except AdoptError as error:
         _refuse(error)
     except LabError as error:
         _refuse(AdoptError([Problem(Place("the cluster"), error.problem, error.remedy)]))
     except (OSError, UnicodeError) as error:
         _refuse(AdoptError([Problem(Place(str(getattr(error, "filename", "") or "file")), f"cannot be used: {error}", "correct it")]))
-    _tell(source, findings, target, complete=complete)
+    _tell(source, findings, target, files, complete=not why)
 
 
 def _check_name(stack: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", stack):
-        raise AdoptError([Problem(Place("--stack"), "must be letters, digits, '-', '_' and '.'", "for example --stack prod")])
+        raise AdoptError([Problem(Place("--stack"), "must be letters, digits, '-', '_' and '.'", "for example --stack portus")])
 
 
 def _check_hosts(given: Mapping[str, str]) -> None:
@@ -146,7 +152,7 @@ def _refuse(error: AdoptError) -> NoReturn:
     raise SystemExit(1)
 
 
-def _tell(source: Source, findings: Findings, target: Target, *, complete: bool) -> None:
+def _tell(source: Source, findings: Findings, target: Target, files: Sequence[Path], *, complete: bool) -> None:
     found = names(source, findings)
     verb = "survive" if found.survive else "do not survive"
     click.echo(f"Image names {verb}: {found.old or 'not in the source'} ({found.why}).")
@@ -154,9 +160,11 @@ def _tell(source: Source, findings: Findings, target: Target, *, complete: bool)
     if findings.missing:
         click.echo("The stack file does not load until you set: " + ", ".join(f"portus:{key}" for key in findings.missing))
     if not complete:
-        click.echo(f"{len(findings.secrets)} secrets are not in the stack file yet: report.md has the commands.")
-    questions = sum(verdict.fate is Fate.DECISION for verdict in findings.verdicts) + len(findings.questions)
-    click.echo(f"\n  {target.stack_file}\n  {target.results / 'report.md'}  ({questions} decisions)\n  {target.results / 'plan.md'}")
+        click.echo(f"Secrets that are not in the stack file yet: {len(findings.secrets)}. report.md has the commands.")
+    count = len(report.decisions(findings))
+    click.echo()
+    for path in files:
+        click.echo(f"  {path}" + (f"  ({count} decisions)" if path == target.report else ""))
 
 
 COMMANDS: Final = {"adopt": adopt}

@@ -31,8 +31,8 @@ def read(files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequen
     source.decided += _top_level(project)
     source.decided += _variables(project)
     _load_configs(project, source, portus_config)
-    parts = [part for path in files for part in ("-f", shlex.quote(str(path)))]
-    parts += [part for path in env_files for part in ("--env-file", shlex.quote(str(path)))]
+    parts = [part for path in files for part in ("-f", shlex.quote(str(path.absolute())))]
+    parts += [part for path in env_files for part in ("--env-file", shlex.quote(str(path.absolute())))]
     first = project.files[0].content
     form = "" if "services" in first else "1"
     source.commands = {
@@ -155,12 +155,12 @@ def _top_level(project: compose_run.Compose) -> Iterator[Verdict]:
         if key in {"volumes", "networks", "secrets", "configs"}:
             for name in value or {}:
                 item = Item(project.place(key, name), f"{key}.{name}")
-                yield Verdict(item, Fate.FOLLOWS, _TOP_LEVEL[key])
+                yield Verdict(item, Fate.NOT_NEEDED, _TOP_LEVEL[key])
         else:
-            yield Verdict(Item(project.place(key), key), Fate.FOLLOWS, "read where the services use it")
+            yield Verdict(Item(project.place(key), key), Fate.NOT_NEEDED, "read where the services use it")
     for lines in project.files:
         if lines.has(["version"]):
-            yield Verdict(Item(lines.place(["version"]), "version"), Fate.FOLLOWS, "form of the file; Compose ignores it")
+            yield Verdict(Item(lines.place(["version"]), "version"), Fate.NOT_NEEDED, "form of the file; Compose ignores it")
 
 
 _TOP_LEVEL: Final = {
@@ -178,7 +178,7 @@ def _variables(project: compose_run.Compose) -> Iterator[Verdict]:
         for name, line in variable_lines(path).items():
             item = Item(Place(str(path), line), name)
             if name in used:
-                yield Verdict(item, Fate.FOLLOWS, "its value is written in the keys that use it")
+                yield Verdict(item, Fate.NOT_NEEDED, "its value is written in the keys that use it")
             elif name.startswith(("COMPOSE_", "DOCKER_")):
                 yield Verdict(item, Fate.NO_COUNTERPART, "a setting of Docker itself")
             else:

@@ -63,7 +63,7 @@ def read(files: Sequence[Path], chart: Path | None, release: str, namespace: str
         content, lines = read_config(path)
         for key, item in _leaves(content, lines):
             if key in values:
-                source.decided.append(Verdict(values[key], Fate.FOLLOWS, f"{item.place} overrides it"))
+                source.decided.append(Verdict(values[key], Fate.NOT_NEEDED, f"{item.place} overrides it"))
             values[key] = item
     known = _chart(values, files, chart)
     _workloads(source, values)

@@ -52,7 +52,7 @@ def fate_of(item: Item, key: str) -> Verdict:
     if key in ASKED:
         return Verdict(item, Fate.DECISION, ASKED[key])
     if key in POD:
-        return Verdict(item, Fate.FOLLOWS, POD[key])
+        return Verdict(item, Fate.NOT_NEEDED, POD[key])
     return Verdict(item, Fate.NO_COUNTERPART, "a key of the Pod that the stack does not need")
 
 
@@ -198,7 +198,7 @@ def _workloads(owner: Object, stores: Stores, source: Source) -> Iterator[Worklo
             source.decided.append(fate_of(Item(owner.place(*above, key), f"{owner.key}.{key}", value), key))
     for number, volume in enumerate(spec.get("volumes") or []):
         item = Item(owner.place(*above, "volumes", number), f"{owner.key}.volumes.{volume.get('name')}")
-        source.decided.append(Verdict(item, Fate.FOLLOWS, "judged where a container mounts it"))
+        source.decided.append(Verdict(item, Fate.NOT_NEEDED, "judged where a container mounts it"))
     if owner.kind != "Pod":
         source.decided += _owner_keys(owner)
 
@@ -206,7 +206,7 @@ def _workloads(owner: Object, stores: Stores, source: Source) -> Iterator[Worklo
 def _owner_keys(owner: Object) -> Iterator[Verdict]:
     for key in owner.body.get("spec") or {}:
         if key != "template":
-            yield Verdict(Item(owner.place("spec", key), f"{owner.key}.spec.{key}"), Fate.FOLLOWS, "the program's own Deployments")
+            yield Verdict(Item(owner.place("spec", key), f"{owner.key}.spec.{key}"), Fate.NOT_NEEDED, "the program's own Deployments")
 
 
 def _configs(source: Source, workload: Workload) -> None:
@@ -226,12 +226,12 @@ def _other_objects(each: Object, used: set[tuple[str, str, str]]) -> Iterator[Ve
         for key in each.body.get("data") or each.body.get("stringData") or {}:
             item = Item(each.place("data", key), f"{each.key}.{key}")
             if (each.kind, each.name, key) in used:
-                yield Verdict(item, Fate.FOLLOWS, "its value is written where a container uses it")
+                yield Verdict(item, Fate.NOT_NEEDED, "its value is written where a container uses it")
             else:
                 yield Verdict(item, Fate.NO_COUNTERPART, "no container uses it as a variable or a file")
     elif each.kind not in WORKLOADS:
         text = _OBJECTS.get(each.kind)
-        fate = Fate.FOLLOWS if text else Fate.NO_COUNTERPART
+        fate = Fate.NOT_NEEDED if text else Fate.NO_COUNTERPART
         yield Verdict(Item(each.place("kind"), each.key), fate, text or "the stack makes no such object")
 
 

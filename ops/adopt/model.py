@@ -12,9 +12,9 @@ class Fate(StrEnum):
     """What becomes of one key of the source. Each key has exactly one."""
 
     TAKEN = "taken"
-    FOLLOWS = "follows by itself"
+    NOT_NEEDED = "not needed"
     DECISION = "needs a decision"
-    NO_COUNTERPART = "has no counterpart"
+    NO_COUNTERPART = "no counterpart"
 
 
 @dataclass(frozen=True, order=True)
@@ -166,9 +166,9 @@ class Findings:
         self.secrets[key] = value
         self.verdicts.append(Verdict(item, Fate.TAKEN, text or "encrypted", key))
 
-    def follows(self, item: Item, why: str) -> None:
+    def not_needed(self, item: Item, why: str) -> None:
         """Note that nothing has to be written for ``item``."""
-        self.verdicts.append(Verdict(item, Fate.FOLLOWS, why))
+        self.verdicts.append(Verdict(item, Fate.NOT_NEEDED, why))
 
     def ask(self, item: Item, question: str) -> None:
         """Leave ``item`` to the reader of the report."""

@@ -177,7 +177,16 @@ class Operator:
         text = (self.folder / f"adopt-{STACK}" / "plan.md").read_text()
         section = re.split(r"^## \d\. ", text, flags=re.MULTILINE)
         (found,) = [each for each in section if each.startswith(step)]
-        return [block.replace("-n portus ", f"-n {NAMESPACE} ") for block in re.findall(r"```sh\n(.*?)```", found, re.DOTALL)]
+        own = {"-n portus ": f"-n {NAMESPACE} ", "/etc/hosts": str(self.hosts), "sudo ": ""}
+        blocks = re.findall(r"```sh\n(.*?)```", found, re.DOTALL)
+        for words, others in own.items():
+            blocks = [block.replace(words, others) for block in blocks]
+        return blocks
+
+    @property
+    def hosts(self) -> Path:
+        """What the plan's commands take for /etc/hosts: the machine's own has the lab's names."""
+        return self.folder / "hosts"
 
     @cached_property
     def deployment(self) -> Deployment:
@@ -206,7 +215,9 @@ def operator(old: Old, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ope
     with ExitStack() as stack:
         made = Operator(folder, _environment(folder, old.machine.bin, kubeconfig))
         (command,) = re.findall(r"^    (python -m ops adopt compose .+)$", PAGE, re.MULTILINE)
-        command = command.replace("--file docker-compose.yml", f"--file {old.file}").replace("--stack prod", f"--stack {STACK}")
+        command = command.replace("--file /srv/portus/docker-compose.yml", f"--file {old.file}").replace(
+            "--stack portus", f"--stack {STACK}"
+        )
         assert "Image names do not survive" in made.run(command)
         _answer(folder / "stacks" / f"Pulumi.{STACK}.yaml")
         report = (folder / f"adopt-{STACK}" / "report.md").read_text()
@@ -259,12 +270,19 @@ def _answer(file: Path) -> None:
 @pytest.fixture(scope="module")
 def prepared(operator: Operator) -> Operator:
     """After step 1: the stack runs empty, and the plan's questions to the old database are answered."""
-    prepare, *questions = operator.plan("Prepare")
-    (export,) = re.findall(r"^export KUBECONFIG=\S+.*\n", prepare, re.MULTILINE)
-    operator.run(prepare.replace(export, ""))
-    said = "".join(operator.run(question) for question in questions)
+    export, question, measure, deploy, names = operator.plan("Prepare")
+    assert export.startswith("export KUBECONFIG=")
+    said = operator.run(question)
     assert "20181213101302" in said
     assert OLD_REGISTRY in said
+    assert re.search(r"^[\d.]+[KM]?\s+/var/lib/registry$", operator.run(measure), re.MULTILINE)
+    operator.run(deploy)
+    operator.hosts.write_text("127.0.0.1 localhost\n")
+    balancer, *others = names.splitlines(keepends=True)
+    assert balancer.startswith("ADDRESS=$(kubectl ")
+    operator.run("".join([f"ADDRESS={ADDRESS}\n", *others]))  # the lab's own forwarder has the public port
+    operator.run("".join([f"ADDRESS={ADDRESS}\n", *others[:-1]]))
+    assert re.fullmatch(rf"127\.0\.0\.1 localhost\n{re.escape(ADDRESS)} {HOST} +# adopt-{STACK}\n", operator.hosts.read_text())
     return operator
 
 
@@ -286,8 +304,7 @@ def moved(old: Old, frozen: Operator) -> Operator:
     (backup,) = re.findall(r"^backup (\w+):", said, re.MULTILINE)
     frozen.run(_filled(frozen, restore, "alice").replace("DUMP=...", f"DUMP={backup}"))
 
-    copy, alternative = frozen.plan("Blobs")
-    assert alternative.startswith("skopeo copy ")
+    (copy,) = frozen.plan("Blobs")
     lost = old.layers["products/app:1.1"][0].partition(":")[2]
     frozen.run(copy.replace("-cf - docker", f"--exclude=*/{lost} -cf - docker"))
     told = frozen.run(_check_images(frozen), fails=True)
@@ -327,8 +344,10 @@ def test_the_plan_s_own_checks_find_every_image_of_the_old_database(moved: Opera
     moved.run(_filled(moved, check, "carol"))
     moved.run(doctor)
     assert pull.startswith(f"docker pull {HOST}/NAMESPACE/IMAGE@sha256:")
-    (names,) = moved.plan("DNS")
+    names, clean = moved.plan("DNS")
     assert "edge-public" in moved.run(names)
+    assert ADDRESS in moved.run(clean)
+    assert moved.hosts.read_text() == "127.0.0.1 localhost\n"
 
 
 def test_every_user_logs_in_with_the_old_password(moved: Operator) -> None:

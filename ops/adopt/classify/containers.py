@@ -62,33 +62,33 @@ def classify(source: Source, findings: Findings) -> None:
 def _portus(workload: Workload, findings: Findings) -> None:
     """The images of web and registry are judged elsewhere; the worker's is the web's."""
     if workload.role is Role.WORKER and workload.image:
-        findings.follows(workload.image, "the same image as Portus'")
+        findings.not_needed(workload.image, "the same image as Portus'")
 
 
 def _database(workload: Workload, findings: Findings) -> None:
     if workload.image:
-        findings.follows(workload.image, "the stack runs MariaDB of its own; the plan's dump is loaded there")
+        findings.not_needed(workload.image, "the stack runs MariaDB of its own; the plan's dump is loaded there")
     for name, item in workload.environment.items():
         if re.fullmatch(r"(MYSQL|MARIADB)_DATABASE", name) and re.fullmatch(r"[a-z][a-z0-9_]*", item.text):
             findings.take(item, keys.DATABASE_NAME, item.text, "so that the dump's name fits")
         elif re.match(r"(MYSQL|MARIADB)_", name):
-            findings.follows(item, "the stack makes its own accounts and passwords; the data come by the dump")
+            findings.not_needed(item, "the stack makes its own accounts and passwords; the data come by the dump")
         else:
             findings.drop(item, "a setting of the old database's image")
 
 
 def _proxy(workload: Workload, findings: Findings) -> None:
     if workload.image:
-        findings.follows(workload.image, "the stack has a front proxy of its own")
+        findings.not_needed(workload.image, "the stack has a front proxy of its own")
     for item in workload.environment.values():
-        findings.follows(item, "a setting of the old front proxy")
+        findings.not_needed(item, "a setting of the old front proxy")
 
 
 def _cache(workload: Workload, findings: Findings) -> None:
     if workload.image:
         findings.take(workload.image, keys.REGISTRY_REDIS_KIND, "in_cluster", "a Redis of the stack's own; the cache fills again")
     for item in workload.environment.values():
-        findings.follows(item, "a setting of the old cache")
+        findings.not_needed(item, "a setting of the old cache")
 
 
 def _other(workload: Workload, findings: Findings) -> None:
@@ -104,19 +104,19 @@ def _mount(workload: Workload, mount: Mount, findings: Findings) -> None:
     configs = REGISTRY_CONFIGS if workload.role is Role.REGISTRY else PORTUS_CONFIGS
     targets = {mount.target, *(path for path, _, _ in mount.files)}
     if workload.role in {Role.PORTUS, Role.WORKER, Role.REGISTRY} and targets & set(configs):
-        findings.follows(item, "read: its keys are judged one by one")
+        findings.not_needed(item, "read: its keys are judged one by one")
     elif mount.kind == "secret":
-        findings.follows(item, "judged at the variable that names it")
+        findings.not_needed(item, "judged at the variable that names it")
     elif workload.role is Role.REGISTRY and _holds_blobs(mount.target):
-        findings.follows(item, "the images: the plan copies them into the stack's claim")
+        findings.not_needed(item, "the images: the plan copies them into the stack's claim")
     elif workload.role is Role.DATABASE:
-        findings.follows(item, "the database comes by the dump, not by its files")
+        findings.not_needed(item, "the database comes by the dump, not by its files")
     elif re.search(r"cert|secret|ssl|tls|pki|keys?$", mount.target, re.IGNORECASE):
-        findings.follows(item, "certificate and key: see the questions")
+        findings.not_needed(item, "certificate and key: see the questions")
     elif mount.target.startswith("/srv/Portus/public"):
-        findings.follows(item, "Portus serves its own pages' files here")
+        findings.not_needed(item, "Portus serves its own pages' files here")
     elif workload.role in {Role.PROXY, Role.CACHE}:
-        findings.follows(item, f"belongs to {workload.role}, which the stack has of its own")
+        findings.not_needed(item, f"belongs to {workload.role}, which the stack has of its own")
     elif workload.role is Role.OTHER:
         findings.drop(item, f"belongs to {workload.name}")
     else:
@@ -140,7 +140,7 @@ def _rest(workload: Workload, item: Item, findings: Findings) -> None:
     elif _SIZES.match(key):
         findings.ask(item, "limits of the old machine: write portus:*.resources only if the program's own do not fit")
     elif key in _DOCKER:
-        findings.follows(item, _DOCKER[key])
+        findings.not_needed(item, _DOCKER[key])
     else:
         findings.drop(item, "a key of Compose that the stack does not need")
 
@@ -149,7 +149,7 @@ def _build(workload: Workload, item: Item, findings: Findings) -> None:
     if workload.role in {Role.PORTUS, Role.WORKER, Role.REGISTRY}:
         findings.ask(item, f"an image built here: what does its Dockerfile add to {workload.role}? The stack runs the published image")
     else:
-        findings.follows(item, f"the stack has {workload.role} of its own")
+        findings.not_needed(item, f"the stack has {workload.role} of its own")
 
 
 def _buffer_pool(text: str) -> str | None:
@@ -181,7 +181,7 @@ def _database_flags(item: Item, findings: Findings) -> None:
             item, taken[0], findings.settings[taken[0]], "the other flags are the stack's own: utf8, every commit written to disk"
         )
     else:
-        findings.follows(item, "the stack's own flags: utf8, every commit written to disk")
+        findings.not_needed(item, "the stack's own flags: utf8, every commit written to disk")
 
 
 DEFAULT_PUMA_WORKERS: Final = 2

@@ -50,7 +50,7 @@ def classify(source: Source, findings: Findings) -> None:
         elif key == "registry.persistence.enabled":
             findings.ask(item, "the images are in an emptyDir, which a restart of the Pod empties: copy them before anything restarts")
         else:
-            findings.follows(item, "persistence is off")
+            findings.not_needed(item, "persistence is off")
     if not _is_on(entries, "portus.tls.enabled"):
         findings.questions.append(
             "The chart without TLS lets everybody push and pull (`auth: silly`). The stack asks for tokens: tell your pipelines to log in."
@@ -65,7 +65,7 @@ def _value(key: str, item: Item, findings: Findings) -> None:
     """Judge one value."""
     why = next((why for pattern, why in RULES if re.fullmatch(pattern, key)), "")
     if item.value is None or item.value in ("", {}, []):
-        findings.follows(item, "empty: the chart's default")
+        findings.not_needed(item, "empty: the chart's default")
     elif key in _TAKEN:
         _take(_TAKEN[key], item, findings)
     elif key in _JUDGED:
@@ -73,7 +73,7 @@ def _value(key: str, item: Item, findings: Findings) -> None:
     elif key.startswith(("clair.", "postgresql.")):
         findings.drop(item, "belongs to the scanner, which is no part of this program")
     elif why:
-        findings.follows(item, why)
+        findings.not_needed(item, why)
     else:
         _unknown(key, item, findings)
 
@@ -110,7 +110,7 @@ def _replicas(item: Item, findings: Findings) -> None:
 
 def _registry_replicas(item: Item, findings: Findings) -> None:
     if values.number(item.text) in {None, 1}:
-        findings.follows(item, "one, as here")
+        findings.not_needed(item, "one, as here")
     else:
         findings.ask(item, f"several registries need a claim that all can write, or an object store: {keys.PREFIX}{keys.REGISTRY_REPLICAS}")
 
@@ -119,7 +119,7 @@ def _redis(item: Item, findings: Findings) -> None:
     if values.flag(item.value):
         findings.take(item, keys.REGISTRY_REDIS_KIND, "in_cluster", "a Redis of the stack's own; the cache fills again")
     else:
-        findings.follows(item, "none, as here")
+        findings.not_needed(item, "none, as here")
 
 
 def _annotations(item: Item, findings: Findings) -> None:
@@ -128,13 +128,13 @@ def _annotations(item: Item, findings: Findings) -> None:
     name = str(annotations.get("kubernetes.io/ingress.class", ""))
     others = sorted(key for key in annotations if not re.search(r"ingress\.class|nginx\.|ingress\.kubernetes\.io", str(key)))
     if findings.settings.get(keys.EXPOSURE_KIND) != "ingress":
-        findings.follows(item, "the Ingress is off")
+        findings.not_needed(item, "the Ingress is off")
     elif others:
         findings.ask(item, f"are these still needed: {', '.join(others)}? Then write them under {keys.PREFIX}{keys.EXPOSURE_ANNOTATIONS}")
     elif name:
         findings.take(item, keys.EXPOSURE_CLASS, name, "the controller's other annotations are the program's own")
     else:
-        findings.follows(item, "the controller's annotations are the program's own")
+        findings.not_needed(item, "the controller's annotations are the program's own")
 
 
 def _receivers(item: Item, findings: Findings) -> None:
@@ -148,7 +148,7 @@ def _scanner(item: Item, findings: Findings) -> None:
             f"the scanner is no part of this program: run it on its own and set {keys.PREFIX}{keys.PORTUS_CONFIG}.security.clair.server?",
         )
     else:
-        findings.follows(item, "no scanner, as here")
+        findings.not_needed(item, "no scanner, as here")
 
 
 _JUDGED: Final[Mapping[str, Callable[[Item, Findings], None]]] = {

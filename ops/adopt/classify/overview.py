@@ -16,6 +16,8 @@ from ops.adopt.roles import image_name
 RELEASES: Final = ("2.0", "2.1", "2.2", "2.3", "2.4", "2.5")
 SCHEMA_QUERY: Final = "SELECT MAX(version) FROM schema_migrations"
 RECORD_QUERY: Final = "SELECT name, hostname, external_hostname, use_ssl FROM registries"
+AGAIN: Final = "delete the stack file and the folder of this report, and run this again with"
+"""How an answer that changes more than one key is given later."""
 _TAGS: Final = {"head": "2.5", "development": "2.5", "latest": "2.4", "": "2.4"}
 
 
@@ -46,7 +48,9 @@ def choose_version(source: Source, answers: Answers, findings: Findings) -> None
     else:
         findings.settings[keys.VERSION] = version
         why = "no release in the image's tag" if not exact else "another team's image"
-        findings.ask(item, f"{why}: {version} is written. Is it that? The plan asks the database; --version answers")
+        findings.ask(
+            item, f"{why}: {version} is written. Is it that? The plan asks the database. If it is another one, {AGAIN} --version {version}"
+        )
     if findings.settings[keys.VERSION] < "2.3":
         _old_image(item, findings)
 
@@ -78,7 +82,10 @@ def choose_hosts(source: Source, answers: Answers, findings: Findings) -> None:
         findings.settings[keys.HOST] = host
     else:
         shown = host or "nothing"
-        findings.missing[keys.HOST] = f"the public DNS name of Portus (the source has {shown}, which is none): --host portus.example.com"
+        findings.missing[keys.HOST] = (
+            f"the public DNS name of Portus (the source has {shown}, which is none): write {keys.PREFIX}{keys.HOST} into the stack file, "
+            f"or {AGAIN} --host portus.example.com"
+        )
     if values.is_public_name(registry) and registry != host:
         findings.settings[keys.REGISTRY_HOST] = registry
 

@@ -23,7 +23,7 @@ PROCESS: Final[Mapping[str, str]] = {
     **{f"PORTUS_DEVELOPMENT_{name}": _DATABASE for name in ("HOST", "USERNAME", "PASSWORD", "DATABASE")},
     **{f"MARIADB_{name}": _DATABASE for name in ("SERVICE_HOST", "SERVICE_PORT", "USER", "PASSWORD", "DATABASE")},
     "PORTUS_SECRET_KEY_BASE": f"{NEWLY_MADE}: every browser logs in once more, nothing else changes",
-    "PORTUS_KEY_PATH": f"{NEWLY_MADE}: no token outlives the freeze, so the old signing key is worth nothing",
+    "PORTUS_KEY_PATH": f"{NEWLY_MADE}: no token outlives the freeze, so the old signing key is not needed",
     "PORTUS_CRT_PATH": "the certificate: see the questions",
     "PORTUS_PUMA_TLS_KEY": "Portus always serves TLS; the certificate: see the questions",
     "PORTUS_PUMA_TLS_CERT": "Portus always serves TLS; the certificate: see the questions",
@@ -70,7 +70,7 @@ def classify(source: Source, findings: Findings) -> None:
     entries: dict[str, Item] = {}
     for key, item in source.portus_config:
         if key in entries:
-            findings.follows(entries[key], f"{item.place} overrides it")
+            findings.not_needed(entries[key], f"{item.place} overrides it")
         entries[key] = item
     for workload in (web, worker):
         if workload:
@@ -86,21 +86,29 @@ def _environment(
         plain = name.removesuffix("_FILE") if name in FILES else name
         if first and name in first.environment and name != "PORTUS_BACKGROUND":
             if _resolved(name, first.environment[name], first).text == item.text:
-                findings.follows(item, f"as in {first.name}")
+                findings.not_needed(item, f"as in {first.name}")
             else:
                 findings.ask(item, f"{first.name} has another value, which is taken: is it right for both?")
-        elif values.quoted(item.text) and plain.startswith(("PORTUS_", "RAILS_")):
-            findings.ask(item, "the quotes are part of the value, so Portus does not read it as meant: write it as you want it")
+        elif values.quoted(item.text) and (target := _target(plain)):
+            findings.ask(item, f"the quotes are part of the value, so Portus ignores or misreads it: write it without quotes as {target}")
         elif plain in VARIABLES and plain not in PROCESS:
             key = VARIABLES[plain]
             if key in entries:
-                findings.follows(entries[key], f"{name} ({item.place}) overrides it")
+                findings.not_needed(entries[key], f"{name} ({item.place}) overrides it")
             entries[key] = item
         elif plain in DATABASE_HOSTS and item.text and item.text not in inner:
             question = "the stack takes the data into a MariaDB of its own. Keep the server instead? docs/deploy/database.md"
             findings.ask(item, f"the database is a server elsewhere; {question}")
         else:
             _process(name, plain, item, findings)
+
+
+def _target(variable: str) -> str:
+    """Return the key of the stack file for a variable of Portus, "" if it has none."""
+    if variable in VARIABLES and variable not in PROCESS:
+        return f"{keys.PREFIX}{keys.PORTUS_CONFIG}.{VARIABLES[variable]}"
+    known = {"PORTUS_LOG_LEVEL": keys.LOG_LEVEL, **{name: setting[0] for name, setting in PUMA.items()}}
+    return f"{keys.PREFIX}{known[variable]}" if variable in known else ""
 
 
 def _process(name: str, plain: str, item: Item, findings: Findings) -> None:
@@ -114,7 +122,7 @@ def _process(name: str, plain: str, item: Item, findings: Findings) -> None:
     elif plain in PUMA:
         _puma(item, PUMA[plain], findings)
     elif plain in PROCESS:
-        findings.follows(item, PROCESS[plain])
+        findings.not_needed(item, PROCESS[plain])
     elif plain in GONE:
         findings.drop(item, GONE[plain])
     elif plain.upper() in PROXIES:
@@ -122,14 +130,14 @@ def _process(name: str, plain: str, item: Item, findings: Findings) -> None:
     elif plain.startswith("PORTUS_"):
         _unknown_variable(name, item, findings)
     elif plain.startswith(("VIRTUAL_", "LETSENCRYPT_", "ACME_")):
-        findings.follows(item, "read by the old front proxy; the stack has its own")
+        findings.not_needed(item, "read by the old front proxy; the stack has its own")
     else:
         findings.drop(item, "neither Portus nor this program reads it")
 
 
 def _adapter(item: Item, findings: Findings) -> None:
     if item.text in {"mysql2", ""}:
-        findings.follows(item, "MariaDB, as here")
+        findings.not_needed(item, "MariaDB, as here")
     else:
         findings.ask(
             item, f"{item.text}: this program runs Portus on MariaDB, which loads no dump of {item.text}. How do the data get there?"
@@ -165,7 +173,7 @@ def _puma(item: Item, setting: tuple[str, int], findings: Findings) -> None:
 def _hidden_user(item: Item, findings: Findings) -> None:
     """Keep the password of Portus' own user only where Portus cannot set a new one: up to 2.2."""
     if findings.settings[keys.VERSION] >= "2.3":
-        findings.follows(item, f"{NEWLY_MADE}, which Portus sets at each start")
+        findings.not_needed(item, f"{NEWLY_MADE}, which Portus sets at each start")
     elif values.fits_kept_password(item.text):
         findings.take_secret(
             item, keys.EXISTING_PORTUS_PASSWORD, item.text, "encrypted: up to 2.2 Portus keeps the one that it was made with"

@@ -65,11 +65,11 @@ def classify(source: Source, findings: Findings) -> None:
             elif name == "REGISTRY_NOTIFICATIONS_ENDPOINTS":
                 _endpoints(item, item.value, findings)
             elif name == "REGISTRY_STORAGE":
-                findings.follows(item, "names the driver; its parameters are taken")
+                findings.not_needed(item, "names the driver; its parameters are taken")
             else:
                 key = _dotted(name)
                 if key in entries:
-                    findings.follows(entries[key], f"{name} ({item.place}) overrides it")
+                    findings.not_needed(entries[key], f"{name} ({item.place}) overrides it")
                 entries[key] = item
     inner = inner_names(source)
     for key, item in entries.items():
@@ -82,7 +82,7 @@ def _dotted(name: str) -> str:
 
 def _other(name: str, item: Item, findings: Findings) -> None:
     if name.startswith(("VIRTUAL_", "LETSENCRYPT_", "ACME_")):
-        findings.follows(item, "read by the old front proxy; the stack has its own")
+        findings.not_needed(item, "read by the old front proxy; the stack has its own")
     elif name in {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}:
         key = f"{keys.REGISTRY_STORAGE}.{'accesskey' if name.endswith('ID') else 'secretkey'}"
         findings.take_secret(item, key, item.text)
@@ -147,11 +147,11 @@ def _by_rule(key: str, item: Item, findings: Findings) -> None:
     why = next((why for pattern, why in _RULES if re.fullmatch(pattern, key)), "")
     if key.startswith("redis."):
         findings.settings[keys.REGISTRY_REDIS_KIND] = "in_cluster"
-        findings.follows(item, "only a cache: the stack runs a Redis of its own")
+        findings.not_needed(item, "only a cache: the stack runs a Redis of its own")
     elif key.startswith("auth.") and not key.startswith("auth.token."):
         findings.drop(item, "Portus decides who may log in")
     elif why:
-        findings.follows(item, why)
+        findings.not_needed(item, why)
     else:
         findings.ask(item, f"does the registry still need it? Then write it under {keys.PREFIX}{keys.REGISTRY_EXTRA}")
 
@@ -169,7 +169,7 @@ def _parameter(driver: str, name: str, item: Item, findings: Findings) -> None:
     findings.settings[f"{keys.REGISTRY_STORAGE}.driver"] = driver
     number, flag = values.number(item.value), values.flag(item.value)
     if item.text == "":
-        findings.follows(item, "empty: the driver's default")
+        findings.not_needed(item, "empty: the driver's default")
     elif name not in DRIVERS[driver]:
         findings.ask(
             item, f"no setting here for this parameter of {driver}: is it needed? Then write it under {keys.PREFIX}{keys.REGISTRY_EXTRA}"
@@ -204,4 +204,4 @@ def _endpoints(item: Item, value: Any, findings: Findings) -> None:
         names = ", ".join(str(each.get("name", "?")) if isinstance(each, dict) else "?" for each in others)
         findings.ask(item, f"receivers besides Portus ({names}): still needed? Then write {keys.PREFIX}{keys.REGISTRY_RECEIVERS}")
     else:
-        findings.follows(item, "Portus is told of each push, inside the cluster")
+        findings.not_needed(item, "Portus is told of each push, inside the cluster")

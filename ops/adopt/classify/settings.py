@@ -40,13 +40,13 @@ def classify(entries: dict[str, Item], inner: frozenset[str], findings: Findings
     for key, item in entries.items():
         feature = next((each for each in sorted(off) if key.startswith(f"{each}.")), "")
         if key in _ELSEWHERE:
-            findings.follows(item, _ELSEWHERE[key])
+            findings.not_needed(item, _ELSEWHERE[key])
         elif key not in KEYS:
             _unknown(key, item, findings)
         elif item.text == "":
-            findings.follows(item, "empty: Portus' own default")
+            findings.not_needed(item, "empty: Portus' own default")
         elif feature and key != "security.clair.server":
-            findings.follows(item, f"{feature} is off, as it is by default")
+            findings.not_needed(item, f"{feature} is off, as it is by default")
         elif not KEYS[key].first <= version <= KEYS[key].last:
             _other_release(key, item, entries, findings)
         elif not _by_others(key, item, off, findings):
@@ -60,9 +60,9 @@ def _by_others(key: str, item: Item, off: set[str], findings: Findings) -> bool:
         command = f"pulumi config set --secret --path '{keys.PREFIX}{keys.PORTUS_CONFIG}.{key}' < FILE"
         findings.ask(item, f"its value is in a file or secret that is not here: {command}")
     elif item.text == SAMPLES.get(key):
-        findings.follows(item, "the sample that Portus ships")
+        findings.not_needed(item, "the sample that Portus ships")
     elif key == "signup.enabled" and "ldap" not in off:
-        findings.follows(item, "LDAP closes the sign-up, whatever it says")
+        findings.not_needed(item, "LDAP closes the sign-up, whatever it says")
     elif key == "oauth.local_login.enabled" and off >= set(PROVIDERS) and values.flag(item.value) is False:
         findings.ask(item, "no user could log in: no other provider is enabled. It is left out: which one was meant?")
     else:
@@ -122,7 +122,7 @@ def _setting(key: str, item: Item, inner: frozenset[str], findings: Findings) ->
             item, f"a file of the old container: which CA is it? Write it under {keys.PREFIX}{keys.TLS_EXTRA_CAS}, then set this again"
         )
     elif key == "ldap.encryption.options.ssl_version":
-        findings.follows(item, "read only beside ca_file; unset, the best that both know")
+        findings.not_needed(item, "read only beside ca_file; unset, the best that both know")
     else:
         _plain(key, item, findings)
 

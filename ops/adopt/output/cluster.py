@@ -43,9 +43,14 @@ def back(source: Source, findings: Findings) -> Iterator[str]:
 
 
 def shared_address(source: Source, findings: Findings) -> Iterator[str]:
-    """Yield what to write while the old deployment has the address that the stack is to have."""
+    """Yield what to write before the deployment, while the old one has the address that the stack is to have."""
     if temporary := _temporary(source, findings):
         yield f"The old deployment has the stack's address still. Until step 6 write `{keys.PREFIX}exposure: {temporary}`."
+
+
+def exposure_until_dns(source: Source, findings: Findings) -> str:
+    """Return the kind of exposure until the DNS step."""
+    return "cluster_ip" if _temporary(source, findings) else str(findings.settings.get(keys.EXPOSURE_KIND, "load_balancer"))
 
 
 def take_address_over(source: Source, findings: Findings, stack: str) -> Iterator[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Final
 
 import yaml
 
 from ops.adopt import keys
 from ops.adopt.classify.overview import RECORD_QUERY, SCHEMA_QUERY, Names
+from ops.adopt.classify.values import host_and_port
 from ops.adopt.model import Findings, Mount, Role, Source, Workload
-from ops.adopt.output import cluster
+from ops.adopt.output import cluster, hosts
 from ops.adopt.output.cluster import READ_ONLY, shell
 
 BLOBS: Final = "/var/lib/registry"
@@ -31,20 +32,20 @@ def freeze(source: Source) -> str:
     # Compose 1 merges only files of the same form, so this one has the first file's.
     version = {"version": form} if form else {}
     content = service if form == "1" else {**version, "services": service}
-    return "# Pulls go on; pushes and deletions get 405.\n" + yaml.safe_dump(content, sort_keys=False)
+    return "# Pulls continue; pushes and deletions get 405.\n" + yaml.safe_dump(content, sort_keys=False)
 
 
-def render(source: Source, findings: Findings, names: Names, stack: str) -> str:
-    """Return the plan as Markdown."""
+def render(source: Source, findings: Findings, names: Names, stack: str, folder: Path) -> str:
+    """Return the plan as Markdown; ``folder`` is where `freeze` lies."""
     namespace = str(findings.settings.get(keys.NAMESPACE, "portus"))
     steps = [
-        ("Prepare, on any day before", _prepare(source, findings, stack)),
-        ("Freeze", _freeze(source, findings, stack)),
+        ("Prepare, on any day before", _prepare(source, findings, stack, namespace)),
+        ("Freeze", _freeze(source, findings, folder)),
         ("Database", _database(source, findings, stack, namespace)),
-        ("Blobs", _blobs(source, findings, namespace)),
+        ("Blobs", _blobs(source, findings, names, namespace)),
         ("Check", _check(stack, names)),
         ("DNS", _dns(source, findings, stack, namespace)),
-        ("The way back", _back(source, findings)),
+        ("The way back", _back(source, findings, stack)),
         ("Afterwards", _afterwards()),
     ]
     parts = [f"# Plan: from the running Portus to the stack `{stack}`\n"]
@@ -58,34 +59,39 @@ def render(source: Source, findings: Findings, names: Names, stack: str) -> str:
     return "\n".join(parts)
 
 
-def _prepare(source: Source, findings: Findings, stack: str) -> Iterator[str]:
-    yield "Read report.md; answer its decisions in the stack file. Lower the TTL of the public names to 60 s. Then:"
+def _prepare(source: Source, findings: Findings, stack: str, namespace: str) -> Iterator[str]:
+    yield "Read report.md; answer its decisions in the stack file. Lower the TTL of the public names to 60 s."
+    yield "For every step below: run the commands in the folder of this program, with its `.venv` activated, and set the cluster:"
+    yield shell("export KUBECONFIG=~/.kube/config   # of the stack's cluster, which is its current context")
+    if command := _sql(source, SCHEMA_QUERY):
+        yield "Which release is the database of, and by which name do clients pull?"
+        yield shell(command, _sql(source, RECORD_QUERY))
+        yield "2.0: 20151215152138. 2.1, 2.2: 20160927141850. 2.3: 20180207145522. 2.4: 20181213101302. 2.5: 20190314173309."
+    if old := _old_blobs(source, findings):
+        run, path = old
+        yield f"\nHow large are the images? `{keys.PREFIX}{keys.REGISTRY_CLAIM_SIZE}` must be larger: write it before you deploy."
+        yield shell(f"{run}du -sh {path}")
+    yield from cluster.shared_address(source, findings)
+    if image := findings.settings.get(keys.IMAGE_PORTUS):
+        yield f"The stack runs your own image `{image}`: let the cluster pull it first (`{keys.PREFIX}{keys.PULL_SECRETS}`)."
+    yield "Then deploy:"
     yield shell(
-        "export KUBECONFIG=~/.kube/config   # of the stack's cluster, which is its current context; for every step below, too",
         f"make verify STACK={stack}           # names what the stack file lacks, with line and fix",
         f"pulumi stack select --create {stack}",
         f"pulumi up --stack {stack}",
-        f"make doctor STACK={stack}",
     )
     yield "The stack runs empty beside the old Portus, and users do not notice it."
-    yield from cluster.shared_address(source, findings)
-    if image := findings.settings.get(keys.IMAGE_PORTUS):
-        yield f"It runs your own image `{image}`: let the cluster pull it first (`{keys.PREFIX}{keys.PULL_SECRETS}`)."
-    command = _sql(source, SCHEMA_QUERY)
-    if command:
-        yield "\nWhich release is the database of, and by which name do clients pull?"
-        yield shell(command, _sql(source, RECORD_QUERY))
-        yield "2.0: 20151215152138. 2.1, 2.2: 20160927141850. 2.3: 20180207145522. 2.4: 20181213101302. 2.5: 20190314173309."
+    yield from hosts.add(findings, stack, namespace, cluster.exposure_until_dns(source, findings))
 
 
-def _freeze(source: Source, findings: Findings, stack: str) -> Iterator[str]:
-    yield "From here on pushes are refused, pulls go on. Ask people not to change users and teams."
+def _freeze(source: Source, findings: Findings, folder: Path) -> Iterator[str]:
+    yield "From here on pushes are refused, pulls continue. Ask people not to change users and teams."
     worker, registry = source.with_role(Role.WORKER), source.with_role(Role.REGISTRY)
     if source.kind == "compose":
         compose = source.commands["compose"]
         lines = []
         if registry:
-            lines.append(f"{compose} -f adopt-{stack}/{FREEZE} up -d --no-deps {shlex.quote(registry.name)}")
+            lines.append(f"{compose} -f {shlex.quote(str(folder / FREEZE))} up -d --no-deps {shlex.quote(registry.name)}")
         if worker:
             lines.append(f"{compose} stop {shlex.quote(worker.name)}")
         yield shell(*lines) if lines else "Stop all pushes: this file has no registry."
@@ -139,7 +145,8 @@ def _database(source: Source, findings: Findings, stack: str, namespace: str) ->
     else:
         yield "The source has no database of its own. Where the server is:"
         yield shell("umask 077", f"mysqldump --single-transaction --no-tablespaces -h HOST -u USER -p {name} | gzip > portus.sql.gz")
-    yield "Prove the dump, make it a backup of the stack, and load that. The import prints its name; CHECK_USER is an old Portus user:"
+    yield "Check the dump, import it as a backup of the stack, and restore that backup."
+    yield "The import prints the backup's name; CHECK_USER is a user of the old Portus:"
     yield shell(
         f"python -m ops import-database --stack {stack} --dump portus.sql.gz",
         f"CHECK_USER=... CHECK_PASSWORD_FILE=... make restore STACK={stack} DUMP=...",
@@ -152,28 +159,33 @@ def _database(source: Source, findings: Findings, stack: str, namespace: str) ->
         yield shell(f"kubectl -n {namespace} exec -it deployment/portus -- bash   # set its secrets' variables, cd /srv/Portus", runner)
 
 
-def _blobs(source: Source, findings: Findings, namespace: str) -> Iterator[str]:
-    driver = str(findings.settings.get(f"{keys.REGISTRY_STORAGE}.driver", "filesystem"))
-    if driver != "filesystem":
+def _blobs(source: Source, findings: Findings, names: Names, namespace: str) -> Iterator[str]:
+    old = _old_blobs(source, findings)
+    if old is None:
+        driver = findings.settings[f"{keys.REGISTRY_STORAGE}.driver"]
         yield f"They stay: the stack uses the same {driver} store. From here on only one registry may write it."
         return
-    target = f"kubectl -n {namespace} exec -i deployment/registry -- tar -C {BLOBS} -xf -"
-    registry = source.with_role(Role.REGISTRY)
-    mount = next((each for each in registry.mounts if _is_blobs(each)), None) if registry else None
-    yield f"Measure first; `{keys.PREFIX}{keys.REGISTRY_CLAIM_SIZE}` must be larger. Then copy; the registry's user owns what it unpacks:"
+    run, path = old
+    yield "Copy them; the registry's user owns what it unpacks:"
+    yield shell(f"{run}tar -C {path} -cf - docker | kubectl -n {namespace} exec -i deployment/registry -- tar -C {BLOBS} -xf -")
+    yield "If the copy is interrupted, run it again. Blobs are named by their digest, so nothing is stored twice."
+    if host_and_port(names.old)[0] not in hosts.public(findings):
+        yield "Or copy image by image:"
+        yield shell("skopeo copy --all --preserve-digests docker://OLD/NAMESPACE/IMAGE:TAG docker://NEW/NAMESPACE/IMAGE:TAG")
+
+
+def _old_blobs(source: Source, findings: Findings) -> tuple[str, str] | None:
+    """Return what runs a command where the old blobs are, and their path there; None for a store that both registries use."""
+    if str(findings.settings.get(f"{keys.REGISTRY_STORAGE}.driver", "filesystem")) != "filesystem":
+        return None
     if source.kind != "compose":
         kubectl, name = source.commands.get("kubectl", "kubectl"), source.commands.get("registry", "deployment/registry")
-        path = source.commands.get("registry_path", BLOBS)
-        old = f"{kubectl} exec {name} --"
-        yield shell(f"{old} du -sh {path}", f"{old} tar -C {path} -cf - docker | {target}")
-    elif registry is None:
-        yield shell(f"tar -C /PATH/OF/THE/REGISTRY -cf - docker | {target}")
-    else:
-        inside = mount.target if mount else BLOBS
-        old = _exec(source, registry)
-        yield shell(f"{old} du -sh {inside}", f"{old} tar -C {inside} -cf - docker | {target}")
-    yield "Interrupted, it is repeated as a whole: blobs have their digests for names, so nothing is doubled. Or image by image:"
-    yield shell("skopeo copy --all --preserve-digests docker://OLD/NAMESPACE/IMAGE:TAG docker://NEW/NAMESPACE/IMAGE:TAG")
+        return f"{kubectl} exec {name} -- ", source.commands.get("registry_path", BLOBS)
+    registry = source.with_role(Role.REGISTRY)
+    if registry is None:
+        return "", "/PATH/OF/THE/REGISTRY"
+    mount = next((each for each in registry.mounts if _is_blobs(each)), None)
+    return f"{_exec(source, registry)} ", mount.target if mount else BLOBS
 
 
 def _is_blobs(mount: Mount) -> bool:
@@ -187,28 +199,31 @@ def _check(stack: str, names: Names) -> Iterator[str]:
         f"python -m ops check-images --stack {stack}",
         f"CHECK_USER=... CHECK_PASSWORD_FILE=... make check STACK={stack}",
         f"make doctor STACK={stack}",
-        f"docker pull {names.new or 'REGISTRY'}/NAMESPACE/IMAGE@sha256:...   # an old image, by its digest, before DNS: by /etc/hosts",
+        f"docker pull {names.new or 'REGISTRY'}/NAMESPACE/IMAGE@sha256:...   # an old image, by its digest; on other machines after step 6",
     )
 
 
 def _dns(source: Source, findings: Findings, stack: str, namespace: str) -> Iterator[str]:
     yield from cluster.take_address_over(source, findings, stack)
-    hosts = [str(findings.settings[key]) for key in (keys.HOST, keys.REGISTRY_HOST) if key in findings.settings]
-    yield f"Point {' and '.join(f'`{host}`' for host in hosts) or 'the public names'} at the stack's address:"
+    yield f"Point {' and '.join(f'`{host}`' for host in hosts.public(findings))} at the stack's address:"
     yield shell(f"kubectl -n {namespace} get service,ingress")
+    yield "Remove the line of step 1 from /etc/hosts; from now on DNS must give the stack's address on this machine, too:"
+    yield shell(hosts.remove(stack), f"getent ahostsv4 {hosts.public(findings)[0]}", f"make doctor STACK={stack}")
     yield "Stop the old front door only when its log shows no more clients."
 
 
-def _back(source: Source, findings: Findings) -> Iterator[str]:
-    yield "Until step 6: nothing to undo but the freeze. After it: DNS back first; the old one lacks what was pushed since then."
+def _back(source: Source, findings: Findings, stack: str) -> Iterator[str]:
+    yield "Until step 6: nothing to undo but the freeze and the line of step 1 in /etc/hosts."
+    yield "After it: DNS back first; the old one lacks what was pushed since then."
     if source.kind == "compose":
-        yield shell(f"{source.commands['compose']} up -d   # without {FREEZE}: as before")
+        yield shell(f"{source.commands['compose']} up -d   # without {FREEZE}: as before", hosts.remove(stack))
     else:
         yield from cluster.back(source, findings)
+        yield shell(hosts.remove(stack))
     yield "The old database and blobs are untouched by every step above."
 
 
 def _afterwards() -> Iterator[str]:
-    yield "Keep the old deployment stopped and its volumes until the first backup of the stack is proven (`make backups`)."
+    yield "Keep the old deployment stopped and its volumes until the first backup of the stack is verified (`make backups`)."
     yield "Then switch on what the report left off (synchronisation that deletes, clean-up of old tags)."
     yield "Delete portus.sql.gz: it holds every user's address and password hash."

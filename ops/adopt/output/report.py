@@ -1,4 +1,4 @@
-"""The report: names first, then what is missing, the questions, and the fate of each key."""
+"""The report: names first, then what is missing, the questions, and what happens to each key."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ def render(source: Source, findings: Findings, names: Names, stack: str, *, pend
     """Return the report as Markdown. It shows no value that might be secret."""
     parts = [f"# Adopting Portus as the stack `{stack}`", *_names(names), *_missing(findings)]
     parts += _secrets(findings, pending, why_pending)
-    parts += _questions(findings)
+    questions = decisions(findings)
+    parts += [f"\n## Decisions: {len(questions)}\n", *questions]
     parts += _table(findings.verdicts)
     parts += [f"{note}\n" for note in source.notes]
     return "\n".join(parts)
 
 
 def summary(findings: Findings) -> str:
-    """Return the number of keys by fate, in one line."""
+    """Return the number of keys by fate, in one line; decisions, which are not only about keys, are counted by `decisions`."""
     count = Counter(verdict.fate for verdict in findings.verdicts)
-    return ", ".join(f"{count[fate]} {fate.value}" for fate in Fate)
+    return ", ".join(f"{count[fate]} {fate.value}" for fate in Fate if fate is not Fate.DECISION)
 
 
 def _names(names: Names) -> Iterator[str]:
@@ -55,8 +56,12 @@ def _secrets(findings: Findings, pending: Sequence[str], why_pending: str) -> It
         yield "Encrypted in the stack file: " + ", ".join(f"`{keys.PREFIX}{key}`" for key in findings.secrets) + "."
 
 
-def _questions(findings: Findings) -> Iterator[str]:
-    yield "\n## Decisions\n"
+def decisions(findings: Findings) -> list[str]:
+    """Return everything that the reader must decide, one line each."""
+    return list(_decisions(findings))
+
+
+def _decisions(findings: Findings) -> Iterator[str]:
     for verdict in _sorted(findings.verdicts):
         if verdict.fate is Fate.DECISION:
             yield f"- `{verdict.item.key}` ({verdict.item.place}): {verdict.text}"
@@ -67,7 +72,7 @@ def _questions(findings: Findings) -> Iterator[str]:
 
 def _table(verdicts: Sequence[Verdict]) -> Iterator[str]:
     yield f"\n## Each key\n\n{len(verdicts)} keys.\n"
-    yield "| source | key | fate | |\n|---|---|---|---|"
+    yield "| source | key | result | |\n|---|---|---|---|"
     for verdict in _sorted(verdicts):
         target = f"`{keys.PREFIX}{verdict.target}` " if verdict.target else ""
         yield f"| {verdict.item.place} | `{verdict.item.key}` | {verdict.fate.value} | {target}{_cell(verdict.text)} |"

@@ -56,8 +56,6 @@ def encrypt(secrets: Mapping[str, str], stack: str, folder: Path) -> str:
     program = shutil.which("pulumi")
     if program is None:
         return "pulumi is not on PATH"
-    if not (folder / "Pulumi.yaml").is_file():
-        return f"{folder} has no Pulumi.yaml"
     for key, value in secrets.items():
         command = [program, "config", "set", "--non-interactive", "--stack", stack, "--secret", "--path", f"{keys.PREFIX}{key}"]
         try:

@@ -1,4 +1,4 @@
-"""Stack file, report and plan on disk: all after everything has been read, none over what is there."""
+"""Stack file, report, plan and freeze on disk: all after everything has been read, none over what is there."""
 
 from __future__ import annotations
 
@@ -32,31 +32,46 @@ class Target:
         """Folder of report and plan."""
         return self.folder / f"adopt-{self.stack}"
 
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.results / "report.md"
+
 
 def refuse_existing(target: Target) -> None:
-    """Refuse to write over a stack file.
+    """Refuse to write over a stack file, or over the results of an earlier run.
 
     Raises:
-        AdoptError: there is one.
+        AdoptError: there is one, or ``target.folder`` is not the program's.
     """
-    if target.stack_file.exists():
-        fix = "choose another name with --stack, or move the file away"
-        raise AdoptError([Problem(Place(str(target.stack_file)), "must not exist: it is not overwritten", fix)])
+    if not (target.folder / "Pulumi.yaml").is_file():
+        fix = "run this in the folder of this program, or give that folder with --dir"
+        raise AdoptError([Problem(Place(f"--dir {target.folder}"), "must be the folder of this program, with its Pulumi.yaml", fix)])
+    there = {"file": target.stack_file, "folder": target.results}
+    problems = [
+        Problem(Place(str(path)), "must not exist: it is not overwritten", f"choose another name with --stack, or move the {kind} away")
+        for kind, path in there.items()
+        if path.exists()
+    ]
+    if problems:
+        raise AdoptError(problems)
 
 
-def write(source: Source, findings: Findings, target: Target) -> bool:
-    """Write everything; return whether all secrets are in the stack file."""
+def write(source: Source, findings: Findings, target: Target) -> tuple[list[Path], str]:
+    """Write everything; return the files, and why secrets are not yet in the stack file, "" when all are."""
     target.stack_file.parent.mkdir(parents=True, exist_ok=True)
     target.results.mkdir(parents=True, exist_ok=True)
     _put(target.stack_file, stack_file.render(findings, target.stack, target.origin))
     why = stack_file.encrypt(findings.secrets, target.stack, target.folder)
     pending = stack_file.commands(findings.secrets, target.stack, target.again) if why else []
     found = names(source, findings)
-    _put(target.results / "report.md", report.render(source, findings, found, target.stack, pending=pending, why_pending=why))
-    _put(target.results / "plan.md", plan.render(source, findings, found, target.stack))
+    files = [target.stack_file, target.report, target.results / "plan.md"]
+    _put(target.report, report.render(source, findings, found, target.stack, pending=pending, why_pending=why))
+    _put(files[-1], plan.render(source, findings, found, target.stack, target.results.absolute()))
     if frozen := plan.freeze(source):
-        _put(target.results / plan.FREEZE, frozen)
-    return not pending
+        files.append(target.results / plan.FREEZE)
+        _put(files[-1], frozen)
+    return files, why
 
 
 def _put(path: Path, text: str) -> None:

@@ -46,6 +46,18 @@ def lay(folder: Path, files: Mapping[str, str]) -> Path:
     return folder / ("docker-compose.yml" if "docker-compose.yml" in files else next(iter(files)))
 
 
+def program(folder: Path) -> Path:
+    """Make a folder of this program, as far as the command looks at it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "Pulumi.yaml").write_text("name: portus\n")
+    return folder
+
+
+def is_unchanged(folder: Path) -> bool:
+    """Whether nothing was written into a `program`."""
+    return [path.name for path in folder.iterdir()] == ["Pulumi.yaml"]
+
+
 COMPOSE, HELM, KUBERNETES = _unpacked("compose"), _unpacked("helm"), _unpacked("kubernetes")
 SHAPES = sorted(path.name for path in COMPOSE.iterdir())
 
@@ -96,6 +108,9 @@ def complaints(findings: Findings) -> list[str]:
 
 
 def run(*arguments: object, env: Mapping[str, str] | None = None) -> Result:
-    """Run the command line in this process, with no other variables than `ENVIRONMENT`: they would win over a source's ``.env``."""
-    others = dict.fromkeys(os.environ.keys() - ENVIRONMENT.keys())
+    """Run the command line in this process, with no other variables than `ENVIRONMENT`: they would win over a source's ``.env``.
+
+    A pulumi on PATH has no stacks.
+    """
+    others = {**dict.fromkeys(os.environ.keys() - ENVIRONMENT.keys()), "PULUMI_BACKEND_URL": f"file://{_UNPACKED.name}"}
     return CliRunner().invoke(adopt, [str(argument) for argument in arguments], env={**others, **(env or {})})

@@ -55,7 +55,7 @@ def test_the_stack_file_loads_or_names_what_is_missing(shape: str) -> None:
 @each_shape
 def test_no_secret_is_written_in_clear(shape: str, tmp_path: Path) -> None:
     file = support.COMPOSE / shape / "docker-compose.yml"
-    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", tmp_path / "new", env=support.ENVIRONMENT)
+    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path / "new"), env=support.ENVIRONMENT)
     assert result.exit_code == 0, result.output
     written = {path.name: path.read_text() for path in (tmp_path / "new").rglob("*") if path.is_file()}
     assert {"Pulumi.prod.yaml", "report.md", "plan.md"} <= set(written)
@@ -66,7 +66,7 @@ def test_no_secret_is_written_in_clear(shape: str, tmp_path: Path) -> None:
 def test_a_compose_file_is_adopted_within_two_seconds(tmp_path: Path) -> None:
     file = support.COMPOSE / "tls-and-nginx" / "docker-compose.yml"
     start = time.monotonic()
-    assert support.run("compose", "--file", file, "--stack", "prod", "--dir", tmp_path / "new").exit_code == 0
+    assert support.run("compose", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path / "new")).exit_code == 0
     assert time.monotonic() - start < 2
 
 
@@ -158,7 +158,7 @@ HOSTILE = {
 def test_hostile_yaml_is_refused(command: tuple[str, str], text: str, tmp_path: Path) -> None:
     file = tmp_path / "source.yaml"
     file.write_text(text)
-    result = support.run(*command, file, "--stack", "prod", "--dir", tmp_path / "new", env=support.ENVIRONMENT)
+    result = support.run(*command, file, "--stack", "prod", "--dir", support.program(tmp_path / "new"), env=support.ENVIRONMENT)
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), result.exc_info
     assert "fix:" in result.output
@@ -168,6 +168,6 @@ def test_hostile_yaml_is_refused(command: tuple[str, str], text: str, tmp_path: 
 def test_a_file_that_is_no_text_is_refused(command: tuple[str, str], tmp_path: Path) -> None:
     file = tmp_path / "source.yaml"
     file.write_bytes(bytes(range(256)))
-    result = support.run(*command, file, "--stack", "prod", "--dir", tmp_path / "new", env=support.ENVIRONMENT)
+    result = support.run(*command, file, "--stack", "prod", "--dir", support.program(tmp_path / "new"), env=support.ENVIRONMENT)
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit), result.exc_info

@@ -48,11 +48,11 @@ def test_the_stack_file_loads_or_names_what_is_missing(shape: str) -> None:
 
 @each_shape
 def test_no_secret_is_written_in_clear(shape: str, tmp_path: Path) -> None:
-    arguments = ["helm", "--values", VALUES / f"{shape}.yaml", "--stack", "prod", "--dir", tmp_path]
+    arguments = ["helm", "--values", VALUES / f"{shape}.yaml", "--stack", "prod", "--dir", support.program(tmp_path)]
     result = support.run(*arguments, env=support.ENVIRONMENT)
     assert result.exit_code == 0, result.output
     written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(written) == 3
+    assert len(written) == 4
     assert [secret for secret in support.SECRETS for text in [*written, result.output] if secret in text] == []
 
 
@@ -119,7 +119,18 @@ def test_the_later_of_two_values_files_wins(tmp_path: Path) -> None:
 
 
 def test_the_plan_names_the_releases_objects(tmp_path: Path) -> None:
-    arguments = ["--values", VALUES / "grant-street.yaml", "--release", "hub", "--namespace", "ns", "--stack", "prod", "--dir", tmp_path]
+    arguments = [
+        "--values",
+        VALUES / "grant-street.yaml",
+        "--release",
+        "hub",
+        "--namespace",
+        "ns",
+        "--stack",
+        "prod",
+        "--dir",
+        support.program(tmp_path),
+    ]
     assert support.run("helm", *arguments, env=support.ENVIRONMENT).exit_code == 0
     plan = (tmp_path / "adopt-prod" / "plan.md").read_text()
     for part in ("kubectl -n ns set env deployment/hub-portus-helm-registry", "statefulset/hub-mariadb-master", "tar -C /storage"):
@@ -137,12 +148,21 @@ def test_the_plan_names_the_releases_objects(tmp_path: Path) -> None:
 )
 def test_a_chart_of_another_name_or_version_is_refused(chart: str, line: str, tmp_path: Path) -> None:
     (tmp_path / "Chart.yaml").write_text(chart)
-    arguments = ["--values", VALUES / "grant-street.yaml", "--chart", tmp_path, "--stack", "prod", "--dir", tmp_path / "new"]
+    arguments = [
+        "--values",
+        VALUES / "grant-street.yaml",
+        "--chart",
+        tmp_path,
+        "--stack",
+        "prod",
+        "--dir",
+        support.program(tmp_path / "new"),
+    ]
     result = support.run("helm", *arguments)
     assert result.exit_code == 1
     assert line in result.output
     assert "helm get manifest" in result.output
-    assert not (tmp_path / "new").exists()
+    assert support.is_unchanged(tmp_path / "new")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +178,7 @@ def test_a_known_chart_is_read(chart: str, values: str, tmp_path: Path) -> None:
 def test_values_of_another_chart_are_refused(text: str, tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     file.write_text(text)
-    result = support.run("helm", "--values", file, "--stack", "prod", "--dir", tmp_path / "new")
+    result = support.run("helm", "--values", file, "--stack", "prod", "--dir", support.program(tmp_path / "new"))
     assert result.exit_code == 1
     assert "values.yaml" in result.output
     assert "fix:" in result.output
@@ -166,7 +186,7 @@ def test_values_of_another_chart_are_refused(text: str, tmp_path: Path) -> None:
 
 def plan_of(shape: str, tmp_path: Path) -> str:
     """Return the plan for one values file."""
-    arguments = ["--values", VALUES / f"{shape}.yaml", "--release", "hub", "--stack", "prod", "--dir", tmp_path]
+    arguments = ["--values", VALUES / f"{shape}.yaml", "--release", "hub", "--stack", "prod", "--dir", support.program(tmp_path)]
     assert support.run("helm", *arguments, env=support.ENVIRONMENT).exit_code == 0
     return (tmp_path / "adopt-prod" / "plan.md").read_text()
 

@@ -23,14 +23,15 @@ def test_the_page_shows_every_command() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_of_the_page_runs_as_it_is_written(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(support.COMPOSE / "tls-and-nginx", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(support.COMPOSE / "tls-and-nginx", tmp_path / "old")
+    support.program(tmp_path)
     shutil.copy(support.HELM / "kubic-ingress-ldap.yaml", tmp_path / "values.yaml")
     found = objects.load([support.KUBERNETES / "ingress-claims-sidecar.yaml"])
     monkeypatch.setattr(objects, "live", lambda *_: found)
     monkeypatch.chdir(tmp_path)
-    result = support.run(*shlex.split(command), env=support.ENVIRONMENT)
+    result = support.run(*shlex.split(command.replace("/srv/portus/", "old/")), env=support.ENVIRONMENT)
     assert result.exit_code == 0, result.output
-    for name in re.findall(r"^\| `((?:stacks|adopt-prod)/[^`]+)`", PAGE, re.MULTILINE):
+    for name in re.findall(r"^\| `((?:stacks|adopt-portus)/[^`]+)`", PAGE, re.MULTILINE):
         assert Path(name).is_file() or (name.endswith("freeze.yml") and not command.startswith("compose")), name
 
 
@@ -118,17 +119,17 @@ CASES = {
 @pytest.mark.parametrize(("files", "words"), CASES.values(), ids=CASES)
 def test_bad_input_is_refused_with_place_and_fix_and_nothing_is_written(files: dict[str, str], words: list[str], tmp_path: Path) -> None:
     file = support.lay(tmp_path / "old", files)
-    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", tmp_path / "new", env=support.ENVIRONMENT)
+    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path / "new"), env=support.ENVIRONMENT)
     assert result.exit_code == 1
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert [word for word in [*words, "fix:", "nothing was written"] if word not in result.output] == [], result.output
-    assert not (tmp_path / "new").exists()
+    assert support.is_unchanged(tmp_path / "new")
 
 
 @pytest.mark.parametrize("form", ["${%s}", "${%s:?must}", "${%s?must}"])
 def test_every_variable_without_a_value_is_told_at_once(form: str, tmp_path: Path) -> None:
     file = support.lay(tmp_path, {"docker-compose.yml": GOOD + f"      A: {form % 'ONE'}\n      B: {form % 'TWO'}\n"})
-    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", tmp_path / "new", env=support.ENVIRONMENT)
+    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path / "new"), env=support.ENVIRONMENT)
     assert "2 problems" in result.output
 
 
@@ -136,7 +137,7 @@ def test_every_variable_without_a_value_is_told_at_once(form: str, tmp_path: Pat
 def test_a_file_that_does_not_exist_is_named(option: str, tmp_path: Path) -> None:
     good = support.lay(tmp_path, {"docker-compose.yml": GOOD})
     given = ["--file", good] if option != "--file" else []
-    result = support.run("compose", *given, option, tmp_path / "gone", "--stack", "prod", "--dir", tmp_path / "new")
+    result = support.run("compose", *given, option, tmp_path / "gone", "--stack", "prod", "--dir", support.program(tmp_path / "new"))
     assert result.exit_code == 1
     assert "gone" in result.output
     assert "must exist" in result.output
@@ -146,14 +147,38 @@ def test_a_stack_file_is_never_overwritten(tmp_path: Path) -> None:
     good = support.lay(tmp_path / "old", {"docker-compose.yml": GOOD})
     (tmp_path / "stacks").mkdir()
     (tmp_path / "stacks" / "Pulumi.prod.yaml").write_text("config: {}\n")
-    result = support.run("compose", "--file", good, "--stack", "prod", "--dir", tmp_path)
+    result = support.run("compose", "--file", good, "--stack", "prod", "--dir", support.program(tmp_path))
     assert result.exit_code == 1
     assert "is not overwritten" in result.output
     assert (tmp_path / "stacks" / "Pulumi.prod.yaml").read_text() == "config: {}\n"
 
 
+@pytest.mark.parametrize("name", ["report.md", "plan.md"])
+def test_a_report_and_a_plan_are_never_overwritten(name: str, tmp_path: Path) -> None:
+    good = support.lay(tmp_path / "old", {"docker-compose.yml": GOOD})
+    support.lay(tmp_path / "adopt-hub", {name: "with notes of mine\n"})
+    result = support.run("compose", "--file", good, "--stack", "hub", "--dir", support.program(tmp_path))
+    assert result.exit_code == 1
+    assert "fix: choose another name with --stack, or move the folder away" in result.output
+    assert (tmp_path / "adopt-hub" / name).read_text() == "with notes of mine\n"
+    assert not (tmp_path / "stacks").exists()
+
+
+def test_a_folder_that_is_not_the_program_s_is_refused(tmp_path: Path) -> None:
+    good = support.lay(tmp_path / "old", {"docker-compose.yml": GOOD})
+    result = support.run("compose", "--file", good, "--stack", "hub", "--dir", tmp_path / "old")
+    assert result.exit_code == 1
+    assert "must be the folder of this program" in result.output
+    assert "fix: run this in the folder of this program" in result.output
+    assert [path.name for path in (tmp_path / "old").iterdir()] == ["docker-compose.yml"]
+
+
+def test_the_help_shows_no_empty_choice() -> None:
+    assert "[|" not in support.run("compose", "--help").output
+
+
 def test_a_stack_name_that_pulumi_refuses_is_refused(tmp_path: Path) -> None:
     good = support.lay(tmp_path / "old", {"docker-compose.yml": GOOD})
-    result = support.run("compose", "--file", good, "--stack", "../prod", "--dir", tmp_path)
+    result = support.run("compose", "--file", good, "--stack", "../prod", "--dir", support.program(tmp_path))
     assert result.exit_code == 1
     assert "--stack" in result.output

@@ -148,5 +148,5 @@ def test_a_value_that_portus_cannot_read_is_asked(key: str, text: str) -> None:
 
 def test_the_samples_that_portus_ships_are_not_taken() -> None:
     findings = portus("2.5", {"email.from": "portus@example.com", "email.name": "Portus", "email.smtp.enabled": "true"})
-    assert support.of(findings, "PORTUS_EMAIL_NAME").fate is Fate.FOLLOWS
+    assert support.of(findings, "PORTUS_EMAIL_NAME").fate is Fate.NOT_NEEDED
     assert f"{keys.PORTUS_CONFIG}.email.from" in findings.missing
