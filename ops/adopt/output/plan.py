@@ -67,6 +67,7 @@ def _prepare(source: Source, findings: Findings, stack: str, namespace: str) -> 
         yield "Which release is the database of, and by which name do clients pull?"
         yield shell(command, _sql(source, RECORD_QUERY))
         yield "2.0: 20151215152138. 2.1, 2.2: 20160927141850. 2.3: 20180207145522. 2.4: 20181213101302. 2.5: 20190314173309."
+        yield f"If clients pull by another name than the stack file's, correct `{keys.PREFIX}{keys.REGISTRY_HOST}` before you deploy."
     if old := _old_blobs(source, findings):
         run, path = old
         yield f"\nHow large are the images? `{keys.PREFIX}{keys.REGISTRY_CLAIM_SIZE}` must be larger: write it before you deploy."

@@ -24,7 +24,8 @@ def render(source: Source, findings: Findings, names: Names, stack: str, *, pend
 def summary(findings: Findings) -> str:
     """Return the number of keys by fate, in one line; decisions, which are not only about keys, are counted by `decisions`."""
     count = Counter(verdict.fate for verdict in findings.verdicts)
-    return ", ".join(f"{count[fate]} {fate.value}" for fate in Fate if fate is not Fate.DECISION)
+    parts = [f"{count[fate]} {fate.value}" for fate in Fate if fate is not Fate.DECISION]
+    return ", ".join([*parts, "the others need a decision"] if count[Fate.DECISION] else parts)
 
 
 def _names(names: Names) -> Iterator[str]:
