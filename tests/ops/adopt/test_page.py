@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from components.settings.sections.database import InClusterDatabase
 from ops.adopt import objects
 from ops.adopt.commands import adopt
+from ops.paths import ROOT
 from tests.ops.adopt import support
 
 PAGE = Path("docs/operate/adopt.md").read_text()
@@ -33,6 +35,23 @@ def test_each_command_of_the_page_runs_as_it_is_written(command: str, tmp_path: 
     assert result.exit_code == 0, result.output
     for name in re.findall(r"^\| `((?:stacks|adopt-portus)/[^`]+)`", PAGE, re.MULTILINE):
         assert Path(name).is_file() or (name.endswith("freeze.yml") and not command.startswith("compose")), name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_stack_of_the_page_is_new_in_a_fresh_clone(command: str) -> None:
+    words = shlex.split(command)
+    assert not (ROOT / "stacks" / f"Pulumi.{words[words.index('--stack') + 1]}.yaml").exists()
+
+
+def test_each_page_opens_the_database_that_a_stack_has() -> None:
+    default = InClusterDatabase.model_fields["name"].default
+    opened = {
+        (page.name, name)
+        for page in (ROOT / "docs").rglob("*.md")
+        for name in re.findall(r"mariadb -u root (<[^>]+>|\w+)", page.read_text())
+    }
+    assert [each for each in opened if each[1] not in {default, "<database name>"}] == []
+    assert "adopt.md" in {page for page, _ in opened}
 
 
 def test_each_option_of_the_page_exists() -> None:
