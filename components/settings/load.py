@@ -98,7 +98,7 @@ def _parsed(
     if not raw:
         from components.settings.report.stack_file import without_settings  # noqa: PLC0415 - as above
 
-        raise SettingsError(file, [without_settings(content, NAMESPACE), *map(parsing.stray, strays)])
+        raise SettingsError(file, without_settings(content, NAMESPACE, strays))
     return parsing.parse(raw, file=file, encrypted=encrypted, strays=strays, name=pulumi.get_stack())
 
 
@@ -109,7 +109,7 @@ def sections(configuration: Mapping[str, object], prefix: str) -> dict[str, obje
 
 def strays(configuration: Mapping[str, object]) -> tuple[str, ...]:
     """Return the keys that no program reads, because their namespace is neither this program's nor Pulumi's own."""
-    return tuple(key for key in configuration if key.partition(":")[0] not in {NAMESPACE, "pulumi"})
+    return tuple(key for key in configuration if ":" not in key or key.partition(":")[0] not in {NAMESPACE, "pulumi"})
 
 
 def _decode(value: object) -> object:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from components.settings.report.plaintext_secrets import clear_secrets, exposed_secrets
-from components.settings.report.problems import Problem, SettingsError
+from components.settings.report.problems import UNSET, Problem, SettingsError
 from components.settings.rules import all_rules
 from components.settings.sections.cluster import ClusterSettings
 from components.settings.stack import StackSettings
@@ -49,7 +49,9 @@ def parse(
     try:
         stack = StackSettings.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        raise SettingsError(file, [*_wrong(raw, error, encrypted), *outside]) from None
+        misplaced = {stray(key).key for key in strays}  # not missing, too
+        wrong = [each for each in _wrong(raw, error, encrypted) if each.rule != UNSET or each.key not in misplaced]
+        raise SettingsError(file, [*wrong, *outside]) from None
     problems = [*_broken_rules(stack, set()), *clear_secrets(raw, encrypted, (StackSettings,))]
     problems += [*_exposed(raw, problems), *outside]
     if problems:
@@ -124,7 +126,7 @@ def _unfit(name: str) -> Iterator[Problem]:
 
 def stray(key: str) -> Problem:
     """Return the problem of a ``key`` in a namespace that no program reads."""
-    namespace, _, name = key.partition(":")
+    namespace, _, name = key.partition(":") if ":" in key else ("", "", key)
     remedy = f"write 'portus:{name}'" if name in StackSettings.model_fields else "remove it; this program's keys begin with 'portus:'"
     if namespace == "kubernetes" and name in ClusterSettings.model_fields:  # as for the provider that Pulumi would make by itself
         remedy = f"write '{name}' under 'portus:cluster'"
@@ -132,7 +134,7 @@ def stray(key: str) -> Problem:
         key=name,
         namespace=namespace,
         value="",
-        rule=f"must be in the namespace 'portus': this program reads no key of '{namespace}'",
+        rule="must be in the namespace 'portus'" + (f": this program reads no key of '{namespace}'" if namespace else ""),
         remedy=remedy,
     )
 

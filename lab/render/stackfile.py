@@ -65,10 +65,10 @@ class Configuration:
 
 
 def read(file: Path) -> Configuration:
-    """Return the configuration of a stack file.
+    """Return the configuration of a stack file; empty if it has none, which the program itself reports.
 
     Raises:
-        LabError: there is no such file, it cannot be read, it is no YAML, or it has no ``config:``.
+        LabError: there is no such file, it cannot be read, or it is no YAML.
     """
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
@@ -78,11 +78,8 @@ def read(file: Path) -> Configuration:
         raise LabError(f"{file} must be a file that can be read: {error.strerror}.", "correct its kind or its permissions") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise LabError(f"{file} must be YAML.", "correct the place that the reader names:", str(error)) from None
-    if not isinstance(content, Mapping) or not isinstance(content.get("config"), Mapping):
-        raise LabError(
-            f"{file} must have a section 'config:' that holds the keys portus:...", "write 'config:' above them, and indent them"
-        )
-    written = {str(key): value for key, value in content["config"].items()}
+    config = content.get("config") if isinstance(content, Mapping) else None
+    written = {str(key): value for key, value in config.items()} if isinstance(config, Mapping) else {}
     return Configuration(
         {key: _text(value) for key, value in written.items()},
         tuple(key for key, value in written.items() if _holds_ciphertext(value)),

@@ -144,7 +144,7 @@ class StackFile(Stack):
     def parse(self) -> StackSettings:
         """Return the settings, or raise the report with its line numbers."""
         if not self.written:
-            raise located(SettingsError(self.name, [without_settings(self.content, "portus")]), self.path)
+            raise located(SettingsError(self.name, without_settings(self.content, "portus")), self.path)
         try:
             return self.parse_written()
         except SettingsError as error:

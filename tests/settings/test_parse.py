@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -12,8 +13,10 @@ import pulumi
 import pytest
 import yaml
 
+from components.settings.load import _parsed, sections, strays
 from components.settings.parse import parse
 from components.settings.report.problems import HIDDEN, SettingsError
+from components.settings.report.stack_file import located
 from components.settings.stack import StackSettings
 from components.settings.types.cron import read
 from tests.recorder import Program, run_program
@@ -208,6 +211,45 @@ def test_an_empty_file_or_one_without_config_says_so_and_nothing_else(tmp_path: 
     where = f"  (line {line})" if line else ""
     head = "Pulumi.qa.yaml: 1 problem; nothing was created or changed."
     assert StackFile(file).report() == f"{head}\n\n  1. {key}{where}\n     {rule}\n     fix: {fix}\n"
+
+
+ALL_BARE = {"host": "portus.example.com", "portus": '{"version": "2.5"}', "exposure": '{"kind": "load_balancer"}'}
+ONE_BARE = {
+    "portus:profile": "development",
+    "host": "portus.example.com",
+    "portus:portus": '{"version": "2.5"}',
+    "portus:exposure": '{"kind": "load_balancer"}',
+}
+
+
+def _refused(tmp_path: Path, configuration: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return namespace, key and fix of each problem of a stack with ``configuration``, as the program itself reports them."""
+    file = tmp_path / "Pulumi.qa.yaml"
+    file.write_text(yaml.safe_dump({"config": dict(configuration)}, sort_keys=False), encoding="utf-8")
+    with pytest.raises(SettingsError) as raised:
+        _parsed(
+            sections(configuration, "portus:"),
+            yaml.safe_load(file.read_text(encoding="utf-8")),
+            file=file.name,
+            encrypted=lambda _: True,
+            strays=strays(configuration),
+        )
+    found = located(raised.value, file).problems
+    assert all(problem.line for problem in found)
+    return [(problem.namespace, problem.key, problem.remedy) for problem in found]
+
+
+def test_keys_without_the_prefix_are_one_problem_for_each_mistake(tmp_path: Path) -> None:
+    everything = "write 'portus:host' instead of 'host', and the same for every other key"
+    assert _refused(tmp_path, ALL_BARE) == [("", "config", everything)]
+    assert _refused(tmp_path, ONE_BARE) == [("", "host", "write 'portus:host'")]
+    foreign = {f"other:{key.removeprefix('portus:')}": value for key, value in ONE_BARE.items()}
+    assert [fix for _, _, fix in _refused(tmp_path, foreign)] == [
+        "write 'portus:profile'",
+        "write 'portus:host'",
+        "write 'portus:portus'",
+        "write 'portus:exposure'",
+    ]
 
 
 def test_the_program_refuses_a_stack_without_settings_with_one_problem() -> None:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from components.settings.report.discretion import shown
 from components.settings.report.locate import TAGS, Path, Place, find, keys_of, tag_of
-from components.settings.report.problems import HIDDEN, Problem
+from components.settings.report.problems import HIDDEN, UNSET, Problem
 from components.settings.report.remedies import SECRET_NAME, as_texts, below, close_to, remedy_of, wanted
 from components.settings.types.base import RULE
 from components.settings.types.secrets import EXISTING, ExistingSecret
@@ -103,7 +103,7 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
             key=Place((*place.path[:-1], mistyped), ()).dotted, value="", rule="unknown key", remedy=f"did you mean '{place.key}'?"
         )
     if kind in {"missing", "union_tag_not_found"}:
-        return Problem(key=place.dotted, value="", rule="must be set", remedy=_missing(place, entry["input"]))
+        return Problem(key=place.dotted, value="", rule=UNSET, remedy=_missing(place, entry["input"]))
     given = _at(raw, place.path, entry["input"])
     value = _shown(place, given, encrypted)
     rule, remedy = _words(entry, place, given if value != HIDDEN else None)

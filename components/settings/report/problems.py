@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+UNSET = "must be set"
+"""The rule of a required key that is missing."""
+
 HIDDEN = "[secret]"
 """Shown in place of a value that is, or may be, a secret."""
 

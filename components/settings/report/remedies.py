@@ -78,7 +78,8 @@ def _whole_number(_place: Place, given: object, _choices: list[str]) -> str | No
 
 def _truth(_place: Place, given: object, _choices: list[str]) -> str | None:
     truth = TRUTH.get(str(given).lower())
-    return None if truth is None else f"write {truth}" + (", without quotes" if isinstance(given, str) else "")
+    quoted = isinstance(given, str) and given.lower() in {"true", "false"}  # yes and on are texts in YAML 1.2, with and without quotes
+    return None if truth is None else f"write {truth}" + (", without quotes" if quoted else "")
 
 
 def _section(place: Place, given: object, _choices: list[str]) -> str | None:

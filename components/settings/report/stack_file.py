@@ -6,14 +6,16 @@ Imported only once something is wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
+from components.settings.parse import stray
 from components.settings.report.problems import Problem, SettingsError
 from components.settings.report.remedies import close_to
+from components.settings.stack import StackSettings
 
 
 def located(error: SettingsError, file: Path) -> SettingsError:
@@ -28,7 +30,7 @@ def line_of(file: Path, key: str, namespace: str = "portus") -> int:
     except (OSError, yaml.YAMLError):
         return 0
     if not namespace:
-        return _child(root, key)[0]
+        return _child(root, key)[0] or _child(_child(root, "config")[1], key)[0]
     node = _child(root, "config")[1]
     line, _ = _child(node, f"{namespace}:{key}")
     if line:  # also a key with dots in it, as pulumi config set without --path writes one
@@ -55,13 +57,21 @@ def _child(node: yaml.Node | None, step: str) -> tuple[int, yaml.Node | None]:
 EXAMPLE = "config:, and below it portus:host, portus:portus and portus:exposure (stacks/ has examples)"
 
 
-def without_settings(content: object, project: str) -> Problem:
-    """Return the one problem of a stack file without any of the program's keys.
+def without_settings(content: object, project: str, strays: Sequence[str] = ()) -> list[Problem]:
+    """Return what is wrong with a stack file without any of the program's keys: one problem for each mistake.
 
     Args:
         content: the file as YAML; None where it is missing or empty.
         project: the text before each key's colon.
+        strays: the keys of other namespaces, which this program does not read.
     """
+    prefixed = [stray(key) for key in strays if ":" in key]
+    if any(problem.key in StackSettings.model_fields for problem in prefixed):
+        return list(map(stray, strays))
+    return [_without_settings(content, project), *prefixed]
+
+
+def _without_settings(content: object, project: str) -> Problem:
     key, value, rule = "config", "", "must have the settings of this program"
     if not isinstance(content, Mapping) or not content:
         remedy = f"the file is empty or missing: write {EXAMPLE}"

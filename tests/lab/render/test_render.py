@@ -112,7 +112,7 @@ def test_a_file_that_is_no_stack_file_is_one_clear_line(text: str, told: str, tm
     file.write_text(text)
     with pytest.raises(LabError) as raised:
         rendered("wrong", file)
-    assert told in raised.value.problem
+    assert told in raised.value.problem + raised.value.excerpt
 
 
 def test_a_folder_in_the_place_of_a_stack_file_is_one_clear_line(tmp_path: Path) -> None:

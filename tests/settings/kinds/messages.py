@@ -38,7 +38,7 @@ def shapes() -> Iterator[Wrong]:
         ("exposure.annotations", [{"name": "a", "value": "b"}], SECTION, 'write {a: "b"}', {"a": "b"}),
         ("registry.serviceAccount", "registry", SECTION, "write keys below it: annotations, name", {"name": "registry"}),
         ("exposure", "load_balancer", SECTION, "write 'kind: load_balancer' below it", {"kind": "load_balancer"}),
-        ("registry.deleteEnabled", "yes", "must be true or false", "write true, without quotes", True),
+        ("registry.deleteEnabled", "yes", "must be true or false", "write true", True),
         ("portus.web.replicas", "two", "must be a whole number", "write a number from 1 to 20", 2),
         ("portus.web.replicas", 0, "must be a number from 1 to 20", "write a number from 1 to 20", 1),
         ("portus.config.registry.jwt_expiration_time.value", 0, "must be a number from 1 to 1440", "write a number from 1 to 1440", 5),
