@@ -36,6 +36,12 @@ SYMPTOMS = {
     "state is lost": "lost.md#state-lost",
     "passphrase is lost": "lost.md#passphrase-lost",
     "password is unknown": "passwords.md",
+    "cluster does not answer": "down.md#the-cluster-does-not-answer",
+    "Job failed": "down.md#a-job-failed",
+    "certificate is not served": "certificate.md#a-renewed-certificate-is-not-served",
+    "claim is not bound": "disk.md#a-claim-is-not-bound",
+    "in the registry and not in Portus": "pushes.md#add-images-that-were-lost",
+    "the doctor stops": "doctor.md#the-doctor-does-not-start",
 }
 """What is looked up at night, and where the index leads."""
 
