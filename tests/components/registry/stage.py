@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 from cryptography import x509
@@ -24,7 +25,9 @@ from components.common.versions import RegistryVersion
 from components.registry import configuration, storage
 from components.registry.configuration import Wiring, merged
 from components.registry.inputs import jwks, variable_text
+from components.settings.sections import registry
 from components.settings.sections.registry import RegistrySettings
+from components.settings.types import urls
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, Running, run, started
 from lab.images.servers import START_SECONDS, free_port, listens, wait_ready
@@ -63,8 +66,9 @@ USER = "10500:10500"
 
 
 def settings(**said: Any) -> RegistrySettings:
-    """Return the registry's settings; the secrets among them as they come out of the stack file."""
-    return RegistrySettings.model_validate_json(json.dumps(said))
+    """Return the section ``registry``. The servers of these tests are on this machine, beside the registry, which no Pod's are."""
+    with mock.patch.object(urls, "refuse_own_pod"), mock.patch.object(registry, "refuse_own_pod"):
+        return RegistrySettings.model_validate_json(json.dumps(said))
 
 
 def token(repository: str, *actions: str, signed_by: str = "server", audience: str = WIRING.authority) -> str:
