@@ -74,7 +74,7 @@ unit: $(READY) ## The tests that start nothing, without Go, root or network, on 
 		-m "not cluster and not linters and not images and not engine"
 
 test: unit ## Every test but those that need the cluster
-	@$(RUN) -m tests.guard "make test" 20 $(RUN) -m pytest -q -n 2 --dist loadgroup --timeout 900 --durations=10 \
+	@$(RUN) -m tests.guard "make test" 30 $(RUN) -m pytest -q -n 2 --dist loadgroup --timeout 900 --durations=10 \
 		-m "(images or engine) and not cluster and not linters"
 
 e2e: $(READY) ## What a user does with a stack, on the lab's cluster and both Portus generations; starts what it needs
