@@ -46,6 +46,7 @@ def recover_interrupted_update(stack: Stack) -> Mapping[str, Any]:
     locks = list(_locks(stack))
     _require_no_other(stack, locks)
     if locks:
+        _remove_cut_off_attributes(stack)
         with step("removing the lock that an interrupted deployment left"):
             stack.run("cancel", "--yes")
     state = stack.export()
@@ -58,6 +59,20 @@ def recover_interrupted_update(stack: Stack) -> Mapping[str, Any]:
         if found:
             stack.run("refresh", "--yes", "--skip-preview", *(f"--target={resource['urn']}" for resource in found))
     return stack.export()
+
+
+def _remove_cut_off_attributes(stack: Stack) -> None:
+    """Delete each ``.attrs`` file of the state that a kill cut off: Pulumi would say "failed to load checkpoint: EOF".
+
+    The file backend replaces a state in one step, but writes the type and checksum beside it in place, and does without them
+    (``blob/fileblob/attrs.go`` of gocloud.dev).
+    """
+    folder = backend.folder_of(stack.environment().get("PULUMI_BACKEND_URL", ""))
+    for file in () if folder is None else folder.glob(f".pulumi/stacks/**/{stack.name}.json*.attrs"):
+        try:
+            json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            file.unlink()
 
 
 def _with(state: Mapping[str, Any], found: list[dict[str, Any]]) -> dict[str, Any]:

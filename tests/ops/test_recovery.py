@@ -109,6 +109,24 @@ def test_a_lock_that_cannot_be_read_is_nobodys_to_remove(stack: Stack, tmp_path:
     assert _said(tmp_path) == ""
 
 
+def test_attributes_that_a_kill_cut_off_go_and_state_and_whole_ones_stay(stack: Stack, tmp_path: Path) -> None:
+    _locked(tmp_path, _lock(_ended()))
+    folder = tmp_path / "state" / ".pulumi" / "stacks" / "portus"
+    folder.mkdir(parents=True)
+    texts = {
+        "mine.json": "{}",
+        "mine.json.attrs": "",
+        "mine.json.bak": "{}",
+        "mine.json.bak.attrs": '{"user.content_type": "',
+        "mine.json.gz.attrs": "{}",
+        "other.json.attrs": "",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    recovery.recover_interrupted_update(stack)
+    assert sorted(each.name for each in folder.iterdir()) == ["mine.json", "mine.json.bak", "mine.json.gz.attrs", "other.json.attrs"]
+
+
 # What is told of a cluster that cannot be used, before anything is begun.
 
 
