@@ -45,8 +45,8 @@ def recover_interrupted_update(stack: Stack) -> Mapping[str, Any]:
     """
     locks = list(_locks(stack))
     _require_no_other(stack, locks)
+    _remove_cut_off_attributes(stack)
     if locks:
-        _remove_cut_off_attributes(stack)
         with step("removing the lock that an interrupted deployment left"):
             stack.run("cancel", "--yes")
     state = stack.export()
