@@ -1,4 +1,4 @@
-"""Portus' and the registry's secrets and the key of tokens change while clients work, and may be somebody else's."""
+"""Portus' and the registry's secrets and the key of tokens change while clients work, and may stand in a Secret of another owner."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def test_the_secrets_of_portus_the_registry_and_the_cache_change_under_load(stac
     push(reached)
 
 
-def test_the_signing_key_changes_under_load_and_the_former_one_is_forgotten_later(stack: OwnStack, reached: Deployment) -> None:
-    """Tokens of before go on opening the registry until the deployment that forgets their key."""
+def test_the_signing_key_changes_under_load_and_the_previous_one_is_removed_later(stack: OwnStack, reached: Deployment) -> None:
+    """Earlier tokens open the registry until the deployment that removes their key."""
     with registry_api(reached, "admin/kept", "pull") as http:
         _sign(stack, signingKeyVersion=2)
         with working(reached) as seen:
@@ -47,12 +47,12 @@ def test_the_signing_key_changes_under_load_and_the_former_one_is_forgotten_late
         assert seen.lost == []
         assert deployment(stack).outputs["token_key_id"] != reached.outputs["token_key_id"]
         assert http.get("/manifests/1", headers=ACCEPT).status_code == httpx.codes.OK
-        with registry_api(reached, "admin/kept", "pull") as signed_anew:
+        with registry_api(reached, "admin/kept", "pull") as signed_by_the_new_key:
             _sign(stack, minSigningKeyVersion=2)
             with working(reached) as seen:
                 stack.up()
             assert seen.lost == []
-            assert signed_anew.get("/manifests/1", headers=ACCEPT).status_code == httpx.codes.OK
+            assert signed_by_the_new_key.get("/manifests/1", headers=ACCEPT).status_code == httpx.codes.OK
         assert http.get("/manifests/1", headers=ACCEPT).status_code == httpx.codes.UNAUTHORIZED
     stack.up("--expect-no-changes")
 
@@ -74,19 +74,19 @@ def test_a_server_that_starts_with_an_empty_claim_takes_the_passwords_of_the_day
     stack.up("--expect-no-changes")
 
 
-def test_every_secret_may_be_one_of_somebody_else(stack: OwnStack, reached: Deployment) -> None:
+def test_every_secret_may_stand_in_a_secret_of_another_owner(stack: OwnStack, reached: Deployment) -> None:
     """The database's hold what SQL, the shell and YAML would not take apart; nothing of them is in the state."""
-    texts = {name: f"somebodys{number}" + "x" * 32 for number, name in enumerate(key for _, key in names_and_keys(ExistingCredentials))}
-    make_secret(reached.api(), reached.namespace, "somebodys", texts)
+    texts = {name: f"another{number}" + "x" * 32 for number, name in enumerate(key for _, key in names_and_keys(ExistingCredentials))}
+    make_secret(reached.api(), reached.namespace, "of-another-owner", texts)
     stack.destroy()
     said = stack.said()
-    said["portus:credentials"] = {"existing": {name: {"secret": "somebodys", "key": name} for name in texts}}
+    said["portus:credentials"] = {"existing": {name: {"secret": "of-another-owner", "key": name} for name in texts}}
     stack.say(said)
     stack.up()
-    anew = deployment(stack)
-    assert anew.administrator_password == texts["administrator"]
-    push(anew)
+    deployed = deployment(stack)
+    assert deployed.administrator_password == texts["administrator"]
+    push(deployed)
     users = {"root": "databaseRoot", "portus": "databaseApplication", "portus_backup": "databaseBackup"}
-    assert [user for user, name in users.items() if not enters(anew, user, texts[name])] == []
+    assert [user for user, name in users.items() if not enters(deployed, user, texts[name])] == []
     assert not [text for text in texts.values() if text in json.dumps(stack.export())]
     stack.up("--expect-no-changes")

@@ -41,28 +41,28 @@ def _server(reached: Deployment) -> tuple[str, int]:
 
 
 def test_the_applications_password_changes_under_load(stack: OwnStack, reached: Deployment) -> None:
-    former, server = secret(reached, "portus-credentials", "database-password"), _server(reached)
-    assert enters(reached, "portus", former)
+    previous, server = secret(reached, "portus-credentials", "database-password"), _server(reached)
+    assert enters(reached, "portus", previous)
     rotate(stack, databaseApplication=2)
     with working(reached) as seen:
         stack.up()
     assert seen.lost == []
     current = secret(reached, "portus-credentials", "database-password")
-    assert (enters(reached, "portus", former), enters(reached, "portus", current)) == (False, True)
+    assert (enters(reached, "portus", previous), enters(reached, "portus", current)) == (False, True)
     assert _server(reached) == server
     stack.up("--expect-no-changes")
 
 
 def test_the_backups_and_roots_passwords_change_together_under_load(stack: OwnStack, reached: Deployment) -> None:
     names = {"root": "root-password", "portus_backup": "backup-password", "portus_rotation": "root-password"}
-    former, server = {user: secret(reached, "mariadb-credentials", key) for user, key in names.items()}, _server(reached)
-    assert all(enters(reached, user, password) for user, password in former.items())
+    previous, server = {user: secret(reached, "mariadb-credentials", key) for user, key in names.items()}, _server(reached)
+    assert all(enters(reached, user, password) for user, password in previous.items())
     rotate(stack, databaseRoot=2, databaseBackup=2)
     with working(reached) as seen:
         stack.up()
     assert seen.lost == []
     current = {user: secret(reached, "mariadb-credentials", key) for user, key in names.items()}
-    assert [user for user, password in former.items() if enters(reached, user, password)] == []
+    assert [user for user, password in previous.items() if enters(reached, user, password)] == []
     assert [user for user, password in current.items() if not enters(reached, user, password)] == []
     assert _server(reached) == server
     file = ["cat", "/run/secrets/mariadb/root-password"]
@@ -73,15 +73,15 @@ def test_the_backups_and_roots_passwords_change_together_under_load(stack: OwnSt
 
 @pytest.mark.parametrize("moment", ["mariadb-rotation-accept creating", "Deployment portus-web updating", "mariadb-rotation-keep creating"])
 def test_a_rotation_that_is_killed_goes_on_where_it_was(stack: OwnStack, reached: Deployment, tmp_path: Path, moment: str) -> None:
-    former = secret(reached, "portus-credentials", "database-password")
+    previous = secret(reached, "portus-credentials", "database-password")
     rotate(stack, databaseApplication=stack.said()["portus:credentials"]["rotation"]["databaseApplication"] + 1)
     with working(reached) as seen:
         _up_killed_at(stack, moment, tmp_path / "killed.log")
         stack.up()
     assert seen.lost == []
     current = secret(reached, "portus-credentials", "database-password")
-    assert current != former
-    assert (enters(reached, "portus", former), enters(reached, "portus", current)) == (False, True)
+    assert current != previous
+    assert (enters(reached, "portus", previous), enters(reached, "portus", current)) == (False, True)
     stack.up("--expect-no-changes")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -132,16 +133,13 @@ class Live:
     state: Properties
 
 
-class Provider:
-    """A plugin's behaviour. The methods run on many threads at once.
-
-    One that serves previews alone, as a render's (``lab/render``), leaves out what only an update asks for.
-    """
+class Provider(ABC):
+    """A plugin's behaviour. The methods run on many threads at once."""
 
     package: str
     """Package name: the first part of every type token."""
 
-    def configure(self, arguments: Properties) -> None:
+    def configure(self, arguments: Properties) -> None:  # noqa: B027 - a plugin may have nothing to take
         """Take the provider resource's inputs."""
 
     def check_config(self, urn: Urn, new: Properties) -> Checked:
@@ -154,29 +152,29 @@ class Provider:
         keys = sorted({*old, *new})
         return Difference({key: Change(ChangeKind.UPDATE) for key in keys if old.get(key) != new.get(key)})
 
+    @abstractmethod
     def check(self, call: CheckCall) -> Checked:
         """Validate a resource's inputs and fill in defaults."""
-        raise NotImplementedError
 
+    @abstractmethod
     def diff(self, call: DiffCall) -> Difference:
         """Compare a resource's inputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def create(self, call: ChangeCall) -> tuple[str, Properties]:
         """Create the resource; return its id ('' in a preview) and its outputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, call: ReadCall) -> Live | None:
         """Read the resource, None when it is gone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update(self, call: ChangeCall) -> Properties:
         """Update the resource in place; return its outputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def delete(self, call: ChangeCall) -> None:
         """Delete the resource; one that is gone already is no error."""
-        raise NotImplementedError
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
         """Call a function.
@@ -189,5 +187,5 @@ class Provider:
             f"the lab's stand-in for the {self.package} plugin has no function '{token}'; the genuine plugin is needed for it."
         )
 
-    def cancel(self) -> None:
+    def cancel(self) -> None:  # noqa: B027 - a plugin may have nothing under way
         """End what is under way as soon as possible."""
