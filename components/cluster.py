@@ -12,7 +12,7 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.common.base import ServiceComponent
-from components.common.placement import MANAGED_BY, PART_OF, Placement
+from components.common.stack_context import MANAGED_BY, PART_OF, StackContext
 from components.settings.derived.pod_extras import accounts, extensions
 
 if TYPE_CHECKING:
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 
 class ServiceAccounts(ServiceComponent):
-    """One account for each workload of ``wanted`` (workload -> annotations); ``placement`` gives them to its Pods.
+    """One account for each workload of ``wanted`` (workload -> annotations); ``context`` gives them to its Pods.
 
     Made only if a cloud must tell Pods apart by them. No Pod mounts their token.
     """
 
-    placement: Placement
+    context: StackContext
 
     def __init__(
-        self, name: str, *, wanted: Mapping[str, Mapping[str, str]], placement: Placement, opts: pulumi.ResourceOptions | None = None
+        self, name: str, *, wanted: Mapping[str, Mapping[str, str]], context: StackContext, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("common:ServiceAccounts", name, opts)
-        extras = dict(placement.extras)
+        extras = dict(context.extras)
         for workload, marks in wanted.items():
-            labels = placement.labels(name="portus", component=workload)
+            labels = context.labels(name="portus", component=workload)
             account = core.ServiceAccount(
                 f"{name}-{workload}",
-                metadata=placement.metadata(labels, f"portus-{workload}", annotations=dict(marks)),
+                metadata=context.metadata(labels, f"portus-{workload}", annotations=dict(marks)),
                 automount_service_account_token=False,
-                opts=self.child(after=placement.after),
+                opts=self.child(after=context.after),
             )
-            extras[workload] = replace(placement.extras_of(workload), service_account=account.metadata.name)
-        self.placement = replace(placement, extras=extras)
+            extras[workload] = replace(context.extras_of(workload), service_account=account.metadata.name)
+        self.context = replace(context, extras=extras)
         self.register_outputs({})
 
 
@@ -78,8 +78,8 @@ def provider(stack: StackSettings) -> kubernetes.Provider:
     return kubernetes.Provider("kubernetes", context=cluster.context, cluster_identifier=cluster.identifier, enable_secret_mutable=True)
 
 
-def place(stack: StackSettings, *, instance: str, opts: pulumi.ResourceOptions) -> Placement:
-    """Return the placement of every object of ``stack``.
+def place(stack: StackSettings, *, instance: str, opts: pulumi.ResourceOptions) -> StackContext:
+    """Return the context of every object of ``stack``.
 
     Args:
         instance: the stack's name, for labels.
@@ -89,7 +89,7 @@ def place(stack: StackSettings, *, instance: str, opts: pulumi.ResourceOptions) 
     owned = None
     if cluster.create_namespace:
         owned = OwnedNamespace("namespace", namespace=cluster.namespace, protect=stack.protect, opts=opts)
-    placement = Placement(
+    context = StackContext(
         namespace=cluster.namespace,
         instance=instance,
         protect=stack.protect,
@@ -101,4 +101,4 @@ def place(stack: StackSettings, *, instance: str, opts: pulumi.ResourceOptions) 
         after=(owned.resource,) if owned else (),
     )
     wanted = accounts(stack.workloads)
-    return ServiceAccounts("accounts", wanted=wanted, placement=placement, opts=opts).placement if wanted else placement
+    return ServiceAccounts("accounts", wanted=wanted, context=context, opts=opts).context if wanted else context

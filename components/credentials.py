@@ -1,6 +1,6 @@
 """The random secrets of a stack, made once and kept in Pulumi's state.
 
-Each has a rotation counter. Every generation up to the counter stays a protected resource of its own, so raising the counter adds
+Each has a rotation counter. Every value up to the counter stays a protected resource of its own, so raising the counter adds
 one and deletes none: a protected resource cannot be replaced in place, and a rotation with two valid values needs the previous one.
 Lowering the counter is refused by the protection. What the Kubernetes objects look like is their users' business.
 
@@ -17,7 +17,7 @@ import pulumi
 import pulumi_random as random
 
 from components.common.base import ServiceComponent
-from components.common.pods import Placed, SecretKey
+from components.common.pods import SecretInput, SecretKey
 from components.settings.types.secrets import ExistingSecret
 
 if TYPE_CHECKING:
@@ -35,18 +35,18 @@ numbers (portus-images.md)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Generations:
+class SecretVersions:
     """The values that a secret has had, oldest first."""
 
-    values: tuple[Placed, ...]
+    values: tuple[SecretInput, ...]
 
     @property
-    def current(self) -> Placed:
+    def current(self) -> SecretInput:
         """The value in use."""
         return self.values[-1]
 
     @property
-    def former(self) -> Placed:
+    def previous(self) -> SecretInput:
         """The value before it; the same where there was none."""
         return self.values[-2] if self.rotated else self.values[-1]
 
@@ -59,7 +59,7 @@ class Generations:
 class Credentials(ServiceComponent):
     """The secrets; every attribute is a secret Output, or the key of an existing Secret.
 
-    The text of a deployment that was taken over counts as the first generation, so that raising the counter replaces it.
+    The text of a deployment that was taken over counts as the first value, so that raising the counter replaces it.
 
     Args:
         rotation: the counters of the stack file.
@@ -67,13 +67,13 @@ class Credentials(ServiceComponent):
         protect: whether the secrets refuse deletion.
     """
 
-    secret_key_base: Placed
-    portus_password: Placed
-    http_secret: Placed
-    database_root: Placed
-    database_application: Placed
-    database_backup: Placed
-    administrator: Placed
+    secret_key_base: SecretInput
+    portus_password: SecretInput
+    http_secret: SecretInput
+    database_root: SecretInput
+    database_application: SecretInput
+    database_backup: SecretInput
+    administrator: SecretInput
 
     def __init__(
         self,
@@ -90,16 +90,16 @@ class Credentials(ServiceComponent):
         self.secret_key_base = self._hex("secret-key-base", rotation.secret_key_base, existing.secret_key_base).current
         self.portus_password = self._hex("portus-password", rotation.portus_password, existing.portus_password).current
         self.http_secret = self._hex("http-secret", rotation.http_secret, existing.http_secret).current
-        self.root_generations = self._password("database-root", rotation.database_root, existing.database_root)
-        self.application_generations = self._password("database-application", rotation.database_application, existing.database_application)
-        self.backup_generations = self._password("database-backup", rotation.database_backup, existing.database_backup)
-        self.database_root = self.root_generations.current
-        self.database_application = self.application_generations.current
-        self.database_backup = self.backup_generations.current
+        self.root_versions = self._password("database-root", rotation.database_root, existing.database_root)
+        self.application_versions = self._password("database-application", rotation.database_application, existing.database_application)
+        self.backup_versions = self._password("database-backup", rotation.database_backup, existing.database_backup)
+        self.database_root = self.root_versions.current
+        self.database_application = self.application_versions.current
+        self.database_backup = self.backup_versions.current
         self.administrator = self._password("administrator", 1, existing.administrator).current
         self.register_outputs({})
 
-    def _hex(self, role: str, counter: int, given: SecretStr | ExistingSecret | None) -> Generations:
+    def _hex(self, role: str, counter: int, given: SecretStr | ExistingSecret | None) -> SecretVersions:
         made = [
             random.RandomPassword(
                 f"{self._name}-{role}-{number}",
@@ -115,7 +115,7 @@ class Credentials(ServiceComponent):
         ]
         return _generations(given, made)
 
-    def _password(self, role: str, counter: int, given: SecretStr | ExistingSecret | None) -> Generations:
+    def _password(self, role: str, counter: int, given: SecretStr | ExistingSecret | None) -> SecretVersions:
         made = [
             random.RandomPassword(
                 f"{self._name}-{role}-{number}",
@@ -129,9 +129,9 @@ class Credentials(ServiceComponent):
         return _generations(given, made)
 
 
-def _generations(given: SecretStr | ExistingSecret | None, made: list[pulumi.Output[str]]) -> Generations:
+def _generations(given: SecretStr | ExistingSecret | None, made: list[pulumi.Output[str]]) -> SecretVersions:
     if given is None:
-        return Generations(tuple(made))
+        return SecretVersions(tuple(made))
     if isinstance(given, ExistingSecret):
-        return Generations((SecretKey(given.secret, given.key),))  # whose owner rotates it: the settings' rules refuse a counter
-    return Generations((pulumi.Output.secret(given.get_secret_value()), *made[1:]))
+        return SecretVersions((SecretKey(given.secret, given.key),))  # whose owner rotates it: the settings' rules refuse a counter
+    return SecretVersions((pulumi.Output.secret(given.get_secret_value()), *made[1:]))

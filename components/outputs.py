@@ -10,13 +10,13 @@ from components.settings.types.secrets import ExistingSecret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from components.common.pods import Placed
+    from components.common.pods import SecretInput
     from components.images import Images
     from components.settings.stack import StackSettings
     from components.tls import Certificate
 
 
-def outputs(stack: StackSettings, instance: str, images: Images, certificate: Certificate, administrator: Placed) -> Mapping[str, Any]:
+def outputs(stack: StackSettings, instance: str, images: Images, certificate: Certificate, administrator: SecretInput) -> Mapping[str, Any]:
     """Return the stack's outputs by name; ``instance`` is the Pulumi stack's."""
     bootstrap, given = stack.portus.bootstrap, stack.credentials.existing.administrator
     elsewhere = {"administrator_secret": {"name": given.secret, "key": given.key}} if isinstance(given, ExistingSecret) else {}

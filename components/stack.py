@@ -14,7 +14,7 @@ from components.images import images
 from components.network import Addresses, NetworkPolicies, Parts
 from components.observability import Observability
 from components.outputs import outputs
-from components.portus import Bootstrap, PortusWeb, PortusWorker, generation
+from components.portus import Bootstrap, PortusWeb, PortusWorker, image_family
 from components.portus.inputs import FirstSetUp
 from components.registry import Registry
 from components.registry.configuration import wiring
@@ -41,11 +41,11 @@ class PortusStack(ServiceComponent):
     def __init__(self, name: str, *, stack: StackSettings, instance: str, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("index:PortusStack", name, opts)
         image = images(stack)
-        family = generation(stack.portus.version)
+        family = image_family(stack.portus.version)
         plain_events = "http" in family.ports
 
         options = self.child(was_top_level=True)
-        placement = place(stack, instance=instance, opts=options)
+        context = place(stack, instance=instance, opts=options)
 
         credentials = Credentials(
             "credentials",
@@ -54,8 +54,8 @@ class PortusStack(ServiceComponent):
             protect=stack.protect,
             opts=options,
         )
-        source = tls.certificate("tls", stack, placement=placement, opts=options)
-        certificate = tls.ServedTls("served-tls", stack=stack, source=source, placement=placement, opts=options)
+        source = tls.certificate("tls", stack, context=context, opts=options)
+        certificate = tls.ServedTls("served-tls", stack=stack, source=source, context=context, opts=options)
 
         addresses = Addresses(
             "addresses",
@@ -63,13 +63,11 @@ class PortusStack(ServiceComponent):
             registry_name=stack.registry_name,
             https_port=stack.exposure.https_port,
             plain_events=plain_events,
-            placement=placement,
+            context=context,
             opts=options,
         )
 
-        database = mariadb.database(
-            "mariadb", stack.database, image=image.mariadb, credentials=credentials, placement=placement, opts=options
-        )
+        database = mariadb.database("mariadb", stack.database, image=image.mariadb, credentials=credentials, context=context, opts=options)
 
         registry = Registry(
             "registry",
@@ -77,22 +75,22 @@ class PortusStack(ServiceComponent):
             wiring=wiring(stack, plain_events=plain_events, notification_timeout=family.notification_timeout),
             image=image.registry,
             cache_image=image.redis,
-            cache_generation=stack.credentials.rotation.registry_cache,
+            cache_rotation=stack.credentials.rotation.registry_cache,
             http_secret=credentials.http_secret,
             certificate=certificate,
             aliases=addresses.for_registry,
-            placement=placement,
+            context=context,
             opts=options,
         )
 
         backup_jobs = backups(
-            "backup", stack, images=image, database=database.endpoint, credentials=credentials, placement=placement, opts=options
+            "backup", stack, images=image, database=database.endpoint, credentials=credentials, context=context, opts=options
         )
 
         web = PortusWeb(
             "portus",
             stack=stack,
-            generation=family,
+            family=family,
             images=image,
             database=database.endpoint,
             credentials=credentials,
@@ -100,7 +98,7 @@ class PortusStack(ServiceComponent):
             after=backup_jobs
             + (registry.ready if stack.tls.signing_key_version > 1 else ()),  # who verifies knows the next key before it signs
             aliases=addresses.for_portus,
-            placement=placement,
+            context=context,
             opts=options,
         )
 
@@ -111,7 +109,7 @@ class PortusStack(ServiceComponent):
             certificate=certificate,
             wildcards=family.judges_wildcards,
             servers=addresses.servers,
-            placement=placement,
+            context=context,
             opts=options,
         )
 
@@ -124,10 +122,10 @@ class PortusStack(ServiceComponent):
 
         if stack.network.policies:
             parts = Parts(portus=family.ports, edge=client_ports(stack.exposure), worker=family.has_worker)
-            NetworkPolicies("network", stack=stack, parts=parts, placement=placement, opts=options)
+            NetworkPolicies("network", stack=stack, parts=parts, context=context, opts=options)
 
         if stack.observability.wanted:
-            Observability("observability", stack=stack, certificate_ends=source.ends, placement=placement, opts=options)
+            Observability("observability", stack=stack, certificate_ends=source.ends, context=context, opts=options)
 
         database.revoke_previous_passwords(after=ready + backup_jobs)
 

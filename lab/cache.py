@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ops.console import console, escape
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.paths import cache
 
 Entry = tuple[str, str]
@@ -65,7 +65,7 @@ def build(name: str, version_key: str, maker: Callable[[Path], None], *, needs_g
     the same entry build it once: the second waits, and says so.
 
     Raises:
-        LabError: less than ``needs_gib`` GiB are free where the cache lies, the disk filled up meanwhile, or the cache cannot be written.
+        OpsError: less than ``needs_gib`` GiB are free where the cache lies, the disk filled up meanwhile, or the cache cannot be written.
     """
     entry = (name, version_key)
     return build_all([entry], lambda folders: maker(folders[entry]), needs_gib=needs_gib)[entry]
@@ -88,7 +88,7 @@ def _build_missing(missing: Sequence[Entry], maker: Callable[[Mapping[Entry, Pat
     names = ", ".join(name for name, _ in missing)
     free = shutil.disk_usage(cache()).free / 2**30
     if free < needs_gib:
-        raise LabError(
+        raise OpsError(
             f"building {names} needs {needs_gib:.1f} GiB in {cache()}, {free:.1f} GiB are free.",
             "free some space, or set PORTUS_LAB_CACHE to a folder on another disk.",
         )
@@ -125,20 +125,20 @@ def _mending_words() -> Iterator[None]:
     """Say of a cache that cannot be written what its user can do about it."""
     where = cache()
     full = f"the disk of the lab's cache {where} is full."
-    remedy = f"free some space and repeat the command; or: {ELSEWHERE}."
+    fix = f"free some space and repeat the command; or: {ELSEWHERE}."
     try:
         yield
-    except LabError as error:
+    except OpsError as error:
         if where.is_dir() and shutil.disk_usage(where).free < FULL_BYTES:
-            raise LabError(full, remedy, error.excerpt or error.problem) from error
+            raise OpsError(full, fix, error.excerpt or error.problem) from error
         raise
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise LabError(full, remedy) from error
+            raise OpsError(full, fix) from error
         named = None if error.filename is None else Path(os.fsdecode(error.filename))
         if named is None or not (named == where or where in named.parents or named in where.parents):
             raise  # a file elsewhere
-        raise LabError(
+        raise OpsError(
             f"the lab's cache {where} must be a folder that can be written: {error.strerror}.", f"{ELSEWHERE}, or make it writable."
         ) from error
 

@@ -22,7 +22,7 @@ from ops import paths
 from ops.console import errors, step
 from ops.deployment import Deployment
 from ops.environment import KUBECONFIG_FIX, NO_KUBECONFIG, Operator
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.pulumi.stack import Stack, is_lab_stack, lab_stack_names
 
 ADDRESSES: Final = "127.88.0.{}"
@@ -53,14 +53,14 @@ class Lab(Operator):
             return super().cluster_of(stack)
         kubeconfig = paths.STATE / "kubeconfig"
         if not kubeconfig.exists():
-            raise LabError("the lab does not run.", f"start it: make up STACK={stack}")
+            raise OpsError("the lab does not run.", f"start it: make up STACK={stack}")
         return kubeconfig
 
     def ready(self, stack: str) -> tuple[Engine, Path]:
         """Have engine, cluster and images of a lab stack in place; for another stack the engine."""
         if not is_lab_stack(stack):
             if self.kubeconfig is None:
-                raise LabError(
+                raise OpsError(
                     NO_KUBECONFIG, f"{KUBECONFIG_FIX}. The lab's own cluster runs the stacks {', '.join(lab_stack_names())} only."
                 )
             return self.engine(stack), self.kubeconfig.expanduser()
@@ -86,7 +86,7 @@ class Lab(Operator):
         """Make sure that there is skopeo, or that the lab's own can be built; a lab stack has all that its cluster needs, which is more."""
         if is_lab_stack(stack) or shutil.which("skopeo") or _is_buildable():
             return
-        raise LabError(
+        raise OpsError(
             "skopeo must be on PATH: the check pushes and pulls an image.",
             "install skopeo; or run this as root on Debian: the lab then builds it.",
         )
@@ -144,6 +144,6 @@ def _is_buildable() -> bool:
         return False
     try:
         debian_sources()
-    except LabError:
+    except OpsError:
         return False
     return True

@@ -15,7 +15,7 @@ from typing import Final
 from lab import cache, downloads
 from ops import process
 from ops.console import Step, step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.paths import LOGS
 
 ENVIRONMENT: Final = MappingProxyType({"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"})
@@ -69,7 +69,7 @@ def ensure(programs: Sequence[Program], *, needs_gib: float = 1.0) -> dict[str, 
     An interrupted build goes on where it was.
 
     Raises:
-        LabError: no ``go``, too little disk, or a build failed (with its last lines).
+        OpsError: no ``go``, too little disk, or a build failed (with its last lines).
     """
     wanted = {_entry(each): each for each in programs}
 
@@ -117,7 +117,7 @@ def _compile(programs: Mapping[Program, Path], shown: Step) -> None:
     flags = [word for each in programs for word in ("-ldflags", f"{each.package}={each.linker_flags}")]
     words: list[str | Path] = ["nice", "go", "build", "-v", *FAST, "-tags", first.tags, *flags, "-o", f"{built}/", *packages]
     counted = _Progress(shown, _count_packages(first.source, packages))
-    process.run(words, log=LOG, step=counted, cwd=first.source, env=ENVIRONMENT, remedy=RESUME)
+    process.run(words, log=LOG, step=counted, cwd=first.source, env=ENVIRONMENT, fix=RESUME)
     for each, folder in programs.items():
         (built / each.executable).replace(folder / each.name)
         for link in each.links:
@@ -156,10 +156,10 @@ def require_go(purpose: str) -> None:
     """Make sure that there is a Go to build with.
 
     Raises:
-        LabError: there is none.
+        OpsError: there is none.
     """
     if shutil.which("go") is None:
-        raise LabError(
+        raise OpsError(
             f"'go' must be on PATH to build {purpose}.",
             "install Go 1.25 or newer, or deploy to a cluster of yours: make up STACK=dev KUBECONFIG=...",
         )

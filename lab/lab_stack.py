@@ -15,7 +15,7 @@ from lab.engine import cli_of_its_publisher, find_own_cli
 from lab.images import build
 from ops import paths, process
 from ops.console import console
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.pulumi.stack import images_of, is_lab_stack
 
 
@@ -74,7 +74,7 @@ def build_missing(name: str) -> None:
     """Build what a lab stack needs and the cache lacks: programs and images at the same time, for neither keeps the processors busy alone.
 
     Raises:
-        LabError: the machine cannot hold the lab, or a build failed.
+        OpsError: the machine cannot hold the lab, or a build failed.
     """
     cluster.require_machine()
     engine = () if find_own_cli() or cli_of_its_publisher() else (programs.PULUMI.name,)
@@ -94,12 +94,12 @@ def note_images() -> None:
     """Note whose images the lab runs. Pods keep the images that they have, so a lab that runs on others must be removed first.
 
     Raises:
-        LabError: it runs on others, or IMAGES is neither.
+        OpsError: it runs on others, or IMAGES is neither.
     """
     wanted, record = _source(), paths.STATE / "images"
     noted = record.read_text(encoding="utf-8") if record.is_file() else wanted
     if noted != wanted:
-        raise LabError(f"the lab of this checkout runs on IMAGES={noted}, and IMAGES={wanted} is requested.", "remove it first: make down")
+        raise OpsError(f"the lab of this checkout runs on IMAGES={noted}, and IMAGES={wanted} is requested.", "remove it first: make down")
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(wanted, encoding="utf-8")
 
@@ -107,7 +107,7 @@ def note_images() -> None:
 def _source() -> str:
     source = os.environ.get("IMAGES") or LAB
     if source not in {LAB, PUBLIC}:
-        raise LabError(
+        raise OpsError(
             f"IMAGES={source} must be '{LAB}' (the default) or '{PUBLIC}'.", f"leave it out, or set IMAGES={PUBLIC}; nothing was started."
         )
     return source

@@ -13,7 +13,7 @@ from lab import cache
 from lab.images import build
 from lab.images.recipes import PREFIX
 from ops.console import console, escape, step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.skopeo import Client
 
 PUBLIC: Final[Mapping[str, str]] = MappingProxyType(
@@ -51,11 +51,11 @@ def fetch(names: Sequence[str], *, tls: bool = True, table: Mapping[str, str] = 
         table: where the images come from, by the lab's names.
 
     Raises:
-        LabError: an image that was never published; or its registry does not answer, or broke off.
+        OpsError: an image that was never published; or its registry does not answer, or broke off.
     """
     missing = [name for name in names if _short(name) not in table and _short(name).startswith("portus-lab")]
     if missing:
-        raise LabError(
+        raise OpsError(
             f"IMAGES=public must have a public image of {', '.join(missing)}: it was never published.",
             "leave IMAGES out: the lab's double serves that version.",
         )
@@ -104,12 +104,12 @@ def _skopeo(folder: Path, public: str, *words: str, seconds: int) -> str:
         answer = Client(folder, registry="", environment=Lab()).skopeo(
             "--command-timeout", f"{seconds}s", *PLATFORM, *words, seconds=seconds + 10
         )
-    except LabError as error:
+    except OpsError as error:
         raise _unusable(public, error.problem) from error
     if answer.code != 0:
         raise _unusable(public, answer.output)
     return answer.output
 
 
-def _unusable(public: str, said: str) -> LabError:
-    return LabError(f"{public} cannot be copied from its registry.", "leave IMAGES out to run the lab's own images.", said.strip()[-600:])
+def _unusable(public: str, said: str) -> OpsError:
+    return OpsError(f"{public} cannot be copied from its registry.", "leave IMAGES out to run the lab's own images.", said.strip()[-600:])

@@ -10,7 +10,7 @@ from lab.engine.plugins.generated import META
 from lab.engine.plugins.kube.objects import INPUTS_KEY
 from lab.engine.plugins.kube.zeros import without_zeros
 from ops.console import step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.recovery import import_state
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def repair(stack: Stack) -> None:
     Without this the genuine plugins see changes, and replace passwords and Jobs.
 
     Raises:
-        LabError: the engine refused, or the state is not what was written.
+        OpsError: the engine refused, or the state is not what was written.
     """
     state = stack.export()
     wrong = _wrong(state)
@@ -38,7 +38,7 @@ def repair(stack: Stack) -> None:
     with step(f"correcting {wrong} resources in the state, written by older stand-ins for Pulumi's plugins"):
         import_state(stack, state, corrected(state))
         if _wrong(stack.export()):
-            raise LabError(f"the state of stack {stack.name} could not be corrected.", "repeat the command. Nothing was deployed.")
+            raise OpsError(f"the state of stack {stack.name} could not be corrected.", "repeat the command. Nothing was deployed.")
 
 
 def corrected(state: Mapping[str, Any]) -> dict[str, Any]:

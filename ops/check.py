@@ -13,9 +13,9 @@ from ops.console import Step, step
 from ops.credentials import Login, login_of, require_login
 from ops.deployment import TAGS, Deployment, Tag
 from ops.doctor.access import Access, database_errors
+from ops.doctor.checks.database import FRESH_SECONDS
 from ops.doctor.expected import stated
-from ops.doctor.links.database import FRESH_SECONDS
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.gc.guard import require_no_sweep
 from ops.kube.errors import cluster_errors
 from ops.kube.sql import Rows
@@ -29,7 +29,7 @@ def recorded(deployment: Deployment) -> Iterator[Callable[[], list[Tag]]]:
     """Give what returns every tag that Portus has recorded: out of the stack's own database, or an external one through Portus' Pod.
 
     Raises:
-        ops.errors.LabError: the database cannot be read.
+        ops.errors.OpsError: the database cannot be read.
     """
     with database_errors(deployment.stack):
         if deployment.has_own_database():
@@ -62,13 +62,13 @@ def checked(deployment: Deployment, done: str = "") -> str:
         done: what ended well before, as a clause; every error says it.
 
     Raises:
-        LabError: as `check`, or what the cluster says instead of an answer.
+        OpsError: as `check`, or what the cluster says instead of an answer.
     """
     try:
         with cluster_errors("check", rights.CHECK):
             require_no_sweep(deployment.stack, deployment.namespace, deployment.kube)
             return _checked(deployment)
-    except LabError as error:
+    except OpsError as error:
         if done:
             error.tell_first(done)
         raise
@@ -89,7 +89,7 @@ def check(deployment: Deployment, current: Step) -> str:
 
     Raises:
         NobodyError: Portus accepts no user that the stack has.
-        LabError: which link of the chain is broken.
+        OpsError: which link of the chain is broken.
     """
     login = _login(deployment, current)
     image = f"{login.user}/check:latest"
@@ -100,7 +100,7 @@ def check(deployment: Deployment, current: Step) -> str:
         current.say("pulling it back")
         _must(user.pull(image, "pulled"), "the pull was refused", "Look at the registry's and at Portus' log.")
         if (user.folder / "pulled" / "manifest.json").read_bytes() != (user.folder / "pushed" / "manifest.json").read_bytes():
-            raise LabError(f"the pulled image differs from the pushed one ({digest}).", "check the registry's storage.")
+            raise OpsError(f"the pulled image differs from the pushed one ({digest}).", "check the registry's storage.")
     wait_for_worker(deployment, current)
     current.say("waiting for Portus to record it")
     wait_for_record(deployment, Tag(namespace=login.user, repository="check", tag="latest", user=login.user, digest=digest))
@@ -112,7 +112,7 @@ def check_read_only(deployment: Deployment, current: Step) -> None:
 
     Raises:
         NobodyError: as `check`.
-        LabError: it took the image, or refused for another reason.
+        OpsError: it took the image, or refused for another reason.
     """
     login = _login(deployment, current)
     with client_of(deployment, login.user, login.password) as user:
@@ -120,9 +120,9 @@ def check_read_only(deployment: Deployment, current: Step) -> None:
         current.say(f"pushing {deployment.registry}/{login.user}/check:latest, which has to be refused")
         answer = user.push("pushed", f"{login.user}/check:latest")
     if answer.code == 0:
-        raise LabError("the registry accepted a push, but the stack file makes it read-only.", "deploy the stack again: make up")
+        raise OpsError("the registry accepted a push, but the stack file makes it read-only.", "deploy the stack again: make up")
     if READ_ONLY_ANSWER not in answer.output:
-        raise LabError(
+        raise OpsError(
             "the registry refused a push, but not because it is read-only.", "correct what its answer names:", answer.output.strip()
         )
 
@@ -140,14 +140,14 @@ def wait_for_worker(deployment: Deployment, current: Step, seconds: float = WORK
     Its own sign of life is its Pod's readiness (the startup probe of ``components/portus/puma.py``).
 
     Raises:
-        LabError: it has not within ``seconds``.
+        OpsError: it has not within ``seconds``.
     """
     end = time.monotonic() + seconds
     while not deployment.is_ready(PORTUS_WORKER):
         current.say("waiting for Portus' worker to start")
         if time.monotonic() > end:
             look = f"find the cause: kubectl -n {deployment.namespace} describe pods -l app.kubernetes.io/component=worker"
-            raise LabError(f"Portus' worker did not start within {seconds:.0f} s, so pushes are not recorded.", look)
+            raise OpsError(f"Portus' worker did not start within {seconds:.0f} s, so pushes are not recorded.", look)
         time.sleep(POLL_SECONDS)
 
 
@@ -158,7 +158,7 @@ def wait_for_record(deployment: Deployment, tag: Tag, seconds: float = FRESH_SEC
         seconds: by default as long as the doctor lets an event wait for Portus' worker, which a synchronisation may hold up.
 
     Raises:
-        LabError: it has not within ``seconds``, or its database cannot be read.
+        OpsError: it has not within ``seconds``, or its database cannot be read.
     """
     with recorded(deployment) as tags:
         end = time.monotonic() + seconds
@@ -168,15 +168,15 @@ def wait_for_record(deployment: Deployment, tag: Tag, seconds: float = FRESH_SEC
             time.sleep(POLL_SECONDS)
 
 
-def _unrecorded(tag: Tag, seen: list[Tag], seconds: float) -> LabError:
+def _unrecorded(tag: Tag, seen: list[Tag], seconds: float) -> OpsError:
     same = [other for other in seen if (other.namespace, other.repository, other.tag) == (tag.namespace, tag.repository, tag.tag)]
     found = f"it holds {same[0]}" if same else "it holds no such tag"
-    return LabError(
+    return OpsError(
         f"Portus did not record the push of {tag.namespace}/{tag.repository}:{tag.tag} within {seconds:.0f} s; {found}.",
         "look for the notification in the registry's log, and for its handling in the worker's log.",
     )
 
 
-def _must(answer: Answer, problem: str, remedy: str) -> None:
+def _must(answer: Answer, problem: str, fix: str) -> None:
     if answer.code != 0:
-        raise LabError(f"{problem}.", remedy, answer.output.strip())
+        raise OpsError(f"{problem}.", fix, answer.output.strip())

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ops.errors import LabError, Terminated
+from ops.errors import OpsError, Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,7 +132,7 @@ def run(group: click.Group, program: Program, arguments: Sequence[str]) -> int:
         code = group.main(list(arguments), prog_name=program.name, obj=program, standalone_mode=False)
     except click.UsageError as error:
         return _usage(error, program)
-    except LabError as error:
+    except OpsError as error:
         _show(error)
         return 1
     except ModuleNotFoundError as error:
@@ -167,7 +167,7 @@ def _usage(error: click.UsageError, program: Program) -> int:
     return USAGE
 
 
-def _show(error: LabError) -> None:
+def _show(error: OpsError) -> None:
     from ops import console  # noqa: PLC0415 - heavy
 
     console.show_error(error)

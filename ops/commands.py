@@ -15,7 +15,7 @@ import click
 
 from ops.cli import command_of
 from ops.environment import Environment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.rights import CHECK, EXEC, JOBS, PASSWORD, READ, STATE
 
 COMMANDS: Final[dict[str, click.Command]] = {}
@@ -223,7 +223,7 @@ def outputs(stack: str, environment: Environment, *, name: str = "") -> None:
         return
     if name not in shown:
         fix = f"make password STACK={stack} prints the password" if "password" in name else f"use one of {', '.join(sorted(shown))}"
-        raise LabError(f"stack {stack} has no output '{name}' to print.", fix)
+        raise OpsError(f"stack {stack} has no output '{name}' to print.", fix)
     value = shown[name]
     lines = value if isinstance(value, list) else [value if isinstance(value, str) else json.dumps(value)]
     sys.stdout.write("".join(f"{str(line).rstrip()}\n" for line in lines))

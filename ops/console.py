@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from ops.errors import LabError
+from ops.errors import OpsError
 
 __all__ = ["Step", "console", "errors", "escape", "show_error", "step"]
 
@@ -25,9 +25,9 @@ HEARTBEAT_SECONDS: Final = 15.0
 DETAIL_CHARACTERS: Final = 100
 
 
-def show_error(error: LabError) -> None:
+def show_error(error: OpsError) -> None:
     """Print what is wrong, the fix, and the lines of a log that show it."""
-    errors.print(f"[red]error:[/red] {escape(error.problem)}\n       fix: {escape(error.remedy)}")
+    errors.print(f"[red]error:[/red] {escape(error.problem)}\n       fix: {escape(error.fix)}")
     if error.excerpt:
         errors.print("\n".join(f"       | {escape(line)}" for line in error.excerpt.splitlines()))
 

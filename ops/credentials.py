@@ -14,8 +14,8 @@ import httpx
 
 from ops import paths
 from ops.deployment import Deployment
-from ops.errors import LabError
-from ops.kube.http import Silent, trusting
+from ops.errors import OpsError
+from ops.kube.http import NoAnswer, trusting
 
 USER: Final = "CHECK_USER"
 PASSWORD_FILE: Final = "CHECK_PASSWORD_FILE"  # noqa: S105 - a variable's name
@@ -23,7 +23,7 @@ SECONDS: Final = 30.0
 """How long Portus may take for a token."""
 
 
-class NobodyError(LabError):
+class NobodyError(OpsError):
     """There is no user to check as, which says nothing about the stack."""
 
 
@@ -41,11 +41,11 @@ def login_of(deployment: Deployment, environment: Mapping[str, str] = os.environ
 
     Raises:
         NobodyError: the stack makes no administrator, and none is named.
-        LabError: half a login is named, or its file cannot be read.
+        OpsError: half a login is named, or its file cannot be read.
     """
     user, file = environment.get(USER, ""), environment.get(PASSWORD_FILE, "")
     if bool(user) != bool(file):
-        raise LabError(f"{USER if user else PASSWORD_FILE} is set without {PASSWORD_FILE if user else USER}.", "set both or neither.")
+        raise OpsError(f"{USER if user else PASSWORD_FILE} is set without {PASSWORD_FILE if user else USER}.", "set both or neither.")
     if user:
         return Login(user=user, password=_password(Path(file)), is_told=True)
     if not deployment.has_administrator:
@@ -74,7 +74,7 @@ def require_login(deployment: Deployment, login: Login, transport: httpx.BaseTra
         NobodyError: Portus refuses the login.
     """
     trust = trusting(str(deployment.outputs["ca_certificate"]), system=True)
-    if isinstance(trust, Silent):
+    if isinstance(trust, NoAnswer):
         return
     asked = {"service": deployment.registry, "account": login.user}
     try:
@@ -126,14 +126,14 @@ def _password(file: Path) -> str:
         password = file.expanduser().read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not text"
-        remedy = "write the password into a file that only you can read."
-        raise LabError(f"{PASSWORD_FILE}: {file} cannot be read: {said}.", remedy) from error
+        fix = "write the password into a file that only you can read."
+        raise OpsError(f"{PASSWORD_FILE}: {file} cannot be read: {said}.", fix) from error
     if not password:
-        raise LabError(f"{PASSWORD_FILE}: {file} is empty.", "write the password into it.")
+        raise OpsError(f"{PASSWORD_FILE}: {file} is empty.", "write the password into it.")
     return password
 
 
 def _another_user(deployment: Deployment, how: str) -> str:
-    """Return the remedy with its whole command."""
+    """Return the fix with its whole command."""
     where = "" if deployment.kubeconfig == paths.STATE / "kubeconfig" else f" KUBECONFIG={deployment.kubeconfig}"
     return f"{how}: {USER}=name {PASSWORD_FILE}=file make check STACK={deployment.stack}{where}"

@@ -15,7 +15,7 @@ from kubernetes import client
 
 from components.common.names import DATABASE, EDGE_PUBLIC
 from ops.environment import Environment, Operator
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import DEPLOYMENT, POD, SECRET, Kube
 from ops.kube.jobs import Jobs
 from ops.kube.pods import Done, Pods
@@ -98,19 +98,19 @@ class Deployment:
         """The first administrator's password: an output, or in an existing Secret that the outputs name.
 
         Raises:
-            LabError: that Secret is not there (any more), or does not hold it.
+            OpsError: that Secret is not there (any more), or does not hold it.
         """
         elsewhere = self.outputs.get("administrator_secret")
         if elsewhere is None:
             return str(self.outputs["administrator_password"])
         name, key = str(elsewhere["name"]), str(elsewhere["key"])
-        remedy = "restore it, or name another one under credentials.existing.administrator and deploy."
+        fix = "restore it, or name another one under credentials.existing.administrator and deploy."
         secret = self.kube.get(SECRET, self.namespace, name)
         if secret is None:
-            raise LabError(f"namespace {self.namespace} has no Secret {name}, which holds the administrator's password.", remedy)
+            raise OpsError(f"namespace {self.namespace} has no Secret {name}, which holds the administrator's password.", fix)
         found = (secret.get("data") or {}).get(key)
         if found is None:
-            raise LabError(f"Secret {name} of namespace {self.namespace} has no key {key}, which is the administrator's password.", remedy)
+            raise OpsError(f"Secret {name} of namespace {self.namespace} has no key {key}, which is the administrator's password.", fix)
         return base64.b64decode(found).decode()
 
     @cached_property
@@ -160,7 +160,7 @@ class Deployment:
         """Return the rows of a query, run as root on the database's own socket.
 
         Raises:
-            LabError: the database does not answer.
+            OpsError: the database does not answer.
         """
         done = as_root(self.pods, DATABASE_POD, statement, str(self.outputs["database_name"]))
         return [line.split("\t") for line in _output(done, "mariadb", DATABASE_POD).splitlines()]
@@ -169,7 +169,7 @@ class Deployment:
         """Return what ``command`` printed in ``pod``.
 
         Raises:
-            LabError: it ended with another code than 0.
+            OpsError: it ended with another code than 0.
         """
         return _output(self.pods.execute(pod, command, EXEC_SECONDS), command[0], pod)
 
@@ -180,5 +180,5 @@ class Deployment:
 
 def _output(done: Done, program: str, pod: str) -> str:
     if done.code != 0:
-        raise LabError(f"'{program}' in Pod {pod} ended with code {done.code}.", "correct what its output names:", done.text)
+        raise OpsError(f"'{program}' in Pod {pod} ended with code {done.code}.", "correct what its output names:", done.text)
     return done.output

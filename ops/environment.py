@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ops.errors import LabError
+from ops.errors import OpsError
 
 if TYPE_CHECKING:
     from ops.deployment import Deployment
@@ -48,21 +48,21 @@ class Environment(Protocol):
         """Return the Pulumi that deploys ``stack``.
 
         Raises:
-            LabError: there is none.
+            OpsError: there is none.
         """
 
     def cluster_of(self, stack: str) -> Path:
         """Return the kubeconfig of the cluster where ``stack`` is deployed; starts nothing.
 
         Raises:
-            LabError: it is not named, or does not run.
+            OpsError: it is not named, or does not run.
         """
 
     def ready(self, stack: str) -> tuple[Engine, Path]:
         """Return Pulumi and a kubeconfig with everything in place that a deployment of ``stack`` needs.
 
         Raises:
-            LabError: something is missing and cannot be made.
+            OpsError: something is missing and cannot be made.
         """
 
     def is_disposable(self, stack: str) -> bool:
@@ -75,7 +75,7 @@ class Environment(Protocol):
         """Make sure that an image can be pushed from here, before anything is begun.
 
         Raises:
-            LabError: it cannot.
+            OpsError: it cannot.
         """
 
     def client(self, command: Sequence[str], folder: Path, scratch: Path) -> tuple[list[str], Mapping[str, str] | None]:
@@ -115,17 +115,17 @@ class Operator:
         oldest = ".".join(map(str, MINIMUM))
         found = shutil.which("pulumi")
         if found is None:
-            raise LabError("pulumi is not on PATH.", f"install Pulumi {oldest} or later.")
+            raise OpsError("pulumi is not on PATH.", f"install Pulumi {oldest} or later.")
         if not is_suitable(version := version_of(found)):
             shown = ".".join(map(str, version)) if version else "of no known version"
-            raise LabError(f"{found} is {shown}; it must be {oldest} or later.", "install a newer Pulumi.")
+            raise OpsError(f"{found} is {shown}; it must be {oldest} or later.", "install a newer Pulumi.")
         return _OwnPulumi(Path(found))
 
     def cluster_of(self, stack: str) -> Path:
         """Return the kubeconfig that is named."""
         del stack
         if self.kubeconfig is None:
-            raise LabError(NO_KUBECONFIG, KUBECONFIG_FIX)
+            raise OpsError(NO_KUBECONFIG, KUBECONFIG_FIX)
         return self.kubeconfig.expanduser()
 
     def ready(self, stack: str) -> tuple[Engine, Path]:
@@ -146,7 +146,7 @@ class Operator:
         """Make sure that skopeo is on PATH."""
         del stack
         if shutil.which("skopeo") is None:
-            raise LabError("skopeo must be on PATH: the check pushes and pulls an image.", "install skopeo.")
+            raise OpsError("skopeo must be on PATH: the check pushes and pulls an image.", "install skopeo.")
 
     def client(self, command: Sequence[str], folder: Path, scratch: Path) -> tuple[list[str], Mapping[str, str] | None]:
         """Return the machine's own program."""
@@ -161,7 +161,7 @@ class Operator:
 
     def remove(self, stack: str) -> None:
         """Refuse: no stack is disposable."""
-        raise LabError(f"stack {stack} is not disposable.", "remove it with pulumi destroy.")
+        raise OpsError(f"stack {stack} is not disposable.", "remove it with pulumi destroy.")
 
 
 def is_suitable(version: tuple[int, int, int] | None) -> bool:

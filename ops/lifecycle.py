@@ -12,7 +12,7 @@ from ops.console import console, escape
 from ops.credentials import NobodyError
 from ops.deployment import Deployment
 from ops.environment import Environment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import require_cluster, require_namespace
 from ops.pulumi.stack import Consent, Stack, document_of, namespace_in
 from ops.recovery import recover_interrupted_update
@@ -22,10 +22,10 @@ READABLE: Final = "portus:credentials:Credentials$random:index/randomBytes:Rando
 
 
 def require_no_readable_secrets(stack: Stack) -> None:
-    """Raise `LabError` if protected secrets of ``stack`` must be replaced: Pulumi would refuse that at the end of its preview."""
+    """Raise `OpsError` if protected secrets of ``stack`` must be replaced: Pulumi would refuse that at the end of its preview."""
     if not (urns := _readable(stack)):
         return
-    raise LabError(
+    raise OpsError(
         f"{len(urns)} protected secrets of stack {stack.name} can be read in its state ({', '.join(_names(urns))}) and must be replaced.",
         f"make replace-secrets STACK={stack.name}, then make preview STACK={stack.name}, then make up STACK={stack.name}: Pods restart and "
         "browser sessions end (docs/operate/state-secrets.md). Nothing was changed.",
@@ -33,7 +33,7 @@ def require_no_readable_secrets(stack: Stack) -> None:
 
 
 def unprotect_readable_secrets(stack: Stack) -> None:
-    """Remove the protection of the secrets that the state of ``stack`` shows. Raises `LabError` when the engine refused."""
+    """Remove the protection of the secrets that the state of ``stack`` shows. Raises `OpsError` when the engine refused."""
     urns = _readable(stack)
     for urn in urns:
         stack.run("state", "unprotect", urn, "--yes")
@@ -83,7 +83,7 @@ def deploy(name: str, environment: Environment, *, refresh: bool = False, yes: b
     """Deploy stack ``name`` with all that it needs, and make a lab stack reachable on this machine; one at a time in a checkout.
 
     Raises:
-        LabError: a step failed; the user declined, or cannot be asked; or ``refresh`` is asked for at a cluster of the user's that is not
+        OpsError: a step failed; the user declined, or cannot be asked; or ``refresh`` is asked for at a cluster of the user's that is not
             the stack's.
     """
     with environment.alone(name):
@@ -127,7 +127,7 @@ def down(name: str, environment: Environment, *, yes: bool = False) -> None:
         yes: remove a stack of a cluster that is not the lab's without asking; the preview is made and shown all the same.
 
     Raises:
-        LabError: a step failed; the user declined, or cannot be asked; the stack holds protected resources, of which Pulumi would tell when
+        OpsError: a step failed; the user declined, or cannot be asked; the stack holds protected resources, of which Pulumi would tell when
             it had deleted others; or the user's cluster does not answer, or is not the stack's.
     """
     if environment.is_disposable(name):
@@ -157,14 +157,14 @@ def _consent(name: str, verb: str, environment: Environment, *, yes: bool) -> Co
     """Return how a change of stack ``name`` is agreed to.
 
     Raises:
-        LabError: the user would have to be asked, and there is no terminal.
+        OpsError: the user would have to be asked, and there is no terminal.
     """
     if environment.is_disposable(name):
         return Consent.UNASKED
     if yes:
         return Consent.BEFOREHAND
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise LabError(
+        raise OpsError(
             f"make {verb} STACK={name} asks before it changes anything, and there is no terminal.",
             f"to run it without questions, for example in a pipeline: make {verb} STACK={name} YES=1. Nothing was changed.",
         )
@@ -177,7 +177,7 @@ def _require_unprotected(stack: Stack) -> None:
         return
     names = sorted(urn.rpartition("::")[2] for urn in protected)
     shown = ", ".join(names[:SHOWN_NAMES]) + (f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else "")
-    raise LabError(
+    raise OpsError(
         f"stack {stack.name} holds {len(protected)} protected resources ({shown}).",
         'to delete the stack and its data for good, set portus:protect: "false" and portus:accept: [unprotected_state], then '
         f"make up STACK={stack.name} and make down STACK={stack.name}: this deletes the claims and backups (docs/operate/protection.md). "

@@ -14,7 +14,7 @@ import click
 
 from components.common.versions import PORTUS_IMAGES, PortusVersion
 from ops.adopt.classify.values import is_public_name
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.paths import ROOT
 
 STACKS: Final = ROOT / "stacks"
@@ -106,18 +106,18 @@ def require_name(name: str) -> None:
     """Refuse a name that the program refuses, and one that has a stack file.
 
     Raises:
-        LabError: one of the two.
+        OpsError: one of the two.
     """
     if not _NAME.fullmatch(name):
-        raise LabError(
+        raise OpsError(
             "the stack's name must have at most 63 letters, digits, '-', '_' and '.', and begin and end with a letter or digit.",
             "python -m ops new-stack qa",
         )
     if name.startswith("lab"):
-        raise LabError("the stack's name must not begin with 'lab': those are this project's own.", "python -m ops new-stack qa")
+        raise OpsError("the stack's name must not begin with 'lab': those are this project's own.", "python -m ops new-stack qa")
     file = STACKS / f"Pulumi.{name}.yaml"
     if file.exists():
-        raise LabError(f"{STACKS.name}/{file.name} must not exist: it is not overwritten.", "choose another name, or move the file away")
+        raise OpsError(f"{STACKS.name}/{file.name} must not exist: it is not overwritten.", "choose another name, or move the file away")
 
 
 def problem_of_host(host: str) -> str:
@@ -145,7 +145,7 @@ def write(stack: NewStack) -> None:
     """Write the stack file.
 
     Raises:
-        LabError: it is there already, or the folder cannot be written.
+        OpsError: it is there already, or the folder cannot be written.
     """
     require_name(stack.name)
     try:
@@ -156,7 +156,7 @@ def write(stack: NewStack) -> None:
         require_name(stack.name)
         raise
     except OSError as error:
-        raise LabError(f"{stack.file} must be a file that can be written: {error.strerror}.", "correct the folder's permissions") from None
+        raise OpsError(f"{stack.file} must be a file that can be written: {error.strerror}.", "correct the folder's permissions") from None
 
 
 @click.command("new-stack")

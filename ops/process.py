@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from ops.errors import LabError
+from ops.errors import OpsError
 
 TAIL_LINES = 15
 """How much of a failed program's output its error shows."""
@@ -44,14 +44,14 @@ class Group:
         """Record a program that has started.
 
         Raises:
-            LabError: the group was stopped; the program is, too.
+            OpsError: the group was stopped; the program is, too.
         """
         with self._lock:
             self._running.add(process)
             stopped = self._stopped
         if stopped:
             _stop(process)
-            raise LabError("it was stopped, because another step failed.", "correct that step and repeat the command.")
+            raise OpsError("it was stopped, because another step failed.", "correct that step and repeat the command.")
 
     def end(self, process: subprocess.Popen[str]) -> None:
         """Remove a program that has ended."""
@@ -80,16 +80,16 @@ def run(
     step: Listener | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    remedy: str = "",
+    fix: str = "",
 ) -> None:
     """Run ``command`` to its end with its output appended to ``log``.
 
     Args:
         env: added to this process's environment. Secrets belong here or in a file, never in ``command``.
-        remedy: what the user may do when it fails; by default to read the log.
+        fix: what the user may do when it fails; by default to read the log.
 
     Raises:
-        LabError: the program is missing, or ended with another code than 0 (with the last lines it wrote).
+        OpsError: the program is missing, or ended with another code than 0 (with the last lines it wrote).
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     words = [str(word) for word in command]
@@ -108,7 +108,7 @@ def run(
                 errors="replace",
             )
         except FileNotFoundError as error:
-            raise LabError(f"the program '{words[0]}' is not installed.", remedy or "install it and repeat the command.") from error
+            raise OpsError(f"the program '{words[0]}' is not installed.", fix or "install it and repeat the command.") from error
         assert process.stdout is not None
         group = GROUP.get()
         try:
@@ -127,7 +127,7 @@ def run(
             if group is not None:
                 group.end(process)
     if code != 0:
-        raise LabError(f"'{Path(words[0]).name}' ended with code {code}.", remedy or f"read the whole output in {log}.", "\n".join(tail))
+        raise OpsError(f"'{Path(words[0]).name}' ended with code {code}.", fix or f"read the whole output in {log}.", "\n".join(tail))
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -192,7 +192,7 @@ class Process:
         """End it at once (SIGKILL) and wait until it is gone; for the first process of a PID namespace that means all of them.
 
         Raises:
-            LabError: it is still there after ``KILL_SECONDS``: the kernel holds it in a system call.
+            OpsError: it is still there after ``KILL_SECONDS``: the kernel holds it in a system call.
         """
         if not self.runs:
             return
@@ -201,7 +201,7 @@ class Process:
         until = time.monotonic() + KILL_SECONDS
         while self.runs:
             if time.monotonic() > until:
-                raise LabError(f"process {self.pid} does not end: it is in a system call.", "read 'dmesg', or restart the machine.")
+                raise OpsError(f"process {self.pid} does not end: it is in a system call.", "read 'dmesg', or restart the machine.")
             with contextlib.suppress(ChildProcessError):  # ours only when this very Python started it
                 os.waitpid(self.pid, os.WNOHANG)
             time.sleep(0.02)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ops.console import step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import Kind, UnknownKindError
 from ops.process import Process
 from ops.pulumi import backend
@@ -41,7 +41,7 @@ def recover_interrupted_update(stack: Stack) -> Mapping[str, Any]:
     """Make ``stack`` deployable again after an interruption, and return its state; does nothing to a stack that needs nothing.
 
     Raises:
-        LabError: another deployment of the stack runs, or changed the state meanwhile; or the engine refused.
+        OpsError: another deployment of the stack runs, or changed the state meanwhile; or the engine refused.
     """
     locks = list(_locks(stack))
     _require_no_other(stack, locks)
@@ -91,7 +91,7 @@ def import_state(stack: Stack, before: Mapping[str, Any], after: Mapping[str, An
     A state has no serial number: each deployment writes its own time and resources, so the whole documents are compared.
 
     Raises:
-        LabError: the state has changed, so that ``after`` would undo another deployment; or the engine refused.
+        OpsError: the state has changed, so that ``after`` would undo another deployment; or the engine refused.
     """
     _require_no_other(stack, list(_locks(stack)))
     with tempfile.TemporaryDirectory(prefix="lab-state-") as folder:
@@ -99,7 +99,7 @@ def import_state(stack: Stack, before: Mapping[str, Any], after: Mapping[str, An
         file.touch(mode=0o600)
         file.write_text(json.dumps(after), encoding="utf-8")
         if stack.export() != before:
-            raise LabError(
+            raise OpsError(
                 f"another deployment changed the state of stack {stack.name} meanwhile; it was left as it is.", "repeat this command."
             )
         stack.run("stack", "import", "--file", str(file))
@@ -139,7 +139,7 @@ class _Lock:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             problem = f"the lock {file} cannot be read, so a running deployment looks the same as an interrupted one."
-            raise LabError(problem, f"delete that file if no deployment runs: {error}") from error
+            raise OpsError(problem, f"delete that file if no deployment runs: {error}") from error
 
     @property
     def is_held(self) -> bool:
@@ -168,11 +168,11 @@ def _require_no_other(stack: Stack, locks: list[_Lock]) -> None:
     for lock in locks:
         if lock.is_held:
             problem = f"another deployment of stack {stack.name} runs (pid {lock.pid}, host {lock.host}, since {lock.since})."
-            remedy = "wait until it ends, then repeat this command. Nothing was changed."
+            fix = "wait until it ends, then repeat this command. Nothing was changed."
             if lock.host != socket.gethostname():
                 folder = backend.shown(stack.environment())
-                remedy += f" If that host is gone for good: PULUMI_BACKEND_URL={folder} pulumi cancel --stack {stack.name}"
-            raise LabError(problem, remedy)
+                fix += f" If that host is gone for good: PULUMI_BACKEND_URL={folder} pulumi cancel --stack {stack.name}"
+            raise OpsError(problem, fix)
 
 
 def _locks(stack: Stack) -> Iterator[_Lock]:

@@ -23,7 +23,7 @@ import yaml
 from ops.console import errors
 from ops.doctor.access import Access
 from ops.doctor.expected import expected_of
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.sql import Rows
 from ops.pulumi.stack import Stack
 
@@ -77,7 +77,7 @@ def find(rows: Rows, name: str, *, with_ldap: bool, falls_back: bool) -> User:
         falls_back: whether Portus then takes the password of its database where the directory refuses.
 
     Raises:
-        LabError: there is no such user, or a password in the database is not what lets it in.
+        OpsError: there is no such user, or a password in the database is not what lets it in.
     """
     users = _users(rows)
     found = next((user for user in users if user.name == name), None)
@@ -86,19 +86,19 @@ def find(rows: Rows, name: str, *, with_ldap: bool, falls_back: bool) -> User:
         names = [user.name for user in users if user.name != HIDDEN_USER]
         near = get_close_matches(name, names, 1) or [user.name for user in users if user.admin and user.name in names][:1]
         hint = f"did you mean '{near[0]}'?" if near else "Portus has no user yet: open its page and create the first one."
-        raise LabError(f"--user must be a user of Portus, and '{name}' is none.", hint)
+        raise OpsError(f"--user must be a user of Portus, and '{name}' is none.", hint)
     if found.name == HIDDEN_USER:
-        raise LabError(
+        raise OpsError(
             f"--user must not be '{HIDDEN_USER}': this is Portus' own account, and its password is one of the stack.",
             "rotate it with portus:credentials.rotation.portusPassword (docs/operate/credentials.md).",
         )
     if with_ldap and found.ldap:
-        raise LabError(
+        raise OpsError(
             f"--user must be a user with a password in Portus, and the LDAP directory has the one of '{found.name}'.",
             "reset it in the directory.",
         )
     if with_ldap and not falls_back and not found.bot:
-        raise LabError(
+        raise OpsError(
             f"--user must be a user with a password in Portus: with LDAP, Portus up to 2.4 asks the directory alone for '{found.name}'.",
             "reset the password in the directory, or set portus:portus.config.ldap.enabled to false and deploy.",
         )
@@ -128,7 +128,7 @@ def _users(rows: Rows) -> list[User]:
 def _columns(rows: Rows) -> set[str]:
     found = {str(row[0]) for row in rows("SHOW COLUMNS FROM users")}
     if not {"id", "username", "encrypted_password"} <= found:
-        raise LabError("the database must be one of Portus, and its table users is not.", "look at it with make doctor.")
+        raise OpsError("the database must be one of Portus, and its table users is not.", "look at it with make doctor.")
     return found
 
 
@@ -136,7 +136,7 @@ def change(rows: Rows, user: User, password: str) -> None:
     """Set the password of ``user`` and end its lock.
 
     Raises:
-        LabError: the user is not there any more.
+        OpsError: the user is not there any more.
     """
     require_good(password)
     hashed = digest(password)
@@ -145,7 +145,7 @@ def change(rows: Rows, user: User, password: str) -> None:
     rows(f"UPDATE users SET encrypted_password = '{hashed}', {pairs} WHERE id = {user.id}")  # noqa: S608 - a hash and a number
     stored = rows(f"SELECT encrypted_password = '{hashed}' FROM users WHERE id = {user.id}")  # noqa: S608 - likewise
     if [tuple(map(bool, row)) for row in stored] != [(True,)]:
-        raise LabError(f"the user '{user.name}' was deleted meanwhile.", "name another user.")
+        raise OpsError(f"the user '{user.name}' was deleted meanwhile.", "name another user.")
     rows("COMMIT")
 
 
@@ -158,14 +158,14 @@ def require_good(password: str) -> None:
     """Refuse a password that Portus would refuse, or of which bcrypt would ignore the end.
 
     Raises:
-        LabError: with the rule; never with the password.
+        OpsError: with the rule; never with the password.
     """
     if NOT_PRINTED.search(password):
-        raise LabError("the password must be one line without control characters.", "choose another, or use --generate.")
+        raise OpsError("the password must be one line without control characters.", "choose another, or use --generate.")
     if len(password) < SHORTEST or not password.strip():
-        raise LabError(f"the password must have at least {SHORTEST} characters, not only spaces.", "choose another, or use --generate.")
+        raise OpsError(f"the password must have at least {SHORTEST} characters, not only spaces.", "choose another, or use --generate.")
     if len(password.encode()) > LONGEST_BYTES:
-        raise LabError(f"the password must have at most {LONGEST_BYTES} bytes.", "choose another, or use --generate.")
+        raise OpsError(f"the password must have at most {LONGEST_BYTES} bytes.", "choose another, or use --generate.")
 
 
 def generated() -> str:
@@ -202,7 +202,7 @@ def reset_password(stack: Stack, name: str, *, generate: bool) -> None:
     """Set the password of the user ``name``; print it only where it was generated, and then nothing else on standard output.
 
     Raises:
-        LabError: the stack or its database cannot be reached, or ``name`` or the password is refused; then nothing was changed.
+        OpsError: the stack or its database cannot be reached, or ``name`` or the password is refused; then nothing was changed.
     """
     outputs = stack.outputs()
     access = Access.of(expected_of(stack), stack.kube)
@@ -232,13 +232,13 @@ def asked(user: str) -> str:
     """Return the password from the terminal, asked twice and not shown, or the first line of standard input.
 
     Raises:
-        LabError: it is refused.
+        OpsError: it is refused.
     """
     if sys.stdin.isatty():
         password = str(click.prompt(f"New password of {user}", hide_input=True, confirmation_prompt=True, err=True))
     else:
         password = sys.stdin.readline().rstrip("\r\n")
         if not password:
-            raise LabError("standard input must have the password as its first line.", "pipe it in, or use --generate.")
+            raise OpsError("standard input must have the password as its first line.", "pipe it in, or use --generate.")
     require_good(password)
     return password

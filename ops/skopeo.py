@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ops.deployment import Deployment
 from ops.environment import Environment
-from ops.errors import LabError
+from ops.errors import OpsError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +89,7 @@ class Client:
                     check=False,
                 )
             except subprocess.TimeoutExpired as error:
-                raise LabError(f"'{argv[0]}' took longer than {seconds:.0f} s.", "check that the stack's Pods are ready.") from error
+                raise OpsError(f"'{argv[0]}' took longer than {seconds:.0f} s.", "check that the stack's Pods are ready.") from error
         return Answer(code=done.returncode, output=done.stdout)
 
 

@@ -32,7 +32,7 @@ def names(program: Program) -> str:
     return "".join(sorted(f"  - {each.type} {each.parent or '-'} {each.name}\n" for each in program.resources))
 
 
-def strays(files: set[Path]) -> list[Path]:
+def unknown_namespaces(files: set[Path]) -> list[Path]:
     """Return golden files of stacks that are gone."""
     return sorted(set(FOLDER.glob("render/*.yaml")) - files)
 
@@ -44,7 +44,7 @@ def main() -> None:
     for path, text in found.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    for path in strays(set(found)):
+    for path in unknown_namespaces(set(found)):
         path.unlink()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden import NAMES, RENDERED, golden_files, strays
+from tests.golden import NAMES, RENDERED, golden_files, unknown_namespaces
 from tests.pictures import PAGES, STACK, TITLES, architecture, pages, resources
 from tests.recorder import ROOT, SECRET_SIGNATURE, Program, Programs, run_program
 
@@ -43,7 +43,7 @@ def test_the_objects_of_a_stack_are_the_golden_render(golden: dict[Path, str], s
 
 
 def test_no_golden_file_outlives_its_stack(golden: dict[Path, str]) -> None:
-    assert strays(set(golden)) == []
+    assert unknown_namespaces(set(golden)) == []
 
 
 def test_a_render_shows_no_secret(programs: Programs) -> None:

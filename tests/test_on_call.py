@@ -11,7 +11,7 @@ import pytest
 
 from components.common import names
 from ops.commands import MODULES
-from ops.doctor.chain import CHAIN, Link
+from ops.doctor.catalog import CHECKS, Check
 from ops.doctor.report import NOTE
 from ops.paths import ROOT
 from tests.pages import anchors, commands
@@ -72,9 +72,9 @@ def test_every_page_of_the_folder_is_in_the_index() -> None:
     assert {page.name for page in PAGES} - linked == {"README.md"}
 
 
-@pytest.mark.parametrize("link", CHAIN, ids=lambda link: link.name)
-def test_a_check_names_a_page_and_a_section_that_there_are(link: Link) -> None:
-    page, _, heading = link.page.partition("#")
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_a_check_names_a_page_and_a_section_that_there_are(check: Check) -> None:
+    page, _, heading = check.page.partition("#")
     assert heading in anchors(ROOT / page), f"{page}#{heading}"
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.doctor.chain import examine
+from ops.doctor.catalog import examine
 from ops.doctor.report import as_json
-from ops.kube.http import Silent
+from ops.kube.http import NoAnswer
 from tests.ops.doctor.stage import healthy
 from tests.test_pipelines import GITHUB, GITLAB
 
@@ -143,13 +143,13 @@ def test_the_kubeconfig_is_the_runners_alone(place: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the runner needs jq, this machine does not")
-def test_the_nightly_job_shows_each_broken_link_and_fails(place: Path) -> None:
-    report = as_json("prod", examine(healthy(database=Silent("gone"))))
+def test_the_nightly_job_shows_each_failed_check_and_fails(place: Path) -> None:
+    report = as_json("prod", examine(healthy(database=NoAnswer("gone"))))
     (place / "temp" / "doctor.json").write_text(report, encoding="utf-8")
-    (broken,) = (each for each in json.loads(report)["links"] if each["state"] == "broken")
+    (failed,) = (each for each in json.loads(report)["checks"] if each["state"] == "failed")
     done = _run(place, _github("drift", "Show what is broken"), {}, "-e")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"- {broken['link']}: {broken['seen']}. Fix: {broken['remedy']} ({broken['page']})\n"
+    assert done.stdout == f"- {failed['check']}: {failed['seen']}. Fix: {failed['fix']} ({failed['page']})\n"
     assert (place / "summary").read_text(encoding="utf-8") == done.stdout
 
     python = place / "checkout" / ".venv" / "bin"
@@ -160,4 +160,4 @@ def test_the_nightly_job_shows_each_broken_link_and_fails(place: Path) -> None:
     _program(place, "make", "exit 0")
     done = _run(place, _gitlab("drift"), {}, "-eo", "pipefail")
     assert done.returncode == 1
-    assert broken["seen"] in done.stdout
+    assert failed["seen"] in done.stdout

@@ -17,7 +17,7 @@ from typing import Final
 
 from lab import cluster
 from ops import paths
-from ops.errors import LabError
+from ops.errors import OpsError
 from tests import guard
 
 LOCK: Final = "cluster-tests.lock"
@@ -134,8 +134,8 @@ def main(words: Sequence[str]) -> int:
     with alone():
         try:
             cluster.up()  # which builds what is missing, in a time of its own
-        except LabError as error:
-            raise SystemExit(f"error: {error.problem}\nfix: {error.remedy}\n{error.excerpt}".rstrip()) from error
+        except OpsError as error:
+            raise SystemExit(f"error: {error.problem}\nfix: {error.fix}\n{error.excerpt}".rstrip()) from error
         command = [sys.executable, "-m", "tests.tiers", asked.tier, *([str(number)] if number else []), "--run"]
         return guard.run(name, 60 * LIMITS[asked.tier], command)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.credentials import Credentials
     from components.images import Images
     from components.mariadb import DatabaseEndpoint
@@ -59,13 +59,13 @@ def backups(
     images: Images,
     database: DatabaseEndpoint,
     credentials: Credentials,
-    placement: Placement,
+    context: StackContext,
     opts: pulumi.ResourceOptions,
 ) -> tuple[pulumi.Resource, ...]:
     """Return the backups of ``database`` where the stack file has any; what they are followed by finds one made before an upgrade."""
     if not stack.backup.enabled:
         return ()
-    return (Backups(name, stack, images=images, database=database, credentials=credentials, placement=placement, opts=opts),)
+    return (Backups(name, stack, images=images, database=database, credentials=credentials, context=context, opts=opts),)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +91,7 @@ class Backups(ServiceComponent):
         images: Images,
         database: DatabaseEndpoint,
         credentials: Credentials,
-        placement: Placement,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("operations:Backups", name, opts)
@@ -100,16 +100,16 @@ class Backups(ServiceComponent):
         self._settings = stack.backup
         self._images = images
         self._database = database
-        self._placement = placement
-        self._labels = placement.labels(name=names.BACKUP, component=names.BACKUPS)
+        self._context = context
+        self._labels = context.labels(name=names.BACKUP, component=names.BACKUPS)
         self._claim = self._settings.existing_claim or self._own_claim()
         reader, owner = self._accounts(credentials)
         self._scripts = config_map(
             f"{name}-scripts",
             {script.name: script.read_text(encoding="utf-8") for script in sorted(SCRIPTS.glob("*.sh"))},
             self._labels,
-            placement,
-            self.child(after=placement.after),
+            context,
+            self.child(after=context.after),
         )
         self._backup(reader)
         if self._settings.before_upgrade:
@@ -119,7 +119,7 @@ class Backups(ServiceComponent):
 
     def _own_claim(self) -> pulumi.Output[str]:
         made = claim(
-            f"{self._name}-claim", names.BACKUP_CLAIM, self._settings.claim, labels=self._labels, placement=self._placement, parent=self
+            f"{self._name}-claim", names.BACKUP_CLAIM, self._settings.claim, labels=self._labels, context=self._context, parent=self
         )
         return made.metadata.name
 
@@ -132,7 +132,7 @@ class Backups(ServiceComponent):
         texts = {role: value for role, value in passwords.items() if not isinstance(value, pods.SecretKey)}
         places = {role: value for role, value in passwords.items() if isinstance(value, pods.SecretKey)}
         if texts:
-            held = secret(f"{self._name}-accounts", texts, self._labels, self._placement, self.child(after=self._placement.after))
+            held = secret(f"{self._name}-accounts", texts, self._labels, self._context, self.child(after=self._context.after))
             places |= {role: pods.SecretKey(held.metadata.name, role) for role in texts}
         owner = Account(user=database.user, password=places["owner"])
         if isinstance(settings, InClusterDatabase):
@@ -142,7 +142,7 @@ class Backups(ServiceComponent):
     def _backup(self, reader: Account) -> None:
         batch.CronJob(
             f"{self._name}-schedule",
-            metadata=self._placement.metadata(self._labels, names.BACKUP),
+            metadata=self._context.metadata(self._labels, names.BACKUP),
             spec=batch.CronJobSpecArgs(
                 schedule=self._settings.schedule,
                 time_zone=self._settings.time_zone,
@@ -159,7 +159,7 @@ class Backups(ServiceComponent):
         """Make a backup before anything of another Portus version starts: each release has a Job of its own name, which runs once."""
         batch.Job(
             f"{self._name}-before-{self._images.release}",
-            metadata=self._placement.metadata(self._labels),
+            metadata=self._context.metadata(self._labels),
             spec=self._steps(reader, {"EMPTY": "skip"}),
             opts=jobs.job_options(
                 self, self._database.ready, once=True, seconds=self._settings.active_deadline_seconds + SCHEDULING_SECONDS
@@ -190,7 +190,7 @@ class Backups(ServiceComponent):
         restore = self._container("restore", self._connection(owner), mounts=[pods.mount("password", PASSWORD_FOLDER)])
         batch.CronJob(
             f"{self._name}-restore",
-            metadata=self._placement.metadata(self._labels, names.RESTORE),
+            metadata=self._context.metadata(self._labels, names.RESTORE),
             spec=batch.CronJobSpecArgs(
                 schedule="@yearly",  # none is not allowed
                 suspend=True,
@@ -223,7 +223,7 @@ class Backups(ServiceComponent):
         return pods.container(
             step,
             self._images.mariadb,
-            self._placement,
+            self._context,
             PRIVILEGES,
             resources=pods.merged(resources, self._settings.resources),
             environment=environment,
@@ -246,7 +246,7 @@ class Backups(ServiceComponent):
     ) -> batch.JobSpecArgs:
         return jobs.job_spec(
             self._labels,
-            self._placement,
+            self._context,
             PRIVILEGES,
             steps=steps,
             volumes=[

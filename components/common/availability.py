@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pulumi_kubernetes.apps import v1 as apps
 
     from components.common.base import ServiceComponent
-    from components.common.placement import Labels, Placement
+    from components.common.stack_context import Labels, StackContext
 
 MIN_READY_SECONDS: Final = 3
 """A new copy has to stay ready for so long before an old one goes: every node has heard of its address by then, and one that dies at its
@@ -26,20 +26,20 @@ FORGET_SECONDS: Final = 5
 """How long a container goes on serving once it is to stop: until then nodes may still send it new connections."""
 
 
-def disruption_budget(name: str, labels: Labels, placement: Placement, parent: ServiceComponent) -> policy.PodDisruptionBudget:
+def disruption_budget(name: str, labels: Labels, context: StackContext, parent: ServiceComponent) -> policy.PodDisruptionBudget:
     """Return a budget that lets a node's drain take one copy at a time, and a copy that is broken already at any time.
 
     With a single copy it hinders nothing (a budget that did would block every drain), and holds as soon as there are more.
     """
     return policy.PodDisruptionBudget(
         name,
-        metadata=placement.metadata(labels),
+        metadata=context.metadata(labels),
         spec=policy.PodDisruptionBudgetSpecArgs(
             max_unavailable=1,
             selector=meta.LabelSelectorArgs(match_labels=labels.selector),
             unhealthy_pod_eviction_policy="AlwaysAllow",
         ),
-        opts=parent.child(after=placement.after),
+        opts=parent.child(after=context.after),
     )
 
 
@@ -60,19 +60,19 @@ class Bounds(Protocol):
 
 
 def guard_copies(
-    name: str, deployment: apps.Deployment, bounds: Bounds | None, *, labels: Labels, placement: Placement, parent: ServiceComponent
+    name: str, deployment: apps.Deployment, bounds: Bounds | None, *, labels: Labels, context: StackContext, parent: ServiceComponent
 ) -> None:
     """Give ``deployment`` its budget and, within ``bounds``, its autoscaler.
 
     The autoscaler comes once the first copy is up, for before there is nothing to measure.
     """
-    disruption_budget(f"{name}-budget", labels, placement, parent)
+    disruption_budget(f"{name}-budget", labels, context, parent)
     if bounds is None:
         return
     target = autoscaling.CrossVersionObjectReferenceArgs(api_version="apps/v1", kind="Deployment", name=deployment.metadata.name)
     autoscaling.HorizontalPodAutoscaler(
         f"{name}-autoscaler",
-        metadata=placement.metadata(labels),
+        metadata=context.metadata(labels),
         spec=autoscaling.HorizontalPodAutoscalerSpecArgs(
             scale_target_ref=target,
             min_replicas=bounds.min_replicas,

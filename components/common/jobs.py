@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pulumi_kubernetes.core import v1 as core
 
     from components.common.base import ServiceComponent
-    from components.common.placement import Labels, Placement
+    from components.common.stack_context import Labels, StackContext
 
 BACKOFF_LIMIT: Final = 2
 """Further tries: a script waits for its servers by itself and looks first what is done, so more would only repeat a wrong setting."""
@@ -52,7 +52,7 @@ def job_options(
 
 def job_spec(
     labels: Labels,
-    placement: Placement,
+    context: StackContext,
     privileges: pods.Privileges,
     *,
     steps: Sequence[core.ContainerArgs],
@@ -73,7 +73,7 @@ def job_spec(
     """
     template = pods.pod_template(
         labels,
-        placement,
+        context,
         privileges,
         containers=steps[-1:],
         init_containers=steps[:-1],

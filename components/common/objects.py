@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import pulumi
 from pulumi_kubernetes.core import v1 as core
 
-from components.common.placement import Labels, Placement
+from components.common.stack_context import Labels, StackContext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ def secret(
     name: str,
     content: Mapping[str, pulumi.Input[str]],
     labels: Labels,
-    placement: Placement,
+    context: StackContext,
     opts: pulumi.ResourceOptions,
     *,
     kind: str = "Opaque",
@@ -35,14 +35,14 @@ def secret(
         immutable: off for what must change under a Pod that goes on running: the kubelet brings the new files within two minutes.
     """
     data = {key: pulumi.Output.secret(value).apply(_encoded) for key, value in content.items()}
-    return core.Secret(name, metadata=placement.metadata(labels), type=kind, immutable=immutable or None, data=data, opts=opts)
+    return core.Secret(name, metadata=context.metadata(labels), type=kind, immutable=immutable or None, data=data, opts=opts)
 
 
 def config_map(
-    name: str, content: Mapping[str, pulumi.Input[str]], labels: Labels, placement: Placement, opts: pulumi.ResourceOptions
+    name: str, content: Mapping[str, pulumi.Input[str]], labels: Labels, context: StackContext, opts: pulumi.ResourceOptions
 ) -> core.ConfigMap:
     """Return an immutable ConfigMap of ``content``, which must hold no secret."""
-    return core.ConfigMap(name, metadata=placement.metadata(labels), immutable=True, data=dict(content), opts=opts)
+    return core.ConfigMap(name, metadata=context.metadata(labels), immutable=True, data=dict(content), opts=opts)
 
 
 def _encoded(text: str) -> str:
@@ -71,7 +71,7 @@ def claim(
     wanted: ClaimSpec,
     *,
     labels: Labels,
-    placement: Placement,
+    context: StackContext,
     parent: ServiceComponent,
 ) -> core.PersistentVolumeClaim:
     """Return a claim that refuses deletion and replacement where the stack is protected, and that then outlives the stack.
@@ -80,17 +80,17 @@ def claim(
     """
     return core.PersistentVolumeClaim(
         name,
-        metadata=placement.metadata(labels, physical),
+        metadata=context.metadata(labels, physical),
         spec=core.PersistentVolumeClaimSpecArgs(
             access_modes=list(wanted.access_modes),
             storage_class_name=wanted.storage_class_name,
             resources=core.VolumeResourceRequirementsArgs(requests={"storage": wanted.size}),
         ),
-        opts=parent.child(protect=placement.protect, retain=placement.protect, after=placement.after),
+        opts=parent.child(protect=context.protect, retain=context.protect, after=context.after),
     )
 
 
-def served(kind: str, placement: Placement, opts: pulumi.ResourceOptions) -> tuple[pulumi.Resource, ...]:
+def served(kind: str, context: StackContext, opts: pulumi.ResourceOptions) -> tuple[pulumi.Resource, ...]:
     """Return the definition of ``kind`` as a resource that the engine reads and never changes; nothing if it may not be read.
 
     Without this a preview is silent about a kind that the cluster does not know, and the deployment stops in its middle. With it both
@@ -98,10 +98,10 @@ def served(kind: str, placement: Placement, opts: pulumi.ResourceOptions) -> tup
 
     Args:
         kind: plural and group, as ``certificates.cert-manager.io``.
-        placement: says whether definitions are looked up.
+        context: says whether definitions are looked up.
         opts: with the parent.
     """
-    if not placement.check_apis:
+    if not context.check_apis:
         return ()
     from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition  # noqa: PLC0415 - few stacks need it, and its import takes time
 

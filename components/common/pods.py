@@ -14,7 +14,7 @@ import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.common.placement import NONE, Labels, Placement, PodExtras
+from components.common.stack_context import NONE, Labels, PodExtras, StackContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ConfigKey:
     key: str
 
 
-Placed = pulumi.Output[str] | SecretKey
+SecretInput = pulumi.Output[str] | SecretKey
 """A secret's value, or the key of an existing Secret."""
 
 EnvironmentValue = pulumi.Input[str] | SecretKey
@@ -243,7 +243,7 @@ class Probes:
 def container(
     name: str,
     image: str,
-    placement: Placement,
+    context: StackContext,
     privileges: Privileges,
     *,
     resources: Resources,
@@ -276,13 +276,13 @@ def container(
     return core.ContainerArgs(
         name=name,
         image=image,
-        image_pull_policy=placement.pull_policy,
+        image_pull_policy=context.pull_policy,
         command=None if command is None else list(command),
         args=None if arguments is None else list(arguments),
         env=[*env_vars(environment or {}), *_untyped(extras.env)] or None,
         ports=[core.ContainerPortArgs(name=label, container_port=port) for label, port in ports.items()] if ports else None,
         volume_mounts=[*mounts, *_untyped(extras.mounts)] or None,
-        resources=resources.args(cpu_limits=placement.cpu_limits),
+        resources=resources.args(cpu_limits=context.cpu_limits),
         startup_probe=probes.startup,
         readiness_probe=probes.readiness,
         liveness_probe=probes.liveness,
@@ -294,7 +294,7 @@ def container(
 
 def pod_template(
     labels: Labels,
-    placement: Placement,
+    context: StackContext,
     privileges: Privileges,
     *,
     containers: Sequence[core.ContainerArgs],
@@ -315,7 +315,7 @@ def pod_template(
         more_labels: on top of the recommended ones, where a cloud's webhook looks for them.
     """
     aliases = [core.HostAliasArgs(ip=address, hostnames=[name]) for name, address in sorted((host_aliases or {}).items())]
-    extras = placement.extras_of(labels.component)
+    extras = context.extras_of(labels.component)
     return core.PodTemplateSpecArgs(
         metadata=meta.ObjectMetaArgs(
             labels={**extras.labels, **labels.all, **(more_labels or {})}, annotations=dict(extras.annotations) or None
@@ -329,7 +329,7 @@ def pod_template(
             service_account_name=service_account or extras.service_account,
             enable_service_links=False,
             host_aliases=aliases or None,
-            image_pull_secrets=[core.LocalObjectReferenceArgs(name=name) for name in placement.pull_secrets] or None,
+            image_pull_secrets=[core.LocalObjectReferenceArgs(name=name) for name in context.pull_secrets] or None,
             restart_policy=restart_policy,
             termination_grace_period_seconds=grace_seconds,
             **_placed(labels, extras),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.settings.stack import StackSettings
     from components.tls import Certificate
 
@@ -60,7 +60,7 @@ class Edge(ServiceComponent):
         certificate: Certificate,
         wildcards: bool,
         servers: Mapping[str, pulumi.Input[str]],
-        placement: Placement,
+        context: StackContext,
         annotations: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -69,16 +69,16 @@ class Edge(ServiceComponent):
         self._stack = stack
         self._wildcards = wildcards
         self._servers = {PORTUS_ADDRESS: servers[names.PORTUS], REGISTRY_ADDRESS: servers[names.REGISTRY]}
-        self._placement = placement
-        self._labels = placement.labels(name=names.EDGE, component=names.EDGE)
+        self._context = context
+        self._labels = context.labels(name=names.EDGE, component=names.EDGE)
         deployment = self._deployment(image, self._volumes(certificate))
-        availability.guard_copies(name, deployment, stack.exposure.edge.autoscaling, labels=self._labels, placement=placement, parent=self)
+        availability.guard_copies(name, deployment, stack.exposure.edge.autoscaling, labels=self._labels, context=context, parent=self)
         self.public = self._public_service({**annotations})
         self.register_outputs({})
 
     def _volumes(self, certificate: Certificate) -> list[core.VolumeArgs]:
         texts: dict[str, pulumi.Input[str]] = {"haproxy.cfg": haproxy.haproxy_cfg(self._routes()), "ca.crt": certificate.trust}
-        config = config_map(f"{self._name}-config", texts, self._labels, self._placement, self.child(after=self._placement.after))
+        config = config_map(f"{self._name}-config", texts, self._labels, self._context, self.child(after=self._context.after))
         return [
             pods.secret_volume("tls", certificate.files.secret, haproxy.CERTIFICATE_FILES),
             pods.config_volume("config", config.metadata.name),
@@ -110,7 +110,7 @@ class Edge(ServiceComponent):
         container = pods.container(
             "haproxy",
             image,
-            self._placement,
+            self._context,
             PRIVILEGES,
             resources=pods.merged(sizes.EDGE, settings.resources),
             ports=ports,
@@ -124,14 +124,14 @@ class Edge(ServiceComponent):
                 liveness=pods.tcp_probe("https", period=20, failures=3),
             ),
             pre_stop=["/bin/sleep", str(availability.FORGET_SECONDS)],
-            extras=self._placement.extras_of(names.EDGE),
+            extras=self._context.extras_of(names.EDGE),
         )
         template = pods.pod_template(
-            self._labels, self._placement, PRIVILEGES, containers=[container], volumes=volumes, grace_seconds=GRACE_SECONDS
+            self._labels, self._context, PRIVILEGES, containers=[container], volumes=volumes, grace_seconds=GRACE_SECONDS
         )
         return apps.Deployment(
             f"{self._name}-deployment",
-            metadata=self._placement.metadata(self._labels, names.EDGE),
+            metadata=self._context.metadata(self._labels, names.EDGE),
             spec=apps.DeploymentSpecArgs(
                 replicas=settings.fixed_replicas,
                 min_ready_seconds=availability.MIN_READY_SECONDS,
@@ -151,7 +151,7 @@ class Edge(ServiceComponent):
             annotations |= exposure.annotations
         return core.Service(
             f"{self._name}-public",
-            metadata=self._placement.metadata(self._labels, names.EDGE_PUBLIC, annotations=annotations or None),
+            metadata=self._context.metadata(self._labels, names.EDGE_PUBLIC, annotations=annotations or None),
             spec=self._public_spec(),
             opts=self.child(),
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.settings.sections.exposure import ExposureSettings
     from components.settings.stack import StackSettings
     from components.tls import Certificate
@@ -39,7 +39,7 @@ def expose(
     certificate: Certificate,
     wildcards: bool,
     servers: Mapping[str, pulumi.Input[str]],
-    placement: Placement,
+    context: StackContext,
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Make the front proxy and what is in front of it.
@@ -54,7 +54,7 @@ def expose(
     if isinstance(exposure, IngressExposure):
         from components.exposure.ingress import service_annotations  # noqa: PLC0415 - as below
 
-        annotations = service_annotations(exposure, placement.namespace)
+        annotations = service_annotations(exposure, context.namespace)
     edge = Edge(
         name,
         stack=stack,
@@ -62,7 +62,7 @@ def expose(
         certificate=certificate,
         wildcards=wildcards,
         servers=servers,
-        placement=placement,
+        context=context,
         annotations=annotations,
         opts=opts,
     )
@@ -71,13 +71,13 @@ def expose(
             from components.exposure.ingress import EdgeIngress  # noqa: PLC0415 - only these stacks pay for the import
 
             EdgeIngress(
-                f"{name}-ingress", stack=stack, exposure=exposure, certificate=certificate, edge=edge.public, placement=placement, opts=opts
+                f"{name}-ingress", stack=stack, exposure=exposure, certificate=certificate, edge=edge.public, context=context, opts=opts
             )
         case GatewayExposure():
             from components.exposure.gateway import EdgeRoutes  # noqa: PLC0415 - only these stacks pay for the import
 
             EdgeRoutes(
-                f"{name}-gateway", stack=stack, exposure=exposure, certificate=certificate, edge=edge.public, placement=placement, opts=opts
+                f"{name}-gateway", stack=stack, exposure=exposure, certificate=certificate, edge=edge.public, context=context, opts=opts
             )
         case NodePortExposure() | LoadBalancerExposure() | ClusterIpExposure():
             pass  # clients connect to the front proxy's own Service

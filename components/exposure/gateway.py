@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pulumi
     from pulumi_kubernetes.core import v1 as core
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.settings.sections.exposure import GatewayExposure, ParentRef
     from components.settings.stack import StackSettings
     from components.tls import Certificate
@@ -37,14 +37,14 @@ class EdgeRoutes(ServiceComponent):
         exposure: GatewayExposure,
         certificate: Certificate,
         edge: core.Service,
-        placement: Placement,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("exposure:Gateway", name, opts)
         self._name = name
         self._exposure = exposure
-        self._placement = placement
-        self._labels = placement.labels(name=names.EDGE, component="gateway")
+        self._context = context
+        self._labels = context.labels(name=names.EDGE, component="gateway")
         self._after: tuple[pulumi.Resource, ...] = (edge,)
         self._definitions: dict[str, tuple[pulumi.Resource, ...]] = {}
         hosts = stack.hosts
@@ -66,7 +66,7 @@ class EdgeRoutes(ServiceComponent):
             f"{self._name}-{role}",
             api_version=f"{GROUP}/{version}",
             kind=kind,
-            metadata=self._placement.metadata(
+            metadata=self._context.metadata(
                 self._labels, names.EDGE if role != "redirect" else f"{names.EDGE}-redirect", annotations=self._exposure.annotations or None
             ),
             spec=dict(spec),
@@ -75,7 +75,7 @@ class EdgeRoutes(ServiceComponent):
 
     def _definition(self, kind: str) -> tuple[pulumi.Resource, ...]:
         if kind not in self._definitions:
-            self._definitions[kind] = objects.served(kind, self._placement, self.child())
+            self._definitions[kind] = objects.served(kind, self._context, self.child())
         return self._definitions[kind]
 
 

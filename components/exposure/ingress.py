@@ -21,7 +21,7 @@ from components.settings.sections.exposure import IngressController, IngressExpo
 if TYPE_CHECKING:
     from pulumi_kubernetes.core import v1 as core
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.settings.stack import StackSettings
     from components.tls import Certificate
 
@@ -114,14 +114,14 @@ class EdgeIngress(ServiceComponent):
         exposure: IngressExposure,
         certificate: Certificate,
         edge: core.Service,
-        placement: Placement,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("exposure:Ingress", name, opts)
         self._name = name
         self._exposure = exposure
-        self._placement = placement
-        self._labels = placement.labels(name=names.EDGE, component="ingress")
+        self._context = context
+        self._labels = context.labels(name=names.EDGE, component="ingress")
         self._hosts = stack.hosts
         if exposure.controller is IngressController.TRAEFIK:
             self._servers_transport(stack.host, certificate)
@@ -129,7 +129,7 @@ class EdgeIngress(ServiceComponent):
             f"{name}-ingress",
             metadata=meta.ObjectMetaArgs(
                 name=names.EDGE,
-                namespace=placement.namespace,
+                namespace=context.namespace,
                 labels=self._labels.all,
                 annotations=self._annotations(stack.host, certificate),
             ),
@@ -153,7 +153,7 @@ class EdgeIngress(ServiceComponent):
         authority = self._authority(certificate) if verifies else pulumi.Output.from_input("")
 
         def annotations(name: str) -> dict[str, str]:
-            trust = f"{self._placement.namespace}/{name}"
+            trust = f"{self._context.namespace}/{name}"
             told = ingress_annotations(exposure.controller, exposure.tls_mode, host=host, trust=trust)
             own = {key: value for key, value in exposure.annotations.items() if not is_for_service(key)}
             return {**told, **own, **skip}
@@ -163,22 +163,22 @@ class EdgeIngress(ServiceComponent):
     def _authority(self, certificate: Certificate) -> pulumi.Output[str]:
         """Return the name of a Secret with the CA alone: ingress-nginx looks for ``ca.crt``, haproxytech's controller for ``tls.crt``."""
         content = {"ca.crt": certificate.trust, "tls.crt": certificate.trust}
-        after = self.child(after=self._placement.after)
-        return secret(f"{self._name}-authority", content, self._labels, self._placement, after).metadata.name
+        after = self.child(after=self._context.after)
+        return secret(f"{self._name}-authority", content, self._labels, self._context, after).metadata.name
 
     def _servers_transport(self, host: str, certificate: Certificate) -> None:
         from pulumi_kubernetes.apiextensions import CustomResource  # noqa: PLC0415 - only Traefik needs it
 
-        definition = objects.served("serverstransports.traefik.io", self._placement, self.child())
-        after = [*self._placement.after, *definition]
+        definition = objects.served("serverstransports.traefik.io", self._context, self.child())
+        after = [*self._context.after, *definition]
         authority = config_map(
-            f"{self._name}-authority", {"ca.crt": certificate.trust}, self._labels, self._placement, self.child(after=self._placement.after)
+            f"{self._name}-authority", {"ca.crt": certificate.trust}, self._labels, self._context, self.child(after=self._context.after)
         )
         CustomResource(
             f"{self._name}-transport",
             api_version="traefik.io/v1alpha1",
             kind="ServersTransport",
-            metadata=self._placement.metadata(self._labels, TRANSPORT),
+            metadata=self._context.metadata(self._labels, TRANSPORT),
             spec={"serverName": host, "rootCAs": [{"configMap": authority.metadata.name}]},
             opts=self.child(after=after),
         )

@@ -16,7 +16,7 @@ CREDENTIALS: Final = "/run/secrets/mariadb"
 """Where the passwords are mounted, one file each."""
 
 ROOT_PASSWORD: Final = "root-password"  # noqa: S105 - a file's name
-FORMER_ROOT_PASSWORD: Final = "former-root-password"  # noqa: S105 - a file's name
+PREVIOUS_ROOT_PASSWORD: Final = "previous-root-password"  # noqa: S105 - a file's name
 APPLICATION_PASSWORD: Final = "password"  # noqa: S105 - a file's name
 BACKUP_PASSWORD: Final = "backup-password"  # noqa: S105 - a file's name
 

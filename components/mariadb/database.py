@@ -12,7 +12,7 @@ from components.settings.sections.database import ExternalDatabase, InClusterDat
 if TYPE_CHECKING:
     import pulumi
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.credentials import Credentials
     from components.mariadb.endpoint import Database
     from components.settings.sections.database import DatabaseSettings
@@ -24,19 +24,19 @@ def database(
     *,
     image: str,
     credentials: Credentials,
-    placement: Placement,
+    context: StackContext,
     opts: pulumi.ResourceOptions | None = None,
 ) -> Database:
     """Return the database that the stack file asks for."""
     match settings:
         case InClusterDatabase():
             passwords = MariaDbPasswords(
-                root=credentials.root_generations,
-                application=credentials.application_generations,
-                backup=credentials.backup_generations,
+                root=credentials.root_versions,
+                application=credentials.application_versions,
+                backup=credentials.backup_versions,
             )
-            return InClusterMariaDb(name, settings=settings, image=image, passwords=passwords, placement=placement, opts=opts)
+            return InClusterMariaDb(name, settings=settings, image=image, passwords=passwords, context=context, opts=opts)
         case ExternalDatabase():
-            return ExternalMariaDb(name, settings=settings, image=image, placement=placement, opts=opts)
+            return ExternalMariaDb(name, settings=settings, image=image, context=context, opts=opts)
         case _:
             assert_never(settings)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from components.common.pods import Placed
+    from components.common.pods import SecretInput
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +26,7 @@ class DatabaseEndpoint:
     port: int
     name: str
     user: str
-    password: Placed
+    password: SecretInput
     ready: tuple[pulumi.Resource, ...]
 
 

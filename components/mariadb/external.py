@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.settings.sections.database import ExternalDatabase
 
 PREFLIGHT: Final = Path(__file__).parent / "scripts" / "preflight.sh"
@@ -41,12 +41,12 @@ class ExternalMariaDb(ServiceComponent):
     endpoint: DatabaseEndpoint
 
     def __init__(
-        self, name: str, *, settings: ExternalDatabase, image: str, placement: Placement, opts: pulumi.ResourceOptions | None = None
+        self, name: str, *, settings: ExternalDatabase, image: str, context: StackContext, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("database:ExternalMariaDb", name, opts)
         self._name = name
-        self._placement = placement
-        self._labels = placement.labels(name=names.DATABASE, component=names.BOOTSTRAP)
+        self._context = context
+        self._labels = context.labels(name=names.DATABASE, component=names.BOOTSTRAP)
         password = _password(settings.password)
         self.endpoint = DatabaseEndpoint(
             host=settings.host,
@@ -64,16 +64,16 @@ class ExternalMariaDb(ServiceComponent):
     def _key(self, password: pulumi.Output[str] | pods.SecretKey) -> pods.SecretKey:
         if isinstance(password, pods.SecretKey):
             return password
-        held = secret(f"{self._name}-account", {PASSWORD: password}, self._labels, self._placement, self.child(after=self._placement.after))
+        held = secret(f"{self._name}-account", {PASSWORD: password}, self._labels, self._context, self.child(after=self._context.after))
         return pods.SecretKey(held.metadata.name, PASSWORD)
 
     def _preflight(self, settings: ExternalDatabase, image: str, password: pods.SecretKey) -> batch.Job:
         text = {PREFLIGHT.name: PREFLIGHT.read_text(encoding="utf-8")}
-        scripts = config_map(f"{self._name}-preflight", text, self._labels, self._placement, self.child(after=self._placement.after))
+        scripts = config_map(f"{self._name}-preflight", text, self._labels, self._context, self.child(after=self._context.after))
         container = pods.container(
             "preflight",
             image,
-            self._placement,
+            self._context,
             PRIVILEGES,
             resources=CLIENT_RESOURCES,
             environment={
@@ -88,14 +88,14 @@ class ExternalMariaDb(ServiceComponent):
         )
         spec = jobs.job_spec(
             self._labels,
-            self._placement,
+            self._context,
             PRIVILEGES,
             steps=[container],
             volumes=[pods.config_volume("scripts", scripts.metadata.name, mode=pods.EXECUTABLE)],
             backoff_limit=BACKOFF_LIMIT,
         )
         return batch.Job(
-            f"{self._name}-preflight", metadata=self._placement.metadata(self._labels), spec=spec, opts=jobs.job_options(self, ())
+            f"{self._name}-preflight", metadata=self._context.metadata(self._labels), spec=spec, opts=jobs.job_options(self, ())
         )
 
 

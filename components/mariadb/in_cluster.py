@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.mariadb.passwords import MariaDbPasswords
     from components.settings.sections.database import InClusterDatabase
 
@@ -60,24 +60,24 @@ class InClusterMariaDb(ServiceComponent):
         settings: InClusterDatabase,
         image: str,
         passwords: MariaDbPasswords,
-        placement: Placement,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("database:MariaDb", name, opts)
         self._name = name
         self._settings = settings
-        self._placement = placement
-        self._labels = placement.labels(name=names.DATABASE, component=names.DATABASE_SERVER, version=MARIADB_VERSION)
+        self._context = context
+        self._labels = context.labels(name=names.DATABASE, component=names.DATABASE_SERVER, version=MARIADB_VERSION)
         self._services()
-        data = claim(f"{name}-data", names.DATABASE_CLAIM, settings.claim, labels=self._labels, placement=placement, parent=self)
+        data = claim(f"{name}-data", names.DATABASE_CLAIM, settings.claim, labels=self._labels, context=context, parent=self)
         server = self._server(image, data, self._credentials(passwords), self._configuration())
         self._rotation: Rotation | None = None
         if passwords.rotated:
             self._rotation = Rotation(
-                f"{name}-rotation", passwords=passwords, image=image, server=server, placement=placement, opts=self.child()
+                f"{name}-rotation", passwords=passwords, image=image, server=server, context=context, opts=self.child()
             )
         self.endpoint = DatabaseEndpoint(
-            host=names.in_cluster(names.DATABASE, placement.namespace),
+            host=names.in_cluster(names.DATABASE, context.namespace),
             port=names.DATABASE_PORT,
             name=settings.name,
             user=settings.user,
@@ -96,15 +96,15 @@ class InClusterMariaDb(ServiceComponent):
         for role, physical, address in (("service", names.DATABASE, None), ("peers", names.DATABASE_PEERS, "None")):
             core.Service(
                 f"{self._name}-{role}",
-                metadata=self._placement.metadata(self._labels, physical, annotations=names.SKIP_AWAIT),
+                metadata=self._context.metadata(self._labels, physical, annotations=names.SKIP_AWAIT),
                 spec=core.ServiceSpecArgs(selector=self._labels.selector, ports=[port], cluster_ip=address),
-                opts=self.child(after=self._placement.after),
+                opts=self.child(after=self._context.after),
             )
 
     def _credentials(self, passwords: MariaDbPasswords) -> core.VolumeArgs:
         wanted = {
             configuration.ROOT_PASSWORD: passwords.root.current,
-            configuration.FORMER_ROOT_PASSWORD: passwords.root.former,
+            configuration.PREVIOUS_ROOT_PASSWORD: passwords.root.previous,
             configuration.APPLICATION_PASSWORD: passwords.application.current,
             configuration.BACKUP_PASSWORD: passwords.backup.current,
         }
@@ -112,14 +112,14 @@ class InClusterMariaDb(ServiceComponent):
         content = {file: value for file, value in wanted.items() if not isinstance(value, pods.SecretKey)}
         if content:
             # Of an earlier program's, which was immutable, and the API server never takes that back.
-            options = self.child(after=self._placement.after, replace_on_changes=["immutable"])
-            held = secret(f"{self._name}-credentials", content, self._labels, self._placement, options, immutable=False)
+            options = self.child(after=self._context.after, replace_on_changes=["immutable"])
+            held = secret(f"{self._name}-credentials", content, self._labels, self._context, options, immutable=False)
             places |= {file: pods.SecretKey(held.metadata.name, file) for file in content}
         return pods.secrets_volume("credentials", places)
 
     def _configuration(self) -> core.ConfigMap:
         content = {"my.cnf": configuration.my_cnf(self._settings), **configuration.scripts()}
-        return config_map(f"{self._name}-configuration", content, self._labels, self._placement, self.child(after=self._placement.after))
+        return config_map(f"{self._name}-configuration", content, self._labels, self._context, self.child(after=self._context.after))
 
     def _server(
         self, image: str, data: core.PersistentVolumeClaim, credentials: core.VolumeArgs, settings: core.ConfigMap
@@ -127,7 +127,7 @@ class InClusterMariaDb(ServiceComponent):
         container = pods.container(
             "mariadb",
             image,
-            self._placement,
+            self._context,
             PRIVILEGES,
             resources=pods.merged(sizes.DATABASE, self._settings.resources),
             environment=configuration.environment(self._settings),
@@ -142,11 +142,11 @@ class InClusterMariaDb(ServiceComponent):
                 pods.mount("configuration", configuration.ROTATION_FILE, sub_path=configuration.ROTATION),
             ],
             probes=_probes(),
-            extras=self._placement.extras_of("database"),
+            extras=self._context.extras_of("database"),
         )
         template = pods.pod_template(
             self._labels,
-            self._placement,
+            self._context,
             PRIVILEGES,
             containers=[container],
             volumes=[
@@ -160,7 +160,7 @@ class InClusterMariaDb(ServiceComponent):
         )
         return apps.StatefulSet(
             f"{self._name}-server",
-            metadata=self._placement.metadata(self._labels, names.DATABASE),
+            metadata=self._context.metadata(self._labels, names.DATABASE),
             spec=apps.StatefulSetSpecArgs(
                 service_name=names.DATABASE_PEERS,
                 replicas=1,

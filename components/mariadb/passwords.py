@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.credentials import Generations
+from components.credentials import SecretVersions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MariaDbPasswords:
     """The three accounts' passwords."""
 
-    root: Generations
-    application: Generations
-    backup: Generations
+    root: SecretVersions
+    application: SecretVersions
+    backup: SecretVersions
 
     @property
-    def rotated(self) -> dict[str, Generations]:
+    def rotated(self) -> dict[str, SecretVersions]:
         """Those whose counter was ever raised, by role."""
         roles = {"application": self.application, "backup": self.backup, "root": self.root}
         return {role: password for role, password in roles.items() if password.rotated}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.mariadb.passwords import MariaDbPasswords
 
 SCRIPT: Final = Path(__file__).parent / "scripts" / "rotate.sh"
@@ -52,17 +52,17 @@ class Rotation(ServiceComponent):
         passwords: MariaDbPasswords,
         image: str,
         server: pulumi.Resource,
-        placement: Placement,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("database:Rotation", name, opts)
         self._name = name
         self._image = image
-        self._placement = placement
-        self._labels = placement.labels(name=names.DATABASE, component=names.ACCOUNTS)
-        in_namespace = self.child(after=placement.after)
+        self._context = context
+        self._labels = context.labels(name=names.DATABASE, component=names.ACCOUNTS)
+        in_namespace = self.child(after=context.after)
         script = {SCRIPT.name: SCRIPT.read_text(encoding="utf-8")}
-        scripts = config_map(f"{name}-scripts", script, self._labels, placement, in_namespace)
+        scripts = config_map(f"{name}-scripts", script, self._labels, context, in_namespace)
         self._volumes = [
             pods.secrets_volume("files", self._files(passwords, in_namespace)),
             pods.config_volume("scripts", scripts.metadata.name, mode=pods.EXECUTABLE),
@@ -81,7 +81,7 @@ class Rotation(ServiceComponent):
         for role, password in passwords.rotated.items():
             if not isinstance(password.current, pods.SecretKey):
                 content[f"hash-{role}"] = password.current.apply(native_hash)
-        made = secret(f"{self._name}-files", content, self._labels, self._placement, opts)
+        made = secret(f"{self._name}-files", content, self._labels, self._context, opts)
         elsewhere = {file: value for file, value in logins.items() if isinstance(value, pods.SecretKey)}
         return {**{file: pods.SecretKey(made.metadata.name, file) for file in content}, **elsewhere}
 
@@ -89,12 +89,12 @@ class Rotation(ServiceComponent):
         container = pods.container(
             step,
             self._image,
-            self._placement,
+            self._context,
             PRIVILEGES,
             resources=CLIENT_RESOURCES,
             environment={
-                "NAMESPACE": self._placement.namespace,
-                "HOST": names.in_cluster(names.DATABASE, self._placement.namespace),
+                "NAMESPACE": self._context.namespace,
+                "HOST": names.in_cluster(names.DATABASE, self._context.namespace),
                 "PORT": str(names.DATABASE_PORT),
                 "ACCOUNT": ROTATION_USER,
                 "FILES": FILES,
@@ -103,7 +103,7 @@ class Rotation(ServiceComponent):
             command=["/bin/sh", f"{SCRIPTS}/{SCRIPT.name}", step],
             mounts=[pods.mount("files", FILES), pods.mount("scripts", SCRIPTS)],
         )
-        spec = jobs.job_spec(self._labels, self._placement, PRIVILEGES, steps=[container], volumes=self._volumes)
+        spec = jobs.job_spec(self._labels, self._context, PRIVILEGES, steps=[container], volumes=self._volumes)
         return batch.Job(
-            f"{self._name}-{step}", metadata=self._placement.metadata(self._labels), spec=spec, opts=jobs.job_options(self, after)
+            f"{self._name}-{step}", metadata=self._context.metadata(self._labels), spec=spec, opts=jobs.job_options(self, after)
         )

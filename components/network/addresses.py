@@ -18,7 +18,7 @@ from components.common.base import ServiceComponent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from components.common.placement import Labels, Placement
+    from components.common.stack_context import Labels, StackContext
 
 
 class Addresses(ServiceComponent):
@@ -46,12 +46,12 @@ class Addresses(ServiceComponent):
         registry_name: str,
         https_port: int,
         plain_events: bool,
-        placement: Placement,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("network:Addresses", name, opts)
         self._name = name
-        self._placement = placement
+        self._context = context
         ports = {"https": https_port, "http": names.HTTP_PORT} if plain_events else {"https": https_port}
         portus = self._service(names.PORTUS, names.WEB, ports)
         registry = self._service(names.REGISTRY, names.REGISTRY, {"https": https_port, "debug": names.REGISTRY_DEBUG_PORT})
@@ -64,14 +64,14 @@ class Addresses(ServiceComponent):
         self.register_outputs({"portus": portus, "registry": registry})
 
     def _service(self, application: str, component: str, ports: Mapping[str, int]) -> pulumi.Output[str]:
-        labels: Labels = self._placement.labels(name=application, component=component)
+        labels: Labels = self._context.labels(name=application, component=component)
         service = core.Service(
             f"{self._name}-{application}",
-            metadata=self._placement.metadata(labels, application, annotations=names.SKIP_AWAIT),
+            metadata=self._context.metadata(labels, application, annotations=names.SKIP_AWAIT),
             spec=core.ServiceSpecArgs(
                 selector=labels.selector,
                 ports=[core.ServicePortArgs(name=port, port=number, target_port=port) for port, number in ports.items()],
             ),
-            opts=self.child(after=self._placement.after),
+            opts=self.child(after=self._context.after),
         )
         return service.spec.cluster_ip

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from components.common import names
-from components.common.placement import PART_OF
+from components.common.stack_context import PART_OF
 from components.settings.derived.egress import destinations
 from components.settings.sections.database import InClusterDatabase
 from components.settings.sections.kubernetes import shape

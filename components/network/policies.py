@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.settings.stack import StackSettings
 
 
@@ -27,33 +27,33 @@ class NetworkPolicies(ServiceComponent):
     """The policies of one stack."""
 
     def __init__(
-        self, name: str, *, stack: StackSettings, parts: flows.Parts, placement: Placement, opts: pulumi.ResourceOptions | None = None
+        self, name: str, *, stack: StackSettings, parts: flows.Parts, context: StackContext, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("network:Policies", name, opts)
         self._name = name
-        self._placement = placement
-        self._policy("default", _everybody(stack, placement), ingress=(), egress=(flows.dns(stack),))
+        self._context = context
+        self._policy("default", _everybody(stack, context), ingress=(), egress=(flows.dns(stack),))
         table = flows.flows(stack, parts)
         for workload in flows.workloads(stack, parts):
-            sides = flows.sides(workload, table, placement.instance)
-            self._policy(workload, flows.selector(workload, placement.instance), ingress=sides.ingress, egress=sides.egress)
+            sides = flows.sides(workload, table, context.instance)
+            self._policy(workload, flows.selector(workload, context.instance), ingress=sides.ingress, egress=sides.egress)
         self.register_outputs({})
 
     def _policy(
         self, role: str, pods: Mapping[str, Any], *, ingress: Sequence[Mapping[str, Any]], egress: Sequence[Mapping[str, Any]]
     ) -> None:
-        labels = self._placement.labels(name="network", component=role)
+        labels = self._context.labels(name="network", component=role)
         spec: Any = {"podSelector": dict(pods), "policyTypes": ["Ingress", "Egress"]}  # Kubernetes' own shape, as the flows are
         rules = {"ingress": [dict(rule) for rule in ingress], "egress": [dict(rule) for rule in egress]}
         spec |= {side: allowed for side, allowed in rules.items() if allowed}
-        metadata = self._placement.metadata(labels)
-        networking.NetworkPolicy(f"{self._name}-{role}", metadata=metadata, spec=spec, opts=self.child(after=self._placement.after))
+        metadata = self._context.metadata(labels)
+        networking.NetworkPolicy(f"{self._name}-{role}", metadata=metadata, spec=spec, opts=self.child(after=self._context.after))
 
 
-def _everybody(stack: StackSettings, placement: Placement) -> dict[str, Any]:
+def _everybody(stack: StackSettings, context: StackContext) -> dict[str, Any]:
     """Return what selects the Pods that are denied: every Pod of a namespace that this stack owns, else its own Pods.
 
     Its own Pods too where cert-manager may put a solver of HTTP-01 challenges beside them, which the ingress controller has to reach.
     """
     alone = stack.cluster.create_namespace and not isinstance(stack.tls, CertManagerTls)
-    return {} if alone else {"matchLabels": flows.of_stack(placement.instance)}
+    return {} if alone else {"matchLabels": flows.of_stack(context.instance)}

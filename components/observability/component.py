@@ -21,7 +21,7 @@ from components.settings.sections.tls import CertManagerTls
 from components.settings.types.cron import read
 
 if TYPE_CHECKING:
-    from components.common.placement import Labels, Placement
+    from components.common.stack_context import Labels, StackContext
     from components.settings.stack import StackSettings
 
 MONITORING = "monitoring.coreos.com"
@@ -40,15 +40,15 @@ class Observability(ServiceComponent):
         *,
         stack: StackSettings,
         certificate_ends: pulumi.Output[float] | None,
-        placement: Placement,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("observability:Observability", name, opts)
         self._name = name
         self._stack = stack
-        self._placement = placement
+        self._context = context
         settings = stack.observability
-        registry = placement.labels(name=names.REGISTRY, component=names.REGISTRY)
+        registry = context.labels(name=names.REGISTRY, component=names.REGISTRY)
         match settings.monitor:
             case "service":
                 self._monitor("ServiceMonitor", {"endpoints": [self._endpoint()]}, registry)
@@ -73,24 +73,24 @@ class Observability(ServiceComponent):
     def _custom(self, kind: str, spec: dict[str, Any]) -> None:
         from pulumi_kubernetes.apiextensions import CustomResource  # noqa: PLC0415 - only stacks with monitoring need it
 
-        definition = objects.served(f"{kind.lower()}s.{MONITORING}", self._placement, self.child())
+        definition = objects.served(f"{kind.lower()}s.{MONITORING}", self._context, self.child())
         labels = self._labels()
         CustomResource(
             f"{self._name}-{kind.lower()}",
             api_version=f"{MONITORING}/v1",
             kind=kind,
             metadata=meta.ObjectMetaArgs(
-                name=names.PORTUS, namespace=self._placement.namespace, labels={**self._stack.observability.labels, **labels.all}
+                name=names.PORTUS, namespace=self._context.namespace, labels={**self._stack.observability.labels, **labels.all}
             ),
             spec=spec,
-            opts=self.child(after=[*self._placement.after, *definition]),
+            opts=self.child(after=[*self._context.after, *definition]),
         )
 
     def _labels(self) -> Labels:
-        return self._placement.labels(name=names.PORTUS, component="observability")
+        return self._context.labels(name=names.PORTUS, component="observability")
 
     def _groups(self, certificate_ends: pulumi.Output[float] | None) -> list[Any]:
-        stack, settings, namespace = self._stack, self._stack.observability, self._placement.namespace
+        stack, settings, namespace = self._stack, self._stack.observability, self._context.namespace
         database, storage = isinstance(stack.database, InClusterDatabase), stack.registry.storage
         claims = [names.DATABASE_CLAIM] if database else []
         if isinstance(storage, FilesystemStorage):
@@ -122,12 +122,12 @@ class Observability(ServiceComponent):
         return alerts.WatchedBackups(longest_gap=read(backup.schedule).longest_gap(), deadline=backup.active_deadline_seconds)
 
     def _dashboard(self) -> None:
-        settings, title = self._stack.observability, f"Portus ({self._placement.instance})"
-        text = dashboard(title, self._placement.namespace, self._stack.registry.version)
+        settings, title = self._stack.observability, f"Portus ({self._context.instance})"
+        text = dashboard(title, self._context.namespace, self._stack.registry.version)
         core.ConfigMap(
             f"{self._name}-dashboard",
-            metadata=meta.ObjectMetaArgs(namespace=self._placement.namespace, labels={**settings.dashboard_labels, **self._labels().all}),
+            metadata=meta.ObjectMetaArgs(namespace=self._context.namespace, labels={**settings.dashboard_labels, **self._labels().all}),
             immutable=True,
             data={"portus.json": text},
-            opts=self.child(after=self._placement.after),
+            opts=self.child(after=self._context.after),
         )

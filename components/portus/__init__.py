@@ -1,8 +1,8 @@
-"""Portus: web, worker, first set-up; the two image generations behind one Protocol."""
+"""Portus: web, worker, first set-up; the two image families behind one Protocol."""
 
 from components.portus.bootstrap import Bootstrap
-from components.portus.generation import Generation, generation
+from components.portus.image_family import ImageFamily, image_family
 from components.portus.inputs import PortusSecrets
 from components.portus.servers import PortusWeb, PortusWorker
 
-__all__ = ["Bootstrap", "Generation", "PortusSecrets", "PortusWeb", "PortusWorker", "generation"]
+__all__ = ["Bootstrap", "ImageFamily", "PortusSecrets", "PortusWeb", "PortusWorker", "image_family"]

@@ -31,7 +31,7 @@ STARTUP_FAILURES: Final = START_SECONDS // STARTUP_PERIOD
 
 
 class Apache:
-    """The Apache generation."""
+    """The Apache family."""
 
     ports: Mapping[str, int] = {"https": names.HTTPS_PORT, "http": names.HTTP_PORT}
     has_worker: bool = False

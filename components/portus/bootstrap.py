@@ -69,18 +69,18 @@ class Bootstrap(ServiceComponent):
         self._web = web
         self._image = image
         self._stack = web.inputs.stack
-        self._labels = web.placement.labels(name=names.PORTUS, component=names.BOOTSTRAP, version=web.generation.version)
+        self._labels = web.context.labels(name=names.PORTUS, component=names.BOOTSTRAP, version=web.family.version)
         self.ready = (self._job(after),)
         self.register_outputs({})
 
     def _job(self, after: Sequence[pulumi.Resource]) -> batch.Job:
-        secrets, generation = self._web.inputs.secrets, self._web.generation
-        by_api = generation.first_set_up is FirstSetUp.API
-        privileges = CLIENT if by_api else generation.privileges
+        secrets, family = self._web.inputs.secrets, self._web.family
+        by_api = family.first_set_up is FirstSetUp.API
+        privileges = CLIENT if by_api else family.privileges
         files = {PASSWORD: secrets.administrator, keys.PORTUS_PASSWORD: secrets.keys[keys.PORTUS_PASSWORD]}
         spec = jobs.job_spec(
             self._labels,
-            self._web.placement,
+            self._web.context,
             privileges,
             steps=self._steps(),
             volumes=[
@@ -93,12 +93,12 @@ class Bootstrap(ServiceComponent):
             host_aliases=self._web.aliases,
         )
         return batch.Job(
-            f"{self._name}-job", metadata=self._web.placement.metadata(self._labels), spec=spec, opts=jobs.job_options(self, after)
+            f"{self._name}-job", metadata=self._web.context.metadata(self._labels), spec=spec, opts=jobs.job_options(self, after)
         )
 
     def _steps(self) -> list[core.ContainerArgs]:
         """Return the containers in their order."""
-        if self._web.generation.first_set_up is FirstSetUp.API:
+        if self._web.family.first_set_up is FirstSetUp.API:
             return [self._client("first-set-up", CLIENT, ["first-set-up-api.sh"])]
         task = self._web.container(
             Role.TASK,
@@ -113,7 +113,7 @@ class Bootstrap(ServiceComponent):
         return pods.container(
             name,
             self._image,
-            self._web.placement,
+            self._web.context,
             privileges,
             resources=CLIENT_RESOURCES,
             environment=self._facts(),
@@ -129,7 +129,7 @@ class Bootstrap(ServiceComponent):
         name = stack.registry_authority
         record = {"name": "registry", "hostname": name, "use_ssl": True, "external_hostname": name}
         return {
-            "NAMESPACE": self._web.placement.namespace,
+            "NAMESPACE": self._web.context.namespace,
             "PORTUS_URL": stack.portus_url,
             "PORTUS_HOST": stack.host,
             "REGISTRY_URL": f"https://{stack.registry_authority}",

@@ -58,12 +58,12 @@ def migration(
         release: what is deployed, a part of the name.
         after: the database, and a backup of it.
     """
-    placement = portus.placement
-    labels = placement.labels(name=names.PORTUS, component=names.BOOTSTRAP, version=portus.generation.version)
+    context = portus.context
+    labels = context.labels(name=names.PORTUS, component=names.BOOTSTRAP, version=portus.family.version)
     spec = jobs.job_spec(
         labels,
-        placement,
-        portus.generation.privileges,
+        context,
+        portus.family.privileges,
         steps=[_look(portus, database_image), _migrate(portus)],
         volumes=[*portus.volumes(), pods.config_volume("scripts", portus.scripts), pods.empty_dir("work", "4Mi", memory=True)],
         host_aliases=portus.aliases,
@@ -72,7 +72,7 @@ def migration(
     )
     return batch.Job(
         f"{name}-{release}",
-        metadata=placement.metadata(labels),
+        metadata=context.metadata(labels),
         spec=spec,
         opts=jobs.job_options(parent, after, once=True, seconds=SECONDS),
     )
@@ -83,7 +83,7 @@ def _look(portus: PortusPods, image: str) -> core.ContainerArgs:
     return pods.container(
         "look",
         image,
-        portus.placement,
+        portus.context,
         CLIENT,
         resources=CLIENT_RESOURCES,
         environment={
@@ -103,11 +103,11 @@ def _migrate(portus: PortusPods) -> core.ContainerArgs:
     return portus.container(
         Role.TASK,
         resources=TASK_RESOURCES,
-        command=["/bin/sh", f"{SCRIPTS}/migrate.sh", *portus.generation.rake],
+        command=["/bin/sh", f"{SCRIPTS}/migrate.sh", *portus.family.rake],
         mounts=_mounts(),
         environment={
             "WORK": WORK,
-            "NEWEST": NEWEST_MIGRATIONS[portus.generation.version],
+            "NEWEST": NEWEST_MIGRATIONS[portus.family.version],
             "ACCEPT_NEWER": "yes" if Accepted.NEWER_DATABASE in portus.inputs.stack.accept else "no",
         },
     )

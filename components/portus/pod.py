@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from components.common import pods
-from components.common.placement import NONE
+from components.common.stack_context import NONE
 from components.common.trust import AUTHORITY, KEY
 from components.portus.inputs import Role
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import pulumi
     from pulumi_kubernetes.core import v1 as core
 
-    from components.common.placement import Labels, Placement
     from components.common.pods import ConfigKey, SecretKey
-    from components.portus.generation import Generation
+    from components.common.stack_context import Labels, StackContext
+    from components.portus.image_family import ImageFamily
     from components.portus.inputs import PortusInputs
 
 
@@ -77,14 +77,14 @@ class PortusPods:
 
     Args:
         aliases: host name -> address, for the public names inside the cluster.
-        local_config: the volume with config-local.yml, None where the generation has none.
+        local_config: the volume with config-local.yml, None where the family has none.
         scripts: name of the ConfigMap with the scripts of the Jobs, and with what is in every container.
     """
 
-    generation: Generation
+    family: ImageFamily
     inputs: PortusInputs
     image: str
-    placement: Placement
+    context: StackContext
     aliases: Mapping[str, pulumi.Input[str]]
     local_config: core.VolumeArgs | None
     scripts: pulumi.Output[str]
@@ -103,16 +103,16 @@ class PortusPods:
         return pods.container(
             role.value,
             self.image,
-            self.placement,
-            self.generation.privileges,
+            self.context,
+            self.family.privileges,
             resources=resources,
-            environment={**self.generation.environment(self.inputs, role), **(environment or {})},
+            environment={**self.family.environment(self.inputs, role), **(environment or {})},
             command=command,
-            ports=self.generation.ports if web else None,
+            ports=self.family.ports if web else None,
             mounts=[*self._mounts(), *mounts],
-            probes=None if task else self.generation.probes(role),
-            pre_stop=None if task else self.generation.stop_command(role),
-            extras=NONE if task else self.placement.extras_of(role.value),
+            probes=None if task else self.family.probes(role),
+            pre_stop=None if task else self.family.stop_command(role),
+            extras=NONE if task else self.context.extras_of(role.value),
         )
 
     def template(
@@ -126,8 +126,8 @@ class PortusPods:
         """Return the Pod around ``containers``."""
         return pods.pod_template(
             labels,
-            self.placement,
-            self.generation.privileges,
+            self.context,
+            self.family.privileges,
             containers=containers,
             volumes=[*self.volumes(), *volumes],
             grace_seconds=grace_seconds,
@@ -135,9 +135,9 @@ class PortusPods:
         )
 
     def _mounts(self) -> list[core.VolumeMountArgs]:
-        mounts = [pods.mount(_volume(folder), folder) for folder in self.generation.tls_files]
+        mounts = [pods.mount(_volume(folder), folder) for folder in self.family.tls_files]
         mounts.append(pods.mount("tools", TOOLS))
-        if self.generation.secret_files:
+        if self.family.secret_files:
             mounts.append(pods.mount("credentials", CREDENTIALS))
         if self.local_config is not None:
             mounts.append(pods.mount(LOCAL_CONFIG_VOLUME, LOCAL_CONFIG, sub_path=LOCAL_CONFIG_FILE))
@@ -156,10 +156,10 @@ class PortusPods:
     def volumes(self) -> list[core.VolumeArgs]:
         """Return the volumes of every role."""
         secrets = self.inputs.secrets
-        volumes = [pods.secrets_volume(_volume(folder), self._tls_files(items)) for folder, items in self.generation.tls_files.items()]
+        volumes = [pods.secrets_volume(_volume(folder), self._tls_files(items)) for folder, items in self.family.tls_files.items()]
         volumes.append(pods.config_volume("tools", self.scripts, {name: name for name in TOOL_FILES}, mode=pods.EXECUTABLE))
-        if self.generation.secret_files:
-            files = {key: place for key, place in secrets.keys.items() if key in self.generation.secret_files}
+        if self.family.secret_files:
+            files = {key: place for key, place in secrets.keys.items() if key in self.family.secret_files}
             volumes.append(pods.secrets_volume("credentials", files))
         if self.local_config is not None:
             volumes.append(self.local_config)

@@ -53,7 +53,7 @@ WORKER_CHECK_FAILURES: Final = 3
 
 
 class Puma:
-    """The Puma generation."""
+    """The Puma family."""
 
     ports: Mapping[str, int] = {"https": PORT}
     has_worker: bool = True

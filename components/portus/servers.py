@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     import pulumi
     from pulumi_kubernetes.core import v1 as core
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.common.trust import TlsFiles
     from components.credentials import Credentials
     from components.images import Images
     from components.mariadb import DatabaseEndpoint
-    from components.portus.generation import Generation
+    from components.portus.image_family import ImageFamily
     from components.portus.settings_text import Document
     from components.settings.sections.portus import WorkerSettings
     from components.settings.stack import StackSettings
@@ -60,43 +60,43 @@ class PortusWeb(ServiceComponent):
         name: str,
         *,
         stack: StackSettings,
-        generation: Generation,
+        family: ImageFamily,
         images: Images,
         database: DatabaseEndpoint,
         credentials: Credentials,
         tls: TlsFiles,
         after: Sequence[pulumi.Resource],
         aliases: Mapping[str, pulumi.Input[str]],
-        placement: Placement,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("portus:Web", name, opts)
         self._name = name
-        self._placement = placement
-        self._labels = placement.labels(name=names.PORTUS, component=names.WEB, version=generation.version)
-        held = self._secrets(stack, generation, credentials, database)
+        self._context = context
+        self._labels = context.labels(name=names.PORTUS, component=names.WEB, version=family.version)
+        held = self._secrets(stack, family, credentials, database)
         secrets = PortusSecrets(keys=held, administrator=held.pop(keys.ADMINISTRATOR), tls=tls)
         inputs = PortusInputs(stack=stack, database=database, secrets=secrets)
         self.pods = PortusPods(
-            generation=generation,
+            family=family,
             inputs=inputs,
             image=images.portus,
-            placement=placement,
+            context=context,
             aliases=aliases,
-            local_config=self._local_config(generation.local_config(inputs)),
-            scripts=self._scripts(generation),
+            local_config=self._local_config(family.local_config(inputs)),
+            scripts=self._scripts(family),
         )
         before = [*database.ready, *after]
         migrated = migration(
             f"{name}-migration", self.pods, database_image=images.mariadb, release=images.release, parent=self, after=before
         )
         deployment = self._deployment(stack, [*before, migrated])
-        availability.guard_copies(name, deployment, stack.portus.web.autoscaling, labels=self._labels, placement=placement, parent=self)
+        availability.guard_copies(name, deployment, stack.portus.web.autoscaling, labels=self._labels, context=context, parent=self)
         self.ready = (deployment,)
         self.register_outputs({})
 
     def _secrets(
-        self, stack: StackSettings, generation: Generation, credentials: Credentials, database: DatabaseEndpoint
+        self, stack: StackSettings, family: ImageFamily, credentials: Credentials, database: DatabaseEndpoint
     ) -> dict[str, SecretKey]:
         """Return where each secret stands, after making the Secret of those that this stack knows."""
         wanted: dict[str, pulumi.Input[str] | SecretKey] = {
@@ -106,37 +106,37 @@ class PortusWeb(ServiceComponent):
             keys.ADMINISTRATOR: credentials.administrator,
             **existing_secrets(stack),
         }
-        if generation.secret_files:  # else config-local.yml holds them
+        if family.secret_files:  # else config-local.yml holds them
             wanted |= given_secrets(stack)
         content = {key: value for key, value in wanted.items() if not isinstance(value, SecretKey)}
         elsewhere = {key: value for key, value in wanted.items() if isinstance(value, SecretKey)}
         if not content:
             return elsewhere
-        held = secret(f"{self._name}-credentials", content, self._labels, self._placement, self.child(after=self._placement.after))
+        held = secret(f"{self._name}-credentials", content, self._labels, self._context, self.child(after=self._context.after))
         return {**{key: SecretKey(held.metadata.name, key) for key in content}, **elsewhere}
 
-    def _scripts(self, generation: Generation) -> pulumi.Output[str]:
+    def _scripts(self, family: ImageFamily) -> pulumi.Output[str]:
         """Return the name of the ConfigMap with the scripts of the Jobs, and with what is in every container."""
-        texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("*.sh"))} | dict(tools(generation.rake))
-        made = config_map(f"{self._name}-scripts", texts, self._labels, self._placement, self.child(after=self._placement.after))
+        texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("*.sh"))} | dict(tools(family.rake))
+        made = config_map(f"{self._name}-scripts", texts, self._labels, self._context, self.child(after=self._context.after))
         return made.metadata.name
 
     def _local_config(self, document: Document | None) -> core.VolumeArgs | None:
         """Return the volume of config-local.yml, from a Secret where it holds one."""
         if document is None:
             return None
-        content, options = {LOCAL_CONFIG_FILE: document.text}, self.child(after=self._placement.after)
+        content, options = {LOCAL_CONFIG_FILE: document.text}, self.child(after=self._context.after)
         if document.secret:
-            held = secret(f"{self._name}-config", content, self._labels, self._placement, options)
+            held = secret(f"{self._name}-config", content, self._labels, self._context, options)
             return pods.secret_volume(LOCAL_CONFIG_VOLUME, held.metadata.name)
-        shown = config_map(f"{self._name}-config", content, self._labels, self._placement, options)
+        shown = config_map(f"{self._name}-config", content, self._labels, self._context, options)
         return pods.config_volume(LOCAL_CONFIG_VOLUME, shown.metadata.name)
 
     def _deployment(self, stack: StackSettings, after: Sequence[pulumi.Resource]) -> apps.Deployment:
         container = self.pods.container(Role.WEB, resources=pods.merged(sizes.WEB, stack.portus.web.resources))
         return apps.Deployment(
             f"{self._name}-web",
-            metadata=self._placement.metadata(self._labels, names.PORTUS),
+            metadata=self._context.metadata(self._labels, names.PORTUS),
             spec=apps.DeploymentSpecArgs(
                 replicas=stack.portus.web.fixed_replicas,
                 min_ready_seconds=availability.MIN_READY_SECONDS,
@@ -178,11 +178,11 @@ class PortusWorker(ServiceComponent):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("portus:Worker", name, opts)
-        labels = web.placement.labels(name=names.PORTUS, component=names.WORKER, version=web.generation.version)
+        labels = web.context.labels(name=names.PORTUS, component=names.WORKER, version=web.family.version)
         container = web.container(Role.WORKER, resources=pods.merged(sizes.WORKER, settings.resources))
         deployment = apps.Deployment(
             f"{name}-deployment",
-            metadata=web.placement.metadata(labels, names.PORTUS_WORKER),
+            metadata=web.context.metadata(labels, names.PORTUS_WORKER),
             spec=apps.DeploymentSpecArgs(
                 replicas=1,
                 progress_deadline_seconds=READY_SECONDS,

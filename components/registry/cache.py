@@ -19,7 +19,7 @@ from components.common.objects import secret
 from components.common.versions import REDIS_VERSION
 
 if TYPE_CHECKING:
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.settings.sections.registry import InClusterRedis
 
 PASSWORD: Final = "password"  # noqa: S105 - a key's name
@@ -35,7 +35,7 @@ class RedisCache(ServiceComponent):
     """The cache; ``password`` is where its clients read their password, ``ready`` comes before them.
 
     Args:
-        generation: counter of the password. A new one restarts Redis and then its clients; a registry of before that is refused meanwhile
+        rotation: counter of the password. A new one restarts Redis and then its clients; a registry of before that is refused meanwhile
             reads from the storage instead. No client holds an old password, so the state keeps none.
     """
 
@@ -48,15 +48,15 @@ class RedisCache(ServiceComponent):
         *,
         settings: InClusterRedis,
         image: str,
-        generation: int,
-        placement: Placement,
+        rotation: int,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("registry:RedisCache", name, opts)
         self._name = name
-        self._placement = placement
-        self._labels = placement.labels(name=names.REGISTRY_CACHE, component=names.CACHE, version=REDIS_VERSION)
-        suffix = "" if generation == 1 else f"-{generation}"
+        self._context = context
+        self._labels = context.labels(name=names.REGISTRY_CACHE, component=names.CACHE, version=REDIS_VERSION)
+        suffix = "" if rotation == 1 else f"-{rotation}"
         generated = random.RandomPassword(
             f"{name}-password{suffix}", length=PASSWORD_LENGTH, special=False, numeric=False, opts=self.child()
         )
@@ -64,7 +64,7 @@ class RedisCache(ServiceComponent):
             PASSWORD: generated.result,
             FILE: generated.result.apply(lambda password: configuration(password, settings.max_memory_mb)),
         }
-        held = secret(f"{name}-credentials", content, self._labels, placement, self.child(after=placement.after)).metadata.name
+        held = secret(f"{name}-credentials", content, self._labels, context, self.child(after=context.after)).metadata.name
         self.password = pods.SecretKey(held, PASSWORD)
         self._service()
         self.ready = (self._deployment(settings, image, held),)
@@ -73,19 +73,19 @@ class RedisCache(ServiceComponent):
     def _service(self) -> None:
         core.Service(
             f"{self._name}-service",
-            metadata=self._placement.metadata(self._labels, names.REGISTRY_CACHE, annotations=names.SKIP_AWAIT),
+            metadata=self._context.metadata(self._labels, names.REGISTRY_CACHE, annotations=names.SKIP_AWAIT),
             spec=core.ServiceSpecArgs(
                 selector=self._labels.selector,
                 ports=[core.ServicePortArgs(name="redis", port=names.REGISTRY_CACHE_PORT, target_port="redis")],
             ),
-            opts=self.child(after=self._placement.after),
+            opts=self.child(after=self._context.after),
         )
 
     def _deployment(self, settings: InClusterRedis, image: str, held: pulumi.Input[str]) -> apps.Deployment:
         container = pods.container(
             "redis",
             image,
-            self._placement,
+            self._context,
             PRIVILEGES,
             resources=pods.merged(sizes.redis(settings.max_memory_mb), settings.resources),
             environment={"REDISCLI_AUTH": self.password},
@@ -99,7 +99,7 @@ class RedisCache(ServiceComponent):
         )
         template = pods.pod_template(
             self._labels,
-            self._placement,
+            self._context,
             PRIVILEGES,
             containers=[container],
             volumes=[pods.secret_volume("configuration", held, {FILE: FILE})],
@@ -107,14 +107,14 @@ class RedisCache(ServiceComponent):
         )
         return apps.Deployment(
             f"{self._name}-deployment",
-            metadata=self._placement.metadata(self._labels, names.REGISTRY_CACHE),
+            metadata=self._context.metadata(self._labels, names.REGISTRY_CACHE),
             spec=apps.DeploymentSpecArgs(
                 replicas=1,
                 selector=meta.LabelSelectorArgs(match_labels=self._labels.selector),
                 strategy=apps.DeploymentStrategyArgs(type="Recreate"),  # two behind one Service would be two halves of a cache
                 template=template,
             ),
-            opts=self.child(after=self._placement.after),
+            opts=self.child(after=self._context.after),
         )
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from components.common.placement import Placement
-    from components.common.pods import Placed
+    from components.common.pods import SecretInput
+    from components.common.stack_context import StackContext
     from components.registry.configuration import Wiring
     from components.registry.inputs import RegistryInputs
     from components.settings.sections.registry import RegistrySettings
@@ -68,7 +68,7 @@ class Registry(ServiceComponent):
     Args:
         wiring: what ties it to Portus.
         cache_image: of Redis, where the stack runs one.
-        cache_generation: counter of its password.
+        cache_rotation: counter of its password.
         http_secret: the registry reads it as YAML: letters and digits.
         certificate: what it serves, the token signer's bundle, and what the clients inside it have to trust.
         aliases: host aliases for Portus' public name.
@@ -84,20 +84,20 @@ class Registry(ServiceComponent):
         wiring: Wiring,
         image: str,
         cache_image: str,
-        cache_generation: int,
-        http_secret: Placed,
+        cache_rotation: int,
+        http_secret: SecretInput,
         certificate: Certificate,
         aliases: Mapping[str, pulumi.Input[str]],
-        placement: Placement,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("registry:Registry", name, opts)
         self._name = name
         self._settings = settings
-        self._placement = placement
+        self._context = context
         self._host_aliases = aliases
-        self._labels = placement.labels(name=names.REGISTRY, component=names.REGISTRY, version=settings.version.value)
-        in_namespace = self.child(after=placement.after)
+        self._labels = context.labels(name=names.REGISTRY, component=names.REGISTRY, version=settings.version.value)
+        in_namespace = self.child(after=context.after)
         inputs = registry_inputs(
             name,
             settings,
@@ -106,7 +106,7 @@ class Registry(ServiceComponent):
             authorities=certificate.authorities,
             http_secret=http_secret,
             labels=self._labels,
-            placement=placement,
+            context=context,
             opts=in_namespace,
         )
         variables: dict[str, pods.EnvironmentValue] = {**inputs.variables, **self._plain_variables()}
@@ -116,8 +116,8 @@ class Registry(ServiceComponent):
                 f"{name}-cache",
                 settings=settings.redis,
                 image=cache_image,
-                generation=cache_generation,
-                placement=placement,
+                rotation=cache_rotation,
+                context=context,
                 opts=self.child(),
             )
             variables["REGISTRY_REDIS_PASSWORD"] = cache.password  # letters, which YAML leaves as they are
@@ -129,7 +129,7 @@ class Registry(ServiceComponent):
             *self._storage_volumes(inputs),
         ]
         deployment = self._deployment(self._container(image, variables, inputs), volumes, before)
-        availability.guard_copies(name, deployment, settings.autoscaling, labels=self._labels, placement=placement, parent=self)
+        availability.guard_copies(name, deployment, settings.autoscaling, labels=self._labels, context=context, parent=self)
         self.ready = (deployment,)
         self.register_outputs({})
 
@@ -147,7 +147,7 @@ class Registry(ServiceComponent):
             return [pods.secrets_volume("storage-keys", inputs.files)] if inputs.files else []
         if blobs.existing_claim is not None:
             return [pods.claim_volume("data", blobs.existing_claim.name)]
-        data = claim(f"{self._name}-data", names.REGISTRY_CLAIM, blobs.claim, labels=self._labels, placement=self._placement, parent=self)
+        data = claim(f"{self._name}-data", names.REGISTRY_CLAIM, blobs.claim, labels=self._labels, context=self._context, parent=self)
         return [pods.claim_volume("data", data.metadata.name)]
 
     def _container(self, image: str, variables: Mapping[str, pods.EnvironmentValue], inputs: RegistryInputs) -> core.ContainerArgs:
@@ -164,7 +164,7 @@ class Registry(ServiceComponent):
         return pods.container(
             "registry",
             image,
-            self._placement,
+            self._context,
             PRIVILEGES,
             resources=pods.merged(sizes.REGISTRY, self._settings.resources),
             environment=variables,
@@ -173,7 +173,7 @@ class Registry(ServiceComponent):
             mounts=mounts,
             probes=_probes(),
             pre_stop=STOP,
-            extras=self._placement.extras_of(names.REGISTRY),
+            extras=self._context.extras_of(names.REGISTRY),
         )
 
     def _deployment(
@@ -181,7 +181,7 @@ class Registry(ServiceComponent):
     ) -> apps.Deployment:
         template = pods.pod_template(
             self._labels,
-            self._placement,
+            self._context,
             PRIVILEGES,
             containers=[container],
             volumes=volumes,
@@ -195,7 +195,7 @@ class Registry(ServiceComponent):
         )
         return apps.Deployment(
             f"{self._name}-deployment",
-            metadata=self._placement.metadata(self._labels, names.REGISTRY),
+            metadata=self._context.metadata(self._labels, names.REGISTRY),
             spec=apps.DeploymentSpecArgs(
                 replicas=self._settings.fixed_replicas,
                 revision_history_limit=availability.REVISIONS,
@@ -212,9 +212,9 @@ class Registry(ServiceComponent):
             return None if wanted is None else wanted.name
         account = core.ServiceAccount(
             f"{self._name}-account",
-            metadata=self._placement.metadata(self._labels, names.REGISTRY, annotations=dict(wanted.annotations)),
+            metadata=self._context.metadata(self._labels, names.REGISTRY, annotations=dict(wanted.annotations)),
             automount_service_account_token=False,
-            opts=self.child(after=self._placement.after),
+            opts=self.child(after=self._context.after),
         )
         return account.metadata.name
 

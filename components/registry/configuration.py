@@ -62,7 +62,7 @@ class Wiring:
         realm: where clients get their token.
         issuer: who signs it: Portus' ``machine_fqdn``.
         events_url: where Portus takes notifications, inside the cluster.
-        notification_timeout: Go duration; the Portus generation's own where the stack file says nothing.
+        notification_timeout: Go duration; the image family's own where the stack file says nothing.
         faces_clients: whether clients speak TLS with the registry itself.
     """
 
@@ -218,7 +218,7 @@ def wiring(stack: StackSettings, *, plain_events: bool, notification_timeout: st
     Args:
         plain_events: whether Portus takes events on port 80 of its Service (2.0-2.2), which needs no trust; else they go to its public
             name, which inside the registry's Pod leads to Portus' Service.
-        notification_timeout: the Portus generation's.
+        notification_timeout: the image family's.
     """
     events = f"http://{names.in_cluster(names.PORTUS, stack.cluster.namespace)}" if plain_events else stack.portus_url
     return Wiring(

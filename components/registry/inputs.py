@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from pulumi_kubernetes.core import v1 as core
 
-    from components.common.placement import Labels, Placement
-    from components.common.pods import Placed
+    from components.common.pods import SecretInput
+    from components.common.stack_context import Labels, StackContext
     from components.registry.configuration import Wiring
     from components.settings.sections.registry import RegistrySettings
     from components.settings.types.secrets import ExistingSecret
@@ -157,9 +157,9 @@ def registry_inputs(
     *,
     signers: pulumi.Output[str],
     authorities: Sequence[pulumi.Output[str]],
-    http_secret: Placed,
+    http_secret: SecretInput,
     labels: Labels,
-    placement: Placement,
+    context: StackContext,
     opts: pulumi.ResourceOptions,
 ) -> RegistryInputs:
     """Make the ConfigMap and the Secret, and return where everything stands.
@@ -174,8 +174,8 @@ def registry_inputs(
     content: dict[str, pulumi.Input[str]] = {**_held(wanted), **_held(files), **(config if in_secret else {})}
     if not isinstance(http_secret, SecretKey):
         content[HTTP_SECRET] = http_secret
-    shown = config_map(f"{name}-config", trust if in_secret else {**config, **trust}, labels, placement, opts).metadata.name
-    held = secret(f"{name}-http", content, labels, placement, opts).metadata.name if content else ""  # then nothing refers to it
+    shown = config_map(f"{name}-config", trust if in_secret else {**config, **trust}, labels, context, opts).metadata.name
+    held = secret(f"{name}-http", content, labels, context, opts).metadata.name if content else ""  # then nothing refers to it
     items = {CONFIG: CONFIG}
     own_or_foreign = http_secret if isinstance(http_secret, SecretKey) else SecretKey(held, HTTP_SECRET)
     return RegistryInputs(

@@ -62,9 +62,9 @@ def load() -> StackSettings:
     def encrypted(path: parsing.Path) -> bool:
         return str(path[0]) in secret_sections and _is_secure(written, path)
 
-    raw, others = seal(sections(configuration, prefix)), strays(configuration)
+    raw, others = seal(sections(configuration, prefix)), unknown_namespaces(configuration)
     try:
-        return _parsed(raw, content, file=str(file), encrypted=encrypted, strays=others)
+        return _parsed(raw, content, file=str(file), encrypted=encrypted, unknown_namespaces=others)
     except SettingsError as error:
         from components.settings.report.stack_file import located  # noqa: PLC0415 - a report may take its time, a good stack file must not
 
@@ -74,7 +74,7 @@ def load() -> StackSettings:
 def _unreadable(error: SettingsError, raw: Mapping[str, Any]) -> SettingsError:
     """Return the report with its own words for values that were not decrypted and are no secrets."""
     rule = "must be readable without the passphrase: only secrets may be encrypted"
-    told = [replace(each, rule=rule, remedy="write it as plain text") if _is_sealed_at(raw, each.key) else each for each in error.problems]
+    told = [replace(each, rule=rule, fix="write it as plain text") if _is_sealed_at(raw, each.key) else each for each in error.problems]
     return SettingsError(error.file, told)
 
 
@@ -93,13 +93,13 @@ def _values(value: Any) -> Iterator[Any]:
 
 
 def _parsed(
-    raw: Mapping[str, object], content: object, *, file: str, encrypted: Callable[[parsing.Path], bool], strays: Sequence[str]
+    raw: Mapping[str, object], content: object, *, file: str, encrypted: Callable[[parsing.Path], bool], unknown_namespaces: Sequence[str]
 ) -> StackSettings:
     if not raw:
         from components.settings.report.stack_file import without_settings  # noqa: PLC0415 - as above
 
-        raise SettingsError(file, without_settings(content, NAMESPACE, strays))
-    return parsing.parse(raw, file=file, encrypted=encrypted, strays=strays, name=pulumi.get_stack())
+        raise SettingsError(file, without_settings(content, NAMESPACE, unknown_namespaces))
+    return parsing.parse(raw, file=file, encrypted=encrypted, unknown_namespaces=unknown_namespaces, name=pulumi.get_stack())
 
 
 def sections(configuration: Mapping[str, object], prefix: str) -> dict[str, object]:
@@ -107,7 +107,7 @@ def sections(configuration: Mapping[str, object], prefix: str) -> dict[str, obje
     return {key.removeprefix(prefix): _decode(value) for key, value in configuration.items() if key.startswith(prefix)}
 
 
-def strays(configuration: Mapping[str, object]) -> tuple[str, ...]:
+def unknown_namespaces(configuration: Mapping[str, object]) -> tuple[str, ...]:
     """Return the keys that no program reads, because their namespace is neither this program's nor Pulumi's own."""
     return tuple(key for key in configuration if ":" not in key or key.partition(":")[0] not in {NAMESPACE, "pulumi"})
 

@@ -31,7 +31,7 @@ PLACEHOLDERS: Final[Mapping[str, object]] = {
 
 
 def parse(
-    raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], bool], strays: Sequence[str] = (), name: str = ""
+    raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], bool], unknown_namespaces: Sequence[str] = (), name: str = ""
 ) -> StackSettings:
     """Return the settings that ``raw`` says.
 
@@ -39,17 +39,17 @@ def parse(
         raw: section -> value, as the stack file holds it under ``portus:``, secrets in clear.
         file: its name, for the report.
         encrypted: whether the value at a path stands encrypted in the file.
-        strays: the keys of other namespaces, which this program does not read.
+        unknown_namespaces: the keys of other namespaces, which this program does not read.
         name: of the stack, which is a label of every object.
 
     Raises:
         SettingsError: with every problem, the rules across settings included.
     """
-    outside = [*_unfit(name), *map(stray, strays)]
+    outside = [*_unfit(name), *map(stray, unknown_namespaces)]
     try:
         stack = StackSettings.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        misplaced = {stray(key).key for key in strays}  # not missing, too
+        misplaced = {stray(key).key for key in unknown_namespaces}  # not missing, too
         wrong = [each for each in _wrong(raw, error, encrypted) if each.rule != UNSET or each.key not in misplaced]
         raise SettingsError(file, [*wrong, *outside]) from None
     problems = [*_broken_rules(stack, set()), *clear_secrets(raw, encrypted, (StackSettings,))]
@@ -120,22 +120,22 @@ def _unfit(name: str) -> Iterator[Problem]:
             value=json.dumps(name),
             rule=f"must be a name of at most {LABEL_LENGTH} letters, digits, '-', '_' and '.' that begins and ends with a letter or digit: "
             "every object has it as a label",
-            remedy=f"pulumi stack rename {fit}",
+            fix=f"pulumi stack rename {fit}",
         )
 
 
 def stray(key: str) -> Problem:
     """Return the problem of a ``key`` in a namespace that no program reads."""
     namespace, _, name = key.partition(":") if ":" in key else ("", "", key)
-    remedy = f"write 'portus:{name}'" if name in StackSettings.model_fields else "remove it; this program's keys begin with 'portus:'"
+    fix = f"write 'portus:{name}'" if name in StackSettings.model_fields else "remove it; this program's keys begin with 'portus:'"
     if namespace == "kubernetes" and name in ClusterSettings.model_fields:  # as for the provider that Pulumi would make by itself
-        remedy = f"write '{name}' under 'portus:cluster'"
+        fix = f"write '{name}' under 'portus:cluster'"
     return Problem(
         key=name,
         namespace=namespace,
         value="",
         rule="must be in the namespace 'portus'" + (f": this program reads no key of '{namespace}'" if namespace else ""),
-        remedy=remedy,
+        fix=fix,
     )
 
 

@@ -18,7 +18,7 @@ from components.settings.sections.portus_config import PortusConfig
 from components.settings.sections.registry import RegistrySettings
 from components.settings.sections.tls import SelfSignedTls, TlsSettings
 from components.settings.sections.workloads import WorkloadsSettings
-from components.settings.types.base import Later, Section
+from components.settings.types.base import ChangeImpact, Section
 from components.settings.types.values import Fqdn
 
 
@@ -59,30 +59,32 @@ class StackSettings(Section):
         "mirror": "write it under 'images'",
     }
 
-    profile: Annotated[Profile, Later("nothing; other rules are checked")] = Profile.PRODUCTION
+    profile: Annotated[Profile, ChangeImpact("nothing; other rules are checked")] = Profile.PRODUCTION
     """``production`` refuses what a production deployment must not do; ``development`` does not check it."""
-    accept: Annotated[tuple[Accepted, ...], Later("nothing; fewer rules are checked")] = ()
+    accept: Annotated[tuple[Accepted, ...], ChangeImpact("nothing; fewer rules are checked")] = ()
     """What would be refused and this stack does knowingly."""
     host: Annotated[
         Fqdn,
-        Later("every URL, the token issuer and the certificate; where it serves the registry too every image's name. All Pods restart"),
+        ChangeImpact(
+            "every URL, the token issuer and the certificate; where it serves the registry too every image's name. All Pods restart"
+        ),
     ]
     """Public name of Portus: token issuer, realm, PORTUS_MACHINE_FQDN_VALUE, exposure and certificate checks all follow from it."""
-    protect: Annotated[bool, Later("nothing that runs; only what Pulumi may delete")] = True
+    protect: Annotated[bool, ChangeImpact("nothing that runs; only what Pulumi may delete")] = True
     """Whether claims, generated secrets and keys refuse deletion and replacement. Deploy with ``false`` before
     ``pulumi destroy``. To remove a single object, keep it on (docs/operate/protection.md)."""
-    cluster: Annotated[ClusterSettings, Later("a new deployment in another place")] = ClusterSettings()
-    images: Annotated[ImageSettings, Later("the Pods of that image restart")] = ImageSettings()
-    credentials: Annotated[CredentialSettings, Later("Pods that use the secret restart")] = CredentialSettings()
-    tls: Annotated[TlsSettings, Later("Portus, the registry and the front proxy restart")] = SelfSignedTls()
-    database: Annotated[DatabaseSettings, Later("Portus restarts and uses the other database")] = InClusterDatabase()
-    portus: Annotated[PortusSettings, Later("Portus' web server and worker restart")]
-    registry: Annotated[RegistrySettings, Later("the registry restarts; uploads under way start again")] = RegistrySettings()
-    exposure: Annotated[ExposureSettings, Later("the front proxy restarts")]
-    network: Annotated[NetworkSettings, Later("at once, for new connections")] = NetworkSettings()
-    workloads: Annotated[WorkloadsSettings, Later("every Pod restarts")] = WorkloadsSettings()
-    backup: Annotated[BackupSettings, Later("from the next backup on; nothing that runs")] = BackupSettings()
-    observability: Annotated[ObservabilitySettings, Later("nothing that runs")] = ObservabilitySettings()
+    cluster: Annotated[ClusterSettings, ChangeImpact("a new deployment in another place")] = ClusterSettings()
+    images: Annotated[ImageSettings, ChangeImpact("the Pods of that image restart")] = ImageSettings()
+    credentials: Annotated[CredentialSettings, ChangeImpact("Pods that use the secret restart")] = CredentialSettings()
+    tls: Annotated[TlsSettings, ChangeImpact("Portus, the registry and the front proxy restart")] = SelfSignedTls()
+    database: Annotated[DatabaseSettings, ChangeImpact("Portus restarts and uses the other database")] = InClusterDatabase()
+    portus: Annotated[PortusSettings, ChangeImpact("Portus' web server and worker restart")]
+    registry: Annotated[RegistrySettings, ChangeImpact("the registry restarts; uploads under way start again")] = RegistrySettings()
+    exposure: Annotated[ExposureSettings, ChangeImpact("the front proxy restarts")]
+    network: Annotated[NetworkSettings, ChangeImpact("at once, for new connections")] = NetworkSettings()
+    workloads: Annotated[WorkloadsSettings, ChangeImpact("every Pod restarts")] = WorkloadsSettings()
+    backup: Annotated[BackupSettings, ChangeImpact("from the next backup on; nothing that runs")] = BackupSettings()
+    observability: Annotated[ObservabilitySettings, ChangeImpact("nothing that runs")] = ObservabilitySettings()
 
     @property
     def registry_name(self) -> str:

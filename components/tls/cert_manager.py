@@ -12,7 +12,7 @@ from components.common.base import ServiceComponent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.settings.sections.tls import CertificateSpec, CertManagerTls
     from components.tls.certificate import KeyPair, Signer
 
@@ -33,21 +33,21 @@ class CertManagerCertificate(ServiceComponent):
         *,
         settings: CertManagerTls,
         hosts: Sequence[str],
-        placement: Placement,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("tls:CertManagerCertificate", name, opts)
         from pulumi_kubernetes.apiextensions import CustomResource  # noqa: PLC0415 - only stacks with this source need it
 
-        definition = objects.served("certificates.cert-manager.io", placement, self.child())
-        labels = placement.labels(name=names.PORTUS, component="certificate")
+        definition = objects.served("certificates.cert-manager.io", context, self.child())
+        labels = context.labels(name=names.PORTUS, component="certificate")
         made = CustomResource(
             f"{name}-certificate",
             api_version="cert-manager.io/v1",
             kind="Certificate",
-            metadata=placement.metadata(labels, names.TLS, annotations=READY),
+            metadata=context.metadata(labels, names.TLS, annotations=READY),
             spec=certificate_spec(settings.certificate, hosts),
-            opts=self.child(after=[*placement.after, *definition]),
+            opts=self.child(after=[*context.after, *definition]),
         )
         self.held: KeyPair | pulumi.Output[str] = made.id.apply(lambda _: names.TLS)
         self.trust = pulumi.Output.from_input(settings.ca_certificate)

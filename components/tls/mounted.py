@@ -17,7 +17,7 @@ from components.tls.signing_key import SigningKey
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from components.common.placement import Labels, Placement
+    from components.common.stack_context import Labels, StackContext
     from components.settings.stack import StackSettings
     from components.tls.certificate import CertificateSource, Signer
 
@@ -36,13 +36,13 @@ class ServedTls(ServiceComponent):
         *,
         stack: StackSettings,
         source: CertificateSource,
-        placement: Placement,
+        context: StackContext,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("tls:Served", name, opts)
         self._name = name
-        self._placement = placement
-        self._labels: Labels = placement.labels(name=names.PORTUS, component="certificate")
+        self._context = context
+        self._labels: Labels = context.labels(name=names.PORTUS, component="certificate")
         signers, signing_key = self._signers(stack, source)
         extra = [pulumi.Output.from_input(text) for text in stack.tls.extra_ca_certificates]
         self.trust = source.trust
@@ -52,7 +52,7 @@ class ServedTls(ServiceComponent):
         self.key_id = signers[0].key_id
         self.is_private = source.is_private
         files = {AUTHORITY: source.trust, **{f"extra-ca-{number}.crt": text for number, text in enumerate(extra, start=1)}}
-        trust = config_map(f"{name}-trust", files, self._labels, placement, self.child(after=placement.after))
+        trust = config_map(f"{name}-trust", files, self._labels, context, self.child(after=context.after))
         self.files = TlsFiles(
             secret=self._secret(source.held), trust=trust.metadata.name, authorities=tuple(files), signing_key=signing_key
         )
@@ -62,10 +62,10 @@ class ServedTls(ServiceComponent):
         """Return who signs tokens, who did before, and, where it is not the certificate's own, where the key in use stands."""
         if not stack.tls.signs_separately and source.signers:
             return source.signers, None
-        generations, base = stack.tls.signing_generations, f"{self._name}-signing"
+        versions, base = stack.tls.signing_key_versions, f"{self._name}-signing"
         own = [
-            SigningKey(base, host=stack.host, generation=number, protect=stack.protect and number == generations[0], opts=self.child())
-            for number in generations
+            SigningKey(base, host=stack.host, version=number, protect=stack.protect and number == versions[0], opts=self.child())
+            for number in versions
         ]
         held = self._held(f"{self._name}-signing-key", {SIGNING_KEY: own[0].private_key})
         return [each.signer for each in own], SecretKey(held, SIGNING_KEY)
@@ -77,5 +77,5 @@ class ServedTls(ServiceComponent):
         return self._held(f"{self._name}-certificate", content, kind="kubernetes.io/tls")
 
     def _held(self, name: str, content: dict[str, pulumi.Output[str]], kind: str = "Opaque") -> pulumi.Output[str]:
-        made = secret(name, content, self._labels, self._placement, self.child(after=self._placement.after), kind=kind)
+        made = secret(name, content, self._labels, self._context, self.child(after=self._context.after), kind=kind)
         return made.metadata.name

@@ -19,7 +19,7 @@ from components.tls.signing_key import key_id_of_certificate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from components.common.placement import Placement
+    from components.common.stack_context import StackContext
     from components.settings.stack import StackSettings
     from components.tls.certificate import CertificateSource
 
@@ -71,7 +71,7 @@ def _signer(certificate: str) -> Signer:
     )
 
 
-def certificate(name: str, stack: StackSettings, *, placement: Placement, opts: pulumi.ResourceOptions) -> CertificateSource:
+def certificate(name: str, stack: StackSettings, *, context: StackContext, opts: pulumi.ResourceOptions) -> CertificateSource:
     """Return the certificate that the stack file asks for, covering every host that the stack serves."""
     match stack.tls:
         case ProvidedTls():
@@ -83,6 +83,6 @@ def certificate(name: str, stack: StackSettings, *, placement: Placement, opts: 
         case CertManagerTls():
             from components.tls.cert_manager import CertManagerCertificate  # noqa: PLC0415 - few stacks use it
 
-            return CertManagerCertificate(name, settings=stack.tls, hosts=stack.hosts, placement=placement, opts=opts)
+            return CertManagerCertificate(name, settings=stack.tls, hosts=stack.hosts, context=context, opts=opts)
         case _:
             assert_never(stack.tls)

@@ -48,15 +48,15 @@ class SelfSignedCertificate(ServiceComponent):
         self._name = name
         self._settings = settings
         ca_key, authority = self._authority(protect=stack.protect)
-        generations = (1,) if settings.signs_separately else settings.signing_generations
-        keys = {number: self._key(numbered("key", number), protect=stack.protect and number == generations[0]) for number in generations}
+        versions = (1,) if settings.signs_separately else settings.signing_key_versions
+        keys = {number: self._key(numbered("key", number), protect=stack.protect and number == versions[0]) for number in versions}
         leaves = {number: self._leaf(key, ca_key, authority, hosts, number) for number, key in keys.items()}
-        key, leaf = keys[generations[0]], leaves[generations[0]]
+        key, leaf = keys[versions[0]], leaves[versions[0]]
         chain = pulumi.Output.concat(leaf.cert_pem, authority.cert_pem)
         self.held: KeyPair | pulumi.Output[str] = KeyPair(chain=chain, private_key=key.private_key_pem)
         self.trust = authority.cert_pem
         self.signers: Sequence[Signer] = [
-            Signer(certificate=leaves[number].cert_pem, key_id=keys[number].public_key_pem.apply(key_id_of_pem)) for number in generations
+            Signer(certificate=leaves[number].cert_pem, key_id=keys[number].public_key_pem.apply(key_id_of_pem)) for number in versions
         ]
         self.is_private = True
         self.ends: pulumi.Output[float] | None = leaf.validity_end_time.apply(lambda text: dt.datetime.fromisoformat(text).timestamp())
@@ -80,17 +80,17 @@ class SelfSignedCertificate(ServiceComponent):
         return key, certificate
 
     def _leaf(
-        self, key: tls.PrivateKey, ca_key: tls.PrivateKey, authority: tls.SelfSignedCert, hosts: Sequence[str], generation: int
+        self, key: tls.PrivateKey, ca_key: tls.PrivateKey, authority: tls.SelfSignedCert, hosts: Sequence[str], version: int
     ) -> tls.LocallySignedCert:
         request = tls.CertRequest(
-            numbered(f"{self._name}-request", generation),
+            numbered(f"{self._name}-request", version),
             private_key_pem=key.private_key_pem,
             subject=tls.CertRequestSubjectArgs(common_name=hosts[0][:COMMON_NAME_LENGTH]),
             dns_names=list(hosts),
             opts=self.child(),
         )
         return tls.LocallySignedCert(
-            numbered(f"{self._name}-certificate", generation),
+            numbered(f"{self._name}-certificate", version),
             cert_request_pem=request.cert_request_pem,
             ca_private_key_pem=ca_key.private_key_pem,
             ca_cert_pem=authority.cert_pem,

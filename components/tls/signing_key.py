@@ -56,9 +56,9 @@ VALIDITY_HOURS: Final = 10 * 365 * 24
 """Of the certificate around the public key. The registry asks for the form only: it also trusts one that has ended (portus-images.md)."""
 
 
-def numbered(name: str, generation: int) -> str:
-    """Return the logical name of something's ``generation``; the first one's was given before there was a counter."""
-    return name if generation == 1 else f"{name}-{generation}"
+def numbered(name: str, version: int) -> str:
+    """Return the logical name of something's ``version``; the first one's was given before there was a counter."""
+    return name if version == 1 else f"{name}-{version}"
 
 
 class SigningKey(ServiceComponent):
@@ -66,15 +66,15 @@ class SigningKey(ServiceComponent):
 
     Args:
         host: the certificate's name; no client checks it.
-        generation: the stack file's counter; the first one's names have no number.
+        version: the stack file's counter; the first one's names have no number.
         protect: whether the key refuses deletion.
     """
 
-    def __init__(self, name: str, *, host: str, generation: int, protect: bool, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("tls:SigningKey", numbered(name, generation), opts)
-        key = tls.PrivateKey(numbered(f"{name}-key", generation), algorithm="RSA", rsa_bits=KEY_BITS, opts=self.child(protect=protect))
+    def __init__(self, name: str, *, host: str, version: int, protect: bool, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("tls:SigningKey", numbered(name, version), opts)
+        key = tls.PrivateKey(numbered(f"{name}-key", version), algorithm="RSA", rsa_bits=KEY_BITS, opts=self.child(protect=protect))
         certificate = tls.SelfSignedCert(
-            numbered(f"{name}-certificate", generation),
+            numbered(f"{name}-certificate", version),
             private_key_pem=key.private_key_pem,
             subject=tls.SelfSignedCertSubjectArgs(common_name="Portus token signer", organization=host),
             validity_period_hours=VALIDITY_HOURS,

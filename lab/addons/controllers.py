@@ -43,7 +43,7 @@ def addon(name: str, manifests: Path, *kinds: Definitions, namespace: str) -> It
         namespace: of its own, by which the image is named, too.
 
     Raises:
-        LabError: the cluster does not run, or the Deployment was not ready within `READY_SECONDS`.
+        OpsError: the cluster does not run, or the Deployment was not ready within `READY_SECONDS`.
     """
     build.load(build.build_images([namespace]), cluster.import_image)
     with served(*kinds):

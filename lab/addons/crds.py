@@ -19,7 +19,7 @@ from typing import Final
 from lab import cache, versions
 from lab.cluster import kubectl
 from ops.console import step
-from ops.errors import LabError
+from ops.errors import OpsError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +89,7 @@ def served(*wanted: Definitions) -> Iterator[None]:
     """Let the lab's cluster serve the kinds of ``wanted`` until the block ends; their objects go with them.
 
     Raises:
-        LabError: no ``go``, the module proxy does not answer, a module has another content, or the cluster refuses.
+        OpsError: no ``go``, the module proxy does not answer, a module has another content, or the cluster refuses.
     """
     files = [word for each in wanted for file in each.files for word in ("--filename", str(fetched(each) / file))]
     try:
@@ -114,18 +114,18 @@ def fetched(wanted: Definitions) -> Path:
 
 def _module(wanted: Definitions) -> Path:
     if shutil.which("go") is None:
-        raise LabError(f"'go' is not on PATH: the lab fetches {wanted.module} with it.", "install Go 1.25 or newer.")
+        raise OpsError(f"'go' is not on PATH: the lab fetches {wanted.module} with it.", "install Go 1.25 or newer.")
     command = ["go", "mod", "download", "-json", f"{wanted.module}@v{wanted.version}"]
     environment = {**os.environ, "GOWORK": "off", "GOFLAGS": "-mod=mod"}
     with tempfile.TemporaryDirectory(prefix="lab-definitions-") as nowhere:  # outside any module, whose go.mod would have a say
         done = subprocess.run(command, cwd=nowhere, env=environment, capture_output=True, text=True, check=False)
     found = json.loads(done.stdout or "{}")
     if done.returncode != 0 or "Dir" not in found:
-        raise LabError(
+        raise OpsError(
             f"{wanted.module} {wanted.version} cannot be fetched.", "correct what go reports:", found.get("Error", "") + done.stderr[-2000:]
         )
     if found["Sum"] != wanted.digest:
-        raise LabError(
+        raise OpsError(
             f"{wanted.module} {wanted.version} is {found['Sum']}, not {wanted.digest}.",
             "correct lab/versions.py if the new content is right.",
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ops import console
-from ops.errors import LabError
+from ops.errors import OpsError
 
 LEAST_RUNS: Final = 5
 INTERRUPTED: Final = 130
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     try:
         _must_be_writable(options.json)
         found = _measured(options.runs)
-    except LabError as error:
+    except OpsError as error:
         console.show_error(error)
         return 1
     except KeyboardInterrupt:
@@ -63,7 +63,7 @@ def _must_be_writable(file: Path | None) -> None:
         if file is not None:
             file.touch()
     except OSError as error:
-        raise LabError(f"{file} cannot be written: {error.strerror}.", "name another file.") from error
+        raise OpsError(f"{file} cannot be written: {error.strerror}.", "name another file.") from error
 
 
 def _measured(runs: int) -> dict[str, float]:

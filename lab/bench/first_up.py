@@ -12,7 +12,7 @@ from typing import Any, Final
 from lab import cluster
 from lab.cluster import Home
 from ops.console import Step
-from ops.errors import LabError
+from ops.errors import OpsError
 
 SECRET_MARK: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - Pulumi's marker of a secret, the same for everybody
 READY_SECONDS: Final = 300
@@ -49,7 +49,7 @@ def seconds(state: Mapping[str, Any], namespace: str, kubeconfig: Path, home: Ho
     """Remove ``namespace``, apply the same objects to it, and return the seconds until every workload is ready and every Job done.
 
     Raises:
-        LabError: kubectl refused, or they were not ready within `READY_SECONDS`.
+        OpsError: kubectl refused, or they were not ready within `READY_SECONDS`.
     """
     found = list(objects(state))
     kubectl = [str(cluster.kubectl_program(home)), "--kubeconfig", str(kubeconfig)]
@@ -86,4 +86,4 @@ def seconds(state: Mapping[str, Any], namespace: str, kubeconfig: Path, home: Ho
 def _run(command: list[str], stdin: str = "") -> None:
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise LabError(f"'kubectl {command[3]}' failed.", "correct what its output names:", done.stderr.strip()[-2000:])
+        raise OpsError(f"'kubectl {command[3]}' failed.", "correct what its output names:", done.stderr.strip()[-2000:])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pprint import pformat
 from typing import Any, Final
 
-from ops.errors import LabError
+from ops.errors import OpsError
 
 SECRET_MARK: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - a marker, the same for everybody
 """Marks a secret in Pulumi's state (``sdk/go/common/resource/properties.go``)."""
@@ -52,7 +52,7 @@ def floor_program(state: Mapping[str, Any]) -> str:
         state: what ``pulumi stack export --show-secrets`` printed.
 
     Raises:
-        LabError: the stack holds a resource of a package that the floor does not know.
+        OpsError: the stack holds a resource of a package that the floor does not know.
     """
     resources: Sequence[Mapping[str, Any]] = state["deployment"]["resources"]
     variables = {resource["urn"]: f"r{number}" for number, resource in enumerate(resources)}
@@ -107,7 +107,7 @@ def _class(kind: str) -> str:
         return f"pulumi_{package}.{name}"
     if kind == "pulumi:providers:kubernetes":
         return "pulumi_kubernetes.Provider"
-    raise LabError(f"the bench's floor does not know resources of type {kind}.", "add their class to lab/bench/floor.py.")
+    raise OpsError(f"the bench's floor does not know resources of type {kind}.", "add their class to lab/bench/floor.py.")
 
 
 def _registered(kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from ops import paths
 from ops.console import Step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.pulumi.stack import STACKS
 
 FILES: Final = 10
@@ -26,7 +26,7 @@ def ratio(folder: Path, step: Step) -> float:
     """Return the time per environment at `FILES` stack files by that at one; 1 is no growth.
 
     Raises:
-        LabError: a render failed.
+        OpsError: a render failed.
     """
     few, many = (_checkout(folder / str(count), count) for count in (1, FILES))
     seconds: dict[Path, list[float]] = {few: [], many: []}
@@ -57,7 +57,7 @@ def _render(checkout: Path, stack: str) -> float:
         environment = {**os.environ, "PYTHONPATH": str(checkout)}
         done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise LabError(
+            raise OpsError(
                 f"the {words[0]} of {stack} failed.", "correct what its output names:", f"{done.stdout}\n{done.stderr}".strip()[-2000:]
             )
     return time.monotonic() - began

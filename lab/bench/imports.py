@@ -14,7 +14,7 @@ from lab.images.build import Image, build_images
 from lab.images.rootfs import Bind, run
 from lab.images.servers import Database, fresh_mariadb
 from ops.console import Step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.imports.dump import read
 
 DOUBLINGS: Final = 15
@@ -56,7 +56,7 @@ def ratio(folder: Path, step: Step, *, doublings: int = DOUBLINGS) -> float:
         found = read(folder / "portus.sql")
         took = time.monotonic() - began
     if found.counts["tags"] != 2**doublings:
-        raise LabError(f"the reader counts {found.counts['tags']} tags of {2**doublings}.", "report it.")
+        raise OpsError(f"the reader counts {found.counts['tags']} tags of {2**doublings}.", "report it.")
     return loaded / (loaded + took)
 
 
@@ -84,4 +84,4 @@ def _client(image: Image, server: Database, folder: Path, command: str) -> None:
     line = f"{program} --host={server.host} --port={server.port} --user=root {rest}"
     done = run(container, ["/bin/bash", "-c", line], seconds=SECONDS)
     if done.returncode != 0:
-        raise LabError(f"{program} ended with code {done.returncode}.", "look at what it said:", done.stdout)
+        raise OpsError(f"{program} ended with code {done.returncode}.", "look at what it said:", done.stdout)

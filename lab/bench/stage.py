@@ -26,7 +26,7 @@ from ops import paths
 from ops.check import check
 from ops.console import console, step
 from ops.deployment import Deployment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.pulumi.stack import images_of
 
 FOLDER: Final = paths.STATE / "bench"
@@ -85,14 +85,14 @@ def stage() -> Iterator[Stage]:
     """Give the stage; whatever happens, its cluster and files are gone afterwards.
 
     Raises:
-        LabError: the machine cannot hold the cluster, another bench runs, or a deployment failed.
+        OpsError: the machine cannot hold the cluster, another bench runs, or a deployment failed.
     """
     paths.STATE.mkdir(parents=True, exist_ok=True)
     with (paths.STATE / "bench.lock").open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LabError("a bench of this checkout is already running.", "wait until it ends: two would disturb each other.") from None
+            raise OpsError("a bench of this checkout is already running.", "wait until it ends: two would disturb each other.") from None
         home = Home(state=FOLDER / "cluster", logs=paths.LOGS / "bench", slot=SLOT)
         _remove(home)  # what a killed bench left
         FOLDER.mkdir(mode=0o700)  # the floors hold the stacks' secrets in clear

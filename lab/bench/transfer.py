@@ -30,7 +30,7 @@ from lab.images.servers import LOOPBACK, free_port, listens, wait_ready
 from ops.check import wait_for_record
 from ops.console import Step
 from ops.deployment import Deployment, Tag
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.sample_image import write_sample
 from ops.skopeo import client_of
 
@@ -85,7 +85,7 @@ class Target:
         """Run curl and return what it printed.
 
         Raises:
-            LabError: it failed.
+            OpsError: it failed.
         """
         enter = [] if self.network is None else ["nsenter", f"--target={self.network}", "--net"]
         command = [*enter, "curl", "--silent", "--show-error", "--fail", "--cacert", str(self.authority), "--header", "Expect:"]
@@ -93,7 +93,7 @@ class Target:
         command += [] if self.headers is None else ["--header", f"@{self.headers}"]
         done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise LabError(f"curl cannot move the bench's layer: {done.stderr.strip()[-300:]}", "read the registry's log.")
+            raise OpsError(f"curl cannot move the bench's layer: {done.stderr.strip()[-300:]}", "read the registry's log.")
         return done.stdout
 
     def push(self, layer: Path, digest: str) -> float:
@@ -111,13 +111,13 @@ class Target:
         """Download a layer and return the seconds that it took.
 
         Raises:
-            LabError: not all of it came.
+            OpsError: not all of it came.
         """
         began = time.monotonic()
         url = f"https://{self.host}/v2/{self.repository}/blobs/{digest}"
         size = int(self.curl("--location", "--output", os.devnull, "--write-out", "%{size_download}", url))
         if size != LAYER_BYTES:
-            raise LabError(f"of the bench's layer {size} of {LAYER_BYTES} bytes came back.", "read the registry's log.")
+            raise OpsError(f"of the bench's layer {size} of {LAYER_BYTES} bytes came back.", "read the registry's log.")
         return time.monotonic() - began
 
 
@@ -125,10 +125,10 @@ def figures(deployment: Deployment, home: Home, folder: Path, step: Step) -> dic
     """Measure pushes, pulls, tokens and records of a deployed and published stack; leaves images in its registry.
 
     Raises:
-        LabError: there is no curl, or a transfer failed.
+        OpsError: there is no curl, or a transfer failed.
     """
     if shutil.which("curl") is None:
-        raise LabError("the bench moves layers with curl, which is not installed.", "install it: apt-get install curl")
+        raise OpsError("the bench moves layers with curl, which is not installed.", "install it: apt-get install curl")
     folder.mkdir(mode=0o700)
     with ExitStack() as stack:
         bare = stack.enter_context(_bare(deployment, folder))
@@ -233,7 +233,7 @@ def _record(deployment: Deployment, step: Step) -> float:
             digest = write_sample(client.folder / f"image-{number}", text=f"bench {number} at {time.time():.0f}")
             answer = client.push(f"image-{number}", f"{user}/{REPOSITORY}-{number}:latest")
             if answer.code != 0:
-                raise LabError("the bench's image was refused.", "correct what its output names:", answer.output.strip())
+                raise OpsError("the bench's image was refused.", "correct what its output names:", answer.output.strip())
             began = time.monotonic()
             wait_for_record(deployment, Tag(namespace=user, repository=f"{REPOSITORY}-{number}", tag="latest", user=user, digest=digest))
             found.append(time.monotonic() - began)

@@ -20,7 +20,7 @@ from lab.bench.floor import floor_program
 from lab.engine import Engine
 from ops import paths
 from ops.console import Step
-from ops.errors import LabError
+from ops.errors import OpsError
 
 PROBE: Final = Path(__file__).with_name("probe")
 PASSPHRASE: Final = "portus-bench"  # noqa: S105 - protects nothing: the state goes with the bench
@@ -91,7 +91,7 @@ class Project:
         """Run a ``pulumi`` command and return what it printed.
 
         Raises:
-            LabError: it failed, with the end of what it said.
+            OpsError: it failed, with the end of what it said.
         """
         environment = {
             **os.environ,
@@ -114,7 +114,7 @@ class Project:
                 process.communicate()
                 raise
         if process.returncode != 0:
-            raise LabError(
+            raise OpsError(
                 f"'pulumi {words[0]}' of the bench's stack {self.name} failed.",
                 "correct what its output names:",
                 f"{said}\n{complaint}".strip()[-3000:],
@@ -125,7 +125,7 @@ class Project:
         """Run ``verb`` of `COMMANDS` once.
 
         Raises:
-            LabError: it failed or would change something, so that it is no no-op.
+            OpsError: it failed or would change something, so that it is no no-op.
         """
         self._report.unlink(missing_ok=True)
         began = time.monotonic()

@@ -14,7 +14,7 @@ from lab.cluster.binaries import Binaries, ensure_binaries, ensure_debian
 from lab.cluster.home import Home
 from lab.cluster.lifecycle import ClusterStatus
 from lab.cluster.publishing import Publication
-from ops.errors import LabError
+from ops.errors import OpsError
 
 __all__ = [
     "Binaries",
@@ -96,10 +96,10 @@ def kubectl(*words: str, stdin: str = "") -> str:
     """Return what ``kubectl`` printed, as the cluster's administrator.
 
     Raises:
-        LabError: the cluster does not run, or kubectl ended with another code than 0.
+        OpsError: the cluster does not run, or kubectl ended with another code than 0.
     """
     command = [str(kubectl_program()), "--kubeconfig", str(Home().kubeconfig), *words]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise LabError(f"'kubectl {words[0]}' failed.", f"correct what its output names: {done.stderr.strip()[-4000:]}")
+        raise OpsError(f"'kubectl {words[0]}' failed.", f"correct what its output names: {done.stderr.strip()[-4000:]}")
     return done.stdout

@@ -9,7 +9,7 @@ from typing import Final
 
 from lab import cluster
 from ops.console import console, errors, show_error
-from ops.errors import LabError
+from ops.errors import OpsError
 
 USAGE: Final = "usage: python -m lab.cluster up | stop | down | status | kubectl WORDS..."
 
@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
             case _:
                 errors.print(USAGE)
                 return 2
-    except LabError as error:
+    except OpsError as error:
         show_error(error)
         return 1
     return 0

@@ -15,7 +15,7 @@ from lab.cluster import config
 from lab.cluster.binaries import Binaries
 from lab.cluster.box import Status
 from lab.cluster.home import Home, one_at_a_time
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.process import Process, write_whole
 
 API_SECONDS: Final = 5.0
@@ -62,11 +62,11 @@ def running_box(home: Home) -> Process:
     """Return the box's first process.
 
     Raises:
-        LabError: the cluster does not run.
+        OpsError: the cluster does not run.
     """
     box = Process.read(home.box)
     if box is None:
-        raise LabError("the lab's cluster does not run.", NOT_RUNNING)
+        raise OpsError("the lab's cluster does not run.", NOT_RUNNING)
     return box
 
 
@@ -76,7 +76,7 @@ def run_in_box(
     """Run ``argv`` in the box's namespaces as root and return its code and output; any code is a result, none an error.
 
     Raises:
-        LabError: the cluster does not run.
+        OpsError: the cluster does not run.
         subprocess.TimeoutExpired: it took longer than ``seconds``.
     """
     command = ["nsenter", f"--target={running_box(home).pid}", "--mount", "--net", "--pid", "--ipc", "--uts", "--wd=/"]
@@ -91,7 +91,7 @@ def import_image(archive: Path, *, home: Home) -> bool:
     Skipped if the archive's name is already the very same image there.
 
     Raises:
-        LabError: the cluster does not run, or containerd refuses the archive.
+        OpsError: the cluster does not run, or containerd refuses the archive.
     """
     identity, name = _identity(archive)
     running_box(home)
@@ -111,7 +111,7 @@ def missing_images(archives: Sequence[Path], *, home: Home) -> list[Path]:
     """Return the archives that `import_image` would load: with one question to containerd, as a repeated start has it.
 
     Raises:
-        LabError: the cluster does not run.
+        OpsError: the cluster does not run.
     """
     digests = _digests(home)
     return [archive for archive in archives if not _is_loaded(home, digests, *_identity(archive))]
@@ -140,7 +140,7 @@ def kubectl(*, home: Home) -> Path:
     """Return the kubectl of the cluster's version.
 
     Raises:
-        LabError: the cluster was never started.
+        OpsError: the cluster was never started.
     """
     return _binaries(home).kubectl
 
@@ -150,7 +150,7 @@ def _binaries(home: Home) -> Binaries:
     try:
         return Binaries.read(home.folder)
     except FileNotFoundError as error:
-        raise LabError("the lab's cluster does not run.", NOT_RUNNING) from error
+        raise OpsError("the lab's cluster does not run.", NOT_RUNNING) from error
 
 
 def _identity(archive: Path) -> tuple[str, str]:
@@ -169,5 +169,5 @@ def _ctr(home: Home, *words: str) -> str:
     command = [str(binaries.ctr), "--address", address, "--namespace", "k8s.io", *words]
     result = subprocess.run(command, capture_output=True, text=True, env=binaries.environment(), check=False)
     if result.returncode != 0:
-        raise LabError(f"containerd refuses 'ctr {' '.join(words)}'.", f"read {home.logs / 'containerd.log'}.", result.stderr.strip())
+        raise OpsError(f"containerd refuses 'ctr {' '.join(words)}'.", f"read {home.logs / 'containerd.log'}.", result.stderr.strip())
     return result.stdout

@@ -14,7 +14,7 @@ from typing import Final
 from lab import cache, programs
 from ops import process
 from ops.console import Step, step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.paths import LOGS
 from ops.process import write_whole
 
@@ -31,10 +31,10 @@ def unpack(name: str, packages: Sequence[str], links: Mapping[str, str]) -> Path
     The cache's key is the packages' versions in the release that the machine follows, so a security update builds a new folder.
 
     Raises:
-        LabError: no Debian, a package that it does not know, or the archive cannot be reached.
+        OpsError: no Debian, a package that it does not know, or the archive cannot be reached.
     """
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise LabError("the lab's cluster takes etcd, containerd, runc and iptables from Debian, and this is not Debian.", ELSEWHERE)
+        raise OpsError("the lab's cluster takes etcd, containerd, runc and iptables from Debian, and this is not Debian.", ELSEWHERE)
     files = _files(packages)
 
     def make(folder: Path) -> None:
@@ -62,11 +62,11 @@ def _files(packages: Sequence[str]) -> list[str]:
     found = _uris(packages)
     if found.returncode != 0:
         with step("Debian's package lists") as current:
-            remedy = "check the package sources in /etc/apt."
-            process.run(["apt-get", "update", "-q"], log=LOGS / "debian.log", step=current, remedy=remedy)
+            fix = "check the package sources in /etc/apt."
+            process.run(["apt-get", "update", "-q"], log=LOGS / "debian.log", step=current, fix=fix)
         found = _uris(packages)
     if found.returncode != 0:
-        raise LabError(f"Debian's archive offers not all of: {', '.join(packages)}.", ELSEWHERE, found.stderr.strip())
+        raise OpsError(f"Debian's archive offers not all of: {', '.join(packages)}.", ELSEWHERE, found.stderr.strip())
     return sorted(line.split()[1] for line in found.stdout.splitlines())
 
 
@@ -163,7 +163,7 @@ def ensure_binaries() -> Binaries:
     An interrupted build goes on where it was: the Go tool keeps what it compiled.
 
     Raises:
-        LabError: no ``go``, no Debian, too little disk, or a build failed (with its last lines).
+        OpsError: no ``go``, no Debian, too little disk, or a build failed (with its last lines).
     """
     built = programs.ensure(programs.CLUSTER_NAMES)
     return Binaries(

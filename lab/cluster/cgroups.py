@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from ops.errors import LabError
+from ops.errors import OpsError
 
 MOUNTS: Final = Path("/proc/self/mountinfo")
 REMOVE_SECONDS: Final = 10.0
@@ -52,7 +52,7 @@ def remove(name: str) -> None:
     """Remove the cgroup ``name`` and all below it from every hierarchy; nothing when there is none.
 
     Raises:
-        LabError: one is still in use after ``REMOVE_SECONDS``.
+        OpsError: one is still in use after ``REMOVE_SECONDS``.
     """
     until = time.monotonic() + REMOVE_SECONDS
     for root in hierarchies():
@@ -61,7 +61,7 @@ def remove(name: str) -> None:
                 _remove_tree(root / name)
             except OSError as error:
                 if time.monotonic() > until:
-                    raise LabError(
+                    raise OpsError(
                         f"the cgroup {root / name} is still in use.", "end the processes in it and repeat the command."
                     ) from error
                 time.sleep(0.05)

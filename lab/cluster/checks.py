@@ -11,7 +11,7 @@ from typing import Final
 
 from lab.cluster.binaries import ELSEWHERE
 from lab.cluster.home import Home
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.process import Process
 
 OWNER: Final = "owner"
@@ -25,32 +25,32 @@ def permission() -> None:
     """Refuse where no box can be made or ended.
 
     Raises:
-        LabError: not Linux, or not root.
+        OpsError: not Linux, or not root.
     """
     if platform.system() != "Linux" or os.geteuid() != 0:
-        raise LabError("the lab's own cluster needs Linux and root.", f"run it with sudo. {ELSEWHERE}")
+        raise OpsError("the lab's own cluster needs Linux and root.", f"run it with sudo. {ELSEWHERE}")
 
 
 def machine(home: Home) -> None:
     """Refuse a machine that cannot hold the cluster.
 
     Raises:
-        LabError: with every reason.
+        OpsError: with every reason.
     """
     problems = [problem for problem in (_namespaces(), _disk(home), _tools(), _place(home)) if problem]
     if problems:
-        raise LabError("; ".join(problems) + ".", ELSEWHERE)
+        raise OpsError("; ".join(problems) + ".", ELSEWHERE)
 
 
 def owner(home: Home) -> None:
     """Refuse to start beside the cluster of another checkout, with which it would share names and ports.
 
     Raises:
-        LabError: naming the other checkout.
+        OpsError: naming the other checkout.
     """
     folder = _folder(home)
     if folder is not None and folder != home.state and Process.read(home.run / OWNER) is not None:
-        raise LabError(f"the lab of {folder.parent} runs on this machine.", f"stop it first: make -C {folder.parent} down")
+        raise OpsError(f"the lab of {folder.parent} runs on this machine.", f"stop it first: make -C {folder.parent} down")
 
 
 def claim(home: Home, box: Process) -> None:

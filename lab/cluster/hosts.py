@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from ops.errors import LabError
+from ops.errors import OpsError
 
 FILE: Final = Path("/etc/hosts")
 
@@ -16,7 +16,7 @@ def ensure(slot: str, names: Mapping[str, Sequence[str]], file: Path = FILE) -> 
     """Make the block of ``slot`` say ``names`` (by address), remove it when there are none; return whether the file changed.
 
     Raises:
-        LabError: the file cannot be written.
+        OpsError: the file cannot be written.
     """
     try:
         before = file.read_bytes()
@@ -28,7 +28,7 @@ def ensure(slot: str, names: Mapping[str, Sequence[str]], file: Path = FILE) -> 
     try:
         _write(file, after)
     except OSError as error:
-        raise LabError(
+        raise OpsError(
             f"{file} cannot be written: {error.strerror}.", "make it writable for root: the lab writes its host names there."
         ) from error
     return True

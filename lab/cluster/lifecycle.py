@@ -24,7 +24,7 @@ from lab.cluster.binaries import Binaries, ensure_binaries
 from lab.cluster.home import Home
 from ops import paths
 from ops.console import console, step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.process import Process, write_whole
 
 MANIFESTS: Final = Path(__file__).parent / "manifests"
@@ -65,7 +65,7 @@ def up(*, home: Home) -> Path:
     with its data. Interrupted anywhere, the next call goes on.
 
     Raises:
-        LabError: the machine cannot hold it, another checkout's lab runs, a build failed, or a component ended (with its last lines).
+        OpsError: the machine cannot hold it, another checkout's lab runs, a build failed, or a component ended (with its last lines).
     """
     checks.permission()
     with _exclusive(home) as lock:
@@ -297,7 +297,7 @@ def _apply(home: Home, binaries: Binaries) -> None:
     command = [str(binaries.kubectl), "--kubeconfig", str(home.kubeconfig), "apply", "--server-side", "--force-conflicts", "-f", "-"]
     result = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise LabError("the cluster's DNS and storage cannot be set up.", "run 'make up' again.", result.stderr.strip())
+        raise OpsError("the cluster's DNS and storage cannot be set up.", "run 'make up' again.", result.stderr.strip())
     write_whole(record, text)
 
 
@@ -312,7 +312,7 @@ def _declare_storage(home: Home, binaries: Binaries) -> None:
     command = [str(binaries.kubectl), "--kubeconfig", str(home.kubeconfig), "patch", "node", config.NODE, "--subresource=status"]
     result = subprocess.run([*command, "--type=merge", f"--patch={patch}"], capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise LabError("the node's disk cannot be declared.", "run 'make up' again.", result.stderr.strip())
+        raise OpsError("the node's disk cannot be declared.", "run 'make up' again.", result.stderr.strip())
 
 
 def _manifests() -> str:
@@ -332,16 +332,16 @@ def _wait(home: Home, problem: str, condition: Callable[[], bool]) -> None:
     while not condition():
         seen = box.Status.read(home.status)
         if seen.failure or Process.read(home.box) is None:
-            raise LabError(f"the cluster's box ended: {seen.failure or 'see its log'}.", *_log(home, "box"))
+            raise OpsError(f"the cluster's box ended: {seen.failure or 'see its log'}.", *_log(home, "box"))
         for name, how in seen.ended.items():
-            raise LabError(f"{name} ended with {how}.", *_log(home, name))
+            raise OpsError(f"{name} ended with {how}.", *_log(home, name))
         if time.monotonic() > until:
-            raise LabError(f"{problem} after {START_SECONDS:.0f} s.", f"read the logs in {home.logs}.")
+            raise OpsError(f"{problem} after {START_SECONDS:.0f} s.", f"read the logs in {home.logs}.")
         time.sleep(0.1)
 
 
 def _log(home: Home, name: str) -> tuple[str, str]:
-    """Return the remedy and the excerpt of an error about ``name``."""
+    """Return the fix and the excerpt of an error about ``name``."""
     log = home.logs / f"{name}.log"
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     return f"The whole output is in {log}; 'make up' starts the cluster again.", "\n".join(lines[-TAIL_LINES:])

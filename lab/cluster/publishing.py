@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from lab.cluster import access, config, forwarder, hosts
 from lab.cluster.home import Home, one_at_a_time
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.process import write_whole
 
 
@@ -36,7 +36,7 @@ def publish(publications: Sequence[Publication], *, home: Home, addresses: Colle
         addresses: only what is published at these is replaced; None replaces everything.
 
     Raises:
-        LabError: the cluster does not run, an address and port is taken (then nothing has changed), or /etc/hosts is read-only.
+        OpsError: the cluster does not run, an address and port is taken (then nothing has changed), or /etc/hosts is read-only.
     """
     access.running_box(home)
     with one_at_a_time(home, "publications"):
@@ -65,9 +65,9 @@ def establish(publications: Sequence[Publication], *, home: Home) -> None:
     try:
         refused = forwarder.tell(home, routes)
     except OSError as error:
-        raise LabError("the lab's forwarder does not answer.", "run 'make up' again: it restarts the forwarder.") from error
+        raise OpsError("the lab's forwarder does not answer.", "run 'make up' again: it restarts the forwarder.") from error
     if refused:
-        raise LabError(f"the lab cannot listen on {refused}.", "end the program that listens there, or choose another address for the lab.")
+        raise OpsError(f"the lab cannot listen on {refused}.", "end the program that listens there, or choose another address for the lab.")
     names: dict[str, list[str]] = {}
     for each in publications:
         names.setdefault(each.address, []).extend(name for name in each.names if name not in names.get(each.address, []))

@@ -66,7 +66,7 @@ def ensure_engine(step: Step | None = None) -> Engine:
         step: the step on screen to report to; without one, each piece of work that takes time shows its own.
 
     Raises:
-        LabError: there is no suitable ``pulumi`` and no ``go`` to build one, the build failed, or the disk is full.
+        OpsError: there is no suitable ``pulumi`` and no ``go`` to build one, the build failed, or the disk is full.
     """
     if (own := find_own_cli()) is not None:
         target = plugin_home.Target(os.environ.get("PULUMI_HOME"), launchers=BIN, in_home=False)

@@ -17,7 +17,7 @@ import httpx
 from lab import cache, downloads, versions
 from lab.engine.plugin_home import LANGUAGE_HOST
 from ops.console import Step, console, escape, step
-from ops.errors import LabError
+from ops.errors import OpsError
 
 SITE: Final = "https://get.pulumi.com"
 
@@ -61,7 +61,7 @@ def ensure() -> Path | None:
 
     try:
         return cache.build(*_ENTRY, make) / "bin" / "pulumi"
-    except LabError as error:
+    except OpsError as error:
         _refuse(error.problem)
         return None
 
@@ -80,13 +80,13 @@ def _install(folder: Path, current: Step) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"Pulumi's installer takes longer than {SECONDS:.0f} s", "Wait.") from error
+        raise OpsError(f"Pulumi's installer takes longer than {SECONDS:.0f} s", "Wait.") from error
     if done.returncode != 0:
         last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "it says nothing")
-        raise LabError(f"Pulumi's installer failed: {last.strip()[:200]}", "Wait.")
+        raise OpsError(f"Pulumi's installer failed: {last.strip()[:200]}", "Wait.")
     said = subprocess.run([folder / "bin" / "pulumi", "version"], capture_output=True, text=True, check=False).stdout.strip()
     if said != f"v{versions.PULUMI}" or not (folder / "bin" / LANGUAGE_HOST).is_file():
-        raise LabError(f"Pulumi's installer was to bring v{versions.PULUMI} with {LANGUAGE_HOST}, and brought {said!r}", "Wait.")
+        raise OpsError(f"Pulumi's installer was to bring v{versions.PULUMI} with {LANGUAGE_HOST}, and brought {said!r}", "Wait.")
 
 
 def _refuse(reason: str) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from lab import cache, versions
 from ops import paths, process
 from ops.console import step
-from ops.errors import LabError
+from ops.errors import OpsError
 
 SOURCE: Final = Path(__file__).parent / "module"
 MODULE: Final = "github.com/pulumi/pulumi-kubernetes/provider/v4"
@@ -30,7 +30,7 @@ def plugin_home() -> Path:
     It answers with the version that requirements.txt asks for; the code is that of `versions.KUBERNETES_PLUGIN`.
 
     Raises:
-        LabError: no ``go``, too little disk, or the build failed (with its last lines).
+        OpsError: no ``go``, too little disk, or the build failed (with its last lines).
     """
     version = importlib.metadata.version("pulumi-kubernetes")
     home = paths.STATE / "genuine"
@@ -46,7 +46,7 @@ def _built(version: str) -> Path:
 
     def make(work: Path) -> None:
         if shutil.which("go") is None:
-            raise LabError("'go' is not on PATH: the plugin is built from its Go module.", "install Go 1.25 or newer.")
+            raise OpsError("'go' is not on PATH: the plugin is built from its Go module.", "install Go 1.25 or newer.")
         environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
         log = paths.LOGS / f"build-{EXECUTABLE}.log"
         source = work / "source"

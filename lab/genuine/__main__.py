@@ -10,7 +10,7 @@ from typing import Final
 from lab.engine import ensure_engine
 from lab.genuine import plugin_home
 from ops import console, paths
-from ops.errors import LabError
+from ops.errors import OpsError
 
 TESTS: Final = (
     "tests/cluster/test_push_and_pull.py",
@@ -24,7 +24,7 @@ def main() -> int:
     """Run the tests on the plugin that is installed, else on the one that is built; return pytest's exit code."""
     try:
         _take_the_plugin()
-    except LabError as error:
+    except OpsError as error:
         console.show_error(error)
         return 1
     command = [sys.executable, "-m", "pytest", "-m", "cluster", "--durations=10", *TESTS]
@@ -36,7 +36,7 @@ def _take_the_plugin() -> None:
         return
     os.environ["PULUMI_HOME"] = str(plugin_home())
     if not _is_taken():
-        raise LabError(
+        raise OpsError(
             "Pulumi does not use the plugin that was built.", "remove pulumi-resource-kubernetes from PATH, and repeat the command."
         )
 

@@ -7,7 +7,7 @@ import sys
 
 from lab.images import build
 from ops.console import console, errors, show_error
-from ops.errors import LabError
+from ops.errors import OpsError
 
 
 def main(arguments: list[str]) -> int:
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
             _list()
         else:
             _build(options.names, into_cluster=options.command == "load")
-    except LabError as error:
+    except OpsError as error:
         show_error(error)
         return 1
     except KeyboardInterrupt:

@@ -19,7 +19,7 @@ from lab.images.debian import Layer
 from lab.images.recipes import HERE, PREFIX, Folder, Recipe, recipes
 from lab.images.rootfs import Bind, Container
 from ops.console import step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.paths import cache as cache_folder
 
 KEEP_ARCHIVES: Final = 2
@@ -78,7 +78,7 @@ def build_images(names: Iterable[str] = ()) -> list[Image]:
         names: as ``mariadb-lab:10.11``, ``mariadb-lab`` (every tag) or the whole reference; none means all.
 
     Raises:
-        LabError: a name that no recipe has, not root, no Debian mirror, a full disk, or a step that failed.
+        OpsError: a name that no recipe has, not root, no Debian mirror, a full disk, or a step that failed.
     """
     return [_build(recipe) for recipe in select(names)]
 
@@ -106,7 +106,7 @@ def select(names: Iterable[str]) -> list[Recipe]:
     """Return the recipes that ``names`` mean, all without any name.
 
     Raises:
-        LabError: a name that no recipe has.
+        OpsError: a name that no recipe has.
     """
     known = recipes()
     chosen: dict[str, Recipe] = {}
@@ -114,7 +114,7 @@ def select(names: Iterable[str]) -> list[Recipe]:
         short = name.removeprefix(f"{PREFIX}/")
         found = {key: recipe for key, recipe in known.items() if short in {key, recipe.name}}
         if not found:
-            raise LabError(f"there is no lab image '{name}'.", f"choose one of: {', '.join(known)}.")
+            raise OpsError(f"there is no lab image '{name}'.", f"choose one of: {', '.join(known)}.")
         chosen |= found
     return list((chosen or known).values())
 

@@ -21,7 +21,7 @@ from lab import cache, versions
 from lab.images import rootfs
 from lab.images.archive import write_layer
 from ops.console import Step, step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.paths import LOGS
 from ops.process import run
 
@@ -92,7 +92,7 @@ def base() -> Layer:
     """Return the layer that every image uses, built when the cache has none.
 
     Raises:
-        LabError: not root, no debootstrap, no mirror, or debootstrap failed.
+        OpsError: not root, no debootstrap, no mirror, or debootstrap failed.
     """
     version = cache.key(versions.DEBIAN, *BASE_PACKAGES, _recipe_key())
     return _layer(f"base-{version}", "Debian base", _make_base)
@@ -106,7 +106,7 @@ def packages(name: str, wanted: Sequence[str], setup: str) -> Layer:
         setup: shell lines run in the layer after the installation.
 
     Raises:
-        LabError: not root, no mirror, an unknown package, or a failed step.
+        OpsError: not root, no mirror, an unknown package, or a failed step.
     """
     lower = base()
     version = cache.key(lower.folder.name, *wanted, "setup", setup, _recipe_key())
@@ -173,8 +173,8 @@ def _make_packages(work: Path, current: Step, lower: Layer, wanted: Sequence[str
     container = rootfs.Container(trees=[lower.tree], environment={}, binds=binds, keep_changes=work / "tree")
     with tempfile.TemporaryDirectory(prefix="lab-rootfs-") as scratch:
         command = rootfs.command_line(container, ["sh", "-euc", script], Path(scratch))
-        remedy = f"read {LOGS / 'images.log'}; if the mirror does not answer, repeat the command later: downloads are kept."
-        run(command, log=LOGS / "images.log", step=current, env=_package_environment(), remedy=remedy)
+        fix = f"read {LOGS / 'images.log'}; if the mirror does not answer, repeat the command later: downloads are kept."
+        run(command, log=LOGS / "images.log", step=current, env=_package_environment(), fix=fix)
     shutil.copy(work / "tree" / "packages.txt", work / "packages.txt")
 
 
@@ -194,12 +194,12 @@ def _tidy(tree: Path) -> None:
 def _require_debootstrap(current: Step) -> None:
     if shutil.which("debootstrap"):
         return
-    remedy = "install Debian's package debootstrap by hand and repeat the command."
+    fix = "install Debian's package debootstrap by hand and repeat the command."
     command = ["apt-get", "install", "-y", "--no-install-recommends", "debootstrap"]
     try:
         run(command, log=LOGS / "images.log", step=current, env={"DEBIAN_FRONTEND": "noninteractive"})
-    except LabError as error:
-        raise LabError("debootstrap is missing, and apt-get could not install it.", remedy, error.excerpt) from error
+    except OpsError as error:
+        raise OpsError("debootstrap is missing, and apt-get could not install it.", fix, error.excerpt) from error
 
 
 @once
@@ -211,12 +211,12 @@ def debian_sources() -> tuple[tuple[str, str, str], ...]:
             ["apt-get", "indextargets", "--format", layout, "Created-By: Packages"], stdout=subprocess.PIPE, text=True, check=True
         ).stdout
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
-        raise LabError(
+        raise OpsError(
             "this machine has no working apt-get, from which the lab takes its Debian mirror.", "run the lab on Debian."
         ) from error
     found = tuple(dict.fromkeys(_parse_source(line) for line in listing.splitlines() if _is_wanted(line)))
     if not any(release == versions.DEBIAN for _, release, _ in found):
-        raise LabError(
+        raise OpsError(
             f"this machine's apt knows no mirror of Debian {versions.DEBIAN}, on which the lab's images are based.",
             f"add a 'deb <mirror> {versions.DEBIAN} main' source, run apt-get update, and repeat the command.",
         )

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from ops.errors import LabError
+from ops.errors import OpsError
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -77,13 +77,13 @@ class Running:
         """The host's number of the container's first process.
 
         Raises:
-            LabError: the container has not begun yet, or has ended.
+            OpsError: the container has not begun yet, or has ended.
         """
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         try:
             return int(children.read_text().split()[0])
         except (OSError, IndexError) as error:
-            raise LabError("the container is not running.", "read its output.") from error
+            raise OpsError("the container is not running.", "read its output.") from error
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the container's first process, as a runtime does."""
@@ -116,7 +116,7 @@ class Running:
             try:
                 self.signal(signal.SIGTERM)
                 return self.process.wait(seconds)
-            except (LabError, ProcessLookupError, subprocess.TimeoutExpired):
+            except (OpsError, ProcessLookupError, subprocess.TimeoutExpired):
                 self.kill()
         return self.process.wait()
 
@@ -124,7 +124,7 @@ class Running:
         """End the program with all its children at once (SIGKILL); every one of them is gone when this returns."""
         try:
             self.signal(signal.SIGKILL)  # `unshare` ends after its child, and that one, the first of its namespace, after all others
-        except (LabError, ProcessLookupError):
+        except (OpsError, ProcessLookupError):
             self.process.kill()
         self.process.wait()
 
@@ -134,7 +134,7 @@ def started(container: Container, argv: Sequence[str], *, output: IO[str] | int 
     """Start ``argv`` in ``container`` with both its streams in ``output``; end it when the block ends.
 
     Raises:
-        LabError: not root, or not Linux.
+        OpsError: not root, or not Linux.
     """
     with tempfile.TemporaryDirectory(prefix="lab-rootfs-") as scratch:
         process = subprocess.Popen(
@@ -157,7 +157,7 @@ def run(container: Container, argv: Sequence[str], *, seconds: float = 60) -> su
     """Run ``argv`` in ``container`` to its end and return its code and output (both streams in ``stdout``).
 
     Raises:
-        LabError: not root, or not Linux.
+        OpsError: not root, or not Linux.
         subprocess.TimeoutExpired: it took longer than ``seconds``; nothing of it is left.
     """
     with started(container, argv, output=subprocess.PIPE) as running:
@@ -173,10 +173,10 @@ def require_root() -> None:
     """Refuse where namespaces and mounts cannot be made.
 
     Raises:
-        LabError: not root, or not Linux.
+        OpsError: not root, or not Linux.
     """
     if platform.system() != "Linux" or os.geteuid() != 0:
-        raise LabError("the lab builds its images in Linux namespaces, which needs root.", "run it on Linux with sudo.")
+        raise OpsError("the lab builds its images in Linux namespaces, which needs root.", "run it on Linux with sudo.")
 
 
 def command_line(container: Container, argv: Sequence[str], scratch: Path) -> list[str]:

@@ -23,7 +23,7 @@ import pymysql
 from lab import cache as lab_cache
 from lab.images.build import Image, build_images
 from lab.images.rootfs import Bind, Running, started
-from ops.errors import LabError
+from ops.errors import OpsError
 
 START_SECONDS: Final = 120.0
 """Bound of every start here; a MariaDB from nothing takes 2 s on two idle cores, and a server that ends is reported at once."""
@@ -64,7 +64,7 @@ def fresh_mariadb(
         binds: files that ``options`` name.
 
     Raises:
-        LabError: not root, or the server was not ready within `START_SECONDS` (with the end of its log).
+        OpsError: not root, or the server was not ready within `START_SECONDS` (with the end of its log).
     """
     (image,) = build_images(["mariadb-lab"])
     password, root_password = (f"p{secrets.token_hex(16)}" for _ in range(2))
@@ -109,7 +109,7 @@ def _after_first_start(image: Image) -> Path:
             check = ["healthcheck.sh", "--connect", "--innodb_initialized"]
             wait_ready("MariaDB's first start", server, log, lambda: server.exec(check).returncode == 0)
             if server.end(seconds=START_SECONDS) != 0:
-                raise LabError("MariaDB's first start did not end cleanly.", f"read its output in {work / 'log'}.")
+                raise OpsError("MariaDB's first start did not end cleanly.", f"read its output in {work / 'log'}.")
 
     key = lab_cache.key(*(layer.folder.name for layer in image.layers), *MARIADB_OPTIONS)
     return lab_cache.build("mariadb-data", key, make) / "tree"
@@ -135,7 +135,7 @@ def fresh_registry(
         port: where it listens; by default a free one. A token service must know the address beforehand.
 
     Raises:
-        LabError: not root, or the registry was not ready within `START_SECONDS` (with the end of its log).
+        OpsError: not root, or the registry was not ready within `START_SECONDS` (with the end of its log).
     """
     (image,) = build_images(["registry-lab:2.8"])
     address = f"{LOOPBACK}:{port or free_port()}"
@@ -184,7 +184,7 @@ def _ports() -> Iterator[int]:
             continue
         _RESERVED.append(name)
         return itertools.cycle(range(start, start + PORTS_EACH))
-    raise LabError(f"{len(starts)} processes already run servers of the lab.", "wait until one of them ends.")
+    raise OpsError(f"{len(starts)} processes already run servers of the lab.", "wait until one of them ends.")
 
 
 _RESERVED: Final[list[socket.socket]] = []
@@ -194,7 +194,7 @@ def free_port() -> int:
     """Return a port of the loopback interface where no process listens, and that Linux gives to none until a server of ours begins.
 
     Raises:
-        LabError: too many processes ask at once.
+        OpsError: too many processes ask at once.
     """
     while True:
         port = next(_ports())
@@ -207,11 +207,11 @@ def wait_ready(name: str, server: Running, log: IO[str], ready: Callable[[], boo
     """Return as soon as ``ready()`` holds.
 
     Raises:
-        LabError: the server ended, or `START_SECONDS` went by (with the end of its log).
+        OpsError: the server ended, or `START_SECONDS` went by (with the end of its log).
     """
     deadline = time.monotonic() + START_SECONDS
     while server.process.poll() is None:
-        with suppress(LabError, subprocess.TimeoutExpired):  # not begun yet, ended between the two looks, or a look that hangs
+        with suppress(OpsError, subprocess.TimeoutExpired):  # not begun yet, ended between the two looks, or a look that hangs
             if ready():
                 return
         if time.monotonic() > deadline:
@@ -219,7 +219,7 @@ def wait_ready(name: str, server: Running, log: IO[str], ready: Callable[[], boo
         time.sleep(0.05)
     log.seek(0)
     tail = "".join(log.readlines()[-15:])
-    raise LabError(f"{name} was not ready within {START_SECONDS:.0f} s, or ended.", "correct what its output names:", tail)
+    raise OpsError(f"{name} was not ready within {START_SECONDS:.0f} s, or ended.", "correct what its output names:", tail)
 
 
 def listens(port: int) -> bool:

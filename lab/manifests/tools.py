@@ -13,7 +13,7 @@ from typing import Any, Final
 from lab.manifests.programs import Programs
 from lab.manifests.results import Result
 from lab.versions import KUBERNETES
-from ops.errors import LabError
+from ops.errors import OpsError
 
 Words = Sequence[str | Path]
 References = Mapping[str, str]
@@ -46,7 +46,7 @@ def kubernetes_validate(programs: Programs, folder: Path, references: References
         for line in _run([*words, *references], folder).splitlines():
             found = _VALIDATED.match(line)
             if found is None or found["file"] not in references:
-                raise LabError("kubernetes-validate has an unexpected output.", "correct what its output names:", line)
+                raise OpsError("kubernetes-validate has an unexpected output.", "correct what its output names:", line)
             problem = None if found["level"] == "INFO" else found["text"]
             yield Result("kubernetes-validate", f"schema-{version}", references[found["file"]], problem)
 
@@ -74,5 +74,5 @@ def _run(words: Words, folder: Path) -> str:
     environment = {**os.environ, "LOG_LEVEL": "ERROR"}
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, cwd=folder, env=environment)
     if not done.stdout.strip():
-        raise LabError(f"'{Path(words[0]).name}' gave no results.", "correct what its output names:", done.stderr[-2000:])
+        raise OpsError(f"'{Path(words[0]).name}' gave no results.", "correct what its output names:", done.stderr[-2000:])
     return done.stdout

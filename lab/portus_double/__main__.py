@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import generation, log, rake, ruby, schema, serve, worker
+from . import log, rake, release, ruby, schema, serve, worker
 from .core import Core
 from .database import State
 from .errors import ApplicationError
@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
     """Run one command; return its exit code."""
     command, *rest = arguments or [""]
     try:
-        played = generation.current()
+        played = release.current()
         if played.server == "puma":
             ruby.take(ruby.BOOT)
             ruby.start(os.environ)
@@ -23,9 +23,9 @@ def main(arguments: list[str]) -> int:
                 log.gather()
         core = Core(played, os.environ)
         if command == "check-db":
-            state = schema.state(core.db, core.generation.version)
+            state = schema.state(core.db, core.release.version)
             # READY follows from the table alone on the Apache images: a pending migration goes unnoticed there.
-            if core.generation.server == "apache" and state is State.EMPTY and core.db.row("SHOW TABLES LIKE 'schema_migrations'"):
+            if core.release.server == "apache" and state is State.EMPTY and core.db.row("SHOW TABLES LIKE 'schema_migrations'"):
                 state = State.READY
             sys.stdout.write(f"{state}\n")
             return 0

@@ -48,7 +48,7 @@ class Api:
         """Answer a request below ``/api``."""
         if method == "OPTIONS" and "Origin" in request.headers:
             return Response("", HTTPStatus.OK, headers={"Access-Control-Allow-Origin": "*"})
-        if not self._core.generation.rest_api:
+        if not self._core.release.rest_api:
             return message("Not found", HTTPStatus.NOT_FOUND)
         for endpoint in self._endpoints:
             match = endpoint.path.fullmatch(path)
@@ -68,7 +68,7 @@ class Api:
         except UnprocessableError as error:
             return message(str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
         except MalformedJsonError:
-            status, words = self._core.generation.malformed_json
+            status, words = self._core.release.malformed_json
         except InvalidParametersError as error:
             status, words = HTTPStatus.BAD_REQUEST, error.messages
         except NotPermittedError:
@@ -111,7 +111,7 @@ def _ping(_call: Call) -> Response:
 @ENDPOINTS.add("GET", "/v1/health", "anybody")
 def _health(call: Call) -> Response:
     ruby.take(call.core.web_memory())
-    state = schema.state(call.core.db, call.core.generation.version)
+    state = schema.state(call.core.db, call.core.release.version)
     database: dict[str, Any] = {"msg": _DATABASE_WORDS[state], "success": state is State.READY}
     registry = _registry_health(call.core) if state is State.READY else {"msg": "no registry configured", "success": False}
     healthy = database["success"] and registry["success"]
@@ -131,9 +131,9 @@ def _registry_health(core: Core) -> dict[str, Any]:
 
 @ENDPOINTS.add("GET", "/version", "users")
 def _version(call: Call) -> Response:
-    return reply({"api-versions": ["v1"], "version": call.core.generation.version, "software": BANNER})
+    return reply({"api-versions": ["v1"], "version": call.core.release.version, "software": BANNER})
 
 
 @ENDPOINTS.add("GET", "/openapi-spec", "anybody")
 def _specification(call: Call) -> Response:
-    return reply({"swagger": "2.0", "info": {"title": "Portus API", "description": BANNER, "version": call.core.generation.version}})
+    return reply({"swagger": "2.0", "info": {"title": "Portus API", "description": BANNER, "version": call.core.release.version}})

@@ -99,7 +99,7 @@ def _for_the_pages(call: Call, namespace: Row) -> dict[str, Any]:
             "visibility": policy.allows("change_visibility"),
         },
     }
-    orphan = {"orphan": not namespace["global"] and "global_team" in team} if core.generation.paginates_users else {}
+    orphan = {"orphan": not namespace["global"] and "global_team" in team} if core.release.paginates_users else {}
     return {**extra, **orphan}
 
 

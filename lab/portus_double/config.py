@@ -16,7 +16,7 @@ from typing import Any, Final
 import yaml
 
 from .errors import ApplicationError
-from .generation import Generation
+from .release import Release
 
 Value = str | int | bool | None
 
@@ -25,17 +25,17 @@ _INTEGER: Final = re.compile(r"[+-]?(?:0[xX](?P<hex>[0-9a-fA-F]+(?:_[0-9a-fA-F]+
 LOCAL_CONFIG: Final = "/srv/Portus/config/config-local.yml"
 
 
-def shipped(generation: Generation) -> dict[str, Any]:
+def shipped(release: Release) -> dict[str, Any]:
     """Return the shipped settings that have an effect on what a deployment sees."""
     encryption = {"method": "", "options": {"ca_file": "", "ssl_version": "TLSv1_2"}}
     permissions = ("change_visibility", "create_team", "manage_team", "create_namespace", "manage_namespace")
     return {
-        "delete": {"enabled": generation.delete_enabled, "contributors": False},
+        "delete": {"enabled": release.delete_enabled, "contributors": False},
         "first_user_admin": {"enabled": True},
         "signup": {"enabled": True},
         "check_ssl_usage": {"enabled": True},
         "registry": {
-            "jwt_expiration_time": {"value": generation.jwt_minutes},
+            "jwt_expiration_time": {"value": release.jwt_minutes},
             "catalog_page": {"value": 100},
             "timeout": {"value": 2},
             "read_timeout": {"value": 120},
@@ -50,9 +50,9 @@ def shipped(generation: Generation) -> dict[str, Any]:
             "enabled": False,
             "hostname": "ldap_hostname",
             "port": 389,
-            **({"method": "plain"} if generation.early_ldap else {"encryption": encryption}),
+            **({"method": "plain"} if release.early_ldap else {"encryption": encryption}),
             "base": "",
-            **({"admin_base": ""} if generation.admin_base else {}),
+            **({"admin_base": ""} if release.admin_base else {}),
             "filter": "",
             "uid": "uid",
             "authentication": {"enabled": False, "bind_dn": "", "password": ""},
@@ -101,7 +101,7 @@ class Settings:
         ApplicationError: the local file is there and is no mapping.
     """
 
-    def __init__(self, generation: Generation, environ: Mapping[str, str]) -> None:
+    def __init__(self, release: Release, environ: Mapping[str, str]) -> None:
         path = Path(environ.get("PORTUS_LOCAL_CONFIG_PATH") or LOCAL_CONFIG)
         local: Any = {}
         if path.is_file():
@@ -109,10 +109,10 @@ class Settings:
             if not isinstance(local, dict):
                 raise ApplicationError("StandardError", "Wrong format for the config-local file!")
         passed = environ
-        if generation.server == "apache":
+        if release.server == "apache":
             # Apache hands Passenger only what its PassEnv lines name: the rest of the environment has no effect there.
             passed = {name: value for name, value in environ.items() if name == "PORTUS_MACHINE_FQDN_VALUE"}
-        self._tree = _merge(shipped(generation), local, passed, "PORTUS")
+        self._tree = _merge(shipped(release), local, passed, "PORTUS")
 
     def value(self, path: str) -> Value:
         """Return the setting at ``path`` (``registry.timeout.value``)."""
@@ -161,13 +161,13 @@ class Secrets:
         return f"Secrets(key_path={self.key_path!r})"
 
 
-def secrets(generation: Generation, environ: Mapping[str, str]) -> Secrets:
+def secrets(release: Release, environ: Mapping[str, str]) -> Secrets:
     """Return the secrets.
 
     Raises:
         ApplicationError: a mandatory one is missing or empty, or PORTUS_PRODUCTION_* is used without its newer name.
     """
-    if generation.server == "apache":
+    if release.server == "apache":
         key_base = _text(environ.get("PORTUS_SECRET_KEY_BASE"))
         if not key_base:
             raise ApplicationError("RuntimeError", "Missing `secret_token` and `secret_key_base` for 'production' environment")
@@ -212,9 +212,9 @@ class DatabaseAddress:
         return f"DatabaseAddress({self.user}@{self.host}:{self.port}/{self.name})"
 
 
-def database_address(generation: Generation, environ: Mapping[str, str] = os.environ) -> DatabaseAddress:
+def database_address(release: Release, environ: Mapping[str, str] = os.environ) -> DatabaseAddress:
     """Return the database's address; the Apache image has no port setting: always 3306."""
-    if generation.server == "apache":
+    if release.server == "apache":
         return DatabaseAddress(
             host=environ.get("MARIADB_SERVICE_HOST") or "localhost",
             port=3306,

@@ -8,9 +8,9 @@ from typing import Any
 from .config import Secrets, Settings, database_address, secrets
 from .database import Database, Row
 from .errors import no_method
-from .generation import Generation
 from .policy import Actor, Limits, Place, Policy, Role, Visibility
 from .registry_client import RegistryClient
+from .release import Release
 from .ruby import FURTHER_PUMA_WORKER, WEB
 
 
@@ -24,11 +24,11 @@ class Core:
         ApplicationError: a setting or secret keeps it from starting.
     """
 
-    def __init__(self, generation: Generation, environ: Mapping[str, str]) -> None:
-        self.generation = generation
-        self.settings = Settings(generation, environ)
-        self.secrets: Secrets = secrets(generation, environ)
-        self.db = Database(database_address(generation, environ))
+    def __init__(self, release: Release, environ: Mapping[str, str]) -> None:
+        self.release = release
+        self.settings = Settings(release, environ)
+        self.secrets: Secrets = secrets(release, environ)
+        self.db = Database(database_address(release, environ))
         self.environ = environ
 
     def limits(self) -> Limits:
@@ -47,7 +47,7 @@ class Core:
     def policy(self, user: Row | None, namespace: Row | None) -> Policy:
         """Return the policy of a user (None: anonymous) for a namespace's row (None: a name without a namespace)."""
         actor = None if user is None else Actor(user["username"], bool(user["admin"]), user["namespace_id"])
-        return Policy(self.generation, self.limits(), actor, Place() if namespace is None else self._place(user, namespace))
+        return Policy(self.release, self.limits(), actor, Place() if namespace is None else self._place(user, namespace))
 
     def puma(self) -> tuple[int, int]:
         """Return how many processes Puma has and how many threads each (config/puma.rb)."""
@@ -64,7 +64,7 @@ class Core:
         Raises:
             ApplicationError: they may.
         """
-        if self.generation.judges_contributors and self.limits().contributors_delete:
+        if self.release.judges_contributors and self.limits().contributors_delete:
             raise no_method("contributor?")
 
     def client(self, registry: Mapping[str, Any]) -> RegistryClient:

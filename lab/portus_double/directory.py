@@ -1,4 +1,4 @@
-"""Logging in against an LDAP directory, as lib/portus/ldap of each generation does it with net-ldap."""
+"""Logging in against an LDAP directory, as lib/portus/ldap of each release does it with net-ldap."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .config import Settings
 from .core import Core
 from .database import Row, now
 from .errors import ApplicationError
-from .generation import Generation
 from .net_ldap import RESULTS, Encryption, NetLdapError, connected
+from .release import Release
 
 EARLY_REFUSAL: Final = "Invalid Username or password."
 """Devise's words for ``ldap_bind_failed``; from 2.3 on, the directory's are given on."""
@@ -53,7 +53,7 @@ def login(core: Core, name: str, password: str, account: str | None) -> Row | No
 
     Raises:
         RefusalError: no other source is asked then.
-        ApplicationError: the filter cannot be joined to the user's name, or an error that the generation does not rescue.
+        ApplicationError: the filter cannot be joined to the user's name, or an error that the release does not rescue.
     """
     settings = core.settings
     user = users.by_name(core.db, name)
@@ -62,25 +62,25 @@ def login(core: Core, name: str, password: str, account: str | None) -> Row | No
     try:
         bound = _bind_admin_or_user(core, name, password)
     except NetLdapError as error:
-        if core.generation.early_ldap:
+        if core.release.early_ldap:
             raise ApplicationError("Net::LDAP::Error", str(error)) from error
         raise _said(str(error)) from error
     if bound.entry is not None:
         return user or _make(core, name, bound)
-    if core.generation.local_accounts_under_ldap and user is not None:
+    if core.release.local_accounts_under_ldap and user is not None:
         return None
-    if core.generation.early_ldap:
+    if core.release.early_ldap:
         raise RefusalError(EARLY_REFUSAL)
     raise _said(f"{RESULTS.get(bound.code, 'Other')} (code {bound.code})" if bound.code else f"Could not find user '{name}'")
 
 
-def encryption(generation: Generation, settings: Settings) -> Encryption | None:
+def encryption(release: Release, settings: Settings) -> Encryption | None:
     """Return how a connection is encrypted, None for not at all; whatever is no known method is none.
 
     ``options`` count together only, and only with ``ca_file``; before 2.3 there are none, and no server is verified.
     """
     known: dict[str, Method] = {"simple_tls": "simple_tls", "starttls": "start_tls"}
-    if generation.early_ldap:
+    if release.early_ldap:
         early = known.get(str(settings.value("ldap.method")))
         return Encryption(early, verifies=False) if early else None
     method = (known | {"start_tls": "start_tls"}).get(str(settings.value("ldap.encryption.method")))
@@ -105,7 +105,7 @@ def _filter(core: Core, name: str) -> str:
 
 def _bind_admin_or_user(core: Core, name: str, password: str) -> _Bound:
     wanted = _filter(core, name)
-    if core.generation.admin_base and (base := str(core.settings.value("ldap.admin_base") or "")):
+    if core.release.admin_base and (base := str(core.settings.value("ldap.admin_base") or "")):
         bound = _bind_as(core, base, wanted, password)
         if bound.entry is not None:
             return _Bound(bound.entry, is_admin=True)
@@ -120,7 +120,7 @@ def _bind_as(core: Core, base: str, wanted: str, password: str) -> _Bound:
         user, secret = (str(settings.value(f"ldap.authentication.{key}")) for key in ("bind_dn", "password"))
         account = {"user": user, "password": secret} if secret else {}
     host, port = str(settings.value("ldap.hostname")), settings.number("ldap.port")
-    with connected(host, port, encryption(core.generation, settings), **account) as connection:
+    with connected(host, port, encryption(core.release, settings), **account) as connection:
         connection.bind(read_server_info=False)
         connection.search(base, wanted, attributes=ldap3.ALL_ATTRIBUTES)
         code = int(connection.result["result"])

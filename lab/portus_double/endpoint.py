@@ -259,7 +259,7 @@ def listing(call: Call, query: str, show: Callable[[Row], Any], *values: Any, or
         orders_by_name: the table has a ``name``, the one other column ``sort_attr`` can take.
     """
     rows = call.core.db
-    if not call.core.generation.paginates_users:
+    if not call.core.release.paginates_users:
         return reply([show(row) for row in rows.rows(f"{query} ORDER BY t.id", *values)])
     column = "name" if orders_by_name and call.tree.get("sort_attr") == "name" else "id"
     direction = "ASC" if call.tree.get("sort_order") == "asc" else "DESC"

@@ -12,8 +12,8 @@ from . import activities, log
 from .core import Core
 from .database import Row, now
 from .errors import ApplicationError, RegistryAnswerError, RegistryUnreachableError, no_method
-from .generation import Generation
 from .registry_client import Manifest
+from .release import Release
 from .users import by_name
 
 _V1_TYPES: Final = frozenset({f"application/vnd.docker.distribution.manifest.v1+{form}" for form in ("json", "prettyjws")})
@@ -91,7 +91,7 @@ def _tag_name(core: Core, registry: Row, namespace: Row, repository: str, target
         return None
     try:
         if kind in _V1_TYPES:
-            return client.manifest(target["repository"], target["digest"], with_size=core.generation.keeps_sizes).content.get("tag")
+            return client.manifest(target["repository"], target["digest"], with_size=core.release.keeps_sizes).content.get("tag")
         listed = client.tags(full_name(namespace, repository))
     except (RegistryUnreachableError, RegistryAnswerError) as error:
         log.say(f"Could not fetch the tag for target {target}\nReason: {error}")
@@ -137,11 +137,11 @@ def _image(core: Core, repository: str, digest: str | None) -> dict[str, Any]:
     registry = core.registry()
     if digest and registry is not None:
         try:
-            manifest = core.client(registry).manifest(repository, digest, with_size=core.generation.keeps_sizes)
+            manifest = core.client(registry).manifest(repository, digest, with_size=core.release.keeps_sizes)
         except (RegistryUnreachableError, RegistryAnswerError) as error:
             log.say(f"Could not fetch manifest for '{repository}' with digest '{digest}': {error}", level="warn")
     columns: dict[str, Any] = {"digest": digest, "image_id": manifest.image_id}
-    return {**columns, "size": manifest.size} if core.generation.keeps_sizes else columns
+    return {**columns, "size": manifest.size} if core.release.keeps_sizes else columns
 
 
 def _pull(core: Core, event: dict[str, Any]) -> None:
@@ -234,7 +234,7 @@ def receive(core: Core, body: bytes) -> None:
     if not isinstance(events, list):
         raise no_method("each")
     for event in events:
-        if relevant(core.generation, event) and not _known(core, event):
+        if relevant(core.release, event) and not _known(core, event):
             _keep(core, event)
 
 
@@ -242,7 +242,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def relevant(generation: Generation, event: Any) -> bool:
+def relevant(release: Release, event: Any) -> bool:
     """Return whether an event is kept: a push (2.5: or pull) of a docker manifest, or any delete.
 
     Raises:
@@ -260,7 +260,7 @@ def relevant(generation: Generation, event: Any) -> bool:
         if not media_type.startswith(MANIFEST_PREFIX):
             log.say(f"Unsupported mediaType '{media_type}'", level="debug")
             return False
-    if action not in generation.stored_actions:
+    if action not in release.stored_actions:
         log.say(f"Unsupported '{action}' event", level="debug")
         return False
     return True
@@ -287,7 +287,7 @@ def _known(core: Core, event: dict[str, Any]) -> bool:
 def _keep(core: Core, event: dict[str, Any]) -> None:
     moment = now()
     event_id = _column(event.get("id"))
-    if not core.generation.events_in_request:
+    if not core.release.events_in_request:
         core.db.insert("registry_events", event_id=event_id, status=FRESH, data=rails_json(event), created_at=moment, updated_at=moment)
         return
     if event["action"] == "push":

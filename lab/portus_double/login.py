@@ -12,7 +12,7 @@ from typing import Final
 from . import directory, users
 from .core import Core
 from .database import Database, Row, now
-from .generation import Generation
+from .release import Release
 
 MAXIMUM_ATTEMPTS: Final = 10
 NOT_SIGNED_IN: Final = "You need to sign in or sign up before continuing."
@@ -83,7 +83,7 @@ def authenticate(core: Core, header: str | None, address: str, *, tokens: bool, 
 def _local(core: Core, user: Row | None, password: str, *, by_token: bool) -> Login:
     if user is None:
         return Login(error=INVALID)
-    error = _refusal(Lock(core.db, core.generation, user), user, password, by_token=by_token)
+    error = _refusal(Lock(core.db, core.release, user), user, password, by_token=by_token)
     return Login(user=user if error is None else None, error=error, by_token=by_token)
 
 
@@ -104,10 +104,10 @@ def from_token_header(db: Database, headers: Mapping[str, str]) -> Row | None:
 class Lock:
     """The lock of one user."""
 
-    def __init__(self, db: Database, generation: Generation, user: Row) -> None:
+    def __init__(self, db: Database, release: Release, user: Row) -> None:
         self._db = db
         self._user = user
-        self._minutes = generation.lock_minutes
+        self._minutes = release.lock_minutes
 
     def closed(self) -> bool:
         """Return whether the user is locked now."""

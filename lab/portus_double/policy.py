@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from .generation import Generation
+from .release import Release
 
 
 class Visibility(IntEnum):
@@ -69,8 +69,8 @@ class Policy:
         actor: None for an anonymous client.
     """
 
-    def __init__(self, generation: Generation, limits: Limits, actor: Actor | None, place: Place) -> None:
-        self._generation = generation
+    def __init__(self, release: Release, limits: Limits, actor: Actor | None, place: Place) -> None:
+        self._release = release
         self._limits = limits
         self._actor = actor
         self._place = place
@@ -81,7 +81,7 @@ class Policy:
         A scope may name any action the genuine policy has a rule for, not only a registry's own: ``show`` or ``owner`` end in the
         token as well, where no registry looks for them.
         """
-        if action in {"delete", "destroy"} and not self._generation.delete_exists:
+        if action in {"delete", "destroy"} and not self._release.delete_exists:
             return False
         rules: dict[str, Callable[[], bool]] = {
             "pull": self.pull,
@@ -90,7 +90,7 @@ class Policy:
             "index": lambda: self._admin or self._place.role is not None,
             "create": lambda: (self._limits.create_namespace or self._admin) and self.push(),
             "update": self.update,
-            "all": self.delete if self._generation.delete_exists else self.push,
+            "all": self.delete if self._release.delete_exists else self.push,
             "delete": self.delete,
             "destroy": lambda: not self._place.is_global and self.delete(),
             "change_visibility": self.change_visibility,
@@ -108,7 +108,7 @@ class Policy:
     def pull(self) -> bool:
         """Everybody from a public namespace, every user from a protected or the global one, members and admins from the rest."""
         place = self._place
-        if self._generation.portus_pulls_all and self._actor is not None and self._actor.username == HIDDEN_USER:
+        if self._release.portus_pulls_all and self._actor is not None and self._actor.username == HIDDEN_USER:
             return True
         if place.visibility is Visibility.PUBLIC:
             return True

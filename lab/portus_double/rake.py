@@ -98,13 +98,13 @@ def _make_admin(core: Core, arguments: list[str]) -> None:
 
 
 def _migrate(core: Core, _arguments: list[str]) -> None:
-    for version in schema.migrate(core.db, core.generation):
+    for version in schema.migrate(core.db, core.release):
         log.say(f"== {version}: migrated")
 
 
 def _migrate_status(core: Core, _arguments: list[str]) -> None:
-    down = set(schema.pending(core.db, core.generation.version))
-    for version in schema.migrations(core.generation.version):
+    down = set(schema.pending(core.db, core.release.version))
+    for version in schema.migrations(core.release.version):
         log.say(f"{'down' if version in down else ' up '}    {version}")
 
 
@@ -130,7 +130,7 @@ def _setup(core: Core, arguments: list[str]) -> None:
             "'production' database.",
             1,
         )
-    schema.load(core.db, core.generation)
+    schema.load(core.db, core.release)
     _seed(core, arguments)
 
 
@@ -144,7 +144,7 @@ def _configure(core: Core, arguments: list[str]) -> None:
         _migrate(core, arguments)
         return
     log.say("Configuring database...")
-    schema.load(core.db, core.generation)
+    schema.load(core.db, core.release)
     _seed(core, arguments)
 
 

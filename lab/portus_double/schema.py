@@ -11,7 +11,7 @@ import pymysql
 
 from . import database
 from .database import Database, State
-from .generation import Generation
+from .release import Release
 
 _FOLDER: Final = Path(__file__).resolve().parent / "schema"
 _TABLE: Final = re.compile(r"^CREATE TABLE `(\w+)` \(\n(.*?)\n\);", re.DOTALL | re.MULTILINE)
@@ -78,26 +78,26 @@ def create_database(db: Database) -> bool:
     return not found
 
 
-def load(db: Database, generation: Generation) -> None:
+def load(db: Database, release: Release) -> None:
     """Make every table in an empty database.
 
     Raises:
         pymysql.MySQLError: a table is there already, as when two webs start on one empty database.
     """
-    for table in tables(generation.version):
-        db.run(f"{table.statement} DEFAULT CHARSET=utf8" if generation.tables_are_utf8 else table.statement)
-    _note_migrations(db, generation)
-    if generation.version == "2.5":
+    for table in tables(release.version):
+        db.run(f"{table.statement} DEFAULT CHARSET=utf8" if release.tables_are_utf8 else table.statement)
+    _note_migrations(db, release)
+    if release.version == "2.5":
         moment = database.now()
         db.insert("ar_internal_metadata", key="environment", value="production", created_at=moment, updated_at=moment)
 
 
-def migrate(db: Database, generation: Generation) -> list[str]:
+def migrate(db: Database, release: Release) -> list[str]:
     """Bring older tables to this version's form, keeping their rows; return the migrations this ran."""
-    missing = pending(db, generation.version)
+    missing = pending(db, release.version)
     if not missing:
         return []
-    for table in tables(generation.version):
+    for table in tables(release.version):
         if not db.row("SHOW TABLES LIKE %s", table.name):
             db.run(table.statement)
             continue
@@ -105,10 +105,10 @@ def migrate(db: Database, generation: Generation) -> list[str]:
         for name, definition in table.columns.items():
             if name not in there:
                 db.run(f"ALTER TABLE `{table.name}` ADD COLUMN {definition}")
-    _note_migrations(db, generation)
+    _note_migrations(db, release)
     return missing
 
 
-def _note_migrations(db: Database, generation: Generation) -> None:
-    for version_id in pending(db, generation.version):
+def _note_migrations(db: Database, release: Release) -> None:
+    for version_id in pending(db, release.version):
         db.run("INSERT INTO schema_migrations (version) VALUES (%s)", version_id)

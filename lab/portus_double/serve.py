@@ -42,7 +42,7 @@ def run(core: Core) -> int:
     log.say(BANNER)
     _prepare(core)
     web = Web(core)
-    servers = _apache(core, web) if core.generation.server == "apache" else [_puma(core, web)]
+    servers = _apache(core, web) if core.release.server == "apache" else [_puma(core, web)]
     for server in servers:
         server.prepare()
     pid = os.getpid()
@@ -68,11 +68,11 @@ def _prepare(core: Core) -> None:
         hidden = users.by_name(core.db, users.HIDDEN_USER)
         if hidden is None:
             return
-        if core.generation.portus_password_follows and not users.matches(core.secrets.portus_password, hidden["encrypted_password"]):
+        if core.release.portus_password_follows and not users.matches(core.secrets.portus_password, hidden["encrypted_password"]):
             core.db.update("users", hidden["id"], encrypted_password=users.digest(core.secrets.portus_password))
         hostname = core.environ.get("PORTUS_INIT_REGISTRY_HOSTNAME", "").strip()
         use_ssl = core.environ.get("PORTUS_INIT_REGISTRY_USE_SSL", "").strip()
-        if core.generation.rest_api and hostname and use_ssl and core.registry() is None:
+        if core.release.rest_api and hostname and use_ssl and core.registry() is None:
             name = core.environ.get("PORTUS_INIT_REGISTRY_NAME", "registry")
             registries.create(core, {"name": name, "hostname": hostname, "use_ssl": typed(use_ssl) not in (False, 0)})
             log.say(f"Registry created: {name} {hostname}", tag="registry")
@@ -84,7 +84,7 @@ def _puma(core: Core, web: Web) -> Server:
     host, _, port = core.environ.get("PORTUS_PUMA_HOST", "0.0.0.0:3000").rpartition(":")
     key = core.environ.get("PORTUS_PUMA_TLS_KEY")
     workers, threads = core.puma()
-    tls = Tls(core.environ.get("PORTUS_PUMA_TLS_CERT", ""), key, silent_seconds=core.generation.silent_seconds) if key else None
+    tls = Tls(core.environ.get("PORTUS_PUMA_TLS_CERT", ""), key, silent_seconds=core.release.silent_seconds) if key else None
     return _server((host, int(port)), web, tls, workers * threads)
 
 
@@ -115,7 +115,7 @@ class Tls(BuiltinSSLAdapter):
     """Leaves the handshake to the thread that answers: cheroot's own, in the one that accepts, has all clients wait for a silent one.
 
     Args:
-        silent_seconds: as in `Generation`.
+        silent_seconds: as in `Release`.
     """
 
     def __init__(self, certificate: str, key: str, *, silent_seconds: float | None) -> None:

@@ -84,7 +84,7 @@ class Web:
             response = _denied(result.error)
             return self._with_session(response, None) if result.by_token else response
         service = _last(request, "service")
-        registry = self._core.registry_by_host(service, external=self._core.generation.service_by_external_hostname)
+        registry = self._core.registry_by_host(service, external=self._core.release.service_by_external_hostname)
         try:
             access = [] if registry is None else self._access(registry, result.user, request.query_string.decode("latin-1"))
         except ScopeNotHandledError as error:
@@ -123,7 +123,7 @@ class Web:
         if scope.kind == "registry":
             return lambda _action: user is not None and bool(user["admin"])
         namespace = self._core.namespace(registry["id"], scope.namespace)
-        if namespace is None and not self._core.generation.unknown_namespace_is_private:
+        if namespace is None and not self._core.release.unknown_namespace_is_private:
             return lambda _action: False
         return self._core.policy(user, namespace).allows
 

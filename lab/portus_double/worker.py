@@ -104,7 +104,7 @@ class Sync:
         space, slash, rest = name.partition("/")
         namespace = self._core.namespace(registry["id"], space if slash else None)
         if namespace is None:
-            namespace = self._make_namespace(registry, space) if create and self._core.generation.keeps_sizes else None
+            namespace = self._make_namespace(registry, space) if create and self._core.release.keeps_sizes else None
         if namespace is None:
             return None
         short = rest if slash else space
@@ -153,12 +153,12 @@ class Sync:
         assert namespace is not None
         name = full_name(namespace, repository["name"])
         try:
-            manifest = self._core.client(registry).manifest(name, tag, with_size=self._core.generation.keeps_sizes)
+            manifest = self._core.client(registry).manifest(name, tag, with_size=self._core.release.keeps_sizes)
         except (RegistryUnreachableError, RegistryAnswerError) as error:
             log.say(f"Could not fetch manifest for '{name}' with tag '{tag}': {error}", tag="catalog", level="warn")
             return None
         columns: dict[str, Any] = {"digest": manifest.digest, "image_id": manifest.image_id}
-        return {**columns, "size": manifest.size} if self._core.generation.keeps_sizes else columns
+        return {**columns, "size": manifest.size} if self._core.release.keeps_sizes else columns
 
 
 WAIT_SECONDS: Final = 5
@@ -241,11 +241,11 @@ def _end(number: int, _frame: object) -> None:
 
 def _wait_for_database(core: Core) -> None:
     for _ in range(WAITS):
-        if schema.state(core.db, core.generation.version) is State.READY:
+        if schema.state(core.db, core.release.version) is State.READY:
             return
         log.say("Not ready yet. Waiting...", tag="Database", level="error")
         time.sleep(WAIT_SECONDS)
-    if schema.state(core.db, core.generation.version) is not State.READY:
+    if schema.state(core.db, core.release.version) is not State.READY:
         raise ApplicationError("Portus::DB::TimeoutReachedError", "Timeout reached for 'ready' status")
 
 

@@ -11,7 +11,7 @@ def promtool() -> Path:
     """Return the program, built unless the cache holds it (three minutes on two cores).
 
     Raises:
-        LabError: no ``go``, too little disk, or the build failed (with its last lines).
+        OpsError: no ``go``, too little disk, or the build failed (with its last lines).
     """
     program = golang.Program(
         name="promtool",

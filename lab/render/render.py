@@ -13,7 +13,7 @@ from lab.render.objects import Manifest
 from lab.render.recorder import Program, run_program
 from ops import paths
 from ops.console import console, escape, step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.pulumi.stack import STACKS, stack_names
 
 HEADER: Final = "# Rendered from stack {} for review; secrets are left out, so it cannot be applied.\n"
@@ -24,14 +24,14 @@ def render(name: str, folder: Path) -> None:
     """Write the objects of stack ``name`` into ``folder``, one file each; earlier renders there are removed, other files stay.
 
     Raises:
-        LabError: there is no such stack, its program refuses, or ``folder`` cannot be written.
+        OpsError: there is no such stack, its program refuses, or ``folder`` cannot be written.
     """
     with step(f"rendering stack {name}"):
         manifests = rendered(name)
     try:
         write(manifests, name, folder)
     except OSError as error:
-        raise LabError(f"{folder} must be a folder that can be written: {error.strerror}.", "name another one with DIR=...") from None
+        raise OpsError(f"{folder} must be a folder that can be written: {error.strerror}.", "name another one with DIR=...") from None
     console.print(f"{len(manifests)} objects in {escape(str(folder))}")
 
 
@@ -63,14 +63,14 @@ def rendered(name: str, file: Path | None = None) -> list[Manifest]:
         file: the stack file, by default the one in ``stacks/``.
 
     Raises:
-        LabError: there is no such stack, or its program refuses.
+        OpsError: there is no such stack, or its program refuses.
     """
     if file is None and name not in stack_names():
-        raise LabError(f"there is no stack '{name}'.", f"choose one of: {', '.join(stack_names())}.")
+        raise OpsError(f"there is no stack '{name}'.", f"choose one of: {', '.join(stack_names())}.")
     said = stackfile.read(file or STACKS / f"Pulumi.{name}.yaml")
     program = Program(name)
     try:
         run_program(paths.ROOT, name, said.values, secret_keys=said.secret_keys, preview=True, into=program)
     except pulumi.RunError as error:
-        raise LabError(f"the program refuses stack {name}.", "correct what its output names:", str(error)) from None
+        raise OpsError(f"the program refuses stack {name}.", "correct what its output names:", str(error)) from None
     return program.manifests()

@@ -13,7 +13,7 @@ import yaml
 from typing_extensions import override
 
 from ops import paths
-from ops.errors import LabError
+from ops.errors import OpsError
 
 _BOOLEAN: Final = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 _NUMBER: Final = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")
@@ -68,16 +68,16 @@ def read(file: Path) -> Configuration:
     """Return the configuration of a stack file; empty if it has none, which the program itself reports.
 
     Raises:
-        LabError: there is no such file, it cannot be read, or it is no YAML.
+        OpsError: there is no such file, it cannot be read, or it is no YAML.
     """
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
     except FileNotFoundError:
-        raise LabError(f"there is no {file}.", "name a stack that has a file in stacks/") from None
+        raise OpsError(f"there is no {file}.", "name a stack that has a file in stacks/") from None
     except OSError as error:
-        raise LabError(f"{file} must be a file that can be read: {error.strerror}.", "correct its kind or its permissions") from None
+        raise OpsError(f"{file} must be a file that can be read: {error.strerror}.", "correct its kind or its permissions") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise LabError(f"{file} must be YAML.", "correct the place that the reader names:", str(error)) from None
+        raise OpsError(f"{file} must be YAML.", "correct the place that the reader names:", str(error)) from None
     config = content.get("config") if isinstance(content, Mapping) else None
     written = {str(key): value for key, value in config.items()} if isinstance(config, Mapping) else {}
     return Configuration(

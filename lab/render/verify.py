@@ -14,7 +14,7 @@ from lab.render.objects import Manifest
 from lab.render.render import HEADER, earlier, rendered
 from ops import paths
 from ops.console import console, escape
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.pulumi.stack import STACKS
 
 RENDERED: Final = "rendered"
@@ -25,7 +25,7 @@ def verify(name: str) -> None:
     """Check stack ``name``: its file loads, its objects pass our rules and are those of the render that is committed beside it, if any.
 
     Raises:
-        LabError: one of these does not hold, with every finding.
+        OpsError: one of these does not hold, with every finding.
     """
     manifests = rendered(name)
     console.print(f"{name}: the stack file loads, {len(manifests)} objects")
@@ -37,13 +37,13 @@ def verify(name: str) -> None:
     if folder.is_dir():
         changed = difference(manifests, name, folder)
         if changed:
-            remedy = f"review the difference; to accept it: {again}"
-            raise LabError(f"stack {name} differs from its committed render in {shown}.", remedy, "\n".join([*found, *changed]))
+            fix = f"review the difference; to accept it: {again}"
+            raise OpsError(f"stack {name} differs from its committed render in {shown}.", fix, "\n".join([*found, *changed]))
         console.print(f"{name}: the objects are those of {escape(str(shown))}")
     else:
         console.print(f"{name}: no committed render to compare with; to add one: {again}")
     if found:
-        raise LabError(f"stack {name}: {len(found)} findings.", "change the settings that the findings name.", "\n".join(found))
+        raise OpsError(f"stack {name}: {len(found)} findings.", "change the settings that the findings name.", "\n".join(found))
     console.print(f"{name}: no findings of the manifest rules")
 
 

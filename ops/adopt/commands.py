@@ -19,7 +19,7 @@ from ops.adopt.classify.values import is_public_name
 from ops.adopt.model import AdoptError, Findings, Place, Problem, Source
 from ops.adopt.output import report
 from ops.adopt.output.write import Target, refuse_existing, write
-from ops.errors import LabError
+from ops.errors import OpsError
 
 File = click.Path(path_type=Path, dir_okay=False)
 
@@ -116,8 +116,8 @@ def _run(
         files, why = write(source, findings, target)
     except AdoptError as error:
         _refuse(error)
-    except LabError as error:
-        _refuse(AdoptError([Problem(Place("the cluster"), error.problem, error.remedy)]))
+    except OpsError as error:
+        _refuse(AdoptError([Problem(Place("the cluster"), error.problem, error.fix)]))
     except (OSError, UnicodeError) as error:
         _refuse(AdoptError([Problem(Place(str(getattr(error, "filename", "") or "file")), f"cannot be used: {error}", "correct it")]))
     _tell(source, findings, target, files, complete=not why)

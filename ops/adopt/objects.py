@@ -184,7 +184,7 @@ def live(kubeconfig: Path, context: str | None, namespace: str) -> list[Object]:
     """Return the objects of a namespace. Secrets are only held in memory.
 
     Raises:
-        LabError: the cluster does not answer, or refuses.
+        OpsError: the cluster does not answer, or refuses.
     """
     from ops.kube.client import Kind, Kube  # noqa: PLC0415 - heavy
     from ops.kube.errors import cluster_errors  # noqa: PLC0415 - heavy

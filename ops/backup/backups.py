@@ -72,7 +72,7 @@ def listing(jobs: Jobs, step: Step) -> Listing:
     """Return what is on the claim, newest first; a Pod of the stack reads it.
 
     Raises:
-        LabError: the stack has no backups, or the Pod could not look.
+        OpsError: the stack has no backups, or the Pod could not look.
     """
     run = jobs.start(RESTORE)
     try:
@@ -92,7 +92,7 @@ def take(jobs: Jobs, step: Step, *, environment: Mapping[str, str] | None = None
     """Make a backup now.
 
     Raises:
-        LabError: the stack has no backups, or this one failed; then none of the others was removed.
+        OpsError: the stack has no backups, or this one failed; then none of the others was removed.
     """
     lines = jobs.wait(jobs.start(BACKUP, environment=environment), step)
     return Backup.of(json.loads(lines[-1]))

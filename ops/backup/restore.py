@@ -20,7 +20,7 @@ from ops.backup.backups import Backup, Listing
 from ops.backup.scale import Writers
 from ops.console import Step, console, errors, step
 from ops.deployment import Deployment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.jobs import JobError, Jobs, Run
 
 OLDER_SCHEMA: Final = {
@@ -56,7 +56,7 @@ class Restore:
         """Restore, start Portus again, ``check`` it, and return what that has seen.
 
         Raises:
-            LabError: what went wrong, in which state the database is, and what to do.
+            OpsError: what went wrong, in which state the database is, and what to do.
         """
         jobs, writers = self.deployment.jobs, Writers(self.deployment)
         with step("looking at the backups") as current:
@@ -82,7 +82,7 @@ class Restore:
         """Refuse where the outputs, which a deployment writes that is cut off, too, say another version than the web server is of."""
         said = str(self.deployment.outputs["versions"]["portus"])
         if deployed not in {None, said}:
-            raise LabError(
+            raise OpsError(
                 f"the last deployment did not finish: the web server runs {deployed}, the stack's outputs name {said}.",
                 f"deploy again, then repeat this command: make up STACK={self.deployment.stack}",
             )
@@ -91,15 +91,15 @@ class Restore:
         chosen = found.find(self.dump)
         if chosen is None:
             problem = f"there is no backup '{self.dump}'." if self.dump else "DUMP=... must name the backup to restore."
-            raise LabError(problem, f"choose one of these (newest first): {found.names}")
+            raise OpsError(problem, f"choose one of these (newest first): {found.names}")
         runs = str(self.deployment.outputs["versions"]["portus"])
         if chosen.portus == runs or {chosen.portus, runs} <= ALIKE:
             return chosen
         what = f"backup {chosen.name} is of Portus {chosen.portus}, and this stack runs {runs}"
         if chosen.portus > runs or runs not in OLDER_SCHEMA:
             why = "cannot read it" if chosen.portus > runs else "would initialize it at its start instead of migrating it"
-            remedy = f"set portus.version to {chosen.portus} and deploy; repeat this command, then upgrade."
-            raise LabError(f"{what}, which {why}.", remedy)
+            fix = f"set portus.version to {chosen.portus} and deploy; repeat this command, then upgrade."
+            raise OpsError(f"{what}, which {why}.", fix)
         console.print(f"  {what}: {OLDER_SCHEMA[runs].format(namespace=self.deployment.namespace)}")
         return chosen
 
@@ -114,8 +114,8 @@ class Restore:
             with step("backing up the present state") as current:
                 before = backups.take(jobs, current, environment={"KEEP": "all", "EMPTY": "yes"})
         except JobError as error:
-            remedy = f"correct the cause, or give up the present state: {self._command(self.dump)} SAFETY=no"
-            raise LabError("the backup of the present state failed; nothing was changed.", remedy, error.excerpt) from error
+            fix = f"correct the cause, or give up the present state: {self._command(self.dump)} SAFETY=no"
+            raise OpsError("the backup of the present state failed; nothing was changed.", fix, error.excerpt) from error
         console.print(f"  until the load begins the database stays as it is; then its state is backup {before.name}")
         return before.name
 
@@ -124,12 +124,12 @@ class Restore:
         run = self._begin(jobs, chosen, before, current)
         try:
             _to_the_end(jobs, run, current)
-        except (LabError, HTTPError, ApiException) as error:
-            said = error.excerpt if isinstance(error, LabError) else str(error)[:200]
+        except (OpsError, HTTPError, ApiException) as error:
+            said = error.excerpt if isinstance(error, OpsError) else str(error)[:200]
             self._whole = _is_whole(jobs, current)
             if self._whole:
-                raise LabError("restore failed before any data was changed.", "correct what its output names:", said) from error
-            raise LabError(
+                raise OpsError("restore failed before any data was changed.", "correct what its output names:", said) from error
+            raise OpsError(
                 "restore failed half-way. Portus stays stopped, because it would initialize an incomplete database.",
                 f"correct the cause and repeat: {self._command(chosen.name)}. {self._way_back(before)}",
                 said,
@@ -165,14 +165,14 @@ class Restore:
 
 def _require_alone(jobs: Jobs) -> None:
     if under_way := jobs.active(RESTORE):
-        raise LabError(f"a restore is already running (Job {under_way[0]}).", "wait until it ends, then repeat this command.")
+        raise OpsError(f"a restore is already running (Job {under_way[0]}).", "wait until it ends, then repeat this command.")
 
 
 def _is_whole(jobs: Jobs, current: Step) -> bool:
     """Return whether no load is under way or was cut off; what cannot be looked up is not whole."""
     try:
         return not jobs.active(RESTORE) and backups.listing(jobs, current).cut_off is None
-    except (LabError, HTTPError, ApiException):
+    except (OpsError, HTTPError, ApiException):
         return False
 
 

@@ -14,7 +14,7 @@ from kubernetes import client
 from components.common.names import PORTUS, PORTUS_WORKER
 from ops.console import Step
 from ops.deployment import Deployment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import DEPLOYMENT, POD
 from ops.kube.jobs import until
 from ops.kube.status import label_selector
@@ -40,7 +40,7 @@ class Writers:
         """Stop them, the worker first; returns when the last Pod is gone.
 
         Raises:
-            LabError: a Pod stays.
+            OpsError: a Pod stays.
         """
         there = [name for name in (PORTUS_WORKER, PORTUS) if self._read(name) is not None]
         for name in there:
@@ -50,14 +50,14 @@ class Writers:
             self._patch(name, {"metadata": {"annotations": {COPIES: before}}, "spec": {"replicas": 0}})
         for name in there:
             look = f"find the cause: kubectl describe pods -n {self.deployment.namespace}; then repeat this command."
-            late = LabError(f"a Pod of Deployment {name} does not terminate.", look)
+            late = OpsError(f"a Pod of Deployment {name} does not terminate.", look)
             until(lambda name=name: not self._pods(name), STOP_SECONDS, late)  # type: ignore[misc]
 
     def start(self, step: Step) -> None:
         """Start as many as before, the web server first: it sets up what a database of an older version lacks.
 
         Raises:
-            LabError: one does not get ready.
+            OpsError: one does not get ready.
         """
         for name in (PORTUS, PORTUS_WORKER):
             current = self._read(name)
@@ -68,7 +68,7 @@ class Writers:
             self._clear_owner(name)
             step.say(f"waiting for {copies} of {name}")
             look = f"read its log: kubectl logs -n {self.deployment.namespace} deployment/{name}"
-            late = LabError(f"Deployment {name} does not become ready.", look)
+            late = OpsError(f"Deployment {name} does not become ready.", look)
             until(lambda name=name: self._is_ready(name), START_SECONDS, late)  # type: ignore[misc]
 
     def version(self) -> str | None:

@@ -17,10 +17,10 @@ from ops.doctor.database import session
 from ops.doctor.facts import Expected, Pod
 from ops.doctor.objects import examine_objects
 from ops.doctor.snapshot import Snapshot
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import Kube
 from ops.kube.errors import no_way_to_pod
-from ops.kube.http import Silent, Unseen
+from ops.kube.http import NoAnswer, NotChecked
 from ops.kube.pods import Pods, hushed
 from ops.kube.sql import Rows
 
@@ -45,20 +45,20 @@ class Access:
         """Return the stack as the cluster has it now.
 
         Raises:
-            LabError: the cluster does not answer or refuses, or no Pod of Portus is there.
+            OpsError: the cluster does not answer or refuses, or no Pod of Portus is there.
         """
         found = examine_objects(kube, Snapshot(expected=expected, now=time.time()))
         look = f"find the cause: make doctor STACK={expected.stack}"
-        if isinstance(found.cluster, Silent):
+        if isinstance(found.cluster, NoAnswer):
             problem = f"the cluster of {kube.kubeconfig} cannot be reached: {found.cluster.reason}"
-            raise LabError(problem, "start the cluster, or name another kubeconfig: KUBECONFIG=...")
-        if isinstance(found.cluster, Unseen):
-            raise LabError(f"the cluster of {kube.kubeconfig} cannot be read: {found.cluster.reason}", NEEDED)
-        if not found.namespace or isinstance(found.namespace, Unseen):
-            raise LabError(f"the cluster has no namespace '{expected.namespace}' of stack {expected.stack}.", look)
+            raise OpsError(problem, "start the cluster, or name another kubeconfig: KUBECONFIG=...")
+        if isinstance(found.cluster, NotChecked):
+            raise OpsError(f"the cluster of {kube.kubeconfig} cannot be read: {found.cluster.reason}", NEEDED)
+        if not found.namespace or isinstance(found.namespace, NotChecked):
+            raise OpsError(f"the cluster has no namespace '{expected.namespace}' of stack {expected.stack}.", look)
         web = found.pod(WEB)
         if web is None:
-            raise LabError("Portus has no Pod, and only its Pod has the address of the database.", look)
+            raise OpsError("Portus has no Pod, and only its Pod has the address of the database.", look)
         return cls(expected=expected, kube=kube, snapshot=found, web=web)
 
     @contextlib.contextmanager
@@ -66,7 +66,7 @@ class Access:
         """Give what runs a statement: in the stack's own database, or through Portus' Pod in an external one.
 
         Raises:
-            LabError: the database does not answer.
+            OpsError: the database does not answer.
         """
         pods = Pods(kube=self.kube, namespace=self.expected.namespace)
         with hushed(), database_errors(self.expected.stack), session(pods, self.snapshot, self.web) as rows:
@@ -86,4 +86,4 @@ def database_errors(stack: str) -> Iterator[None]:
         problem = str(error)
     else:
         return
-    raise LabError(f"Portus' database cannot be read: {problem}", f"find the cause: make doctor STACK={stack}")
+    raise OpsError(f"Portus' database cannot be read: {problem}", f"find the cause: make doctor STACK={stack}")

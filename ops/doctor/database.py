@@ -23,7 +23,7 @@ from ops.doctor.relay import relay
 from ops.doctor.snapshot import Snapshot
 from ops.kube import sql
 from ops.kube.errors import no_way_to_pod
-from ops.kube.http import SECONDS, Answer, Request, Silent, Unseen, late, saying
+from ops.kube.http import SECONDS, Answer, NoAnswer, NotChecked, Request, late, saying
 from ops.kube.pods import NeverEndedError, Pods
 from ops.kube.sql import ANSWER_SECONDS, Rows
 
@@ -31,31 +31,31 @@ COUNT_SECONDS: Final = 3.0
 """Between two looks at a queue that is not empty: a push under way empties it within a second."""
 
 
-def count_queues(pods: Pods, snapshot: Snapshot) -> tuple[Queue, ...] | Silent | Unseen:
+def count_queues(pods: Pods, snapshot: Snapshot) -> tuple[Queue, ...] | NoAnswer | NotChecked:
     """Return the queues of every registry Pod, by ``/debug/vars``: the only place where 2.8 counts them."""
     workload = snapshot.workload(REGISTRY)
     found: list[Queue] = []
     for pod in workload.ready if workload else ():
         first = _counted(pods, pod)
-        if isinstance(first, Silent | Unseen):
+        if isinstance(first, NoAnswer | NotChecked):
             return first
         second = first
         if any(each["Metrics"].get("Pending") for each in first):
             time.sleep(COUNT_SECONDS)
             again = _counted(pods, pod)
-            second = first if isinstance(again, Silent | Unseen) else again
+            second = first if isinstance(again, NoAnswer | NotChecked) else again
         found += [_queue(pod.name, before, after) for before, after in zip(first, second, strict=False)]
     return tuple(found)
 
 
-def _counted(pods: Pods, pod: Pod) -> list[dict[str, Any]] | Silent | Unseen:
+def _counted(pods: Pods, pod: Pod) -> list[dict[str, Any]] | NoAnswer | NotChecked:
     answer = pods.ask(pod.name, pod.ports["debug"], Request(path="/debug/vars", host="", plain=True))
     if not isinstance(answer, Answer):
         return answer
     try:
         return list(json.loads(answer.body)["registry"]["notifications"]["endpoints"])
     except (ValueError, KeyError, TypeError):
-        return Unseen("the registry's /debug/vars counts no notifications")
+        return NotChecked("the registry's /debug/vars counts no notifications")
 
 
 def _queue(pod: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Queue:
@@ -92,20 +92,20 @@ EVENTS: Final = (
 )
 
 
-def examine_database(pods: Pods, snapshot: Snapshot) -> Database | Silent | Unseen:
-    """Return what the database holds, or why it could not be asked; reads only."""
+def examine_database(pods: Pods, snapshot: Snapshot) -> Database | NoAnswer | NotChecked:
+    """Return what the database passed, or why it could not be asked; reads only."""
     web = snapshot.pod(WEB)
     if web is None:
-        return Unseen("no Pod of Portus says where the database is")
+        return NotChecked("no Pod of Portus says where the database is")
     try:
         with session(pods, snapshot, web) as rows:
             found = _read(rows, is_puma=snapshot.expected.is_puma)
     except ApiException as error:
-        return Unseen(no_way_to_pod(error))
+        return NotChecked(no_way_to_pod(error))
     except pymysql.MySQLError as error:
-        return _denied(pods, snapshot, web, error) or Silent(late(ANSWER_SECONDS) if "timed out" in _words(error) else _words(error))
+        return _denied(pods, snapshot, web, error) or NoAnswer(late(ANSWER_SECONDS) if "timed out" in _words(error) else _words(error))
     except OSError as error:
-        return Silent(saying(error, ANSWER_SECONDS))
+        return NoAnswer(saying(error, ANSWER_SECONDS))
     return _with_image(found, pods.run(web.name, ["ls", MIGRATIONS]))
 
 
@@ -172,8 +172,8 @@ def _records(rows: Rows) -> Iterator[Record]:
         yield Record(hostname=hostname, external_hostname=external_hostname or "", use_ssl=bool(use_ssl))
 
 
-def _with_image(found: Database, listed: tuple[int, str] | Unseen) -> Database:
-    if isinstance(listed, Unseen) or listed[0] != 0:
+def _with_image(found: Database, listed: tuple[int, str] | NotChecked) -> Database:
+    if isinstance(listed, NotChecked) or listed[0] != 0:
         return found
     versions = (name.partition("_")[0] for name in listed[1].split())
     return dataclasses.replace(found, expected=tuple(sorted(version for version in versions if version.isdigit())))

@@ -14,7 +14,7 @@ def expected_of(stack: Stack) -> Expected:
     """Return what ``stack`` should look like.
 
     Raises:
-        ops.errors.LabError: it was never deployed.
+        ops.errors.OpsError: it was never deployed.
     """
     found, state = stated(stack.name, stack.outputs()), stack.export()
     return dataclasses.replace(found, objects=tuple(objects(state, found.namespace)), copies=dict(copies(state, found.namespace)))

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from ops.kube.http import Silent, Unseen
+from ops.kube.http import NoAnswer, NotChecked
 
 
 @dataclass(frozen=True, slots=True)
-class Denied(Silent):
+class Denied(NoAnswer):
     """The database refuses Portus' account.
 
     Args:
@@ -25,7 +25,7 @@ class Denied(Silent):
 Step = Literal["connect", "tls", "login", "answer"]
 """Where contact with a server outside the stack ended."""
 
-NOT_LOOKED: Final = Unseen("it was not looked at")
+NOT_LOOKED: Final = NotChecked("it was not looked at")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +136,7 @@ class Claim:
     name: str
     phase: str
     problems: tuple[str, ...] = ()
-    used: float | Unseen | None = None
+    used: float | NotChecked | None = None
     waits: bool = False
 
 

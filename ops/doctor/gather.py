@@ -17,7 +17,7 @@ from ops.doctor.servers import examine_servers
 from ops.doctor.services import questions as service_questions
 from ops.doctor.snapshot import Snapshot
 from ops.kube.client import Kube
-from ops.kube.http import Unseen
+from ops.kube.http import NotChecked
 from ops.kube.pods import Pods, hushed
 
 AT_ONCE: Final = 16
@@ -35,7 +35,7 @@ def gather(expected: Expected, kube: Kube, say: Callable[[str], None]) -> Snapsh
         names = {name: pool.submit(addresses, name, expected.https_port) for name in dict.fromkeys((expected.host, expected.registry_name))}
         say("the cluster's objects")
         snapshot = examine_objects(kube, Snapshot(expected=expected, now=time.time()))
-        if not isinstance(snapshot.workloads, Unseen):
+        if not isinstance(snapshot.workloads, NotChecked):
             say("the servers inside the cluster")
             snapshot = _inside(Pods(kube=kube, namespace=expected.namespace), snapshot, pool)
         say("the public names")
@@ -47,27 +47,27 @@ def gather(expected: Expected, kube: Kube, say: Callable[[str], None]) -> Snapsh
 
 
 def _inside(pods: Pods, snapshot: Snapshot, pool: Executor) -> Snapshot:
-    assert not isinstance(snapshot.claims, Unseen)
+    assert not isinstance(snapshot.claims, NotChecked)
     database = pool.submit(examine_database, pods, snapshot)
     collect = examine_servers(pods, snapshot, pool)
     contacts = [(kind, pool.submit(ask)) for kind, ask in service_questions(pods, snapshot)]
     rooms = {claim.name: pool.submit(_used, pods, snapshot, claim) for claim in snapshot.claims}
     claims = tuple(dataclasses.replace(claim, used=rooms[claim.name].result()) for claim in snapshot.claims)
-    services: dict[str, tuple[Contact | Unseen, ...]] = {}
+    services: dict[str, tuple[Contact | NotChecked, ...]] = {}
     for kind, future in contacts:
         services[kind] = (*services.get(kind, ()), future.result())
     return dataclasses.replace(collect(), database=database.result(), claims=claims, services=services)
 
 
-def _used(pods: Pods, snapshot: Snapshot, claim: Claim) -> float | Unseen | None:
+def _used(pods: Pods, snapshot: Snapshot, claim: Claim) -> float | NotChecked | None:
     """Return how full a claim is, as a Pod that mounts it sees its file system; None while none does."""
-    assert not isinstance(snapshot.workloads, Unseen)
+    assert not isinstance(snapshot.workloads, NotChecked)
     for workload in snapshot.workloads.values():
         for pod in workload.ready:
             if path := pod.claims.get(claim.name):
                 done = pods.run(pod.name, ["df", "-P", path])
-                if isinstance(done, Unseen):
+                if isinstance(done, NotChecked):
                     return done
                 found = CAPACITY.search(done[1])
-                return int(found.group(1)) / 100 if found else Unseen(f"df in Pod {pod.name} says: {done[1][:200]}")
+                return int(found.group(1)) / 100 if found else NotChecked(f"df in Pod {pod.name} says: {done[1][:200]}")
     return None

@@ -14,7 +14,7 @@ from ops.backup.scale import COPIES
 from ops.doctor import mounted
 from ops.doctor.facts import Claim, Expected, Pod, Workload
 from ops.doctor.snapshot import Snapshot
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import (
     CLAIM,
     CONFIG_MAP,
@@ -30,7 +30,7 @@ from ops.kube.client import (
     UnknownKindError,
 )
 from ops.kube.errors import cause_of, message_of
-from ops.kube.http import Silent, Unseen
+from ops.kube.http import NoAnswer, NotChecked
 from ops.kube.pods import selected, warnings
 from ops.kube.status import condition, is_ready, problems
 
@@ -60,11 +60,11 @@ def examine_objects(kube: Kube, snapshot: Snapshot) -> Snapshot:
             jobs=dict(_jobs(kube, expected)),
         )
     except ApiException as error:
-        return dataclasses.replace(snapshot, cluster=Unseen(f"the API server refuses: {message_of(error)}"))
-    except LabError as error:
-        return dataclasses.replace(snapshot, cluster=Silent(error.problem))
+        return dataclasses.replace(snapshot, cluster=NotChecked(f"the API server refuses: {message_of(error)}"))
+    except OpsError as error:
+        return dataclasses.replace(snapshot, cluster=NoAnswer(error.problem))
     except HTTPError as error:
-        return dataclasses.replace(snapshot, cluster=Silent(f"no answer: {cause_of(error)}"))
+        return dataclasses.replace(snapshot, cluster=NoAnswer(f"no answer: {cause_of(error)}"))
 
 
 def _missing(kube: Kube, expected: Expected) -> Iterator[tuple[str, str]]:

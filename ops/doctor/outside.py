@@ -12,7 +12,7 @@ from urllib.parse import quote
 from components.common.names import EVENTS_PATH
 from ops.doctor.facts import Expected
 from ops.doctor.servers import EVENTS_TYPE, NO_EVENTS
-from ops.kube.http import SECONDS, Reply, Request, Silent, exchange, saying, trusting
+from ops.kube.http import SECONDS, NoAnswer, Reply, Request, exchange, saying, trusting
 
 PORTUS: Final = "portus"
 REGISTRY: Final = "registry"
@@ -30,19 +30,19 @@ def questions(expected: Expected) -> Mapping[str, Request]:
     }
 
 
-def addresses(name: str, port: int) -> tuple[str, ...] | Silent:
+def addresses(name: str, port: int) -> tuple[str, ...] | NoAnswer:
     """Return the addresses that ``name`` has on this machine."""
     try:
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        return Silent(error.strerror or str(error))
+        return NoAnswer(error.strerror or str(error))
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def ask(expected: Expected, request: Request) -> Reply:
     """Return the answer on the public port, as a client that trusts public CAs and the stack's own."""
     context = trusting(expected.trust, system=True)
-    if isinstance(context, Silent):
+    if isinstance(context, NoAnswer):
         return context
     host = request.host if expected.https_port == 443 else f"{request.host}:{expected.https_port}"  # noqa: PLR2004 - HTTPS
     shown = Request(
@@ -55,6 +55,6 @@ def ask(expected: Expected, request: Request) -> Reply:
         ):
             return exchange(end, shown, end.getpeercert(binary_form=True))
     except ssl.SSLCertVerificationError as error:
-        return Silent(f"its certificate is refused: {error.verify_message}")
+        return NoAnswer(f"its certificate is refused: {error.verify_message}")
     except (OSError, http.client.HTTPException) as error:
-        return Silent(saying(error))
+        return NoAnswer(saying(error))

@@ -15,7 +15,7 @@ from components.common.names import EDGE, EVENTS_PATH, REGISTRY, WEB
 from ops.doctor.database import count_queues, server_of
 from ops.doctor.facts import Pod
 from ops.doctor.snapshot import Snapshot
-from ops.kube.http import HEALTH_SECONDS, Answer, Reply, Request, Unseen, late
+from ops.kube.http import HEALTH_SECONDS, Answer, NotChecked, Reply, Request, late
 from ops.kube.pods import Pods
 
 NO_EVENTS: Final = json.dumps({"events": []})
@@ -94,13 +94,13 @@ def _first(snapshot: Snapshot) -> Iterator[tuple[str, Pod, int, Request]]:
         yield from ((role, pod, pod.ports["https"], request) for pod in (workload.ready if workload else ()) if "https" in pod.ports)
 
 
-def _refusals(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Callable[[], str | Unseen]]]:
+def _refusals(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Callable[[], str | NotChecked]]]:
     web, registry, edge = (snapshot.pod(role) for role in (WEB, REGISTRY, EDGE))
     host, registry_name = snapshot.expected.host, snapshot.expected.registry_name
     if not (web and registry):
         return
 
-    def ask(server: Pod, name: str, trust: str, *, system: bool = True) -> Callable[[], str | Unseen]:
+    def ask(server: Pod, name: str, trust: str, *, system: bool = True) -> Callable[[], str | NotChecked]:
         return lambda: pods.refusal(server.name, server.ports["https"], name, trust, system=system)
 
     yield (WEB, REGISTRY), ask(registry, registry_name, portus_trust(web))
@@ -111,7 +111,7 @@ def _refusals(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str],
         yield (EDGE, REGISTRY), ask(registry, registry_name, edge_trust(edge), system=False)
 
 
-def _reaches(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Callable[[], str | Unseen]]]:
+def _reaches(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Callable[[], str | NotChecked]]]:
     expected, web, registry = snapshot.expected, snapshot.pod(WEB), snapshot.pod(REGISTRY)
     if web:
         for name in dict.fromkeys((expected.host, expected.registry_name)):
@@ -122,29 +122,29 @@ def _reaches(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], 
         yield (REGISTRY, target.hostname), lambda: _from_registry(pods, registry, str(target.hostname), port)
 
 
-def from_portus(pods: Pods, pod: Pod, name: str, port: int) -> str | Unseen:
+def from_portus(pods: Pods, pod: Pod, name: str, port: int) -> str | NotChecked:
     """Return why a Pod of Portus opens no connection to a server; '' if it does."""
     done = pods.run(pod.name, ["timeout", str(CONNECT_SECONDS), BASH, "-c", CONNECT, name, str(port)])
-    if not isinstance(done, Unseen) and done[0] in TIMED_OUT:
+    if not isinstance(done, NotChecked) and done[0] in TIMED_OUT:
         return late(CONNECT_SECONDS)
-    if isinstance(done, Unseen) or done[0] == 0:
-        return done if isinstance(done, Unseen) else ""
+    if isinstance(done, NotChecked) or done[0] == 0:
+        return done if isinstance(done, NotChecked) else ""
     return done[1].splitlines()[0].partition(": ")[2].removeprefix("line 1: ") if done[1] else f"bash ended with code {done[0]}"
 
 
-def _from_registry(pods: Pods, pod: Pod, name: str, port: int) -> str | Unseen:
+def _from_registry(pods: Pods, pod: Pod, name: str, port: int) -> str | NotChecked:
     """Return why a connection without data is refused; '' if it is not.
 
     Not by a request: Puma never answers a plain one on its TLS port, and each holds one of its few threads.
     """
     done = pods.run(pod.name, ["timeout", str(SILENT_SECONDS), "nc", "-w", str(CONNECT_SECONDS), name, str(port)])
-    if isinstance(done, Unseen):
+    if isinstance(done, NotChecked):
         return done
     code, said = done[0], done[1].strip().removeprefix("nc: ")
     if code in (0, *TIMED_OUT):
         return ""
     if code != 1:
-        return Unseen(f"nc in Pod {pod.name} ended with code {code}: {said[:200]}")
+        return NotChecked(f"nc in Pod {pod.name} ended with code {code}: {said[:200]}")
     return late(CONNECT_SECONDS) if "timed out" in said.lower() else said
 
 
@@ -179,17 +179,17 @@ def _login(pods: Pods, snapshot: Snapshot, web: Pod, registry: Pod) -> tuple[Rep
     expected = snapshot.expected
     password = web.setting("PORTUS_PASSWORD") or web.setting("PORTUS_PORTUS_PASSWORD")
     if not password:
-        return (unknown := Unseen("the password of Portus' own user is in no Secret that its Pod reads")), unknown
+        return (unknown := NotChecked("the password of Portus' own user is in no Secret that its Pod reads")), unknown
     path = f"/v2/token?service={quote(expected.registry)}&account=portus&scope=registry:catalog:*"
     basic = base64.b64encode(f"portus:{password}".encode()).decode()
     request = Request(path=path, host=expected.host, headers={"Authorization": f"Basic {basic}"})
     login = pods.ask(web.name, web.ports["https"], request)
     if not isinstance(login, Answer) or login.status != 200:  # noqa: PLR2004 - HTTP
-        return login, Unseen("there is no token to show")
+        return login, NotChecked("there is no token to show")
     try:
         bearer = {"Authorization": f"Bearer {json.loads(login.body)['token']}"}
     except (ValueError, KeyError, TypeError):
-        return login, Unseen("there is no token to show")
+        return login, NotChecked("there is no token to show")
     catalog = Request(path="/v2/_catalog?n=1", host=expected.registry_name, headers=bearer)
     return login, pods.ask(registry.name, registry.ports["https"], catalog)
 

@@ -10,7 +10,7 @@ import yaml
 
 from components.common.names import REGISTRY
 from ops.doctor.facts import NOT_LOOKED, Claim, Contact, Database, Expected, Pod, Queue, Workload
-from ops.kube.http import Reply, Silent, Unseen
+from ops.kube.http import NoAnswer, NotChecked, Reply
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,39 +34,39 @@ class Snapshot:
 
     expected: Expected
     now: float
-    cluster: str | Silent | Unseen = NOT_LOOKED
-    namespace: str | Unseen = NOT_LOOKED
-    missing: tuple[tuple[str, str], ...] | Unseen = NOT_LOOKED
-    claims: tuple[Claim, ...] | Unseen = NOT_LOOKED
-    workloads: Mapping[str, Workload] | Unseen = NOT_LOOKED
-    jobs: Mapping[str, str] | Unseen = NOT_LOOKED
-    database: Database | Silent | Unseen = NOT_LOOKED
+    cluster: str | NoAnswer | NotChecked = NOT_LOOKED
+    namespace: str | NotChecked = NOT_LOOKED
+    missing: tuple[tuple[str, str], ...] | NotChecked = NOT_LOOKED
+    claims: tuple[Claim, ...] | NotChecked = NOT_LOOKED
+    workloads: Mapping[str, Workload] | NotChecked = NOT_LOOKED
+    jobs: Mapping[str, str] | NotChecked = NOT_LOOKED
+    database: Database | NoAnswer | NotChecked = NOT_LOOKED
     served: Mapping[str, Mapping[str, Reply]] = field(default_factory=dict)
-    refused: Mapping[tuple[str, str], str | Unseen] = field(default_factory=dict)
-    reached: Mapping[tuple[str, str], str | Unseen] = field(default_factory=dict)
-    database_reached: str | Unseen = NOT_LOOKED
+    refused: Mapping[tuple[str, str], str | NotChecked] = field(default_factory=dict)
+    reached: Mapping[tuple[str, str], str | NotChecked] = field(default_factory=dict)
+    database_reached: str | NotChecked = NOT_LOOKED
     through: Mapping[str, Reply] = field(default_factory=dict)
-    services: Mapping[str, tuple[Contact | Unseen, ...]] = field(default_factory=dict)
+    services: Mapping[str, tuple[Contact | NotChecked, ...]] = field(default_factory=dict)
     health: Reply = NOT_LOOKED
     token: Reply = NOT_LOOKED
     login: Reply = NOT_LOOKED
     catalog: Reply = NOT_LOOKED
     event: Reply = NOT_LOOKED
-    queues: tuple[Queue, ...] | Silent | Unseen = NOT_LOOKED
-    names: Mapping[str, tuple[str, ...] | Silent] = field(default_factory=dict)
+    queues: tuple[Queue, ...] | NoAnswer | NotChecked = NOT_LOOKED
+    names: Mapping[str, tuple[str, ...] | NoAnswer] = field(default_factory=dict)
     outside: Mapping[str, Reply] = field(default_factory=dict)
-    drift: str | Unseen = NOT_LOOKED
-    round_trip: str | Silent | Unseen | None = None
+    drift: str | NotChecked = NOT_LOOKED
+    round_trip: str | NoAnswer | NotChecked | None = None
 
     @property
     def is_being_restored(self) -> bool:
         """Whether a restore has stopped Portus and has not started it again: its database may be half of one."""
-        workloads = {} if isinstance(self.workloads, Unseen) else self.workloads
+        workloads = {} if isinstance(self.workloads, NotChecked) else self.workloads
         return any(each.before_restore is not None and each.replicas == 0 for each in workloads.values())
 
     def workload(self, role: str) -> Workload | None:
         """Return the workload of a role, None where the stack has none."""
-        return None if isinstance(self.workloads, Unseen) else self.workloads.get(role)
+        return None if isinstance(self.workloads, NotChecked) else self.workloads.get(role)
 
     def pod(self, role: str) -> Pod | None:
         """Return a Pod of a role: a ready one where there is one."""

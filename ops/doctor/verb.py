@@ -9,27 +9,27 @@ import time
 from ops.check import check, check_read_only
 from ops.console import Step, console, step
 from ops.credentials import NobodyError
-from ops.doctor.chain import Finding, by_name, examine
+from ops.doctor.catalog import Finding, by_name, examine
 from ops.doctor.expected import expected_of
 from ops.doctor.gather import gather
-from ops.doctor.report import as_json, holds, show
+from ops.doctor.report import as_json, passed, show
 from ops.doctor.snapshot import Snapshot
 from ops.environment import Environment
-from ops.errors import LabError
-from ops.kube.http import Silent, Unseen
+from ops.errors import OpsError
+from ops.kube.http import NoAnswer, NotChecked
 from ops.pulumi.stack import Stack
 
 
 def doctor(stack: Stack, environment: Environment, *, push: bool = False, drift: bool = False, as_data: bool = False) -> bool:
-    """Examine ``stack`` and print the findings; return whether every link holds. Changes nothing unless ``push``.
+    """Examine ``stack`` and print the findings; return whether every check passes. Changes nothing unless ``push``.
 
     Args:
-        push: whether to push and pull an image where every link before holds.
+        push: whether to push and pull an image where every check before holds.
         drift: whether to have Pulumi compare the cluster with the stack file, which takes as long as a preview.
         as_data: whether JSON is printed, and nothing else.
 
     Raises:
-        LabError: the stack was never deployed.
+        OpsError: the stack was never deployed.
     """
     began = time.monotonic()
     findings = diagnose(stack, environment, push=push, drift=drift, quiet=as_data)
@@ -37,7 +37,7 @@ def doctor(stack: Stack, environment: Environment, *, push: bool = False, drift:
         sys.stdout.write(as_json(stack.name, findings) + "\n")
     else:
         show(stack.name, findings, console, time.monotonic() - began)
-    return holds(findings)
+    return passed(findings)
 
 
 def diagnose(
@@ -62,12 +62,12 @@ def _drift(stack: Stack) -> str:
     """Return what Pulumi would change; '' for nothing."""
     try:
         stack.run("preview", "--refresh", "--expect-no-changes", "--stack", stack.name)
-    except LabError as error:
+    except OpsError as error:
         return "\n".join([error.problem, *(line for line in error.excerpt.splitlines() if line.strip())][:40])
     return ""
 
 
-def _round_trip(stack: Stack, environment: Environment | None, snapshot: Snapshot) -> str | Silent | Unseen:
+def _round_trip(stack: Stack, environment: Environment | None, snapshot: Snapshot) -> str | NoAnswer | NotChecked:
     deployment = stack.deployment(environment)
     current = Step("round trip")
     try:
@@ -76,6 +76,6 @@ def _round_trip(stack: Stack, environment: Environment | None, snapshot: Snapsho
             return "the registry is read-only, and refuses a push"
         return f"{check(deployment, current)} was pushed, pulled and recorded"
     except NobodyError as error:
-        return Unseen(str(error))
-    except LabError as error:
-        return Silent(f"{error} {error.excerpt}".strip())
+        return NotChecked(str(error))
+    except OpsError as error:
+        return NoAnswer(f"{error} {error.excerpt}".strip())

@@ -1,4 +1,4 @@
-"""What may be said of a link."""
+"""The results that a check can have."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ops.doctor.snapshot import Snapshot
-from ops.kube.http import Answer, Reply, Unseen
+from ops.kube.http import Answer, NotChecked, Reply
 
-__all__ = ["Broken", "Holds", "Inapplicable", "Judge", "Unseen", "Verdict", "deploy_anew", "kubectl", "no_answer", "said", "sql"]
+__all__ = ["Failed", "Judge", "NotChecked", "Ok", "Skipped", "Verdict", "deploy_anew", "kubectl", "no_answer", "said", "sql"]
 
 
 @dataclass(frozen=True, slots=True)
-class Holds:
-    """It holds; ``seen`` says by what one can tell."""
+class Ok:
+    """It passed; ``seen`` says by what one can tell."""
 
     seen: str
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """It does not; ``remedy`` is a command or a setting."""
+class Failed:
+    """It did not; ``fix`` is a command or a setting."""
 
     seen: str
-    remedy: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
-class Inapplicable:
-    """The stack has no such link."""
+class Skipped:
+    """The stack does not have what it is about."""
 
     reason: str
 
 
-Verdict = Holds | Broken | Inapplicable | Unseen
+Verdict = Ok | Failed | Skipped | NotChecked
 Judge = Callable[[Snapshot], Verdict]
 
 
@@ -46,14 +46,14 @@ def said(reply: Reply) -> str:
     return reply.reason
 
 
-def no_answer(snapshot: Snapshot, who: str, reason: str, target: str) -> Broken:
+def no_answer(snapshot: Snapshot, who: str, reason: str, target: str) -> Failed:
     """Return the message about a server that gave no answer: of its speed, and never of keys, passwords or certificates.
 
     Args:
         target: its workload, as kubectl takes it.
     """
     busy = f"{kubectl(snapshot, 'top pod')} shows what is busy: give it more CPU, threads or replicas (stack file)"
-    return Broken(f"{who}: {reason}", f"{busy}; its log: {kubectl(snapshot, f'logs {target}')}")
+    return Failed(f"{who}: {reason}", f"{busy}; its log: {kubectl(snapshot, f'logs {target}')}")
 
 
 def kubectl(snapshot: Snapshot, words: str) -> str:

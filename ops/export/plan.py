@@ -8,7 +8,7 @@ from typing import Final
 from ops.doctor.facts import Expected
 from ops.export import harbor, images
 from ops.export.model import Portus, Visibility
-from ops.export.registry_client import Holdings
+from ops.export.registry_client import Inventory
 
 SYNC: Final = "skopeo sync --all --preserve-digests --keep-going --src yaml --dest docker"
 """``--all``: every part of a manifest list; ``--preserve-digests``: fail rather than convert; ``--keep-going``: the others all the same."""
@@ -16,12 +16,12 @@ LOGINS: Final = "--src-authfile old.json --dest-authfile new.json"
 TARGET: Final = "NEW"
 
 
-def plan(expected: Expected, portus: Portus, holdings: Holdings) -> str:
+def plan(expected: Expected, portus: Portus, inventory: Inventory) -> str:
     """Return the text."""
-    return "\n".join([*_images(expected, portus, holdings), *_harbor(portus), *_zot(portus), *_lost(portus)]) + "\n"
+    return "\n".join([*_images(expected, portus, inventory), *_harbor(portus), *_zot(portus), *_lost(portus)]) + "\n"
 
 
-def _images(expected: Expected, portus: Portus, holdings: Holdings) -> Iterator[str]:
+def _images(expected: Expected, portus: Portus, inventory: Inventory) -> Iterator[str]:
     certificate = f" --cert-dir {images.CERTIFICATES}" if expected.trust.strip() else ""
     yield from (
         f"# Leaving Portus: stack {expected.stack}",
@@ -36,7 +36,7 @@ def _images(expected: Expected, portus: Portus, holdings: Holdings) -> Iterator[
         "or failed is run again, and copies what is missing.",
         "",
     )
-    found, archive = images.batches(holdings.images), images.ALL
+    found, archive = images.batches(inventory.images), images.ALL
     for batch in found:
         yield f"    {SYNC} {LOGINS} {batch.file} {f'{TARGET}/{batch.folder}'.rstrip('/')}    # tags: {batch.tags}"
     if not found:
@@ -49,13 +49,13 @@ def _images(expected: Expected, portus: Portus, holdings: Holdings) -> Iterator[
         f"`{archive}` holds all of them at once, for an archive: `skopeo sync --all --scoped --src yaml --dest dir {archive} FOLDER`.",
         "`registry.json` lists each tag's digest, to compare with; `drift.json` says where Portus' records and the registry differ.",
     )
-    if holdings.unread:
+    if inventory.unread:
         yield from (
             "",
             "**Not in these files**, for their tags cannot be listed (make a namespace of that name in Portus and export again):",
             "",
         )
-        yield from (f"- {name}: {why}" for name, why in holdings.unread.items())
+        yield from (f"- {name}: {why}" for name, why in inventory.unread.items())
 
 
 def _top_project(portus: Portus) -> str:

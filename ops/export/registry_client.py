@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import httpx
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.export.model import SYSTEM_USER
 
 MANIFEST_TYPES: Final = (
@@ -40,7 +40,7 @@ class Image:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Holdings:
+class Inventory:
     """What the registry holds.
 
     Args:
@@ -73,14 +73,14 @@ class RegistryClient:
         self._login = (SYSTEM_USER, password)
         self._http = http
 
-    def holdings(self, say: Callable[[str], None]) -> Holdings:
+    def inventory(self, say: Callable[[str], None]) -> Inventory:
         """Return what the registry holds; the manifests are asked for by HEAD, which a registry that reports pulls counts as pulls.
 
         Args:
             say: told how far it is.
 
         Raises:
-            LabError: Portus or the registry does not answer, or refuses Portus' own account.
+            OpsError: Portus or the registry does not answer, or refuses Portus' own account.
         """
         repositories = sorted(set(self.catalog()))
         images: list[Image] = []
@@ -103,7 +103,7 @@ class RegistryClient:
             over.set()
             pool.shutdown(cancel_futures=True)
         ordered = sorted(images, key=lambda image: (image.repository, image.tag))
-        return Holdings(images=tuple(ordered), empty=tuple(sorted(empty)), unread=dict(sorted(unread.items())))
+        return Inventory(images=tuple(ordered), empty=tuple(sorted(empty)), unread=dict(sorted(unread.items())))
 
     def catalog(self) -> Iterator[str]:
         """Give the name of every repository."""
@@ -136,7 +136,7 @@ class RegistryClient:
             reference: digest or tag.
 
         Raises:
-            LabError: as `holdings`.
+            OpsError: as `inventory`.
         """
         token = self._token(f"repository:{repository}:pull")
         return tuple(dict.fromkeys(self._lacking(repository, reference, token)))
@@ -187,7 +187,7 @@ class RegistryClient:
         except httpx.TransportError as error:
             raise _away(self._portus_url, error) from error
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            raise LabError(
+            raise OpsError(
                 f"Portus refuses its own account '{SYSTEM_USER}' at {self._portus_url}.",
                 "wait 10 minutes, because ten wrong log-ins lock it; or restart the web server, which sets the password again.",
             )
@@ -195,16 +195,16 @@ class RegistryClient:
         try:
             return str(answer.json()["token"])
         except (json.JSONDecodeError, KeyError) as error:
-            raise LabError(f"{self._portus_url}/v2/token answers without a token.", "check that this is Portus: make doctor") from error
+            raise OpsError(f"{self._portus_url}/v2/token answers without a token.", "check that this is Portus: make doctor") from error
 
 
 def _expect(answer: httpx.Response, what: str) -> None:
     if not answer.is_success:
-        raise LabError(f"{answer.request.url.host} answers {answer.status_code} when asked for {what}.", "read its log.", answer.text[:500])
+        raise OpsError(f"{answer.request.url.host} answers {answer.status_code} when asked for {what}.", "read its log.", answer.text[:500])
 
 
-def _away(what: str, error: httpx.TransportError) -> LabError:
-    return LabError(
+def _away(what: str, error: httpx.TransportError) -> OpsError:
+    return OpsError(
         f"{what} does not answer: {error}",
         "run this on a machine that resolves and reaches the public names; make doctor names the broken link.",
     )

@@ -11,12 +11,12 @@ import httpx
 
 from ops.doctor.access import Access
 from ops.doctor.facts import Expected
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.export.model import SYSTEM_USER, Portus
 from ops.export.records import read
-from ops.export.registry_client import Holdings, RegistryClient
+from ops.export.registry_client import Inventory, RegistryClient
 from ops.kube.client import Kube
-from ops.kube.http import Silent, trusting
+from ops.kube.http import NoAnswer, trusting
 
 SECONDS: Final = 30.0
 """How long one answer may take; a registry on object storage needs long for its catalog."""
@@ -31,37 +31,37 @@ class Source(Access):
         """Return what Portus knows, out of its database: the stack's own, or an external one through Portus' Pod.
 
         Raises:
-            LabError: the database does not answer, or is none of Portus.
+            OpsError: the database does not answer, or is none of Portus.
         """
         with self.rows() as rows:
             found = read(rows)
         if found.migration is None:
-            raise LabError(
+            raise OpsError(
                 "Portus' database is empty: Portus never started on it.", f"find the cause: make doctor STACK={self.expected.stack}"
             )
         return found
 
-    def holdings(self, say: Callable[[str], None]) -> Holdings:
-        """Return what the registry holds; raises as `registry` and `RegistryClient.holdings`."""
+    def inventory(self, say: Callable[[str], None]) -> Inventory:
+        """Return what the registry holds; raises as `registry` and `RegistryClient.inventory`."""
         with self.registry() as client:
-            return client.holdings(say)
+            return client.inventory(say)
 
     @contextmanager
     def registry(self) -> Iterator[RegistryClient]:
         """Give a client of the registry's public name, as Portus' own account, whose password is not changed by hand.
 
         Raises:
-            LabError: that password is in no Secret that Portus' Pod reads.
+            OpsError: that password is in no Secret that Portus' Pod reads.
         """
         password = self.web.setting("PORTUS_PASSWORD") or self.web.setting("PORTUS_PORTUS_PASSWORD")
         if not password:
-            raise LabError(
+            raise OpsError(
                 f"the password of Portus' own account '{SYSTEM_USER}' is in no Secret that its Pod reads.",
                 "write the stack's credentials as Secrets of its namespace, and use an account with rights to read them.",
             )
         trust = trusting(self.expected.trust, system=True)
-        if isinstance(trust, Silent):
-            raise LabError(f"the stack's output ca_certificate cannot be used: {trust.reason}", "deploy the stack again: make up")
+        if isinstance(trust, NoAnswer):
+            raise OpsError(f"the stack's output ca_certificate cannot be used: {trust.reason}", "deploy the stack again: make up")
         transport = httpx.HTTPTransport(verify=trust, retries=CONNECTIONS_TRIED - 1)
         with httpx.Client(transport=transport, timeout=SECONDS) as http:
             yield RegistryClient(registry=self.expected.registry, portus_url=self.expected.portus_url, password=password, http=http)

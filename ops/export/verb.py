@@ -14,12 +14,12 @@ from typing import Any, Final
 from ops.console import console, escape, step
 from ops.doctor.expected import expected_of
 from ops.doctor.facts import Expected
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.export import harbor, images, zot
 from ops.export.images import drift
 from ops.export.model import Portus, document
 from ops.export.plan import plan
-from ops.export.registry_client import Holdings
+from ops.export.registry_client import Inventory
 from ops.export.source import source
 from ops.pulumi.stack import Stack
 
@@ -34,7 +34,7 @@ def export(stack: Stack, folder: Path) -> None:
     """Write what ``stack`` holds into ``folder``, and say how much it is and what does not fit together. Changes nothing.
 
     Raises:
-        LabError: ``folder`` is there and not empty; the stack was never deployed; or a part of it does not answer.
+        OpsError: ``folder`` is there and not empty; the stack was never deployed; or a part of it does not answer.
     """
     require_empty(folder)
     expected = expected_of(stack)
@@ -43,18 +43,18 @@ def export(stack: Stack, folder: Path) -> None:
     with step("reading Portus' records"):
         portus = found.records()
     with step(f"listing what {expected.registry} holds") as current:
-        holdings = found.holdings(current.say)
+        inventory = found.inventory(current.say)
     exported_at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    differences = drift(portus, holdings)
+    differences = drift(portus, inventory)
     with step(f"writing {folder}"), _whole(folder) as work:
-        for path, text in documents(expected, portus, holdings, exported_at).items():
+        for path, text in documents(expected, portus, inventory, exported_at).items():
             target = work / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
-    _summary(folder, portus, holdings, differences)
+    _summary(folder, portus, inventory, differences)
 
 
-def documents(expected: Expected, portus: Portus, holdings: Holdings, exported_at: str) -> dict[str, str]:
+def documents(expected: Expected, portus: Portus, inventory: Inventory, exported_at: str) -> dict[str, str]:
     """Return every file of the export, path -> text; pure but for the schema, which is read from beside this module."""
     texts = {
         "portus.json": _json(
@@ -63,12 +63,12 @@ def documents(expected: Expected, portus: Portus, holdings: Holdings, exported_a
             )
         ),
         SCHEMA: (Path(__file__).parent / SCHEMA).read_text(encoding="utf-8"),
-        "registry.json": _json(_held(expected, holdings)),
-        "drift.json": _json(drift(portus, holdings)),
+        "registry.json": _json(_held(expected, inventory)),
+        "drift.json": _json(drift(portus, inventory)),
         "harbor.json": _json(harbor.plan(portus)),
         "zot.json": _json(zot.configuration(portus)),
-        "plan.md": plan(expected, portus, holdings),
-        **images.files(expected.registry, holdings.images, private_ca=bool(expected.trust.strip())),
+        "plan.md": plan(expected, portus, inventory),
+        **images.files(expected.registry, inventory.images, private_ca=bool(expected.trust.strip())),
     }
     return texts | ({f"{images.CERTIFICATES}/ca.crt": expected.trust} if expected.trust.strip() else {})
 
@@ -77,15 +77,15 @@ def require_empty(folder: Path) -> None:
     """Make sure that an export may be written to ``folder``.
 
     Raises:
-        LabError: it is there and not empty, is a file, or its parent is not there or not writable.
+        OpsError: it is there and not empty, is a file, or its parent is not there or not writable.
     """
     if folder.is_dir() and any(folder.iterdir()):
-        raise LabError(f"{folder} must be empty: an export overwrites nothing.", "name a new folder: DIR=...")
+        raise OpsError(f"{folder} must be empty: an export overwrites nothing.", "name a new folder: DIR=...")
     if folder.exists() and not folder.is_dir():
-        raise LabError(f"{folder} must be a folder.", "name a new folder: DIR=...")
+        raise OpsError(f"{folder} must be a folder.", "name a new folder: DIR=...")
     parent = folder.absolute().parent
     if not parent.is_dir():
-        raise LabError(f"the folder {parent} must exist.", "create it, or name another one: DIR=...")
+        raise OpsError(f"the folder {parent} must exist.", "create it, or name another one: DIR=...")
 
 
 @contextmanager
@@ -95,20 +95,20 @@ def _whole(folder: Path) -> Iterator[Path]:
     try:
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=parent))
     except OSError as error:
-        raise LabError(f"{parent} must be writable: {error.strerror}.", "name another folder: DIR=...") from error
+        raise OpsError(f"{parent} must be writable: {error.strerror}.", "name another folder: DIR=...") from error
     try:
         yield work
         work.chmod(PRIVATE)
         work.rename(folder)
     except OSError as error:
-        raise LabError(f"{folder} cannot be written: {error.strerror}.", "free some space, or name another folder: DIR=...") from error
+        raise OpsError(f"{folder} cannot be written: {error.strerror}.", "free some space, or name another folder: DIR=...") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _held(expected: Expected, holdings: Holdings) -> dict[str, Any]:
+def _held(expected: Expected, inventory: Inventory) -> dict[str, Any]:
     repositories: dict[str, dict[str, dict[str, str]]] = {}
-    for image in holdings.images:
+    for image in inventory.images:
         repositories.setdefault(image.repository, {})[image.tag] = {"digest": image.digest, "media_type": image.media_type}
     return {"registry_host": expected.registry, "repositories": repositories}
 
@@ -117,11 +117,11 @@ def _json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _summary(folder: Path, portus: Portus, holdings: Holdings, differences: Mapping[str, Any]) -> None:
-    repositories = len({image.repository for image in holdings.images})
+def _summary(folder: Path, portus: Portus, inventory: Inventory, differences: Mapping[str, Any]) -> None:
+    repositories = len({image.repository for image in inventory.images})
     console.print(
         f"\n{len(portus.users)} users, {len(portus.teams)} teams, {len(portus.namespaces)} namespaces;"
-        f" {len(holdings.images)} tags in {repositories} repositories."
+        f" {len(inventory.images)} tags in {repositories} repositories."
     )
     told = {
         "only_in_registry": "tags that Portus does not know; they move all the same",

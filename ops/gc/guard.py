@@ -12,12 +12,12 @@ from typing import Any, Final
 from kubernetes.client import ApiException
 
 from ops.console import errors, step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.gc.job import NAME
 from ops.gc.registry import Registry, registry_of
 from ops.kube.client import Kube
 from ops.kube.errors import message_of
-from ops.kube.http import Unseen
+from ops.kube.http import NotChecked
 from ops.kube.jobs import Jobs, polls
 from ops.kube.pods import Pods
 from ops.kube.status import has_ended
@@ -29,13 +29,13 @@ def flush(registry: Registry, pods: Pods) -> None:
     """Empty the stack's own Redis.
 
     Raises:
-        LabError: it could not be emptied.
+        OpsError: it could not be emptied.
     """
     for pod in registry.redis_pods:
         done = pods.run(pod, ["redis-cli", "flushall"], FLUSH_SECONDS)
-        if isinstance(done, Unseen) or done != (0, "OK"):
-            said = done.reason if isinstance(done, Unseen) else done[1]
-            raise LabError(
+        if isinstance(done, NotChecked) or done != (0, "OK"):
+            said = done.reason if isinstance(done, NotChecked) else done[1]
+            raise OpsError(
                 f"the registry's cache in Pod {pod} could not be emptied: {said}",
                 "keep the registry read-only until this command succeeds: pushes would leave out layers.",
             )
@@ -53,7 +53,7 @@ def require_no_sweep(stack: str, namespace: str, kube: Kube) -> None:
     """Wait until no garbage collection of ``stack`` deletes anything, and finish one whose command was killed.
 
     Raises:
-        LabError: it goes on, or it has to be finished by hand, or the cluster does not answer.
+        OpsError: it goes on, or it has to be finished by hand, or the cluster does not answer.
     """
     jobs = Jobs(kube, namespace)
     try:
@@ -97,7 +97,7 @@ def _wait(jobs: Jobs, stack: str, *, since: str) -> None:
             if not _goes_on(jobs):
                 return
             current.say("it deletes blobs, and a push beside it loses layers")
-        raise LabError(
+        raise OpsError(
             f"a garbage collection of stack {stack} deletes blobs (Job {NAME}, since {since}): a push during it loses layers.",
             f"wait until it ends, then repeat this command; or stop it, which is harmless: kubectl delete job -n {jobs.namespace} {NAME}",
         )
@@ -111,7 +111,7 @@ def _finish(jobs: Jobs, stack: str) -> None:
     with step("finishing a garbage collection whose command was killed"):
         registry = registry_of(jobs.kube, jobs.namespace, stack)
         if registry.has_foreign_redis:
-            raise LabError(
+            raise OpsError(
                 f"a garbage collection was interrupted before the descriptors in Redis {registry.redis_address} were flushed: "
                 "clients would leave out layers that it has deleted.",
                 f"flush them, then: kubectl delete job -n {jobs.namespace} {NAME}; then repeat this command.",

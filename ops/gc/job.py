@@ -16,7 +16,7 @@ from typing import Any, Final
 from kubernetes.client import ApiException
 
 from ops.console import Step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import Object
 from ops.kube.jobs import JobError, Jobs
 from ops.kube.status import has_ended
@@ -112,7 +112,7 @@ class Runner:
         """Run ``job`` to its end and return what it printed; whatever happens, it is removed.
 
         Raises:
-            LabError: another collection runs, or it did not start, or it failed (with what it said).
+            OpsError: another collection runs, or it did not start, or it failed (with what it said).
         """
         self.clear()
         try:
@@ -135,7 +135,7 @@ class Runner:
         """Remove what a garbage collection has left whose command was killed.
 
         Raises:
-            LabError: it runs still.
+            OpsError: it runs still.
         """
         left = self.jobs.find(NAME)
         if left is None:
@@ -150,14 +150,14 @@ class Runner:
             kept.writelines(f"{line}\n" for line in lines)
 
 
-def _failed(error: JobError) -> LabError:
+def _failed(error: JobError) -> OpsError:
     if error.code is None:
-        return LabError("the collection's Pod did not start; nothing was deleted.", "correct what the cluster reports:", error.excerpt)
+        return OpsError("the collection's Pod did not start; nothing was deleted.", "correct what the cluster reports:", error.excerpt)
     said = [line for line in error.lines if line.strip()][-SHOWN_LINES:]
     problem = "the collection failed; the registry still has everything that its images need."
-    return LabError(problem, "correct what the registry reports:", "\n".join(said) or error.excerpt)
+    return OpsError(problem, "correct what the registry reports:", "\n".join(said) or error.excerpt)
 
 
-def _running(namespace: str) -> LabError:
+def _running(namespace: str) -> OpsError:
     stop = f"kubectl delete job -n {namespace} {NAME}"
-    return LabError("a collection is already running.", f"wait until it ends, or stop it, which is harmless: {stop}")
+    return OpsError("a collection is already running.", f"wait until it ends, or stop it, which is harmless: {stop}")

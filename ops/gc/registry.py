@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from ops.doctor import mounted
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import CLAIM, CONFIG_MAP, DEPLOYMENT, POD, SECRET, Kube, Object
 from ops.kube.pods import selected
 
@@ -109,18 +109,18 @@ def registry_of(kube: Kube, namespace: str, stack: str) -> Registry:
     """Return the registry of ``stack`` as it runs now.
 
     Raises:
-        LabError: there is none, or its config.yml cannot be read.
+        OpsError: there is none, or its config.yml cannot be read.
     """
     labels = f"app.kubernetes.io/instance={stack},app.kubernetes.io/component="
     found = kube.list(DEPLOYMENT, namespace, labels=f"{labels}registry")
     if len(found) != 1:
-        raise LabError(f"namespace {namespace} has {len(found)} registries of stack {stack}.", f"deploy it: make up STACK={stack}")
+        raise OpsError(f"namespace {namespace} has {len(found)} registries of stack {stack}.", f"deploy it: make up STACK={stack}")
     deployment = found[0]
     template = deployment["spec"]["template"]
     path = str((template["spec"]["containers"][0].get("args") or [""])[-1])
     text = mounted.files(template, dict(_texts(kube, namespace, template))).get(path)
     if text is None:
-        raise LabError(
+        raise OpsError(
             f"config.yml of Deployment {deployment['metadata']['name']} cannot be found.", f"deploy it again: make up STACK={stack}"
         )
     claims = [kube.get(CLAIM, namespace, name) for name in mounted.claims(template)]
@@ -159,17 +159,17 @@ def require_read_only(registry: Registry, stack: str) -> None:
     """Make sure that no Pod of the registry takes a push.
 
     Raises:
-        LabError: one does, or may.
+        OpsError: one does, or may.
     """
     if not registry.is_read_only:
-        raise LabError(
+        raise OpsError(
             f"the registry of stack {stack} must be read-only: a collection deletes layers that a concurrent push has just stored.",
             f"add this below portus:registry in stacks/Pulumi.{stack}.yaml, run 'make up STACK={stack}', and "
             "repeat this command; pulls continue.",
             READ_ONLY_LINES,
         )
     if why := registry.unsettled:
-        raise LabError(
+        raise OpsError(
             f"the registry of stack {stack} is not read-only in every Pod yet: {why}.",
             f"find the cause, then repeat this command: kubectl get pods -n {registry.namespace}",
         )
@@ -179,10 +179,10 @@ def require_mountable(registry: Registry) -> None:
     """Make sure that a second Pod can mount the claim.
 
     Raises:
-        LabError: its access mode lets in one Pod.
+        OpsError: its access mode lets in one Pod.
     """
     if registry.claim and set(registry.access_modes) == {ONE_POD}:
-        raise LabError(
+        raise OpsError(
             f"the claim {registry.claim['metadata']['name']} is {ONE_POD}: the registry's Pod uses it, so no Job can.",
             f"collect inside that Pod: kubectl exec -n {registry.namespace} deployment/{registry.deployment['metadata']['name']} -- "
             f"registry garbage-collect --dry-run {registry.config_path}; without --dry-run it deletes. Flush a Redis of the registry "

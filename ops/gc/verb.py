@@ -11,7 +11,7 @@ from typing import Final
 
 from ops import paths
 from ops.console import console, escape, step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.gc.guard import flush
 from ops.gc.job import Runner, job
 from ops.gc.output import Findings, findings, readable
@@ -54,7 +54,7 @@ def collect(stack: Stack, request: Request) -> Findings:
     """Report what a collection of the registry of ``stack`` deletes, delete it where ``request`` says so, and return the findings.
 
     Raises:
-        LabError: a push could meet it, or it failed, or it would break an image that stays.
+        OpsError: a push could meet it, or it failed, or it would break an image that stays.
     """
     pods = Pods(kube=stack.kube, namespace=str(stack.outputs()["namespace"]))
     return _Collection(stack.name, pods, request).run()
@@ -101,7 +101,7 @@ class _Collection:
             found = self._read(self._runner.run(self._job(registry, dry_run=False), current))
         after = registry_of(self._pods.kube, self._pods.namespace, self._stack)
         if after.deployment["spec"]["template"] != registry.deployment["spec"]["template"]:
-            raise LabError(
+            raise OpsError(
                 "the registry changed during the collection: a push at that time may have lost layers.",
                 f"make it read-only and check: make gc STACK={self._stack}; then repeat the pushes of that time.",
             )
@@ -127,7 +127,7 @@ class _Collection:
     def _read(self, text: str) -> Findings:
         found = findings(text)
         if not found.whole:
-            raise LabError("the registry's report is incomplete.", f"repeat this command; the incomplete report is in {_shown(self._log)}.")
+            raise OpsError("the registry's report is incomplete.", f"repeat this command; the incomplete report is in {_shown(self._log)}.")
         return found
 
     def _report(self, found: Findings) -> None:
@@ -146,7 +146,7 @@ class _Collection:
         """Refuse to break an index: registry 2.8 takes its platforms' manifests for untagged (distribution#3178)."""
         if not found.indexes or self._request.untagged == UNTAGGED[-1]:
             return
-        raise LabError(
+        raise OpsError(
             f"{len(found.indexes)} images of several platforms would lose platforms: this registry treats those as untagged.",
             "tag each platform's manifest, or run registry 3.1, which keeps them. To accept the loss: UNTAGGED=even-of-indexes",
             "\n".join(f"{each.repository}@{each.digest} would lose {len(each.lost)}" for each in found.indexes[:SHOWN]),
@@ -154,7 +154,7 @@ class _Collection:
 
     def _require_cache_in_hand(self, registry: Registry) -> None:
         if registry.has_foreign_redis and not self._request.cache_by_hand:
-            raise LabError(
+            raise OpsError(
                 f"the registry remembers its blobs in Redis {registry.redis_address}, which is not this stack's: it would still list the "
                 "deleted ones, and pushes would leave out layers.",
                 "plan to flush it after the collection and before the registry accepts pushes; then add CACHE=by-hand.",

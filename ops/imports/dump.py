@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-from ops.errors import LabError
+from ops.errors import OpsError
 
 SHOWN: Final = 60
 OTHER: Final = "statement"
@@ -30,7 +30,7 @@ class Problem:
     fix: str
 
 
-class DumpError(LabError):
+class DumpError(OpsError):
     """A dump that is refused; nothing was touched."""
 
     def __init__(self, path: Path, problems: list[Problem]) -> None:

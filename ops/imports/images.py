@@ -9,7 +9,7 @@ from typing import Final
 
 from ops.console import console, step
 from ops.doctor.expected import expected_of
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.export.model import Portus
 from ops.export.registry_client import AT_ONCE, RegistryClient
 from ops.export.source import source
@@ -35,7 +35,7 @@ def check(stack: Stack) -> None:
     """Compare the registry of ``stack`` with Portus' database, and say how many images there are.
 
     Raises:
-        LabError: the registry lacks some, with their names; or it, Portus or the database does not answer.
+        OpsError: the registry lacks some, with their names; or it, Portus or the database does not answer.
     """
     expected = expected_of(stack)
     with step("reading Portus' records"):
@@ -74,11 +74,11 @@ def missing(client: RegistryClient, images: Mapping[Named, list[str]], say: Call
     return dict(sorted(lacking.items()))
 
 
-def refusal(lacking: Mapping[Named, tuple[str, ...]], images: Mapping[Named, list[str]]) -> LabError:
+def refusal(lacking: Mapping[Named, tuple[str, ...]], images: Mapping[Named, list[str]]) -> OpsError:
     """Return the error that names what the registry lacks."""
     lines = [f"{image.repository}:{', '.join(sorted(images[image]))} lacks {', '.join(lacks)}" for image, lacks in lacking.items()]
     more = [f"and {len(lines) - SHOWN} more images"] if len(lines) > SHOWN else []
-    return LabError(
+    return OpsError(
         f"the registry must have every image that Portus' database names, and lacks {len(lacking)} of {len(images)}, wholly or in part.",
         "copy the blobs again (docs/operate/adopt.md) and repeat this; delete tags on Portus' pages whose images are lost.",
         "\n".join([*lines[:SHOWN], *more]),

@@ -15,7 +15,7 @@ from websocket import WebSocketException
 from components.common.names import BACKUP
 from ops.backup.backups import Backup
 from ops.console import Step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.imports.dump import Dump
 from ops.kube.jobs import Jobs
 from ops.kube.pods import Pods
@@ -35,7 +35,7 @@ def with_import(job: dict[str, Any]) -> None:
     steps = job["template"]["spec"]["initContainers"]
     places = {step["name"]: number for number, step in enumerate(steps)}
     if DUMP not in places or VERIFY not in places:
-        raise LabError("the stack's CronJob of backups must have the steps dump and verify.", "deploy the stack with this version.")
+        raise OpsError("the stack's CronJob of backups must have the steps dump and verify.", "deploy the stack with this version.")
     step = copy.deepcopy(steps[places[VERIFY]])
     steps[places[DUMP]] = step | {"name": IMPORT, "command": ["/bin/bash", "-c", SCRIPT.read_text(encoding="utf-8")]}
 
@@ -47,7 +47,7 @@ def load(jobs: Jobs, pods: Pods, path: Path, dump: Dump, step: Step, *, registry
         registry: public host, and port where it is not 443, that the record of the registry gets.
 
     Raises:
-        LabError: the stack has no backups, the dump cannot be sent, or MariaDB refuses it; then no backup was made or removed.
+        OpsError: the stack has no backups, the dump cannot be sent, or MariaDB refuses it; then no backup was made or removed.
     """
     size = path.stat().st_size
     environment = {
@@ -72,7 +72,7 @@ def send(pods: Pods, pod: str, path: Path, size: int, step: Step) -> None:
     """Write the file ``path`` into the importing container of ``pod``.
 
     Raises:
-        LabError: the container does not take it.
+        OpsError: the container does not take it.
     """
     session = pods.session(pod, ["/bin/bash", "-c", RECEIVE, "receive", str(size)], stdin=True, container=IMPORT)
     sent = 0
@@ -89,7 +89,7 @@ def send(pods: Pods, pod: str, path: Path, size: int, step: Step) -> None:
     said = bytes(session.read_stderr(timeout=0) or b"").decode(errors="replace").strip()
     session.close()
     if sent != size or not ended or said:
-        raise LabError(f"Pod {pod} does not take the dump: {sent} of {size} bytes were sent.", "run this again. The Pod said:", said)
+        raise OpsError(f"Pod {pod} does not take the dump: {sent} of {size} bytes were sent.", "run this again. The Pod said:", said)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

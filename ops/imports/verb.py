@@ -55,7 +55,7 @@ def import_database(deployment: Deployment, path: Path, dump: Dump) -> None:
     """Make ``dump``, which was read from ``path``, a backup of the stack; the database is not touched.
 
     Raises:
-        LabError: the dump is refused, or cannot become a backup; then none was made or removed.
+        OpsError: the dump is refused, or cannot become a backup; then none was made or removed.
     """
     target = str(deployment.outputs["versions"]["portus"])
     judge(path, dump, target)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.errors import refusal
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Kube:
     """The cluster that a kubeconfig names. Nothing is asked, nor is the file read, before it is needed.
 
     Requests raise `kubernetes.client.ApiException` where the server refuses, `urllib3.exceptions.HTTPError` where it does not answer, and
-    `LabError` where the kubeconfig cannot be used; `ops.kube.errors.cluster_errors` turns all of them into a `LabError`.
+    `OpsError` where the kubeconfig cannot be used; `ops.kube.errors.cluster_errors` turns all of them into a `OpsError`.
 
     Args:
         context: of the kubeconfig, None for its current one.
@@ -185,14 +185,14 @@ def connection(kubeconfig: Path, context: str | None) -> client.ApiClient:
     """Return a client of a kubeconfig's cluster, which is not asked yet. Every request of it has an end.
 
     Raises:
-        LabError: the kubeconfig or its context is missing, or it is none.
+        OpsError: the kubeconfig or its context is missing, or it is none.
     """
     import yaml  # noqa: PLC0415 - of what loads the kubeconfig
     from kubernetes import client, config  # noqa: PLC0415 - heavy
     from urllib3 import Retry  # noqa: PLC0415 - of the client
 
     if not kubeconfig.is_file():
-        raise LabError(f"the kubeconfig {kubeconfig} must exist.", "name the kubeconfig of your cluster: KUBECONFIG=...")
+        raise OpsError(f"the kubeconfig {kubeconfig} must exist.", "name the kubeconfig of your cluster: KUBECONFIG=...")
     try:
         settings = client.Configuration()
         settings.retries = Retry(total=4, connect=1, read=2, backoff_factor=0.2, status_forcelist=BUSY, raise_on_status=False)
@@ -206,7 +206,7 @@ def connection(kubeconfig: Path, context: str | None) -> client.ApiClient:
         OSError,
     ) as error:  # it takes a file's form for granted
         said = " ".join(str(error).split())[:200]
-        raise LabError(
+        raise OpsError(
             f"{kubeconfig} cannot be used: {said}", f"it must have the context '{context}'." if context else "correct it."
         ) from error
     ask = api.call_api
@@ -222,7 +222,7 @@ def require_cluster(kubeconfig: Path, context: str | None) -> None:
     """Make sure that a cluster answers, before anything is begun.
 
     Raises:
-        LabError: the kubeconfig or its context is missing, or the cluster does not answer or refuses its user.
+        OpsError: the kubeconfig or its context is missing, or the cluster does not answer or refuses its user.
     """
     from kubernetes import client  # noqa: PLC0415 - heavy
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - of the client
@@ -234,7 +234,7 @@ def require_cluster(kubeconfig: Path, context: str | None) -> None:
         raise refusal(error) from error
     except HTTPError as error:
         said = str(error).splitlines()[0][:200]
-        raise LabError(
+        raise OpsError(
             f"the cluster of {kubeconfig} does not answer: {said}", "start the cluster, or name another kubeconfig: KUBECONFIG=..."
         ) from error
 
@@ -245,7 +245,7 @@ def require_namespace(kubeconfig: Path, context: str | None, namespace: str, sta
     Skip the check if the user may not read namespaces: they cannot read its objects either, so nothing is dropped from the state.
 
     Raises:
-        LabError: the cluster has no such namespace, or does not answer.
+        OpsError: the cluster has no such namespace, or does not answer.
     """
     from kubernetes import client  # noqa: PLC0415 - heavy
 
@@ -257,7 +257,7 @@ def require_namespace(kubeconfig: Path, context: str | None, namespace: str, sta
         if error.status != HTTPStatus.NOT_FOUND:
             raise refusal(error) from error
         named = context or _current_context(kubeconfig)
-        raise LabError(
+        raise OpsError(
             f"the cluster of {kubeconfig} (context '{named}') has no namespace '{namespace}', in which stack {stack} is deployed.",
             "if it is the wrong cluster, name the right one: KUBECONFIG=..., or cluster.context of the stack file. If all was "
             "lost, a plain 'pulumi refresh' removes it from the state (docs/operate/new-cluster.md). "

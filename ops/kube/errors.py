@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from ops.errors import LabError
+from ops.errors import OpsError
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -25,14 +25,14 @@ _MESSAGE: Final = re.compile(r'"message": ?"((?:[^"\\]|\\.)*)"')
 
 @contextmanager
 def cluster_errors(command: str, rights: str = "") -> Iterator[None]:
-    """Turn what a cluster answers to ``command`` inside the block into a `LabError`.
+    """Turn what a cluster answers to ``command`` inside the block into a `OpsError`.
 
     Args:
         rights: what the command does in the stack's namespace.
     """
     try:
         yield
-    except (LabError, KeyboardInterrupt):
+    except (OpsError, KeyboardInterrupt):
         raise
     except Exception as error:
         translated = translation(error, command, rights)
@@ -41,30 +41,30 @@ def cluster_errors(command: str, rights: str = "") -> Iterator[None]:
         raise translated from error
 
 
-def translation(error: Exception, command: str = "", rights: str = "") -> LabError | None:
+def translation(error: Exception, command: str = "", rights: str = "") -> OpsError | None:
     """Return the message for the user about ``error``; None where it does not come from a cluster."""
     from kubernetes import client, config  # noqa: PLC0415 - heavy
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - of the client
 
     if isinstance(error, config.ConfigException):
-        return LabError(f"the kubeconfig cannot be used: {error}", "correct it, or name another one: KUBECONFIG=...")
+        return OpsError(f"the kubeconfig cannot be used: {error}", "correct it, or name another one: KUBECONFIG=...")
     if isinstance(error, client.ApiException):
         return refusal(error, command, rights)
     if isinstance(error, HTTPError):
-        return LabError(f"the cluster does not answer: {cause_of(error)}", "repeat this command when it answers again.")
+        return OpsError(f"the cluster does not answer: {cause_of(error)}", "repeat this command when it answers again.")
     return None
 
 
-def refusal(error: client.ApiException, command: str = "", rights: str = "") -> LabError:
+def refusal(error: client.ApiException, command: str = "", rights: str = "") -> OpsError:
     """Return the message for the user when the cluster refuses ``command``."""
     problem = f"the cluster refuses: {message_of(error)}"
     another = "or name another kubeconfig: KUBECONFIG=..."
     if error.status == HTTPStatus.UNAUTHORIZED:
-        return LabError(problem, f"log in again, because the cluster does not accept the kubeconfig's user; {another}")
+        return OpsError(problem, f"log in again, because the cluster does not accept the kubeconfig's user; {another}")
     if error.status == HTTPStatus.FORBIDDEN or str(HTTPStatus.FORBIDDEN.value) in str(error.reason):
         needed = f"'{command}' needs the rights to {rights}" if rights else "grant its user that right"
-        return LabError(problem, f"{needed}; {another}")
-    return LabError(problem, "repeat this command; if it fails again, find the cause: make doctor STACK=...")
+        return OpsError(problem, f"{needed}; {another}")
+    return OpsError(problem, "repeat this command; if it fails again, find the cause: make doctor STACK=...")
 
 
 def message_of(error: client.ApiException) -> str:

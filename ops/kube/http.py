@@ -18,14 +18,14 @@ HEALTH_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class NotChecked:
     """It could not be looked at, which says nothing about the stack."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
+class NoAnswer:
     """It was asked and gave no answer."""
 
     reason: str
@@ -48,7 +48,7 @@ class Answer:
     at: float = 0.0
 
 
-Reply = Answer | Silent | Unseen
+Reply = Answer | NoAnswer | NotChecked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,14 +83,14 @@ def exchange(end: socket.socket, request: Request, leaf: bytes | None) -> Answer
     return Answer(status=response.status, headers=shown, body=text, certificate=leaf, at=time.time())
 
 
-def trusting(trust: str, *, system: bool) -> ssl.SSLContext | Silent:
+def trusting(trust: str, *, system: bool) -> ssl.SSLContext | NoAnswer:
     """Return a client's context that trusts the certificates in ``trust``."""
     context = ssl.create_default_context() if system else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         if trust.strip():
             context.load_verify_locations(cadata=trust)
     except ssl.SSLError as error:
-        return Silent(f"what it should trust is no certificate: {error}")
+        return NoAnswer(f"what it should trust is no certificate: {error}")
     return context
 
 

@@ -12,7 +12,7 @@ from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
 from ops.console import Step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import CRON_JOB, FOLLOW, JOB, POD, Kube, Object
 from ops.kube.pods import warnings
 from ops.kube.status import condition, has_ended, problems
@@ -29,7 +29,7 @@ END_SECONDS: Final = 60.0
 TAIL_LINES: Final = 15
 
 
-class JobError(LabError):
+class JobError(OpsError):
     """A Job that did not do its work.
 
     Args:
@@ -76,11 +76,11 @@ class Jobs:
             change: changes the Job's spec first.
 
         Raises:
-            LabError: the stack has no such CronJob, hence no backups.
+            OpsError: the stack has no such CronJob, hence no backups.
         """
         template = self.kube.get(CRON_JOB, self.namespace, cron_job)
         if template is None:
-            raise LabError(
+            raise OpsError(
                 f"namespace {self.namespace} has no CronJob {cron_job}: this stack has no backups.",
                 "set backup.enabled to true and deploy (docs/operate/backup.md).",
             )
@@ -129,7 +129,7 @@ class Jobs:
                     raise
                 if time.monotonic() - answered > SILENCE_SECONDS:
                     problem = f"the cluster does not answer; Job {run.name} continues unobserved."
-                    raise LabError(problem, "repeat this command when it answers again.", str(error)[:200]) from error
+                    raise OpsError(problem, "repeat this command when it answers again.", str(error)[:200]) from error
                 time.sleep(POLL_SECONDS)
                 continue
             answered = time.monotonic()
@@ -172,10 +172,10 @@ class Jobs:
         """Remove Job ``name`` and wait until its Pod is gone, so that it does nothing any more.
 
         Raises:
-            LabError: it stays.
+            OpsError: it stays.
         """
         self.kube.delete(JOB, self.namespace, name, propagation="Foreground")
-        late = LabError(f"Job {name} is still there.", f"delete it: kubectl delete job -n {self.namespace} {name}")
+        late = OpsError(f"Job {name} is still there.", f"delete it: kubectl delete job -n {self.namespace} {name}")
         until(lambda: self.find(name) is None and not self.pods(name), END_SECONDS, late)
 
     def find(self, name: str) -> dict[str, Any] | None:
@@ -199,7 +199,7 @@ class Jobs:
         """Return ``run`` as it is now, and its newest Pod."""
         job = self.find(run.name)
         if job is None:
-            raise LabError(f"Job {run.name} was removed before its end.", "repeat this command: the Job may have stopped at any step.")
+            raise OpsError(f"Job {run.name} was removed before its end.", "repeat this command: the Job may have stopped at any step.")
         found = self.kube.list(POD, self.namespace, labels=f"batch.kubernetes.io/controller-uid={run.uid}")
         return job, max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 
@@ -267,7 +267,7 @@ def polls(seconds: float | None) -> Iterator[None]:
         time.sleep(POLL_SECONDS)
 
 
-def until(holds: Callable[[], bool], seconds: float, late: LabError) -> None:
+def until(holds: Callable[[], bool], seconds: float, late: OpsError) -> None:
     """Wait until ``holds`` does; raise ``late`` when it does not within ``seconds``."""
     for _ in polls(seconds):
         if holds():

@@ -16,16 +16,16 @@ from kubernetes.client import ApiException
 from kubernetes.stream import portforward, stream
 from urllib3.exceptions import HTTPError
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import EVENT, POD, Kube, Object
 from ops.kube.errors import no_way_to_pod
-from ops.kube.http import SECONDS, Reply, Request, Silent, Unseen, exchange, saying, trusting, unverified
+from ops.kube.http import SECONDS, NoAnswer, NotChecked, Reply, Request, exchange, saying, trusting, unverified
 from ops.kube.status import SHOWN_PODS, is_ready, label_selector, newest_warnings
 
 GREETING_SECONDS: Final = 0.5
 
 
-class NeverEndedError(LabError):
+class NeverEndedError(OpsError):
     """A command took longer than it may."""
 
 
@@ -82,20 +82,20 @@ class Pods:
             return exchange(end, request, leaf)
         return told[0]
 
-    def refusal(self, pod: str, port: int, host: str, trust: str, *, system: bool) -> str | Unseen:
+    def refusal(self, pod: str, port: int, host: str, trust: str, *, system: bool) -> str | NotChecked:
         """Return why a client that trusts ``trust`` (and public CAs where ``system``) refuses the server as ``host``; '' if it does not.
 
         A server that does not answer was not judged.
         """
         context = trusting(trust, system=system)
-        if isinstance(context, Silent):
+        if isinstance(context, NoAnswer):
             return context.reason
         try:
             with _told() as told, self.connection(pod, port) as plain, context.wrap_socket(plain, server_hostname=host):
                 return ""
         except ssl.SSLCertVerificationError as error:
             return error.verify_message or str(error)
-        return Unseen(told[0].reason)
+        return NotChecked(told[0].reason)
 
     def session(self, pod: str, command: Sequence[str], *, stdin: bool = False, container: str = "") -> Any:
         """Return ``command`` as it runs in ``pod``, with bytes and its standard input open where ``stdin``.
@@ -140,15 +140,15 @@ class Pods:
             raise ApiException(reason=str(error).partition(": ")[2] or str(error)) from error
         return Done(code=code, output=str(session.read_stdout()), errors=str(session.read_stderr()))
 
-    def run(self, pod: str, command: Sequence[str], seconds: float = SECONDS) -> tuple[int, str] | Unseen:
+    def run(self, pod: str, command: Sequence[str], seconds: float = SECONDS) -> tuple[int, str] | NotChecked:
         """Return the exit code of ``command`` in ``pod`` and what it said on both streams."""
         with _told() as told:
             try:
                 done = self.execute(pod, command, seconds)
             except NeverEndedError as error:
-                return Unseen(error.problem)
+                return NotChecked(error.problem)
             return done.code, done.text
-        return Unseen(told[0].reason)
+        return NotChecked(told[0].reason)
 
 
 def selected(kube: Kube, owner: Object) -> list[dict[str, Any]]:
@@ -173,17 +173,17 @@ def warnings(kube: Kube, pods: Sequence[Object]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _told(seconds: float = SECONDS) -> Iterator[list[Silent | Unseen]]:
+def _told(seconds: float = SECONDS) -> Iterator[list[NoAnswer | NotChecked]]:
     """Turn what goes wrong on the way into words: the first of the list that is given. A certificate that is refused is the caller's."""
-    told: list[Silent | Unseen] = []
+    told: list[NoAnswer | NotChecked] = []
     try:
         yield told
     except ApiException as error:
-        told.append(Unseen(no_way_to_pod(error)))
+        told.append(NotChecked(no_way_to_pod(error)))
     except ssl.SSLCertVerificationError:
         raise
     except (OSError, http.client.HTTPException) as error:
-        told.append(Silent(saying(error, seconds)))
+        told.append(NoAnswer(saying(error, seconds)))
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ import yaml
 
 from ops import paths
 from ops.environment import Engine, Environment, Operator
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import Kube
 from ops.pulumi import backend
 
@@ -86,7 +86,7 @@ class Stack:
         """Return the stack as it is deployed, seen from ``environment`` (by default from the operator's own machine).
 
         Raises:
-            LabError: as `outputs`.
+            OpsError: as `outputs`.
         """
         from ops.deployment import Deployment  # noqa: PLC0415 - heavy
 
@@ -97,7 +97,7 @@ class Stack:
         """Select the stack, making it in the backend where it is new.
 
         Raises:
-            LabError: the engine refused (wrong passphrase, unreachable backend); or the stack is kept in this checkout, and a backend that
+            OpsError: the engine refused (wrong passphrase, unreachable backend); or the stack is kept in this checkout, and a backend that
                 does not know it was named since: a second one would be made over it, with new passwords, keys and CA.
         """
         if self._is_kept_here() and self._asked_for_outputs() is None:
@@ -109,31 +109,31 @@ class Stack:
         """Make sure that the backend knows the stack.
 
         Raises:
-            LabError: it does not, or could not be asked.
+            OpsError: it does not, or could not be asked.
         """
         self._output()
 
     def up(self, *extra: str, consent: Consent = Consent.UNASKED) -> None:
-        """Deploy; Pulumi's own display is shown. Raises `LabError` when it failed or was declined."""
+        """Deploy; Pulumi's own display is shown. Raises `OpsError` when it failed or was declined."""
         self._show("up", *consent.value, *extra, on_terminal=consent is Consent.AT_THE_PROMPT)
 
     def preview(self, *extra: str) -> None:
-        """Preview; Pulumi's own display is shown, on a terminal as a tree. Raises `LabError` when it failed."""
+        """Preview; Pulumi's own display is shown, on a terminal as a tree. Raises `OpsError` when it failed."""
         self._show("preview", *extra, on_terminal=sys.stdout.isatty())
 
     def destroy(self, consent: Consent = Consent.UNASKED) -> None:
-        """Remove every resource; Pulumi's own display is shown. Raises `LabError` when it failed or was declined."""
+        """Remove every resource; Pulumi's own display is shown. Raises `OpsError` when it failed or was declined."""
         self._show("destroy", *consent.value, on_terminal=consent is Consent.AT_THE_PROMPT)
 
     def outputs(self) -> Mapping[str, Any]:
         """Return the stack's outputs, secrets in clear: for this process only.
 
         Raises:
-            LabError: the backend does not know the stack, it was never deployed, or the engine refused (wrong passphrase, expired token).
+            OpsError: the backend does not know the stack, it was never deployed, or the engine refused (wrong passphrase, expired token).
         """
         values = self._output("--show-secrets")
         if not values:
-            raise LabError(f"stack {self.name} has no outputs.", f"deploy it first: make up STACK={self.name}")
+            raise OpsError(f"stack {self.name} has no outputs.", f"deploy it first: make up STACK={self.name}")
         return values
 
     def has_state(self) -> bool:
@@ -186,12 +186,12 @@ class Stack:
         """Run another ``pulumi`` command on the stack without showing it.
 
         Raises:
-            LabError: it failed, with what it said.
+            OpsError: it failed, with what it said.
         """
         done = self._capture(*words)
         if done.returncode != 0:
             said = (done.stderr + done.stdout).strip()
-            raise LabError(f"'pulumi {words[0]}' of stack {self.name} failed.", "correct what its output names:", said[-2000:])
+            raise OpsError(f"'pulumi {words[0]}' of stack {self.name} failed.", "correct what its output names:", said[-2000:])
 
     @property
     def context(self) -> str | None:
@@ -210,7 +210,7 @@ class Stack:
         """Make the folder of a file backend, and a passphrase where this checkout's own backend has never had one.
 
         Raises:
-            LabError: it had one, which is missing: a new one would read nothing, and in the next copy of the folder replace the good one.
+            OpsError: it had one, which is missing: a new one would read nothing, and in the next copy of the folder replace the good one.
         """
         environment = self.environment()
         folder = backend.folder_of(environment.get("PULUMI_BACKEND_URL", ""))
@@ -230,12 +230,12 @@ class Stack:
         return [str(self.engine.pulumi), *words, NON_INTERACTIVE, "--cwd", str(paths.ROOT)]
 
     def _output(self, *words: str) -> dict[str, Any]:
-        """Return the stack's outputs; ``words`` go to ``pulumi stack output``. Raises `LabError` when there is no answer."""
+        """Return the stack's outputs; ``words`` go to ``pulumi stack output``. Raises `OpsError` when there is no answer."""
         done = self._asked_for_outputs(*words)
         if done is None:
             raise self._unknown()
         if done.returncode != 0:
-            raise LabError(
+            raise OpsError(
                 f"'pulumi stack output' of stack {self.name} failed.", "correct what its output names:", done.stderr.strip()[-2000:]
             )
         return dict(json.loads(done.stdout or "{}"))
@@ -248,31 +248,31 @@ class Stack:
         done = self._capture("stack", "output", "--json", *words)
         return None if UNKNOWN.format(self.name) in done.stderr else done
 
-    def _unknown(self) -> LabError:
+    def _unknown(self) -> OpsError:
         deploy = f"make up STACK={self.name}"
         if self.context == CONTEXT:
-            return LabError(f"stack {self.name} is not deployed.", f"deploy it first: {deploy}")
+            return OpsError(f"stack {self.name} is not deployed.", f"deploy it first: {deploy}")
         asked = f"the backend {backend.shown(self.environment())}"
         if self._is_kept_here():
-            return LabError(
+            return OpsError(
                 f"{asked} knows no stack {self.name}, and {backend.OWN_STATE} has one.",
                 f"to use that one: PULUMI_BACKEND_URL=file://{backend.OWN_STATE} PULUMI_CONFIG_PASSPHRASE_FILE={backend.PASSPHRASE};"
                 " to move it: pulumi stack export and import; to start again: move the folder away.",
             )
         elsewhere = f"if it was deployed with another backend, name that one: PULUMI_BACKEND_URL=...; if it never was: {deploy}"
-        return LabError(f"{asked} knows no stack {self.name}.", f"{elsewhere}; if its state is lost while it runs: docs/operate/lost.md")
+        return OpsError(f"{asked} knows no stack {self.name}.", f"{elsewhere}; if its state is lost while it runs: docs/operate/lost.md")
 
     def _require_no_passphrase_before(self) -> None:
-        """Raise `LabError` where something is encrypted already: a stack of the checkout's own backend or, by its salt, its own file."""
+        """Raise `OpsError` where something is encrypted already: a stack of the checkout's own backend or, by its salt, its own file."""
         back = "restore it, or name another file: PULUMI_CONFIG_PASSPHRASE_FILE=...; if it is lost: docs/operate/lost.md; to start again:"
         if backend.keeps_stacks():
             problem = f"the passphrase {backend.PASSPHRASE} is missing, and {backend.OWN_STATE} has stacks that need it."
-            raise LabError(problem, f"{back} move the folder away. Nothing was changed.")
+            raise OpsError(problem, f"{back} move the folder away. Nothing was changed.")
         if SALT in document_of(self.name):
             file = f"{STACKS.name}/Pulumi.{self.name}.yaml"
             problem = f"the passphrase {backend.PASSPHRASE} is missing, and {file} was encrypted with one ({SALT})."
             elsewhere = "If another backend has the stack's state, name that one: PULUMI_BACKEND_URL=..."
-            raise LabError(problem, f"{back} remove {SALT} and every 'secure:' from the file. {elsewhere} Nothing was changed.")
+            raise OpsError(problem, f"{back} remove {SALT} and every 'secure:' from the file. {elsewhere} Nothing was changed.")
 
     def _is_kept_here(self) -> bool:
         """Whether this checkout keeps a stack of the name, and another backend is asked."""
@@ -300,15 +300,15 @@ class Stack:
         )
 
 
-def _failed(verb: str, stack: str, code: int, *, asks: bool) -> LabError:
+def _failed(verb: str, stack: str, code: int, *, asks: bool) -> OpsError:
     """Return the message about a command whose own output is on the screen; one that a signal ended has printed nothing."""
     if code < 0:
         name = signal.Signals(-code).name
         problem = f"'pulumi {verb}' of stack {stack} was ended by {name}."
-        return LabError(problem, "repeat it, which continues where this ended; after a SIGKILL check for memory shortage: dmesg")
+        return OpsError(problem, "repeat it, which continues where this ended; after a SIGKILL check for memory shortage: dmesg")
     problem = f"'pulumi {verb}' of stack {stack} failed{' or was declined' if asks else ''}."
     where = "read Pulumi's reason above; if there is none, the newest file in the folder logs of PULUMI_HOME has it"
-    return LabError(problem, f"{where} (exit code {code}).")
+    return OpsError(problem, f"{where} (exit code {code}).")
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
@@ -344,7 +344,7 @@ def lab_stack_names() -> list[str]:
     """Return the stacks of the lab's own cluster. A file that cannot be read is no business of the others: its own verbs tell of it."""
     found = []
     for name in stack_names():
-        with suppress(LabError):
+        with suppress(OpsError):
             found += [name] if is_lab_stack(name) else []
     return found
 
@@ -363,20 +363,20 @@ def document_of(name: str) -> Mapping[str, Any]:
     """Return the stack's file as it is written; whether it says something sensible is the program's to tell.
 
     Raises:
-        LabError: there is no such stack, or its file is no YAML.
+        OpsError: there is no such stack, or its file is no YAML.
     """
     path = STACKS / f"Pulumi.{name}.yaml"
     shown = f"{STACKS.name}/{path.name}"
     if not path.is_file():
-        raise LabError(f"there is no stack '{name}' (no {shown}).", f"choose one of: {', '.join(stack_names())}.")
+        raise OpsError(f"there is no stack '{name}' (no {shown}).", f"choose one of: {', '.join(stack_names())}.")
     try:
         return _mapping(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise LabError(f"{shown}{place}: {error.problem or error.context}.", NO_YAML) from error
+        raise OpsError(f"{shown}{place}: {error.problem or error.context}.", NO_YAML) from error
     except (yaml.YAMLError, ValueError) as error:
-        raise LabError(f"{shown}: {str(error).splitlines()[0]}.", NO_YAML) from error
+        raise OpsError(f"{shown}: {str(error).splitlines()[0]}.", NO_YAML) from error
 
 
 def namespace_in(state: Mapping[str, Any]) -> str | None:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 from cryptography.x509.oid import NameOID
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.state.values import Resource, Secret, name_of
 
 PRIVATE_KEY: Final = "tls:index/privateKey:PrivateKey"
@@ -77,7 +77,7 @@ class Certificates:
         content: gives the text of a Secret or ConfigMap at a key.
 
     Raises:
-        LabError: a text is missing or does not fit the others; or a rotation of the signing key is under way, whose previous private key no
+        OpsError: a text is missing or does not fit the others; or a rotation of the signing key is under way, whose previous private key no
             cluster has.
     """
 
@@ -108,7 +108,7 @@ class Certificates:
             several = [name_of(each) for each in self._planned if each["type"] == PRIVATE_KEY and _role(each) == role]
             if len(several) > 1:
                 newest = max(int(_NUMBERED.fullmatch(name)[2] or 1) for name in several)  # type: ignore[index]  # every name matches
-                raise LabError(
+                raise OpsError(
                     f"the stack file must ask for one signing key, and asks for {len(several)}: the previous one is not in the cluster.",
                     f"set tls.minSigningKeyVersion: {newest} and repeat this command: tokens of the previous key then end with the next"
                     " deployment (docs/deploy/tls.md#how-long-to-wait). Nothing was changed.",
@@ -128,7 +128,7 @@ class Certificates:
     def _text(self, place: tuple[str, str]) -> str:
         text = self._content(*place)
         if text is None:
-            raise LabError(
+            raise OpsError(
                 f"the object {place[0]}-... with the key {place[1]} must be in the cluster, and is not.",
                 "restore it (docs/operate/lost.md#secrets-that-the-cluster-does-not-have). Nothing was changed.",
             )
@@ -301,15 +301,15 @@ def _certificates(text: str, place: tuple[str, str]) -> list[x509.Certificate]:
         raise _unfit(place, "must be certificates in PEM form") from error
 
 
-def _unfit(place: tuple[str, str], rule: str) -> LabError:
-    return LabError(
+def _unfit(place: tuple[str, str], rule: str) -> OpsError:
+    return OpsError(
         f"{place[1]} of the object {place[0]}-... {rule}.",
         "correct the object; tls.source: provided takes a certificate of yours (docs/deploy/tls.md). Nothing was changed.",
     )
 
 
-def _unknown(resource: Resource) -> LabError:
-    return LabError(
+def _unknown(resource: Resource) -> OpsError:
+    return OpsError(
         f"this command must know where {name_of(resource)} ({resource['type']}) is in the cluster, and does not.",
         "use the ops folder of the same version as the program. Nothing was changed.",
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.state.values import UNKNOWN, Resource, encoded, name_of
 
 DEFAULT: Final = "default_"
@@ -52,11 +52,11 @@ def document(empty: Mapping[str, Any], resources: Sequence[Resource], known: Map
         known: URN -> id, inputs and outputs; a resource without them that a plugin manages is left out, and so is what refers to it.
 
     Raises:
-        LabError: the state has no provider of secrets.
+        OpsError: the state has no provider of secrets.
     """
     deployment = empty.get("deployment") or {}
     if not (deployment.get("secrets_providers") or {}).get("type"):
-        raise LabError(
+        raise OpsError(
             "the empty stack must have a provider of secrets, or its state would show them.",
             "make it again: pulumi stack rm --preserve-config, then repeat this command. Nothing was changed.",
         )

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.state.document import planned
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def preview(stack: Stack, variables: Mapping[str, str] | None = None) -> Sequenc
     """Return the steps of a preview. It shows no secret, whatever it is asked for (``display/json.go``).
 
     Raises:
-        LabError: the preview failed, with Pulumi's reason.
+        OpsError: the preview failed, with Pulumi's reason.
     """
     done = _pulumi(stack, "preview", "--json", "--suppress-progress", variables=variables)
     try:
@@ -49,7 +49,7 @@ def preview(stack: Stack, variables: Mapping[str, str] | None = None) -> Sequenc
     if done.returncode != 0:
         said = [str(each.get("message", "")).strip() for each in digest.get("diagnostics") or [] if each.get("severity") == "error"]
         lines = [line for text in said or [done.stderr] for line in text.strip().splitlines()]
-        raise LabError(f"'pulumi preview' of stack {stack.name} failed.", "correct what its output names:", "\n".join(lines[-SHOWN_LINES:]))
+        raise OpsError(f"'pulumi preview' of stack {stack.name} failed.", "correct what its output names:", "\n".join(lines[-SHOWN_LINES:]))
     return list(digest.get("steps") or [])
 
 
@@ -57,12 +57,12 @@ def write(stack: Stack, state: Mapping[str, Any]) -> None:
     """Let the backend of ``stack`` have ``state``; Pulumi reads it from a pipe and encrypts its secrets.
 
     Raises:
-        LabError: the engine refused it.
+        OpsError: the engine refused it.
     """
     done = _pulumi(stack, "stack", "import", stdin=json.dumps(state))
     if done.returncode != 0:
         said = (done.stderr + done.stdout).strip().splitlines()
-        raise LabError(
+        raise OpsError(
             f"'pulumi stack import' of stack {stack.name} failed.", "correct what its output names:", "\n".join(said[-SHOWN_LINES:])
         )
 

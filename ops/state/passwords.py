@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import bcrypt
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.state.values import Resource, Secret, name_of
 
 PASSWORD: Final = "random:index/randomPassword:RandomPassword"  # noqa: S105 - a type
@@ -36,7 +36,9 @@ CURRENT: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "registry-cache-password": [("registry-cache-credentials", "password")],
 }
 """Password without its number -> Secret and key that hold the value in use, by logical names."""
-PREVIOUS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {"credentials-database-root": [("mariadb-credentials", "former-root-password")]}
+PREVIOUS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
+    "credentials-database-root": [("mariadb-credentials", "previous-root-password")]
+}
 """Where the value before it is."""
 LOGINS: Final = ("credentials-database-root", "mariadb-rotation-files", "login-{:02}")
 """Password, Secret and key: the Secret of a rotation holds each value that root has had."""
@@ -69,7 +71,7 @@ def recovered(planned: Sequence[Resource], content: Callable[[str, str], str | N
         content: gives the text of a Secret at a key.
 
     Raises:
-        LabError: the cluster does not hold a password that is in use.
+        OpsError: the cluster does not hold a password that is in use.
     """
     passwords = [each for each in planned if each["type"] == PASSWORD]
     used = {urn for each in planned if str(each["type"]).startswith("kubernetes:") for urn in each.get("dependencies") or ()}
@@ -93,7 +95,7 @@ def _found(name: str, where: Sequence[tuple[str, str]], content: Callable[[str, 
         if (value := content(secret, key)) is not None:
             return value
     shown = " or ".join(f"key {key} of Secret {secret}-..." for secret, key in where) or "no Secret that this command knows"
-    raise LabError(
+    raise OpsError(
         f"the password {name} must be in the cluster, in {shown}, and is not.",
         "restore that Secret with the old value (docs/operate/lost.md#secrets-that-the-cluster-does-not-have). Nothing was changed.",
     )

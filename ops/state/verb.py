@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.console import console, escape, step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import CLAIM
 from ops.state import engine
 from ops.state.certificates import Certificates
@@ -56,12 +56,12 @@ def recover(stack: Stack, *, new_ca: bool = False) -> None:
         new_ca: leave the self-signed CA out, so that the next deployment makes another one.
 
     Raises:
-        LabError: the stack has a state, the cluster has not what it needs, or the state would not leave passwords, keys, certificates,
+        OpsError: the stack has a state, the cluster has not what it needs, or the state would not leave passwords, keys, certificates,
             Secrets and claims as they are; then the stack is empty as before.
     """
     empty = stack.export()
     if resources := (empty.get("deployment") or {}).get("resources"):
-        raise LabError(
+        raise OpsError(
             f"the state of stack {stack.name} must be empty, and has {len(resources)} resources.",
             f"if it is the right state, nothing needs to be recovered: make preview STACK={stack.name}. If a deployment wrote it that"
             f" failed because the objects exist, remove it first ({PAGE}#a-deployment-was-tried-without-the-state). Nothing was changed.",
@@ -101,7 +101,7 @@ def _with_inputs(wanted: Sequence[Resource], made: Made, live: LiveObjects) -> d
 
 def _require_nothing_lost(names: Sequence[str]) -> None:
     if names:
-        raise LabError(
+        raise OpsError(
             f"the next deployment would replace or change what must stay: {', '.join(names)}.",
             "the stack file must be the one of the last deployment: correct it, and repeat this command"
             f" ({PAGE}#the-stack-file-has-changed). The state is empty as before.",
@@ -112,17 +112,17 @@ def build(empty: Mapping[str, Any], wanted: Sequence[Resource], live: LiveObject
     """Return the state of the ``wanted`` resources.
 
     Raises:
-        LabError: the cluster has not what it needs.
+        OpsError: the cluster has not what it needs.
     """
     if others := sorted({str(each["type"]) for each in wanted if provider_of(each) not in SUPPORTED}):
-        raise LabError(
+        raise OpsError(
             f"this command must know every type of resource, and does not know {', '.join(others)}.",
             "give their secrets by the stack file, and make the stack again (docs/operate/new-cluster.md). Nothing was changed.",
         )
     objects = [each for each in wanted if provider_of(each) == "kubernetes"]
     there = {str(each["urn"]): found for each in objects if (found := live.find(each)) is not None}
     if not there:
-        raise LabError(
+        raise OpsError(
             "the cluster must have the objects of the stack, and has none of them.",
             "name the right cluster: KUBECONFIG=..., or cluster.context and cluster.namespace of the stack file. If the cluster is lost"
             " too, see docs/operate/new-cluster.md. Nothing was changed.",
@@ -144,14 +144,14 @@ def _of_ca(renewal: dt.datetime | None, *, new_ca: bool) -> Sequence[str]:
     """Return what to say of a self-signed CA, whose key is in no cluster.
 
     Raises:
-        LabError: the certificate must be renewed, and no key can sign the next one.
+        OpsError: the certificate must be renewed, and no key can sign the next one.
     """
     if new_ca:
         return ["the next deployment makes a new CA and certificate; all clients must trust the new CA (output ca_certificate)"]
     if renewal is None:
         return []
     if renewal <= dt.datetime.now(dt.UTC):
-        raise LabError(
+        raise OpsError(
             f"the certificate is to be renewed since {renewal:%Y-%m-%d}, and the key of its CA was in the lost state only.",
             f"repeat this command with --new-ca: the next deployment makes a new CA, which all clients must trust ({PAGE}#a-new-ca)."
             " Nothing was changed.",

@@ -22,7 +22,7 @@ from ops.backup.scale import Writers
 from ops.check import check
 from ops.console import Step, step
 from ops.deployment import DATABASE_POD, Deployment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.jobs import JobError
 from ops.sample_image import write_sample
 from ops.skopeo import administrator_of, client_of
@@ -130,7 +130,7 @@ def _waits_for_the_table(reached: Deployment) -> bool:
 
 
 def _quietly(action: Any) -> None:
-    with suppress(LabError):
+    with suppress(OpsError):
         action()
 
 
@@ -162,7 +162,7 @@ def test_the_backups_account_cannot_write(reached: Deployment) -> None:
     login = 'MYSQL_PWD="$(cat /run/secrets/mariadb/backup-password)" exec mariadb --host 127.0.0.1 --user portus_backup'
     script = f'{login} "$1" --execute "$2"'
     for statement in ("DELETE FROM users", "DROP TABLE tags", "UPDATE users SET admin = 1", "CREATE TABLE t (i INT)"):
-        with pytest.raises(LabError) as refused:
+        with pytest.raises(OpsError) as refused:
             reached.exec(DATABASE_POD, ["sh", "-c", script, "sh", str(reached.outputs["database_name"]), statement])
         assert "command denied" in refused.value.excerpt
 
@@ -176,9 +176,9 @@ def test_what_was_destroyed_comes_back_and_works(stack: OwnStack, reached: Deplo
 
 def test_a_wrong_name_tells_the_names(reached: Deployment, kept: Backup) -> None:
     for name in ("yesterday", ""):
-        with pytest.raises(LabError) as refused:
+        with pytest.raises(OpsError) as refused:
             _restore(reached, name)
-        assert kept.name in refused.value.remedy
+        assert kept.name in refused.value.fix
     assert _copies(reached) == {PORTUS: 2, PORTUS_WORKER: 1}
 
 
@@ -205,7 +205,7 @@ def test_a_harmed_backup_is_refused_and_portus_runs_again(reached: Deployment, k
     api.create_namespaced_pod(reached.namespace, pod)
     until(lambda: str(api.read_namespaced_pod("harm", reached.namespace).status.phase) == "Succeeded", "the dump is cut")  # type: ignore[union-attr]
     api.delete_namespaced_pod("harm", reached.namespace)
-    with pytest.raises(LabError, match="before any data was changed") as refused:
+    with pytest.raises(OpsError, match="before any data was changed") as refused:
         _restore(reached, harmed.name)
     assert "its sums differ" in refused.value.excerpt
     _is_back(reached, kept)

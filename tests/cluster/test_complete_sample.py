@@ -175,7 +175,7 @@ def test_accounts_of_the_directory_log_in_with_their_password_there_as_the_sampl
     ):
         with pytest.raises(NobodyError) as told:
             require_login(reached, Login(user=user, password=password))
-        assert answer in told.value.remedy
+        assert answer in told.value.fix
     for user in ("jane", "chief"):
         require_login(reached, Login(user=user, password=f"directory-of-{user}"))
     found = reached.sql("SELECT username, email, admin FROM users WHERE username IN ('jane', 'guest', 'chief') ORDER BY username")

@@ -1,4 +1,4 @@
-"""The doctor on a real stack: all links hold when it is healthy; whatever is broken by hand, it names that link and no other."""
+"""The doctor on a real stack: all checks pass when it is healthy; whatever is broken by hand, it names that check and no other."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ops.doctor.database import examine_database
 from ops.doctor.expected import expected_of
 from ops.doctor.facts import Contact, Database, Expected
 from ops.doctor.objects import examine_objects
-from ops.doctor.report import as_json, holds
+from ops.doctor.report import as_json, passed
 from ops.doctor.services import LDAP, OAUTH, questions
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verb import diagnose
-from ops.doctor.verdicts import Broken
+from ops.doctor.verdicts import Failed
 from ops.kube.pods import Pods, hushed
 from tests.cluster.breaking import Breaker, Template, certificate
 from tests.cluster.conftest import until
@@ -65,24 +65,24 @@ def breaker(reached: Deployment) -> Breaker:
     return Breaker(reached)
 
 
-def broken(stack: OwnStack) -> dict[str, str]:
-    """Return each broken link and what was seen of it."""
-    links = json.loads(as_json(stack.name, diagnose(stack)))["links"]
-    return {link["link"]: link["seen"] for link in links if link["state"] == "broken"}
+def failed(stack: OwnStack) -> dict[str, str]:
+    """Return each failed check and what was seen of it."""
+    checks = json.loads(as_json(stack.name, diagnose(stack)))["checks"]
+    return {check["check"]: check["seen"] for check in checks if check["state"] == "failed"}
 
 
-def test_every_link_of_a_healthy_stack_holds_soon(stack: OwnStack) -> None:
+def test_every_check_of_a_healthy_stack_passes_soon(stack: OwnStack) -> None:
     began = time.monotonic()
     findings = diagnose(stack)
     seconds = time.monotonic() - began
-    assert holds(findings), as_json(stack.name, findings)
+    assert passed(findings), as_json(stack.name, findings)
     assert seconds < HEALTHY_SECONDS
 
 
 def test_it_pushes_and_compares_when_it_is_asked_to(stack: OwnStack) -> None:
-    links = {link["link"]: link for link in json.loads(as_json(stack.name, diagnose(stack, Lab(), push=True, drift=True)))["links"]}
-    assert "registry.doctor.test/admin/check:latest" in links["round-trip"]["seen"]
-    assert links["drift"]["state"] == "ok"
+    checks = {check["check"]: check for check in json.loads(as_json(stack.name, diagnose(stack, Lab(), push=True, drift=True)))["checks"]}
+    assert "registry.doctor.test/admin/check:latest" in checks["round-trip"]["seen"]
+    assert checks["drift"]["state"] == "ok"
 
 
 def test_a_push_while_the_worker_boots_is_recorded_and_is_no_finding(stack: OwnStack, reached: Deployment, breaker: Breaker) -> None:
@@ -93,7 +93,7 @@ def test_a_push_while_the_worker_boots_is_recorded_and_is_no_finding(stack: OwnS
 
     with breaker.template("portus-worker", slow, settles=False):
         check(reached, Step("checking it"))
-        assert broken(stack) == {}
+        assert failed(stack) == {}
 
 
 def test_an_external_database_is_asked_from_portus_own_pod(stack: OwnStack, reached: Deployment) -> None:
@@ -323,20 +323,20 @@ BREAKS: dict[str, tuple[Callable[[Breaker], AbstractContextManager[None]], str, 
 
 @pytest.mark.usefixtures("asked_once")
 @pytest.mark.parametrize("name", BREAKS)
-def test_it_names_the_broken_link_and_no_other(stack: OwnStack, breaker: Breaker, name: str) -> None:
-    break_it, link, seen = BREAKS[name]
+def test_it_names_the_failed_check_and_no_other(stack: OwnStack, breaker: Breaker, name: str) -> None:
+    break_it, check, seen = BREAKS[name]
     found: dict[str, str] = {}
 
     def named() -> bool:
         found.clear()
-        found.update(broken(stack))
-        return set(found) == {link} and seen in found[link]
+        found.update(failed(stack))
+        return set(found) == {check} and seen in found[check]
 
     with break_it(breaker):
         try:
-            until(named, link)
+            until(named, check)
         except AssertionError:
-            pytest.fail(f"not '{link}' with '{seen}', but {found}")
+            pytest.fail(f"not '{check}' with '{seen}', but {found}")
 
 
 LOST = {
@@ -352,14 +352,14 @@ def test_what_the_database_has_lost_of_portus_comes_back_by_what_the_doctor_says
     breaker.deployment.sql(statement)
     breaker.deployment.sql("FLUSH PRIVILEGES")
 
-    def verdict() -> Broken | None:
-        (found,) = (each for each in diagnose(stack) if each.link.name == "database")
-        return found.verdict if isinstance(found.verdict, Broken) else None
+    def verdict() -> Failed | None:
+        (found,) = (each for each in diagnose(stack) if each.check.name == "database")
+        return found.verdict if isinstance(found.verdict, Failed) else None
 
     until(lambda: (told := verdict()) is not None and seen in told.seen, seen)
     told = verdict()
     assert told is not None
-    command = told.remedy.partition(" -- ")[2].removesuffix(" creates it again, with its rights")
+    command = told.fix.partition(" -- ")[2].removesuffix(" creates it again, with its rights")
     breaker.deployment.exec("mariadb-0", shlex.split(command))
     until(lambda: verdict() is None, "the account works again")
 
@@ -369,23 +369,23 @@ def test_services_that_are_gone_come_back_by_what_the_doctor_says_and_a_push_wor
     before = {service.metadata.name: service.spec.cluster_ip for service in breaker.core.list_namespaced_service(breaker.namespace).items}
     for name in before:
         breaker.core.delete_namespaced_service(name, breaker.namespace)
-    found = {each.link.name: each for each in diagnose(stack) if each.is_broken}
+    found = {each.check.name: each for each in diagnose(stack) if each.has_failed}
     assert "objects" in found
     verdict = found["objects"].verdict
-    assert isinstance(verdict, Broken)
+    assert isinstance(verdict, Failed)
     assert all(f"Service {name}" in verdict.seen for name in before)
-    assert "make up REFRESH=1" in verdict.remedy
+    assert "make up REFRESH=1" in verdict.fix
     stack.up("--refresh")
     after = {service.metadata.name: service.spec.cluster_ip for service in breaker.core.list_namespaced_service(breaker.namespace).items}
     assert before.keys() == after.keys()
     assert all(after[name] != before[name] for name in ("portus", "registry"))
-    links = {link["link"]: link for link in json.loads(as_json(stack.name, diagnose(stack, Lab(), push=True)))["links"]}
-    assert links["round-trip"]["state"] == "ok", {name: link for name, link in links.items() if link["state"] == "broken"}
+    checks = {check["check"]: check for check in json.loads(as_json(stack.name, diagnose(stack, Lab(), push=True)))["checks"]}
+    assert checks["round-trip"]["state"] == "ok", {name: check for name, check in checks.items() if check["state"] == "failed"}
 
 
-def test_every_link_holds_again_when_all_is_mended(stack: OwnStack, breaker: Breaker) -> None:
-    breaker.deployment.sql(BEGUN)  # a worker that loses the database in the middle of an event leaves it begun: the doctor's own remedy
+def test_every_check_passes_again_when_all_is_mended(stack: OwnStack, breaker: Breaker) -> None:
+    breaker.deployment.sql(BEGUN)  # a worker that loses the database in the middle of an event leaves it begun: the doctor's own fix
     try:
-        until(lambda: holds(diagnose(stack)), "all links hold again")
+        until(lambda: passed(diagnose(stack)), "all checks pass again")
     except AssertionError:
-        pytest.fail(str(broken(stack)))
+        pytest.fail(str(failed(stack)))

@@ -80,13 +80,13 @@ def stack(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own
             yield deployed
 
 
-def test_a_push_is_recorded_in_it_and_every_link_holds(stack: OwnStack, reached: Deployment) -> None:
+def test_a_push_is_recorded_in_it_and_every_check_passes(stack: OwnStack, reached: Deployment) -> None:
     with step("checking") as current:
         check(reached, current)
-    findings = json.loads(as_json(stack.name, diagnose(stack, Lab(), push=True)))["links"]
-    assert [link for link in findings if link["state"] == "broken"] == []
-    links = {link["link"]: link["state"] for link in findings}
-    assert {links[name] for name in ("database", "charset", "schema", "record", "events", "round-trip")} == {"ok"}
+    findings = json.loads(as_json(stack.name, diagnose(stack, Lab(), push=True)))["checks"]
+    assert [check for check in findings if check["state"] == "failed"] == []
+    checks = {check["check"]: check["state"] for check in findings}
+    assert {checks[name] for name in ("database", "charset", "schema", "record", "events", "round-trip")} == {"ok"}
 
 
 def test_what_was_backed_up_comes_back(stack: OwnStack, reached: Deployment) -> None:

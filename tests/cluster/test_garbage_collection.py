@@ -12,7 +12,7 @@ from lab.cluster import Publication
 from ops.check import check_read_only
 from ops.console import Step
 from ops.deployment import Deployment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.gc import Request, collect, guard
 from ops.gc import job as jobs
 from ops.gc import job as running
@@ -114,12 +114,12 @@ def _switch(stack: OwnStack, *, read_only: bool) -> None:
 
 def test_a_registry_that_takes_pushes_is_not_collected(stack: OwnStack, reached: Deployment, images: dict[str, Path]) -> None:
     before = _stored(reached)
-    with pytest.raises(LabError, match="must be read-only"):
+    with pytest.raises(OpsError, match="must be read-only"):
         collect(stack, Request(confirm=True))
     said = stack.said()
     said["portus:registry"]["maintenance"] = {"readonly": {"enabled": True}}
     stack.say(said)
-    with pytest.raises(LabError, match="must be read-only"):  # what the stack file says is not what runs
+    with pytest.raises(OpsError, match="must be read-only"):  # what the stack file says is not what runs
         collect(stack, Request(confirm=True))
     assert _stored(reached) == before
     assert set(_private(images)) <= set(before)
@@ -151,7 +151,7 @@ def test_images_of_several_platforms_are_not_broken_without_a_second_word(
     stack: OwnStack, reached: Deployment, images: dict[str, Path]
 ) -> None:
     before = _stored(reached)
-    with pytest.raises(LabError, match="would lose platforms") as refused:
+    with pytest.raises(OpsError, match="would lose platforms") as refused:
         collect(stack, Request(confirm=True, untagged="yes"))
     assert f"{MULTI}@" in refused.value.excerpt
     assert _stored(reached) == before
@@ -195,7 +195,7 @@ def test_a_deployment_waits_for_the_job_of_a_command_that_was_killed_and_finishe
 
     with monkeypatch.context() as patch:
         patch.setattr(guard, "WAIT_SECONDS", 0.5)
-        with pytest.raises(LabError, match="a push during it loses layers"):
+        with pytest.raises(OpsError, match="a push during it loses layers"):
             guarded()
     guarded()
     assert _nothing_runs(reached)
@@ -227,7 +227,7 @@ def test_a_registry_that_takes_pushes_again_takes_the_deleted_image_whole(
     pushed = administrator.push("gone", f"{GONE}:1")
     assert pushed.code == 0, pushed.output
     _pulls_whole(reached, GONE, images["gone"])
-    with pytest.raises(LabError, match="must be read-only"):
+    with pytest.raises(OpsError, match="must be read-only"):
         collect(stack, Request())
 
 

@@ -20,7 +20,7 @@ from lab.cluster import cgroups, hosts, images
 from lab.cluster.binaries import Binaries
 from lab.cluster.home import Home
 from lab.images.archive import ImageConfig, pack
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.process import Process
 
 pytestmark = pytest.mark.cluster
@@ -267,7 +267,7 @@ def test_a_publication_can_be_led_to_another_port(lab: Cluster) -> None:
 def test_a_taken_address_is_named_and_nothing_changes(lab: Cluster) -> None:
     kept = cluster.Publication(address=ADDRESS, port=80, node_port=30080)
     cluster.publish([kept], lab.home)
-    with socket.create_server((ADDRESS, 81)), pytest.raises(LabError, match=rf"{ADDRESS}:81"):
+    with socket.create_server((ADDRESS, 81)), pytest.raises(OpsError, match=rf"{ADDRESS}:81"):
         cluster.publish([cluster.Publication(address=ADDRESS, port=81, node_port=30080)], lab.home)
     assert b"200 OK" in get(ADDRESS, 80)
     assert not cluster.publish([kept], lab.home)
@@ -306,9 +306,9 @@ def test_an_image_of_the_same_name_and_other_content_is_loaded(lab: Cluster, tmp
 
 def test_another_checkout_is_told_whose_lab_runs(lab: Cluster, tmp_path: Path) -> None:
     other = Home(tmp_path / ".lab", tmp_path / ".lab" / "logs", lab.home.slot)
-    with pytest.raises(LabError, match=str(lab.home.state.parent)):
+    with pytest.raises(OpsError, match=str(lab.home.state.parent)):
         cluster.up(other)
-    with pytest.raises(LabError, match=str(lab.home.state.parent)):
+    with pytest.raises(OpsError, match=str(lab.home.state.parent)):
         cluster.down(other)
 
 

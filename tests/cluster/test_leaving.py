@@ -28,7 +28,7 @@ from ops.check import check, wait_for_record
 from ops.console import step
 from ops.deployment import Deployment, Tag
 from ops.doctor.expected import expected_of
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.export.plan import TARGET
 from ops.export.registry_client import MANIFEST_TYPES
 from ops.export.source import Source, source
@@ -214,7 +214,7 @@ class TestTheExport:
         assert elsewhere.records() == found.records()
 
     def test_a_second_export_never_overwrites_the_first(self, stack: OwnStack, exported: Path) -> None:
-        with pytest.raises(LabError, match="must be empty"):
+        with pytest.raises(OpsError, match="must be empty"):
             export(stack, exported)
 
 
@@ -277,7 +277,7 @@ def claims(token: str) -> Any:
 
 
 def test_a_portus_that_is_away_is_one_line(stack: OwnStack, reached: Deployment, tmp_path: Path) -> None:
-    with Breaker(reached).scaled("deployment", "portus"), pytest.raises(LabError, match="Portus has no Pod"):
+    with Breaker(reached).scaled("deployment", "portus"), pytest.raises(OpsError, match="Portus has no Pod"):
         export(stack, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 

@@ -17,7 +17,7 @@ from ops.backup.restore import Restore
 from ops.check import check
 from ops.console import Step, step
 from ops.deployment import Deployment
-from ops.errors import LabError
+from ops.errors import OpsError
 from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
 
 pytestmark = pytest.mark.cluster
@@ -87,7 +87,7 @@ def test_a_protected_stack_lets_go_of_one_claim_by_its_name_and_takes_it_back(st
         kept = backups.take(reached.jobs, current)
     said = stack.said()
     stack.say(said | {"portus:backup": {"enabled": False}})
-    with pytest.raises(LabError) as refused:
+    with pytest.raises(OpsError) as refused:
         stack.run("preview")
     (urn,) = set(re.findall(r"pulumi state unprotect '(urn:[^']*)'", refused.value.excerpt))
     stack.run("state", "unprotect", urn, "--yes")

@@ -1,4 +1,4 @@
-"""The main job, on both generations, with skopeo as the real client."""
+"""The main job, on both image families, with skopeo as the real client."""
 
 from __future__ import annotations
 

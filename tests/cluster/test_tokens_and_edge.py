@@ -1,4 +1,4 @@
-"""Tokens, keys and what the exposure lets through, on both generations."""
+"""Tokens, keys and what the exposure lets through, on both image families."""
 
 from __future__ import annotations
 

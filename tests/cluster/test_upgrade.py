@@ -13,7 +13,7 @@ from ops.backup.restore import Restore
 from ops.backup.scale import Writers
 from ops.check import check
 from ops.console import Step, step
-from ops.errors import LabError
+from ops.errors import OpsError
 from tests.cluster.own_stack import OwnStack, deployment, load, own_stack, published
 
 pytestmark = pytest.mark.cluster
@@ -81,7 +81,7 @@ def test_the_way_back_is_the_former_version_and_the_backup_of_before(stack: OwnS
     deployment(stack).sql(f"UPDATE tags SET name = '{late[0]}'")  # noqa: S608 - a name of this file
 
     _say_version(stack, OLD)
-    with pytest.raises(LabError):
+    with pytest.raises(OpsError):
         stack.up()
     assert "a newer Portus has migrated the database" in capfd.readouterr().out
     assert _deployed_version(stack) == NEW, "the web server of before goes on"

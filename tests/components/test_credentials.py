@@ -57,7 +57,7 @@ def test_the_jobs_know_every_password_that_root_may_have_and_the_others_by_hash_
 
 def test_the_servers_own_files_are_the_current_passwords_and_roots_former_one() -> None:
     server = _rotated(database_root=2).one("StatefulSet", "mariadb-server")
-    assert set(_files(server, "credentials")) == {"root-password", "former-root-password", "password", "backup-password"}
+    assert set(_files(server, "credentials")) == {"root-password", "previous-root-password", "password", "backup-password"}
 
 
 def test_only_the_pods_of_a_rotation_are_let_in_besides_and_only_while_there_is_one() -> None:

@@ -127,7 +127,7 @@ def test_a_key_file_with_its_certificates_gives_the_key_alone() -> None:
 def test_a_key_that_no_program_reads_is_refused(text: str, fix: str) -> None:
     (problem,) = problems_of(provided(CHAIN, root(), text))
     assert problem.key == "tls.privateKey"
-    assert fix in problem.remedy
+    assert fix in problem.fix
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_key_that_no_program_reads_is_refused(text: str, fix: str) -> None:
 def test_what_is_no_certificate_is_refused_with_the_way_to_one(text: str, fix: str) -> None:
     (problem,) = problems_of({"source": "self_signed", "extraCaCertificates": [text]})
     assert problem.key == "tls.extraCaCertificates[0]"
-    assert fix in problem.remedy
+    assert fix in problem.fix
     assert "MII" not in str(problem)
 
 

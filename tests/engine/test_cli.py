@@ -20,7 +20,7 @@ from lab import genuine, programs, versions
 from lab.engine import Engine, cli, official, plugin_home
 from lab.engine.plugin_home import LANGUAGE_HOST, Target, is_genuine_installed, is_launcher, write_launcher
 from ops import paths
-from ops.errors import LabError
+from ops.errors import OpsError
 from tests.engine.harness import Stack
 
 
@@ -77,7 +77,7 @@ def test_no_pulumi_and_no_go_is_one_clear_error(own: Path, tmp_path: Path, monke
     monkeypatch.setenv("PATH", str(own))
     monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(official, "ensure", lambda: None)
-    with pytest.raises(LabError, match="'go' must be on PATH to build pulumi"):
+    with pytest.raises(OpsError, match="'go' must be on PATH to build pulumi"):
         cli.ensure_engine()
 
 
@@ -170,14 +170,14 @@ from pathlib import Path
 from ops import paths
 from ops.pulumi import stack
 from lab.engine import Engine
-from ops.errors import LabError
+from ops.errors import OpsError
 paths.ROOT = Path({folder!r})
 stack.is_lab_stack = lambda _: False
 engine = Engine(Path({pulumi!r}), {home}, (Path({path!r}),), genuine_cli=False, genuine_plugins={{}})
 asked = stack.Stack(name="test", engine=engine, kubeconfig=paths.ROOT / "kubeconfig")
 try:
     asked.{verb}(consent=stack.Consent.{consent})
-except LabError as error:
+except OpsError as error:
     sys.exit(error.problem)
 except KeyboardInterrupt:
     sys.exit("interrupted")

@@ -14,7 +14,7 @@ from lab.environment import Lab
 from ops import lifecycle
 from ops.commands import backup, backups, check, outputs, password
 from ops.environment import Environment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.pulumi import backend
 from ops.pulumi.stack import Stack
 from tests.engine.harness import PASSPHRASE
@@ -54,17 +54,15 @@ def _deployed(monkeypatch: pytest.MonkeyPatch, engine: Engine, folder: Path) -> 
 
 
 def test_a_stack_that_the_backend_does_not_know_is_told_with_the_backend(mine: Stack, tmp_path: Path) -> None:
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         mine.outputs()
     assert raised.value.problem == f"the backend file://{tmp_path / 'state'} knows no stack test."
-    assert raised.value.remedy.startswith(
-        "if it was deployed with another backend, name that one: PULUMI_BACKEND_URL=...; if it never was:"
-    )
+    assert raised.value.fix.startswith("if it was deployed with another backend, name that one: PULUMI_BACKEND_URL=...; if it never was:")
 
 
 def test_a_look_at_a_stack_neither_makes_it_nor_writes_its_file(mine: Stack, tmp_path: Path) -> None:
     for look in (mine.outputs, mine.require_known):
-        with pytest.raises(LabError, match="knows no stack test"):
+        with pytest.raises(OpsError, match="knows no stack test"):
             look()
     assert mine.export() == {}
     assert not list((tmp_path / "state").rglob("test.json*"))
@@ -88,7 +86,7 @@ def _down(name: str, environment: Environment) -> None:
 
 @pytest.mark.parametrize("verb", [check, backup, backups, outputs, password, _down])
 def test_no_verb_that_looks_makes_a_stack(mine: Stack, tmp_path: Path, verb: Callable[[str, Environment], None]) -> None:
-    with pytest.raises(LabError, match="knows no stack test"):
+    with pytest.raises(OpsError, match="knows no stack test"):
         verb("test", Lab(mine.kubeconfig))
     assert mine.export() == {}
     assert (tmp_path / "Pulumi.test.yaml").read_text(encoding="utf-8") == UNTOUCHED
@@ -96,7 +94,7 @@ def test_no_verb_that_looks_makes_a_stack(mine: Stack, tmp_path: Path, verb: Cal
 
 def test_a_backend_whose_folder_is_not_there_knows_no_stack(mine: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path / 'absent'}")
-    with pytest.raises(LabError, match="knows no stack test"):
+    with pytest.raises(OpsError, match="knows no stack test"):
         mine.outputs()
     assert not (tmp_path / "absent").exists()
 
@@ -104,9 +102,9 @@ def test_a_backend_whose_folder_is_not_there_knows_no_stack(mine: Stack, monkeyp
 def test_a_stack_that_was_never_deployed_is_told_as_that(mine: Stack) -> None:
     mine.select()
     mine.require_known()
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         mine.outputs()
-    assert (raised.value.problem, raised.value.remedy) == ("stack test has no outputs.", "deploy it first: make up STACK=test")
+    assert (raised.value.problem, raised.value.fix) == ("stack test has no outputs.", "deploy it first: make up STACK=test")
 
 
 def test_a_second_stack_is_not_made_beside_the_one_that_the_checkout_keeps(mine: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +112,7 @@ def test_a_second_stack_is_not_made_beside_the_one_that_the_checkout_keeps(mine:
         before.setenv("PULUMI_BACKEND_URL", f"file://{backend.OWN_STATE}")
         mine.select()
     for refused in (mine.select, mine.outputs):
-        with pytest.raises(LabError, match=r"knows no stack test, and .*/own has one\. fix: to use that one: PULUMI_BACKEND_URL=file://"):
+        with pytest.raises(OpsError, match=r"knows no stack test, and .*/own has one\. fix: to use that one: PULUMI_BACKEND_URL=file://"):
             refused()
     assert mine.export() == {}
 
@@ -124,7 +122,7 @@ def test_a_wrong_passphrase_is_told_in_pulumis_words(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
     assert stack.outputs() == {"password": "shown to nobody"}
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "another")
-    with pytest.raises(LabError, match="'pulumi stack output' of stack test failed") as raised:
+    with pytest.raises(OpsError, match="'pulumi stack output' of stack test failed") as raised:
         stack.outputs()
     assert "passphrase" in raised.value.excerpt
-    assert "make up" not in raised.value.remedy
+    assert "make up" not in raised.value.fix

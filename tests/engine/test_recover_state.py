@@ -37,7 +37,7 @@ from components.tls.signing_key import SigningKey
 made = Credentials("credentials", rotation=RotationSettings(secretKeyBase=2), existing=ExistingCredentials(), protect=True)
 served = SelfSignedCertificate("tls", stack=types.SimpleNamespace(protect=True), settings=SelfSignedTls(),
                                hosts=["portus.example.com", "registry.example.com"])
-signer = SigningKey("served-tls-signing", host="portus.example.com", generation=1, protect=True)
+signer = SigningKey("served-tls-signing", host="portus.example.com", version=1, protect=True)
 for role in {roles!r}:
     pulumi.export(role, getattr(made, role))
 pulumi.export("chain", served.held.chain)

@@ -14,7 +14,7 @@ import pytest
 
 from lab.engine import Engine
 from ops import recovery
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.pulumi.stack import Stack
 from tests.engine.harness import PASSPHRASE
 from tests.engine.harness import Stack as Project
@@ -72,7 +72,7 @@ def test_a_deployment_that_runs_is_told_and_left_alone_and_one_that_was_killed_i
     process = project.popen("up", "--yes", "--skip-preview")
     try:
         _until(lambda: (project.folder / "reached").exists() or process.poll() is not None)
-        with pytest.raises(LabError) as raised:
+        with pytest.raises(OpsError) as raised:
             recovery.recover_interrupted_update(stack)
         assert raised.value.problem.startswith(
             f"another deployment of stack test runs (pid {process.pid}, host {socket.gethostname()}, since 20"
@@ -107,6 +107,6 @@ def test_an_older_state_is_never_imported_over_a_newer_one(project: Project, sta
         project.up()
 
     monkeypatch.setattr(recovery, "_existing", deployed_meanwhile)
-    with pytest.raises(LabError, match="another deployment changed the state of stack test meanwhile"):
+    with pytest.raises(OpsError, match="another deployment changed the state of stack test meanwhile"):
         recovery.recover_interrupted_update(stack)
     assert {"made", "later"} <= project.names()

@@ -12,7 +12,7 @@ import pytest
 from lab.engine import Engine
 from lab.repair import repair
 from ops import paths
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.lifecycle import require_no_readable_secrets, unprotect_readable_secrets
 from ops.pulumi.stack import Stack as LabStack
 from tests.engine.harness import Stack
@@ -31,7 +31,7 @@ tls.SelfSignedCert("tls-ca", private_key_pem=ca.private_key_pem, is_ca_certifica
                    validity_period_hours=48, subject={{"common_name": "CA"}})
 for role in {roles!r}:
     pulumi.export(role, getattr(made, role))
-pulumi.export("former_application", made.application_generations.former)
+pulumi.export("previous_application", made.application_versions.previous)
 pulumi.export("ca_key", ca.private_key_pem)
 """
 
@@ -117,7 +117,7 @@ def test_a_stack_of_before_gets_new_secrets_where_its_state_shows_them_and_keeps
     project.program(_program(protect=True))
     assert "protect" in project.preview(fails=True).diagnostics, "Pulumi itself refuses to delete them"
     stack = _as_the_verbs_see_it(project, monkeypatch)
-    with pytest.raises(LabError, match="4 protected secrets of stack test can be read in its state"):
+    with pytest.raises(OpsError, match="4 protected secrets of stack test can be read in its state"):
         require_no_readable_secrets(stack)
     unprotect_readable_secrets(stack)
     require_no_readable_secrets(stack)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab import cache
-from ops.errors import LabError
+from ops.errors import OpsError
 
 
 @pytest.fixture(autouse=True)
@@ -87,13 +87,13 @@ def test_a_cache_that_cannot_be_written_is_told_by_its_name_and_the_fix(monkeypa
     (tmp_path / "file").touch()
     for place in (tmp_path / "file" / "cache", Path("/proc/self/portus-lab")):
         monkeypatch.setenv("PORTUS_LAB_CACHE", str(place))
-        with pytest.raises(LabError, match="must be a folder that can be written") as caught:
+        with pytest.raises(OpsError, match="must be a folder that can be written") as caught:
             cache.build("thing", "1", _program)
-        assert "PORTUS_LAB_CACHE" in caught.value.remedy
+        assert "PORTUS_LAB_CACHE" in caught.value.fix
 
 
 def test_too_little_space_is_told_before_anything_is_built() -> None:
-    with pytest.raises(LabError, match=r"needs 1000000.0 GiB in .*, .* GiB are free"):
+    with pytest.raises(OpsError, match=r"needs 1000000.0 GiB in .*, .* GiB are free"):
         cache.build("thing", "1", lambda _work: pytest.fail("it began"), needs_gib=1e6)
 
 
@@ -101,17 +101,17 @@ def test_a_disk_that_fills_up_is_told_and_the_next_run_heals(monkeypatch: pytest
     def full(_work: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(LabError, match=r"the disk of the lab's cache .* is full"):
+    with pytest.raises(OpsError, match=r"the disk of the lab's cache .* is full"):
         cache.build("thing", "1", full)
     assert cache.build("thing", "1", _program).is_dir()
 
     def failed(_work: Path) -> None:
-        raise LabError("'go' ended with code 1.", "Read.", "write: no space left on device")
+        raise OpsError("'go' ended with code 1.", "Read.", "write: no space left on device")
 
     usage = namedtuple("usage", "total used free")  # noqa: PYI024 - as the standard library's own
     sizes = iter([usage(1, 0, 2**40), usage(1, 1, 0)])
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: next(sizes))
-    with pytest.raises(LabError, match=r"is full") as caught:
+    with pytest.raises(OpsError, match=r"is full") as caught:
         cache.build("thing", "2", failed)
     assert "no space left" in caught.value.excerpt
 

@@ -13,7 +13,7 @@ from lab.lab_stack import together
 from lab.repair import corrected
 from ops import process
 from ops.console import step
-from ops.errors import LabError
+from ops.errors import OpsError
 
 BOUND = 20.0
 
@@ -33,10 +33,10 @@ def test_the_failure_of_one_ends_the_programs_of_the_others(tmp_path: Path) -> N
         until = time.monotonic() + BOUND
         while not runs.exists() and time.monotonic() < until:
             time.sleep(0.01)
-        raise LabError("no mirror.", "Wait.")
+        raise OpsError("no mirror.", "Wait.")
 
     began = time.monotonic()
-    with pytest.raises(LabError, match=r"no mirror\."):
+    with pytest.raises(OpsError, match=r"no mirror\."):
         together(long, failing)
     assert time.monotonic() - began < BOUND
 
@@ -49,15 +49,15 @@ def test_what_a_job_would_start_after_another_has_failed_is_ended_too(tmp_path: 
         failed.wait(BOUND)
         try:
             process.run(["sleep", "600"], log=tmp_path / "log")
-        except LabError as error:
+        except OpsError as error:
             outcomes.append(error.problem)
             raise
 
     def failing() -> None:
         threading.Timer(0.2, failed.set).start()
-        raise LabError("no mirror.", "Wait.")
+        raise OpsError("no mirror.", "Wait.")
 
-    with pytest.raises(LabError, match=r"no mirror\."):
+    with pytest.raises(OpsError, match=r"no mirror\."):
         together(late, failing)
     assert outcomes == ["it was stopped, because another step failed."]
 

@@ -14,7 +14,7 @@ from lab.manifests.results import Result, Score, Waiver, failures, read_waivers,
 from lab.manifests.tools import LINTERS, SCHEMAS
 from lab.render.objects import Manifest
 from ops.console import step
-from ops.errors import LabError
+from ops.errors import OpsError
 
 SERVICE = """
 apiVersion: v1
@@ -121,10 +121,10 @@ def test_a_waiver_of_a_tool_that_did_not_run_is_left_in_peace() -> None:
 
 
 def test_a_lint_fails_on_a_finding_and_on_an_idle_waiver() -> None:
-    with pytest.raises(LabError, match="1 findings") as raised:
+    with pytest.raises(OpsError, match="1 findings") as raised:
         report({"lab": [OTHER]}, [])
     assert raised.value.excerpt == "lab: checkov/C1 Service/y: bad"
-    with pytest.raises(LabError, match="unused waivers"):
+    with pytest.raises(OpsError, match="unused waivers"):
         report({"lab": [PASSED]}, [Waiver("since", ("checkov/C1",), ("Service/y",))])
     report({"lab": [PASSED, FOUND]}, [WAIVER])
 
@@ -132,7 +132,7 @@ def test_a_lint_fails_on_a_finding_and_on_an_idle_waiver() -> None:
 @pytest.mark.parametrize("text", ["- reason: r\n  checks: [a/b]\n", "- reason: ''\n  checks: [a/b]\n  objects: ['*']\n", "- why: r\n"])
 def test_a_waiver_without_reason_checks_or_objects_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "w.yaml").write_text(text)
-    with pytest.raises(LabError, match="waiver 1"):
+    with pytest.raises(OpsError, match="waiver 1"):
         read_waivers(tmp_path / "w.yaml")
 
 

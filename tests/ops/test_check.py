@@ -23,10 +23,10 @@ from ops.console import Step
 from ops.credentials import NobodyError
 from ops.deployment import Deployment, Tag
 from ops.doctor import verb as doctor
-from ops.doctor.links.database import FRESH_SECONDS
+from ops.doctor.checks.database import FRESH_SECONDS
 from ops.doctor.snapshot import Snapshot
-from ops.errors import LabError
-from ops.kube.http import Silent, Unseen
+from ops.errors import OpsError
+from ops.kube.http import NoAnswer, NotChecked
 from ops.pulumi import stack
 from tests.ops.api import api
 from tests.ops.doctor.stage import healthy, registry_file
@@ -79,13 +79,13 @@ def test_a_read_only_stack_is_checked_by_a_push_that_is_refused(said: list[str])
     assert said == ["push", "refusal"]
 
 
-ERRORS: dict[str, tuple[Callable[[], Exception], type[LabError], str, str]] = {
+ERRORS: dict[str, tuple[Callable[[], Exception], type[OpsError], str, str]] = {
     "the check has no user": (lambda: NobodyError("nobody", "Name one."), NobodyError, "nobody", "Name one."),
-    "a push that is refused": (lambda: LabError("refused", "It said:", "denied"), LabError, "refused", "It said:"),
-    "a cluster that refuses": (lambda: client.ApiException(401, "Unauthorized"), LabError, "the cluster refuses", "log in again"),
+    "a push that is refused": (lambda: OpsError("refused", "It said:", "denied"), OpsError, "refused", "It said:"),
+    "a cluster that refuses": (lambda: client.ApiException(401, "Unauthorized"), OpsError, "the cluster refuses", "log in again"),
     "a cluster that is gone": (
         lambda: HTTPError("no route"),
-        LabError,
+        OpsError,
         "the cluster does not answer",
         "repeat this command when it answers again",
     ),
@@ -94,16 +94,16 @@ ERRORS: dict[str, tuple[Callable[[], Exception], type[LabError], str, str]] = {
 
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(("name", "kind"), [("open", "check"), ("closed", "check_read_only")])
-@pytest.mark.parametrize(("error", "told", "problem", "remedy"), ERRORS.values(), ids=ERRORS.keys())
+@pytest.mark.parametrize(("error", "told", "problem", "fix"), ERRORS.values(), ids=ERRORS.keys())
 def test_whatever_a_check_ends_with_says_what_ended_well_before_it(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     kind: str,
     error: Callable[[], Exception],
     *,
-    told: type[LabError],
+    told: type[OpsError],
     problem: str,
-    remedy: str,
+    fix: str,
 ) -> None:
     def failing(*_: object) -> str:
         raise error()
@@ -117,12 +117,12 @@ def test_whatever_a_check_ends_with_says_what_ended_well_before_it(
         "restore": lambda: operations.restore(name, _deployment(name), None, dump="20260102T020000Z", safety=True),
     }
     for work, verb in works.items():
-        with pytest.raises(told, match=rf"^{problem}.* The {work} itself ended well\. fix: {remedy}") as raised:
+        with pytest.raises(told, match=rf"^{problem}.* The {work} itself ended well\. fix: {fix}") as raised:
             verb()
-        assert raised.value.remedy.startswith(remedy)
+        assert raised.value.fix.startswith(fix)
     with pytest.raises(told) as alone:
         check.checked(_deployment(name))
-    assert alone.value.remedy.startswith(remedy)
+    assert alone.value.fix.startswith(fix)
 
 
 class _Clock:
@@ -155,7 +155,7 @@ def test_a_record_is_waited_for_as_long_as_the_doctor_lets_an_event_wait(monkeyp
     _recorded_after(monkeypatch, FRESH_SECONDS - 1)
     check.wait_for_record(_deployment("open"), TAG)
     clock = _recorded_after(monkeypatch, 10 * FRESH_SECONDS)
-    with pytest.raises(LabError, match=rf"did not record the push of admin/check:latest within {FRESH_SECONDS} s"):
+    with pytest.raises(OpsError, match=rf"did not record the push of admin/check:latest within {FRESH_SECONDS} s"):
         check.wait_for_record(_deployment("open"), TAG)
     assert FRESH_SECONDS < clock.now < FRESH_SECONDS + 1
 
@@ -167,7 +167,7 @@ def test_the_record_is_waited_for_only_once_the_worker_has_started(monkeypatch: 
     check.wait_for_worker(_deployment("open"), Step("check"))
     check.wait_for_record(_deployment("open"), TAG)
     monkeypatch.setattr(Deployment, "is_ready", lambda *_: False)
-    with pytest.raises(LabError, match="worker did not start within 600 s"):
+    with pytest.raises(OpsError, match="worker did not start within 600 s"):
         check.wait_for_worker(Deployment(stack="open", outputs={"namespace": "here"}, kubeconfig=Path("none")), Step("check"))
 
 
@@ -210,9 +210,9 @@ def test_the_doctor_goes_by_what_the_registry_mounts(said: list[str]) -> None:
     assert said == ["refusal", "push"]
 
 
-@pytest.mark.parametrize(("error", "kind"), [(NobodyError("nobody", "name one"), Unseen), (LabError("refused", "look"), Silent)])
+@pytest.mark.parametrize(("error", "kind"), [(NobodyError("nobody", "name one"), NotChecked), (OpsError("refused", "look"), NoAnswer)])
 def test_where_nobody_may_log_in_the_doctor_does_not_judge_the_stack(
-    monkeypatch: pytest.MonkeyPatch, error: LabError, kind: type[Unseen | Silent]
+    monkeypatch: pytest.MonkeyPatch, error: OpsError, kind: type[NotChecked | NoAnswer]
 ) -> None:
     def failing(*_: object) -> str:
         raise error
@@ -258,20 +258,20 @@ def test_the_database_is_somebody_elses_where_the_cluster_has_none(answering: An
 
 
 def test_what_the_cluster_refuses_is_one_line(answering: Answering) -> None:
-    with pytest.raises(LabError, match="Portus' database cannot be read") as told, recorded(answering(403)):
+    with pytest.raises(OpsError, match="Portus' database cannot be read") as told, recorded(answering(403)):
         pass
-    assert told.value.remedy == "find the cause: make doctor STACK=prod"
+    assert told.value.fix == "find the cause: make doctor STACK=prod"
 
 
 def test_a_database_of_somebody_else_is_read_through_portus_own_pod(monkeypatch: pytest.MonkeyPatch, answering: Answering) -> None:
     class Way:
         @classmethod
         def of(cls, expected: Any, *_: Any) -> Any:
-            raise LabError(f"the way of {expected.stack} through Portus' Pod", "")
+            raise OpsError(f"the way of {expected.stack} through Portus' Pod", "")
 
     monkeypatch.setattr("ops.check.Access", Way)
     monkeypatch.setattr("ops.check.stated", lambda stack, _: type("Expected", (), {"stack": stack}))
-    with pytest.raises(LabError, match="the way of prod through Portus' Pod"), recorded(answering(404)):
+    with pytest.raises(OpsError, match="the way of prod through Portus' Pod"), recorded(answering(404)):
         pass
 
 

@@ -15,7 +15,7 @@ from ops import cli
 from ops.__main__ import main as ops
 from ops.commands import MODULES, OLD_NAMES
 from ops.environment import Environment, Operator
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.paths import ROOT
 
 HEAVY = ("kubernetes", "rich", "pymysql", "httpx", "pulumi", "cryptography")
@@ -95,7 +95,7 @@ def test_an_unsuitable_pulumi_is_refused_with_the_oldest_that_will_do(
     pulumi.write_text(f"#!/bin/sh\necho {version}\n", encoding="utf-8")
     pulumi.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    with pytest.raises(LabError, match=r"must be 3\.244\.0 or later"):
+    with pytest.raises(OpsError, match=r"must be 3\.244\.0 or later"):
         Operator().engine("prod")
 
 

@@ -21,7 +21,7 @@ from lab.images.servers import free_port
 from ops import lifecycle
 from ops.commands import replace_secrets
 from ops.environment import Environment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.pulumi import stack
 from ops.pulumi.stack import Stack
 from tests.ops.api import Api, api, kubeconfig
@@ -132,7 +132,7 @@ def test_stand_ins_on_a_cluster_of_ones_own_are_told(
 ) -> None:
     engine = Engine(pulumi=tmp_path / "pulumi", home=None, path=(), genuine_cli=True, genuine_plugins=genuine)
     monkeypatch.setattr("lab.environment.ensure_engine", lambda: engine)
-    with pytest.raises(LabError):
+    with pytest.raises(OpsError):
         lifecycle.prepare("prod", Lab(kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}")))
     assert ("Pulumi's own plugins (kubernetes)" in capsys.readouterr().err) is told
 
@@ -194,12 +194,12 @@ def test_a_cluster_without_the_stacks_namespace_is_refused_before_its_objects_ar
     pulumi: Path, asked: Api, verb: Verb, pulumis: str, held: tuple[dict[str, Any], ...]
 ) -> None:
     _holds(pulumi, *held)
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         verb("mine", Lab(asked.kubeconfig))
     where = f"the cluster of {asked.kubeconfig} (context 'mine') has no namespace 'portus'"
     assert raised.value.problem == f"{where}, in which stack mine is deployed."
-    assert raised.value.remedy.startswith("if it is the wrong cluster, name the right one: ")
-    assert "plain 'pulumi refresh'" in raised.value.remedy
+    assert raised.value.fix.startswith("if it is the wrong cluster, name the right one: ")
+    assert "plain 'pulumi refresh'" in raised.value.fix
     assert asked.asked == ["/api/v1/namespaces/portus"]
     assert pulumis not in _verbs(pulumi)
 
@@ -261,7 +261,7 @@ def test_a_second_make_up_waits_for_the_first_and_says_so(
 
 @pytest.mark.usefixtures("files")
 def test_nothing_is_removed_from_a_cluster_that_does_not_answer(pulumi: Path, tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="does not answer"):
+    with pytest.raises(OpsError, match="does not answer"):
         lifecycle.down("mine", Lab(kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}")), yes=True)
     assert "destroy" not in _verbs(pulumi)
 
@@ -296,9 +296,9 @@ def test_without_a_terminal_nothing_is_changed_unless_that_was_agreed_to(
     pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: Callable[..., Any], pulumis: str
 ) -> None:
     _terminal(monkeypatch, is_one=False)
-    with pytest.raises(LabError, match="asks before it changes anything, and there is no terminal") as raised:
+    with pytest.raises(OpsError, match="asks before it changes anything, and there is no terminal") as raised:
         verb("mine", Lab(tmp_path / "kubeconfig"))
-    assert "STACK=mine YES=1" in raised.value.remedy
+    assert "STACK=mine YES=1" in raised.value.fix
     assert not Path(f"{pulumi}.said").exists() or pulumis not in _verbs(pulumi)
 
 
@@ -325,11 +325,11 @@ def test_a_stack_of_the_lab_is_deployed_unasked(pulumi: Path, monkeypatch: pytes
 
 def test_a_protected_stack_is_not_removed_at_all(pulumi: Path, asked: Api) -> None:
     _holds(pulumi, NAMESPACE, SECRET, PROTECTED)
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         lifecycle.down("mine", Lab(asked.kubeconfig), yes=True)
     assert raised.value.problem == "stack mine holds 1 protected resources (data)."
-    assert 'portus:protect: "false"' in raised.value.remedy
-    assert "unprotected_state" in raised.value.remedy
+    assert 'portus:protect: "false"' in raised.value.fix
+    assert "unprotected_state" in raised.value.fix
     assert "destroy" not in _verbs(pulumi)
 
 
@@ -337,9 +337,9 @@ def test_a_protected_stack_is_not_removed_at_all(pulumi: Path, asked: Api) -> No
 @pytest.mark.parametrize("verb", [_refresh, lifecycle.preview])
 def test_protected_secrets_that_the_state_shows_are_told_before_anything_is_deployed(pulumi: Path, tmp_path: Path, verb: Verb) -> None:
     _holds(pulumi, READABLE)
-    with pytest.raises(LabError, match="can be read in its state \\(credentials-secret-key-base-1\\) and must be replaced") as raised:
+    with pytest.raises(OpsError, match="can be read in its state \\(credentials-secret-key-base-1\\) and must be replaced") as raised:
         verb("mine", Lab(tmp_path / "kubeconfig"))
-    assert "make replace-secrets STACK=mine" in raised.value.remedy
+    assert "make replace-secrets STACK=mine" in raised.value.fix
     assert not {"up", "preview"} & set(_verbs(pulumi))
 
 
@@ -355,10 +355,10 @@ def test_a_deployment_does_not_begin_while_a_garbage_collection_deletes(pulumi: 
     """It may end the window in which the registry takes no pushes."""
 
     def deletes(stack: Stack, namespace: str) -> None:
-        raise LabError(f"a garbage collection of {stack.name} in {namespace} deletes blobs.", "Wait.")
+        raise OpsError(f"a garbage collection of {stack.name} in {namespace} deletes blobs.", "Wait.")
 
     monkeypatch.setattr(lifecycle, "_require_no_sweep", deletes)
-    with pytest.raises(LabError, match="of mine in portus deletes"):
+    with pytest.raises(OpsError, match="of mine in portus deletes"):
         lifecycle.deploy("mine", Lab(Path("none")), yes=True)
     assert "up" not in _verbs(pulumi)
 
@@ -370,5 +370,5 @@ def test_other_images_than_the_lab_runs_on_are_refused(monkeypatch: pytest.Monke
     lab_stack.note_images()
     lab_stack.note_images()
     monkeypatch.setenv("IMAGES", asked)
-    with pytest.raises(LabError, match=told):
+    with pytest.raises(OpsError, match=told):
         lab_stack.note_images()

@@ -27,7 +27,7 @@ from ops.console import Step
 from ops.credentials import Login, NobodyError, login_of, require_login
 from ops.deployment import Deployment
 from ops.environment import Environment, Operator
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import require_cluster
 from ops.pulumi.stack import Stack
 from ops.sample_image import write_sample
@@ -75,17 +75,17 @@ def _said(folder: Path) -> str:
 
 def test_a_lock_of_another_host_is_told_with_who_holds_it_and_the_way_out(stack: Stack, tmp_path: Path) -> None:
     _locked(tmp_path, _lock(_ended(), host="elsewhere"))
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         recovery.recover_interrupted_update(stack)
     assert "runs (pid " in raised.value.problem
     assert "host elsewhere, since " in raised.value.problem
-    assert "pulumi cancel --stack mine" in raised.value.remedy
+    assert "pulumi cancel --stack mine" in raised.value.fix
     assert _said(tmp_path) == ""
 
 
 def test_a_lock_whose_process_lives_stops_the_deployment(stack: Stack, tmp_path: Path) -> None:
     _locked(tmp_path, _lock(os.getpid()))
-    with pytest.raises(LabError, match=f"pid {os.getpid()}, host {socket.gethostname()}"):
+    with pytest.raises(OpsError, match=f"pid {os.getpid()}, host {socket.gethostname()}"):
         recovery.recover_interrupted_update(stack)
     assert _said(tmp_path) == ""
 
@@ -104,7 +104,7 @@ def test_a_later_process_with_the_same_id_holds_no_lock(stack: Stack, tmp_path: 
 
 def test_a_lock_that_cannot_be_read_is_nobodys_to_remove(stack: Stack, tmp_path: Path) -> None:
     _locked(tmp_path, '{"pid": ')
-    with pytest.raises(LabError, match=r"the lock .*9d1a\.json cannot be read"):
+    with pytest.raises(OpsError, match=r"the lock .*9d1a\.json cannot be read"):
         recovery.recover_interrupted_update(stack)
     assert _said(tmp_path) == ""
 
@@ -135,17 +135,17 @@ def _silent(folder: Path) -> Path:
 
 
 def test_a_missing_kubeconfig_is_told_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match=r"the kubeconfig .*/absent must exist"):
+    with pytest.raises(OpsError, match=r"the kubeconfig .*/absent must exist"):
         require_cluster(tmp_path / "absent", None)
 
 
 def test_a_missing_context_is_told_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="it must have the context 'prod'"):
+    with pytest.raises(OpsError, match="it must have the context 'prod'"):
         require_cluster(_silent(tmp_path), "prod")
 
 
 def test_a_cluster_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="does not answer") as raised:
+    with pytest.raises(OpsError, match="does not answer") as raised:
         require_cluster(_silent(tmp_path), None)
     assert "\n" not in raised.value.problem
 
@@ -166,7 +166,7 @@ def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_a_machine_that_cannot_push_is_told_before_anything_is_deployed_or_restored(
     tmp_path: Path, verb: Callable[[str, Environment], None]
 ) -> None:
-    with pytest.raises(LabError, match=r"skopeo must be on PATH: .* fix: install skopeo; or run this as root on Debian"):
+    with pytest.raises(OpsError, match=r"skopeo must be on PATH: .* fix: install skopeo; or run this as root on Debian"):
         verb("dev", Lab(tmp_path / "kubeconfig"))
 
 
@@ -240,14 +240,14 @@ class TestWho:
 
     @pytest.mark.parametrize("half", ["CHECK_USER", "CHECK_PASSWORD_FILE"])
     def test_is_not_guessed_from_half_a_login(self, half: str) -> None:
-        with pytest.raises(LabError, match=f"{half} is set without CHECK_"):
+        with pytest.raises(OpsError, match=f"{half} is set without CHECK_"):
             login_of(_deployment(), environment={half: "x"})
 
     def test_is_nobody_where_the_password_cannot_be_read(self, tmp_path: Path) -> None:
         absent, empty = tmp_path / "absent", tmp_path / "empty"
         empty.touch()
         for file, problem in ((absent, "absent cannot be read: No such file"), (empty, "empty is empty")):
-            with pytest.raises(LabError, match=problem):
+            with pytest.raises(OpsError, match=problem):
                 login_of(_deployment(), environment={"CHECK_USER": "alice", "CHECK_PASSWORD_FILE": str(file)})
 
     def test_is_nobody_where_the_stack_makes_no_administrator(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +257,7 @@ class TestWho:
         for tried in (check.check, check.check_read_only):
             with pytest.raises(NobodyError, match="the check has no user") as told:
                 tried(_deployment(administrator_made=False), Step("checking"))
-            assert told.value.remedy.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod KUBECONFIG=mine")
+            assert told.value.fix.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod KUBECONFIG=mine")
 
 
 class TestToken:
@@ -273,8 +273,8 @@ class TestToken:
         with pytest.raises(NobodyError, match="refuses the password of 'admin' that the stack knows") as told:
             require_login(_deployment(paths.STATE / "kubeconfig"), Login(user="admin", password="made"), portus)
         assert len(portus.asked) == 1
-        assert "if it was changed on Portus' pages, or the database is another one" in told.value.remedy
-        assert told.value.remedy.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod")
+        assert "if it was changed on Portus' pages, or the database is another one" in told.value.fix
+        assert told.value.fix.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod")
 
     def test_of_the_user_who_was_told_names_the_file_and_no_password(self) -> None:
         with pytest.raises(NobodyError, match="the file that CHECK_PASSWORD_FILE names") as told:
@@ -300,13 +300,13 @@ class TestToken:
     def test_that_the_directory_or_a_lock_refuses_blames_no_changed_password(self, login: Login, error: str, named: str) -> None:
         with pytest.raises(NobodyError) as told:
             require_login(_deployment(), login, _Portus(401, error))
-        assert named in told.value.remedy
+        assert named in told.value.fix
         assert "if it was changed" not in str(told.value)
 
     def test_that_is_refused_for_its_password_says_so_where_portus_judges_it(self) -> None:
         with pytest.raises(NobodyError) as told:
             require_login(_deployment(), Login(user="admin", password="made"), _Portus(401, "Invalid Username or password."))
-        assert "if it was changed on Portus' pages" in told.value.remedy
+        assert "if it was changed on Portus' pages" in told.value.fix
 
     @pytest.mark.parametrize("status", [404, 500, 503])
     def test_that_does_not_come_for_another_reason_is_left_to_the_push(self, status: int) -> None:

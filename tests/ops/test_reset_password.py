@@ -14,7 +14,7 @@ from lab.images.servers import Database, fresh_mariadb
 from lab.portus_double import users
 from ops import reset_password
 from ops.doctor.facts import Pod
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube import sql
 from ops.reset_password import change, digest, find, generated, has_ldap, require_good
 from tests.ops.export.test_records import VERSIONS, filled
@@ -48,27 +48,27 @@ class TestOnASchema:
             assert _hash(rows, "alice") == "the-hash-of-alice"
 
     def test_an_unknown_user_is_told_the_nearest_name(self, server: Database, version: str) -> None:
-        with filled(server, version) as rows, pytest.raises(LabError, match="did you mean 'alice'"):
+        with filled(server, version) as rows, pytest.raises(OpsError, match="did you mean 'alice'"):
             find(rows, "alcie", with_ldap=False, falls_back=True)
 
     @pytest.mark.parametrize(("name", "why"), [("carol", "the LDAP directory has"), ("portus", "Portus' own account")])
     def test_an_account_whose_password_is_kept_elsewhere_is_refused(self, server: Database, version: str, name: str, why: str) -> None:
         with filled(server, version) as rows:
             rows("UPDATE users SET username = 'portus' WHERE username = 'alice'")
-            with pytest.raises(LabError, match=why):
+            with pytest.raises(OpsError, match=why):
                 find(rows, name, with_ldap=True, falls_back=True)
             if name == "carol":
                 assert find(rows, name, with_ldap=False, falls_back=True).ldap, "without LDAP a password is all that lets her in"
 
     def test_with_ldap_up_to_2_4_a_local_account_is_refused(self, server: Database, version: str) -> None:
-        with filled(server, version) as rows, pytest.raises(LabError, match="asks the directory alone"):
+        with filled(server, version) as rows, pytest.raises(OpsError, match="asks the directory alone"):
             find(rows, "admin", with_ldap=True, falls_back=False)
 
     def test_an_account_that_a_directory_made_without_a_password_is_refused(self, server: Database, version: str) -> None:
         with filled(server, version) as rows:
             if version in {"2.4", "2.5"}:  # dave is a bot, and erin is let in by GitHub
                 rows("UPDATE users SET provider = NULL WHERE username = 'erin'")
-            with pytest.raises(LabError, match="the LDAP directory has"):
+            with pytest.raises(OpsError, match="the LDAP directory has"):
                 find(rows, "erin" if version in {"2.4", "2.5"} else "dave", with_ldap=True, falls_back=True)
 
 
@@ -91,7 +91,7 @@ def test_a_hash_is_of_the_form_that_the_images_write() -> None:
 
 @pytest.mark.parametrize("text", ["short", " " * 9, "x" * 73, "ü" * 37, "two\nlines here", "nul\0 inside"])
 def test_a_password_that_portus_or_bcrypt_would_not_take_whole_is_refused_and_not_shown(text: str) -> None:
-    with pytest.raises(LabError, match="must") as refused:
+    with pytest.raises(OpsError, match="must") as refused:
         require_good(text)
     assert text not in str(refused.value)
 
@@ -169,6 +169,6 @@ def test_a_generated_password_is_all_that_standard_output_gets(played: list[str]
 
 def test_without_a_password_nothing_is_changed(played: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    with pytest.raises(LabError, match="first line"):
+    with pytest.raises(OpsError, match="first line"):
         reset_password.reset_password(Played(), "admin", generate=False)  # type: ignore[arg-type]
     assert played == []

@@ -31,7 +31,7 @@ from typing import Any
 
 import yaml
 
-from components.settings.load import sections, strays
+from components.settings.load import sections, unknown_namespaces
 from components.settings.parse import parse
 from components.settings.report.problems import Problem, SettingsError
 from components.settings.report.stack_file import located, without_settings
@@ -102,7 +102,7 @@ class Stack(ABC):
             sections(self.configuration, "portus:"),
             file=self.name,
             encrypted=lambda path: path in self.secrets,
-            strays=strays(self.configuration),
+            unknown_namespaces=unknown_namespaces(self.configuration),
         )
 
     @cached_property

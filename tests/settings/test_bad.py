@@ -94,7 +94,7 @@ def test_what_a_case_is_told_is_rewritten_in_place_and_nothing_else() -> None:
   - key: protect
     value: '"maybe"'
     rule: must be true or false
-    remedy: write true or false
+    fix: write true or false
 
 # The next one's comment.
 - case: host
@@ -102,16 +102,16 @@ def test_what_a_case_is_told_is_rewritten_in_place_and_nothing_else() -> None:
   expect:
   - key: host
     rule: must be set
-    remedy: 'set it'
+    fix: 'set it'
   remove: [host]
 """
     (host,) = (entry for entry in BAD if entry.id == "missing/host")
     assert isinstance(host, Case)
-    remedy = host.told[0]["remedy"]
+    fix = host.told[0]["fix"]
     new = rewritten(right, "some")
-    assert new.startswith(right[: right.index("    remedy: 'set it'")])
+    assert new.startswith(right[: right.index("    fix: 'set it'")])
     assert new.endswith("\n  remove: [host]\n")
-    assert yaml.safe_load(new)[1]["expect"] == [{"key": "host", "rule": "must be set", "remedy": remedy}]
+    assert yaml.safe_load(new)[1]["expect"] == [{"key": "host", "rule": "must be set", "fix": fix}]
     assert rewritten(new, "some") == new
     bare = "".join(line for line in right.splitlines(keepends=True) if line.startswith(("#", "-", "  b", "  s", "  r", "\n")))
     filled = rewritten(bare, "some")
@@ -185,7 +185,7 @@ def test_every_rule_in_the_code_states_the_requirement() -> None:
 def test_every_problem_states_the_requirement_and_the_fix() -> None:
     told = [problem for entry in BAD for problem in entry.error.problems] + [problem for row in ROWS for problem in problems(row.raw)]
     assert {problem.rule for problem in told if not problem.rule.startswith(OPENINGS)} == set()
-    assert {problem.rule for problem in told if not problem.remedy.strip()} == set()
+    assert {problem.rule for problem in told if not problem.fix.strip()} == set()
 
 
 def _openings_in(path: Path) -> Iterator[str]:
@@ -229,7 +229,7 @@ def test_every_kind_of_error_is_met_and_none_is_left_in_pydantics_words() -> Non
     assert set(explain.KINDS) - met == set()
 
 
-def test_every_remedy_says_something() -> None:
-    said = [problem.remedy for entry in BAD for problem in entry.error.problems]
+def test_every_fix_says_something() -> None:
+    said = [problem.fix for entry in BAD for problem in entry.error.problems]
     assert len(said) > MINIMUM
-    assert [remedy for remedy in said if not remedy.strip() or remedy.rstrip().endswith(":")] == []
+    assert [fix for fix in said if not fix.strip() or fix.rstrip().endswith(":")] == []

@@ -58,8 +58,8 @@ class Mistake:
         wrong: certificate and root, as the stack file holds them.
         key: the setting that is blamed.
         rule: words of the rule.
-        fix: words of the remedy.
-        right: the same where the remedy has been followed.
+        fix: words of the fix.
+        right: the same where the fix has been followed.
         openssl: whether OpenSSL lets it pass.
     """
 
@@ -239,7 +239,7 @@ def test_a_mistake_in_the_path_is_one_problem_and_its_fix_works(mistake: Mistake
     problems = problems_of(source(*mistake.wrong()))
     assert [problem.key for problem in problems] == [mistake.key], problems
     assert mistake.rule in problems[0].rule
-    assert mistake.fix in problems[0].remedy
+    assert mistake.fix in problems[0].fix
     assert problems_of(source(*mistake.right())) == ()
 
 
@@ -270,7 +270,7 @@ def test_a_wrong_order_is_one_problem_that_gives_the_right_one(order: Callable[[
     chain, authority = order()
     (problem,) = problems_of(provided(chain, authority))
     assert problem.key == LEAF
-    names = problem.remedy.partition("in this order: ")[2].partition(";")[0].split(", then ")
+    names = problem.fix.partition("in this order: ")[2].partition(";")[0].split(", then ")
     blocks = {x509.load_pem_x509_certificate(one.encode()).subject.rfc4514_string(): one for one in _blocks(chain)}
     right = "".join(blocks[name] for name in names)
     assert problems_of(provided(right, authority)) == ()
@@ -295,7 +295,7 @@ AUTHORITIES_ALONE: Mapping[str, Callable[[], Tls]] = {
 def test_a_ca_alone_is_one_problem(tls: Callable[[], Tls]) -> None:
     (problem,) = problems_of(tls())
     assert (problem.key, problem.rule) == (LEAF, "must begin with the server's certificate; this is a CA's certificate")
-    assert HOSTS[0] in problem.remedy
+    assert HOSTS[0] in problem.fix
 
 
 def _cross(days: tuple[int, int] = (-1, 365)) -> str:
@@ -344,7 +344,7 @@ def test_the_intermediate_that_openssl_tries_first_must_lead_to_the_root() -> No
     old, new = intermediate(by="Old", signer="old"), intermediate()
     assert not is_trusted_by_openssl(leaf() + old + new, KEY, root())
     (problem,) = problems_of(provided(leaf() + old + new, root()))
-    assert "in this order" in problem.remedy
+    assert "in this order" in problem.fix
     assert problems_of(provided(leaf() + new + old, root())) == ()
 
 

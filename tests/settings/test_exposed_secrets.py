@@ -120,14 +120,14 @@ def test_a_password_in_a_url_is_refused_and_not_shown(path: str, base: str, url:
     assert PASSWORD not in text
     keys = {problem.key for problem in problems}
     assert len(keys) == 1, text
-    assert any("change the password" in problem.remedy for problem in problems), text
+    assert any("change the password" in problem.fix for problem in problems), text
 
 
 def test_the_text_that_the_report_gives_in_place_of_a_url_with_a_password_is_accepted() -> None:
     wrong = f"https://u:{PASSWORD}@ci.example.com/hook"
     for path in ("registry|extraConfig|log|fields", "workloads|all|annotations"):
         _, (problem,) = report(stack(path, {"upstream": wrong}))
-        written = problem.remedy.partition("'")[2].partition("'")[0]
+        written = problem.fix.partition("'")[2].partition("'")[0]
         assert written == "https://ci.example.com/hook"
         assert report(stack(path, {"upstream": written})) == ("", ())
 
@@ -143,7 +143,7 @@ def test_the_text_that_the_report_gives_in_place_of_a_url_with_a_password_is_acc
 def test_a_server_given_as_a_url_gets_its_host_to_write(path: str, base: str, value: str) -> None:
     text, (problem,) = report(stack(path, value, base))
     assert PASSWORD not in text
-    assert "write 'db.example.com'; the port has its own key" in problem.remedy
+    assert "write 'db.example.com'; the port has its own key" in problem.fix
     assert report(stack(path, "db.example.com", base)) == ("", ())
 
 
@@ -244,17 +244,17 @@ def test_a_fix_is_whole_where_the_wrong_value_is_a_part_of_it() -> None:
     raw["portus"]["config"]["email"]["smtp"]["openssl_verify_mode"] = "peer"
     _, (problem,) = report(raw)
     assert problem.value == "/certs"
-    assert problem.remedy.startswith("write /etc/ssl/certs;")
+    assert problem.fix.startswith("write /etc/ssl/certs;")
 
 
 def test_a_fix_may_repeat_an_address_beside_a_secret() -> None:
     """A fix says what to write."""
     raw = stack("database.host", "Db.Example.com", "external database")
-    problem = Problem(key="database.host", value='"Db.Example.com"', rule="must be in lower case", remedy="write Db.Example.com so")
+    problem = Problem(key="database.host", value='"Db.Example.com"', rule="must be in lower case", fix="write Db.Example.com so")
     assert discreet(problem, raw) == problem
     password = stack("database.user", "Geheim-1234", "external database")
-    for remedy in ("not Geheim-1234", "not geheim_1234"):
-        assert discreet(replace(problem, key="database.user", remedy=remedy), password).remedy == f"not {MASKED}"
+    for fix in ("not Geheim-1234", "not geheim_1234"):
+        assert discreet(replace(problem, key="database.user", fix=fix), password).fix == f"not {MASKED}"
 
 
 QUERIES = ["token", "access_token", "api_key", "X-Amz-Signature", "sig", "password", "client_secret"]
@@ -304,7 +304,7 @@ def test_credentials_in_lists_and_maps_are_refused_and_not_shown(credentials: st
         text, problems = report(stack(path, value, base))
         assert len(problems) == 1, (path, text)
         assert credentials.rsplit(maxsplit=1)[-1] not in text
-        assert "exposed" in problems[0].remedy
+        assert "exposed" in problems[0].fix
 
 
 SNIPPETS = [
@@ -382,7 +382,7 @@ def test_a_private_key_in_a_public_setting_is_refused_and_has_to_be_replaced(key
             text, problems = report(raw, encrypted=encrypted)
             about = [problem for problem in problems if problem.key != "tls.privateKey"]
             assert [problem.key.removesuffix("[0]") for problem in about] == [setting.removesuffix("[0]")], text
-            assert about[0].remedy == "remove it, and replace the key: it is exposed"
+            assert about[0].fix == "remove it, and replace the key: it is exposed"
             assert secret not in text
 
 

@@ -41,7 +41,7 @@ from tests.settings.tables import (
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_one_mistake_gets_one_problem_and_a_fix_that_works(row: Wrong) -> None:
-    found = [(problem.key, problem.rule, problem.remedy) for problem in problems(row.raw)]
+    found = [(problem.key, problem.rule, problem.fix) for problem in problems(row.raw)]
     assert found == [(row.key, row.rule, row.fix)]
     assert problems(merged(row.raw, row.fixed)) == ()
 
@@ -188,7 +188,7 @@ def _section(raw: Any, path: KeyPath) -> Any:
 
 def _follow(raw: dict[str, Any], problem: Problem) -> bool:
     """Do what the fix of ``problem`` says; return whether it is one that says it in full."""
-    path, fix = _steps(problem.key), problem.remedy.partition(";")[0]
+    path, fix = _steps(problem.key), problem.fix.partition(";")[0]
     section, key = _section(raw, path), path[-1]
     if match := re.fullmatch(r"did you mean '([^']+)'\?", fix):
         if problem.rule.startswith("unknown key"):
@@ -227,7 +227,7 @@ def corrected() -> dict[str, Mapping[str, Any]]:
 
 
 def test_a_file_whose_fixes_are_followed_is_accepted(corrected: dict[str, Mapping[str, Any]]) -> None:
-    left = {name: [(each.key, each.rule, each.remedy) for each in problems(raw)] for name, raw in corrected.items()}
+    left = {name: [(each.key, each.rule, each.fix) for each in problems(raw)] for name, raw in corrected.items()}
     assert {name: told for name, told in left.items() if told} == {}
 
 

@@ -119,7 +119,7 @@ def test_each_key_has_its_turn_and_shares_it_with_other_sections_alone() -> None
 def test_a_mistyped_key_is_named_with_the_one_that_was_meant() -> None:
     for group in _apart(KEYS):
         problems = _problems(_all_changed(RAW, {path: {_mistyped(path[-1]): _at(RAW, path)} for path in group}), SAMPLE)
-        unknown = {(problem.key, problem.remedy) for problem in problems if problem.rule == "unknown key"}
+        unknown = {(problem.key, problem.fix) for problem in problems if problem.rule == "unknown key"}
         assert unknown == {(".".join((*path[:-1], _mistyped(path[-1]))), f"did you mean '{path[-1]}'?") for path in group}
 
 
@@ -230,7 +230,7 @@ def test_a_misspelt_key_is_one_problem_that_names_the_right_key(file: Stack, mis
 
         with pytest.raises(SettingsError) as raised:
             parse(_all_changed(raw, {path: {str(wrong[path]): _at(raw, path)} for path in group}), file="stack.yaml", encrypted=encrypted)
-        found = [(problem.key, problem.rule, problem.remedy) for problem in raised.value.problems]
+        found = [(problem.key, problem.rule, problem.fix) for problem in raised.value.problems]
         assert found == sorted((".".join(written[path]), "unknown key", f"did you mean '{path[-1]}'?") for path in group)
 
 

@@ -13,7 +13,7 @@ import pulumi
 import pytest
 import yaml
 
-from components.settings.load import _parsed, sections, strays
+from components.settings.load import _parsed, sections, unknown_namespaces
 from components.settings.parse import parse
 from components.settings.report.problems import HIDDEN, SettingsError
 from components.settings.report.stack_file import located
@@ -171,7 +171,7 @@ def test_a_stack_whose_name_is_no_label_is_refused_with_the_rule(name: str, fit:
     with pytest.raises(SettingsError) as raised:
         parse(BASE, file="stack.yaml", encrypted=bool, name=name)
     (problem,) = raised.value.problems
-    assert (problem.namespace, problem.key, problem.remedy) == ("pulumi", "stack", f"pulumi stack rename {fit}")
+    assert (problem.namespace, problem.key, problem.fix) == ("pulumi", "stack", f"pulumi stack rename {fit}")
     assert parse(BASE, file="stack.yaml", encrypted=bool, name=fit)
 
 
@@ -232,11 +232,11 @@ def _refused(tmp_path: Path, configuration: Mapping[str, str]) -> list[tuple[str
             yaml.safe_load(file.read_text(encoding="utf-8")),
             file=file.name,
             encrypted=lambda _: True,
-            strays=strays(configuration),
+            unknown_namespaces=unknown_namespaces(configuration),
         )
     found = located(raised.value, file).problems
     assert all(problem.line for problem in found)
-    return [(problem.namespace, problem.key, problem.remedy) for problem in found]
+    return [(problem.namespace, problem.key, problem.fix) for problem in found]
 
 
 def test_keys_without_the_prefix_are_one_problem_for_each_mistake(tmp_path: Path) -> None:

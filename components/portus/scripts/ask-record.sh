@@ -1,6 +1,6 @@
 #!/bin/sh
 # Waits for Portus and the registry; with argument "note" writes $WORK/recorded where Portus knows the registry, with "prove" fails unless
-# it does. For the generations whose first set-up goes by rake. Environment: as in first-set-up-api.sh.
+# it does. For the families whose first set-up goes by rake. Environment: as in first-set-up-api.sh.
 set -eu
 
 . "$SCRIPTS/ask.sh"

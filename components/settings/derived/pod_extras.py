@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from components.common import names
-from components.common.placement import PodExtras
+from components.common.stack_context import PodExtras
 from components.settings.derived.proxies import PROXIED, variables
 from components.settings.sections.kubernetes import shape
 from components.settings.sections.workloads import WorkloadSettings, WorkloadsSettings

@@ -14,7 +14,7 @@ from components.settings.report.locate import Place, annotations_of, bounds_of, 
 from components.settings.sections.portus_config.kinds import Feature
 from components.settings.sections.portus_config.leaves import versions_of
 from components.settings.stack import StackSettings
-from components.settings.types.base import Checked, KubernetesShape, Later, Matching, Section
+from components.settings.types.base import ChangeImpact, Checked, KubernetesShape, Matching, Section
 from components.settings.types.known_by import EVERY, Since
 from components.settings.types.secrets import ExistingSecret
 
@@ -67,7 +67,7 @@ def _entries(model: type[Section], above: _Above) -> Iterator[Entry]:
             key=f"{above.key}.{key}".lstrip("."),
             variant=above.variant,
             versions=versions_of(field, above.versions),
-            later=next((entry.effect for entry in annotations_of(field) if isinstance(entry, Later)), above.later),
+            later=next((entry.effect for entry in annotations_of(field) if isinstance(entry, ChangeImpact)), above.later),
             defaults=_defaults(field, name, above),
         )
         inner = [

@@ -23,7 +23,7 @@ MASKED: Final = "[hidden]"
 """Shown in place of a value beside a secret: a password in the wrong line is there."""
 
 _WORD: Final = re.compile(r"[a-z_-]{0,11}|.{0,5}", re.DOTALL)
-"""What may be a word of any sentence, and is not looked for in rule and remedy."""
+"""What may be a word of any sentence, and is not looked for in rule and fix."""
 
 PLACES: Final = frozenset(
     {
@@ -68,7 +68,7 @@ _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]{3,12}){1,3}-?[0-9]", re.IGNORECASE
 """A region of Amazon's, perhaps misspelt: the report names the endpoint that goes with it."""
 
 _ADDRESS: Final = re.compile(r"(?:[a-z]+://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}(?::\d+)?(?:/[^\s@?#]*)?")
-"""A host or a URL of one, which a remedy may repeat: a fix says what to write."""
+"""A host or a URL of one, which a fix may repeat: a fix says what to write."""
 
 _SHORT: Final = 5
 """Characters of a wrong switch, port or size ("yes", "587,", "50Gi"): no password."""
@@ -95,17 +95,17 @@ def discreet(problem: Problem, raw: Mapping[str, object], blamed: Collection[str
         raw: the stack file's data.
         blamed: the keys of all problems: a wrong secret may be in another line.
     """
-    value, rule, remedy = redacted(problem.value), redacted(problem.rule), redacted(problem.remedy)
+    value, rule, fix = redacted(problem.value), redacted(problem.rule), redacted(problem.fix)
     steps = tuple(int(match[1]) if match[1] else match[2] for match in _STEPS.finditer(problem.key))
     given = _at(raw, steps)
     if isinstance(given, str) and not _REGION.fullmatch(given) and _may_be_misplaced(steps, given, raw, blamed):
         if problem.value not in {HIDDEN, PEM} and problem.value in {given, json.dumps(given, ensure_ascii=False), shown(given)}:
             value = MASKED
         if not _WORD.fullmatch(given) and not _ADDRESS.fullmatch(given):
-            rule, remedy = _without(given, rule), _without(given, remedy)
-    if isinstance(given, str) and without_userinfo(given) is not None and "change the password" not in remedy:
-        remedy = f"{remedy}; change the password: it is exposed"
-    return replace(problem, value=value, rule=rule, remedy=remedy)
+            rule, fix = _without(given, rule), _without(given, fix)
+    if isinstance(given, str) and without_userinfo(given) is not None and "change the password" not in fix:
+        fix = f"{fix}; change the password: it is exposed"
+    return replace(problem, value=value, rule=rule, fix=fix)
 
 
 def _at(raw: object, steps: tuple[str | int, ...]) -> object:

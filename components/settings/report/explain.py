@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import SecretStr
 
 from components.settings.report.discretion import shown
+from components.settings.report.fixes import SECRET_NAME, as_texts, below, close_to, fix_of, wanted
 from components.settings.report.locate import TAGS, Path, Place, find, keys_of, tag_of
 from components.settings.report.problems import HIDDEN, UNSET, Problem
-from components.settings.report.remedies import SECRET_NAME, as_texts, below, close_to, remedy_of, wanted
 from components.settings.types.base import RULE
 from components.settings.types.secrets import EXISTING, ExistingSecret
 from components.settings.types.values import is_object_name
@@ -41,7 +41,7 @@ KINDS: Final[Mapping[str, str]] = {
 """pydantic's kinds of errors; ``tests/settings`` holds that each is met and no other is."""
 
 COUNTED: Final = re.compile("[0-9]{1,2}")
-"""A number of two digits counts something (``types.Generation``), also beside secrets; no password is as short."""
+"""A number of two digits counts something (``types.RotationCount``), also beside secrets; no password is as short."""
 
 GENERIC: Final = frozenset({"name", "kind", "type", "enabled", "key", "value", "host", "port", "labels", "annotations"})
 """Keys that so many sections have that another one's says nothing of what was meant."""
@@ -73,7 +73,7 @@ def _no_references(entries: Sequence[ErrorDetails], raw: Mapping[str, object], e
         if loc[-1:] == (EXISTING,) and isinstance(given, Mapping) and not known & set(given):
             seen = "" if encrypted(place.path) else "replace the secret, because the file exposes it, then "
             rule = "must be one encrypted text, or {secret: <name>, key: <key>}"
-            found[loc] = Problem(key=place.dotted, value=HIDDEN, rule=rule, remedy=seen + place.encrypted)
+            found[loc] = Problem(key=place.dotted, value=HIDDEN, rule=rule, fix=seen + place.encrypted)
     return found
 
 
@@ -89,8 +89,8 @@ def _lists_of_sections(
         texts = as_texts(given)
         if count > 1 and texts:
             hidden = HIDDEN in (_shown(Place((*place.path, index), place.models), text, encrypted) for index, text in enumerate(texts))
-            value, remedy = HIDDEN if hidden else shown(given), f"write [{', '.join(texts)}]"
-            found[loc] = Problem(key=place.dotted, value=value, rule="must be a list of texts", remedy=remedy)
+            value, fix = HIDDEN if hidden else shown(given), f"write [{', '.join(texts)}]"
+            found[loc] = Problem(key=place.dotted, value=value, rule="must be a list of texts", fix=fix)
     return found
 
 
@@ -99,15 +99,13 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         place = Place((*place.path, str(entry["ctx"]["discriminator"]).strip("'")), tuple(place.inner))
     if kind == "union_tag_not_found" and (mistyped := mistyped_tag(place.key, entry["input"])):
-        return Problem(
-            key=Place((*place.path[:-1], mistyped), ()).dotted, value="", rule="unknown key", remedy=f"did you mean '{place.key}'?"
-        )
+        return Problem(key=Place((*place.path[:-1], mistyped), ()).dotted, value="", rule="unknown key", fix=f"did you mean '{place.key}'?")
     if kind in {"missing", "union_tag_not_found"}:
-        return Problem(key=place.dotted, value="", rule=UNSET, remedy=_missing(place, entry["input"]))
+        return Problem(key=place.dotted, value="", rule=UNSET, fix=_missing(place, entry["input"]))
     given = _at(raw, place.path, entry["input"])
     value = _shown(place, given, encrypted)
-    rule, remedy = _words(entry, place, given if value != HIDDEN else None)
-    return Problem(key=place.dotted, value=value, rule=rule, remedy=remedy)
+    rule, fix = _words(entry, place, given if value != HIDDEN else None)
+    return Problem(key=place.dotted, value=value, rule=rule, fix=fix)
 
 
 def mistyped_tag(tag: str, section: Mapping[str, object]) -> str | None:
@@ -139,12 +137,12 @@ def _purpose(place: Place) -> str:
 
 
 def _words(entry: ErrorDetails, place: Place, given: object) -> tuple[str, str]:
-    """Return rule and remedy; ``given`` is None where it must not be shown."""
+    """Return rule and fix; ``given`` is None where it must not be shown."""
     kind, context = entry["type"], entry.get("ctx", {})
     if kind == RULE:
         looks = place.takes_existing_secret and _may_name_a_secret(entry["input"])
         named = "; or name a Secret of the namespace: {secret: <name>, key: <key>}" if looks else ""
-        return str(context["rule"]), f"{context['remedy']}{named}"
+        return str(context["rule"]), f"{context['fix']}{named}"
     if kind == "extra_forbidden":
         return "unknown key", _unknown(place)
     if kind not in KINDS:
@@ -155,10 +153,10 @@ def _words(entry: ErrorDetails, place: Place, given: object) -> tuple[str, str]:
         return broken
     least, most = place.bounds
     rule = KINDS[kind].format(choices=", ".join(_choices(context)), least=least, most=most)
-    remedy = remedy_of(kind, place, given, _choices(context))
+    fix = fix_of(kind, place, given, _choices(context))
     if entry["input"] is None or (entry["input"] == "" and kind in {"model_type", "dict_type", "tuple_type"}):
-        remedy = _filled(place, remedy)
-    return rule, remedy or f"write {wanted(place)}"
+        fix = _filled(place, fix)
+    return rule, fix or f"write {wanted(place)}"
 
 
 def _may_name_a_secret(given: object) -> bool:
@@ -166,10 +164,10 @@ def _may_name_a_secret(given: object) -> bool:
     return isinstance(text, str) and is_object_name(text) and not re.fullmatch("[a-z0-9]{16,}", text)
 
 
-def _filled(place: Place, remedy: str | None) -> str:
+def _filled(place: Place, fix: str | None) -> str:
     """Return what to do with a key without a value: null in YAML, and on the top level an empty text for Pulumi."""
-    remedy = remedy or f"write {wanted(place)}"
-    return remedy if any(field.is_required() for field in place.fields) else f"remove it, or {remedy}"
+    fix = fix or f"write {wanted(place)}"
+    return fix if any(field.is_required() for field in place.fields) else f"remove it, or {fix}"
 
 
 def _unknown(place: Place) -> str:

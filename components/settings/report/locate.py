@@ -134,14 +134,14 @@ class Place:
         return any(ExistingSecret in sections_of(field.annotation) for field in self.fields)
 
     def rule_for(self, value: str) -> tuple[str, str] | None:
-        """Return rule and remedy that ``value`` would break if it stood at the key, None for none of ours."""
+        """Return rule and fix that ``value`` would break if it stood at the key, None for none of ours."""
         for field in self.fields:
             try:
                 TypeAdapter[Any](field.rebuild_annotation()).validate_python(value)
             except ValidationError as error:
                 context = next((entry["ctx"] for entry in error.errors() if entry["type"] == RULE), None)
                 if context:
-                    return str(context["rule"]), str(context["remedy"])
+                    return str(context["rule"]), str(context["fix"])
         return None
 
 

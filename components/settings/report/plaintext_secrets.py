@@ -62,11 +62,11 @@ def _exposed_at(path: Path, value: Any) -> Iterator[Problem]:
     elif isinstance(value, str) and _MARKS.search(value):
         place = Place(path, ())
         if found := _exposed(place, value):
-            yield Problem(key=place.dotted, value=HIDDEN, rule=found[0], remedy=found[1])
+            yield Problem(key=place.dotted, value=HIDDEN, rule=found[0], fix=found[1])
 
 
 def _exposed(place: Place, text: str) -> tuple[str, str] | None:
-    """Return rule and remedy of the secret in ``text``, None where there is none."""
+    """Return rule and fix of the secret in ``text``, None where there is none."""
     if pem.holds_a_private_key(text):
         return f"must not have a private key: {_STORED}", EXPOSED_KEY
     plain = without_userinfo(text)
@@ -97,7 +97,7 @@ def _named_secrets(path: Path, meant: tuple[type[Section], ...], section: Mappin
             key=Place((*path, "value"), meant).dotted,
             value=HIDDEN,
             rule=f"must come from a Secret, because its name {name} is that of a secret: {_STORED}",
-            remedy="write valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}} instead of value, and replace the secret: it is exposed",
+            fix="write valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}} instead of value, and replace the secret: it is exposed",
         )
     for key in ("annotations", "serviceAccountAnnotations"):
         inner = section.get(key)
@@ -113,7 +113,7 @@ def _annotation(place: Place, label: str) -> Problem:
         key=f"{place.dotted}.{label}",
         value=HIDDEN,
         rule="must not have a secret: all users who may read the object see its annotations",
-        remedy="remove it, name a Secret if the controller supports that, and replace the secret: it is exposed",
+        fix="remove it, name a Secret if the controller supports that, and replace the secret: it is exposed",
     )
 
 
@@ -153,5 +153,5 @@ def _in_clear(place: Place) -> Problem:
         key=place.dotted,
         value=HIDDEN,
         rule="must be encrypted: it is a secret, and the stack file has it as plain text",
-        remedy=f"replace the secret, because the file exposes it, then {place.encrypted}",
+        fix=f"replace the secret, because the file exposes it, then {place.encrypted}",
     )

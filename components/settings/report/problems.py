@@ -20,7 +20,7 @@ class Problem:
         key: the full key as the stack file spells it, from the section on (``registry.storage.size``).
         value: the present value, as YAML would show it; empty for a missing key.
         rule: the requirement ("must be ..."), or the plain name of the fault ("unknown key", "has no effect while ...").
-        remedy: what to do; the report says "fix: ...".
+        fix: what to do; the report says "fix: ...".
         line: in the stack file, 0 where unknown.
         namespace: the text before the key's colon; empty for a key of the file itself.
     """
@@ -28,7 +28,7 @@ class Problem:
     key: str
     value: str
     rule: str
-    remedy: str
+    fix: str
     line: int = 0
     namespace: str = "portus"
 
@@ -55,6 +55,6 @@ def _block(number: int, problem: Problem) -> str:
         [
             f"{number:3}. {problem.namespace}{':' if problem.namespace else ''}{problem.key}{shown}{where}",
             f"     {problem.rule}",
-            f"     fix: {problem.remedy}",
+            f"     fix: {problem.fix}",
         ]
     )

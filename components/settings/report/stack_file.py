@@ -13,8 +13,8 @@ from pathlib import Path
 import yaml
 
 from components.settings.parse import stray
+from components.settings.report.fixes import close_to
 from components.settings.report.problems import Problem, SettingsError
-from components.settings.report.remedies import close_to
 from components.settings.stack import StackSettings
 
 
@@ -57,35 +57,35 @@ def _child(node: yaml.Node | None, step: str) -> tuple[int, yaml.Node | None]:
 EXAMPLE = "config:, and below it portus:host, portus:portus and portus:exposure (stacks/ has examples)"
 
 
-def without_settings(content: object, project: str, strays: Sequence[str] = ()) -> list[Problem]:
+def without_settings(content: object, project: str, unknown_namespaces: Sequence[str] = ()) -> list[Problem]:
     """Return what is wrong with a stack file without any of the program's keys: one problem for each mistake.
 
     Args:
         content: the file as YAML; None where it is missing or empty.
         project: the text before each key's colon.
-        strays: the keys of other namespaces, which this program does not read.
+        unknown_namespaces: the keys of other namespaces, which this program does not read.
     """
-    prefixed = [stray(key) for key in strays if ":" in key]
+    prefixed = [stray(key) for key in unknown_namespaces if ":" in key]
     if any(problem.key in StackSettings.model_fields for problem in prefixed):
-        return list(map(stray, strays))
+        return list(map(stray, unknown_namespaces))
     return [_without_settings(content, project), *prefixed]
 
 
 def _without_settings(content: object, project: str) -> Problem:
     key, value, rule = "config", "", "must have the settings of this program"
     if not isinstance(content, Mapping) or not content:
-        remedy = f"the file is empty or missing: write {EXAMPLE}"
+        fix = f"the file is empty or missing: write {EXAMPLE}"
     elif "config" not in content:
         mistyped = next((str(name) for name in content if close_to(str(name), ["config"])), None)
         bare = [str(name) for name in content if str(name).startswith(f"{project}:")]
         if mistyped:
-            key, rule, remedy = mistyped, "unknown key", "did you mean 'config'?"
+            key, rule, fix = mistyped, "unknown key", "did you mean 'config'?"
         elif bare:
-            remedy = f"write 'config:' above {bare[0]}, and all keys that begin with '{project}:' below it, indented"
+            fix = f"write 'config:' above {bare[0]}, and all keys that begin with '{project}:' below it, indented"
         else:
-            remedy = f"write {EXAMPLE}"
+            fix = f"write {EXAMPLE}"
     else:
         settings = content["config"]
         bare = [str(name) for name in settings if ":" not in str(name)] if isinstance(settings, Mapping) else []
-        remedy = f"write '{project}:{bare[0]}' instead of '{bare[0]}', and the same for every other key" if bare else f"write {EXAMPLE}"
-    return Problem(namespace="", key=key, value=value, rule=rule, remedy=remedy)
+        fix = f"write '{project}:{bare[0]}' instead of '{bare[0]}', and the same for every other key" if bare else f"write {EXAMPLE}"
+    return Problem(namespace="", key=key, value=value, rule=rule, fix=fix)

@@ -21,7 +21,7 @@ def someone_can_log_in(stack: StackSettings) -> Iterator[Problem]:
             key="portus.config.oauth.local_login.enabled",
             value="false",
             rule="must be true if no oauth provider and no LDAP is enabled: no user could log in",
-            remedy="enable a provider, or remove it",
+            fix="enable a provider, or remove it",
         )
 
 
@@ -34,7 +34,7 @@ def github_team_names_its_organization(stack: StackSettings) -> Iterator[Problem
             key="portus.config.oauth.github.organization",
             value="",
             rule="must be set if github.team is set: Portus checks the team only within an organization",
-            remedy="set it to the organization of that team, or remove team",
+            fix="set it to the organization of that team, or remove team",
         )
 
 
@@ -49,21 +49,21 @@ def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
             key="portus.bootstrap.enabled",
             value="true",
             rule="must be false for Portus 2.0, which has no task that creates the first administrator and the registry's record",
-            remedy="set it to false and create both on the pages of Portus, or use 2.1 or later",
+            fix="set it to false and create both on the pages of Portus, or use 2.1 or later",
         )
     if bootstrap.username == "portus":
         yield Problem(
             key="portus.bootstrap.username",
             value="portus",
             rule="must not be 'portus': Portus' own hidden user has that name",
-            remedy="choose another name, e.g. portus-admin",
+            fix="choose another name, e.g. portus-admin",
         )
     if stack.portus.config.first_user_admin.enabled is False:
         yield Problem(
             key="portus.config.first_user_admin.enabled",
             value="false",
             rule="must be true while portus.bootstrap.enabled is true: the first set-up creates an administrator",
-            remedy="remove it, or set portus.bootstrap.enabled to false",
+            fix="remove it, or set portus.bootstrap.enabled to false",
         )
 
 
@@ -76,5 +76,5 @@ def bootstrap_address_needs_the_first_set_up(stack: StackSettings) -> Iterator[P
             key="portus.bootstrap.email",
             value=bootstrap.email,
             rule="has no effect while portus.bootstrap.enabled is false",
-            remedy="remove it, or set portus.bootstrap.enabled to true",
+            fix="remove it, or set portus.bootstrap.enabled to true",
         )

@@ -117,14 +117,14 @@ def _order_problems(chain: Chain, walk: Walk) -> Iterator[Problem]:
             key=CHAIN,
             value="",
             rule="must begin with the server's certificate, and every other one must follow a certificate that it signed",
-            remedy=f"write them in this order: {order}{remove}",
+            fix=f"write them in this order: {order}{remove}",
         )
     elif strays and walk.anchor is not None:
         yield Problem(
             key=CHAIN,
             value=facts.name(strays[0]),
             rule="must have only the server's certificate and its issuers",
-            remedy=f"remove {', '.join(_told_apart(one, chain.written) for one in strays)}, which signed none of the others",
+            fix=f"remove {', '.join(_told_apart(one, chain.written) for one in strays)}, which signed none of the others",
         )
 
 
@@ -209,7 +209,7 @@ def _constraint_problems(walk: Walk, root_key: str) -> Iterator[Problem]:
                 key=root_key if is_root else CHAIN,
                 value=facts.name(one),
                 rule=f"must be allowed by its name constraints to sign for {', '.join(refused)}",
-                remedy="ask for a certificate without these names, or one from a CA that may sign for them",
+                fix="ask for a certificate without these names, or one from a CA that may sign for them",
             )
 
 
@@ -221,20 +221,20 @@ def _broken_off(walk: Walk, roots: Sequence[x509.Certificate], root_key: str) ->
             key=root_key,
             value=given,
             rule=f"must have signed {facts.name(last)}; it has the issuer's name, but another key",
-            remedy=f"give the certificate of {missing} whose key is in use",
+            fix=f"give the certificate of {missing} whose key is in use",
         )
     if len(walk.steps) > 1 and root_key == ROOT:
         return Problem(
             key=ROOT,
             value=given,
             rule=f"must have signed {facts.name(last)}, the last of tls.certificate",
-            remedy=f"give the certificate of {missing}; if that is an intermediate, append it to tls.certificate",
+            fix=f"give the certificate of {missing}; if that is an intermediate, append it to tls.certificate",
         )
     return Problem(
         key=CHAIN,
         value=facts.name(last),
         rule=f"must be followed by its issuer, {missing}: clients know only the root ({given})",
-        remedy=f"append the certificate of {missing} to tls.certificate; if that is the root, write it as tls.caCertificate",
+        fix=f"append the certificate of {missing} to tls.certificate; if that is the root, write it as tls.caCertificate",
     )
 
 
@@ -256,7 +256,7 @@ def _verified(walk: Walk, chain: Chain, roots: Sequence[x509.Certificate], hosts
                 key=CHAIN,
                 value=facts.name(chain.leaf),
                 rule=f"must be a certificate that clients accept for {host}; the verifier says: {str(error).partition(' (encountered')[0]}",
-                remedy="ask the CA for a certificate that 'openssl verify -purpose sslserver' accepts with its root",
+                fix="ask the CA for a certificate that 'openssl verify -purpose sslserver' accepts with its root",
             )
             return
 
@@ -272,5 +272,5 @@ def _verifier(roots: Sequence[x509.Certificate], host: str) -> x509.verification
     return policy.extension_policies(ca_policy=authority, ee_policy=server).build_server_verifier(x509.DNSName(host))
 
 
-def _of(certificate: x509.Certificate, rule: str, remedy: str) -> Problem:
-    return Problem(key=CHAIN, value=facts.name(certificate), rule=rule, remedy=remedy)
+def _of(certificate: x509.Certificate, rule: str, fix: str) -> Problem:
+    return Problem(key=CHAIN, value=facts.name(certificate), rule=rule, fix=fix)

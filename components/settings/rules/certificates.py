@@ -43,7 +43,7 @@ def certificate_problems(tls: ProvidedTls | ExistingSecretTls, *, hosts: tuple[s
             key=CHAIN,
             value=facts.name(leaf),
             rule=f"must have an RSA key of 2048 bits or more, or an EC key of 256; it has {weak}",
-            remedy="ask the CA for one with a stronger key",
+            fix="ask the CA for one with a stronger key",
         )
     yield from _name_problems(leaf, hosts)
     yield from _trust_problems(chain, tls.ca_certificate, hosts)
@@ -69,7 +69,7 @@ def _authority_alone(written: Sequence[x509.Certificate], hosts: Sequence[str]) 
         key=CHAIN,
         value=facts.name(written[0]),
         rule="must begin with the server's certificate; this is a CA's certificate",
-        remedy=f"put the certificate that the CA made for {hosts[0]} before it; only a root belongs in tls.caCertificate",
+        fix=f"put the certificate that the CA made for {hosts[0]} before it; only a root belongs in tls.caCertificate",
     )
 
 
@@ -77,22 +77,22 @@ def _key_problems(key: PrivateKeyTypes | str, leaf: x509.Certificate) -> Iterato
     from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
 
     if isinstance(key, str):
-        yield Problem(key="tls.privateKey", value=HIDDEN, rule="must be a readable private key without a passphrase", remedy=key)
+        yield Problem(key="tls.privateKey", value=HIDDEN, rule="must be a readable private key without a passphrase", fix=key)
     elif leaf.public_key() != key.public_key():
         yield Problem(
             key="tls.privateKey",
             value=HIDDEN,
             rule=f"must be the key of tls.certificate ({facts.name(leaf)})",
-            remedy="give the key that the certificate was made for, or the certificate of this key",
+            fix="give the key that the certificate was made for, or the certificate of this key",
         )
     elif not isinstance(key, rsa.RSAPrivateKey):
-        yield Problem(key="tls.privateKey", value=HIDDEN, rule=f"must be {RSA_ONLY}", remedy=RSA_REMEDY)
+        yield Problem(key="tls.privateKey", value=HIDDEN, rule=f"must be {RSA_ONLY}", fix=RSA_REMEDY)
     elif key.key_size < facts.MINIMUM_RSA_BITS:
         yield Problem(
             key="tls.privateKey",
             value=HIDDEN,
             rule=f"must have {facts.MINIMUM_RSA_BITS} bits or more, not {key.key_size}",
-            remedy="generate a longer key, and ask the CA for a certificate for it",
+            fix="generate a longer key, and ask the CA for a certificate for it",
         )
 
 
@@ -118,7 +118,7 @@ def _name_problems(leaf: x509.Certificate, hosts: tuple[str, ...]) -> Iterator[P
             key=CHAIN,
             value=facts.name(leaf),
             rule=f"must name {' and '.join(missing)} as subject alternative name; it names {', '.join(names) or 'none'}",
-            remedy="ask for a certificate with every host of the stack (the subject's common name no longer counts)",
+            fix="ask for a certificate with every host of the stack (the subject's common name no longer counts)",
         )
 
 
@@ -131,7 +131,7 @@ def _trust_problems(chain: Chain, authority: str | None, hosts: Sequence[str]) -
             key=ROOT,
             value="",
             rule="must be set unless tls.certificate ends with its root: the front proxy uses it to verify Portus and the registry",
-            remedy=f"give the certificate of {facts.issuer(top)}; for a public CA add publiclyTrusted: true",
+            fix=f"give the certificate of {facts.issuer(top)}; for a public CA add publiclyTrusted: true",
         )
         return
     walk = walked(chain, roots)
@@ -146,8 +146,8 @@ def _trust_problems(chain: Chain, authority: str | None, hosts: Sequence[str]) -
 
 def _path_periods(steps: Sequence[x509.Certificate]) -> Iterator[Problem]:
     for one in steps:
-        for rule, remedy in facts.period_rules(one, ahead=facts.RENEWAL_WARNING):
-            yield Problem(key=CHAIN, value=facts.name(one), rule=rule, remedy=remedy)
+        for rule, fix in facts.period_rules(one, ahead=facts.RENEWAL_WARNING):
+            yield Problem(key=CHAIN, value=facts.name(one), rule=rule, fix=fix)
 
 
 def root_problems(key: str, authority: str, served: str | None = None) -> Iterator[Problem]:
@@ -162,7 +162,7 @@ def root_problems(key: str, authority: str, served: str | None = None) -> Iterat
             key=key,
             value="",
             rule="must be one certificate, because Portus' system trusts only the first one in a file",
-            remedy="keep the root that signed the certificate; move others to tls.extraCaCertificates",
+            fix="keep the root that signed the certificate; move others to tls.extraCaCertificates",
         )
     elif served is not None and found == facts.certificates(served):
         yield from bundle_problems(key, found)
@@ -177,45 +177,45 @@ def _root_problems(key: str, root: x509.Certificate) -> Iterator[Problem]:
             key=key,
             value=name,
             rule=f"must be a root: OpenSSL does not trust this intermediate, which {facts.issuer(root)} signed",
-            remedy=f"give the certificate of {facts.issuer(root)} here; move {name} to tls.certificate, after the server's",
+            fix=f"give the certificate of {facts.issuer(root)} here; move {name} to tls.certificate, after the server's",
         )
     elif not facts.has_signed(root, root):
         yield Problem(
             key=key,
             value=name,
             rule="must be signed with its own key, as a root is; this one is damaged",
-            remedy="give the CA's own copy of its root",
+            fix="give the CA's own copy of its root",
         )
     elif not facts.is_ca(root):
         yield Problem(
             key=key,
             value=name,
             rule="must be a CA's certificate; its basicConstraints lack CA:TRUE",
-            remedy="give the CA's root, or create one with basicConstraints CA:TRUE",
+            fix="give the CA's root, or create one with basicConstraints CA:TRUE",
         )
     elif not facts.may_sign_certificates(root):
         yield Problem(
             key=key,
             value=name,
             rule="must be allowed to sign certificates; its key usage lacks keyCertSign",
-            remedy="give the CA's root with key usage keyCertSign",
+            fix="give the CA's root with key usage keyCertSign",
         )
     elif not facts.is_for_servers(root):
         yield Problem(
             key=key,
             value=name,
             rule="must be allowed to sign for servers; its extended key usage lacks serverAuth",
-            remedy="give a root without extended key usage, or with serverAuth",
+            fix="give a root without extended key usage, or with serverAuth",
         )
     if weak := facts.weak_key(root):
         yield Problem(
             key=key,
             value=name,
             rule=f"must have an RSA key of 2048 bits or more, or an EC key of 256; it has {weak}",
-            remedy="create a CA with a stronger key, and let it sign the certificate",
+            fix="create a CA with a stronger key, and let it sign the certificate",
         )
     for rule, _ in facts.period_rules(root, ahead=facts.RENEWAL_WARNING):
-        yield Problem(key=key, value=name, rule=rule, remedy=f"give the root of {name} that is in use today")
+        yield Problem(key=key, value=name, rule=rule, fix=f"give the root of {name} that is in use today")
 
 
 def authority_problems(key: str, authorities: Sequence[str], further: Sequence[str] = ()) -> Iterator[Problem]:
@@ -232,7 +232,7 @@ def authority_problems(key: str, authorities: Sequence[str], further: Sequence[s
                 key=name,
                 value="",
                 rule="must be one certificate, because Portus' system trusts only the first one in a file",
-                remedy="write each as an entry of its own",
+                fix="write each as an entry of its own",
             )
         else:
             yield from _further_problems(name, found[0], known)
@@ -245,14 +245,14 @@ def _further_problems(key: str, authority: x509.Certificate, known: Sequence[x50
             key=key,
             value=name,
             rule="must be a CA's certificate; this is a server's certificate",
-            remedy=f"give the certificate of {issuer}, which signed it",
+            fix=f"give the certificate of {issuer}, which signed it",
         )
     elif not facts.is_self_issued(authority) and not any(facts.has_signed(other, authority) for other in known):
         yield Problem(
             key=key,
             value=name,
             rule=f"must be a root, or have its root beside it: OpenSSL trusts no intermediate alone. {issuer} is missing",
-            remedy=f"add an entry with the certificate of {issuer}",
+            fix=f"add an entry with the certificate of {issuer}",
         )
     yield from bundle_problems(key, (authority,))
 
@@ -266,10 +266,10 @@ def bundle_problems(key: str, authorities: Sequence[x509.Certificate]) -> Iterat
                 key=key,
                 value=name,
                 rule=f"must have an RSA key of 2048 bits or more, or an EC key of 256; it has {weak}",
-                remedy="remove it, or give a CA with a stronger key",
+                fix="remove it, or give a CA with a stronger key",
             )
         for rule, _ in facts.period_rules(authority, ahead=_NEVER):
-            yield Problem(key=key, value=name, rule=rule, remedy=f"give the certificate of {name} that is in use today, or remove it")
+            yield Problem(key=key, value=name, rule=rule, fix=f"give the certificate of {name} that is in use today, or remove it")
 
 
 def signer_problems(key: str, signers: Sequence[str]) -> Iterator[Problem]:
@@ -277,13 +277,13 @@ def signer_problems(key: str, signers: Sequence[str]) -> Iterator[Problem]:
     for number, text in enumerate(signers):
         found, name = facts.certificates(text), f"{key}[{number}]"
         if len(found) > 1:
-            yield Problem(key=name, value="", rule="must be one certificate", remedy="give only the leaf, from BEGIN to END")
+            yield Problem(key=name, value="", rule="must be one certificate", fix="give only the leaf, from BEGIN to END")
         elif facts.is_ca(found[0]) and not facts.dns_names(found[0]) and not facts.is_self_issued(found[0]):
             yield Problem(
                 key=name,
                 value=facts.name(found[0]),
                 rule="must be the certificate whose key signs tokens; this is a CA's certificate",
-                remedy="give only the leaf, from BEGIN to END",
+                fix="give only the leaf, from BEGIN to END",
             )
         else:
             yield from _signer_problems(name, found[0])
@@ -294,11 +294,11 @@ def _signer_problems(key: str, leaf: x509.Certificate) -> Iterator[Problem]:
 
     public = leaf.public_key()
     if not isinstance(public, rsa.RSAPublicKey):
-        yield Problem(key=key, value=facts.name(leaf), rule=f"must have {RSA_ONLY}", remedy=RSA_REMEDY)
+        yield Problem(key=key, value=facts.name(leaf), rule=f"must have {RSA_ONLY}", fix=RSA_REMEDY)
     elif public.key_size < facts.MINIMUM_RSA_BITS:
         yield Problem(
             key=key,
             value=facts.name(leaf),
             rule=f"must have a key of {facts.MINIMUM_RSA_BITS} bits or more, not {public.key_size}",
-            remedy="generate a longer key, and ask the CA for a certificate for it",
+            fix="generate a longer key, and ask the CA for a certificate for it",
         )

@@ -32,14 +32,14 @@ def namespace_is_the_stacks_own(stack: StackSettings) -> Iterator[Problem]:
             key="cluster.namespace",
             value=namespace,
             rule="must not begin with 'kube-': Kubernetes reserves these names",
-            remedy="choose another name, e.g. portus",
+            fix="choose another name, e.g. portus",
         )
     elif namespace == "default" and stack.cluster.create_namespace:
         yield Problem(
             key="cluster.namespace",
             value=namespace,
             rule="must not be 'default' if this stack creates its namespace: every cluster already has it",
-            remedy="choose another name, or set cluster.createNamespace to false",
+            fix="choose another name, or set cluster.createNamespace to false",
         )
 
 
@@ -54,7 +54,7 @@ def requests_fit_into_limits(stack: StackSettings) -> Iterator[Problem]:
                     key=f"{key}.requests.{kind}",
                     value=request,
                     rule=f"must be at most {key}.limits.{kind} ({limit})",
-                    remedy="lower it, or raise the limit",
+                    fix="lower it, or raise the limit",
                 )
 
 
@@ -91,7 +91,7 @@ def claims_hold_what_lives_in_them(stack: StackSettings) -> Iterator[Problem]:
     """A full volume stops MariaDB in the middle of its start, and each push."""
     for key, size, needed, what in _sizes(stack):
         if amount(size) < amount(needed):
-            yield Problem(key=key, value=size, rule=f"must be {needed} or more: {what}", remedy=f"write {needed} or more")
+            yield Problem(key=key, value=size, rule=f"must be {needed} or more: {what}", fix=f"write {needed} or more")
 
 
 def _sizes(stack: StackSettings) -> Iterator[tuple[str, str, str, str]]:
@@ -129,7 +129,7 @@ def one_decides_the_number_of_copies(stack: StackSettings) -> Iterator[Problem]:
                 key=f"{key}.replicas",
                 value=str(section.replicas),
                 rule="must not be set together with autoscaling, which decides the number of replicas",
-                remedy="remove one of the two; the minimum is autoscaling.minReplicas",
+                fix="remove one of the two; the minimum is autoscaling.minReplicas",
             )
 
 
@@ -143,7 +143,7 @@ def an_autoscaler_has_room(stack: StackSettings) -> Iterator[Problem]:
                 key=f"{key}.autoscaling.maxReplicas",
                 value=str(bounds.max_replicas),
                 rule=f"must be more than minReplicas, {bounds.min_replicas}",
-                remedy="raise it, or set replicas instead",
+                fix="raise it, or set replicas instead",
             )
 
 
@@ -161,5 +161,5 @@ def every_thread_has_a_database_connection(stack: StackSettings) -> Iterator[Pro
             value=str(stack.database.max_connections),
             rule=f"must be {needed} or more: {web.most_replicas} web servers and one more while they restart, {of_one} connections each, "
             f"plus {BESIDE}",
-            remedy=f"set it to {needed} or more, or lower replicas, pumaWorkers or pumaMaxThreads of portus.web",
+            fix=f"set it to {needed} or more, or lower replicas, pumaWorkers or pumaMaxThreads of portus.web",
         )

@@ -29,7 +29,7 @@ def counters_move_secrets_of_this_stack(stack: StackSettings) -> Iterator[Proble
                 key=f"credentials.rotation.{key_of(RotationSettings, name)}",
                 value=str(counter),
                 rule=f"must be 1 if credentials.existing.{key_of(ExistingCredentials, name)} names a Secret: its owner rotates it",
-                remedy="remove it; to change such a Secret see docs/operate/credentials.md",
+                fix="remove it; to change such a Secret see docs/operate/credentials.md",
             )
 
 
@@ -42,7 +42,7 @@ def own_password_follows_from_2_3_on(stack: StackSettings) -> Iterator[Problem]:
             key="credentials.rotation.portusPassword",
             value=str(counter),
             rule=f"must be 1 for Portus {version}, which keeps the first password of its own user; 2.3 and later set it at each start",
-            remedy="remove it",
+            fix="remove it",
         )
 
 
@@ -56,7 +56,7 @@ def database_counters_need_a_database_in_the_cluster(stack: StackSettings) -> It
                 key=f"credentials.rotation.{key_of(RotationSettings, name)}",
                 value=str(counter),
                 rule="has no effect while database.kind is external",
-                remedy="remove it; to change database.password see docs/deploy/database.md",
+                fix="remove it; to change database.password see docs/deploy/database.md",
             )
 
 
@@ -69,5 +69,5 @@ def cache_counter_needs_a_cache_of_this_stack(stack: StackSettings) -> Iterator[
             key="credentials.rotation.registryCache",
             value=str(counter),
             rule="has no effect while registry.redis is not kind: in_cluster",
-            remedy="remove it",
+            fix="remove it",
         )

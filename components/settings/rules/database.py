@@ -32,7 +32,7 @@ def existing_passwords_need_a_database_in_the_cluster(stack: StackSettings) -> I
                 key=f"credentials.existing.{key_of(ExistingCredentials, name)}",
                 value=HIDDEN,
                 rule="has no effect while database.kind is external",
-                remedy="remove it; Portus' password at that server is database.password",
+                fix="remove it; Portus' password at that server is database.password",
             )
 
 
@@ -45,7 +45,7 @@ def old_generation_uses_port_3306(stack: StackSettings) -> Iterator[Problem]:
             key="database.port",
             value=str(database.port),
             rule=f"must be 3306: Portus {stack.portus.version} always connects to that port",
-            remedy="let the database listen on 3306, or use Portus 2.3 or later",
+            fix="let the database listen on 3306, or use Portus 2.3 or later",
         )
 
 
@@ -60,12 +60,12 @@ def database_users_differ(stack: StackSettings) -> Iterator[Problem]:
             key="database.backupUser",
             value=database.backup_user,
             rule="must differ from database.user",
-            remedy="choose another name, e.g. portus_backup",
+            fix="choose another name, e.g. portus_backup",
         )
     for key, user in (("user", database.user), ("backupUser", database.backup_user)):
         if user in {"root", "mysql", "mariadb", "healthcheck", "portus_rotation"}:
             yield Problem(
-                key=f"database.{key}", value=user, rule="must not be an account that the server itself uses", remedy="choose another name"
+                key=f"database.{key}", value=user, rule="must not be an account that the server itself uses", fix="choose another name"
             )
 
 
@@ -79,7 +79,7 @@ def database_is_none_of_the_servers_own(stack: StackSettings) -> Iterator[Proble
             key="database.name",
             value=database.name,
             rule="must not be a database that the server itself uses",
-            remedy="choose another name, e.g. portus_production",
+            fix="choose another name, e.g. portus_production",
         )
 
 
@@ -95,7 +95,7 @@ def backup_settings_have_backups(stack: StackSettings) -> Iterator[Problem]:
                 key=f"backup.{field.alias or name}",
                 value="",
                 rule="has no effect while backup.enabled is false",
-                remedy="remove it, or set backup.enabled to true",
+                fix="remove it, or set backup.enabled to true",
             )
 
 
@@ -103,7 +103,7 @@ def backup_settings_have_backups(stack: StackSettings) -> Iterator[Problem]:
 def backup_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
     """A claim of the stack's own beside the existing one would stay empty."""
     if stack.backup.existing_claim is not None and "claim" in stack.backup.model_fields_set:
-        yield Problem(key="backup.existingClaim", value="", rule="must not be set together with claim", remedy="remove one of the two")
+        yield Problem(key="backup.existingClaim", value="", rule="must not be set together with claim", fix="remove one of the two")
 
 
 @rule(requires=("registry.storage",))
@@ -119,5 +119,5 @@ def backups_lie_apart_from_what_they_save(stack: StackSettings) -> Iterator[Prob
             key="backup.existingClaim",
             value=claim,
             rule=f"must be another claim than the {taken[claim]}'s",
-            remedy="name a claim for the backups only, or remove it: this program then creates one",
+            fix="name a claim for the backups only, or remove it: this program then creates one",
         )

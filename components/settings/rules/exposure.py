@@ -24,7 +24,7 @@ def host_is_not_the_upstream_placeholder(stack: StackSettings) -> Iterator[Probl
                 key=key,
                 value=host,
                 rule="must be your own name, not the placeholder that Portus ships",
-                remedy="set the name that clients use",
+                fix="set the name that clients use",
             )
 
 
@@ -37,7 +37,7 @@ def node_ports_differ(stack: StackSettings) -> Iterator[Problem]:
             key="exposure.httpNodePort",
             value=str(exposure.http_node_port),
             rule="must differ from exposure.httpsNodePort",
-            remedy="choose another port, or remove it",
+            fix="choose another port, or remove it",
         )
 
 
@@ -49,7 +49,7 @@ def https_is_not_on_port_80(stack: StackSettings) -> Iterator[Problem]:
             key="exposure.publicPort",
             value=str(HTTP_PORT),
             rule="must not be 80: that port serves plain HTTP, for redirects and for the registry's notifications to Portus 2.0 to 2.2",
-            remedy="choose another port, or remove it",
+            fix="choose another port, or remove it",
         )
 
 
@@ -61,7 +61,7 @@ def https_is_not_on_the_registrys_debug_port(stack: StackSettings) -> Iterator[P
             key="exposure.publicPort",
             value=str(REGISTRY_DEBUG_PORT),
             rule=f"must not be {REGISTRY_DEBUG_PORT}: the registry's Service serves its metrics on that port",
-            remedy="choose another port, or remove it",
+            fix="choose another port, or remove it",
         )
 
 
@@ -78,7 +78,7 @@ def ingress_passes_tls_where_it_can(stack: StackSettings) -> Iterator[Problem]:
             key="exposure.tlsMode",
             value=exposure.tls_mode,
             rule="must be Terminate with controller: traefik, which cannot pass TLS through for an Ingress",
-            remedy="remove it, or use kind: gateway with tlsMode: Passthrough",
+            fix="remove it, or use kind: gateway with tlsMode: Passthrough",
         )
 
 
@@ -91,7 +91,7 @@ def unknown_controller_is_told(stack: StackSettings) -> Iterator[Problem]:
             key="exposure.annotations",
             value="",
             rule="must be set with controller: other: they enable HTTPS to the backend, unlimited bodies and long time-outs",
-            remedy="set the annotations that your controller documents",
+            fix="set the annotations that your controller documents",
         )
 
 
@@ -101,13 +101,13 @@ def two_address_families_need_a_dual_stack(stack: StackSettings) -> Iterator[Pro
     exposure = stack.exposure
     families = exposure.ip_families
     if len(set(families)) < len(families):
-        yield Problem(key="exposure.ipFamilies", value=", ".join(families), rule="must name each family once", remedy="remove one")
+        yield Problem(key="exposure.ipFamilies", value=", ".join(families), rule="must name each family once", fix="remove one")
     elif len(families) > 1 and exposure.ip_family_policy not in {"PreferDualStack", "RequireDualStack"}:
         yield Problem(
             key="exposure.ipFamilyPolicy",
             value=exposure.ip_family_policy or "",
             rule="must be PreferDualStack or RequireDualStack if two ipFamilies are set",
-            remedy="set it to PreferDualStack",
+            fix="set it to PreferDualStack",
         )
 
 
@@ -120,5 +120,5 @@ def request_timeout_needs_requests(stack: StackSettings) -> Iterator[Problem]:
             key="exposure.requestTimeout",
             value=exposure.request_timeout,
             rule="has no effect while tlsMode is Passthrough: only an HTTPRoute has a request time-out",
-            remedy="remove it",
+            fix="remove it",
         )

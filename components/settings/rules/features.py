@@ -21,7 +21,7 @@ def enabled_feature_is_complete(stack: StackSettings) -> Iterator[Problem]:
         for name in feature.needs:
             if getattr(feature, name) is None:
                 yield Problem(
-                    key=f"{key}.{name}", value="", rule=f"must be set while {key}.enabled is true", remedy="set it, or remove enabled"
+                    key=f"{key}.{name}", value="", rule=f"must be set while {key}.enabled is true", fix="set it, or remove enabled"
                 )
 
 
@@ -34,7 +34,7 @@ def settings_have_their_feature_switched(stack: StackSettings) -> Iterator[Probl
                 key=f"{key}.enabled",
                 value="",
                 rule="must be set when other settings of the feature are set: Portus disables it by default",
-                remedy="set it to true; or to false, which keeps the other settings for later",
+                fix="set it to true; or to false, which keeps the other settings for later",
             )
 
 
@@ -67,5 +67,5 @@ def monitoring_details_have_their_object(stack: StackSettings) -> Iterator[Probl
                 key=f"observability.{key_of(type(settings), name)}",
                 value="",
                 rule=f"has no effect without {switch}",
-                remedy=f"configure {switch}, or remove it",
+                fix=f"configure {switch}, or remove it",
             )

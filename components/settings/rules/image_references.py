@@ -39,7 +39,7 @@ def images_run_the_program_of_their_setting(stack: StackSettings) -> Iterator[Pr
                 key=f"images.{setting}",
                 value=json.dumps(image),
                 rule=f"must be an image of {' or '.join(own)}",
-                remedy="remove it: this program then chooses the image",
+                fix="remove it: this program then chooses the image",
             )
 
 
@@ -53,5 +53,5 @@ def portus_image_is_of_its_version(stack: StackSettings) -> Iterator[Problem]:
             key="images.portus",
             value=json.dumps(stack.images.portus),
             rule=f"must be an image of Portus {version}, which portus.version names",
-            remedy=f'name an image of {version}, or set portus.version: "{named[1]}"',
+            fix=f'name an image of {version}, or set portus.version: "{named[1]}"',
         )

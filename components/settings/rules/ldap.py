@@ -32,14 +32,14 @@ def ldap_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
             key="portus.config.ldap.port",
             value="" if ldap.port is None else str(port),
             rule=f"must not be {port} with simple_tls{default}: that port speaks no TLS until start_tls",
-            remedy=f"set portus.config.ldap.port to {TLS_PORTS[port]}, or portus.config.ldap.{setting} to {start_tls}",
+            fix=f"set portus.config.ldap.port to {TLS_PORTS[port]}, or portus.config.ldap.{setting} to {start_tls}",
         )
     if ldap.enabled is not False and method != "simple_tls" and plain is not None:
         yield Problem(
             key="portus.config.ldap.port",
             value=str(port),
             rule=f"must not be {port} without simple_tls: that port expects TLS from the first byte",
-            remedy=f"set portus.config.ldap.{setting} to simple_tls, or the port to {plain}",
+            fix=f"set portus.config.ldap.{setting} to simple_tls, or the port to {plain}",
         )
 
 
@@ -53,14 +53,14 @@ def ldap_encryption_options_need_a_method(stack: StackSettings) -> Iterator[Prob
                 key=f"portus.config.ldap.encryption.options.{name}",
                 value=value,
                 rule="has no effect without ldap.encryption.method: Portus then encrypts nothing",
-                remedy="set the method to start_tls or simple_tls, or remove it",
+                fix="set the method to start_tls or simple_tls, or remove it",
             )
     if encryption.method is not None and encryption.options.ssl_version is not None and encryption.options.ca_file is None:
         yield Problem(
             key="portus.config.ldap.encryption.options.ssl_version",
             value=encryption.options.ssl_version,
             rule="has no effect without ca_file: Portus reads it only together with ca_file",
-            remedy="set ca_file, or remove it",
+            fix="set ca_file, or remove it",
         )
 
 
@@ -73,7 +73,7 @@ def ldap_closes_sign_up(stack: StackSettings) -> Iterator[Problem]:
             key="portus.config.signup.enabled",
             value="true",
             rule="has no effect while ldap.enabled is true: accounts come from the directory",
-            remedy="remove it",
+            fix="remove it",
         )
 
 
@@ -93,5 +93,5 @@ def first_administrator_is_in_the_directory(stack: StackSettings) -> Iterator[Pr
             value="",
             rule=f"must name an account of the directory while ldap.enabled is true: Portus {portus.version.value} accepts no other, "
             "so it would have no administrator",
-            remedy=f"set it to an account, which logs in with its password of the directory; for more administrators: {PROMOTE}",
+            fix=f"set it to an account, which logs in with its password of the directory; for more administrators: {PROMOTE}",
         )

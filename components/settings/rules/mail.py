@@ -25,7 +25,7 @@ def mail_has_a_sender_of_its_own(stack: StackSettings) -> Iterator[Problem]:
             key="portus.config.email.from",
             value="",
             rule="must be set while email.smtp.enabled is true: otherwise Portus sends as portus@example.com",
-            remedy="set the sender's address",
+            fix="set the sender's address",
         )
 
 
@@ -47,7 +47,7 @@ def smtp_account_is_whole(stack: StackSettings) -> Iterator[Problem]:
     for name, there in given.items():
         if not there:
             yield Problem(
-                key=f"portus.config.email.smtp.{name}", value="", rule=why, remedy="set it" if always else "set it, or remove the other one"
+                key=f"portus.config.email.smtp.{name}", value="", rule=why, fix="set it" if always else "set it, or remove the other one"
             )
 
 
@@ -60,7 +60,7 @@ def smtp_encrypts_one_way(stack: StackSettings) -> Iterator[Problem]:
             key="portus.config.email.smtp.enable_starttls_auto",
             value="true",
             rule=f"must not be true together with ssl_tls ({smtp.ssl_tls}): use TLS from the start, or STARTTLS",
-            remedy="remove it for port 465, or remove ssl_tls for port 587",
+            fix="remove it for port 465, or remove ssl_tls for port 587",
         )
 
 
@@ -76,7 +76,7 @@ def smtp_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
             value=str(port),
             rule=f"must not be {TLS_PORT} without ssl_tls: that port expects TLS from the first byte"
             + (f", which Portus {version} cannot" if old else ""),
-            remedy=f"set the port to {SUBMISSION_PORT}"
+            fix=f"set the port to {SUBMISSION_PORT}"
             if old
             else "set portus.config.email.smtp.ssl_tls to tls, or the port to 587 with enable_starttls_auto: true",
         )
@@ -85,7 +85,7 @@ def smtp_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
             key="portus.config.email.smtp.enable_starttls_auto",
             value="true",
             rule=f"must not be true with port {TLS_PORT}: that port expects TLS from the first byte",
-            remedy=f"set ssl_tls: tls instead, or the port to {SUBMISSION_PORT}",
+            fix=f"set ssl_tls: tls instead, or the port to {SUBMISSION_PORT}",
         )
     if port in START_TLS_PORTS and smtp.ssl_tls is not None and not smtp.enable_starttls_auto:
         yield Problem(
@@ -93,7 +93,7 @@ def smtp_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
             value=smtp.ssl_tls,
             rule=f"must not be set with port {port}{'' if smtp.port else ' (used if no port is set)'}: that port speaks no TLS until "
             "STARTTLS",
-            remedy=f"set enable_starttls_auto: true instead, or the port to {TLS_PORT}",
+            fix=f"set enable_starttls_auto: true instead, or the port to {TLS_PORT}",
         )
 
 
@@ -106,7 +106,7 @@ def smtp_verification_has_authorities(stack: StackSettings) -> Iterator[Problem]
             key="portus.config.email.smtp.openssl_verify_mode",
             value="peer",
             rule="must not be set without ca_path or ca_file: Portus' mailer trusts no CA by default and refuses every certificate",
-            remedy="set portus.config.email.smtp.ca_path to /etc/ssl/certs: the image's CAs and tls.extraCaCertificates",
+            fix="set portus.config.email.smtp.ca_path to /etc/ssl/certs: the image's CAs and tls.extraCaCertificates",
         )
 
 
@@ -122,5 +122,5 @@ def smtp_authorities_are_used(stack: StackSettings) -> Iterator[Problem]:
                 key=f"portus.config.email.smtp.{name}",
                 value=value,
                 rule="has no effect without openssl_verify_mode: peer: Portus' default (none) checks no certificate",
-                remedy="set portus.config.email.smtp.openssl_verify_mode to peer, or remove it",
+                fix="set portus.config.email.smtp.openssl_verify_mode to peer, or remove it",
             )

@@ -25,7 +25,7 @@ def production_denies_by_default(stack: StackSettings) -> Iterator[Problem]:
         key="network.policies",
         value="false",
         rule="must be true: the policies allow only the stack's own connections (profile production)",
-        remedy=f"remove it; to accept the risk add '{Accepted.OPEN_NETWORK}' to portus:accept",
+        fix=f"remove it; to accept the risk add '{Accepted.OPEN_NETWORK}' to portus:accept",
     )
 
 
@@ -40,7 +40,7 @@ def network_settings_have_policies(stack: StackSettings) -> Iterator[Problem]:
                 key=f"network.{key_of(NetworkSettings, name)}",
                 value="",
                 rule="has no effect while network.policies is false",
-                remedy="remove it, or set network.policies to true",
+                fix="remove it, or set network.policies to true",
             )
 
 
@@ -66,7 +66,7 @@ def networks_belong_to_a_destination(stack: StackSettings) -> Iterator[Problem]:
                 key=f"network.destinations.{key_of(Destinations, name)}",
                 value="",
                 rule=f"has no effect without {_PLACES[name]}, which this stack does not use",
-                remedy="remove it, or configure that",
+                fix="remove it, or configure that",
             )
 
 
@@ -94,7 +94,7 @@ def port_ranges_ascend(stack: StackSettings) -> Iterator[Problem]:
                         key=f"network.{key_of(NetworkSettings, kind)}[{index}].ports[{position}].endPort",
                         value=str(port.end_port),
                         rule=f"must be at least port ({port.port})",
-                        remedy=f"write {port.port} or more, or remove it",
+                        fix=f"write {port.port} or more, or remove it",
                     )
 
 
@@ -109,7 +109,7 @@ def an_ip_block_stands_alone(stack: StackSettings) -> Iterator[Problem]:
                     key=f"{key}[{index}]",
                     value="",
                     rule="must be either an ipBlock or a selector (podSelector, namespaceSelector or both)",
-                    remedy="split it into two entries" if selects else "write one of them",
+                    fix="split it into two entries" if selects else "write one of them",
                 )
 
 
@@ -125,7 +125,7 @@ def exceptions_lie_within_their_network(stack: StackSettings) -> Iterator[Proble
                         key=f"{key}[{index}].ipBlock.except[{position}]",
                         value=excepted,
                         rule=f"must be a part of cidr ({block.cidr}), not all of it",
-                        remedy="remove it, or write a smaller network inside cidr",
+                        fix="remove it, or write a smaller network inside cidr",
                     )
 
 
@@ -156,7 +156,7 @@ def proxy_variables_are_written_once(stack: StackSettings) -> Iterator[Problem]:
                     key=f"workloads.{name}.env[{index}].name",
                     value=variable.name,
                     rule="must not be set together with network.proxy, which sets this variable",
-                    remedy="remove it; write hosts of your own under network.proxy.noProxy",
+                    fix="remove it; write hosts of your own under network.proxy.noProxy",
                 )
 
 
@@ -183,7 +183,7 @@ def _problem(key: str, said: str, variable: str, value: str) -> Problem:
         key=key,
         value=json.dumps(said) if said else "",
         rule="must have NO_PROXY with every host of the stack: otherwise its own requests go to the proxy",
-        remedy=f"set {variable} to {json.dumps(value)}; or remove the variables and use network.proxy, which does this",
+        fix=f"set {variable} to {json.dumps(value)}; or remove the variables and use network.proxy, which does this",
     )
 
 
@@ -195,5 +195,5 @@ def a_proxy_is_named_beside_its_exceptions(stack: StackSettings) -> Iterator[Pro
             key="network.proxy.noProxy",
             value="",
             rule="has no effect without network.proxy.http or network.proxy.https",
-            remedy="set one of them, or remove it",
+            fix="set one of them, or remove it",
         )

@@ -40,7 +40,7 @@ def texts_survive_the_environment(stack: StackSettings) -> Iterator[Problem]:
                 key=leaf.key,
                 value=HIDDEN if secret else text,
                 rule="must not be digits, 0x.., 0b.., 1_000, true or false: Portus reads these as numbers and booleans",
-                remedy="choose another text, with a letter that is not part of a number",
+                fix="choose another text, with a letter that is not part of a number",
             )
 
 
@@ -55,7 +55,7 @@ def secrets_are_single_lines(stack: StackSettings) -> Iterator[Problem]:
                     key=leaf.key,
                     value=HIDDEN,
                     rule="must be one line, not empty and without spaces around it",
-                    remedy=f"set it again, e.g. from a file: tr -d '\\n' < file | pulumi config set --secret --path 'portus:{leaf.key}'",
+                    fix=f"set it again, e.g. from a file: tr -d '\\n' < file | pulumi config set --secret --path 'portus:{leaf.key}'",
                 )
 
 
@@ -70,7 +70,7 @@ def apache_writes_its_secrets_itself(stack: StackSettings) -> Iterator[Problem]:
                 key=leaf.key,
                 value="",
                 rule=f"must be text for Portus {stack.portus.version}: this program writes it into config-local.yml",
-                remedy=f"pulumi config set --secret --path 'portus:{leaf.key}', or use Portus 2.3 or later",
+                fix=f"pulumi config set --secret --path 'portus:{leaf.key}', or use Portus 2.3 or later",
             )
 
 
@@ -104,7 +104,7 @@ def authority_files_are_in_the_container(stack: StackSettings) -> Iterator[Probl
                 key=f"portus.config.{key}",
                 value=path,
                 rule=f"must be a path in the container: this path is not mounted in the Pods of {' and '.join(lacking)}",
-                remedy=f"write {wanted}{also}; or mount the file with volumes and volumeMounts",
+                fix=f"write {wanted}{also}; or mount the file with volumes and volumeMounts",
             )
 
 
@@ -133,7 +133,7 @@ def deletion_needs_the_registrys_consent(stack: StackSettings) -> Iterator[Probl
                 key="registry.deleteEnabled",
                 value="false",
                 rule=f"must be true while portus.config.{key} is true{shipped}: otherwise the registry refuses what Portus offers",
-                remedy=f"remove it, or set portus.config.{key} to false",
+                fix=f"remove it, or set portus.config.{key} to false",
             )
 
 
@@ -145,7 +145,7 @@ def collector_pauses_while_the_registry_is_read_only(stack: StackSettings) -> It
             key="portus.config.delete.garbage_collector.enabled",
             value="true",
             rule="must be false while registry.maintenance.readonly.enabled is true: Portus never retries a tag that it could not delete",
-            remedy="set it to false until the registry accepts pushes again",
+            fix="set it to false until the registry accepts pushes again",
         )
 
 
@@ -158,7 +158,7 @@ def contributors_delete_only_where_deletion_is_on(stack: StackSettings) -> Itera
             key="portus.config.delete.contributors",
             value="true",
             rule="has no effect while delete.enabled is false",
-            remedy="remove it, or set delete.enabled to true",
+            fix="remove it, or set delete.enabled to true",
         )
 
 
@@ -170,7 +170,7 @@ def contributors_delete_only_where_portus_survives_it(stack: StackSettings) -> I
             key="portus.config.delete.contributors",
             value="true",
             rule="must not be true for Portus 2.5: its page of teams then answers 500 to every user",
-            remedy="remove it; owners of a team and administrators can delete",
+            fix="remove it; owners of a team and administrators can delete",
         )
 
 
@@ -184,7 +184,7 @@ def collection_by_age_is_accepted(stack: StackSettings) -> Iterator[Problem]:
             key="portus.config.delete.garbage_collector.enabled",
             value="true",
             rule="must be accepted for Portus 2.4: it deletes images by the age of their last push, even if they are pulled daily",
-            remedy=f"use Portus 2.5, which keeps them, or add '{Accepted.COLLECTION_OF_PULLED_IMAGES}' to portus:accept",
+            fix=f"use Portus 2.5, which keeps them, or add '{Accepted.COLLECTION_OF_PULLED_IMAGES}' to portus:accept",
         )
 
 
@@ -199,7 +199,7 @@ def clair_settings_need_its_server(stack: StackSettings) -> Iterator[Problem]:
                     key=f"portus.config.security.clair.{name}",
                     value=str(value),
                     rule="has no effect without security.clair.server: Portus scans only with it",
-                    remedy="set the server, or remove it",
+                    fix="set the server, or remove it",
                 )
 
 
@@ -212,7 +212,7 @@ def deleting_synchronisation_is_accepted(stack: StackSettings) -> Iterator[Probl
             key="portus.config.background.sync.strategy",
             value=strategy,
             rule=f"must not be {strategy}: it deletes each repository, with its history, that the registry fails to list even once",
-            remedy=f"use initial or update; to accept the risk add '{Accepted.DELETING_SYNCHRONISATION}' to portus:accept",
+            fix=f"use initial or update; to accept the risk add '{Accepted.DELETING_SYNCHRONISATION}' to portus:accept",
         )
 
 
@@ -224,5 +224,5 @@ def pushes_are_recorded(stack: StackSettings) -> Iterator[Problem]:
             key="portus.config.background.registry.enabled",
             value="false",
             rule="must be true: without this task Portus shows no pushed image",
-            remedy=f"remove it; to accept the risk add '{Accepted.UNRECORDED_PUSHES}' to portus:accept",
+            fix=f"remove it; to accept the risk add '{Accepted.UNRECORDED_PUSHES}' to portus:accept",
         )

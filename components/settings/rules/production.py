@@ -118,7 +118,7 @@ def _accepted(stack: StackSettings, what: Accepted) -> bool:
     return stack.profile is not Profile.PRODUCTION or what in stack.accept
 
 
-def _refused(key: str, value: str, rule: str, waiver: Accepted, remedy: str) -> Problem:
+def _refused(key: str, value: str, rule: str, waiver: Accepted, fix: str) -> Problem:
     return Problem(
-        key=key, value=value, rule=f"{rule} (profile production)", remedy=f"{remedy}; to accept the risk add '{waiver}' to portus:accept"
+        key=key, value=value, rule=f"{rule} (profile production)", fix=f"{fix}; to accept the risk add '{waiver}' to portus:accept"
     )

@@ -35,7 +35,7 @@ def catalog_holds_a_page(stack: StackSettings) -> Iterator[Problem]:
             key="portus.config.registry.catalog_page.value",
             value=str(page),
             rule=f"must be at most registry.catalogMaxEntries ({stack.registry.catalog_max_entries})",
-            remedy="lower it, or raise registry.catalogMaxEntries",
+            fix="lower it, or raise registry.catalogMaxEntries",
         )
 
 
@@ -48,7 +48,7 @@ def registry_version_knows_each_setting(stack: StackSettings) -> Iterator[Proble
             key=key,
             value=_shown(value),
             rule=f"must not be used with registry {version}; versions that support it: {known}",
-            remedy=f'set registry.version: "{known}"' + ("" if key.endswith(".driver") else ", or remove it"),
+            fix=f'set registry.version: "{known}"' + ("" if key.endswith(".driver") else ", or remove it"),
         )
 
 
@@ -62,7 +62,7 @@ def registry_image_is_of_its_version(stack: StackSettings) -> Iterator[Problem]:
             key="images.registry",
             value=json.dumps(stack.images.registry),
             rule=f"must be an image of registry {version}, which registry.version names",
-            remedy="name another tag, or set registry.version",
+            fix="name another tag, or set registry.version",
         )
 
 
@@ -72,7 +72,7 @@ def extra_config_is_the_registrys_and_free(stack: StackSettings) -> Iterator[Pro
     for found in wrong(stack.registry.extra_config, stack.registry.version):
         hidden = is_secret_name(found.path.rpartition(".")[2])
         shown = HIDDEN if hidden else "" if isinstance(found.value, dict | list | None) else json.dumps(found.value)
-        yield Problem(key=f"registry.extraConfig.{found.path}", value=shown, rule=found.rule, remedy=found.remedy)
+        yield Problem(key=f"registry.extraConfig.{found.path}", value=shown, rule=found.rule, fix=found.fix)
 
 
 @rule(requires=("registry.redis",))
@@ -83,7 +83,7 @@ def redis_options_need_redis(stack: StackSettings) -> Iterator[Problem]:
             key="registry.extraConfig.redis",
             value="",
             rule="has no effect without registry.redis: no cache is configured",
-            remedy="set it, or remove this",
+            fix="set it, or remove this",
         )
 
 
@@ -96,7 +96,7 @@ def notification_endpoints_have_names_of_their_own(stack: StackSettings) -> Iter
             key="registry.notifications.extraEndpoints",
             value=json.dumps(name),
             rule="must have another name for each endpoint",
-            remedy="choose another name",
+            fix="choose another name",
         )
 
 
@@ -109,7 +109,7 @@ def headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
                 key=f"registry.http.headers.{name}",
                 value=HIDDEN,
                 rule="must not be a secret, as its name says: the registry sends it to every client",
-                remedy="remove it, and replace the secret: it is exposed",
+                fix="remove it, and replace the secret: it is exposed",
             )
     for index, extra in enumerate(stack.registry.notifications.extra_endpoints):
         for name in extra.headers:
@@ -119,7 +119,7 @@ def headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
                     key=f"{key}.headers.{name}",
                     value=HIDDEN,
                     rule="must not be a secret, as its name says: headers are in a ConfigMap",
-                    remedy=f"write {key}.authorization, encrypted; replace the secret if it was deployed like this: it is exposed",
+                    fix=f"write {key}.authorization, encrypted; replace the secret if it was deployed like this: it is exposed",
                 )
 
 
@@ -136,7 +136,7 @@ def redis_user_has_a_password(stack: StackSettings) -> Iterator[Problem]:
             key="registry.redis.username",
             value=json.dumps(redis.username),
             rule="must not be set without registry.redis.password",
-            remedy="set registry.redis.password, or remove username",
+            fix="set registry.redis.password, or remove username",
         )
 
 
@@ -182,7 +182,7 @@ class Wrong:
     path: str
     value: object
     rule: str
-    remedy: str
+    fix: str
 
 
 Tree = Mapping[str, "Key | Decided | Tree"]
@@ -267,8 +267,8 @@ def _wrong(extra: Mapping[str, Any], known: Tree, version: RegistryVersion, abov
         match entry:
             case None:
                 close = difflib.get_close_matches(name, known, n=1)
-                remedy = f"did you mean '{close[0]}'?" if close else f"remove it; known here: {', '.join(sorted(known))}"
-                yield Wrong(path, value, "unknown key of the registry's config.yml", remedy)
+                fix = f"did you mean '{close[0]}'?" if close else f"remove it; known here: {', '.join(sorted(known))}"
+                yield Wrong(path, value, "unknown key of the registry's config.yml", fix)
             case Decided(where):
                 yield Wrong(path, value, "must not be set: this program decides it", where)
             case Key(kind, only):

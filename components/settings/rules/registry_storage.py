@@ -56,7 +56,7 @@ def replicas_share_their_storage(stack: StackSettings) -> Iterator[Problem]:
             key="registry.autoscaling.maxReplicas" if scaled else "registry.replicas",
             value=str(stack.registry.most_replicas),
             rule="must be 1 unless all replicas can write to the storage: an object store, or a claim with ReadWriteMany",
-            remedy=f"{'remove autoscaling' if scaled else 'set it to 1'}, choose another storage.driver, or set "
+            fix=f"{'remove autoscaling' if scaled else 'set it to 1'}, choose another storage.driver, or set "
             "accessModes: [ReadWriteMany] if the StorageClass supports it",
         )
 
@@ -67,7 +67,7 @@ def storage_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
     storage = stack.registry.storage
     if isinstance(storage, FilesystemStorage) and storage.existing_claim is not None and "claim" in storage.model_fields_set:
         yield Problem(
-            key="registry.storage.existingClaim", value="", rule="must not be set together with claim", remedy="remove one of the two"
+            key="registry.storage.existingClaim", value="", rule="must not be set together with claim", fix="remove one of the two"
         )
 
 
@@ -81,12 +81,10 @@ def s3_keys_are_whole(stack: StackSettings) -> Iterator[Problem]:
             key=f"registry.storage.{missing}",
             value="",
             rule=f"must be set together with {given}",
-            remedy="set both; or neither, to use the service account's identity",
+            fix="set both; or neither, to use the service account's identity",
         )
     if isinstance(storage, S3Storage) and storage.node_role and (storage.accesskey or storage.secretkey):
-        yield Problem(
-            key="registry.storage.nodeRole", value="true", rule="has no effect while keys are set", remedy="remove it, or the keys"
-        )
+        yield Problem(key="registry.storage.nodeRole", value="true", rule="has no effect while keys are set", fix="remove it, or the keys")
 
 
 @rule(
@@ -110,14 +108,14 @@ def storage_is_opened_by_somebody(stack: StackSettings) -> Iterator[Problem]:
             key=f"registry.storage.{key}",
             value="",
             rule=f"must be set for registry {registry.version}, which cannot use a service account's identity; versions that can: 3.1",
-            remedy="set it, or choose registry.version 3.1 and registry.serviceAccount",
+            fix="set it, or choose registry.version 3.1 and registry.serviceAccount",
         )
     elif registry.service_account is None:
         yield Problem(
             key=f"registry.storage.{key}",
             value="",
             rule="must be set unless registry.serviceAccount is set: the registry needs an identity at the cloud",
-            remedy="set it, or registry.serviceAccount",
+            fix="set it, or registry.serviceAccount",
         )
 
 
@@ -145,19 +143,19 @@ def azure_credentials_are_whole(stack: StackSettings) -> Iterator[Problem]:
         return
     credentials, key = storage.credentials, "registry.storage.credentials"
     if storage.accountkey is not None:
-        yield Problem(key=key, value="", rule="must not be set together with accountkey", remedy="remove one of the two")
+        yield Problem(key=key, value="", rule="must not be set together with accountkey", fix="remove one of the two")
     for name in ("clientid", "tenantid", "secret"):
         missing = getattr(credentials, name) is None
         if missing and credentials.type == "client_secret":
             yield Problem(
-                key=f"{key}.{name}", value="", rule="must be set for type client_secret", remedy="set it, or set type: default_credentials"
+                key=f"{key}.{name}", value="", rule="must be set for type client_secret", fix="set it, or set type: default_credentials"
             )
         elif not missing and credentials.type == "default_credentials":
             yield Problem(
                 key=f"{key}.{name}",
                 value="",
                 rule="has no effect while type is default_credentials",
-                remedy="remove it, or set type: client_secret",
+                fix="remove it, or set type: client_secret",
             )
 
 
@@ -169,14 +167,14 @@ def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
         return
     if storage.keyid is not None and not storage.encrypt:
         yield Problem(
-            key="registry.storage.keyid", value=json.dumps(storage.keyid), rule="has no effect without encrypt", remedy="set encrypt: true"
+            key="registry.storage.keyid", value=json.dumps(storage.keyid), rule="has no effect without encrypt", fix="set encrypt: true"
         )
     if not storage.v4auth and storage.regionendpoint is None:
         yield Problem(
             key="registry.storage.v4auth",
             value="false",
             rule="must be true for Amazon S3: otherwise the registry does not start",
-            remedy="remove it",
+            fix="remove it",
         )
     endpoint = storage.redirectendpoint
     if endpoint is not None and endpoint.partition("://")[2].rstrip("/").find("/") >= 0:
@@ -184,7 +182,7 @@ def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
             key="registry.storage.redirectendpoint",
             value=json.dumps(endpoint),
             rule="must be a scheme and a host without a path: otherwise the registry does not start",
-            remedy="remove the path",
+            fix="remove the path",
         )
 
 
@@ -203,18 +201,18 @@ def s3_region_is_known(stack: StackSettings) -> Iterator[Problem]:
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     endpoint = f"set regionendpoint: https://s3.{region}.{domain}"
     if newer:
-        remedy = f'{endpoint}, or registry.version: "{newer}"'
+        fix = f'{endpoint}, or registry.version: "{newer}"'
     elif close and not amazon:
-        remedy = f"did you mean {' or '.join(map(repr, close))}?"
+        fix = f"did you mean {' or '.join(map(repr, close))}?"
     elif amazon:
-        remedy = endpoint + (f"; or did you mean '{close[0]}'?" if close else "")
+        fix = endpoint + (f"; or did you mean '{close[0]}'?" if close else "")
     else:
-        remedy = "set regionendpoint to the server's URL; for Amazon S3 write a region such as eu-west-1"
+        fix = "set regionendpoint to the server's URL; for Amazon S3 write a region such as eu-west-1"
     yield Problem(
         key="registry.storage.region",
         value=json.dumps(region),
         rule=f"must be a region that registry {version} knows if regionendpoint is not set: otherwise the registry does not start",
-        remedy=remedy,
+        fix=fix,
     )
 
 
@@ -228,7 +226,7 @@ def s3_storage_class_is_known(stack: StackSettings) -> Iterator[Problem]:
             key="registry.storage.storageclass",
             value=json.dumps(storage.storageclass),
             rule=f"must be one of {', '.join(STORAGE_CLASSES_OF_2_8)} in registry 2.8",
-            remedy='set registry.version: "3.1"; or remove it, and let a lifecycle rule of the bucket change the class',
+            fix='set registry.version: "3.1"; or remove it, and let a lifecycle rule of the bucket change the class',
         )
 
 
@@ -241,14 +239,14 @@ def production_verifies_its_storage(stack: StackSettings) -> Iterator[Problem]:
     name = "skipverify" if isinstance(storage, S3Storage) else "insecureskipverify"
     plain = isinstance(storage, S3Storage) and (storage.regionendpoint or "").startswith("http://")
     if isinstance(storage, S3Storage | SwiftStorage) and getattr(storage, name):
-        key, value, remedy = name, "true", "remove it; write a private CA under portus:tls.extraCaCertificates"
+        key, value, fix = name, "true", "remove it; write a private CA under portus:tls.extraCaCertificates"
     elif plain and isinstance(storage, S3Storage):
-        key, value, remedy = "regionendpoint", json.dumps(storage.regionendpoint), "use https"
+        key, value, fix = "regionendpoint", json.dumps(storage.regionendpoint), "use https"
     else:
         return
     yield Problem(
         key=f"registry.storage.{key}",
         value=value,
         rule="must keep TLS to the object store, with a verified certificate (profile production)",
-        remedy=f"{remedy}; to accept the risk add '{Accepted.UNVERIFIED_STORAGE}' to portus:accept",
+        fix=f"{fix}; to accept the risk add '{Accepted.UNVERIFIED_STORAGE}' to portus:accept",
     )

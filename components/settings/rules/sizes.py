@@ -129,14 +129,14 @@ def requests_fit_into_default_limits(stack: StackSettings) -> Iterator[Problem]:
                     key=f"{each.key}.requests.{kind}",
                     value=request,
                     rule=f"must be at most {each.key}.limits.{kind}, whose default is {each.default.limits[kind]}",
-                    remedy="set that limit, too",
+                    fix="set that limit, too",
                 )
             if limit is not None and request is None and amount(each.default.requests[kind]) > amount(limit):
                 yield Problem(
                     key=f"{each.key}.limits.{kind}",
                     value=limit,
                     rule=f"must be at least {each.key}.requests.{kind}, whose default is {each.default.requests[kind]}",
-                    remedy="set that request, too",
+                    fix="set that request, too",
                 )
 
 
@@ -160,7 +160,7 @@ def limits_hold_what_a_workload_needs(stack: StackSettings) -> Iterator[Problem]
                 key=f"{each.key}.limits.memory",
                 value=limit,
                 rule=f"must be {_mebibytes(each.at_most)} or more ({each.because})",
-                remedy="raise it" if each.because.startswith("measured") else "raise it, or lower the others",
+                fix="raise it" if each.because.startswith("measured") else "raise it, or lower the others",
             )
 
 
@@ -187,7 +187,7 @@ def production_reserves_what_a_workload_needs(stack: StackSettings) -> Iterator[
                 key=f"{each.key}.requests.memory",
                 value=request,
                 rule=f"must be {_mebibytes(each.always)} or more, which the workload uses from the start (profile production)",
-                remedy=f"raise it; to accept the risk add '{Accepted.OVERCOMMITTED_MEMORY}' to portus:accept",
+                fix=f"raise it; to accept the risk add '{Accepted.OVERCOMMITTED_MEMORY}' to portus:accept",
             )
 
 

@@ -23,14 +23,14 @@ def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
             key="tls.renewalDays",
             value=str(tls.renewal_days),
             rule=f"must be less than tls.validityDays ({tls.validity_days})",
-            remedy="lower it",
+            fix="lower it",
         )
     if isinstance(tls, CertManagerTls) and seconds(tls.certificate.renew_before) >= seconds(tls.certificate.duration):
         yield Problem(
             key="tls.certificate.renewBefore",
             value=tls.certificate.renew_before,
             rule=f"must be less than tls.certificate.duration ({tls.certificate.duration})",
-            remedy="lower it",
+            fix="lower it",
         )
 
 
@@ -67,7 +67,7 @@ def signers_are_rsa_leaves(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule(requires=("tls.signingKeyVersion",))
-def signing_generations_ascend(stack: StackSettings) -> Iterator[Problem]:
+def signing_key_versions_ascend(stack: StackSettings) -> Iterator[Problem]:
     """The registry would refuse every token."""
     tls = stack.tls
     if tls.min_signing_key_version > tls.signing_key_version:
@@ -75,7 +75,7 @@ def signing_generations_ascend(stack: StackSettings) -> Iterator[Problem]:
             key="tls.minSigningKeyVersion",
             value=str(tls.min_signing_key_version),
             rule=f"must be at most tls.signingKeyVersion ({tls.signing_key_version})",
-            remedy="raise tls.signingKeyVersion and deploy; raise this when the previous key's tokens have expired (docs/deploy/tls.md)",
+            fix="raise tls.signingKeyVersion and deploy; raise this when the previous key's tokens have expired (docs/deploy/tls.md)",
         )
 
 
@@ -88,7 +88,7 @@ def signing_counter_moves_a_key_of_this_stack(stack: StackSettings) -> Iterator[
             key="tls.signingKeyVersion",
             value=str(tls.signing_key_version),
             rule=f"must be 1 if the key of a certificate with source: {tls.source} signs tokens",
-            remedy="change certificate and key with additionalSigners (docs/deploy/tls.md), or set signingKey to separate",
+            fix="change certificate and key with additionalSigners (docs/deploy/tls.md), or set signingKey to separate",
         )
 
 
@@ -102,7 +102,7 @@ def separate_signing_key_needs_puma(stack: StackSettings) -> Iterator[Problem]:
             key="tls.source",
             value="cert_manager",
             rule=f"must not be cert_manager for Portus {stack.portus.version}: it signs tokens with a key that the registry must know",
-            remedy="use source: provided or existing_secret, or Portus 2.3 or later",
+            fix="use source: provided or existing_secret, or Portus 2.3 or later",
         )
     else:
         yield Problem(
@@ -110,7 +110,7 @@ def separate_signing_key_needs_puma(stack: StackSettings) -> Iterator[Problem]:
             value="separate",
             rule=f"must not be separate for Portus {stack.portus.version}: it signs with the certificate's key; "
             "versions that can: 2.3 to 2.5",
-            remedy="remove it",
+            fix="remove it",
         )
 
 
@@ -122,5 +122,5 @@ def cert_manager_signs_separately(stack: StackSettings) -> Iterator[Problem]:
             key="tls.signingKey",
             value="shared",
             rule="must be separate with source: cert_manager: this program cannot read that key, and the registry needs its certificate",
-            remedy="remove it",
+            fix="remove it",
         )

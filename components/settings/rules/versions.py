@@ -29,7 +29,7 @@ def version_knows_each_setting(stack: StackSettings) -> Iterator[Problem]:
             key=key,
             value=_shown(value) if what == "setting" else "",
             rule=f"must not be set for Portus {version}; versions that know this {what}: {versions}",
-            remedy=f'remove it, or set portus.version: "{nearest}"',
+            fix=f'remove it, or set portus.version: "{nearest}"',
         )
 
 
@@ -62,7 +62,7 @@ def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
             key=f"portus.{name}",
             value="",
             rule=f"must not be set for Portus {stack.portus.version}, which runs Apache; versions that know this setting: 2.3 to 2.5",
-            remedy="remove it",
+            fix="remove it",
         )
 
 
@@ -74,7 +74,7 @@ def old_generation_names_its_image(stack: StackSettings) -> Iterator[Problem]:
             key="images.portus",
             value="",
             rule=f"must be set for Portus {stack.portus.version}: its image was never published",
-            remedy="name the image that your team built from openSUSE/docker-containers",
+            fix="name the image that your team built from openSUSE/docker-containers",
         )
 
 

@@ -90,7 +90,7 @@ def workloads_exist(stack: StackSettings) -> Iterator[Problem]:
     }
     for name, reason in absent.items():
         if reason and getattr(stack.workloads, name) != type(getattr(stack.workloads, name))():
-            yield Problem(key=f"workloads.{name}", value="", rule=reason, remedy="remove it")
+            yield Problem(key=f"workloads.{name}", value="", rule=reason, fix="remove it")
 
 
 @rule()
@@ -104,13 +104,13 @@ def extra_variables_are_free(stack: StackSettings) -> Iterator[Problem]:
                     key=f"workloads.{name}.env[{index}].name",
                     value=variable.name,
                     rule="must not be a variable that this program sets",
-                    remedy="remove it; use the setting for it instead (docs/reference/settings.md)"
+                    fix="remove it; use the setting for it instead (docs/reference/settings.md)"
                     + ("; change the secret: it is exposed" if seen else ""),
                 )
         for repeated, count in Counter(variable.name for variable in workload.env).items():
             if count > 1:
                 yield Problem(
-                    key=f"workloads.{name}.env", value=repeated, rule="must name each variable once", remedy="remove all but one of them"
+                    key=f"workloads.{name}.env", value=repeated, rule="must name each variable once", fix="remove all but one of them"
                 )
 
 
@@ -126,7 +126,7 @@ def extra_variables_have_one_value(stack: StackSettings) -> Iterator[Problem]:
                     key=f"workloads.{name}.env[{index}]",
                     value=variable.name,
                     rule="must have either value or valueFrom with one source",
-                    remedy="write exactly one of them",
+                    fix="write exactly one of them",
                 )
 
 
@@ -137,11 +137,9 @@ def extra_volumes_are_whole(stack: StackSettings) -> Iterator[Problem]:
         for index, volume in enumerate(workload.volumes):
             key = f"workloads.{name}.volumes[{index}]"
             if sum(getattr(volume, field) is not None for field in type(volume).model_fields if field != "name") != 1:
-                yield Problem(key=key, value=volume.name, rule="must have exactly one source", remedy="write one of secret, configMap, ...")
+                yield Problem(key=key, value=volume.name, rule="must have exactly one source", fix="write one of secret, configMap, ...")
             if volume.name in {other.name for other in workload.volumes[:index]}:
-                yield Problem(
-                    key=f"{key}.name", value=volume.name, rule="must be the name of one volume only", remedy="choose another name"
-                )
+                yield Problem(key=f"{key}.name", value=volume.name, rule="must be the name of one volume only", fix="choose another name")
         known = {volume.name for volume in workload.volumes}
         for index, mount in enumerate(workload.volume_mounts):
             if mount.name not in known:
@@ -149,7 +147,7 @@ def extra_volumes_are_whole(stack: StackSettings) -> Iterator[Problem]:
                     key=f"workloads.{name}.volumeMounts[{index}].name",
                     value=mount.name,
                     rule=f"must be a volume of workloads.{name}.volumes",
-                    remedy=f"known here: {', '.join(sorted(known)) or 'none'}",
+                    fix=f"known here: {', '.join(sorted(known)) or 'none'}",
                 )
 
 
@@ -166,7 +164,7 @@ def extra_mounts_hide_nothing(stack: StackSettings) -> Iterator[Problem]:
                     key=f"workloads.{name}.volumeMounts[{index}].mountPath",
                     value=mount.mount_path,
                     rule=f"must not be above or below {mine}, where another volume is mounted",
-                    remedy="choose another path",
+                    fix="choose another path",
                 )
             seen.append(path)
 
@@ -185,7 +183,7 @@ def extra_labels_are_free(stack: StackSettings) -> Iterator[Problem]:
                     key=f"workloads.{name}.labels.{label}",
                     value="",
                     rule="must not be one of the recommended labels (app.kubernetes.io/...), which select the stack's Pods",
-                    remedy="use another name",
+                    fix="use another name",
                 )
 
 
@@ -195,8 +193,8 @@ def tolerations_are_whole(stack: StackSettings) -> Iterator[Problem]:
     for name, settings in _pods(stack):
         for index, toleration in enumerate(settings.tolerations):
             if wrong := _wrong(toleration):
-                key, rule, remedy = wrong
-                yield Problem(key=f"workloads.{name}.tolerations[{index}].{key}", value="", rule=rule, remedy=remedy)
+                key, rule, fix = wrong
+                yield Problem(key=f"workloads.{name}.tolerations[{index}].{key}", value="", rule=rule, fix=fix)
 
 
 def _wrong(toleration: Toleration) -> tuple[str, str, str] | None:
@@ -219,7 +217,7 @@ def service_accounts_are_named_or_made(stack: StackSettings) -> Iterator[Problem
                 key=f"workloads.{name}.serviceAccount",
                 value="",
                 rule="must have either the name of an existing account, or annotations for a new one",
-                remedy="write one of them",
+                fix="write one of them",
             )
 
 
@@ -232,7 +230,7 @@ def the_registrys_account_is_named_or_made(stack: StackSettings) -> Iterator[Pro
             key="registry.serviceAccount",
             value="",
             rule="must have either the name of an existing account, or annotations for a new one",
-            remedy="write one of them; annotate an existing account where it is created",
+            fix="write one of them; annotate an existing account where it is created",
         )
 
 
@@ -246,7 +244,7 @@ def selectors_have_values(stack: StackSettings) -> Iterator[Problem]:
                     key=f"{key}.matchExpressions[{index}].values",
                     value="",
                     rule="must be set with the operators In and NotIn, and with no other",
-                    remedy="set operator to In or NotIn, or remove the values"
+                    fix="set operator to In or NotIn, or remove the values"
                     if expression.values
                     else "list values, or set operator to Exists",
                 )

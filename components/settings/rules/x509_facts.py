@@ -132,7 +132,7 @@ def weak_key(certificate: x509.Certificate) -> str | None:
 
 
 def period_rules(certificate: x509.Certificate, *, ahead: dt.timedelta) -> Iterator[tuple[str, str]]:
-    """Yield rule and remedy of a validity that has not begun, or that ends within ``ahead``."""
+    """Yield rule and fix of a validity that has not begun, or that ends within ``ahead``."""
     now = dt.datetime.now(dt.UTC)
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if begins > now:

@@ -7,14 +7,14 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from components.settings.types.base import Later, Section, broken
+from components.settings.types.base import ChangeImpact, Section, broken
 from components.settings.types.values import Bytes, ClassName, Cpu, DnsLabel, ImageRef, ObjectName
 
 
 class ClusterSettings(Section):
     """Where the stack is deployed."""
 
-    context: Annotated[str | None, Later("nothing, as long as it leads to the same cluster")] = None
+    context: Annotated[str | None, ChangeImpact("nothing, as long as it leads to the same cluster")] = None
     """Context of the kubeconfig (KUBECONFIG, else ~/.kube/config). None takes the current one, which may be the wrong one."""
 
     identifier: str | None = None
@@ -24,12 +24,12 @@ class ClusterSettings(Section):
     namespace: DnsLabel = "portus"
     """Namespace of every object. A later change moves nothing: it is a new deployment."""
 
-    check_apis: Annotated[bool, Later("nothing that runs")] = True
+    check_apis: Annotated[bool, ChangeImpact("nothing that runs")] = True
     """Whether a preview looks up the kinds that a cluster may lack (cert-manager's, the Gateway API's), to name a missing one. Off where
     the deployer may not read CustomResourceDefinitions."""
 
     create_namespace: Annotated[
-        bool, Later("on: fails where the namespace exists. Off: would delete it with everything inside, which ``protect`` refuses")
+        bool, ChangeImpact("on: fails where the namespace exists. Off: would delete it with everything inside, which ``protect`` refuses")
     ] = True
     """Whether this stack owns the Namespace (and labels it for Pod Security). Off if another team creates it: a namespace that is
     deleted takes the volumes' claims along."""
@@ -53,21 +53,23 @@ MirrorPrefix = Annotated[str, AfterValidator(_mirror), WithJsonSchema({"type": "
 class ImageSettings(Section):
     """Which images run; by default the ones of ``components/common/versions.py``."""
 
-    mirror: Annotated[MirrorPrefix | None, Later("every Pod restarts")] = None
+    mirror: Annotated[MirrorPrefix | None, ChangeImpact("every Pod restarts")] = None
     """Prefix that replaces the registry host of the default images, e.g. registry.example.com/mirror."""
 
-    pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], Later("every Pod restarts")] = "IfNotPresent"
+    pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], ChangeImpact("every Pod restarts")] = "IfNotPresent"
     """Of every container."""
 
-    pull_secrets: Annotated[tuple[ObjectName, ...], Later("every Pod restarts")] = ()
+    pull_secrets: Annotated[tuple[ObjectName, ...], ChangeImpact("every Pod restarts")] = ()
     """Secrets of the namespace that log the kubelet in to image registries."""
 
     portus: ImageRef | None = None
-    """Portus; must be of the generation that ``portus.version`` names. Required for 2.0-2.2, whose images each team built itself."""
+    """Portus; must be of the family that ``portus.version`` names. Required for 2.0-2.2, whose images each team built itself."""
 
     registry: ImageRef | None = None
     """The registry (distribution)."""
-    mariadb: Annotated[ImageRef | None, Later("MariaDB restarts and brings its system tables along; never to an older version")] = None
+    mariadb: Annotated[ImageRef | None, ChangeImpact("MariaDB restarts and brings its system tables along; never to an older version")] = (
+        None
+    )
     """MariaDB, at the official image's paths."""
     edge: ImageRef | None = None
     """The front proxy (HAProxy)."""
@@ -113,7 +115,7 @@ class ScaledSection(Section):
     """Copies."""
     autoscaling: Annotated[
         Autoscaling | None,
-        Later("switched on, there is one copy for a moment, which is Kubernetes' own default; then the autoscaler decides"),
+        ChangeImpact("switched on, there is one copy for a moment, which is Kubernetes' own default; then the autoscaler decides"),
     ] = None
     """Instead of ``replicas``: the cluster decides, by the processors used. None: ``replicas`` says how many."""
 
@@ -131,16 +133,18 @@ class ScaledSection(Section):
 class ClaimSettings(Section):
     """A PersistentVolumeClaim of this stack, protected and kept when the stack goes."""
 
-    size: Annotated[Bytes, Later("grows in place where the StorageClass allows; Kubernetes refuses less")] = "10Gi"
+    size: Annotated[Bytes, ChangeImpact("grows in place where the StorageClass allows; Kubernetes refuses less")] = "10Gi"
     """Grows in place where the StorageClass allows; never shrinks."""
 
-    storage_class_name: Annotated[ClassName | None, Later("would replace the claim and lose its data, which ``protect`` refuses")] = None
+    storage_class_name: Annotated[
+        ClassName | None, ChangeImpact("would replace the claim and lose its data, which ``protect`` refuses")
+    ] = None
     """None takes the cluster's default, "" none at all: then create the volume yourself. A later change would replace the claim, which
     the protection refuses."""
 
     access_modes: Annotated[
         tuple[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"], ...],
         Field(min_length=1),
-        Later("would replace the claim and lose its data, which ``protect`` refuses"),
+        ChangeImpact("would replace the claim and lose its data, which ``protect`` refuses"),
     ] = ("ReadWriteOnce",)
     """ReadWriteMany where Pods on several nodes use it."""

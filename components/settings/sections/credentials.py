@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final
 
-from components.settings.types.base import Later, Section, names_and_keys
+from components.settings.types.base import ChangeImpact, Section, names_and_keys
 from components.settings.types.secrets import UnquotedSecretSource
-from components.settings.types.values import Generation
+from components.settings.types.values import RotationCount
 
 _DATABASE_ROTATION: Final = "no downtime: MariaDB accepts both passwords while clients restart, then the old one is revoked"
 
@@ -23,24 +23,24 @@ class RotationSettings(Section):
         "administrator": "remove it; the administrator changes it on the pages of Portus (docs/operate/credentials.md)",
     }
 
-    secret_key_base: Annotated[Generation, Later("Portus restarts; every browser session ends")] = 1
+    secret_key_base: Annotated[RotationCount, ChangeImpact("Portus restarts; every browser session ends")] = 1
     """Signs Portus' session cookies: a new value logs every browser out, nothing else."""
 
-    portus_password: Annotated[Generation, Later("Portus restarts; its worker may restart once more")] = 1
+    portus_password: Annotated[RotationCount, ChangeImpact("Portus restarts; its worker may restart once more")] = 1
     """Of the hidden user ``portus`` by which Portus reads the registry. 2.3 and later set it at each start. 2.0 to 2.2 keep the one that
     the user was created with, so their counter stays 1."""
 
-    http_secret: Annotated[Generation, Later("the registry restarts; uploads under way start again")] = 1
+    http_secret: Annotated[RotationCount, ChangeImpact("the registry restarts; uploads under way start again")] = 1
     """Of the registry: uploads under way at the moment of the change start again."""
 
-    registry_cache: Annotated[Generation, Later("Redis and the registry restart; the cache fills again")] = 1
+    registry_cache: Annotated[RotationCount, ChangeImpact("Redis and the registry restart; the cache fills again")] = 1
     """Of the Redis that this stack runs for the registry (``registry.redis``); only the cache's content is lost."""
 
-    database_root: Annotated[Generation, Later(_DATABASE_ROTATION)] = 1
+    database_root: Annotated[RotationCount, ChangeImpact(_DATABASE_ROTATION)] = 1
     """Of MariaDB's administrator, where MariaDB runs in the cluster."""
-    database_application: Annotated[Generation, Later(_DATABASE_ROTATION)] = 1
+    database_application: Annotated[RotationCount, ChangeImpact(_DATABASE_ROTATION)] = 1
     """Of Portus' account at that MariaDB."""
-    database_backup: Annotated[Generation, Later(_DATABASE_ROTATION)] = 1
+    database_backup: Annotated[RotationCount, ChangeImpact(_DATABASE_ROTATION)] = 1
     """Of the backups' account at that MariaDB."""
 
     @property
@@ -60,19 +60,21 @@ class ExistingCredentials(Section):
         "signingKey": "remove it; the key that signs tokens comes with the certificate, by portus:tls.source (docs/deploy/tls.md)",
     }
 
-    secret_key_base: Annotated[UnquotedSecretSource | None, Later("Portus restarts; every browser session ends")] = None
+    secret_key_base: Annotated[UnquotedSecretSource | None, ChangeImpact("Portus restarts; every browser session ends")] = None
     """Signs Portus' session cookies."""
-    portus_password: Annotated[UnquotedSecretSource | None, Later("Portus restarts; 2.0 to 2.2 keep the previous one, and fail")] = None
+    portus_password: Annotated[UnquotedSecretSource | None, ChangeImpact("Portus restarts; 2.0 to 2.2 keep the previous one, and fail")] = (
+        None
+    )
     """Of the hidden user ``portus``."""
-    http_secret: Annotated[UnquotedSecretSource | None, Later("the registry restarts; uploads under way start again")] = None
+    http_secret: Annotated[UnquotedSecretSource | None, ChangeImpact("the registry restarts; uploads under way start again")] = None
     """The registry's ``http.secret``."""
-    administrator: Annotated[UnquotedSecretSource | None, Later("nothing once there is a user")] = None
+    administrator: Annotated[UnquotedSecretSource | None, ChangeImpact("nothing once there is a user")] = None
     """The first administrator's password, letters and digits."""
-    database_root: Annotated[UnquotedSecretSource | None, Later(_AT_FIRST_START)] = None
+    database_root: Annotated[UnquotedSecretSource | None, ChangeImpact(_AT_FIRST_START)] = None
     """Of MariaDB's administrator, where MariaDB runs in the cluster."""
-    database_application: Annotated[UnquotedSecretSource | None, Later(_AT_FIRST_START)] = None
+    database_application: Annotated[UnquotedSecretSource | None, ChangeImpact(_AT_FIRST_START)] = None
     """Of Portus' account at that MariaDB."""
-    database_backup: Annotated[UnquotedSecretSource | None, Later(_AT_FIRST_START)] = None
+    database_backup: Annotated[UnquotedSecretSource | None, ChangeImpact(_AT_FIRST_START)] = None
     """Of the backups' account at that MariaDB."""
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from components.settings.sections.cluster import ClaimSettings, WorkloadResources
-from components.settings.types.base import Checked, Later, Matching, Section, broken
+from components.settings.types.base import ChangeImpact, Checked, Matching, Section, broken
 from components.settings.types.cron import CronSchedule, TimeZone
 from components.settings.types.secrets import SafeSecretSource
 from components.settings.types.values import Bytes, NetworkHost, ObjectName, Port
@@ -39,7 +39,7 @@ DatabaseUser = Annotated[
 ExternalName = Annotated[
     str,
     Matching(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", "must be letters, digits, '_', '.' and '-', a letter first", "write e.g. portus"),
-    Checked(lambda v: v.lower() not in YAML_WORDS, _NO_YAML_WORD.rule, _NO_YAML_WORD.remedy),
+    Checked(lambda v: v.lower() not in YAML_WORDS, _NO_YAML_WORD.rule, _NO_YAML_WORD.fix),
 ]
 """Of an account or a database that already has its name; without the characters that YAML would read as its own."""
 
@@ -48,7 +48,7 @@ BufferPoolSize = Annotated[
 ]
 
 
-OTHER_DATABASE: Final = Later("another, empty database: move the data first, and unprotect the claim (docs/operate/protection.md)")
+OTHER_DATABASE: Final = ChangeImpact("another, empty database: move the data first, and unprotect the claim (docs/operate/protection.md)")
 
 
 class InClusterDatabase(Section):
@@ -56,17 +56,17 @@ class InClusterDatabase(Section):
 
     kind: Annotated[Literal["in_cluster"], OTHER_DATABASE] = "in_cluster"
     """Who runs the server."""
-    name: Annotated[DatabaseName, Later("MariaDB reads it at its first start only: Portus would lose access")] = "portus_production"
+    name: Annotated[DatabaseName, ChangeImpact("MariaDB reads it at its first start only: Portus would lose access")] = "portus_production"
     """Portus' own default."""
-    user: Annotated[DatabaseUser, Later("MariaDB reads it at its first start only: Portus would lose access")] = "portus"
+    user: Annotated[DatabaseUser, ChangeImpact("MariaDB reads it at its first start only: Portus would lose access")] = "portus"
     """Portus' account."""
-    backup_user: Annotated[DatabaseUser, Later("MariaDB reads it at its first start only: backups would fail")] = "portus_backup"
+    backup_user: Annotated[DatabaseUser, ChangeImpact("MariaDB reads it at its first start only: backups would fail")] = "portus_backup"
     """May only read and lock: SELECT, LOCK TABLES, SHOW VIEW."""
     claim: ClaimSettings = ClaimSettings()
-    resources: Annotated[WorkloadResources, Later("MariaDB restarts; Portus waits for seconds")] = WorkloadResources()
-    innodb_buffer_pool_size: Annotated[BufferPoolSize, Later("MariaDB restarts; Portus waits for seconds")] = "256M"
+    resources: Annotated[WorkloadResources, ChangeImpact("MariaDB restarts; Portus waits for seconds")] = WorkloadResources()
+    innodb_buffer_pool_size: Annotated[BufferPoolSize, ChangeImpact("MariaDB restarts; Portus waits for seconds")] = "256M"
     """MariaDB's name and notation. Portus' data is small: 256M holds it whole."""
-    max_connections: Annotated[int, Field(ge=20, le=2000), Later("MariaDB restarts; Portus waits for seconds")] = 150
+    max_connections: Annotated[int, Field(ge=20, le=2000), ChangeImpact("MariaDB restarts; Portus waits for seconds")] = 150
     """Each thread of Puma and the worker hold one; each may cost about 1 MiB. 150 serves eight replicas of the default size."""
 
 
@@ -104,7 +104,9 @@ class ExternalDatabase(Section):
 DatabaseSettings = Annotated[InClusterDatabase | ExternalDatabase, Field(discriminator="kind")]
 
 
-OTHER_FOLDER = Later("the next backup is the first one there: copy the previous ones, and unprotect the claim (docs/operate/protection.md)")
+OTHER_FOLDER = ChangeImpact(
+    "the next backup is the first one there: copy the previous ones, and unprotect the claim (docs/operate/protection.md)"
+)
 
 
 class BackupSettings(Section):
@@ -113,15 +115,15 @@ class BackupSettings(Section):
     The registry's blobs and Pulumi's state, which holds the keys and passwords, are not in them.
     """
 
-    enabled: Annotated[bool, Later("off: the schedule ends; unprotect its claim, which stays (docs/operate/protection.md)")] = True
+    enabled: Annotated[bool, ChangeImpact("off: the schedule ends; unprotect its claim, which stays (docs/operate/protection.md)")] = True
     """Off if something else backs up the database, or if its data has no value."""
     schedule: CronSchedule = "17 2 * * *"
     """The CronJob's own: minute, hour, day of the month, month, day of the week. Nightly, at no full hour, when everybody's jobs start."""
     time_zone: TimeZone = "Etc/UTC"
     """The CronJob's own: in which ``schedule`` is read."""
-    before_upgrade: Annotated[bool, Later("nothing that runs")] = True
+    before_upgrade: Annotated[bool, ChangeImpact("nothing that runs")] = True
     """Whether a deployment of another Portus version, which migrates the database, first makes a backup, and stops where that fails."""
-    keep: Annotated[int, Field(ge=1, le=1000), Later("after the next backup; the oldest ones beyond it go")] = 14
+    keep: Annotated[int, Field(ge=1, le=1000), ChangeImpact("after the next backup; the oldest ones beyond it go")] = 14
     """How many backups are kept; older ones go after a new one has been proven, never before. The newest of each Portus version stays
     beyond it: it is the way back from an upgrade."""
     claim: ClaimSettings = ClaimSettings(size="5Gi")

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.settings.sections.cluster import ScaledSection, WorkloadResources
-from components.settings.types.base import Later, Matching, Section
+from components.settings.types.base import ChangeImpact, Matching, Section
 from components.settings.types.values import Cidr, DnsLabel, GatewayDuration, IpAddress, NodePort, ObjectName, Port
 
-PublicPort = Annotated[Port, Later("in every URL and image's name")]
+PublicPort = Annotated[Port, ChangeImpact("in every URL and image's name")]
 
 IpFamilyPolicy = Literal["SingleStack", "PreferDualStack", "RequireDualStack"]
 IpFamily = Literal["IPv4", "IPv6"]
@@ -25,11 +25,13 @@ class EdgeSettings(ScaledSection):
     """Refuse the paths by which any user can make, list or delete another user's application tokens, an administrator's included
     (portus-images.md). From 2.4 on Portus' own page takes the same paths: users cannot make tokens there while this is on
     (docs/deploy/exposure.md says how to make them then). Turn off only if you trust every user with everything."""
-    registry_passthrough: Annotated[bool, Field(alias="registryPassthrough"), Later("connections under way are broken off")] = True
+    registry_passthrough: Annotated[bool, Field(alias="registryPassthrough"), ChangeImpact("connections under way are broken off")] = True
     """Hand the connections for ``registry.host`` on to the registry as they are, by the name in the TLS handshake, which saves
     a TLS hop. Needs two hosts; not where an Ingress controller or a Gateway ends TLS. Off: the front proxy decrypts them, filters paths and
     headers, and tells the registry the client's address (docs/deploy/exposure.md)."""
-    hsts_max_age: Annotated[int | None, Field(ge=0, le=63_072_000), Later("browsers keep the last value for as long as it says")] = None
+    hsts_max_age: Annotated[int | None, Field(ge=0, le=63_072_000), ChangeImpact("browsers keep the last value for as long as it says")] = (
+        None
+    )
     """Seconds for which browsers may only use HTTPS for Portus' host (Strict-Transport-Security). None: a year where the public URL
     has port 443. Elsewhere no header, because browsers apply it to every port of the host: plain HTTP of other services there would end.
     It cannot be taken back before its end; 0 makes browsers delete it at their next visit."""
@@ -39,9 +41,9 @@ class _Exposure(Section):
     """What every kind has."""
 
     edge: EdgeSettings = EdgeSettings()
-    ip_family_policy: Annotated[IpFamilyPolicy | None, Later("the Service gets or loses an address")] = None
+    ip_family_policy: Annotated[IpFamilyPolicy | None, ChangeImpact("the Service gets or loses an address")] = None
     """None takes the cluster's default, one address family."""
-    ip_families: Annotated[tuple[IpFamily, ...], Later("Kubernetes refuses another first family: make a new Service")] = ()
+    ip_families: Annotated[tuple[IpFamily, ...], ChangeImpact("Kubernetes refuses another first family: make a new Service")] = ()
     """In this order; empty takes the cluster's. The Pods' own first address has to be IPv4: the images of Portus 2.3 to 2.5 listen on no
     other (``docker/init``), so a cluster of IPv6 alone, or with IPv6 first, cannot run them."""
 
@@ -64,22 +66,22 @@ class _Exposure(Section):
 class _DirectExposure(_Exposure):
     """The front proxy's Service is what clients connect to."""
 
-    external_traffic_policy: Annotated[Literal["Cluster", "Local"], Later("connections under way may break")] = "Cluster"
+    external_traffic_policy: Annotated[Literal["Cluster", "Local"], ChangeImpact("connections under way may break")] = "Cluster"
     """``Local`` keeps the client's address and answers only on nodes that run the front proxy."""
 
 
 class NodePortExposure(_DirectExposure):
     """The front proxy on a port of every node."""
 
-    kind: Annotated[Literal["node_port"], Later("another address: clients lose the old one")]
+    kind: Annotated[Literal["node_port"], ChangeImpact("another address: clients lose the old one")]
     """How clients get in."""
-    https_node_port: Annotated[NodePort, Later("in every URL and image's name, unless ``publicPort`` is set")]
+    https_node_port: Annotated[NodePort, ChangeImpact("in every URL and image's name, unless ``publicPort`` is set")]
     """Port of every node for HTTPS."""
     http_node_port: NodePort | None = None
     """Redirects to HTTPS; None offers no plain HTTP."""
-    public_port: Annotated[Port | None, Later("in every URL and image's name")] = None
+    public_port: Annotated[Port | None, ChangeImpact("in every URL and image's name")] = None
     """Port that clients use, where something forwards to the node port. None: the node port itself."""
-    proxy_protocol: Annotated[bool, Later("others' connections are refused at once")] = False
+    proxy_protocol: Annotated[bool, ChangeImpact("others' connections are refused at once")] = False
     """Whether what forwards to the node port begins each connection with the PROXY protocol's header, which tells the client's address."""
 
     @property
@@ -96,21 +98,21 @@ class NodePortExposure(_DirectExposure):
 class LoadBalancerExposure(_DirectExposure):
     """The front proxy behind the cluster's load balancer."""
 
-    kind: Annotated[Literal["load_balancer"], Later("another address: clients lose the old one")]
+    kind: Annotated[Literal["load_balancer"], ChangeImpact("another address: clients lose the old one")]
     """How clients get in."""
     public_port: PublicPort = 443
     """Port that clients use; 443 is in no URL."""
-    load_balancer_source_ranges: Annotated[tuple[Cidr, ...], Later("others are let in, at once")] = ()
+    load_balancer_source_ranges: Annotated[tuple[Cidr, ...], ChangeImpact("others are let in, at once")] = ()
     """Networks that may connect; empty lets everybody."""
-    load_balancer_class: Annotated[str | None, Later("Kubernetes refuses it: make a new Service")] = None
+    load_balancer_class: Annotated[str | None, ChangeImpact("Kubernetes refuses it: make a new Service")] = None
     """Which of the cluster's controllers makes it; None takes the cluster's default."""
-    load_balancer_ip: Annotated[IpAddress | None, Later("another address: clients lose the old one")] = Field(
+    load_balancer_ip: Annotated[IpAddress | None, ChangeImpact("another address: clients lose the old one")] = Field(
         default=None, alias="loadBalancerIP"
     )
     """Address to ask the controller for."""
     annotations: dict[str, str] = Field(default_factory=dict)
     """Of the Service, for the cloud's controller."""
-    proxy_protocol: Annotated[bool, Later("others' connections are refused at once")] = False
+    proxy_protocol: Annotated[bool, ChangeImpact("others' connections are refused at once")] = False
     """Whether the load balancer begins each connection with the PROXY protocol's header, which tells the client's address. Must be switched
     on in the load balancer too, usually by an annotation."""
 
@@ -128,7 +130,7 @@ class LoadBalancerExposure(_DirectExposure):
 class ClusterIpExposure(_Exposure):
     """The front proxy inside the cluster only, for ``kubectl port-forward`` and for proxies that this stack does not know."""
 
-    kind: Annotated[Literal["cluster_ip"], Later("another address: clients lose the old one")]
+    kind: Annotated[Literal["cluster_ip"], ChangeImpact("another address: clients lose the old one")]
     """How clients get in."""
     public_port: PublicPort = 443
     """Port that clients use: of the Service, and of whatever forwards to it."""
@@ -158,9 +160,9 @@ class TlsMode(StrEnum):
 class IngressExposure(_Exposure):
     """An Ingress that leads to the front proxy."""
 
-    kind: Annotated[Literal["ingress"], Later("another address: clients lose the old one")]
+    kind: Annotated[Literal["ingress"], ChangeImpact("another address: clients lose the old one")]
     """How clients get in."""
-    ingress_class_name: Annotated[ObjectName | None, Later("another controller, another address")] = None
+    ingress_class_name: Annotated[ObjectName | None, ChangeImpact("another controller, another address")] = None
     """Which controller serves it; None takes the cluster's default class."""
     controller: IngressController = IngressController.NGINX
     """Which controller's annotations are written: ``nginx`` (ingress-nginx), ``traefik``, ``haproxy`` (haproxytech). ``other`` writes none:
@@ -171,7 +173,7 @@ class IngressExposure(_Exposure):
     """Port that clients use; 443 is in no URL."""
     annotations: dict[str, str] = Field(default_factory=dict)
     """Besides the controller's; the same key wins over them."""
-    await_address: Annotated[bool, Later("nothing that runs")] = True
+    await_address: Annotated[bool, ChangeImpact("nothing that runs")] = True
     """Whether ``pulumi up`` waits until the controller has written an address into the Ingress; off for controllers that write none."""
 
     @property
@@ -209,9 +211,9 @@ RouteVersion = Annotated[
 class GatewayExposure(_Exposure):
     """A route of an existing Gateway that leads to the front proxy: HTTPRoute, or TLSRoute where TLS passes through."""
 
-    kind: Annotated[Literal["gateway"], Later("another address: clients lose the old one")]
+    kind: Annotated[Literal["gateway"], ChangeImpact("another address: clients lose the old one")]
     """How clients get in."""
-    parent_refs: Annotated[tuple[ParentRef, ...], Field(min_length=1), Later("another address: clients lose the old one")]
+    parent_refs: Annotated[tuple[ParentRef, ...], Field(min_length=1), ChangeImpact("another address: clients lose the old one")]
     """The Gateways' HTTPS listeners (for ``Passthrough``: TLS). They hold a certificate of their own for the hosts."""
     redirect_parent_refs: tuple[ParentRef, ...] = ()
     """The Gateways' plain HTTP listeners, which then redirect to HTTPS; empty leaves plain HTTP alone."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from components.settings.sections.kubernetes import LabelMap, NetworkPolicyPeer, NetworkPolicyPort
-from components.settings.types.base import Later, Matching, Section, broken
+from components.settings.types.base import ChangeImpact, Matching, Section, broken
 from components.settings.types.urls import Url
 from components.settings.types.values import Cidr, DnsLabel, Port
 
@@ -115,14 +115,14 @@ class ExtraIngress(Section):
 class NetworkSettings(Section):
     """NetworkPolicies: everything is denied both ways, and each flow that the stack needs is allowed by name and port."""
 
-    policies: Annotated[bool, Later("at once, for new connections")] = True
+    policies: Annotated[bool, ChangeImpact("at once, for new connections")] = True
     """Off where the cluster's own rules do this. On a cluster whose network enforces no policies they do nothing."""
     dns: DnsSettings = DnsSettings()
-    clients: Annotated[tuple[NetworkPolicyPeer, ...], Later("others are let in, at once")] = ()
+    clients: Annotated[tuple[NetworkPolicyPeer, ...], ChangeImpact("others are let in, at once")] = ()
     """Who may connect to the front proxy: networks, or the Pods of an ingress controller. Empty: everybody. Behind a load balancer or node
     port a Pod often sees a node's address in place of the client's."""
     destinations: Destinations = Destinations()
-    proxy: Annotated[ProxySettings, Later("Portus and the registry restart")] = ProxySettings()
+    proxy: Annotated[ProxySettings, ChangeImpact("Portus and the registry restart")] = ProxySettings()
     extra_egress: tuple[ExtraEgress, ...] = ()
     """E.g. for Portus' webhooks: their addresses are in its database."""
     extra_ingress: tuple[ExtraIngress, ...] = ()

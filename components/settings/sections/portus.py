@@ -10,7 +10,7 @@ from pydantic import Field
 from components.common.versions import PortusVersion
 from components.settings.sections.cluster import ScaledSection, WorkloadResources
 from components.settings.sections.portus_config import PortusConfig, Since
-from components.settings.types.base import Later, Section
+from components.settings.types.base import ChangeImpact, Section
 from components.settings.types.values import Email, Username
 
 
@@ -55,12 +55,12 @@ class PortusSettings(Section):
         **dict.fromkeys(PortusConfig.model_fields, "write it under portus:portus.config"),
     }
 
-    version: Annotated[PortusVersion, Later("the database is backed up, then migrated; the way back is that backup")]
-    """Decides the image generation: 2.0-2.2 Apache and Passenger, 2.3-2.5 Puma with a separate worker."""
+    version: Annotated[PortusVersion, ChangeImpact("the database is backed up, then migrated; the way back is that backup")]
+    """Decides the image family: 2.0-2.2 Apache and Passenger, 2.3-2.5 Puma with a separate worker."""
     log_level: Annotated[Literal["info", "warn", "error", "fatal"], Since("2.3")] = "info"
     """PORTUS_LOG_LEVEL; ``debug`` is not offered: the images' start script would print its environment, secrets included. 2.3 on."""
     web: WebSettings = WebSettings()
-    worker: Annotated[WorkerSettings, Since("2.3"), Later("the worker restarts; events wait")] = WorkerSettings()
-    bootstrap: Annotated[BootstrapSettings, Later("nothing once there is a user")] = BootstrapSettings()
+    worker: Annotated[WorkerSettings, Since("2.3"), ChangeImpact("the worker restarts; events wait")] = WorkerSettings()
+    bootstrap: Annotated[BootstrapSettings, ChangeImpact("nothing once there is a user")] = BootstrapSettings()
     config: PortusConfig = PortusConfig()
     """Portus' own settings, under the names of its config.yml; what is not set keeps Portus' default."""

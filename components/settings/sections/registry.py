@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 from components.common.versions import RegistryVersion
 from components.settings.sections.cluster import ScaledSection, WorkloadResources
 from components.settings.sections.registry_storage import ONLY_3_1, FilesystemStorage, Maintenance, Redirect, StorageSettings
-from components.settings.types.base import Later, Matching, Section, broken
+from components.settings.types.base import ChangeImpact, Matching, Section, broken
 from components.settings.types.pem_types import Pem
 from components.settings.types.secrets import SecretSource
 from components.settings.types.urls import Url
@@ -111,8 +111,8 @@ def _address(value: str) -> str:
     if not re.fullmatch(_ADDRESS, value):
         near = re.split("[/?]", re.sub(r"^[a-z]+://", "", value.strip().lower()))[0].rpartition("@")[2]
         near = near if ":" in near else f"{near}:6379"
-        remedy = f"write {near}" if re.fullmatch(_ADDRESS, near) else "write e.g. redis.example.com:6379"
-        raise broken("must be a host and a port, without scheme", remedy)
+        fix = f"write {near}" if re.fullmatch(_ADDRESS, near) else "write e.g. redis.example.com:6379"
+        raise broken("must be a host and a port, without scheme", fix)
     refuse_own_pod(value.rpartition(":")[0])
     return value
 
@@ -172,9 +172,9 @@ class RegistrySettings(ScaledSection):
         "image": "write it under portus:images",
     }
 
-    version: Annotated[RegistryVersion, Later("the registry restarts; its data stays")] = RegistryVersion.V2_8
+    version: Annotated[RegistryVersion, ChangeImpact("the registry restarts; its data stays")] = RegistryVersion.V2_8
     """2.8: the series that Portus was written for. 3.1: its configuration, its check of Portus' tokens by JWKS and its image follow."""
-    host: Annotated[Fqdn | None, Later("renames every image; Portus' record of the registry has to be renamed by hand")] = None
+    host: Annotated[Fqdn | None, ChangeImpact("renames every image; Portus' record of the registry has to be renamed by hand")] = None
     """Public name. None: the same as ``host``; then one name serves both by path. Part of every image's name: a later change
     renames all."""
     replicas: Annotated[int, Field(ge=1, le=20)] = 1
@@ -184,7 +184,7 @@ class RegistrySettings(ScaledSection):
     storage: StorageSettings = FilesystemStorage()
     redirect: Redirect = Redirect()
     maintenance: Maintenance = Maintenance()
-    redis: Annotated[RedisSettings | None, Later("the registry restarts; the cache fills again")] = None
+    redis: Annotated[RedisSettings | None, ChangeImpact("the registry restarts; the cache fills again")] = None
     """Cache of blob descriptors that all replicas share. Unset: each keeps its own in memory; with more than one, none does."""
     service_account: ServiceAccountSettings | None = None
     """Unset: the namespace's default one."""

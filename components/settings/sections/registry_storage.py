@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from components.common.versions import RegistryVersion
 from components.settings.sections.cluster import ClaimSettings
-from components.settings.types.base import Later, Matching, Section, broken
+from components.settings.types.base import ChangeImpact, Matching, Section, broken
 from components.settings.types.cloud_keys import AzureKeySource, GoogleKeySource
 from components.settings.types.known_by import KnownBy
 from components.settings.types.secrets import SecretSource
@@ -22,7 +22,7 @@ from components.settings.types.values import Duration, ObjectName, Text, is_obje
 
 MIB: Final = 1024 * 1024
 
-OTHER_STORE: Final = Later("another, empty store: copy the blobs first, and unprotect the claim (docs/operate/protection.md)")
+OTHER_STORE: Final = ChangeImpact("another, empty store: copy the blobs first, and unprotect the claim (docs/operate/protection.md)")
 ONLY_2_8: Final = KnownBy(RegistryVersion.V2_8)
 ONLY_3_1: Final = KnownBy(RegistryVersion.V3_1)
 
@@ -73,8 +73,8 @@ def _realm(value: str) -> str:
     domain = name.partition(".blob.")[2] or name.removeprefix("blob.")
     if domain != value or not is_object_name(domain):
         wanted = domain if is_object_name(domain) else "core.windows.net"
-        remedy = "remove it: that is the default" if wanted == "core.windows.net" else f"write {wanted}"
-        raise broken("must be only the domain: the registry adds https://<accountname>.blob. before it", remedy)
+        fix = "remove it: that is the default" if wanted == "core.windows.net" else f"write {wanted}"
+        raise broken("must be only the domain: the registry adds https://<accountname>.blob. before it", fix)
     return value
 
 
@@ -85,8 +85,8 @@ def _account(value: str) -> str:
     """A storage account's name: 3 to 24 lower case letters and digits."""
     if not re.fullmatch(_ACCOUNT, value):
         near = re.sub(r"^[a-z]+://", "", value.strip().lower()).partition(".")[0]
-        remedy = f"write {near}" if re.fullmatch(_ACCOUNT, near) else "write the name as 'az storage account list' shows it"
-        raise broken("must be a storage account's name: 3 to 24 lower case letters and digits", remedy)
+        fix = f"write {near}" if re.fullmatch(_ACCOUNT, near) else "write the name as 'az storage account list' shows it"
+        raise broken("must be a storage account's name: 3 to 24 lower case letters and digits", fix)
     return value
 
 

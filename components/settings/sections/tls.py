@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from components.settings.types.base import Later, Section
+from components.settings.types.base import ChangeImpact, Section
 from components.settings.types.pem_types import Pem, PemSecret, ServedPem
-from components.settings.types.values import Duration, Generation, ObjectName
+from components.settings.types.values import Duration, ObjectName, RotationCount
 
 
 class SigningKey(StrEnum):
@@ -22,14 +22,14 @@ class SigningKey(StrEnum):
 
 SigningKeyChoice = Annotated[
     SigningKey,
-    Later(
+    ChangeImpact(
         "another signer: valid tokens are refused for minutes, unless ``additionalSigners`` names the previous certificate; from"
         " separate, unprotect its key (docs/operate/protection.md)"
     ),
 ]
 
 
-PubliclyTrusted = Annotated[bool, Later("nothing that runs; the output first_steps changes")]
+PubliclyTrusted = Annotated[bool, ChangeImpact("nothing that runs; the output first_steps changes")]
 
 
 class _Trust(Section):
@@ -44,21 +44,21 @@ class _Trust(Section):
     """``shared``: the certificate's key also signs the registry's tokens, as in the original image. ``separate``: a key of its own in
     Pulumi's state, so that no renewal of the certificate ever changes the signer; Portus 2.3 on."""
     signing_key_version: Annotated[
-        Generation, Later("the registry accepts both keys, then Portus signs with the new one; no token is refused")
+        RotationCount, ChangeImpact("the registry accepts both keys, then Portus signs with the new one; no token is refused")
     ] = 1
     """Counter of the key that signs tokens, where this stack makes it (``separate``, or ``source: self_signed``, whose certificate changes
     with it under the same CA). The previous key is accepted until ``minSigningKeyVersion`` is raised, too (docs/deploy/tls.md)."""
     min_signing_key_version: Annotated[
-        Generation,
-        Later(
+        RotationCount,
+        ChangeImpact(
             "the registry restarts and refuses tokens of older keys: raise it after the last of those ended, never with the other counter"
         ),
     ] = 1
-    """The registry accepts tokens by the keys from this generation on. An older key leaves the state. How long a token lives:
+    """The registry accepts tokens by the keys from this version on. An older key leaves the state. How long a token lives:
     ``portus.config.registry.jwt_expiration_time``."""
-    additional_signers: Annotated[tuple[Pem, ...], Later("the registry restarts")] = ()
+    additional_signers: Annotated[tuple[Pem, ...], ChangeImpact("the registry restarts")] = ()
     """Further certificates whose keys' tokens the registry accepts: the next one before a change of the key, the previous one after it."""
-    extra_ca_certificates: Annotated[tuple[Pem, ...], Later("Portus and the registry restart")] = ()
+    extra_ca_certificates: Annotated[tuple[Pem, ...], ChangeImpact("Portus and the registry restart")] = ()
     """Private CAs, one certificate each, that Portus, its worker and the registry trust besides: of an LDAP or mail server, of S3."""
 
     @property
@@ -67,8 +67,8 @@ class _Trust(Section):
         return self.signing_key is SigningKey.SEPARATE
 
     @property
-    def signing_generations(self) -> tuple[int, ...]:
-        """The generations whose tokens are accepted, the one that signs first.
+    def signing_key_versions(self) -> tuple[int, ...]:
+        """The versions whose tokens are accepted, the one that signs first.
 
         Of their keys only that one is protected. So the engine itself, which knows what is deployed, refuses to leave out a step: the key
         that signs cannot go in the deployment that brings its successor, only in a later one, as a previous key.
@@ -98,15 +98,15 @@ class SelfSignedTls(_Trust):
 
     source: Annotated[
         Literal["self_signed"],
-        Later(
+        ChangeImpact(
             "another key and CA: clients must trust the new one, valid tokens are refused for minutes; from self_signed, unprotect"
             " its keys (docs/operate/protection.md)"
         ),
     ] = "self_signed"
     """Where the certificate comes from."""
-    key_bits: Annotated[Literal[2048, 3072, 4096], Later("would replace the key, which ``protect`` refuses")] = 2048
+    key_bits: Annotated[Literal[2048, 3072, 4096], ChangeImpact("would replace the key, which ``protect`` refuses")] = 2048
     """RSA; Portus cannot sign with other kinds."""
-    ca_validity_days: Annotated[int, Field(ge=30, le=7300), Later("would replace the CA, which ``protect`` refuses")] = 3650
+    ca_validity_days: Annotated[int, Field(ge=30, le=7300), ChangeImpact("would replace the CA, which ``protect`` refuses")] = 3650
     """Of the CA: every client has to be given the next one, so ten years."""
     validity_days: Annotated[int, Field(ge=1, le=825)] = 397
     """Of the leaf. 397 is what browsers accept at most."""
@@ -126,7 +126,9 @@ class ExistingSecretTls(_Trust):
     """Name of the Secret in the stack's namespace, with ``tls.crt`` (leaf first, then the intermediates) and ``tls.key`` (RSA)."""
     certificate: Annotated[
         ServedPem,
-        Later("the registry restarts if its key signs tokens; what serves it does not: restart the Deployments (docs/deploy/tls.md)"),
+        ChangeImpact(
+            "the registry restarts if its key signs tokens; what serves it does not: restart the Deployments (docs/deploy/tls.md)"
+        ),
     ]
     """The content of its ``tls.crt``: public, and the only way to check it at preview. With the shared signing key it is also what the
     registry checks tokens against, so a new key in the Secret needs the new certificate here in the same deployment."""
@@ -179,7 +181,7 @@ class CertManagerTls(_Trust):
 
     source: Literal["cert_manager"]
     """Where the certificate comes from."""
-    certificate: Annotated[CertificateSpec, Later("cert-manager asks for another certificate; then restart the Deployments")]
+    certificate: Annotated[CertificateSpec, ChangeImpact("cert-manager asks for another certificate; then restart the Deployments")]
     """What cert-manager is asked for."""
     ca_certificate: Pem
     """The root, alone, by which Portus, the registry and the front proxy trust each other; for an ACME issuer its public root."""

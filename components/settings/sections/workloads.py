@@ -18,7 +18,7 @@ from components.settings.sections.kubernetes import (
     Volume,
     VolumeMount,
 )
-from components.settings.types.base import Later, Section
+from components.settings.types.base import ChangeImpact, Section
 from components.settings.types.values import ObjectName
 
 
@@ -91,14 +91,14 @@ class RegistryWorkloadSettings(WorkloadSettings):
 class WorkloadsSettings(Section):
     """Every workload's Pods."""
 
-    cpu_limits: Annotated[bool, Later("every Pod restarts")] = True
+    cpu_limits: Annotated[bool, ChangeImpact("every Pod restarts")] = True
     """Off: no container has a limit of processors, so that none waits while its node is idle. Requests and the limits of memory stay."""
-    all: Annotated[PodSettings, Later("every Pod restarts")] = PodSettings()
+    all: Annotated[PodSettings, ChangeImpact("every Pod restarts")] = PodSettings()
     """Every Pod of the stack, Jobs included."""
-    web: Annotated[AccountedWorkloadSettings, Later("the web server restarts")] = AccountedWorkloadSettings()
-    worker: Annotated[AccountedWorkloadSettings, Later("the worker restarts; events wait")] = AccountedWorkloadSettings()
-    registry: Annotated[RegistryWorkloadSettings, Later("the registry restarts")] = RegistryWorkloadSettings()
-    database: Annotated[WorkloadSettings, Later("MariaDB restarts; Portus answers errors meanwhile")] = WorkloadSettings()
-    edge: Annotated[AccountedWorkloadSettings, Later("the front proxy restarts")] = AccountedWorkloadSettings()
-    backup: Annotated[PodSettings, Later("from the next backup on")] = PodSettings()
+    web: Annotated[AccountedWorkloadSettings, ChangeImpact("the web server restarts")] = AccountedWorkloadSettings()
+    worker: Annotated[AccountedWorkloadSettings, ChangeImpact("the worker restarts; events wait")] = AccountedWorkloadSettings()
+    registry: Annotated[RegistryWorkloadSettings, ChangeImpact("the registry restarts")] = RegistryWorkloadSettings()
+    database: Annotated[WorkloadSettings, ChangeImpact("MariaDB restarts; Portus answers errors meanwhile")] = WorkloadSettings()
+    edge: Annotated[AccountedWorkloadSettings, ChangeImpact("the front proxy restarts")] = AccountedWorkloadSettings()
+    backup: Annotated[PodSettings, ChangeImpact("from the next backup on")] = PodSettings()
     """The Pods of backups and restores."""

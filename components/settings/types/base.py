@@ -67,7 +67,7 @@ class KubernetesShape(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class ChangeImpact:
     """What a later change of a setting does to what runs; a setting without one takes its section's.
 
     It is in a field's ``Annotated``; ``docs/reference/settings.md`` shows it.
@@ -77,12 +77,12 @@ class Later:
 
 
 RULE = "stack_rule"
-"""The pydantic error type of every rule of ours; its context carries rule and remedy."""
+"""The pydantic error type of every rule of ours; its context carries rule and fix."""
 
 
-def broken(rule: str, remedy: str) -> PydanticCustomError:
+def broken(rule: str, fix: str) -> PydanticCustomError:
     """Return the error of a value that breaks ``rule``."""
-    return PydanticCustomError(RULE, "{rule}: {remedy}", {"rule": rule, "remedy": remedy})
+    return PydanticCustomError(RULE, "{rule}: {fix}", {"rule": rule, "fix": fix})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Matching:
 
     pattern: str
     rule: str
-    remedy: str | Callable[[str], str]
+    fix: str | Callable[[str], str]
     """What to write, or what finds it from the wrong text."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -102,7 +102,7 @@ class Matching:
 
     def _check(self, value: str) -> str:
         if re.fullmatch(self.pattern, value) is None:
-            raise broken(self.rule, self.remedy if isinstance(self.remedy, str) else self.remedy(value))
+            raise broken(self.rule, self.fix if isinstance(self.fix, str) else self.fix(value))
         return value
 
 
@@ -112,12 +112,12 @@ class Checked:
 
     test: Callable[[str], bool]
     rule: str
-    remedy: str
+    fix: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def _check(self, value: str) -> str:
         if not self.test(value):
-            raise broken(self.rule, self.remedy)
+            raise broken(self.rule, self.fix)
         return value

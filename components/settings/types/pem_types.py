@@ -107,8 +107,8 @@ def _private_key(value: SecretStr) -> SecretStr:
             "must be a private key in PEM form; this is a certificate", "give the file that begins with -----BEGIN PRIVATE KEY-----"
         )
     if not keys:
-        remedy = "decode it first: base64 -d" if pem.encoded(text) else "give the key file's whole content, from -----BEGIN to -----END"
-        raise broken("must be a private key in PEM form", remedy)
+        fix = "decode it first: base64 -d" if pem.encoded(text) else "give the key file's whole content, from -----BEGIN to -----END"
+        raise broken("must be a private key in PEM form", fix)
     if len(keys) > 1:
         raise broken("must be one private key", "give only the key of the first certificate in tls.certificate")
     if keys[0].label == "OPENSSH PRIVATE KEY":

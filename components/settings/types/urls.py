@@ -23,8 +23,8 @@ def _url(value: str) -> str:
     if parts is None and re.match("https?://", value):
         host = value.partition("://")[2].partition("/")[0]
         bare = host.count(":") > 1 and "[" not in host
-        remedy = "put the IPv6 address in square brackets" if bare else "write the host and, if it is not the default, a port up to 65535"
-        raise broken("must be a URL with a host name or an address, and a port from 1 to 65535", remedy)
+        fix = "put the IPv6 address in square brackets" if bare else "write the host and, if it is not the default, a port up to 65535"
+        raise broken("must be a URL with a host name or an address, and a port from 1 to 65535", fix)
     if parts is None or parts.scheme not in {"http", "https"} or not value.isprintable() or " " in value:
         raise broken("must be a URL that begins with http:// or https://", "write e.g. https://example.com")
     if parts.fragment:

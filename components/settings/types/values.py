@@ -84,12 +84,12 @@ def _network_host(value: str) -> str:
         raise broken("must be a host name, a Service's name or an IPv4 address", "write the server's name: IPv6 addresses are not tested")
     if "://" in value or "/" in value or ":" in value:
         host = re.split("[:/?]", re.split("[/?]", value.rpartition("//")[2])[0].rpartition("@")[2])[0].lower()
-        remedy = "the port has its own key"
+        fix = "the port has its own key"
         if not host and value.startswith("/") and not value.startswith("//"):
             raise broken(
                 "must be only a host, without scheme, port or path", "write the server's DNS name or address: a Pod cannot reach its socket"
             )
-        raise broken("must be only a host, without scheme, port or path", f"write '{host}'; {remedy}" if names_a_server(host) else remedy)
+        raise broken("must be only a host, without scheme, port or path", f"write '{host}'; {fix}" if names_a_server(host) else fix)
     refuse_own_pod(value)
     account, at, host = value.rpartition("@")
     if at and names_a_server(host):
@@ -98,8 +98,8 @@ def _network_host(value: str) -> str:
         _refuse_other_script(value)
         near = _nearest_name(value, names_a_server)
         docker = ": '_' is allowed in Docker's names, not in the DNS" if "_" in value else ""
-        remedy = f"{near}, if the DNS has that name{docker}" if near else "write the server's DNS name or address"
-        raise broken("must be a host name in lower case, a Service's name or an IP address", remedy)
+        fix = f"{near}, if the DNS has that name{docker}" if near else "write the server's DNS name or address"
+        raise broken("must be a host name in lower case, a Service's name or an IP address", fix)
     return value
 
 
@@ -185,8 +185,8 @@ def _image(value: str) -> str:
         near = re.sub(r"^[a-z]+://", "", value.strip())
         path, colon, tag = near.partition(":") if "/" not in near.rpartition(":")[2] else (near, "", "")
         near = path.lower() + colon + tag
-        remedy = f"write {near}" if _IMAGE.fullmatch(near) else "write e.g. registry.example.com/team/portus:2.5"
-        raise broken("must be an image reference: registry/name:tag, optionally @sha256:digest", remedy)
+        fix = f"write {near}" if _IMAGE.fullmatch(near) else "write e.g. registry.example.com/team/portus:2.5"
+        raise broken("must be an image reference: registry/name:tag, optionally @sha256:digest", fix)
     if not match["tag"] and not match["digest"]:
         raise broken("must have a tag or a digest", f"write '{value}:<tag>' or '{value}@sha256:<digest>'")
     return value
@@ -296,7 +296,7 @@ Cidr = Annotated[str, AfterValidator(_cidr)]
 IpAddress = Annotated[str, AfterValidator(_address)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 NodePort = Annotated[int, Field(ge=30000, le=32767)]
-Generation = Annotated[int, Field(ge=1, le=99)]
+RotationCount = Annotated[int, Field(ge=1, le=99)]
 """A rotation counter: it only grows."""
 
 Username = Annotated[
@@ -318,8 +318,8 @@ def _email(value: str) -> str:
         local, _, domain = inner.rpartition("@")
         near = f"{local}@{ascii_name(domain)}"
         also = "; the name before it has its own key" if bracket and name.strip() else ""
-        remedy = f"write {near}{also}" if re.fullmatch(_EMAIL, near) else "write e.g. portus@example.com"
-        raise broken("must be an e-mail address, a domain outside ASCII in its xn-- form", remedy)
+        fix = f"write {near}{also}" if re.fullmatch(_EMAIL, near) else "write e.g. portus@example.com"
+        raise broken("must be an e-mail address, a domain outside ASCII in its xn-- form", fix)
     return value
 
 

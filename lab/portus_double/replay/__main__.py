@@ -12,7 +12,7 @@ from lab.portus_double.replay.player import Outcome, play
 from lab.portus_double.replay.recording import VERSIONS, load
 from lab.portus_double.replay.stage import stage
 from ops.console import console, show_error, step
-from ops.errors import LabError
+from ops.errors import OpsError
 
 
 def main(arguments: list[str]) -> int:
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         return _replay(options.file, options.version, core=options.core)
-    except LabError as error:
+    except OpsError as error:
         show_error(error)
         return 2
 

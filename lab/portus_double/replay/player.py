@@ -32,7 +32,7 @@ def play(recording: Recording, place: Stage) -> Iterator[Outcome]:
     """Play every case; the state builds up from case to case.
 
     Raises:
-        LabError: the double did not start.
+        OpsError: the double did not start.
     """
     known = {"registry": place.registry, "portus": place.portus, "unreachable": place.unreachable, "not-a-registry": place.not_a_registry}
     values = Values(known)

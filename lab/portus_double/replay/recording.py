@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ops.errors import LabError
+from ops.errors import OpsError
 
 CORE: Final = (
     "ping-",
@@ -82,7 +82,7 @@ def load(path: Path, version: str = "") -> Recording:
         version: 2.4 or 2.5; by default what the file's name says, else what its answers show.
 
     Raises:
-        LabError: no such file, not the expected form, or no telling which version answered.
+        OpsError: no such file, not the expected form, or no telling which version answered.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -90,12 +90,12 @@ def load(path: Path, version: str = "") -> Recording:
             raise TypeError("not a list")  # noqa: TRY301 - told to the user below
         cases = tuple(_case(entry) for entry in content)
     except OSError as error:
-        raise LabError(f"{path} cannot be read ({error.strerror}).", "name a recordings file: make replay RECORDINGS=file.json") from error
+        raise OpsError(f"{path} cannot be read ({error.strerror}).", "name a recordings file: make replay RECORDINGS=file.json") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise LabError(f"{path} must be a recordings file ({error!r}).", "write a JSON list of cases with request and response.") from error
+        raise OpsError(f"{path} must be a recordings file ({error!r}).", "write a JSON list of cases with request and response.") from error
     known = version or _named(path) or _shown(cases)
     if known not in VERSIONS:
-        raise LabError(f"{path.name} does not tell which Portus it was recorded from.", f"add VERSION={' or VERSION='.join(VERSIONS)}.")
+        raise OpsError(f"{path.name} does not tell which Portus it was recorded from.", f"add VERSION={' or VERSION='.join(VERSIONS)}.")
     return Recording(path, known, cases)
 
 

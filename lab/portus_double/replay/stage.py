@@ -27,7 +27,7 @@ from cryptography.x509.oid import NameOID
 from lab.images.rootfs import Bind
 from lab.images.servers import LOOPBACK, START_SECONDS, Database, free_port, fresh_mariadb, fresh_registry
 from lab.portus_double.replay.recording import SCENARIO
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.paths import ROOT
 
 _DOUBLE: Final = "lab.portus_double"
@@ -64,7 +64,7 @@ class Stage:
         """Run the double's web with these settings; a running one with others is replaced.
 
         Raises:
-            LabError: it did not answer within ``START_SECONDS``.
+            OpsError: it did not answer within ``START_SECONDS``.
         """
         if self._web is not None and environment == self._environment:
             return
@@ -79,7 +79,7 @@ class Stage:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.05)
-        raise LabError("the double did not start.", "correct what its output names:", self.log_tail())
+        raise OpsError("the double did not start.", "correct what its output names:", self.log_tail())
 
     def stop(self) -> None:
         """End the double's web."""
@@ -91,11 +91,11 @@ class Stage:
         """Make the tables as the image's first start does.
 
         Raises:
-            LabError: the task failed.
+            OpsError: the task failed.
         """
         task = {"2.4": "portus:db:configure"}.get(self.version, "db:setup")
         if self.rake(task) != 0:
-            raise LabError("the database could not be set up.", "correct what the double's output names:", self.log_tail())
+            raise OpsError("the database could not be set up.", "correct what the double's output names:", self.log_tail())
 
     def rake(self, task: str) -> int:
         """Run a rake task as ``portusctl rake`` does; return its exit code."""
@@ -202,7 +202,7 @@ def stage(version: str) -> Iterator[Stage]:
     """Give a stage with an empty database, set up and with its registry running, until the block ends.
 
     Raises:
-        LabError: not root, or a part did not start.
+        OpsError: not root, or a part did not start.
     """
     with tempfile.TemporaryDirectory(prefix="lab-replay-") as folder, fresh_mariadb() as database:
         made = Stage(version, database, Path(folder))

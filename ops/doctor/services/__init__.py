@@ -20,7 +20,7 @@ from ops.doctor.servers import from_portus
 from ops.doctor.services import ldap, mail, oauth
 from ops.doctor.services.configured import LDAP, MAIL, OAUTH, Configured, RefusalError
 from ops.kube.errors import no_way_to_pod
-from ops.kube.http import Unseen, saying
+from ops.kube.http import NotChecked, saying
 
 if TYPE_CHECKING:
     from ops.doctor.services.configured import Server
@@ -33,7 +33,7 @@ SECONDS: Final = 20.0
 """For TLS, login and answer together."""
 
 
-def questions(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Contact | Unseen]]]:
+def questions(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Contact | NotChecked]]]:
     """Give the kind of each server that Portus' settings turn on, and what asks it."""
     web = snapshot.pod(WEB)
     if web is None:
@@ -44,10 +44,10 @@ def questions(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[]
             yield kind, lambda server=server: contact(pods, web, server)  # type: ignore[misc]
 
 
-def contact(pods: Pods, web: Pod, server: Server) -> Contact | Unseen:
+def contact(pods: Pods, web: Pod, server: Server) -> Contact | NotChecked:
     """Return what ``server`` answers Portus' Pod."""
     why = from_portus(pods, web, server.host, server.port)
-    if isinstance(why, Unseen):
+    if isinstance(why, NotChecked):
         return why
     if why:
         return Contact(server=server.name, problem=why, step="connect")
@@ -55,7 +55,7 @@ def contact(pods: Pods, web: Pod, server: Server) -> Contact | Unseen:
         with relay(pods, web.name, server.host, server.port, SECONDS) as end:
             return Contact(server=server.name, seen=server.talk(end))
     except ApiException as error:
-        return Unseen(no_way_to_pod(error))
+        return NotChecked(no_way_to_pod(error))
     except (RefusalError, OSError, http.client.HTTPException) as error:
         step, problem = _refused(error)
     return Contact(server=server.name, step=step, problem=problem)
@@ -79,7 +79,7 @@ def _text(pods: Pods, web: Pod, path: str) -> str:
     if path in web.files:
         return web.files[path]
     done = pods.run(web.name, ["cat", path])
-    if isinstance(done, Unseen):
+    if isinstance(done, NotChecked):
         raise RefusalError("tls", f"{path} in Pod {web.name} cannot be read: {done.reason}")
     if done[0] != 0:
         raise RefusalError("tls", f"Pod {web.name} has no file {path}")

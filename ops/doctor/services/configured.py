@@ -15,7 +15,7 @@ import yaml
 
 from ops.doctor.facts import Pod, Step
 from ops.doctor.servers import portus_trust
-from ops.kube.http import Silent, trusting
+from ops.kube.http import NoAnswer, trusting
 
 LDAP: Final = "ldap"
 MAIL: Final = "mail"
@@ -112,6 +112,6 @@ def context_of(trust: str, *, system: bool) -> ssl.SSLContext:
         RefusalError: ``trust`` holds what is no certificate.
     """
     found = trusting(trust, system=system)
-    if isinstance(found, Silent):
+    if isinstance(found, NoAnswer):
         raise RefusalError("tls", found.reason)
     return found

@@ -109,7 +109,7 @@ def test_each_password_is_read_from_a_file_with_the_right_secret(server: Registe
     assert mounted[told["MARIADB_ROOT_PASSWORD_FILE"]] == "mariadb-credentials-auto/root-password"
     assert mounted[told["MARIADB_PASSWORD_FILE"]] == "mariadb-credentials-auto/password"
     folder = told["ACCOUNTS_CREDENTIALS"]
-    assert {f"{folder}/{name}" for name in ("root-password", "former-root-password", "password", "backup-password")} <= mounted.keys()
+    assert {f"{folder}/{name}" for name in ("root-password", "previous-root-password", "password", "backup-password")} <= mounted.keys()
 
 
 def test_the_accounts_script_runs_at_the_first_start_and_finds_the_rotations_sql(server: Registered) -> None:

@@ -101,7 +101,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         link = pymysql.connect(unix_socket=str(database.socket), user="root", password=database.root_password, autocommit=True)
         with link, link.cursor() as cursor:
             made = Server(database, tmp_path, cursor)
-            made.write(root_password=database.root_password, former_root_password=database.root_password, backup_password=ODD)
+            made.write(root_password=database.root_password, previous_root_password=database.root_password, backup_password=ODD)
             made.write(password=database.password)
             made.make_accounts()
             yield made
@@ -219,7 +219,7 @@ def test_a_database_of_before_is_told_how_it_gets_the_account_and_then_has_it(se
     code, said = server.rotate("accept", login_01=login, login_02="next-root", hash_root="next-root")
     assert code == 1
     assert "kubectl -n example exec mariadb-0 -- sh /docker-entrypoint-initdb.d/accounts.sh" in said
-    server.write(root_password="next-root", former_root_password=login)  # the Pod's files are ahead of the server by then
+    server.write(root_password="next-root", previous_root_password=login)  # the Pod's files are ahead of the server by then
     server.make_accounts()
     for step in ("accept", "keep"):
         assert server.rotate(step, login_01=login, login_02="next-root", hash_root="next-root")[0] == 0

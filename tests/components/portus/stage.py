@@ -8,7 +8,7 @@ from components.common.pods import SecretKey
 from components.common.trust import TlsFiles
 from components.common.versions import PortusVersion
 from components.mariadb import DatabaseEndpoint
-from components.portus import generation
+from components.portus import image_family
 from components.portus.inputs import DATABASE_PASSWORD, PORTUS_PASSWORD, SECRET_KEY_BASE, PortusInputs, PortusSecrets, Role
 from components.portus.settings_text import existing_secrets, given_secrets
 from components.settings.parse import parse
@@ -40,4 +40,4 @@ def inputs_of(stack: StackSettings, *, port: int = 3306) -> PortusInputs:
 def environment(version: str, config: dict[str, Any], role: Role = Role.WEB, *, port: int = 3306) -> dict[str, Any]:
     """Return the environment of a container of ``version``."""
     stack = stack_of(version, config)
-    return dict(generation(PortusVersion(version)).environment(inputs_of(stack, port=port), role))
+    return dict(image_family(PortusVersion(version)).environment(inputs_of(stack, port=port), role))

@@ -16,7 +16,7 @@ import yaml
 
 from components.common.pods import SecretKey
 from components.common.versions import PortusVersion
-from components.portus.generation import generation
+from components.portus.image_family import image_family
 from components.portus.inputs import Role
 from components.portus.pod import CONTAINER, PIDS, TOOLS, UNBUFFERED, running_command, signal_command, tools
 from components.portus.puma import BACKGROUND, SERVER
@@ -123,7 +123,7 @@ def test_only_processes_whose_command_line_begins_so_are_named() -> None:
 @pytest.mark.parametrize("version", [*APACHE, *PUMA])
 def test_a_server_serves_on_for_five_seconds_and_then_only_it_is_told_to_end(version: str) -> None:
     """Its Service must have left it by then. A signal to all ends portusctl, then the requests in flight (portus-images.md, Start)."""
-    web = generation(PortusVersion(version)).stop_command(Role.WEB)
+    web = image_family(PortusVersion(version)).stop_command(Role.WEB)
     assert web[:2] == ("/bin/sh", "-c")
     assert web[2].startswith("sleep 5")
     assert ("puma " in web[2]) is (version in PUMA), "Apache ends its requests by itself"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lab.addons import crds
-from ops.errors import LabError
+from ops.errors import OpsError
 
 pytestmark = pytest.mark.engine
 
@@ -24,5 +24,5 @@ def test_every_file_of_a_project_defines_kinds(each: crds.Definitions) -> None:
 
 def test_a_module_of_another_content_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path))
-    with pytest.raises(LabError, match=r"is h1:mock6\S+, not h1:other"):
+    with pytest.raises(OpsError, match=r"is h1:mock6\S+, not h1:other"):
         crds.fetched(replace(crds.GATEWAY_API, digest="h1:other"))

@@ -21,7 +21,7 @@ from lab.bench.transfer import Speeds, percentile
 from lab.render.stackfile import project_stacks
 from ops.console import Step, console
 from ops.deployment import Deployment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.paths import ROOT
 from tests.components.exposure.stage import REGISTRY, certificate, private_key
 
@@ -199,10 +199,10 @@ def test_a_layer_is_pushed_and_pulled_whole(tmp_path: Path, monkeypatch: pytest.
         digest = transfer._layer(tmp_path / "layer")
         assert bare.push(tmp_path / "layer", digest) > 0
         assert bare.pull(digest) > 0
-        with pytest.raises(LabError, match="curl cannot move"):
+        with pytest.raises(OpsError, match="curl cannot move"):
             bare.pull(f"sha256:{'0' * 64}")
         monkeypatch.setattr(transfer, "LAYER_BYTES", 4 << 20)
-        with pytest.raises(LabError, match=r"of \d+ bytes came back|bytes came back"):
+        with pytest.raises(OpsError, match=r"of \d+ bytes came back|bytes came back"):
             bare.pull(digest)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.bench.floor import SECRET_MARK, floor_program
-from ops.errors import LabError
+from ops.errors import OpsError
 
 STACK = "urn:pulumi:s::p::pulumi:pulumi:Stack::p-s"
 PROVIDER = "urn:pulumi:s::p::pulumi:providers:kubernetes::kubernetes"
@@ -145,5 +145,5 @@ def test_secrets_stay_secret_in_inputs_and_outputs(calls: dict[str, ast.Call]) -
 
 def test_a_resource_of_an_unknown_package_is_told() -> None:
     unknown = entry("urn:pulumi:s::p::aws:s3/bucket:Bucket::b", "aws:s3/bucket:Bucket")
-    with pytest.raises(LabError, match="aws:s3/bucket:Bucket"):
+    with pytest.raises(OpsError, match="aws:s3/bucket:Bucket"):
         floor_program({"deployment": {"resources": [RESOURCES[0], unknown]}})

@@ -10,7 +10,7 @@ import pytest
 from lab.bench.trial import Project, compare
 from lab.engine import Engine, ensure_engine
 from ops.console import Step
-from ops.errors import LabError
+from ops.errors import OpsError
 
 pytestmark = pytest.mark.engine
 
@@ -61,7 +61,7 @@ def test_the_floor_would_change_nothing_of_what_the_program_deployed(project: Pr
 def test_a_floor_that_lacks_a_resource_is_no_floor(floor: Project) -> None:
     file = floor.folder / "floor.py"
     file.write_text("\n".join(line for line in file.read_text().splitlines() if "RandomId" not in line))
-    with pytest.raises(LabError, match="up"):
+    with pytest.raises(OpsError, match="up"):
         floor.measure("noop_up")
 
 

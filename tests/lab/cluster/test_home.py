@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from lab import programs
 from lab.cluster import access, binaries, checks, config, hosts, pki, publishing
 from lab.cluster.home import Home
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.process import Process
 
 
@@ -154,27 +154,27 @@ def _without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 
 def test_no_root_is_told_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(LabError, match=r"needs Linux and root.*STACK=dev KUBECONFIG="):
+    with pytest.raises(OpsError, match=r"needs Linux and root.*STACK=dev KUBECONFIG="):
         checks.permission()
 
 
 def test_no_debian_is_told_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
     _without(monkeypatch, "apt-get")
-    with pytest.raises(LabError, match=r"from Debian.*STACK=dev KUBECONFIG="):
+    with pytest.raises(OpsError, match=r"from Debian.*STACK=dev KUBECONFIG="):
         binaries.unpack("x", ["runc"], {})
 
 
 def test_no_go_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path))
     _without(monkeypatch, "go")
-    with pytest.raises(LabError, match=r"'go' must be on PATH to build pause"):
+    with pytest.raises(OpsError, match=r"'go' must be on PATH to build pause"):
         programs.ensure(["pause"])
 
 
 def test_all_that_a_machine_lacks_is_said_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _without(monkeypatch, "nsenter")
     monkeypatch.setattr(checks, "FREE_GIB", 1e9)
-    with pytest.raises(LabError) as caught:
+    with pytest.raises(OpsError) as caught:
         checks.machine(_home(tmp_path))
     assert "GiB free" in caught.value.problem
     assert "nsenter" in caught.value.problem
@@ -185,7 +185,7 @@ def test_a_slot_is_free_again_when_its_owner_has_died(monkeypatch: pytest.Monkey
     (tmp_path / "run").mkdir()
     mine, other = _home(tmp_path / "mine"), _home(tmp_path / "other")
     checks.claim(other, Process.of(os.getpid()))
-    with pytest.raises(LabError, match=f"make -C {other.state.parent} down"):
+    with pytest.raises(OpsError, match=f"make -C {other.state.parent} down"):
         checks.owner(mine)
     checks.owner(other)
     Process(os.getpid(), 1).write(other.run / checks.OWNER)
@@ -194,5 +194,5 @@ def test_a_slot_is_free_again_when_its_owner_has_died(monkeypatch: pytest.Monkey
 
 def test_nothing_is_published_or_run_without_a_cluster(tmp_path: Path) -> None:
     for attempt in (lambda: publishing.publish([], home=_home(tmp_path)), lambda: access.run_in_box(["true"], home=_home(tmp_path))):
-        with pytest.raises(LabError, match="does not run"):
+        with pytest.raises(OpsError, match="does not run"):
             attempt()

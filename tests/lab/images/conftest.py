@@ -15,7 +15,7 @@ import pytest
 from lab.images.build import Image, build_images
 from lab.images.rootfs import Bind, Running, started
 from lab.images.servers import START_SECONDS, free_port, wait_ready
-from ops.errors import LabError
+from ops.errors import OpsError
 
 ROOT_PASSWORD = "rootpass"
 READY = ("healthcheck.sh", "--connect", "--innodb_initialized")
@@ -105,7 +105,7 @@ class Place:
         with self.begin(environment or {"MARIADB_ROOT_PASSWORD": ROOT_PASSWORD}, argv=argv) as server, self.log.open() as log:
             try:
                 wait_ready("MariaDB", server.running, log, lambda: server.running.exec(READY).returncode == 0)
-            except LabError as error:
+            except OpsError as error:
                 pytest.fail(f"{error}\n{error.excerpt}")
             yield server
 

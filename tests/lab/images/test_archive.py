@@ -21,7 +21,7 @@ from lab.images.build import build_images, load, select
 from lab.images.recipes import recipes
 from lab.images.rootfs import Container, command_line
 from lab.images.servers import LOOPBACK, PORTS_EACH, free_port
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.paths import ROOT
 
 
@@ -128,16 +128,16 @@ def test_an_unknown_name_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -
 def test_without_root_nothing_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path))
-    with pytest.raises(LabError, match="needs root"):
+    with pytest.raises(OpsError, match="needs root"):
         build_images(["registry-lab:2.8"])
-    with pytest.raises(LabError, match="needs root"):
+    with pytest.raises(OpsError, match="needs root"):
         command_line(Container(trees=[tmp_path], environment={}), ["true"], tmp_path)
 
 
 def test_a_machine_without_the_suite_in_its_apt_sources_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "DEBIAN", "never-released")
     debian.debian_sources.cache_clear()
-    with pytest.raises(LabError, match="knows no mirror of Debian never-released"):
+    with pytest.raises(OpsError, match="knows no mirror of Debian never-released"):
         debian.debian_sources()
     debian.debian_sources.cache_clear()
 
@@ -211,5 +211,5 @@ def test_two_processes_are_never_given_the_same_port() -> None:
 
 
 def test_a_traceback_of_the_lab_ends_with_the_excerpt() -> None:
-    lines = traceback.format_exception(LabError("the server did not start.", "Its own words follow.", "port in use"))
+    lines = traceback.format_exception(OpsError("the server did not start.", "Its own words follow.", "port in use"))
     assert lines[-1].strip() == "port in use"

@@ -14,7 +14,7 @@ from lab.environment import Lab
 from lab.images.build import build_images
 from lab.images.rootfs import Bind
 from lab.images.servers import free_port, fresh_registry
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.sample_image import write_sample
 from ops.skopeo import Client
 
@@ -63,13 +63,13 @@ def test_the_image_is_copied_by_digest_under_the_lab_s_name_and_once(registry: s
 
 @pytest.mark.images
 def test_an_image_that_the_registry_lacks_or_that_is_not_what_it_says_is_refused_and_the_next_run_heals(registry: str, data: Path) -> None:
-    with pytest.raises(LabError, match="cannot be copied from its registry") as caught:
+    with pytest.raises(OpsError, match="cannot be copied from its registry") as caught:
         public_images.fetch([NAME], tls=False, table=_table(registry, "none"))
-    assert "leave IMAGES out" in caught.value.remedy
+    assert "leave IMAGES out" in caught.value.fix
     blob = max(data.rglob("blobs/sha256/*/*/data"), key=lambda file: file.stat().st_size)
     good = blob.read_bytes()
     blob.write_bytes(good[:-1] + b"?")
-    with pytest.raises(LabError, match="cannot be copied from its registry"):
+    with pytest.raises(OpsError, match="cannot be copied from its registry"):
         public_images.fetch([NAME], tls=False, table=_table(registry))
     blob.write_bytes(good)
     assert public_images.fetch([NAME], tls=False, table=_table(registry))[0].archive.is_file()
@@ -79,10 +79,10 @@ def test_an_image_that_the_registry_lacks_or_that_is_not_what_it_says_is_refused
 def test_a_registry_that_is_not_there_is_named(registry: str) -> None:
     del registry  # for the client
     address = f"127.0.0.1:{free_port()}"
-    with pytest.raises(LabError, match=address):
+    with pytest.raises(OpsError, match=address):
         public_images.fetch([NAME], tls=False, table=_table(address))
 
 
 def test_a_portus_that_was_never_published_is_refused_before_anything_is_copied() -> None:
-    with pytest.raises(LabError, match=r"localhost/portus-lab:2\.2: it was never published"):
+    with pytest.raises(OpsError, match=r"localhost/portus-lab:2\.2: it was never published"):
         public_images.fetch([NAME, "localhost/portus-lab:2.2"])

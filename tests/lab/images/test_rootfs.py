@@ -12,7 +12,7 @@ import pytest
 from lab.images import debian
 from lab.images.rootfs import Bind, Container, Running, run, started
 from lab.images.servers import wait_ready
-from ops.errors import LabError
+from ops.errors import OpsError
 
 pytestmark = pytest.mark.images
 
@@ -79,7 +79,7 @@ def test_a_program_over_its_time_is_ended_with_its_children_and_leaves_no_mount(
 def test_a_server_that_never_gets_ready_is_reported_with_its_own_words(tmp_path: Path) -> None:
     failing = ["sh", "-c", "echo no such thing; exit 3"]
     with (
-        pytest.raises(LabError, match="was not ready") as caught,
+        pytest.raises(OpsError, match="was not ready") as caught,
         (tmp_path / "log").open("w+") as log,
         started(_container(), failing, output=log) as server,
     ):
@@ -90,7 +90,7 @@ def test_a_server_that_never_gets_ready_is_reported_with_its_own_words(tmp_path:
 def _wait(running: Running) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        with suppress(LabError):
+        with suppress(OpsError):
             if _read(Path(f"/proc/{running.pid}/cmdline")).startswith(b"sleep"):
                 return
         time.sleep(0.02)

@@ -8,9 +8,9 @@ import pytest
 
 from lab.portus_double.config import Settings, database_address, pasted, secrets, typed
 from lab.portus_double.errors import ApplicationError
-from lab.portus_double.generation import GENERATIONS
+from lab.portus_double.release import RELEASES
 
-PUMA, APACHE = GENERATIONS["2.5"], GENERATIONS["2.2"]
+PUMA, APACHE = RELEASES["2.5"], RELEASES["2.2"]
 COMPLETE = {"PORTUS_SECRET_KEY_BASE": "b1", "PORTUS_KEY_PATH": "/k", "PORTUS_PASSWORD": "p1"}
 
 

@@ -94,7 +94,7 @@ def test_a_directory_that_does_not_answer_is_named_and_no_password_is_blamed(pla
         require_login(
             _deployment(), Login(user="admin", password=LOCAL), httpx.MockTransport(lambda _: httpx.Response(401, json=answer.json()))
         )
-    assert "cannot reach its LDAP directory" in told.value.remedy
+    assert "cannot reach its LDAP directory" in told.value.fix
 
 
 def test_a_filter_with_other_than_ascii_letters_needs_a_locale(place: Place) -> None:

@@ -15,8 +15,8 @@ from lab.portus_double import net_ldap
 from lab.portus_double.config import Settings
 from lab.portus_double.directory import encryption
 from lab.portus_double.errors import ApplicationError
-from lab.portus_double.generation import GENERATIONS
 from lab.portus_double.net_ldap import Encryption, NetLdapError, connected, names
+from lab.portus_double.release import RELEASES
 from tests.lab.portus_double.conftest import NAME, PEOPLE, SUFFIX, Directory
 
 VERIFY = "SSL_connect returned=1 errno=0 state=error: certificate verify failed ({})"
@@ -182,8 +182,8 @@ METHOD = "PORTUS_LDAP_ENCRYPTION_METHOD"
     ],
 )
 def test_options_count_only_with_a_method_and_a_ca_file(version: str, environment: dict[str, str], expected: Encryption | None) -> None:
-    generation = GENERATIONS[version]
-    assert encryption(generation, Settings(generation, environment)) == expected
+    release = RELEASES[version]
+    assert encryption(release, Settings(release, environment)) == expected
 
 
 @pytest.mark.parametrize(
@@ -200,5 +200,5 @@ def test_options_count_only_with_a_method_and_a_ca_file(version: str, environmen
 def test_portus_before_2_3_reads_one_key(tmp_path: Path, ldap: str, expected: Encryption | None) -> None:
     local = tmp_path / "config-local.yml"
     local.write_text(f"ldap: {ldap}\n")
-    generation = GENERATIONS["2.2"]
-    assert encryption(generation, Settings(generation, {"PORTUS_LOCAL_CONFIG_PATH": str(local)})) == expected
+    release = RELEASES["2.2"]
+    assert encryption(release, Settings(release, {"PORTUS_LOCAL_CONFIG_PATH": str(local)})) == expected

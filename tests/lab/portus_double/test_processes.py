@@ -16,7 +16,7 @@ from components.portus.pod import PIDS, RAKE, TOOLS, UNBUFFERED, running_command
 from components.portus.puma import BACKGROUND, SERVER
 from lab.images.rootfs import Bind, Running
 from lab.images.servers import Database
-from ops.errors import LabError
+from ops.errors import OpsError
 from tests.lab.portus_double.test_start import ONE_PROCESS, PUMA, Pod, _image_environment, with_database
 
 pytestmark = pytest.mark.images
@@ -35,7 +35,7 @@ def _root(database: Database) -> Iterator[pymysql.cursors.Cursor]:
 def _succeeds(running: Running, command: Sequence[str]) -> bool:
     try:
         return running.exec(command).returncode == 0
-    except LabError:  # it has not begun yet
+    except OpsError:  # it has not begun yet
         return False
 
 

@@ -13,7 +13,7 @@ from lab.portus_double.replay.compare import Answer, Values, differences
 from lab.portus_double.replay.player import play
 from lab.portus_double.replay.recording import SCENARIO, Case, load
 from lab.portus_double.replay.stage import Stage, end, stage
-from ops.errors import LabError
+from ops.errors import OpsError
 
 RECORDINGS = Path(__file__).resolve().parent / "recordings"
 
@@ -200,7 +200,7 @@ def test_the_version_is_told_by_name_or_by_what_only_one_version_does(tmp_path: 
     path.write_text(json.dumps([{**listed, "response": {"status": 200, "headers": {"X-Total": "1"}}}]))
     assert load(path).version == "2.5"
     path.write_text(json.dumps([plain]))
-    with pytest.raises(LabError, match="VERSION"):
+    with pytest.raises(OpsError, match="VERSION"):
         load(path)
     assert load(path, "2.5").version == "2.5"
     named = tmp_path / "more-2.4.json"
@@ -212,5 +212,5 @@ def test_the_version_is_told_by_name_or_by_what_only_one_version_does(tmp_path: 
 def test_a_file_of_another_form_is_refused_in_one_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "2.5.json"
     path.write_text(content)
-    with pytest.raises(LabError, match="recordings file"):
+    with pytest.raises(OpsError, match="recordings file"):
         load(path)

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 from lab.portus_double.activities import symbols
 from lab.portus_double.errors import ApplicationError
 from lab.portus_double.events import rails_json, relevant
-from lab.portus_double.generation import GENERATIONS
 from lab.portus_double.policy import Actor, Limits, Place, Policy, Role, Visibility
+from lab.portus_double.release import RELEASES
 from lab.portus_double.tokens import Scope, ScopeNotHandledError, claims, granted, key_id, load_key, merge, parse, requested
 from lab.portus_double.users import BAD_NAMESPACE, namespace_name, namespace_problems, password_problems
 
@@ -160,7 +160,7 @@ def test_a_login_has_no_access_claim_and_an_unknown_service_an_empty_one() -> No
     assert login["iat"] - login["nbf"] == 5
 
 
-# Who may do what, by generation, role, visibility and setting.
+# Who may do what, by release, role, visibility and setting.
 
 
 USER = Actor("alice", namespace_id=4)
@@ -171,7 +171,7 @@ TEAM = 8
 def allows(
     action: str, *, actor: Actor | None = USER, place: Place | None = None, limits: Limits | None = None, version: str = "2.5"
 ) -> bool:
-    return Policy(GENERATIONS[version], limits or Limits(), actor, place or Place(TEAM)).allows(action)
+    return Policy(RELEASES[version], limits or Limits(), actor, place or Place(TEAM)).allows(action)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def event(action: Any = "push", media_type: Any = f"{DOCKER}.v2+json") -> dict[s
 
 
 def kept(content: Any, version: str = "2.5") -> bool:
-    return relevant(GENERATIONS[version], content)
+    return relevant(RELEASES[version], content)
 
 
 @pytest.mark.parametrize("kind", [f"{DOCKER}.v2+json", f"{DOCKER}.list.v2+json", f"{DOCKER}.v1+prettyjws"])

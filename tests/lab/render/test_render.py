@@ -18,7 +18,7 @@ from lab.render.objects import KNOWN_LATER, SECRET, SECRET_DATA, in_order, manif
 from lab.render.render import render, rendered, write
 from lab.render.stackfile import read
 from lab.render.verify import verify
-from ops.errors import LabError
+from ops.errors import OpsError
 from tests.recorder import FILES, ROOT
 from tests.settings.corpus import SAMPLES, StackFile
 
@@ -54,7 +54,7 @@ def test_a_render_into_an_impossible_folder_is_one_clear_line(
 
 
 def test_a_refused_stack_file_is_reported_whole(tmp_path: Path) -> None:
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         rendered("broken", _file(tmp_path, "broken", host="https://portus.example.com", network={"policy": True}))
     assert "portus:host" in raised.value.excerpt
     assert "portus:network.policy" in raised.value.excerpt
@@ -79,9 +79,9 @@ def test_an_object_that_is_only_looked_up_is_not_rendered(tmp_path: Path) -> Non
 
 
 def test_an_unknown_stack_is_told_with_the_known_ones() -> None:
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         rendered("nowhere")
-    assert "lab-apache" in raised.value.remedy
+    assert "lab-apache" in raised.value.fix
 
 
 def test_an_encrypted_secret_is_rendered_without_its_passphrase_and_shown_nowhere(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_an_encrypted_secret_is_rendered_without_its_passphrase_and_shown_nowher
 
 
 def test_an_encrypted_value_that_is_no_secret_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         rendered("hidden", _file(tmp_path, "hidden", host=SEALED))
     assert raised.value.excerpt.count("problem") == 1
     assert "only secrets may be encrypted" in raised.value.excerpt
@@ -110,13 +110,13 @@ def test_an_encrypted_value_that_is_no_secret_is_told_so(tmp_path: Path) -> None
 def test_a_file_that_is_no_stack_file_is_one_clear_line(text: str, told: str, tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.wrong.yaml"
     file.write_text(text)
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         rendered("wrong", file)
     assert told in raised.value.problem + raised.value.excerpt
 
 
 def test_a_folder_in_the_place_of_a_stack_file_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="must be a file that can be read"):
+    with pytest.raises(OpsError, match="must be a file that can be read"):
         rendered("folder", tmp_path)
 
 
@@ -124,7 +124,7 @@ def test_yaml_is_read_as_pulumi_reads_it(tmp_path: Path) -> None:
     """Go's yaml.v3 takes ``yes`` for a text, so the deployment would refuse what a reader of YAML 1.1 takes for a truth value."""
     file = _file(tmp_path, "yes")
     file.write_text(file.read_text().replace("enabled: false", "enabled: yes"))
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         rendered("yes", file)
     assert "portus:backup.enabled" in raised.value.excerpt
 
@@ -157,10 +157,10 @@ def nothing_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_an_impossible_folder_is_told_in_a_line(tmp_path: Path, folder: str, told: str) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LabError, match=told) as raised:
+    with pytest.raises(OpsError, match=told) as raised:
         rendering.render("prod", tmp_path / folder)
     assert "\n" not in raised.value.problem
-    assert "DIR=..." in raised.value.remedy
+    assert "DIR=..." in raised.value.fix
 
 
 @pytest.mark.usefixtures("nothing_is_rendered")
@@ -279,10 +279,10 @@ def test_a_difference_from_the_committed_render_is_shown_and_fails(stacks: Path)
     write(rendered("qa"), "qa", folder)
     verify("qa")
     _say(stacks, "qa", {**said, "portus:host": "portus.other.example.com"})
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         verify("qa")
     assert "portus.other.example.com" in raised.value.excerpt
-    assert "make render STACK=qa" in raised.value.remedy
+    assert "make render STACK=qa" in raised.value.fix
     write(rendered("qa"), "qa", folder)
     verify("qa")
 
@@ -304,7 +304,7 @@ def test_every_encrypted_secret_is_taken_unseen(sample: Path, stacks: Path) -> N
 def test_a_key_that_stands_twice_is_refused_as_pulumi_refuses_it(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.twice.yaml"
     file.write_text("config:\n  portus:host: a.example.com\n  portus:protect: true\n  portus:host: b.example.com\n")
-    with pytest.raises(LabError) as refused:
+    with pytest.raises(OpsError) as refused:
         read(file)
     assert "line 2 sets it, too" in refused.value.excerpt
     assert "line 4" in refused.value.excerpt

@@ -11,7 +11,7 @@ from ops.adopt import keys, kubernetes, objects
 from ops.adopt.classify import Answers, classify, items
 from ops.adopt.classify.overview import names
 from ops.adopt.model import Fate, Findings, Source
-from ops.errors import LabError
+from ops.errors import OpsError
 from tests.ops.adopt import support
 
 OBJECTS = support.KUBERNETES
@@ -193,7 +193,7 @@ def test_a_namespace_is_read_where_no_file_is_given(tmp_path: Path, monkeypatch:
 
 def test_a_cluster_that_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def live(*_: object) -> list[objects.Object]:
-        raise LabError("the cluster does not answer.", "Is it up?")
+        raise OpsError("the cluster does not answer.", "Is it up?")
 
     monkeypatch.setattr(objects, "live", live)
     result = support.run("kubernetes", "--stack", "prod", "--dir", support.program(tmp_path))

@@ -17,7 +17,7 @@ from ops.backup import verbs as operations
 from ops.backup.backups import Backup, CutOff, Listing, read
 from ops.backup.restore import Restore
 from ops.deployment import Deployment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.jobs import JobError, Run
 
 OLD = Backup(name="20260101T020000Z", portus="2.4", bytes=2048, tables={"users": 3})
@@ -99,16 +99,16 @@ def test_the_present_state_is_backed_up_before_anything_is_stopped(monkeypatch: 
 
 def test_nothing_is_stopped_where_the_present_state_cannot_be_backed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(safety=JobError("job", 1, "disk full"))
-    with pytest.raises(LabError, match="nothing was changed") as told:
+    with pytest.raises(OpsError, match="nothing was changed") as told:
         _run(monkeypatch, stage)
     assert stage.done == ["safety"]
-    assert f"DUMP={GOOD.name} SAFETY=no" in told.value.remedy
+    assert f"DUMP={GOOD.name} SAFETY=no" in told.value.fix
     assert _run(monkeypatch, Stage(), safety=False)[0] == "portus stops"
 
 
 def test_a_load_that_refuses_leaves_the_database_as_it_was_and_portus_running(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(ends=[JobError("job", 65, "its sums differ")])
-    with pytest.raises(LabError, match="before any data was changed"):
+    with pytest.raises(OpsError, match="before any data was changed"):
         _run(monkeypatch, stage)
     assert stage.done[-1] == "portus starts"
 
@@ -118,10 +118,10 @@ def test_a_load_that_nobody_watches_any_more_leaves_portus_stopped(monkeypatch: 
 
     def unwatched(*_: Any) -> list[str]:
         stage.under_way = ["job"]
-        raise LabError("the cluster does not answer", "wait")
+        raise OpsError("the cluster does not answer", "wait")
 
     monkeypatch.setattr(stage, "wait", unwatched)
-    with pytest.raises(LabError, match="Portus stays stopped"):
+    with pytest.raises(OpsError, match="Portus stays stopped"):
         _run(monkeypatch, stage)
     assert "portus starts" not in stage.done
 
@@ -147,7 +147,7 @@ def test_a_restore_that_begins_while_the_present_state_is_backed_up_is_not_distu
         return SAFETY
 
     monkeypatch.setattr(stage, "take", take)
-    with pytest.raises(LabError, match="portus-restore-by-hand-x"):
+    with pytest.raises(OpsError, match="portus-restore-by-hand-x"):
         _run(monkeypatch, stage)
     assert stage.done == []
 
@@ -155,20 +155,20 @@ def test_a_restore_that_begins_while_the_present_state_is_backed_up_is_not_distu
 def test_a_stack_whose_last_deployment_did_not_reach_portus_is_deployed_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its outputs say what was wanted; a web server of another version would set the backup up anew."""
     stage = Stage(deployed="2.4")
-    with pytest.raises(LabError, match=r"the web server runs 2\.4, the stack's outputs name 2\.5") as told:
+    with pytest.raises(OpsError, match=r"the web server runs 2\.4, the stack's outputs name 2\.5") as told:
         _run(monkeypatch, stage)
-    assert "make up STACK=mine" in told.value.remedy
+    assert "make up STACK=mine" in told.value.fix
     assert stage.done == []
     assert "check" in _run(monkeypatch, Stage(deployed="2.5"))
 
 
 def test_a_load_that_fails_half_way_leaves_portus_stopped_and_names_both_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(ends=[JobError("job", 1, "lost connection")])
-    with pytest.raises(LabError, match="Portus stays stopped") as told:
+    with pytest.raises(OpsError, match="Portus stays stopped") as told:
         _run(monkeypatch, stage)
     assert "portus starts" not in stage.done
-    assert f"make restore DUMP={GOOD.name}" in told.value.remedy
-    assert f"make restore DUMP={SAFETY.name}" in told.value.remedy
+    assert f"make restore DUMP={GOOD.name}" in told.value.fix
+    assert f"make restore DUMP={SAFETY.name}" in told.value.fix
 
 
 def test_a_repetition_keeps_the_state_before_the_first_try(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,9 +206,9 @@ def test_one_ctrl_c_lets_the_load_end_and_two_leave_it_with_portus_stopped(
 @pytest.mark.parametrize("dump", ["", "yesterday"])
 def test_without_a_name_of_a_backup_those_there_are_are_told(monkeypatch: pytest.MonkeyPatch, dump: str) -> None:
     stage = Stage()
-    with pytest.raises(LabError) as told:
+    with pytest.raises(OpsError) as told:
         _run(monkeypatch, stage, dump)
-    assert f"{GOOD.name}, {OLD.name}" in told.value.remedy
+    assert f"{GOOD.name}, {OLD.name}" in told.value.fix
     assert stage.done == []
 
 
@@ -223,7 +223,7 @@ def test_a_backup_of_another_version_is_refused_where_that_would_lose_it(
     monkeypatch: pytest.MonkeyPatch, dump: str, runs: str, why: str
 ) -> None:
     stage = Stage()
-    with pytest.raises(LabError, match=why):
+    with pytest.raises(OpsError, match=why):
         _run(monkeypatch, stage, dump, runs=runs)
     assert stage.done == []
 
@@ -252,7 +252,7 @@ def test_what_the_apache_generation_needs_is_told_where_the_schema_is_another(
 
 def test_two_restores_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(under_way=["portus-restore-by-hand-x"])
-    with pytest.raises(LabError, match="portus-restore-by-hand-x"):
+    with pytest.raises(OpsError, match="portus-restore-by-hand-x"):
         _run(monkeypatch, stage)
     assert stage.done == []
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ops.doctor.facts import Contact, Pod
 from ops.doctor.services import questions
-from ops.kube.http import Unseen
+from ops.kube.http import NotChecked
 from tests.ops.doctor import stage
 from tests.ops.doctor.stage import healthy
 
@@ -82,7 +82,7 @@ class Session:
         self._process.stdout.close()
 
 
-def ask(settings: Mapping[str, Any], *, version: str = "2.5", trust: str = "", pods: LocalPods | None = None) -> list[Contact | Unseen]:
+def ask(settings: Mapping[str, Any], *, version: str = "2.5", trust: str = "", pods: LocalPods | None = None) -> list[Contact | NotChecked]:
     """Return what a Portus with these settings gets from the servers that they turn on.
 
     Args:

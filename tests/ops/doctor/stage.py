@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from ops.doctor.chain import examine
+from ops.doctor.catalog import examine
 from ops.doctor.facts import Backlog, Claim, Database, Denied, Expected, Pod, Queue, Record, Workload
 from ops.doctor.pem import key_id, leaf
-from ops.doctor.report import BROKEN, NOT_JUDGED, show, state
+from ops.doctor.report import FAILED, NOT_CHECKED, show, state
 from ops.doctor.snapshot import Snapshot
 from ops.kube.http import Answer
 from tests.cluster import breaking
@@ -182,13 +182,13 @@ def _date(at: float) -> str:
     return email.utils.formatdate(at, usegmt=True)
 
 
-def broken(snapshot: Snapshot) -> dict[str, str]:
-    """Return what was seen of each broken link."""
-    return {each.link.name: getattr(each.verdict, "seen", "") for each in examine(snapshot) if state(each) == BROKEN}
+def failed(snapshot: Snapshot) -> dict[str, str]:
+    """Return what was seen of each failed check."""
+    return {each.check.name: getattr(each.verdict, "seen", "") for each in examine(snapshot) if state(each) == FAILED}
 
 
-def not_judged(snapshot: Snapshot) -> set[str]:
-    return {each.link.name for each in examine(snapshot) if state(each) == NOT_JUDGED}
+def not_checked(snapshot: Snapshot) -> set[str]:
+    return {each.check.name for each in examine(snapshot) if state(each) == NOT_CHECKED}
 
 
 SECONDS = 3.2

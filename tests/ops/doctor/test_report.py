@@ -1,4 +1,4 @@
-"""The report: a line a link, what is broken with its remedy, JSON for machines, and an exit code that says whether all holds."""
+"""The report: a line a check, what is broken with its fix, JSON for machines, and an exit code that says whether all holds."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from lab.images.build import build_images
 from lab.images.rootfs import run
 from ops import lifecycle
 from ops.doctor import mounted
-from ops.doctor.chain import CHAIN, examine
+from ops.doctor.catalog import CHECKS, examine
 from ops.doctor.expected import copies, objects
 from ops.doctor.facts import Denied, Pod
-from ops.doctor.report import NOTE, as_json, holds, show
+from ops.doctor.report import NOTE, as_json, passed, show
 from ops.doctor.servers import CONNECT_SECONDS, _from_registry
 from ops.environment import Environment
-from ops.kube.http import Silent, Unseen, late
+from ops.kube.http import NoAnswer, NotChecked, late
 from tests.ops.doctor.stage import DATABASE, healthy
 
 
@@ -39,49 +39,49 @@ def shown(**changes: object) -> str:
 
 def test_a_healthy_stack_is_a_line_a_link_and_a_last_one() -> None:
     lines = shown().strip().splitlines()
-    assert len(lines) == len(CHAIN) + 3
-    assert lines[-2] == "Stack example: every link holds. (1.0 s)"
+    assert len(lines) == len(CHECKS) + 3
+    assert lines[-2] == "Stack example: every check passes. (1.0 s)"
 
 
-@pytest.mark.parametrize("database", [DATABASE, Silent("gone")], ids=["healthy", "broken"])
+@pytest.mark.parametrize("database", [DATABASE, NoAnswer("gone")], ids=["healthy", "failed"])
 def test_the_last_line_tells_of_the_pushes_that_no_check_sees(database: object) -> None:
     assert shown(database=database).strip().splitlines()[-1] == NOTE
     assert json.loads(as_json("example", examine(healthy(database=database))))["note"] == NOTE
 
 
-def test_a_broken_link_tells_what_was_seen_why_it_matters_and_what_to_do() -> None:
+def test_a_failed_check_tells_what_was_seen_why_it_matters_and_what_to_do() -> None:
     text = shown(database=Denied("Access denied for user 'portus'", 1045, has_account=True))
     told = text[text.index("✗ database: not so") :]
     assert "seen    it refuses Portus' account" in told
     assert "so      every answer of Portus is an error" in told
     assert "fix     raise credentials.rotation.databaseApplication" in told
     assert "page    docs/operate/database.md#the-database-refuses-portus" in told
-    assert "1 broken" in told
+    assert "1 failed" in told
 
 
 def test_what_pods_say_is_never_taken_for_markup() -> None:
-    assert "[red]no[/red]" in shown(database=Silent("[red]no[/red]"))
+    assert "[red]no[/red]" in shown(database=NoAnswer("[red]no[/red]"))
 
 
 def test_json_says_the_same() -> None:
-    told = json.loads(as_json("example", examine(healthy(database=Silent("gone")))))
-    links = {link["link"]: link for link in told["links"]}
-    assert told["holds"] is False
-    assert links["database"]["state"] == "broken"
-    assert links["database"]["remedy"]
-    assert links["database"]["page"] == "docs/operate/database.md#the-database-refuses-portus"
-    assert links["schema"] == {
-        "link": "schema",
+    told = json.loads(as_json("example", examine(healthy(database=NoAnswer("gone")))))
+    checks = {check["check"]: check for check in told["checks"]}
+    assert told["passed"] is False
+    assert checks["database"]["state"] == "failed"
+    assert checks["database"]["fix"]
+    assert checks["database"]["page"] == "docs/operate/database.md#the-database-refuses-portus"
+    assert checks["schema"] == {
+        "check": "schema",
         "says": "its schema is the image's",
-        "state": "not judged",
+        "state": "not checked",
         "seen": "because of database",
         "blocked_by": ["database"],
     }
 
 
 def test_all_holds_only_when_nothing_is_broken_or_unknown() -> None:
-    assert holds(examine(healthy()))
-    assert not holds(examine(healthy(database=Silent("gone"))))
+    assert passed(examine(healthy()))
+    assert not passed(examine(healthy(database=NoAnswer("gone"))))
 
 
 @pytest.mark.parametrize(("found", "code"), [(True, 0), (False, 1)])
@@ -209,7 +209,7 @@ class _Wire:
         return done.returncode, done.stdout
 
 
-def _reached(name: str, port: int) -> str | Unseen:
+def _reached(name: str, port: int) -> str | NotChecked:
     return _from_registry(_Wire(), Pod(name="registry-0", ready=True), name, port)  # type: ignore[arg-type]
 
 
@@ -258,6 +258,6 @@ class _WithoutNc:
         return 127, "timeout: can't execute 'nc': No such file or directory"
 
 
-def test_a_registry_image_without_the_tool_is_not_judged() -> None:
+def test_a_registry_image_without_the_tool_is_not_checked() -> None:
     found = _from_registry(_WithoutNc(), Pod(name="registry-0", ready=True), "portus.example.test", 443)  # type: ignore[arg-type]
-    assert isinstance(found, Unseen)
+    assert isinstance(found, NotChecked)

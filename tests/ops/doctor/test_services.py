@@ -18,7 +18,7 @@ import yaml
 from ops.doctor import services
 from ops.doctor.facts import Contact, Pod
 from ops.doctor.services.configured import Configured
-from ops.kube.http import Unseen
+from ops.kube.http import NotChecked
 from tests.ops.doctor import stage
 from tests.ops.doctor.pod import LocalPods, ask, only
 
@@ -370,11 +370,11 @@ class TestOAuth:
         class Forbidden(LocalPods):
             def run(self, _: str, command: Any) -> Any:
                 self.words += command
-                return Unseen("nothing is to leave this machine")
+                return NotChecked("nothing is to leave this machine")
 
         pods = Forbidden()
         on = {f"oauth.{name}.enabled": "true" for name in ("google_oauth2", "github", "gitlab", "bitbucket", "open_id")}
-        assert all(isinstance(each, Unseen) for each in ask(on, pods=pods))
+        assert all(isinstance(each, NotChecked) for each in ask(on, pods=pods))
         hosts = {word for word in pods.words if word.endswith((".com", ".org"))}
         assert hosts == {"www.googleapis.com", "github.com", "api.github.com", "bitbucket.org", "gitlab.com"}
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ops.export.model import Member, Namespace, Portus, Registry, Repository, Role, Tag, Team, User, Visibility, Webhook
-from ops.export.registry_client import Holdings, Image
+from ops.export.registry_client import Image, Inventory
 
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 OCI = "application/vnd.oci.image.manifest.v1+json"
@@ -89,8 +89,8 @@ def portus() -> Portus:
     )
 
 
-def holdings() -> Holdings:
-    return Holdings(
+def inventory() -> Inventory:
+    return Inventory(
         images=(
             Image(repository="alice", tag="7", digest=digest("a"), media_type=DOCKER),
             Image(repository="alice/a/b", tag="1", digest=digest("d"), media_type=DOCKER),

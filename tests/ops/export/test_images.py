@@ -9,12 +9,12 @@ import yaml
 
 from ops.export import images
 from ops.export.images import drift
-from ops.export.registry_client import Holdings
-from tests.ops.export.sample import digest, holdings, portus
+from ops.export.registry_client import Inventory
+from tests.ops.export.sample import digest, inventory, portus
 
 
 def test_every_difference_is_told_with_its_reason() -> None:
-    found = drift(portus(), holdings())
+    found = drift(portus(), inventory())
     assert {(each["repository"], each["tag"]): each["why"] for each in found["only_in_registry"]} == {
         ("products/many", "2"): "Portus drops the events of OCI manifests",
         ("products/oci", "0o7"): "Portus drops the events of OCI manifests",
@@ -26,14 +26,14 @@ def test_every_difference_is_told_with_its_reason() -> None:
 
 
 def test_what_could_not_be_listed_is_not_taken_for_lost() -> None:
-    unread = dataclasses.replace(holdings(), images=(), unread={"alice/app": "why", "alice/a/b": "why", "alice": "why"})
+    unread = dataclasses.replace(inventory(), images=(), unread={"alice/app": "why", "alice/a/b": "why", "alice": "why"})
     assert drift(portus(), unread)["only_in_portus"] == []
 
 
 def test_what_agrees_is_no_difference() -> None:
-    same = Holdings(images=tuple(image for image in holdings().images if image.repository in {"alice", "alice/a/b"}))
+    same = Inventory(images=tuple(image for image in inventory().images if image.repository in {"alice", "alice/a/b"}))
     few = dataclasses.replace(portus(), namespaces=tuple(each for each in portus().namespaces if each.is_global))
-    few_images = Holdings(images=tuple(image for image in same.images if image.repository == "alice"))
+    few_images = Inventory(images=tuple(image for image in same.images if image.repository == "alice"))
     assert not any(drift(few, few_images).values())
 
 
@@ -42,12 +42,12 @@ def test_a_digest_that_an_old_portus_never_recorded_is_no_difference() -> None:
     (repository,) = spaces[0].repositories
     bare = dataclasses.replace(repository, tags=(dataclasses.replace(repository.tags[0], digest=None),))
     old = dataclasses.replace(portus(), namespaces=(dataclasses.replace(spaces[0], repositories=(bare,)),))
-    assert drift(old, Holdings(images=holdings().images[:1]))["other_digest"] == []
+    assert drift(old, Inventory(images=inventory().images[:1]))["other_digest"] == []
 
 
 def test_an_event_that_waits_explains_a_missing_record() -> None:
     waiting = dataclasses.replace(portus(), namespaces=(), events_waiting=3)
-    found = drift(waiting, Holdings(images=holdings().images[:1]))
+    found = drift(waiting, Inventory(images=inventory().images[:1]))
     assert found["events_waiting"] == 3
     assert found["only_in_registry"][0]["why"] == "its event may be among those that wait"
 
@@ -59,7 +59,7 @@ REGISTRY = "registry.example.com:5000"
 
 
 def _written(*, private_ca: bool = False) -> dict[str, str]:
-    return images.files(REGISTRY, holdings().images, private_ca=private_ca)
+    return images.files(REGISTRY, inventory().images, private_ca=private_ca)
 
 
 def _pairs(text: str) -> set[tuple[str, str]]:
@@ -68,7 +68,7 @@ def _pairs(text: str) -> set[tuple[str, str]]:
 
 
 def test_the_file_for_all_and_the_batches_together_hold_every_tag() -> None:
-    every = {(image.repository, image.tag) for image in holdings().images}
+    every = {(image.repository, image.tag) for image in inventory().images}
     written = _written()
     assert _pairs(written.pop(images.ALL)) == every
     parts = [_pairs(text) for text in written.values()]
@@ -78,13 +78,13 @@ def test_the_file_for_all_and_the_batches_together_hold_every_tag() -> None:
 
 def test_a_batch_keeps_every_name_although_skopeo_keeps_its_last_part_only() -> None:
     written = _written()
-    for batch in images.batches(holdings().images):
+    for batch in images.batches(inventory().images):
         for name, _ in _pairs(written[batch.file]):
             assert posixpath.join(batch.folder, posixpath.basename(name)) == name
 
 
 def test_the_global_namespace_has_a_file_that_no_repository_can_be_called() -> None:
-    (top,) = (batch for batch in images.batches(holdings().images) if not batch.folder)
+    (top,) = (batch for batch in images.batches(inventory().images) if not batch.folder)
     assert (top.file, top.tags) == ("sync/_top.yaml", 1)
 
 

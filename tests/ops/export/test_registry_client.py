@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from lab.images.servers import fresh_registry
-from ops.errors import LabError
-from ops.export.registry_client import MANIFEST_TYPES, Holdings, RegistryClient
+from ops.errors import OpsError
+from ops.export.registry_client import MANIFEST_TYPES, Inventory, RegistryClient
 from ops.sample_image import write_sample
 from tests.ops.export.sample import DOCKER, INDEX, digest
 
@@ -80,10 +80,10 @@ class Servers:
         return httpx.Response(200, json={key: page}, headers=link)
 
 
-def held(handler: Callable[[httpx.Request], httpx.Response]) -> Holdings:
+def held(handler: Callable[[httpx.Request], httpx.Response]) -> Inventory:
     said: list[str] = []
     with httpx.Client(transport=httpx.MockTransport(handler)) as http:
-        return RegistryClient(registry=REGISTRY, portus_url=PORTUS, password=PASSWORD, http=http).holdings(said.append)
+        return RegistryClient(registry=REGISTRY, portus_url=PORTUS, password=PASSWORD, http=http).inventory(said.append)
 
 
 def test_every_page_of_the_catalog_is_read() -> None:
@@ -118,7 +118,7 @@ def test_a_repository_whose_tags_outlive_a_token_is_listed_whole() -> None:
 
 
 def test_a_portus_that_refuses_its_own_account_is_one_line() -> None:
-    with pytest.raises(LabError, match="Portus refuses its own account 'portus'"):
+    with pytest.raises(OpsError, match="Portus refuses its own account 'portus'"):
         held(Servers({}, password="another"))
 
 
@@ -131,7 +131,7 @@ def test_a_server_that_does_not_answer_is_one_line(away: str) -> None:
             raise httpx.ConnectError("Name or service not known")
         return servers(request)
 
-    with pytest.raises(LabError, match="does not answer: Name or service not known"):
+    with pytest.raises(OpsError, match="does not answer: Name or service not known"):
         held(handler)
 
 
@@ -141,7 +141,7 @@ def test_a_server_that_fails_is_one_line_with_its_words() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         return httpx.Response(503, text="storage is away") if request.method == "HEAD" else servers(request)
 
-    with pytest.raises(LabError, match=r"registry.example.com answers 503 when asked for the manifest of team/app:1") as caught:
+    with pytest.raises(OpsError, match=r"registry.example.com answers 503 when asked for the manifest of team/app:1") as caught:
         held(handler)
     assert caught.value.excerpt == "storage is away"
 

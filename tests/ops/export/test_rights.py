@@ -13,14 +13,14 @@ import pytest
 
 from lab.environment import Lab
 from lab.portus_double import policy as genuine
-from lab.portus_double.generation import GENERATIONS
+from lab.portus_double.release import RELEASES
 from ops.commands import export
 from ops.doctor.facts import Expected
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.export import harbor, zot
 from ops.export.model import Member, Namespace, Portus, Role, Team, User, Visibility
 from ops.export.verb import PRIVATE, _whole, documents, require_empty
-from tests.ops.export.sample import PULL, PUSH, harbor_allows, holdings, matches, portus, zot_allows
+from tests.ops.export.sample import PULL, PUSH, harbor_allows, inventory, matches, portus, zot_allows
 
 REPOSITORIES = {True: ("busybox", "alice"), False: ("{}/app", "{}/a/b/c")}
 """Of the global namespace, and of any other."""
@@ -53,7 +53,7 @@ def portus_allows(of: Portus, user: User | None, namespace: Namespace, action: s
         role=ROLES[roles[user.name]] if user and user.name in roles else None,
     )
     actor = genuine.Actor(user.name, admin=user.admin) if user else None
-    return genuine.Policy(GENERATIONS["2.5"], genuine.Limits(), actor, place).allows(action)
+    return genuine.Policy(RELEASES["2.5"], genuine.Limits(), actor, place).allows(action)
 
 
 CASES = [
@@ -205,7 +205,7 @@ EXPECTED = Expected(
 
 
 def _documents() -> dict[str, str]:
-    return documents(EXPECTED, portus(), holdings(), "2026-01-01T00:00:00Z")
+    return documents(EXPECTED, portus(), inventory(), "2026-01-01T00:00:00Z")
 
 
 def test_the_export_is_these_files() -> None:
@@ -251,11 +251,11 @@ def test_the_plan_says_what_does_not_move() -> None:
 
 def test_a_folder_that_holds_something_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
     (tmp_path / "kept").touch()
-    with pytest.raises(LabError, match="must be empty: an export overwrites nothing"):
+    with pytest.raises(OpsError, match="must be empty: an export overwrites nothing"):
         require_empty(tmp_path)
-    with pytest.raises(LabError, match="must be a folder"):
+    with pytest.raises(OpsError, match="must be a folder"):
         require_empty(tmp_path / "kept")
-    with pytest.raises(LabError, match=r"the folder .* must exist"):
+    with pytest.raises(OpsError, match=r"the folder .* must exist"):
         require_empty(tmp_path / "no" / "such")
 
 
@@ -281,8 +281,8 @@ def test_an_interrupted_export_leaves_nothing_so_that_it_can_be_repeated(tmp_pat
 
 
 def test_a_stack_of_ones_own_cluster_needs_its_kubeconfig(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="the kubeconfig must be set"):
+    with pytest.raises(OpsError, match="the kubeconfig must be set"):
         export("prod", Lab(), folder=tmp_path / "new")
-    with pytest.raises(LabError, match="there is no stack 'nowhere'"):
+    with pytest.raises(OpsError, match="there is no stack 'nowhere'"):
         export("nowhere", Lab(), folder=tmp_path / "new")
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ import pytest
 from ops.backup import verbs as operations
 from ops.check import checked
 from ops.deployment import Deployment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.gc import guard
 from ops.gc.guard import require_no_sweep
 from ops.gc.job import NAME
@@ -116,16 +116,16 @@ def _guarded(cluster: Cluster) -> None:
 
 def test_a_collection_that_goes_on_is_told_with_since_when_and_the_way_to_stop_it(cluster: Cluster) -> None:
     cluster.job, cluster.pods = _job(), [_pod()]
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         _guarded(cluster)
     assert "(Job registry-collection, since 2026-11-30T10:00:00Z)" in raised.value.problem
-    assert "kubectl delete job -n portus registry-collection" in raised.value.remedy
+    assert "kubectl delete job -n portus registry-collection" in raised.value.fix
     assert not cluster.removed
 
 
 def test_a_job_that_is_gone_counts_until_its_pod_has_ended(cluster: Cluster) -> None:
     cluster.pods = [_pod()]
-    with pytest.raises(LabError, match="deletes blobs"):
+    with pytest.raises(OpsError, match="deletes blobs"):
         _guarded(cluster)
     cluster.pods = [_pod("Failed")]
     _guarded(cluster)
@@ -164,9 +164,9 @@ def test_a_redis_that_is_not_the_stacks_is_flushed_by_hand_before_clients_push(c
     cluster.job, cluster.ends_after = _job(), 0
     config = {"storage": {"cache": {"blobdescriptor": "redis"}}, "redis": {"addr": "redis.example.com:6379"}}
     monkeypatch.setattr(guard, "registry_of", lambda *_: Registry(deployment={}, pods=(), config_path="", config=config))
-    with pytest.raises(LabError, match=r"Redis redis\.example\.com:6379") as raised:
+    with pytest.raises(OpsError, match=r"Redis redis\.example\.com:6379") as raised:
         _guarded(cluster)
-    assert "kubectl delete job" in raised.value.remedy
+    assert "kubectl delete job" in raised.value.fix
     assert not cluster.removed
 
 
@@ -180,5 +180,5 @@ def test_who_may_not_look_for_jobs_is_told_so_and_goes_on(cluster: Cluster, caps
 def test_check_and_restore_look_first(cluster: Cluster, verb: str) -> None:
     cluster.job, cluster.pods = _job(), [_pod()]
     deployment = Deployment(stack="prod", outputs={"namespace": "portus"}, kubeconfig=cluster.kubeconfig)
-    with pytest.raises(LabError, match="deletes blobs"):
+    with pytest.raises(OpsError, match="deletes blobs"):
         checked(deployment) if verb == "check" else operations.restore("prod", deployment, None, dump="x", safety=True)

@@ -12,7 +12,7 @@ from lab.images.servers import free_port
 from lab.render.stackfile import project_stacks
 from ops.doctor.access import Access
 from ops.doctor.facts import Expected
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.gc.job import NAME, Runner, job
 from ops.gc.output import findings, readable
 from ops.gc.registry import Registry, registry_of, require_mountable, require_read_only
@@ -123,14 +123,14 @@ class TestGuard:
 
     @pytest.mark.parametrize("said", [False, None, "true", {}])
     def test_one_that_takes_pushes_may_not(self, said: object) -> None:
-        with pytest.raises(LabError, match="deletes layers that a concurrent push has just stored") as refused:
+        with pytest.raises(OpsError, match="deletes layers that a concurrent push has just stored") as refused:
             require_read_only(_running(read_only=said), "prod")
-        assert "make up STACK=prod" in refused.value.remedy
-        assert "below portus:registry" in refused.value.remedy
+        assert "make up STACK=prod" in refused.value.fix
+        assert "below portus:registry" in refused.value.fix
 
     @pytest.mark.parametrize("stack", project_stacks().values(), ids=lambda path: path.stem)
     def test_what_it_says_to_write_makes_the_registry_read_only_below_the_key_that_is_there(self, stack: Path) -> None:
-        with pytest.raises(LabError) as refused:
+        with pytest.raises(OpsError) as refused:
             require_read_only(_running(read_only=False), "prod")
         text = stack.read_text(encoding="utf-8")
         key = "  portus:registry:\n"
@@ -142,19 +142,19 @@ class TestGuard:
         "status", [{"observedGeneration": 1}, {"updatedReplicas": 1}, {"readyReplicas": 1}, {"replicas": 3}, {"readyReplicas": 0}]
     )
     def test_no_pod_may_be_of_another_configuration(self, status: dict[str, int]) -> None:
-        with pytest.raises(LabError, match="not read-only in every Pod yet"):
+        with pytest.raises(OpsError, match="not read-only in every Pod yet"):
             require_read_only(_running(replicas=2, status=status), "prod")
 
     def test_a_pod_on_its_way_out_may_finish_uploads(self) -> None:
         running = _running()
         leaving = {"metadata": {"name": "registry-old", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
-        with pytest.raises(LabError, match="registry-old is on its way out"):
+        with pytest.raises(OpsError, match="registry-old is on its way out"):
             require_read_only(Registry(**{**_fields(running), "pods": (*running.pods, leaving)}), "prod")
 
     def test_a_claim_of_one_pod_is_collected_inside_that_pod(self) -> None:
-        with pytest.raises(LabError, match="ReadWriteOncePod") as refused:
+        with pytest.raises(OpsError, match="ReadWriteOncePod") as refused:
             require_mountable(_running(modes=("ReadWriteOncePod",)))
-        assert "kubectl exec -n portus deployment/registry" in refused.value.remedy
+        assert "kubectl exec -n portus deployment/registry" in refused.value.fix
 
     @pytest.mark.parametrize(("modes", "node"), [(("ReadWriteOnce",), "node-1"), (("ReadWriteOnce", "ReadWriteMany"), ""), ((), "")])
     def test_the_node_matters_where_the_claim_is_mounted_once(self, modes: tuple[str, ...], node: str) -> None:
@@ -188,8 +188,8 @@ class TestReport:
 # What the cluster says on the way to a collection is one line, with what helps against it.
 
 
-def _looked(kubeconfig: Path) -> LabError:
-    with pytest.raises(LabError) as caught, cluster_errors("gc", "get and list Deployments"):
+def _looked(kubeconfig: Path) -> OpsError:
+    with pytest.raises(OpsError) as caught, cluster_errors("gc", "get and list Deployments"):
         registry_of(Kube(kubeconfig=kubeconfig), "portus", "prod")
     return caught.value
 
@@ -197,14 +197,14 @@ def _looked(kubeconfig: Path) -> LabError:
 def test_a_cluster_that_is_away_is_told_from_one_that_refuses(tmp_path: Path) -> None:
     absent = _looked(tmp_path / "absent")
     assert "must exist" in absent.problem
-    assert "KUBECONFIG=..." in absent.remedy
+    assert "KUBECONFIG=..." in absent.fix
     with api(tmp_path) as made:
         made.status = 403
         refused = _looked(made.kubeconfig)
         assert refused.problem == 'the cluster refuses: secrets is forbidden: User "me" cannot list'
-        assert refused.remedy.startswith("'gc' needs the rights to get and list Deployments")
+        assert refused.fix.startswith("'gc' needs the rights to get and list Deployments")
         made.status = 422
-        assert "needs the rights" not in _looked(made.kubeconfig).remedy
+        assert "needs the rights" not in _looked(made.kubeconfig).fix
     text = made.kubeconfig.read_text(encoding="utf-8")
     made.kubeconfig.write_text(text.replace(text.split("127.0.0.1:")[1].split()[0], str(free_port())), encoding="utf-8")
     assert "the cluster does not answer" in _looked(made.kubeconfig).problem
@@ -212,19 +212,19 @@ def test_a_cluster_that_is_away_is_told_from_one_that_refuses(tmp_path: Path) ->
 
 def test_so_it_is_of_an_export(tmp_path: Path) -> None:
     expected = Expected(stack="prod", namespace="portus", portus_url="", registry="", portus_version="2.5", trust="")
-    with pytest.raises(LabError, match="cannot be reached") as caught:
+    with pytest.raises(OpsError, match="cannot be reached") as caught:
         Access.of(expected, Kube(kubeconfig=tmp_path / "absent"))
-    assert "KUBECONFIG=..." in caught.value.remedy
+    assert "KUBECONFIG=..." in caught.value.fix
     with api(tmp_path) as made:
         made.status = 403
-        with pytest.raises(LabError, match="the API server refuses: secrets is forbidden") as caught:
+        with pytest.raises(OpsError, match="the API server refuses: secrets is forbidden") as caught:
             Access.of(expected, Kube(kubeconfig=made.kubeconfig))
-    assert caught.value.remedy.startswith("grant the rights to get the namespace; list Secrets")
+    assert caught.value.fix.startswith("grant the rights to get the namespace; list Secrets")
 
 
 def test_a_collection_that_runs_is_stopped_in_its_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Jobs, "find", lambda *_: {"status": {}})
     jobs = Jobs(Kube(kubeconfig=tmp_path / "absent"), "portus")
-    with pytest.raises(LabError, match="a collection is already running") as caught:
+    with pytest.raises(OpsError, match="a collection is already running") as caught:
         Runner(jobs=jobs, log=tmp_path / "log").clear()
-    assert "kubectl delete job -n portus registry-collection" in caught.value.remedy
+    assert "kubectl delete job -n portus registry-collection" in caught.value.fix

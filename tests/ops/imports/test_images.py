@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.export.model import Namespace, Portus, Registry, Repository, Tag, Visibility
 from ops.export.registry_client import RegistryClient
 from ops.imports.images import SHOWN, Named, missing, named, refusal
@@ -90,7 +90,7 @@ def test_a_registry_that_fails_is_no_registry_that_lacks() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"token": "t"}) if str(request.url).startswith(PORTUS) else httpx.Response(503)
 
-    with pytest.raises(LabError, match="answers 503"):
+    with pytest.raises(OpsError, match="answers 503"):
         _asked(answer, lambda client: missing(client, {Named(APP, digest("a")): ["1"]}, lambda _: None))
 
 

@@ -20,7 +20,7 @@ from lab.images.servers import Database, fresh_mariadb
 from ops.backup.backups import Backup
 from ops.console import Step
 from ops.deployment import Deployment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.imports.dump import Dump, Record
 from ops.imports.load import IMPORT, load, with_import
 from ops.imports.verb import told
@@ -162,14 +162,14 @@ def test_an_import_knows_no_password_and_takes_the_place_of_the_dump() -> None:
 
 
 def test_a_backup_of_another_shape_is_refused() -> None:
-    with pytest.raises(LabError, match="must have the steps"):
+    with pytest.raises(OpsError, match="must have the steps"):
         with_import({"template": {"spec": {"initContainers": []}}})
 
 
 @pytest.mark.parametrize("session", [Session(taken=1000), Session(taken=10**9), Session(taken=800_000, complaint=b"No space left")])
 def test_a_dump_that_is_not_taken_whole_ends_the_job(monkeypatch: pytest.MonkeyPatch, file: Path, session: Session) -> None:
     cluster = Cluster(session)
-    with pytest.raises(LabError, match="does not take the dump"):
+    with pytest.raises(OpsError, match="does not take the dump"):
         _load(monkeypatch, cluster, file)
     assert cluster.deleted == ["job"]
 

@@ -18,7 +18,7 @@ from components.common.names import BACKUP
 from lab.images.servers import free_port
 from ops.cli import kubeconfig_of
 from ops.deployment import Deployment
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube.client import require_cluster
 from ops.kube.errors import cluster_errors, message_of
 from tests.ops.api import kubeconfig
@@ -61,18 +61,18 @@ def _deployment(kubeconfig: Path) -> Deployment:
 def test_a_user_without_the_right_is_told_which_the_verb_needs(tmp_path: Path, verb: str) -> None:
     with (
         _cluster(tmp_path, 403, _status(403, FORBIDDEN)) as kubeconfig,
-        pytest.raises(LabError) as raised,
+        pytest.raises(OpsError) as raised,
         cluster_errors(verb, "do this and that"),
     ):
         _deployment(kubeconfig).jobs.start(BACKUP)
     assert raised.value.problem == f"the cluster refuses: {FORBIDDEN}"
-    assert raised.value.remedy.startswith(f"'{verb}' needs the rights to do this and that; or name another kubeconfig")
+    assert raised.value.fix.startswith(f"'{verb}' needs the rights to do this and that; or name another kubeconfig")
 
 
 def test_a_login_that_has_expired_is_told_before_anything_is_begun(tmp_path: Path) -> None:
     with (
         _cluster(tmp_path, 401, _status(401, "Unauthorized")) as kubeconfig,
-        pytest.raises(LabError, match=r"the cluster refuses: Unauthorized fix: log in again"),
+        pytest.raises(OpsError, match=r"the cluster refuses: Unauthorized fix: log in again"),
     ):
         require_cluster(kubeconfig, None)
 
@@ -80,7 +80,7 @@ def test_a_login_that_has_expired_is_told_before_anything_is_begun(tmp_path: Pat
 def test_a_refusal_of_another_kind_is_one_line_too(tmp_path: Path) -> None:
     with (
         _cluster(tmp_path, 500, _status(500, "etcdserver: request\ntimed out")) as kubeconfig,
-        pytest.raises(LabError, match="the cluster refuses: etcdserver: request") as raised,
+        pytest.raises(OpsError, match="the cluster refuses: etcdserver: request") as raised,
         cluster_errors("backups"),
     ):
         _ = _deployment(kubeconfig).administrator_password
@@ -88,7 +88,7 @@ def test_a_refusal_of_another_kind_is_one_line_too(tmp_path: Path) -> None:
 
 
 def test_a_cluster_that_goes_away_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="the cluster does not answer: ") as raised, cluster_errors("backups"):
+    with pytest.raises(OpsError, match="the cluster does not answer: ") as raised, cluster_errors("backups"):
         _ = _deployment(kubeconfig(tmp_path, f"http://127.0.0.1:{free_port()}")).administrator_password
     assert "\n" not in raised.value.problem
 
@@ -96,7 +96,7 @@ def test_a_cluster_that_goes_away_is_told_in_one_line(tmp_path: Path) -> None:
 def test_an_administrators_secret_that_is_gone_is_told_by_its_name(tmp_path: Path) -> None:
     with (
         _cluster(tmp_path, 404, _status(404, 'secrets "theirs" not found')) as kubeconfig,
-        pytest.raises(LabError, match="namespace portus has no Secret theirs, which holds the administrator's password"),
+        pytest.raises(OpsError, match="namespace portus has no Secret theirs, which holds the administrator's password"),
     ):
         _ = _deployment(kubeconfig).administrator_password
 
@@ -105,7 +105,7 @@ def test_an_administrators_secret_without_its_key_is_told_by_both(tmp_path: Path
     secret = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "theirs"}, "data": {"other": base64.b64encode(b"x").decode()}}
     with (
         _cluster(tmp_path, 200, secret) as kubeconfig,
-        pytest.raises(LabError, match="Secret theirs of namespace portus has no key password"),
+        pytest.raises(OpsError, match="Secret theirs of namespace portus has no key password"),
     ):
         _ = _deployment(kubeconfig).administrator_password
 
@@ -114,7 +114,7 @@ def test_an_administrators_secret_without_its_key_is_told_by_both(tmp_path: Path
 def test_a_file_that_is_no_kubeconfig_is_told_by_its_name(tmp_path: Path, text: str) -> None:
     file = tmp_path / "kubeconfig"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(LabError, match=r"/kubeconfig cannot be used: ") as raised:
+    with pytest.raises(OpsError, match=r"/kubeconfig cannot be used: ") as raised:
         _ = _deployment(file).administrator_password
     assert "\n" not in raised.value.problem
 

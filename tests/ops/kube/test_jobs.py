@@ -12,7 +12,7 @@ from kubernetes import client
 from urllib3.exceptions import MaxRetryError, ProtocolError
 
 from ops.console import step
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.kube import jobs
 from ops.kube.client import POD, Kind, Kube
 from ops.kube.jobs import JobError, Jobs, Run
@@ -88,7 +88,7 @@ def test_an_api_server_that_restarts_is_waited_for_and_one_that_refuses_is_not(m
 def test_a_cluster_that_stays_silent_leaves_the_job_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "SILENCE_SECONDS", 0.05)
     played = Played(monkeypatch, [MaxRetryError(None, "/", None)], [])  # type: ignore[arg-type]
-    with pytest.raises(LabError, match="continues unobserved"):
+    with pytest.raises(OpsError, match="continues unobserved"):
         played.followed()
     assert played.forgotten == []
 

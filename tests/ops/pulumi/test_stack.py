@@ -13,7 +13,7 @@ import yaml
 from lab.engine import Engine
 from lab.engine.cli import prune
 from ops import paths
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.pulumi import backend, stack
 from ops.pulumi.stack import Stack
 
@@ -58,7 +58,7 @@ def test_what_a_stack_file_leaves_empty_is_left_to_the_programs_own_report(
 )
 def test_a_stack_file_that_is_no_yaml_is_told_with_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, told: str) -> None:
     _write(monkeypatch, tmp_path, mine=text)
-    with pytest.raises(LabError, match=rf"^stacks/Pulumi\.mine\.yaml.*{told}") as raised:
+    with pytest.raises(OpsError, match=rf"^stacks/Pulumi\.mine\.yaml.*{told}") as raised:
         stack.is_lab_stack("mine")
     assert "\n" not in raised.value.problem
 
@@ -119,17 +119,17 @@ def test_a_passphrase_is_made_once_for_the_checkouts_own_state(own: stack.Stack)
 @pytest.mark.parametrize("file", ["mine.json", "another.json.gz", "mine.json.bak"])
 def test_a_passphrase_that_is_missing_is_not_replaced_by_another(own: stack.Stack, file: str) -> None:
     _kept(file)
-    with pytest.raises(LabError, match=r"the passphrase .*/own/passphrase is missing, and .*/own has stacks that need it") as raised:
+    with pytest.raises(OpsError, match=r"the passphrase .*/own/passphrase is missing, and .*/own has stacks that need it") as raised:
         own.environment_folder()
-    assert raised.value.remedy.startswith("restore it, or name another file: PULUMI_CONFIG_PASSPHRASE_FILE=...")
+    assert raised.value.fix.startswith("restore it, or name another file: PULUMI_CONFIG_PASSPHRASE_FILE=...")
     assert not backend.PASSPHRASE.exists()
 
 
 def test_no_passphrase_is_made_for_a_stack_file_that_was_encrypted_with_one(own: stack.Stack) -> None:
     (stack.STACKS / "Pulumi.mine.yaml").write_text("encryptionsalt: v1:a:v1:b:c\nconfig: {}\n", encoding="utf-8")
-    with pytest.raises(LabError, match=r"is missing, and stacks/Pulumi\.mine\.yaml was encrypted with one") as raised:
+    with pytest.raises(OpsError, match=r"is missing, and stacks/Pulumi\.mine\.yaml was encrypted with one") as raised:
         own.environment_folder()
-    assert "PULUMI_BACKEND_URL" in raised.value.remedy
+    assert "PULUMI_BACKEND_URL" in raised.value.fix
     assert not backend.OWN_STATE.exists()
 
 
@@ -201,15 +201,15 @@ def _stack(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Stack:
 
 
 def test_one_that_a_signal_ended_is_told_with_the_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(LabError, match="'pulumi up' of stack mine was ended by SIGKILL") as raised:
+    with pytest.raises(OpsError, match="'pulumi up' of stack mine was ended by SIGKILL") as raised:
         _stack(tmp_path, monkeypatch, "kill -9 $$").up()
-    assert "above" not in raised.value.remedy
+    assert "above" not in raised.value.fix
 
 
 def test_one_that_may_have_said_nothing_is_told_with_its_code_and_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(LabError, match="of stack mine failed") as raised:
+    with pytest.raises(OpsError, match="of stack mine failed") as raised:
         _stack(tmp_path, monkeypatch, "exit 3").preview()
-    assert "the folder logs of PULUMI_HOME has it (exit code 3)" in raised.value.remedy
+    assert "the folder logs of PULUMI_HOME has it (exit code 3)" in raised.value.fix
 
 
 def test_the_engines_logs_are_kept_to_the_newest(tmp_path: Path) -> None:

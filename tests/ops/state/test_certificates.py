@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.state.certificates import Certificates
 from ops.state.values import UNKNOWN, Secret
 from tests.ops.state.stages import texts
@@ -101,13 +101,13 @@ def test_the_signers_certificate_is_the_one_that_registry_2_8_trusts() -> None:
     certificate = x509.load_pem_x509_certificate(made.encode())
     certificate.verify_directly_issued_by(certificate)
     assert certificate.public_key() == x509.load_pem_x509_certificate(signer.encode()).public_key()
-    with pytest.raises(LabError, match="must have a certificate of the key in signing"):
+    with pytest.raises(OpsError, match="must have a certificate of the key in signing"):
         _made(_signing(), held | {("registry-config", "token-signers.crt"): chains.root()})
 
 
 def test_a_rotation_of_the_signing_key_is_ended_first() -> None:
     planned = [*_self_signed(), *_self_signed("-2")[1:2]]
-    with pytest.raises(LabError, match=r"set tls\.minSigningKeyVersion: 2 and repeat this command"):
+    with pytest.raises(OpsError, match=r"set tls\.minSigningKeyVersion: 2 and repeat this command"):
         _made(planned, texts())
 
 
@@ -123,12 +123,12 @@ def test_a_rotation_of_the_signing_key_is_ended_first() -> None:
 )
 def test_texts_that_do_not_fit_are_refused(place: tuple[str, str], text: str | None, says: str) -> None:
     held = {key: value for key, value in (texts() | {place: text}).items() if value is not None}
-    with pytest.raises(LabError, match=says) as raised:
+    with pytest.raises(OpsError, match=says) as raised:
         _made(_self_signed(), held)
-    assert "Nothing was changed" in raised.value.remedy
+    assert "Nothing was changed" in raised.value.fix
     assert "BEGIN" not in str(raised.value)
 
 
 def test_a_resource_that_this_command_does_not_know_is_refused() -> None:
-    with pytest.raises(LabError, match="must know where other-key"):
+    with pytest.raises(OpsError, match="must know where other-key"):
         _made([_resource("PrivateKey", "other-key", rsaBits=2048)], texts())

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.state.document import document, judged, planned
 from ops.state.values import SIGNATURE, UNKNOWN, Secret
 from tests.ops.state.stages import EMPTY, ROOT, urn
@@ -63,7 +63,7 @@ def test_what_the_cluster_does_not_have_is_left_out_and_nothing_refers_to_it() -
 
 
 def test_a_state_that_could_not_encrypt_is_refused() -> None:
-    with pytest.raises(LabError, match=r"must have a provider of secrets.*pulumi stack rm --preserve-config"):
+    with pytest.raises(OpsError, match=r"must have a provider of secrets.*pulumi stack rm --preserve-config"):
         document({"version": 3, "deployment": {}}, _resources(), {})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import bcrypt
 import pytest
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.state.passwords import CURRENT, LOGINS, PASSWORD, PREVIOUS, generated, noted, places, recovered
 from ops.state.values import Secret
 from tests.recorder import STACKS, Programs, run_program
@@ -46,7 +46,7 @@ def test_each_password_of_the_program_is_where_this_command_looks(stack: str) ->
 
 def test_a_rotation_has_the_passwords_of_before_where_the_server_reads_them() -> None:
     assert places("credentials-database-root-3", 3) == [("mariadb-credentials", "root-password"), ("mariadb-rotation-files", "login-03")]
-    assert places("credentials-database-root-2", 3)[0] == ("mariadb-credentials", "former-root-password")
+    assert places("credentials-database-root-2", 3)[0] == ("mariadb-credentials", "previous-root-password")
     assert places("credentials-database-root-1", 3) == [("mariadb-rotation-files", "login-01")]
     assert places("credentials-secret-key-base-1", 2) == []
     assert places("registry-cache-password", 1) == places("registry-cache-password-2", 2) == [("registry-cache-credentials", "password")]
@@ -64,9 +64,9 @@ def test_what_is_in_use_is_read_and_what_nothing_reads_is_made() -> None:
 
 def test_a_password_in_use_that_is_nowhere_is_refused_with_its_place() -> None:
     wanted = [_password("credentials-administrator-1"), _secret("credentials-administrator-1")]
-    with pytest.raises(LabError, match=r"key administrator-password of Secret portus-credentials-\.\.\., and is not.*Nothing was changed"):
+    with pytest.raises(OpsError, match=r"key administrator-password of Secret portus-credentials-\.\.\., and is not.*Nothing was changed"):
         recovered(wanted, lambda *_: None)
-    with pytest.raises(LabError, match="no Secret that this command knows"):
+    with pytest.raises(OpsError, match="no Secret that this command knows"):
         recovered([_password("credentials-other-1"), _secret("credentials-other-1")], lambda *_: None)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.errors import LabError
+from ops.errors import OpsError
 from ops.pulumi.stack import Stack
 from ops.state import engine, verb
 from ops.state.document import planned
@@ -69,7 +69,7 @@ def test_an_object_that_is_gone_is_left_out(program: Program, cluster: Cluster) 
 
 def test_a_cluster_without_the_stacks_objects_is_refused(program: Program, cluster: Cluster) -> None:
     cluster.objects.clear()
-    with pytest.raises(LabError, match=r"must have the objects of the stack.*name the right cluster.*Nothing was changed"):
+    with pytest.raises(OpsError, match=r"must have the objects of the stack.*name the right cluster.*Nothing was changed"):
         _build(program, cluster)
 
 
@@ -77,7 +77,7 @@ def test_a_certificate_that_must_be_renewed_asks_for_a_new_ca(program: Program, 
     ending = chains.leaf(by="Root", signer="root", days=(-300, 10)), chains.root()
     monkeypatch.setattr("tests.ops.state.stages.chains.leaf", lambda **_: ending[0])
     cluster = Cluster(program)
-    with pytest.raises(LabError, match=r"is to be renewed since .*repeat this command with --new-ca"):
+    with pytest.raises(OpsError, match=r"is to be renewed since .*repeat this command with --new-ca"):
         _build(program, cluster)
     made = _build(program, cluster, new_ca=True)
     names = {name_of(each) for each in made.state["deployment"]["resources"]}
@@ -88,7 +88,7 @@ def test_a_certificate_that_must_be_renewed_asks_for_a_new_ca(program: Program, 
 
 def test_an_unknown_type_of_resource_is_refused(program: Program, cluster: Cluster) -> None:
     other = {"urn": "urn:pulumi:lab::portus::aws:s3:Bucket::b", "type": "aws:s3:Bucket", "custom": True, "inputs": {}}
-    with pytest.raises(LabError, match="does not know aws:s3:Bucket"):
+    with pytest.raises(OpsError, match="does not know aws:s3:Bucket"):
         verb.build(EMPTY, [*planned(steps(program)), other], LiveObjects(cluster), new_ca=False)
 
 
@@ -122,7 +122,7 @@ def _changed() -> list[dict[str, Any]]:
 
 
 def _refused() -> list[dict[str, Any]]:
-    raise LabError("'pulumi preview' of stack lab failed.", "correct what its output names:", "protected")
+    raise OpsError("'pulumi preview' of stack lab failed.", "correct what its output names:", "protected")
 
 
 @pytest.mark.parametrize("after", [_changed, _refused])
@@ -130,7 +130,7 @@ def test_a_state_that_would_change_a_secret_is_taken_back(
     program: Program, stack: Stack, monkeypatch: pytest.MonkeyPatch, after: Callable[[], list[dict[str, Any]]]
 ) -> None:
     pulumi = Pulumi(program, monkeypatch, after)
-    with pytest.raises(LabError):
+    with pytest.raises(OpsError):
         verb.recover(stack)
     assert pulumi.written[1:] == [EMPTY]
 
@@ -181,7 +181,7 @@ def test_a_claim_that_the_next_deployment_makes_is_told_as_empty(
 
 def test_a_stack_that_has_a_state_is_refused(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Stack, "export", lambda _: {"deployment": {"resources": [{}]}})
-    with pytest.raises(LabError, match=r"must be empty, and has 1 resources\. fix: if it is the right state, nothing needs"):
+    with pytest.raises(OpsError, match=r"must be empty, and has 1 resources\. fix: if it is the right state, nothing needs"):
         verb.recover(stack)
 
 
@@ -231,13 +231,13 @@ def test_the_program_is_asked_without_a_dry_run_of_what_is_there_and_nothing_of_
 
 def test_a_preview_that_fails_is_told_with_pulumis_reason(program_called: Path) -> None:
     answer = {"steps": [], "diagnostics": [{"severity": "error", "message": "the reason\n"}, {"severity": "info", "message": "no reason"}]}
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         engine.preview(_answers(program_called, json.dumps(answer), 255))
     assert raised.value.excerpt == "the reason"
 
 
 def test_an_import_that_fails_is_told_with_pulumis_reason(program_called: Path) -> None:
-    with pytest.raises(LabError) as raised:
+    with pytest.raises(OpsError) as raised:
         engine.write(_answers(program_called, "error: wrong passphrase", 255), {})
     assert raised.value.excerpt == "error: wrong passphrase"
 

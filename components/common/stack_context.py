@@ -81,7 +81,7 @@ NONE = PodExtras()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Placement:
+class StackContext:
     """The namespace and the conventions of one stack.
 
     Args:

@@ -8,8 +8,8 @@ from typing import Final
 from ops.doctor.facts import Contact
 from ops.doctor.services import LDAP, MAIL, OAUTH
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Broken, Holds, Inapplicable, Judge, Verdict
-from ops.kube.http import Unseen
+from ops.doctor.verdicts import Failed, Judge, Ok, Skipped, Verdict
+from ops.kube.http import NotChecked
 
 AUTHORITY: Final = "put its CA into tls.extraCaCertificates of the stack file, and name the server as its certificate does"
 REMEDIES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -43,14 +43,14 @@ def service(kind: str) -> Judge:
     def judge(snapshot: Snapshot) -> Verdict:
         found = snapshot.services.get(kind, ())
         if not found:
-            return Inapplicable("the settings do not turn it on")
+            return Skipped("the settings do not turn it on")
         contacts = [each for each in found if isinstance(each, Contact)]
         wrong = [each for each in contacts if each.problem]
         if wrong:
             seen = "\n".join(f"{each.server}: {STEPS[each.step]}: {each.problem}" for each in wrong)
-            return Broken(seen, f"{'; '.join(dict.fromkeys(REMEDIES[kind][each.step] for each in wrong))}; then pulumi up")
+            return Failed(seen, f"{'; '.join(dict.fromkeys(REMEDIES[kind][each.step] for each in wrong))}; then pulumi up")
         if len(contacts) < len(found):
-            return next(each for each in found if isinstance(each, Unseen))
-        return Holds("; ".join(f"{each.server}: {each.seen}" for each in contacts))
+            return next(each for each in found if isinstance(each, NotChecked))
+        return Ok("; ".join(f"{each.server}: {each.seen}" for each in contacts))
 
     return judge

@@ -8,8 +8,8 @@ from components.common.names import EDGE, REGISTRY, WEB
 from ops.doctor.facts import Pod
 from ops.doctor.pem import Leaf, is_key_of, leaf
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Broken, Holds, Inapplicable, Judge, Verdict, deploy_anew, kubectl
-from ops.kube.http import Answer, Unseen
+from ops.doctor.verdicts import Failed, Judge, Ok, Skipped, Verdict, deploy_anew, kubectl
+from ops.kube.http import Answer, NotChecked
 
 DAY: Final = 86400
 SOON_DAYS: Final = 7
@@ -38,17 +38,17 @@ def certificate(snapshot: Snapshot) -> Verdict:
     for role, name in ((WEB, snapshot.expected.host), (REGISTRY, snapshot.expected.registry_name), (EDGE, snapshot.expected.host)):
         pod, pair = snapshot.pod(role), mounted(snapshot, role)
         if pod is None:
-            return Unseen(f"there is no Pod of the {role}")
+            return NotChecked(f"there is no Pod of the {role}")
         if pair is None:
-            return Broken(f"Pod {pod.name} mounts no certificate and key", f"the Secret lacks them; {RENEW}")
+            return Failed(f"Pod {pod.name} mounts no certificate and key", f"the Secret lacks them; {RENEW}")
         try:
             problem, found = _problem(snapshot, pair, name)
         except ValueError as error:
             problem, found = f"cannot be read: {error}", None
         if problem or found is None:
-            return Broken(f"the certificate that Pod {pod.name} mounts {problem}", RENEW)
+            return Failed(f"the certificate that Pod {pod.name} mounts {problem}", RENEW)
         seen.append(f"{', '.join(found.names)}, {(found.ends - snapshot.now) / DAY:.0f} days left")
-    return Holds("; ".join(dict.fromkeys(seen)))
+    return Ok("; ".join(dict.fromkeys(seen)))
 
 
 def _problem(snapshot: Snapshot, pair: tuple[str, str], name: str) -> tuple[str, Leaf]:
@@ -71,19 +71,19 @@ def presented(snapshot: Snapshot) -> Verdict:
     for role, answers in snapshot.served.items():
         pair = mounted(snapshot, role)
         for pod, reply in answers.items():
-            if isinstance(reply, Unseen) or pair is None:
-                return reply if isinstance(reply, Unseen) else Unseen(f"what Pod {pod} mounts is not known")
+            if isinstance(reply, NotChecked) or pair is None:
+                return reply if isinstance(reply, NotChecked) else NotChecked(f"what Pod {pod} mounts is not known")
             workload = snapshot.workload(role)
             restart = kubectl(snapshot, f"rollout restart {workload.kind}/{workload.name}" if workload else "get pods")
             if not isinstance(reply, Answer):
-                return Unseen(f"Pod {pod}: {reply.reason}")
+                return NotChecked(f"Pod {pod}: {reply.reason}")
             if reply.certificate is None:
-                return Broken(f"Pod {pod} presents no certificate: it answers without TLS", kubectl(snapshot, f"logs {pod}"))
+                return Failed(f"Pod {pod} presents no certificate: it answers without TLS", kubectl(snapshot, f"logs {pod}"))
             shown, expected = leaf(reply.certificate), leaf(pair[0])
             if shown.der != expected.der:
-                return Broken(f"Pod {pod} still presents the certificate {shown.serial}, its Secret holds {expected.serial}", restart)
+                return Failed(f"Pod {pod} still presents the certificate {shown.serial}, its Secret holds {expected.serial}", restart)
             count += 1
-    return Holds(f"{count} Pods present what they mount") if count else Unseen("no server was asked")
+    return Ok(f"{count} Pods present what they mount") if count else NotChecked("no server was asked")
 
 
 TRUST: Final = {
@@ -99,14 +99,14 @@ def trust(client: str, *servers: str) -> Judge:
     def judge(snapshot: Snapshot) -> Verdict:
         answers = {server: snapshot.refused[client, server] for server in servers if (client, server) in snapshot.refused}
         for server, why in answers.items():
-            if isinstance(why, Unseen):
+            if isinstance(why, NotChecked):
                 return why
             if why:
                 pod: Pod | None = snapshot.pod(client)
                 seen = f"with what Pod {pod.name if pod else client} trusts, the certificate of the {server} is refused: {why}"
-                return Broken(seen, TRUST[client].format(deploy=deploy_anew(snapshot)))
+                return Failed(seen, TRUST[client].format(deploy=deploy_anew(snapshot)))
         if not answers:
-            return Inapplicable("they speak without TLS inside the cluster" if client == REGISTRY else "the stack has none")
-        return Holds(f"it accepts the certificate of the {' and the '.join(answers)}")
+            return Skipped("they speak without TLS inside the cluster" if client == REGISTRY else "the stack has none")
+        return Ok(f"it accepts the certificate of the {' and the '.join(answers)}")
 
     return judge

@@ -1,4 +1,4 @@
-"""What differs between the image generations; no other module asks for the version.
+"""What differs between the image families; no other module asks for the version.
 
 2.0-2.2 run Apache and Passenger on 80 and 443, 2.3-2.5 run Puma on 3000 with a separate worker (portus-images.md).
 """
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from components.portus.settings_text import Document
 
 
-class Generation(Protocol):
-    """One image generation of Portus."""
+class ImageFamily(Protocol):
+    """One image family of Portus."""
 
     version: PortusVersion
     ports: Mapping[str, int]
@@ -53,6 +53,6 @@ class Generation(Protocol):
         """Return the probes of a server."""
 
 
-def generation(version: PortusVersion) -> Generation:
-    """Return the generation that ``version`` belongs to."""
+def image_family(version: PortusVersion) -> ImageFamily:
+    """Return the family that ``version`` belongs to."""
     return Puma(version) if version.is_puma else Apache(version)

@@ -1,4 +1,4 @@
-"""What differs between the generations of Portus that the double plays; no other module asks for the version."""
+"""What differs between the releases of Portus that the double plays; no other module asks for the version."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 
 @dataclass(frozen=True)
-class Generation:
+class Release:
     """One version's rules.
 
     Args:
@@ -64,8 +64,8 @@ class Generation:
     tables_are_utf8: bool = False
 
 
-GENERATIONS: Final = {
-    "2.2": Generation(
+RELEASES: Final = {
+    "2.2": Release(
         version="2.2",
         server="apache",
         events_in_request=True,
@@ -79,8 +79,8 @@ GENERATIONS: Final = {
         portus_password_follows=False,
         early_ldap=True,
     ),
-    "2.4": Generation(version="2.4", server="puma", silent_seconds=31),
-    "2.5": Generation(
+    "2.4": Release(version="2.4", server="puma", silent_seconds=31),
+    "2.5": Release(
         version="2.5",
         server="puma",
         stored_actions=("push", "delete", "pull"),
@@ -102,13 +102,13 @@ GENERATIONS: Final = {
 }
 
 
-def current() -> Generation:
-    """Return the generation this image or process plays.
+def current() -> Release:
+    """Return the release this image or process plays.
 
     Raises:
         SystemExit: ``PORTUS_DOUBLE_VERSION``, which the image sets, names no known one.
     """
     version = os.environ.get("PORTUS_DOUBLE_VERSION", "")
-    if version not in GENERATIONS:
-        raise SystemExit(f"portus contract double: unknown version '{version}', known: {', '.join(GENERATIONS)}")
-    return GENERATIONS[version]
+    if version not in RELEASES:
+        raise SystemExit(f"portus contract double: unknown version '{version}', known: {', '.join(RELEASES)}")
+    return RELEASES[version]

@@ -11,8 +11,8 @@ from components.common.versions import NEWEST_MIGRATIONS, PortusVersion
 from ops.doctor.database import account_of
 from ops.doctor.facts import Backlog, Database, Denied
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Broken, Holds, Inapplicable, Verdict, deploy_anew, kubectl, sql
-from ops.kube.http import Silent, Unseen
+from ops.doctor.verdicts import Failed, Ok, Skipped, Verdict, deploy_anew, kubectl, sql
+from ops.kube.http import NoAnswer, NotChecked
 
 ACCOUNTS: Final = "/docker-entrypoint-initdb.d/accounts.sh"
 """In the database's Pod: makes every account of the stack that is not there, with its rights; changes no password."""
@@ -32,17 +32,17 @@ def database(snapshot: Snapshot) -> Verdict:
     found = snapshot.database
     if isinstance(found, Denied):
         return _denied(snapshot, found)
-    if isinstance(found, Silent):
+    if isinstance(found, NoAnswer):
         where = (
             "the log: " + kubectl(snapshot, "logs statefulset/mariadb")
             if snapshot.pod(DATABASE_SERVER)
             else "database.host of the stack file"
         )
-        return Broken(f"it does not answer: {found.reason}", f"look at {where}")
-    return found if isinstance(found, Unseen) else Holds(f"MariaDB {found.version} lets Portus' account in")
+        return Failed(f"it does not answer: {found.reason}", f"look at {where}")
+    return found if isinstance(found, NotChecked) else Ok(f"MariaDB {found.version} lets Portus' account in")
 
 
-def _denied(snapshot: Snapshot, found: Denied) -> Broken:
+def _denied(snapshot: Snapshot, found: Denied) -> Failed:
     """Tell an account that is lost from one without rights, a database that is lost and another password: each has a way of its own."""
     web = snapshot.pod("web")
     name = (web and (web.setting("PORTUS_DB_DATABASE") or web.setting("MARIADB_DATABASE"))) or "portus_production"
@@ -54,17 +54,17 @@ def _denied(snapshot: Snapshot, found: Denied) -> Broken:
     if found.code == ER.BAD_DB_ERROR:
         made = sql(snapshot, f"CREATE DATABASE {name} CHARACTER SET utf8 COLLATE utf8_unicode_ci", database="")
         stack = snapshot.expected.stack
-        return Broken(
+        return Failed(
             f"the server has no database {name}", f"{made}; then make backups STACK={stack} and make restore STACK={stack} DUMP=..."
         )
     if found.code in NO_RIGHTS:
-        return Broken(f"Portus' account has no rights there: {found.reason}", recreate or f"as the server's administrator: {grant}")
+        return Failed(f"Portus' account has no rights there: {found.reason}", recreate or f"as the server's administrator: {grant}")
     if found.has_account is False:
-        return Broken(f"the server has no account {account}: {found.reason}", f"{recreate} creates it again, with its rights")
-    remedy = _another_password(snapshot)
+        return Failed(f"the server has no account {account}: {found.reason}", f"{recreate} creates it again, with its rights")
+    fix = _another_password(snapshot)
     if found.has_account is None:
-        remedy = f"{remedy}; or, if the account is lost, as the server's administrator: {create}"
-    return Broken(f"it refuses Portus' account: {found.reason}", remedy)
+        fix = f"{fix}; or, if the account is lost, as the server's administrator: {create}"
+    return Failed(f"it refuses Portus' account: {found.reason}", fix)
 
 
 def _another_password(snapshot: Snapshot) -> str:
@@ -82,31 +82,31 @@ def charset(snapshot: Snapshot) -> Verdict:
     """Its character set is one that Portus' worker survives."""
     found = snapshot.database
     if not isinstance(found, Database):
-        return Unseen(found.reason)
+        return NotChecked(found.reason)
     seen = f"character set {found.charset}, collation {found.collation}"
     if not found.charset.startswith("utf8"):
         alter = sql(snapshot, "ALTER DATABASE <name> CHARACTER SET utf8 COLLATE utf8_unicode_ci")
-        return Broken(seen, f"{alter}, and the same for each table: ALTER TABLE <table> CONVERT TO CHARACTER SET utf8 ...")
-    return Holds(seen if found.collation in GOOD else f"{seen}: not {GOOD[0]}, but one that works")
+        return Failed(seen, f"{alter}, and the same for each table: ALTER TABLE <table> CONVERT TO CHARACTER SET utf8 ...")
+    return Ok(seen if found.collation in GOOD else f"{seen}: not {GOOD[0]}, but one that works")
 
 
 def schema(snapshot: Snapshot) -> Verdict:
     """Its schema is that of the image."""
     found, version = snapshot.database, snapshot.expected.portus_version
     if not isinstance(found, Database):
-        return Unseen(found.reason)
+        return NotChecked(found.reason)
     if not found.migrations:
-        return Broken("it has no schema_migrations: Portus has not set it up", kubectl(snapshot, "logs deployment/portus"))
+        return Failed("it has no schema_migrations: Portus has not set it up", kubectl(snapshot, "logs deployment/portus"))
     expected = set(found.expected) or {NEWEST_MIGRATIONS[PortusVersion(version)]}
     newest = max(found.migrations)
     if newest > max(expected):
         seen = f"a newer Portus has migrated it to {newest}, and {version} knows nothing after {max(expected)}"
         back = f"set portus.version back to the newer one, then make up STACK={snapshot.expected.stack}"
-        return Broken(seen, f'{back}; or go back to a backup (docs/operate/upgrade.md, "Return to an older Portus")')
+        return Failed(seen, f'{back}; or go back to a backup (docs/operate/upgrade.md, "Return to an older Portus")')
     lacking = sorted(expected - set(found.migrations))
     if lacking:
-        return Broken(f"migrations of Portus {version} have not run: {', '.join(lacking)}", _migrate_again(snapshot))
-    return Holds(f"{len(found.migrations)} migrations, the last {newest}")
+        return Failed(f"migrations of Portus {version} have not run: {', '.join(lacking)}", _migrate_again(snapshot))
+    return Ok(f"{len(found.migrations)} migrations, the last {newest}")
 
 
 def _migrate_again(snapshot: Snapshot) -> str:
@@ -120,11 +120,11 @@ def record(snapshot: Snapshot) -> Verdict:
     """Portus' record of the registry has the registry's public name."""
     found, expected = snapshot.database, snapshot.expected
     if not isinstance(found, Database):
-        return Unseen(found.reason)
+        return NotChecked(found.reason)
     if not found.records:
         restart = kubectl(snapshot, "rollout restart deployment/portus")
         by_itself = f"{restart} (from 2.4 on Portus then makes it); else on the page Admin > Registries: {expected.registry}, with SSL"
-        return Broken("Portus knows no registry", by_itself)
+        return Failed("Portus knows no registry", by_itself)
     (first, *_) = found.records
     names = {each for record in found.records for each in (record.hostname, expected.is_puma and record.external_hostname) if each}
     statement = "UPDATE registries SET {}"
@@ -132,10 +132,10 @@ def record(snapshot: Snapshot) -> Verdict:
         asked = f"tokens are asked for the service {expected.registry}"
         columns = ("hostname", "external_hostname") if expected.is_puma else ("hostname",)  # no other knows a service by the second
         mend = ", ".join(f"{column} = '{expected.registry}'" for column in columns) + f" WHERE hostname = '{first.hostname}'"
-        return Broken(f"Portus knows the registry as {', '.join(sorted(names))}; {asked}", sql(snapshot, statement.format(mend)))
+        return Failed(f"Portus knows the registry as {', '.join(sorted(names))}; {asked}", sql(snapshot, statement.format(mend)))
     if not first.use_ssl:
-        return Broken("Portus speaks to the registry without TLS (use_ssl is off)", sql(snapshot, statement.format("use_ssl = 1")))
-    return Holds(f"{expected.registry}, with SSL")
+        return Failed("Portus speaks to the registry without TLS (use_ssl is off)", sql(snapshot, statement.format("use_ssl = 1")))
+    return Ok(f"{expected.registry}, with SSL")
 
 
 def events(snapshot: Snapshot) -> Verdict:
@@ -143,7 +143,7 @@ def events(snapshot: Snapshot) -> Verdict:
     found, worker = snapshot.database, snapshot.pod(WORKER)
     works = snapshot.now - worker.ready_since if worker else 0.0
     if isinstance(found, Database) and found.fresh.count and works <= FRESH_SECONDS:
-        return Holds(f"{found.fresh.count} wait, and the worker works since {works:.0f} s")
+        return Ok(f"{found.fresh.count} wait, and the worker works since {works:.0f} s")
     return _backlog(
         snapshot,
         "fresh",
@@ -168,13 +168,13 @@ def stuck_events(snapshot: Snapshot) -> Verdict:
     )
 
 
-def _backlog(snapshot: Snapshot, kind: str, seconds: float, words: str, remedy: str) -> Verdict:
+def _backlog(snapshot: Snapshot, kind: str, seconds: float, words: str, fix: str) -> Verdict:
     found = snapshot.database
     if not snapshot.expected.is_puma:
-        return Inapplicable("before 2.3 the web server handles events inside the request")
+        return Skipped("before 2.3 the web server handles events inside the request")
     if not isinstance(found, Database):
-        return Unseen(found.reason)
+        return NotChecked(found.reason)
     backlog: Backlog = getattr(found, kind)
     if backlog.count and backlog.oldest > seconds:
-        return Broken(words.format(backlog.count, backlog.oldest), remedy)
-    return Holds("none" if not backlog.count else f"{backlog.count}, the oldest for {backlog.oldest:.0f} s")
+        return Failed(words.format(backlog.count, backlog.oldest), fix)
+    return Ok("none" if not backlog.count else f"{backlog.count}, the oldest for {backlog.oldest:.0f} s")

@@ -6,8 +6,8 @@ from typing import Final
 
 from ops.doctor.facts import Workload
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Broken, Holds, Inapplicable, Judge, Unseen, Verdict, deploy_anew, kubectl
-from ops.kube.http import Silent
+from ops.doctor.verdicts import Failed, Judge, NotChecked, Ok, Skipped, Verdict, deploy_anew, kubectl
+from ops.kube.http import NoAnswer
 
 FULL: Final = 0.95
 """Of a claim's file system. MariaDB and the registry fail at 1; the alert PortusClaimFills speaks at 0.85."""
@@ -18,113 +18,113 @@ POLICY: Final = ":NetworkPolicy"
 def cluster(snapshot: Snapshot) -> Verdict:
     """The API server answers, and the stack's namespace is active."""
     expected, version = snapshot.expected, snapshot.cluster
-    if isinstance(version, Silent):
-        return Broken(version.reason, "start the cluster, or name another kubeconfig: KUBECONFIG=...")
-    if isinstance(version, Unseen):
+    if isinstance(version, NoAnswer):
+        return Failed(version.reason, "start the cluster, or name another kubeconfig: KUBECONFIG=...")
+    if isinstance(version, NotChecked):
         return version
     if not snapshot.namespace:
         lost = f"pulumi refresh --stack {expected.stack}, then follow docs/operate/new-cluster.md"
         recovery = f"if it is the right cluster: {lost}; a stack of the lab's own: make up REFRESH=1 STACK={expected.stack}"
-        return Broken(f"there is no namespace {expected.namespace}", recovery)
+        return Failed(f"there is no namespace {expected.namespace}", recovery)
     if snapshot.namespace != "Active":
-        return Broken(f"the namespace {expected.namespace} is {snapshot.namespace}", f"kubectl get namespace {expected.namespace} -o yaml")
-    return Holds(f"Kubernetes {version}, namespace {expected.namespace}")
+        return Failed(f"the namespace {expected.namespace} is {snapshot.namespace}", f"kubectl get namespace {expected.namespace} -o yaml")
+    return Ok(f"Kubernetes {version}, namespace {expected.namespace}")
 
 
 def objects(snapshot: Snapshot) -> Verdict:
     """Everything that Pulumi has made is there."""
-    if isinstance(snapshot.missing, Unseen):
+    if isinstance(snapshot.missing, NotChecked):
         return snapshot.missing
     gone = [f"{kind} {name}" for kind, name in snapshot.missing if kind != "NetworkPolicy"]
     if gone:
-        return Broken(f"gone from the cluster: {', '.join(gone)}", deploy_anew(snapshot))
-    return Holds(f"all {len(snapshot.expected.objects)} objects of Pulumi's state are there")
+        return Failed(f"gone from the cluster: {', '.join(gone)}", deploy_anew(snapshot))
+    return Ok(f"all {len(snapshot.expected.objects)} objects of Pulumi's state are there")
 
 
 def network_policies(snapshot: Snapshot) -> Verdict:
     """The NetworkPolicies that Pulumi has made are there."""
-    if isinstance(snapshot.missing, Unseen):
+    if isinstance(snapshot.missing, NotChecked):
         return snapshot.missing
     made = [name for token, name in snapshot.expected.objects if token.endswith(POLICY)]
     gone = [name for kind, name in snapshot.missing if kind == "NetworkPolicy"]
     if gone:
-        return Broken(f"gone from the cluster: {', '.join(gone)}", deploy_anew(snapshot))
+        return Failed(f"gone from the cluster: {', '.join(gone)}", deploy_anew(snapshot))
     if not made:
-        return Inapplicable("the stack file switches them off (network.policies)")
-    return Holds(f"{len(made)} are there; whether the cluster enforces them is the business of its network plugin")
+        return Skipped("the stack file switches them off (network.policies)")
+    return Ok(f"{len(made)} are there; whether the cluster enforces them is the business of its network plugin")
 
 
 def claims(snapshot: Snapshot) -> Verdict:
     """Every claim is bound."""
-    if isinstance(snapshot.claims, Unseen):
+    if isinstance(snapshot.claims, NotChecked):
         return snapshot.claims
     loose = [each for each in snapshot.claims if each.phase != "Bound" and not each.waits]
     if loose:
         seen = "; ".join(f"{each.name} is {each.phase}" + "".join(f", {problem}" for problem in each.problems) for each in loose)
-        remedy = f"{kubectl(snapshot, f'describe pvc {loose[0].name}')}; the class is claim.storageClassName of the stack file"
-        return Broken(seen, f"{remedy}, those that there are: kubectl get storageclass")
+        fix = f"{kubectl(snapshot, f'describe pvc {loose[0].name}')}; the class is claim.storageClassName of the stack file"
+        return Failed(seen, f"{fix}, those that there are: kubectl get storageclass")
     if not snapshot.claims:
-        return Inapplicable("the stack has no claim of its own")
-    return Holds(", ".join(f"{each.name} (waits for its first Pod)" if each.waits else each.name for each in snapshot.claims))
+        return Skipped("the stack has no claim of its own")
+    return Ok(", ".join(f"{each.name} (waits for its first Pod)" if each.waits else each.name for each in snapshot.claims))
 
 
 def room(snapshot: Snapshot) -> Verdict:
     """Every claim has room."""
-    if isinstance(snapshot.claims, Unseen):
+    if isinstance(snapshot.claims, NotChecked):
         return snapshot.claims
     known = {each.name: each.used for each in snapshot.claims if isinstance(each.used, float)}
     full = [f"{name} is {used:.0%} full" for name, used in known.items() if used >= FULL]
     if full:
         grow = "raise claim.size of the stack file (the class must allow it: kubectl get storageclass), then pulumi up"
-        return Broken(", ".join(full), f"{grow}; in the registry also delete images and collect the garbage")
-    unseen = [each.used for each in snapshot.claims if isinstance(each.used, Unseen)]
+        return Failed(", ".join(full), f"{grow}; in the registry also delete images and collect the garbage")
+    unseen = [each.used for each in snapshot.claims if isinstance(each.used, NotChecked)]
     if unseen:
         return unseen[0]
     if not known:
-        return Inapplicable("no Pod mounts a claim of the stack")
-    return Holds(", ".join(f"{name} {used:.0%} full" for name, used in known.items()))
+        return Skipped("no Pod mounts a claim of the stack")
+    return Ok(", ".join(f"{name} {used:.0%} full" for name, used in known.items()))
 
 
 def first_set_up(snapshot: Snapshot) -> Verdict:
     """The Jobs that Pulumi has made have succeeded."""
-    if isinstance(snapshot.jobs, Unseen):
+    if isinstance(snapshot.jobs, NotChecked):
         return snapshot.jobs
     for name, why in snapshot.jobs.items():
         again = f"{kubectl(snapshot, f'delete job {name}')}, then {deploy_anew(snapshot)}"
-        return Broken(f"Job {name}: {why}", f"{kubectl(snapshot, f'logs job/{name} --all-containers')}; once corrected: {again}")
+        return Failed(f"Job {name}: {why}", f"{kubectl(snapshot, f'logs job/{name} --all-containers')}; once corrected: {again}")
     made = [name for token, name in snapshot.expected.objects if token.endswith(":Job")]
-    return Holds(", ".join(made)) if made else Inapplicable("the stack has no Job")
+    return Ok(", ".join(made)) if made else Skipped("the stack has no Job")
 
 
 def pods(role: str) -> Judge:
     """Return the judge of the Pods of ``role``: there, ready, all of them."""
 
     def judge(snapshot: Snapshot) -> Verdict:
-        if isinstance(snapshot.workloads, Unseen):
+        if isinstance(snapshot.workloads, NotChecked):
             return snapshot.workloads
         found = snapshot.workload(role)
         if found is None:
-            return Inapplicable("the stack has none")
+            return Skipped("the stack has none")
         name = f"{found.kind}/{found.name}"
         if found.replicas == 0:
             return _stopped(snapshot, found)
         if len(found.ready) >= found.replicas and len(found.ready) == len(found.pods):
-            return Holds(", ".join(pod.name for pod in found.pods))
+            return Ok(", ".join(pod.name for pod in found.pods))
         seen = "\n".join([f"{len(found.ready)} of {found.replicas} Pods of {name} are ready", *found.problems])
-        return Broken(seen, remedy(snapshot, name, seen))
+        return Failed(seen, fix(snapshot, name, seen))
 
     return judge
 
 
-def _stopped(snapshot: Snapshot, workload: Workload) -> Broken:
+def _stopped(snapshot: Snapshot, workload: Workload) -> Failed:
     """Tell of a workload without copies; one that a restore has stopped must not meet half a database, which it would set up again."""
     name = f"{workload.kind}/{workload.name}"
     if workload.before_restore is not None:
         seen = f"{name} is scaled to 0: a restore stopped it (copies before: {workload.before_restore})"
         which = f"make backups STACK={snapshot.expected.stack} tells which"
-        return Broken(seen, f"{which}; then repeat that make restore (docs/operate/restore.md), and do not scale it")
+        return Failed(seen, f"{which}; then repeat that make restore (docs/operate/restore.md), and do not scale it")
     copies = snapshot.expected.copies.get(workload.name)
-    return Broken(f"{name} is scaled to 0", kubectl(snapshot, f"scale {name} --replicas={copies}") if copies else deploy_anew(snapshot))
+    return Failed(f"{name} is scaled to 0", kubectl(snapshot, f"scale {name} --replicas={copies}") if copies else deploy_anew(snapshot))
 
 
 REMEDIES: Final = (
@@ -146,7 +146,7 @@ REMEDIES: Final = (
 """The fix for a problem's words; the first that fits."""
 
 
-def remedy(snapshot: Snapshot, name: str, problem: str) -> str:
+def fix(snapshot: Snapshot, name: str, problem: str) -> str:
     """Return what to do about Pods that are not ready."""
     logs = kubectl(snapshot, f"logs {name} --all-containers")
     for words, advice in REMEDIES:

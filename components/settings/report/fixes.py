@@ -29,10 +29,10 @@ TRUTH: Final = {
 SECRET_NAME: Final = re.compile(r"pas+w|pass|pwd|secret|token|private|credential|key$", re.IGNORECASE)
 """A mistyped key may still hold a secret: what looks like one is not shown."""
 
-Remedy = Callable[[Place, object, list[str]], str | None]
+Fix = Callable[[Place, object, list[str]], str | None]
 
 
-def remedy_of(kind: str, place: Place, given: object, choices: list[str]) -> str | None:
+def fix_of(kind: str, place: Place, given: object, choices: list[str]) -> str | None:
     """Return what would make ``given`` right at ``place``, None if that cannot be known.
 
     Args:
@@ -101,7 +101,7 @@ def _entry(_place: Place, _given: object, _choices: list[str]) -> str | None:
     return "add an entry, or remove the key"
 
 
-_BY_KIND: Final[Mapping[str, Remedy]] = {
+_BY_KIND: Final[Mapping[str, Fix]] = {
     "string_type": _text,
     **dict.fromkeys(("enum", "literal_error", "union_tag_invalid"), _choice),
     **dict.fromkeys(("greater_than_equal", "less_than_equal"), _number),

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from components.common.versions import PortusVersion
-from components.portus.generation import generation
+from components.portus.image_family import image_family
 from components.portus.inputs import FirstSetUp, Role
 from tests.components.portus.stage import environment
 from tests.components.rendered import (
@@ -47,7 +47,7 @@ def test_each_version_is_set_up_and_guarded_as_it_needs(
     judges_wildcards: bool,
 ) -> None:
     """2.0 has no task for a record, 2.4 brings the API; 2.0 grants ``*`` to anybody (tokens_controller.rb), so the edge must refuse it."""
-    found = generation(PortusVersion(version))
+    found = image_family(PortusVersion(version))
     assert found.first_set_up is first_set_up
     assert " ".join(found.rake) == rake
     assert found.has_worker is worker

@@ -1,4 +1,4 @@
-"""Each link breaks alone, names its cause, and takes along only what rests on it."""
+"""Each check breaks alone, names its cause, and takes along only what rests on it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections.abc import Callable
 
 import pytest
 
-from ops.doctor.chain import CHAIN, examine
+from ops.doctor.catalog import CHECKS, examine
 from ops.doctor.facts import Claim, Contact, Denied, Pod, Queue, Record, Step, Workload
-from ops.doctor.report import BROKEN, NOT_JUDGED, OK, holds, state
+from ops.doctor.report import FAILED, NOT_CHECKED, OK, passed, state
 from ops.doctor.services import LDAP, MAIL, OAUTH
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Broken, Holds, Inapplicable
-from ops.kube.http import SECONDS, Answer, Silent, Unseen, late
+from ops.doctor.verdicts import Failed, Ok, Skipped
+from ops.kube.http import SECONDS, Answer, NoAnswer, NotChecked, late
 from ops.paths import ROOT
 from tests.ops.doctor import stage
-from tests.ops.doctor.stage import PORTUS, REGISTRY, backlog, broken, certificate, database, healthy, not_judged
+from tests.ops.doctor.stage import PORTUS, REGISTRY, backlog, certificate, database, failed, healthy, not_checked
 
 
-def test_every_link_of_a_healthy_stack_holds() -> None:
+def test_every_check_of_a_healthy_stack_passes() -> None:
     findings = examine(healthy())
-    assert holds(findings)
+    assert passed(findings)
     unset = {"ldap", "mail", "oauth"}
-    assert {each.link.name for each in findings if state(each) != OK} == {"cache-pods", "first-set-up", "drift", "round-trip", *unset}
+    assert {each.check.name for each in findings if state(each) != OK} == {"cache-pods", "first-set-up", "drift", "round-trip", *unset}
 
 
 def _pods(role: str, *problems: str, replicas: int = 1) -> Snapshot:
@@ -35,7 +35,7 @@ def _pods(role: str, *problems: str, replicas: int = 1) -> Snapshot:
     return healthy(workloads=found)
 
 
-def _served(role: str, reply: Answer | Silent) -> Snapshot:
+def _served(role: str, reply: Answer | NoAnswer) -> Snapshot:
     before = healthy()
     (pod,) = before.served[role]
     return healthy(served={**before.served, role: {pod: reply}})
@@ -53,7 +53,7 @@ def _certificate(*names: str, days: int) -> Snapshot:
     return healthy(workloads=found)
 
 
-def _outside(name: str, reply: Answer | Silent) -> Snapshot:
+def _outside(name: str, reply: Answer | NoAnswer) -> Snapshot:
     return healthy(outside={**healthy().outside, name: reply})
 
 
@@ -82,15 +82,15 @@ def _service(kind: str, step: Step, problem: str) -> Snapshot:
 
 
 DENIED = Denied("Access denied for user 'portus'@'10.0.0.3' (using password: YES)", 1045, has_account=True)
-LATE = Silent(late(SECONDS))
+LATE = NoAnswer(late(SECONDS))
 
 
-def _outside_503() -> dict[str, Answer | Silent]:
+def _outside_503() -> dict[str, Answer | NoAnswer]:
     return {**healthy().outside, "portus": Answer(status=503), "token": Answer(status=503)}  # type: ignore[dict-item]
 
 
 BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
-    "a cluster that does not answer": (lambda: healthy(cluster=Silent("connection refused")), "cluster", "connection refused"),
+    "a cluster that does not answer": (lambda: healthy(cluster=NoAnswer("connection refused")), "cluster", "connection refused"),
     "no namespace": (lambda: healthy(namespace=""), "cluster", "there is no namespace example"),
     "a namespace that goes": (lambda: healthy(namespace="Terminating"), "cluster", "Terminating"),
     "a Secret that is gone": (lambda: healthy(missing=(("Secret", "tls"),)), "objects", "Secret tls"),
@@ -132,9 +132,9 @@ BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
         "database",
         "has no database portus_production",
     ),
-    "a database that is silent": (lambda: healthy(database=Silent("no answer in time")), "database", "does not answer"),
+    "a database that is silent": (lambda: healthy(database=NoAnswer("no answer in time")), "database", "does not answer"),
     "a database that Portus does not reach": (
-        lambda: healthy(database_reached="Connection refused", database=Silent("Connection refused")),
+        lambda: healthy(database_reached="Connection refused", database=NoAnswer("Connection refused")),
         "database-in-portus",
         "does not reach",
     ),
@@ -275,11 +275,11 @@ BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
     "events that wait": (lambda: healthy(database=database(fresh=backlog(4, 300))), "events", "4 events wait"),
     "events that killed the worker": (lambda: healthy(database=database(stuck=backlog(1, 90000))), "stuck-events", "began 1 events"),
     "a name without an address": (
-        lambda: healthy(names={PORTUS: Silent("Name or service not known"), REGISTRY: ("192.0.2.1",)}),
+        lambda: healthy(names={PORTUS: NoAnswer("Name or service not known"), REGISTRY: ("192.0.2.1",)}),
         "public-names",
         PORTUS,
     ),
-    "a closed public port": (lambda: _outside("portus", Silent("Connection refused")), "public-portus", "Connection refused"),
+    "a closed public port": (lambda: _outside("portus", NoAnswer("Connection refused")), "public-portus", "Connection refused"),
     "a proxy that answers for Portus": (lambda: _outside("token", Answer(status=200, body="<html>")), "public-portus", "<html>"),
     "another registry outside": (
         lambda: _outside("registry", _unchallenged(PORTUS, "other.test")),
@@ -288,52 +288,52 @@ BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
     ),
     "events from anybody": (lambda: _outside("events", Answer(status=202)), "events-closed", "anybody may post events"),
     "drift": (lambda: healthy(drift="a Deployment changes"), "drift", "a Deployment changes"),
-    "a push that is not recorded": (lambda: healthy(round_trip=Silent("no record")), "round-trip", "no record"),
+    "a push that is not recorded": (lambda: healthy(round_trip=NoAnswer("no record")), "round-trip", "no record"),
 }
 
 
-def test_services_that_are_on_and_answer_hold_and_those_that_are_off_are_no_links() -> None:
+def test_services_that_are_on_and_answer_hold_and_those_that_are_off_are_skipped() -> None:
     snapshot = healthy(services={LDAP: (Contact(server="ldap.example.test:389", seen="it accepts anonymous users"),)})
-    found = {each.link.name: each for each in examine(snapshot)}
+    found = {each.check.name: each for each in examine(snapshot)}
     assert state(found["ldap"]) == OK
-    assert found["ldap"].verdict == Holds("ldap.example.test:389: it accepts anonymous users")
-    assert found["mail"].verdict == Inapplicable("the settings do not turn it on")
+    assert found["ldap"].verdict == Ok("ldap.example.test:389: it accepts anonymous users")
+    assert found["mail"].verdict == Skipped("the settings do not turn it on")
 
 
-def test_a_service_that_could_not_be_asked_is_not_judged() -> None:
-    unseen = not_judged(healthy(services={OAUTH: (Unseen("the API server refuses exec"),)}))
+def test_a_service_that_could_not_be_asked_is_not_checked() -> None:
+    unseen = not_checked(healthy(services={OAUTH: (NotChecked("the API server refuses exec"),)}))
     assert unseen == {"oauth"}
-    assert {"ldap", "health", "round-trip"} <= not_judged(healthy(services={LDAP: (Unseen("the API server refuses exec"),)}))
+    assert {"ldap", "health", "round-trip"} <= not_checked(healthy(services={LDAP: (NotChecked("the API server refuses exec"),)}))
 
 
 def test_a_push_that_could_not_be_judged_is_told_from_one_that_nobody_asked_for() -> None:
-    assert "round-trip" not in not_judged(healthy())
-    assert "round-trip" in not_judged(healthy(round_trip=Unseen("the check has no user")))
+    assert "round-trip" not in not_checked(healthy())
+    assert "round-trip" in not_checked(healthy(round_trip=NotChecked("the check has no user")))
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_a_broken_link_is_named_alone(name: str) -> None:
-    make, link, seen = BREAKS[name]
-    found = broken(make())
-    assert set(found) == {link}
-    assert seen in found[link]
+def test_a_failed_check_is_named_alone(name: str) -> None:
+    make, check, seen = BREAKS[name]
+    found = failed(make())
+    assert set(found) == {check}
+    assert seen in found[check]
 
 
-def test_every_link_is_broken_by_a_test() -> None:
+def test_every_check_is_broken_by_a_test() -> None:
     """But the cache's Pods, which are judged as all Pods are."""
-    assert {link for _, link, _ in BREAKS.values()} == {link.name for link in CHAIN} - {"cache-pods"}
+    assert {check for _, check, _ in BREAKS.values()} == {check.name for check in CHECKS} - {"cache-pods"}
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_every_finding_has_a_remedy_and_never_shows_a_key(name: str) -> None:
+def test_every_finding_has_a_fix_and_never_shows_a_key(name: str) -> None:
     for finding in examine(BREAKS[name][0]()):
-        if isinstance(finding.verdict, Broken):
-            assert finding.verdict.remedy
-            assert "PRIVATE KEY" not in finding.verdict.seen + finding.verdict.remedy
+        if isinstance(finding.verdict, Failed):
+            assert finding.verdict.fix
+            assert "PRIVATE KEY" not in finding.verdict.seen + finding.verdict.fix
 
 
-def test_what_rests_on_a_broken_link_is_not_judged() -> None:
-    behind = not_judged(healthy(database=Silent("gone")))
+def test_what_rests_on_a_failed_check_is_not_checked() -> None:
+    behind = not_checked(healthy(database=NoAnswer("gone")))
     assert {"charset", "schema", "record", "token", "catalog", "events", "public-portus"} <= behind
     assert not {"certificate", "names-in-registry", "network-policies", "web"} & behind
 
@@ -344,41 +344,41 @@ LATE_ANSWERS: dict[str, Callable[[], Snapshot]] = {
     "edge": lambda: _served("edge", LATE),
     "through": lambda: healthy(through={REGISTRY: Answer(status=401), PORTUS: LATE}),
     "token": lambda: healthy(token=LATE),
-    "login": lambda: healthy(login=LATE, catalog=Unseen("there is no token to show")),
+    "login": lambda: healthy(login=LATE, catalog=NotChecked("there is no token to show")),
     "catalog": lambda: healthy(catalog=LATE),
     "database": lambda: healthy(database=LATE),
     "outside": lambda: _outside("portus", LATE),
-    "trust": lambda: healthy(refused={**healthy().refused, ("edge", "web"): Unseen(LATE.reason)}),
+    "trust": lambda: healthy(refused={**healthy().refused, ("edge", "web"): NotChecked(LATE.reason)}),
 }
 
 
 @pytest.mark.parametrize("name", LATE_ANSWERS)
 def test_an_answer_that_is_late_says_nothing_of_keys_passwords_or_certificates(name: str) -> None:
-    verdicts = [each.verdict for each in examine(LATE_ANSWERS[name]()) if state(each) in (BROKEN, NOT_JUDGED) and not each.blocked_by]
-    told = [f"{each.seen} {each.remedy}" if isinstance(each, Broken) else getattr(each, "reason", "") for each in verdicts]
+    verdicts = [each.verdict for each in examine(LATE_ANSWERS[name]()) if state(each) in (FAILED, NOT_CHECKED) and not each.blocked_by]
+    told = [f"{each.seen} {each.fix}" if isinstance(each, Failed) else getattr(each, "reason", "") for each in verdicts]
     assert [text for text in told if "no answer in 10 s: slow or overloaded" in text]
     for text in told:
         assert not re.search(r"(?i)\b(key|keys|password|passwords|certificate|certificates|secret_key_base)\b", text), text
 
 
-def test_what_could_not_be_seen_is_not_judged_and_does_not_hold() -> None:
-    snapshot = healthy(database=Unseen("the cluster forbids it"))
-    assert broken(snapshot) == {}
-    assert "database" in not_judged(snapshot)
-    assert not holds(examine(snapshot))
+def test_what_could_not_be_seen_is_not_checked_and_does_not_hold() -> None:
+    snapshot = healthy(database=NotChecked("the cluster forbids it"))
+    assert failed(snapshot) == {}
+    assert "database" in not_checked(snapshot)
+    assert not passed(examine(snapshot))
 
 
-def test_every_link_rests_on_earlier_ones_only() -> None:
+def test_every_check_rests_on_earlier_ones_only() -> None:
     seen: set[str] = set()
-    for link in CHAIN:
-        assert set(link.after) <= seen, link.name
-        seen.add(link.name)
+    for check in CHECKS:
+        assert set(check.after) <= seen, check.name
+        seen.add(check.name)
 
 
 def test_a_config_that_is_no_yaml_is_the_crash_of_its_registry_alone() -> None:
     found = stage.registry_file("/etc/docker/registry/config.yml", "a: b: c")
     found["registry"] = dataclasses.replace(found["registry"], pods=_unready(found["registry"]), problems=("bad config",))
-    assert set(broken(healthy(workloads=found))) == {"registry-pods"}
+    assert set(failed(healthy(workloads=found))) == {"registry-pods"}
 
 
 def _unready(workload: Workload) -> tuple[Pod, ...]:
@@ -386,15 +386,15 @@ def _unready(workload: Workload) -> tuple[Pod, ...]:
 
 
 def test_a_push_under_way_is_no_broken_delivery() -> None:
-    assert broken(_waiting(delivered=2)) == {}
+    assert failed(_waiting(delivered=2)) == {}
 
 
 def test_a_few_fresh_events_are_the_workers_daily_work() -> None:
-    assert broken(healthy(database=database(fresh=backlog(2, 3)))) == {}
+    assert failed(healthy(database=database(fresh=backlog(2, 3)))) == {}
 
 
 def test_a_claim_that_waits_for_its_first_pod_is_no_broken_one() -> None:
-    assert broken(healthy(claims=(Claim(name="portus-backups", phase="Pending", waits=True),))) == {}
+    assert failed(healthy(claims=(Claim(name="portus-backups", phase="Pending", waits=True),))) == {}
 
 
 def test_a_new_pod_that_cannot_start_is_told_while_the_old_one_serves() -> None:
@@ -402,7 +402,7 @@ def test_a_new_pod_that_cannot_start_is_told_while_the_old_one_serves() -> None:
     web = found["web"]
     new = dataclasses.replace(web.pods[0], name="portus-1", ready=False)
     found["web"] = dataclasses.replace(web, pods=(*web.pods, new), problems=("ErrImagePull: no such tag",))
-    assert set(broken(healthy(workloads=found))) == {"web-pods"}
+    assert set(failed(healthy(workloads=found))) == {"web-pods"}
 
 
 def test_apache_has_no_worker_and_speaks_plainly_inside() -> None:
@@ -416,17 +416,17 @@ def test_apache_has_no_worker_and_speaks_plainly_inside() -> None:
     expected = dataclasses.replace(before.expected, portus_version="2.2")
     older = database(migrations=("20160927141850",))
     findings = examine(
-        healthy(expected=expected, workloads=found, refused=refused, reached=reached, health=Unseen("not asked"), database=older)
+        healthy(expected=expected, workloads=found, refused=refused, reached=reached, health=NotChecked("not asked"), database=older)
     )
-    assert holds(findings)
-    assert not any(state(each) == NOT_JUDGED for each in findings)
+    assert passed(findings)
+    assert not any(state(each) == NOT_CHECKED for each in findings)
 
 
-def test_the_manual_names_every_link_in_order() -> None:
+def test_the_manual_names_every_check_in_order() -> None:
     manual = (ROOT / "docs" / "operate" / "doctor.md").read_text(encoding="utf-8")
     checks = manual.partition("\n## Checks\n")[2].partition("\n## ")[0]
     rows = [line.split("`")[1] for line in checks.splitlines() if line.startswith("| `") and not line.split("`")[1].endswith("=1")]
-    assert rows == [link.name for link in CHAIN]
+    assert rows == [check.name for check in CHECKS]
 
 
 def test_events_wait_for_a_worker_only_once_it_has_started() -> None:
@@ -437,4 +437,4 @@ def test_events_wait_for_a_worker_only_once_it_has_started() -> None:
         (pod,) = workloads["worker"].pods
         pods = (dataclasses.replace(pod, ready_since=stage.now() - since),)
         workloads["worker"] = dataclasses.replace(workloads["worker"], pods=pods)
-        assert set(broken(healthy(database=old, workloads=workloads))) == found
+        assert set(failed(healthy(database=old, workloads=workloads))) == found

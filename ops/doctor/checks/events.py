@@ -7,8 +7,8 @@ from http import HTTPStatus
 from components.common.names import EVENTS_PATH
 from ops.doctor.servers import events_url
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Broken, Holds, Verdict, deploy_anew, kubectl, said
-from ops.kube.http import Answer, Silent, Unseen
+from ops.doctor.verdicts import Failed, Ok, Verdict, deploy_anew, kubectl, said
+from ops.kube.http import Answer, NoAnswer, NotChecked
 
 
 def endpoint(snapshot: Snapshot) -> Verdict:
@@ -18,24 +18,24 @@ def endpoint(snapshot: Snapshot) -> Verdict:
     if given != right:
         seen = f"notifications go to {given or 'no address: config.yml has no endpoint portus'}, not to {right}"
         where = "notifications.endpoints of the registry's config.yml (docs/deploy/registry.md)"
-        return Broken(seen, f"{where}, rendered again by {deploy_anew(snapshot)}")
-    return Holds(given)
+        return Failed(seen, f"{where}, rendered again by {deploy_anew(snapshot)}")
+    return Ok(given)
 
 
 def taken(snapshot: Snapshot) -> Verdict:
     """Portus takes notifications inside the cluster."""
-    if isinstance(snapshot.event, Unseen):
+    if isinstance(snapshot.event, NotChecked):
         return snapshot.event
     if isinstance(snapshot.event, Answer) and snapshot.event.status == HTTPStatus.ACCEPTED:
-        return Holds(f"202 at {EVENTS_PATH}")
-    return Broken(f"Portus answers {EVENTS_PATH} with {said(snapshot.event)}", kubectl(snapshot, "logs deployment/portus"))
+        return Ok(f"202 at {EVENTS_PATH}")
+    return Failed(f"Portus answers {EVENTS_PATH} with {said(snapshot.event)}", kubectl(snapshot, "logs deployment/portus"))
 
 
 def delivered(snapshot: Snapshot) -> Verdict:
     """No notification waits in the registry."""
-    if isinstance(snapshot.queues, Silent):
-        return Unseen(f"the registry's debug port does not answer: {snapshot.queues.reason}")
-    if isinstance(snapshot.queues, Unseen):
+    if isinstance(snapshot.queues, NoAnswer):
+        return NotChecked(f"the registry's debug port does not answer: {snapshot.queues.reason}")
+    if isinstance(snapshot.queues, NotChecked):
         return snapshot.queues
     for queue in snapshot.queues:
         if queue.pending and not queue.delivered:
@@ -43,5 +43,5 @@ def delivered(snapshot: Snapshot) -> Verdict:
             seen = f"{queue.pending} notifications wait in Pod {queue.pod} for the endpoint {queue.name}; so far {statuses}"
             logs = kubectl(snapshot, f"logs {queue.pod}")
             lost = "a restart of the registry drops them: only background.sync.strategy: update then finds what was pushed"
-            return Broken(seen, f"{logs} says why; one that Portus refuses holds up all behind it, and {lost}")
-    return Holds(f"{sum(queue.pending for queue in snapshot.queues)} wait")
+            return Failed(seen, f"{logs} says why; one that Portus refuses holds up all behind it, and {lost}")
+    return Ok(f"{sum(queue.pending for queue in snapshot.queues)} wait")

@@ -1,0 +1,1 @@
+"""The checks' judges, by subject: each a pure function of what was seen."""

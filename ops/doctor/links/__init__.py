@@ -1,1 +1,0 @@
-"""The links' judges, by subject: each a pure function of what was seen."""
