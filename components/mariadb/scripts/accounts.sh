@@ -7,7 +7,7 @@ set -eu
 
 quoted() { sed -e 's/\\/\\\\/g' -e "s/'/''/g" "$ACCOUNTS_CREDENTIALS/$1"; }
 
-for file in root-password former-root-password; do # in the middle of a rotation the server may not know the new one yet
+for file in root-password previous-root-password; do # in the middle of a rotation the server may not know the new one yet
   MYSQL_PWD="$(cat "$ACCOUNTS_CREDENTIALS/$file")"
   export MYSQL_PWD
   if echo 'SELECT 1;' | mariadb --user=root --protocol=socket >/dev/null 2>&1; then break; fi
