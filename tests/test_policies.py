@@ -19,7 +19,7 @@ from ops.paths import ROOT
 from policies import invariants
 from policies.invariants import RULES, Resource
 from tests.recorder import GENERATED, STACKS, Program
-from tests.settings.corpus import SAMPLES, StackFile
+from tests.settings.corpus import sample_of
 from tests.settings.test_samples import run_sample
 
 ROUTED = ("gateway", "ingress", "registry_gcs", "complete")
@@ -52,7 +52,7 @@ def test_a_stack_of_the_project_passes(stack: str, programs: dict[str, Program])
 
 @pytest.mark.parametrize("sample", ROUTED)
 def test_another_exposure_and_a_rotated_secret_pass(sample: str) -> None:
-    resources = _resources(run_sample(StackFile({path.stem: path for path in SAMPLES}[sample])))
+    resources = _resources(run_sample(sample_of(sample)))
     for rule in RULES:
         if rule != "protected-data" or sample != "complete":  # it says protect: false
             assert _found(rule, resources) == []

@@ -15,7 +15,7 @@ from components.settings.rules.workloads import RESERVED
 from tests.components import rendered as sections
 from tests.network_evaluator import selects
 from tests.recorder import STACKS, Program, Programs, Registered, run_program, stack_configuration
-from tests.settings.corpus import HERE, SAMPLES, StackFile
+from tests.settings.corpus import SAMPLES, StackFile, sample_of
 from tests.settings.test_samples import run_sample
 
 
@@ -51,7 +51,7 @@ def test_the_reserved_names_and_paths_are_what_is_rendered(programs: Programs) -
 
 @pytest.fixture(scope="module")
 def complete() -> Program:
-    return run_sample(StackFile(HERE / "samples" / "complete.yaml"))
+    return run_sample(sample_of("complete"))
 
 
 @pytest.mark.parametrize("component", ["web", "worker", "registry", "database", "edge"])

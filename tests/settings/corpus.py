@@ -49,13 +49,16 @@ _WRITTEN = tempfile.TemporaryDirectory()
 
 
 def _samples() -> Iterator[Path]:
-    """Yield the right stack files: each file of ``samples``, and one for each entry of ``samples/registries.yaml``."""
-    several = HERE / "samples" / "registries.yaml"
-    yield from (path for path in (HERE / "samples").glob("*.yaml") if path != several)
-    for name, content in yaml.safe_load(several.read_text(encoding="utf-8")).items():
-        path = Path(_WRITTEN.name, f"{name}.yaml")
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-        yield path
+    """Yield the right stack files: ``samples/complete.yaml``, and one for each entry of the other files there."""
+    for file in (HERE / "samples").glob("*.yaml"):
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if "config" in content:
+            yield file
+            continue
+        for name, sample in content.items():
+            path = Path(_WRITTEN.name, f"{name}.yaml")
+            path.write_text(yaml.safe_dump(sample, sort_keys=False), encoding="utf-8")
+            yield path
 
 
 SAMPLES = sorted(_samples(), key=lambda path: path.stem)
@@ -241,6 +244,11 @@ class Case(Stack):
     def told(self) -> list[dict[str, str]]:
         """The problems."""
         return [_entry(problem) for problem in self.error.problems]
+
+
+def sample_of(name: str) -> StackFile:
+    """Return the sample of this name."""
+    return StackFile(next(path for path in SAMPLES if path.stem == name))
 
 
 def changed(settings: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

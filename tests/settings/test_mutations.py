@@ -16,9 +16,9 @@ import pytest
 from components.settings.parse import parse
 from components.settings.report.locate import TAGS
 from components.settings.report.problems import Problem, SettingsError
-from tests.settings.corpus import BAD, HERE, SAMPLES, Stack, StackFile, sections_of
+from tests.settings.corpus import BAD, SAMPLES, Stack, StackFile, sample_of, sections_of
 
-SAMPLE = StackFile(HERE / "samples" / "complete.yaml")
+SAMPLE = sample_of("complete")
 RAW = sections_of(SAMPLE)
 FREE = {"annotations", "labels", "podLabels", "dashboardLabels", "nodeSelector", "serviceAccountAnnotations"}
 """Mappings whose keys are the user's."""

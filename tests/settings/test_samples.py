@@ -17,7 +17,7 @@ from components.settings.rules.cluster import amount
 from components.settings.types.base import KubernetesShape, Section
 from components.settings.types.secrets import ExistingSecret
 from tests.recorder import Program, run_program, texts
-from tests.settings.corpus import HERE, SAMPLES, StackFile
+from tests.settings.corpus import SAMPLES, StackFile, sample_of
 
 
 @pytest.fixture(params=SAMPLES, ids=lambda path: path.stem, scope="module")
@@ -87,7 +87,7 @@ def test_no_secret_of_a_sample_stands_outside_a_secret(sample: StackFile, progra
 
 
 def test_a_secret_of_somebody_else_is_mounted_or_referred_to_and_never_copied() -> None:
-    program = run_sample(StackFile(HERE / "samples" / "alternatives.yaml"))
+    program = run_sample(sample_of("alternatives"))
     web = program.one("Deployment", "portus-web")
     sources = next(v for v in web.pod["volumes"] if v["name"] == "credentials")["projected"]["sources"]
     files = {source["secret"]["items"][0]["path"]: source["secret"]["name"] for source in sources}
