@@ -2,7 +2,8 @@
 
 ``{secure: text}`` stands for a text that Pulumi would hold encrypted, ``${name}`` for a certificate or key of ``authority``.
 
-A table of ``bad`` (``registry.yaml``) holds wrong stack files as cases: each is a stack file of ``base.yaml`` with one thing changed.
+A table of ``bad`` (``registry.yaml``) has wrong stack files as cases, by the kind of mistake, which begins their names: each is a stack
+file of ``base.yaml`` with one thing changed.
 
     case: its name
     because: what is wrong with it
@@ -166,7 +167,7 @@ class WrongFile(Stack):
         return self.row["case"]
 
     @property
-    def folder(self) -> str:
+    def kind(self) -> str:
         """What kind of mistake it has."""
         return self.id.partition("/")[0]
 
@@ -207,7 +208,7 @@ class WrongFile(Stack):
 class Case(Stack):
     """A wrong stack file that is one row of a table."""
 
-    folder: str
+    kind: str
     row: Mapping[str, Any]
 
     @cached_property
@@ -218,7 +219,7 @@ class Case(Stack):
     @property
     def id(self) -> str:
         """What the tests call it."""
-        return f"{self.folder}/{self.row['case']}"
+        return f"{self.kind}/{self.row['case']}"
 
     @property
     def because(self) -> str:
@@ -298,7 +299,7 @@ def _entry(problem: Problem) -> dict[str, str]:
 
 def cases() -> list[Case]:
     """Return the rows of every table."""
-    return [Case(table.stem, row) for table in TABLES for row in _loaded(table.read_text(encoding="utf-8"))]
+    return [Case(kind, row) for table in TABLES for kind, rows in _loaded(table.read_text(encoding="utf-8")).items() for row in rows]
 
 
 BAD: Sequence[WrongFile | Case] = [*(WrongFile(row) for row in _loaded(WHOLE.read_text(encoding="utf-8"))), *cases()]
@@ -331,11 +332,11 @@ def _secure(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
             yield from _secure(item, (*path, index))
 
 
-def rewritten(text: str, folder: str) -> str:
+def rewritten(text: str) -> str:
     """Return the table ``text`` with what its cases are told today; every line outside a changed ``expect`` stays as it is."""
 
-    def told(row: dict[str, Any], width: int) -> str | None:
-        case = Case(folder, row)
+    def told(kind: str, row: dict[str, Any], width: int) -> str | None:
+        case = Case(kind, row)
         expect = {"expect": case.told}
         return None if case.told == case.expected else yaml.safe_dump(expect, sort_keys=False, allow_unicode=True, width=width)
 
@@ -345,19 +346,19 @@ def rewritten(text: str, folder: str) -> str:
 def rewritten_reports(text: str) -> str:
     """Return the whole files' ``text`` with the reports that they get today, all else as it is."""
 
-    def told(row: dict[str, Any], _: int) -> str | None:
+    def told(_: str, row: dict[str, Any], __: int) -> str | None:
         file = WrongFile({"report": "", **row})
         return None if file.told == file.expected else f"report: |\n{textwrap.indent(file.told, '  ')}"
 
     return _rewritten(text, "report", told)
 
 
-def _rewritten(text: str, key: str, told: Callable[[dict[str, Any], int], str | None]) -> str:
-    """Return ``text`` with what is ``told`` of each row, in so many columns, at ``key``; None leaves the row as it is."""
-    lines, root = text.splitlines(keepends=True), yaml.compose(text, Loader=yaml.SafeLoader)
-    for row in reversed(root.value if root else []):
+def _rewritten(text: str, key: str, told: Callable[[str, dict[str, Any], int], str | None]) -> str:
+    """Return ``text`` with what is ``told`` of each row, by its kind and in so many columns, at ``key``; None leaves the row as it is."""
+    lines = text.splitlines(keepends=True)
+    for kind, row in reversed(_rows(yaml.compose(text, Loader=yaml.SafeLoader))):
         indent = " " * row.start_mark.column
-        new = told(yaml.SafeLoader("").construct_document(row), WIDTH - len(indent))
+        new = told(kind, yaml.SafeLoader("").construct_document(row), WIDTH - len(indent))
         if new is None:
             continue
         keys = {name.value: (name, value) for name, value in row.value}
@@ -367,6 +368,13 @@ def _rewritten(text: str, key: str, told: Callable[[dict[str, Any], int], str | 
             end -= 1
         lines[name.start_mark.line if name else end : end] = textwrap.indent(new, indent).splitlines(keepends=True)
     return "".join(lines)
+
+
+def _rows(root: yaml.Node | None) -> list[tuple[str, yaml.MappingNode]]:
+    """Return each row with the kind that it stands below, "" in a plain list."""
+    if isinstance(root, yaml.MappingNode):
+        return [(kind.value, row) for kind, rows in root.value for row in rows.value]
+    return [("", row) for row in root.value] if root else []
 
 
 def _last_line(node: yaml.Node) -> int:
@@ -381,7 +389,7 @@ def _last_line(node: yaml.Node) -> int:
 def rewrite() -> None:
     """Write what every wrong stack file is told today."""
     for table in TABLES:
-        table.write_text(rewritten(table.read_text(encoding="utf-8"), table.stem), encoding="utf-8")
+        table.write_text(rewritten(table.read_text(encoding="utf-8")), encoding="utf-8")
     WHOLE.write_text(rewritten_reports(WHOLE.read_text(encoding="utf-8")), encoding="utf-8")
 
 

@@ -166,7 +166,7 @@ def _complaints(problems: tuple[Problem, ...]) -> set[tuple[str, str]]:
 
 
 STACKS = [StackFile(path) for path in SAMPLES]
-RULED = [entry for entry in BAD if entry.folder in {"portus_settings", "workloads"}]
+RULED = [entry for entry in BAD if entry.kind in {"portus_settings", "workloads"}]
 
 
 @cache

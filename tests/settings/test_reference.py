@@ -55,14 +55,14 @@ def test_a_sample_fits_the_schema(path: Path, validator: jsonschema.Draft7Valida
 
 
 @pytest.mark.parametrize(
-    "entry", [entry for entry in BAD if entry.folder in {"unknown_keys", "wrong_types", "missing"}], ids=lambda entry: entry.id
+    "entry", [entry for entry in BAD if entry.kind in {"unknown_keys", "wrong_types", "missing"}], ids=lambda entry: entry.id
 )
 def test_an_editor_sees_what_a_key_or_a_type_gets_wrong(entry: WrongFile | Case, validator: jsonschema.Draft7Validator) -> None:
     assert list(validator.iter_errors(entry.content))
 
 
 def test_a_secret_in_clear_does_not_fit_the_schema(validator: jsonschema.Draft7Validator) -> None:
-    in_clear = [entry for entry in BAD if entry.folder == "secrets" and entry.id.endswith("_in_clear")]
+    in_clear = [entry for entry in BAD if entry.kind == "secrets" and entry.id.endswith("_in_clear")]
     assert in_clear
     assert [entry.id for entry in in_clear if not list(validator.iter_errors(entry.content))] == []
 
