@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden import NAMES, RENDERED, golden_files, unknown_namespaces
-from tests.pictures import PAGES, STACK, TITLES, architecture, pages, resources
+from tests.golden import DRAWN, NAMES, PAGES, RENDERED, TITLES, architecture, golden_files, pages, resources, stale_renders
 from tests.recorder import ROOT, SECRET_SIGNATURE, Program, Programs, run_program
 
 MOVED = (
@@ -43,7 +42,7 @@ def test_the_objects_of_a_stack_are_the_golden_render(golden: dict[Path, str], s
 
 
 def test_no_golden_file_outlives_its_stack(golden: dict[Path, str]) -> None:
-    assert unknown_namespaces(set(golden)) == []
+    assert stale_renders(set(golden)) == []
 
 
 def test_a_render_shows_no_secret(programs: Programs) -> None:
@@ -60,7 +59,7 @@ def test_a_render_shows_no_secret(programs: Programs) -> None:
 
 @pytest.fixture(scope="module")
 def drawn(programs: Programs) -> Program:
-    return programs[STACK]
+    return programs[DRAWN]
 
 
 @pytest.mark.parametrize("page", PAGES)
