@@ -1,4 +1,4 @@
-"""Official releases from a site that answers well, lies, breaks off, stalls or is not there."""
+"""Official releases, and Pulumi's own CLI, from a site that answers well, lies, breaks off, stalls or is not there."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 from lab import downloads, programs, versions
 from lab.downloads import Download
+from lab.engine import official
 from lab.images.servers import free_port
 from ops.console import Step
 
@@ -35,17 +36,23 @@ GOOD = _archive(kubectl=b"the genuine kubectl" * 1000, kubelet=b"the genuine kub
 
 
 @contextmanager
-def _site(behave: Behaviour) -> Iterator[str]:
-    """Run a download site on the loopback and give its address."""
+def _site(behave: Behaviour, content: bytes = GOOD) -> Iterator[str]:
+    """Run a download site of ``content`` on the loopback and give its address."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
         def do_GET(self) -> None:
-            behave(self, GOOD)
+            behave(self, content)
 
         def log_message(self, *_: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.block_on_close = False  # one that stalls is not waited for
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -61,6 +68,10 @@ def _answer(handler: BaseHTTPRequestHandler, body: bytes, *, length: int | None 
     handler.send_header("Content-Length", str(len(body) if length is None else length))
     handler.end_headers()
     handler.wfile.write(body)
+
+
+def _cut_off(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    _answer(handler, body[: len(body) // 2], length=len(body))
 
 
 def _stall(handler: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -104,7 +115,7 @@ def test_a_release_of_another_checksum_is_refused_and_nothing_of_it_is_kept(fold
 @pytest.mark.parametrize(
     ("behave", "told"),
     [
-        (lambda handler, body: _answer(handler, body[:100], length=len(body)), "broke off"),
+        (_cut_off, "broke off"),
         (_stall, "broke off (ReadTimeout"),
         (lambda handler, _: _answer(handler, b"", code=503), "answers 503"),
         (lambda handler, _: _answer(handler, b"<html>", code=200), "is refused"),
@@ -154,3 +165,87 @@ def test_the_table_holds_the_version_that_is_built_and_every_program_of_it(monke
     assert downloads.for_this_machine("kubernetes", "1.0.0") is None
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     assert downloads.for_this_machine("kubernetes", versions.KUBERNETES) is None
+
+
+# Pulumi's own CLI, which the SDK installs.
+
+
+INSTALL = official.INSTALL
+
+
+def _installer(version: str) -> bytes:
+    """What get.pulumi.com/install.sh does with ``--no-edit-path --install-root ROOT --version VERSION``, without a download."""
+    return (
+        '#!/bin/sh\nset -e\nmkdir -p "$3/bin"\n'
+        f"printf '#!/bin/sh\\necho {version}\\n' > \"$3/bin/pulumi\"\n"
+        'touch "$3/bin/pulumi-language-python"\nchmod +x "$3"/bin/*\n'
+    ).encode()
+
+
+def _late(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    threading.Event().wait(5)
+    _answer(handler, body)
+
+
+class TestPulumisOwnCli:
+    @pytest.fixture
+    def at(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+        """Lead the SDK to another site."""
+
+        def lead(site: str) -> None:
+            led = f"""
+import pulumi.automation._cmd as command
+download = command._download_to_file
+command._download_to_file = lambda url, file: download(url.replace("https://get.pulumi.com", {site!r}), file)
+"""
+            monkeypatch.setattr(official, "SITE", site)
+            monkeypatch.setattr(official, "INSTALL", led + INSTALL)
+
+        return lead
+
+    def test_the_sdk_installs_its_own_version_once(self, at: Callable[[str], None]) -> None:
+        with _site(_answer, _installer(f"v{versions.PULUMI}")) as site:
+            at(site)
+            found = official.ensure()
+        assert found is not None
+        assert found.is_file()
+        assert official.ensure() == found == official.find()
+
+    @pytest.mark.parametrize(
+        ("script", "behave", "told"),
+        [
+            (_installer("v3.300.0"), _answer, f"was to bring v{versions.PULUMI}"),
+            (_installer(f"v{versions.PULUMI}"), _cut_off, "installer failed"),
+            (b"#!/bin/sh\necho no release of that version\nexit 1\n", _answer, "installer failed"),
+            (b"<html>log in to this network</html>", _answer, "installer failed"),
+        ],
+        ids=["another version", "cut off", "refused", "a page of a captive portal"],
+    )
+    def test_what_is_not_that_version_is_refused_and_the_next_run_heals(
+        self, at: Callable[[str], None], capsys: pytest.CaptureFixture[str], script: bytes, behave: Behaviour, told: str
+    ) -> None:
+        with _site(behave, script) as site:
+            at(site)
+            assert official.ensure() is None
+        said = capsys.readouterr().out
+        assert told in said
+        assert f"building Pulumi {versions.PULUMI} from source instead" in said
+        assert official.find() is None
+        with _site(_answer, _installer(f"v{versions.PULUMI}")) as site:
+            at(site)
+            assert official.ensure() is not None
+
+    def test_a_site_that_stalls_is_given_up(
+        self, at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(official, "SECONDS", 0.5)
+        with _site(_late, _installer("v1")) as site:
+            at(site)
+            assert official.ensure() is None
+        assert "takes longer than" in capsys.readouterr().out
+
+    def test_a_site_that_is_not_there_is_asked_once_a_day(self, at: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
+        at(f"http://127.0.0.1:{free_port()}")
+        for _ in range(2):
+            assert official.ensure() is None
+        assert capsys.readouterr().out.count("does not answer") == 1

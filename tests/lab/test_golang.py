@@ -1,16 +1,20 @@
-"""Programs built from Go modules, and told how far that is."""
+"""Programs built from Go modules, and told how far that is; the definitions of other projects out of theirs."""
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from lab import downloads, golang
+from lab.addons import crds
 from lab.golang import Program
 from ops import process
+from ops.errors import OpsError
 
 
 class _Go:
@@ -114,3 +118,22 @@ def test_the_build_says_what_is_left() -> None:
         "2 of 4 packages, at most 2 min left: net/http",
         "go: downloading k8s.io/api v0.34.4\n",
     ]
+
+
+# The definitions of other projects are what their modules hold, or nothing.
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("each", crds.EVERY, ids=lambda each: each.module)
+def test_every_file_of_a_project_defines_kinds(each: crds.Definitions) -> None:
+    folder = crds.fetched(each)
+    for file in each.files:
+        kinds = [document["kind"] for document in yaml.safe_load_all((folder / file).read_text(encoding="utf-8"))]
+        assert set(kinds) == {"CustomResourceDefinition"}, file
+
+
+@pytest.mark.engine
+def test_a_module_of_another_content_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path))
+    with pytest.raises(OpsError, match=r"is h1:mock6\S+, not h1:other"):
+        crds.fetched(replace(crds.GATEWAY_API, digest="h1:other"))
