@@ -9,8 +9,12 @@ from pathlib import Path
 
 def anchors(page: Path) -> set[str]:
     """Return what a link may name behind ``#``, as GitHub and GitLab derive it from the headings."""
-    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return set(map(anchor, re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))))
+
+
+def anchor(heading: str) -> str:
+    """Return what a link names this heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def commands(page: Path) -> Iterator[str]:
