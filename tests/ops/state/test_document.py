@@ -1,14 +1,15 @@
-"""The state as a whole, and what a preview may say of it."""
+"""The state as a whole: what of it is a secret and how that leaves the process, and what a preview may say of it."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from ops.errors import OpsError
 from ops.state.document import document, judged, planned
-from ops.state.values import SIGNATURE, UNKNOWN, Secret
+from ops.state.values import HIDDEN, SECRET, SIGNATURE, UNKNOWN, Secret, encoded, hidden, marked
 from tests.ops.state.stages import EMPTY, ROOT, urn
 
 PROVIDER = urn("pulumi:providers:random", "default_4_21_4")
@@ -103,3 +104,20 @@ def test_what_differs_otherwise_is_told_and_no_reason_to_refuse() -> None:
     found = judged(changes)
     assert (found.lost, found.made) == ([], ["Secret gone"])
     assert found.changed == ["Deployment web", "Job job", "Secret labels"]
+
+
+def test_a_secret_leaves_in_pulumis_own_form_and_shows_nothing_before() -> None:
+    found = encoded({"data": Secret({"password": "abc"}), "list": [Secret("x"), 1]})
+    assert found["data"] == {SIGNATURE: SECRET, "plaintext": json.dumps({"password": "abc"})}
+    assert found["list"][1] == 1
+    assert "abc" not in repr(Secret("abc"))
+
+
+def test_a_list_that_holds_a_secret_is_secret_as_a_whole() -> None:
+    shown = {"data": {"a": HIDDEN, "b": "1"}, "spec": {"env": [{"name": "a"}, {"value": HIDDEN}]}, "plain": [1]}
+    assert set(hidden(shown)) == {("data", "a"), ("spec", "env")}
+
+
+def test_marks_go_to_what_is_there() -> None:
+    found = marked({"data": {"a": "1", "b": "2"}, "kind": "ConfigMap"}, {("data", "a"), ("spec", "x"), ("kind", "y")})
+    assert found == {"data": {"a": Secret("1"), "b": "2"}, "kind": "ConfigMap"}
