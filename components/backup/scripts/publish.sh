@@ -2,7 +2,7 @@
 # Last step of a backup: gives the dump that was verified its name, then removes the oldest backups beyond KEEP, but never the newest of a
 # Portus version, which is the way back from an upgrade. Whatever fails before leaves the others as they are.
 # Environment: KEEP, a number or "all"; DATABASE, and for the manifest PORTUS_VERSION and MIGRATIONS ("<version>=<its last migration> ...",
-# oldest first); EMPTY: "skip" is a backup before an upgrade, whose database is still the former version's.
+# oldest first); EMPTY: "skip" is a backup before an upgrade, whose database is still the previous version's.
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# One step of a rotation: "accept" lets every account hold its new password besides the former one, "keep" ends the former one.
+# One step of a rotation: "accept" lets every account hold its new password besides the previous one, "keep" revokes the previous one.
 #
 # Changes nothing where that is so already, so it may run any number of times; after a first start with the new passwords, too.
 # Environment: NAMESPACE (of this Pod), HOST, PORT, ACCOUNT (of the rotation), FILES (mounted Secrets: login-<n>, root's
@@ -46,6 +46,6 @@ for file in "$FILES"/hash-*; do # root last: it is this session's own
 done
 said=$(echo "$statements" | session) || fail "$said"
 case "$1" in
-  accept) echo "rotation: former and new password are accepted of:$roles" ;;
+  accept) echo "rotation: previous and new password are accepted of:$roles" ;;
   keep) echo "rotation: the new password alone is accepted of:$roles" ;;
 esac

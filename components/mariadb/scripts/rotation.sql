@@ -41,7 +41,7 @@ END FOR//
 CREATE OR REPLACE PROCEDURE keep(IN of_role TEXT, IN new_hash TEXT) MODIFIES SQL DATA
 FOR account IN (SELECT user, host FROM accounts WHERE role = of_role) DO
   IF ways(account.user, account.host, new_hash) IS NULL THEN
-    SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no former call of accept gave the account this password';
+    SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no previous call of accept gave the account this password';
   END IF;
   EXECUTE IMMEDIATE CONCAT(
     'ALTER USER ', QUOTE(account.user), '@', QUOTE(account.host), ' IDENTIFIED VIA mysql_native_password USING ', QUOTE(new_hash)

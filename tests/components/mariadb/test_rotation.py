@@ -107,11 +107,11 @@ def server(tmp_path: Path) -> Iterator[Server]:
             yield made
 
 
-def test_former_and_new_password_live_beside_each_other_until_the_former_is_ended(server: Server) -> None:
+def test_previous_and_new_password_are_both_accepted_until_the_previous_one_is_revoked(server: Server) -> None:
     first, login = server.database.password, server.database.root_password
     assert server.rotate("accept", login_01=login, hash_application="second") == (
         0,
-        "rotation: former and new password are accepted of: application\n",
+        "rotation: previous and new password are accepted of: application\n",
     )
     assert (server.takes("portus", first), server.takes("portus", "second")) == (True, True)
     assert server.rotate("keep", login_01=login, hash_application="second")[0] == 0
@@ -174,18 +174,18 @@ def test_rights_that_were_revoked_are_granted_again_and_the_password_stays(serve
 def test_nothing_is_ended_before_the_new_password_is_accepted(server: Server) -> None:
     code, said = server.rotate("keep", login_01=server.database.root_password, hash_application="never-accepted")
     assert code == 1
-    assert "no former call of accept gave the account this password" in said
+    assert "no previous call of accept gave the account this password" in said
     assert server.takes("portus", server.database.password)
 
 
 def test_root_is_rotated_with_the_account_that_does_it_and_stays_on_the_socket(server: Server) -> None:
     first = server.database.root_password
     files = {"login_01": first, "login_02": "second-root", "hash_backup": "second-backup", "hash_root": "second-root"}
-    for step, former in (("accept", True), ("keep", False)):
+    for step, previous in (("accept", True), ("keep", False)):
         assert server.rotate(step, **files)[0] == 0
-        assert (server.takes_root(first), server.takes_root("second-root")) == (former, True)
-        assert (server.takes(ROTATION_USER, first), server.takes(ROTATION_USER, "second-root")) == (former, True)
-        assert (server.takes("portus_backup", ODD), server.takes("portus_backup", "second-backup")) == (former, True)
+        assert (server.takes_root(first), server.takes_root("second-root")) == (previous, True)
+        assert (server.takes(ROTATION_USER, first), server.takes(ROTATION_USER, "second-root")) == (previous, True)
+        assert (server.takes("portus_backup", ODD), server.takes("portus_backup", "second-backup")) == (previous, True)
     server.root.execute("SELECT Host FROM mysql.global_priv WHERE User = 'root' AND Host NOT IN ('localhost', '%')")
     assert server.root.fetchall() == ()
 
