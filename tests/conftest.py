@@ -35,7 +35,7 @@ TOGETHER = (
     ),
     (  # deploy the same stack file
         "tests/cluster/test_backup.py",
-        "tests/cluster/test_new_cluster.py",
+        "tests/cluster/test_lost.py",
         "tests/cluster/test_upgrade.py",
         "tests/cluster/test_external_database.py",
     ),

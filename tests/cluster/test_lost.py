@@ -1,12 +1,14 @@
-"""A cluster is lost with all that was in it, and the stack is made again from Pulumi's state and a backup that was copied away, by
-docs/operate/new-cluster.md to the letter; and a protected stack does without a single claim, by docs/operate/protection.md."""
+"""A protected stack loses its cluster, its Pulumi state or its database, and comes back by the steps of the manual: new-cluster.md, lost.md
+and database.md in docs/operate. It also does without a single claim, by protection.md."""
 
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,8 @@ from ops.check import check
 from ops.console import Step, step
 from ops.deployment import Deployment
 from ops.errors import OpsError
+from ops.state.values import name_of
+from ops.state.verb import recover
 from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
 
 pytestmark = pytest.mark.cluster
@@ -79,6 +83,57 @@ def test_a_lost_cluster_is_made_again_from_the_state_and_a_backup(stack: OwnStac
     _let_go(again)
     Restore(deployment=again, dump=kept.name, safety=True, repeat="make restore").run(lambda: check(again, Step("checking it")))
     assert ["of-before"] in again.sql("SELECT name FROM teams")
+    stack.up("--expect-no-changes")
+
+
+def _resources(stack: OwnStack) -> dict[str, dict[str, Any]]:
+    """Return what two states of the same objects have in common, by logical name."""
+    found = stack.export()["deployment"]["resources"]
+    kept = ("urn", "type", "parent", "protect", "retainOnDelete")
+    plain = {name_of(each): {key: each.get(key) for key in kept} for each in found if not each["type"].startswith("pulumi:providers:")}
+    for each in found:
+        if each["type"].startswith("kubernetes:"):
+            plain[name_of(each)] |= {"id": each["id"], "metadata": each["inputs"]["metadata"]}
+    return plain
+
+
+def test_a_lost_state_is_made_again_from_the_cluster_which_does_not_change(stack: OwnStack) -> None:
+    before, said, reached = _resources(stack), stack.said(), deployment(stack)
+    shutil.rmtree(stack.project / "state" / ".pulumi")
+    stack.select()
+    stack.say(said | {"portus:host": "portus.other.test"})
+    with pytest.raises(OpsError, match="would replace or change what must stay"):
+        recover(stack)
+    assert not stack.has_resources()
+
+    stack.say(said)
+    recover(stack)
+    stack.run("preview", "--expect-no-changes")
+    stack.run("refresh", "--yes", "--expect-no-changes")
+    stack.up("--expect-no-changes")
+    assert _resources(stack) == before
+    again = deployment(stack)
+    assert again.outputs == reached.outputs, "passwords and CA are the old ones"
+    with step("pushing with the recovered state's password") as current:
+        check(again, current)
+
+
+def test_a_lost_database_comes_back_from_a_backup_into_a_new_claim(stack: OwnStack) -> None:
+    reached = deployment(stack)
+    reached.sql("INSERT INTO teams (name, hidden, created_at, updated_at) VALUES ('of-the-volume', 0, NOW(), NOW())")
+    with step("backing up") as current:
+        kept = backups.take(reached.jobs, current)
+    kubectl("-n", reached.namespace, "scale", "statefulset/mariadb", "--replicas=0")
+    kubectl("-n", reached.namespace, "delete", "pvc", "mariadb-data")
+    with step("listing") as current:
+        assert kept in backups.listing(reached.jobs, current).backups, "they are on a claim of their own"
+
+    stack.up("--refresh", "--target", "**::mariadb-data")
+    kubectl("-n", reached.namespace, "scale", "statefulset/mariadb", "--replicas=1")
+    again = deployment(stack)
+    assert again.outputs == reached.outputs, "passwords stay"
+    Restore(deployment=again, dump=kept.name, safety=True, repeat="make restore").run(lambda: check(again, Step("checking it")))
+    assert ["of-the-volume"] in again.sql("SELECT name FROM teams")
     stack.up("--expect-no-changes")
 
 
