@@ -14,7 +14,7 @@ import yaml
 from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
 
 from components.settings import parse as parsing
-from components.settings.report.problems import SettingsError
+from components.settings.report.problems import Problem, SettingsError
 from components.settings.stack import StackSettings
 from components.settings.types.sealed import is_ciphertext, is_sealed, seal
 
@@ -27,6 +27,12 @@ NAMESPACE: Final = "portus"
 SHOWN: Final = 32
 """Exit code by which a program tells Pulumi's language host that its error has been shown. After any other code the host adds "an unhandled
 error occurred: program exited with non-zero exit code" (pulumi-language-python: pythonProcessExitedAfterShowingUserActionableMessage)."""
+
+
+class _Written(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml may be missing
+    """Takes every plain value for a text: what it means is Pulumi's to say, and PyYAML would refuse some (``2026-13-45``)."""
+
+    yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}  # noqa: RUF012 - PyYAML's way to say it: merge keys
 
 
 def load_or_end() -> StackSettings:
@@ -99,7 +105,16 @@ def _parsed(
         from components.settings.report.stack_file import without_settings  # noqa: PLC0415 - as above
 
         raise SettingsError(file, without_settings(content, NAMESPACE, unknown_namespaces))
-    return parsing.parse(raw, file=file, encrypted=encrypted, unknown_namespaces=unknown_namespaces, name=pulumi.get_stack())
+    return parsing.parse(
+        raw, file=file, encrypted=encrypted, unknown_namespaces=unknown_namespaces, outside=outside(content), name=pulumi.get_stack()
+    )
+
+
+def outside(content: object) -> list[Problem]:
+    """Return a problem for each key of this program that a stack file has beside ``config:``, where Pulumi ignores it."""
+    keys = [str(key) for key in content if str(key).startswith(f"{NAMESPACE}:")] if isinstance(content, Mapping) else []
+    rule = "must be below 'config:': Pulumi ignores it here"
+    return [Problem(namespace="", key=key, value="", rule=rule, fix="indent it, so that it is below 'config:'") for key in keys]
 
 
 def sections(configuration: Mapping[str, object], prefix: str) -> dict[str, object]:
@@ -120,10 +135,16 @@ def _decode(value: object) -> object:
 
 
 def _content(file: Path) -> object:
-    """Return the stack file as it is written, secrets encrypted; None when the configuration comes from elsewhere."""
+    """Return the stack file as it is written, every value as text and secrets encrypted.
+
+    None when the configuration comes from elsewhere, or when Pulumi could read the file and PyYAML cannot.
+    """
     if not file.is_file():
         return None
-    return yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - a safe loader
+    try:
+        return yaml.load(file.read_bytes(), Loader=_Written) or {}  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
 
 
 def settings_of(content: object, prefix: str) -> Mapping[str, Any] | None:

@@ -31,7 +31,13 @@ PLACEHOLDERS: Final[Mapping[str, object]] = {
 
 
 def parse(
-    raw: Mapping[str, object], *, file: str, encrypted: Callable[[Path], bool], unknown_namespaces: Sequence[str] = (), name: str = ""
+    raw: Mapping[str, object],
+    *,
+    file: str,
+    encrypted: Callable[[Path], bool],
+    unknown_namespaces: Sequence[str] = (),
+    outside: Sequence[Problem] = (),
+    name: str = "",
 ) -> StackSettings:
     """Return the settings that ``raw`` says.
 
@@ -40,12 +46,13 @@ def parse(
         file: its name, for the report.
         encrypted: whether the value at a path stands encrypted in the file.
         unknown_namespaces: the keys of other namespaces, which this program does not read.
+        outside: what is wrong with the file beside its settings.
         name: of the stack, which is a label of every object.
 
     Raises:
         SettingsError: with every problem, the rules across settings included.
     """
-    outside = [*_unfit(name), *map(stray, unknown_namespaces)]
+    outside = [*outside, *_unfit(name), *map(stray, unknown_namespaces)]
     try:
         stack = StackSettings.model_validate_json(json.dumps(raw))
     except ValidationError as error:

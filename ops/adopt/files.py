@@ -14,10 +14,18 @@ from ops.adopt.model import AdoptError, Item, Place, Problem
 
 _VARIABLE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*(?:=|:|$)")
 _LIST_VARIABLE = re.compile(r"^([A-Za-z_][A-Za-z0-9_.]*)(?:=|$)")
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MOST_KEYS: Final = 100_000
 """Of one file: more is an anchor that repeats itself."""
 Step = str | int
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml may be missing
+    """Takes a date for a text: none is asked for, and PyYAML ends at one that the calendar does not have (``2026-13-45``)."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's way to say it
+        first: [pair for pair in resolvers if not pair[0].endswith(":timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 class YamlLines:
@@ -33,13 +41,24 @@ class YamlLines:
         self.text = text
         self._shift = shift
         try:
-            self._root = yaml.compose(text, Loader=_LOADER)
+            self._root = yaml.compose(text, Loader=_Loader)
             if _expanded(self._root, {}) > MOST_KEYS:
                 fix = "take anchors that repeat themselves out"
                 raise AdoptError([Problem(Place(name), f"must have at most {MOST_KEYS} keys, and none inside itself", fix)])
-            self.content: Any = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
-        except yaml.YAMLError as error:
+            self.content: Any = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+        except (yaml.YAMLError, ValueError) as error:
             raise AdoptError([_unreadable(error, text, name)]) from None
+
+    def refuse_repeated_keys(self) -> None:
+        """Refuse keys that one mapping has twice.
+
+        Raises:
+            AdoptError: there are some.
+        """
+        fix = "keep one: the program that reads this file takes the last and ignores the others"
+        twice = [(Place(self.name, key.start_mark.line + 1 + self._shift), key.value) for key in _repeated_keys(self._root, set())]
+        if twice:
+            raise AdoptError([Problem(place, f"'{key}' must be set once", fix) for place, key in twice])
 
     def place(self, path: Sequence[Step]) -> Place:
         """Return the place of ``path``, or of the nearest key around it."""
@@ -85,6 +104,21 @@ def _expanded(node: yaml.Node | None, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
+def _repeated_keys(node: yaml.Node | None, seen: set[int]) -> Iterator[yaml.ScalarNode]:
+    """Yield each key that its mapping has already; merges may repeat."""
+    if node is None or isinstance(node, yaml.ScalarNode) or id(node) in seen:
+        return
+    seen.add(id(node))
+    pairs = node.value if isinstance(node, yaml.MappingNode) else [(None, each) for each in node.value]
+    known: set[str] = set()
+    for key, value in pairs:
+        if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+            if key.value in known:
+                yield key
+            known.add(key.value)
+        yield from _repeated_keys(value, seen)
+
+
 def _children(node: yaml.Node | None, step: Step) -> Iterator[tuple[yaml.Node, yaml.Node]]:
     """Yield key and value of ``step`` in ``node``; what a merge brings comes last."""
     if isinstance(node, yaml.MappingNode):
@@ -106,7 +140,7 @@ def _children(node: yaml.Node | None, step: Step) -> Iterator[tuple[yaml.Node, y
                     yield each, each
 
 
-def _unreadable(error: yaml.YAMLError, text: str, name: str) -> Problem:
+def _unreadable(error: Exception, text: str, name: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else 0
     fix = "correct the file at this line; 'docker compose config' must read it"
@@ -140,9 +174,10 @@ def parse_config(text: str, name: str, *, shift: int = 0) -> tuple[Any, YamlLine
     """Return the content and lines of ``text``.
 
     Raises:
-        AdoptError: it is not a mapping in YAML.
+        AdoptError: it is not a mapping in YAML, or sets a key twice.
     """
     lines = YamlLines(text, name, shift=shift)
+    lines.refuse_repeated_keys()
     content = lines.content
     if content is not None and not isinstance(content, dict):
         raise AdoptError([Problem(Place(name, 1), "must be a mapping of keys", "give the configuration file itself")])

@@ -13,10 +13,10 @@ import pulumi
 import pytest
 import yaml
 
-from components.settings.load import _parsed, sections, unknown_namespaces
+from components.settings.load import _content, _is_secure, _parsed, sections, settings_of, unknown_namespaces
 from components.settings.parse import parse
 from components.settings.report.problems import HIDDEN, SettingsError
-from components.settings.report.stack_file import located
+from components.settings.report.stack_file import located, without_settings
 from components.settings.stack import StackSettings
 from components.settings.types.cron import read
 from tests.recorder import Program, run_program
@@ -211,6 +211,35 @@ def test_an_empty_file_or_one_without_config_says_so_and_nothing_else(tmp_path: 
     where = f"  (line {line})" if line else ""
     head = "Pulumi.qa.yaml: 1 problem; nothing was created or changed."
     assert StackFile(file).report() == f"{head}\n\n  1. {key}{where}\n     {rule}\n     fix: {fix}\n"
+
+
+@pytest.mark.parametrize("text", ["PORTUS_HOST=portus.example.com\n", "- portus:host: a\n", "42\n"], ids=["env", "list", "number"])
+def test_a_file_that_is_no_mapping_says_so(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "Pulumi.qa.yaml"
+    file.write_text(text)
+    problems = without_settings(yaml.safe_load(text), "portus")
+    assert [(each.key, each.rule, each.fix) for each in problems] == [("config", "must be a mapping that begins with 'config:'", WRITE)]
+
+
+def test_a_key_of_the_program_beside_config_is_told_with_everything_else(tmp_path: Path) -> None:
+    """Pulumi ignores it, so the stack would have the default instead."""
+    written = {"portus:profile": "development", "portus:portus": '{"version": "2.5"}', "portus:exposure": '{"kind": "load_balancer"}'}
+    file = tmp_path / "Pulumi.qa.yaml"
+    content = {"config": written, "portus:backup": {"keep": 90}, "x-anchors": {}}
+    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    with pytest.raises(SettingsError) as raised:
+        _parsed(sections(written, "portus:"), content, file=file.name, encrypted=lambda _: True, unknown_namespaces=())
+    found = {(problem.namespace, problem.key): problem for problem in located(raised.value, file).problems}
+    assert set(found) == {("portus", "host"), ("", "portus:backup")}
+    assert found["", "portus:backup"].line == 5
+    assert found["", "portus:backup"].rule == "must be below 'config:': Pulumi ignores it here"
+
+
+@pytest.mark.parametrize("text", ["2026-13-45", "=", "0x_", '"\\ud800"', "!Ref x", "[" * 3000 + "]" * 3000], ids=range(6))
+def test_the_program_reads_a_stack_file_without_a_traceback(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "Pulumi.qa.yaml"
+    file.write_text(f"config:\n  portus:cluster: {{context: {text}}}\n  portus:database: {{password: {{secure: v1:abc}}}}\n")
+    assert _is_secure(settings_of(_content(file), "portus:"), ("database", "password"))
 
 
 ALL_BARE = {"host": "portus.example.com", "portus": '{"version": "2.5"}', "exposure": '{"kind": "load_balancer"}'}

@@ -27,7 +27,7 @@ def line_of(file: Path, key: str, namespace: str = "portus") -> int:
     """Return the line (from 1) of ``key`` (``registry.storage.driver``), or of its nearest parent in the file; 0 for none."""
     try:
         root = yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader)
-    except (OSError, yaml.YAMLError):
+    except (OSError, yaml.YAMLError, RecursionError):
         return 0
     if not namespace:
         return _child(root, key)[0] or _child(_child(root, "config")[1], key)[0]
@@ -73,8 +73,10 @@ def without_settings(content: object, project: str, unknown_namespaces: Sequence
 
 def _without_settings(content: object, project: str) -> Problem:
     key, value, rule = "config", "", "must have the settings of this program"
-    if not isinstance(content, Mapping) or not content:
+    if not content:
         fix = f"the file is empty or missing: write {EXAMPLE}"
+    elif not isinstance(content, Mapping):
+        rule, fix = "must be a mapping that begins with 'config:'", f"write {EXAMPLE}"
     elif "config" not in content:
         mistyped = next((str(name) for name in content if close_to(str(name), ["config"])), None)
         bare = [str(name) for name in content if str(name).startswith(f"{project}:")]

@@ -18,7 +18,7 @@ _MARK: Final = f"<encrypted {secrets.token_hex(8)}"
 
 def is_ciphertext(value: Any) -> bool:
     """Return whether ``value`` is an encrypted text as a stack file holds it."""
-    return isinstance(value, Mapping) and set(value) == {"secure"}
+    return isinstance(value, Mapping) and set(value) == {"secure"} and isinstance(value["secure"], str)
 
 
 def seal(value: Any) -> Any:

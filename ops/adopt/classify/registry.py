@@ -194,7 +194,7 @@ def _endpoints(item: Item, value: Any, findings: Findings) -> None:
     if isinstance(value, str):
         try:
             endpoints = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):
             endpoints = None
     if not isinstance(endpoints, list):
         findings.ask(item, "must be a list of receivers in YAML: which receivers besides Portus are there?")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -113,6 +114,60 @@ def test_a_file_that_is_no_stack_file_is_one_clear_line(text: str, told: str, tm
     with pytest.raises(OpsError) as raised:
         rendered("wrong", file)
     assert told in raised.value.problem + raised.value.excerpt
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("config:\n  portus:host: {{ .Values.host }}\n", "render the template first"),
+        ("config:\n  portus:registry: {[a]: b}\n", "a key must be a text"),
+        ('config:\n  portus:portus: {version: "2.5", version: "2.4"}\n', "'version' must be set once"),
+        ("config:\n  portus:host: a\n  portus:host: b\n", "'portus:host' must be set once"),
+        ("config:\n  portus:workloads: &all {all: *all}\n", "must not be inside itself"),
+        ("config:\n  portus:accept: !!set {a}\n", "set"),
+        ("config:\n  portus:cluster: {context: !!binary aGVsbG8=}\n", "binary"),
+        ("config:\n  portus:accept: " + "[" * 3000 + "]" * 3000 + "\n", "fewer levels"),
+        (
+            "a: &a [x]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in itertools.pairwise("abcdefghijklm")),
+            "repeat each other",
+        ),
+    ],
+    ids=["template", "list-as-key", "twice-in-a-line", "twice", "inside-itself", "set", "binary", "deep", "laughs"],
+)
+def test_what_pulumi_cannot_read_is_one_clear_line(text: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.wrong.yaml"
+    file.write_text(text)
+    with pytest.raises(OpsError) as raised:
+        rendered("wrong", file)
+    assert told in f"{raised.value.problem} {raised.value.fix} {raised.value.excerpt}"
+
+
+def test_a_file_of_another_encoding_is_one_clear_line(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.wrong.yaml"
+    file.write_text("config: {}\n", encoding="utf-16")
+    with pytest.raises(OpsError, match="save it as UTF-8"):
+        rendered("wrong", file)
+
+
+@pytest.mark.parametrize("text", ["2026-13-45", "=", "0x_", "0b_"])
+def test_a_value_without_quotes_that_yaml_1_1_cannot_read_is_a_text_as_for_pulumi(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.odd.yaml"
+    file.write_text(f"config:\n  portus:cluster: {{context: {text}}}\n")
+    assert json.loads(read(file).values["portus:cluster"]) == {"context": text}
+
+
+def test_what_a_merge_brings_may_be_set_again(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.merged.yaml"
+    file.write_text("x: &x {a: 1}\ny: &y {<<: *x, a: 2}\nconfig:\n  portus:registry: {<<: *y, a: 3}\n")
+    assert json.loads(read(file).values["portus:registry"]) == {"a": 3}
+
+
+@pytest.mark.parametrize("sealed", [None, [], 5], ids=str)
+def test_only_an_encrypted_text_is_taken_for_a_secret(sealed: object, tmp_path: Path) -> None:
+    database = {"kind": "external", "host": "db.example.com", "user": "portus", "password": {"secure": sealed}}
+    with pytest.raises(OpsError) as raised:
+        rendered("unsealed", _file(tmp_path, "unsealed", database=database))
+    assert "portus:database.password.secure" in raised.value.excerpt
 
 
 def test_a_folder_in_the_place_of_a_stack_file_is_one_clear_line(tmp_path: Path) -> None:

@@ -183,6 +183,29 @@ def test_a_report_and_a_plan_are_never_overwritten(name: str, tmp_path: Path) ->
     assert not (tmp_path / "stacks").exists()
 
 
+MOUNTED = GOOD + "    volumes: ['./own.yml:/srv/Portus/config/config-local.yml:ro']\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ("ldap: {enabled: true}\nsignup: {enabled: false}\nldap: {port: 389}\n", ["own.yml:3", "'ldap' must be set once"]),
+        ("email: {name: 0x_}\n", ["own.yml", "must be YAML"]),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_whole_is_refused(own: str, told: list[str], tmp_path: Path) -> None:
+    file = support.lay(tmp_path / "old", {"docker-compose.yml": MOUNTED, "own.yml": own})
+    result = support.run("compose", "--file", file, "--stack", "hub", "--dir", support.program(tmp_path / "new"))
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert [word for word in told if word not in result.output] == []
+
+
+def test_a_date_that_the_calendar_does_not_have_is_a_text(tmp_path: Path) -> None:
+    file = support.lay(tmp_path / "old", {"docker-compose.yml": MOUNTED, "own.yml": "email: {name: 2026-13-45, smtp: {enabled: false}}\n"})
+    assert support.of(support.adopted(file), "email.name").item.text == "2026-13-45"
+
+
 def test_a_folder_that_is_not_the_program_s_is_refused(tmp_path: Path) -> None:
     good = support.lay(tmp_path / "old", {"docker-compose.yml": GOOD})
     result = support.run("compose", "--file", good, "--stack", "hub", "--dir", tmp_path / "old")
