@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 import shutil
@@ -17,13 +18,14 @@ from lab.engine import Engine, ensure_engine
 from lab.images import build
 from lab.images.debian import debian_sources
 from lab.images.rootfs import Bind, command_line
+from lab.lab_stack import is_lab_stack, lab_stack_names
 from lab.repair import repair
 from ops import paths
 from ops.console import errors, step
 from ops.deployment import Deployment
 from ops.environment import KUBECONFIG_FIX, NO_KUBECONFIG, Operator
 from ops.errors import OpsError
-from ops.pulumi.stack import Stack, is_lab_stack, lab_stack_names
+from ops.pulumi.stack import Stack
 
 ADDRESSES: Final = "127.88.0.{}"
 """Each lab stack gets a loopback address of its own, so that all can serve port 443."""
@@ -46,6 +48,10 @@ class Lab(Operator):
                 f"stand-ins serve stack {stack}. For production, install the official plugins first (docs/develop/lab.md)."
             )
         return engine
+
+    def backend(self, stack: str) -> Mapping[str, str] | None:
+        """Return the lab's own backend for a lab stack."""
+        return lab_stack.backend() if is_lab_stack(stack) else None
 
     def cluster_of(self, stack: str) -> Path:
         """Return the lab's kubeconfig for a lab stack, else the one that is named."""
@@ -115,7 +121,7 @@ class Lab(Operator):
             publications = []
             addresses = {name: ADDRESSES.format(number) for number, name in enumerate(lab_stack_names(), start=1)}
             for name, address in addresses.items():
-                other = Stack(name=name, engine=stack.engine, kubeconfig=stack.kubeconfig)
+                other = dataclasses.replace(stack, name=name)
                 if name == stack.name:
                     publications += _publications(deployment, address)
                 elif other.has_state() and other.is_whole():

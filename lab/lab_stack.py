@@ -6,7 +6,7 @@ import contextlib
 import contextvars
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, Final
 
@@ -16,7 +16,36 @@ from lab.images import build
 from ops import paths, process
 from ops.console import console
 from ops.errors import OpsError
-from ops.pulumi.stack import images_of, is_lab_stack
+from ops.pulumi.stack import section_of, stack_names
+
+CONTEXT: Final = "portus-lab"
+"""Kubeconfig context of the lab's own cluster; a stack that names it is deployed there."""
+
+PASSPHRASE: Final = "portus-lab"  # noqa: S105 - said in the stack files: it protects nothing outside this machine
+
+
+def is_lab_stack(name: str) -> bool:
+    """Whether the stack's file deploys it to the lab's own cluster."""
+    return str(section_of(name, "portus:cluster").get("context")) == CONTEXT
+
+
+def lab_stack_names() -> list[str]:
+    """Return the stacks of the lab's own cluster. A file that cannot be read is no business of the others: its own verbs tell of it."""
+    found = []
+    for name in stack_names():
+        with contextlib.suppress(OpsError):
+            found += [name] if is_lab_stack(name) else []
+    return found
+
+
+def images_of(name: str) -> list[str]:
+    """Return the images of the lab that the stack's file names."""
+    return [image for image in section_of(name, "portus:images").values() if isinstance(image, str) and image.startswith("localhost/")]
+
+
+def backend() -> Mapping[str, str]:
+    """Return Pulumi's variables for the backend of the lab's stacks, which goes with the lab."""
+    return {"PULUMI_BACKEND_URL": f"file://{paths.STATE / 'state'}", "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
 
 
 def together(*jobs: Callable[[], Any]) -> list[Any]:

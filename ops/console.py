@@ -1,4 +1,4 @@
-"""What the lab prints: one line a step, with the seconds it took; on a terminal a live spinner shows the newest output."""
+"""What a command prints: one line a step, with the seconds it took; on a terminal a live spinner shows the newest output."""
 
 from __future__ import annotations
 

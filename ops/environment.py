@@ -51,6 +51,9 @@ class Environment(Protocol):
             OpsError: there is none.
         """
 
+    def backend(self, stack: str) -> Mapping[str, str] | None:
+        """Return Pulumi's variables for the backend and passphrase of ``stack`` where they are this environment's; None: the user's."""
+
     def cluster_of(self, stack: str) -> Path:
         """Return the kubeconfig of the cluster where ``stack`` is deployed; starts nothing.
 
@@ -120,6 +123,11 @@ class Operator:
             shown = ".".join(map(str, version)) if version else "of no known version"
             raise OpsError(f"{found} is {shown}; it must be {oldest} or later.", "install a newer Pulumi.")
         return _OwnPulumi(Path(found))
+
+    def backend(self, stack: str) -> Mapping[str, str] | None:
+        """Leave that to the user."""
+        del stack
+        return None
 
     def cluster_of(self, stack: str) -> Path:
         """Return the kubeconfig that is named."""

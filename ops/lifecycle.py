@@ -146,7 +146,7 @@ def prepare(name: str, environment: Environment) -> Stack:
     """Return the stack with everything in place that it needs: engine, cluster, images."""
     document_of(name)  # a wrong name is reported before what else is missing
     engine, kubeconfig = environment.ready(name)
-    stack = Stack(name=name, engine=engine, kubeconfig=kubeconfig)
+    stack = Stack(name=name, engine=engine, kubeconfig=kubeconfig, own_backend=environment.backend(name))
     require_cluster(stack.kubeconfig, stack.context)
     if not environment.is_disposable(name) or not stack.has_state():  # the lab's own backend knows what it holds
         stack.select()
@@ -202,7 +202,7 @@ def known(name: str, environment: Environment) -> Stack:
     """Return the stack for a look at what is deployed: it is neither made in the backend nor written to its file; starts nothing."""
     document_of(name)  # as above
     kubeconfig = environment.cluster_of(name)
-    return Stack(name=name, engine=environment.engine(name), kubeconfig=kubeconfig)
+    return Stack(name=name, engine=environment.engine(name), kubeconfig=kubeconfig, own_backend=environment.backend(name))
 
 
 def _require_no_sweep(stack: Stack, namespace: str) -> None:

@@ -1,4 +1,4 @@
-"""Where the lab keeps things: the checkout, this checkout's own lab state, and the cache shared by all checkouts."""
+"""Where things are kept: the checkout, this checkout's own lab state, and the cache shared by all checkouts."""
 
 from __future__ import annotations
 

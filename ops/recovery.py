@@ -94,7 +94,7 @@ def import_state(stack: Stack, before: Mapping[str, Any], after: Mapping[str, An
         OpsError: the state has changed, so that ``after`` would undo another deployment; or the engine refused.
     """
     _require_no_other(stack, list(_locks(stack)))
-    with tempfile.TemporaryDirectory(prefix="lab-state-") as folder:
+    with tempfile.TemporaryDirectory(prefix="portus-state-") as folder:
         file = Path(folder) / "state.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(after), encoding="utf-8")

@@ -74,7 +74,7 @@ class Client:
         return self.skopeo("delete", "--cert-dir", "certs", "--authfile", "auth.json", f"docker://{self._registry}/{repository}")
 
     def _run(self, argv: Sequence[str], seconds: float, *, stdin: str = "") -> Answer:
-        with tempfile.TemporaryDirectory(prefix="lab-client-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="portus-client-") as scratch:
             command, environment = self._environment.client(argv, self.folder, Path(scratch))
             try:
                 done = subprocess.run(
@@ -101,7 +101,7 @@ def administrator_of(deployment: Deployment) -> AbstractContextManager[Client]:
 @contextmanager
 def client_of(deployment: Deployment, username: str = "", password: str = "") -> Iterator[Client]:
     """Give a client of the registry; without ``username`` an anonymous one. The password goes to a file of the client's folder only."""
-    with tempfile.TemporaryDirectory(prefix="lab-client-") as name:
+    with tempfile.TemporaryDirectory(prefix="portus-client-") as name:
         folder = Path(name)
         (folder / "certs").mkdir()
         (folder / "certs" / "ca.crt").write_text(str(deployment.outputs["ca_certificate"]), encoding="utf-8")

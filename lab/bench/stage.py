@@ -21,13 +21,13 @@ from lab.cluster import Home, Publication
 from lab.engine import Engine, ensure_engine
 from lab.environment import Lab
 from lab.images import build
+from lab.lab_stack import images_of
 from lab.render.stackfile import project_stacks
 from ops import paths
 from ops.check import check
 from ops.console import console, step
 from ops.deployment import Deployment
 from ops.errors import OpsError
-from ops.pulumi.stack import images_of
 
 FOLDER: Final = paths.STATE / "bench"
 SLOT: Final = "portus-bench"

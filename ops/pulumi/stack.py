@@ -26,10 +26,6 @@ from ops.pulumi import backend
 if TYPE_CHECKING:
     from ops.deployment import Deployment
 
-CONTEXT: Final = "portus-lab"
-"""Kubeconfig context of the lab's own cluster; a stack that names it is deployed there."""
-
-LAB_PASSPHRASE: Final = "portus-lab"  # noqa: S105 - said in the stack files: it protects nothing outside this machine
 STACKS: Final = paths.ROOT / "stacks"
 
 PROJECT: Final = "portus"
@@ -71,11 +67,13 @@ class Stack:
 
     Args:
         kubeconfig: of the cluster it is deployed to.
+        own_backend: Pulumi's variables for its backend and passphrase, where its environment keeps the state; None: the user's backend.
     """
 
     name: str
     engine: Engine
     kubeconfig: Path
+    own_backend: Mapping[str, str] | None = None
 
     @property
     def kube(self) -> Kube:
@@ -196,15 +194,13 @@ class Stack:
     @property
     def context(self) -> str | None:
         """Context of the kubeconfig: the lab's own, else what the stack file says, None for the current one."""
-        context = _section(self.name, "portus:cluster").get("context")
+        context = section_of(self.name, "portus:cluster").get("context")
         return None if context is None else str(context)
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment of a ``pulumi`` process."""
         environment = {**os.environ, **self.engine.environment(), "KUBECONFIG": str(self.kubeconfig)}
-        if is_lab_stack(self.name):
-            return environment | {"PULUMI_BACKEND_URL": f"file://{paths.STATE / 'state'}", "PULUMI_CONFIG_PASSPHRASE": LAB_PASSPHRASE}
-        return environment | backend.variables(os.environ)
+        return environment | dict(backend.variables(os.environ) if self.own_backend is None else self.own_backend)
 
     def environment_folder(self) -> None:
         """Make the folder of a file backend, and a passphrase where this checkout's own backend has never had one.
@@ -250,7 +246,7 @@ class Stack:
 
     def _unknown(self) -> OpsError:
         deploy = f"make up STACK={self.name}"
-        if self.context == CONTEXT:
+        if self.own_backend is not None:
             return OpsError(f"stack {self.name} is not deployed.", f"deploy it first: {deploy}")
         asked = f"the backend {backend.shown(self.environment())}"
         if self._is_kept_here():
@@ -335,28 +331,9 @@ def _has_the_terminal() -> bool:
         return False
 
 
-def is_lab_stack(name: str) -> bool:
-    """Whether the stack's file deploys it to the lab's own cluster."""
-    return str(_section(name, "portus:cluster").get("context")) == CONTEXT
-
-
-def lab_stack_names() -> list[str]:
-    """Return the stacks of the lab's own cluster. A file that cannot be read is no business of the others: its own verbs tell of it."""
-    found = []
-    for name in stack_names():
-        with suppress(OpsError):
-            found += [name] if is_lab_stack(name) else []
-    return found
-
-
 def is_read_only(name: str) -> bool:
     """Whether the stack's file refuses every push: ``registry.maintenance.readonly``."""
-    return _section(name, "portus:registry", "maintenance", "readonly").get("enabled") is True
-
-
-def images_of(name: str) -> list[str]:
-    """Return the images that the stack's file names."""
-    return [image for image in _section(name, "portus:images").values() if isinstance(image, str) and image.startswith("localhost/")]
+    return section_of(name, "portus:registry", "maintenance", "readonly").get("enabled") is True
 
 
 def document_of(name: str) -> Mapping[str, Any]:
@@ -387,7 +364,7 @@ def namespace_in(state: Mapping[str, Any]) -> str | None:
     return next(places, None)
 
 
-def _section(name: str, *keys: str) -> Mapping[str, Any]:
+def section_of(name: str, *keys: str) -> Mapping[str, Any]:
     """Return a section of the stack's file; empty where it is not there or something else than a section."""
     section = _mapping(document_of(name).get("config"))
     for key in keys:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import ssl
 import subprocess
@@ -21,9 +20,10 @@ from lab.cluster import Publication, kubectl
 from lab.engine import ensure_engine
 from lab.environment import Lab
 from lab.images import build
+from lab.lab_stack import CONTEXT, PASSPHRASE
 from ops import paths
 from ops.deployment import Deployment
-from ops.pulumi.stack import CONTEXT, LAB_PASSPHRASE, Stack
+from ops.pulumi.stack import Stack
 from tests.settings.corpus import changed
 
 FILE = Path(__file__).parent / "stacks.yaml"
@@ -66,10 +66,6 @@ class OwnStack(Stack):
     def _file(self) -> Path:
         return self.project / "stacks" / f"Pulumi.{self.name}.yaml"
 
-    def environment(self) -> dict[str, str]:
-        backend = {"PULUMI_BACKEND_URL": f"file://{self.project / 'state'}", "PULUMI_CONFIG_PASSPHRASE": LAB_PASSPHRASE}
-        return {**os.environ, **self.engine.environment(), "KUBECONFIG": str(self.kubeconfig), **backend}
-
     def command(self, *words: str) -> list[str]:
         return [str(self.engine.pulumi), *words, "--non-interactive", "--cwd", str(self.project)]
 
@@ -102,7 +98,8 @@ def stack_of(name: str, folder: Path, configuration: Mapping[str, Any]) -> Itera
         (folder / link).symlink_to(paths.ROOT / link)
     for part in PROGRAM:
         (shutil.copytree if (paths.ROOT / part).is_dir() else shutil.copy2)(paths.ROOT / part, folder / part)
-    stack = OwnStack(name=name, engine=ensure_engine(), kubeconfig=cluster.up(), project=folder)
+    backend = {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}", "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
+    stack = OwnStack(name=name, engine=ensure_engine(), kubeconfig=cluster.up(), own_backend=backend, project=folder)
     stack.say(configuration)
     stack.run("stack", "select", "--create")
     try:

@@ -17,11 +17,11 @@ from lab import cluster
 from lab.addons import crds
 from lab.cluster import Publication, kubectl
 from lab.cluster.config import CLUSTER_RANGE, NODE_ADDRESS
+from lab.lab_stack import CONTEXT
 from ops.check import check
 from ops.console import step
 from ops.credentials import Login, NobodyError, require_login
 from ops.deployment import Deployment
-from ops.pulumi.stack import CONTEXT
 from tests.cluster.conftest import until
 from tests.cluster.own_stack import OwnStack, load, make_secret, pods_of, published, stack_of
 from tests.settings import authority

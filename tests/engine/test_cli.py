@@ -172,7 +172,6 @@ from ops.pulumi import stack
 from lab.engine import Engine
 from ops.errors import OpsError
 paths.ROOT = Path({folder!r})
-stack.is_lab_stack = lambda _: False
 engine = Engine(Path({pulumi!r}), {home}, (Path({path!r}),), genuine_cli=False, genuine_plugins={{}})
 asked = stack.Stack(name="test", engine=engine, kubeconfig=paths.ROOT / "kubeconfig")
 try:

@@ -59,7 +59,6 @@ def project(engine: Engine, tmp_path: Path) -> Stack:
 @pytest.fixture
 def stack(project: Stack, monkeypatch: pytest.MonkeyPatch) -> LabStack:
     monkeypatch.setattr("ops.paths.ROOT", project.folder)
-    monkeypatch.setattr("ops.pulumi.stack.is_lab_stack", lambda _: False)
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PYTHONPATH"):
         monkeypatch.setenv(name, project.environment[name])
     return LabStack(name="test", engine=project.engine, kubeconfig=project.folder / "kubeconfig")

@@ -45,7 +45,6 @@ def project(engine: Engine, tmp_path: Path) -> Stack:
 
 def _as_the_verbs_see_it(project: Stack, monkeypatch: pytest.MonkeyPatch) -> LabStack:
     monkeypatch.setattr("ops.paths.ROOT", project.folder)
-    monkeypatch.setattr("ops.pulumi.stack.is_lab_stack", lambda _: False)
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE"):
         monkeypatch.setenv(name, project.environment[name])
     return LabStack(name="test", engine=project.engine, kubeconfig=project.folder / "kubeconfig")

@@ -174,7 +174,9 @@ def files(pulumi: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     """Stack ``mine``, which names no context, and the lab's ``lab``: both hold a namespace and what is in it."""
     monkeypatch.setattr(stack, "STACKS", tmp_path)
     (tmp_path / "Pulumi.mine.yaml").write_text("config: {}\n", encoding="utf-8")
-    (tmp_path / "Pulumi.lab.yaml").write_text(yaml.safe_dump({"config": {"portus:cluster": {"context": stack.CONTEXT}}}), encoding="utf-8")
+    (tmp_path / "Pulumi.lab.yaml").write_text(
+        yaml.safe_dump({"config": {"portus:cluster": {"context": lab_stack.CONTEXT}}}), encoding="utf-8"
+    )
     _holds(pulumi, PASSWORD, ROLE, NAMESPACE, SECRET)
 
 

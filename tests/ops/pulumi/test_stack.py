@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lab import lab_stack
 from lab.engine import Engine
 from lab.engine.cli import prune
 from ops import paths
@@ -41,9 +42,9 @@ def test_what_a_stack_file_leaves_empty_is_left_to_the_programs_own_report(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
 ) -> None:
     _write(monkeypatch, tmp_path, mine=text)
-    assert not stack.is_lab_stack("mine")
+    assert not lab_stack.is_lab_stack("mine")
     assert not stack.is_read_only("mine")
-    assert stack.images_of("mine") == []
+    assert lab_stack.images_of("mine") == []
 
 
 @pytest.mark.parametrize(
@@ -59,14 +60,14 @@ def test_what_a_stack_file_leaves_empty_is_left_to_the_programs_own_report(
 def test_a_stack_file_that_is_no_yaml_is_told_with_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, told: str) -> None:
     _write(monkeypatch, tmp_path, mine=text)
     with pytest.raises(OpsError, match=rf"^stacks/Pulumi\.mine\.yaml.*{told}") as raised:
-        stack.is_lab_stack("mine")
+        lab_stack.is_lab_stack("mine")
     assert "\n" not in raised.value.problem
 
 
 def test_a_stack_file_that_cannot_be_read_does_not_keep_the_lab_from_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    ours = f"config:\n  portus:cluster:\n    context: {stack.CONTEXT}\n"
+    ours = f"config:\n  portus:cluster:\n    context: {lab_stack.CONTEXT}\n"
     _write(monkeypatch, tmp_path, prod="config:\n\tportus:host: x\n", lab=ours, dev="config: {}\n")
-    assert stack.lab_stack_names() == ["lab"]
+    assert lab_stack.lab_stack_names() == ["lab"]
 
 
 @pytest.mark.parametrize(
@@ -142,14 +143,14 @@ def test_a_passphrase_that_the_user_names_is_enough_for_the_checkouts_own_state(
 
 def _lab(monkeypatch: pytest.MonkeyPatch, folder: Path, latest: Any) -> stack.Stack:
     """The lab's stack with a state of this content, and no Pulumi to ask."""
-    ours = f"config:\n  portus:cluster:\n    context: {stack.CONTEXT}\n"
+    ours = f"config:\n  portus:cluster:\n    context: {lab_stack.CONTEXT}\n"
     _write(monkeypatch, folder, lab=ours)
     monkeypatch.setattr("ops.paths.STATE", folder)
     if latest is not None:
         (folder / "state/.pulumi/stacks/portus").mkdir(parents=True)
         (folder / "state/.pulumi/stacks/portus/lab.json").write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
     engine = Engine(Path("/no/pulumi"), None, (), genuine_cli=False, genuine_plugins={})
-    return stack.Stack(name="lab", engine=engine, kubeconfig=folder / "kubeconfig")
+    return stack.Stack(name="lab", engine=engine, kubeconfig=folder / "kubeconfig", own_backend=lab_stack.backend())
 
 
 DEPLOYED = {"type": "pulumi:pulumi:Stack", "outputs": {"namespace": "portus"}}
