@@ -13,6 +13,12 @@ READY := $(VENV)/.ready
 VARIABLES := STACK KUBECONFIG DIR DUMP SAFETY CONFIRM UNTAGGED CACHE RECORDINGS VERSION JSON NAME
 export $(foreach name,$(VARIABLES),$(if $($(name)),$(name)))
 
+# make takes stack=prod for a variable of its own, so the command would run for the default stack.
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+KNOWN := $(VARIABLES) CORE DRIFT IMAGES PUSH PYTHON REFRESH SHARE YES
+MISSPELT := $(if $(filter-out $(KNOWN),$(GIVEN)),$(filter $(KNOWN),$(shell echo $(filter-out $(KNOWN),$(GIVEN)) | tr a-z A-Z)))
+$(foreach name,$(MISSPELT),$(error write $(name)=... in capitals))
+
 # Python keeps what it compiles, also where the environment says not to: else each process of the tests compiles all of them again (6 s).
 export PYTHONDONTWRITEBYTECODE :=
 

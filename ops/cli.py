@@ -71,20 +71,21 @@ def command_of(run: Callable[..., int | None], *, name: str = "", rights: str = 
     """
     called = name or run.__name__.replace("_", "-")
 
-    def call(stack: str, kubeconfig: str, **options: Any) -> None:
+    def call(stack: str | None, kubeconfig: str, **options: Any) -> None:
         from ops.kube.errors import cluster_errors  # noqa: PLC0415 - a wrong word on the command line is reported at once
 
         program = click.get_current_context().find_object(Program)
         assert program is not None
-        if not (stack := stack or program.stack):
-            raise click.UsageError(f"--stack must name a stack. fix: {program.name} {called} --stack prod")
+        stack = program.stack if stack is None else stack
+        if not stack:  # an unset variable of a pipeline must not reach the default
+            raise click.UsageError(f"--stack must name a stack. fix: {program.name} {called} --stack prod (make: STACK=prod)")
         with cluster_errors(called, rights):
             code = run(stack, program.environment(kubeconfig_of(kubeconfig)), **options)
         click.get_current_context().exit(code or 0)
 
     own = list(reversed(getattr(run, "__click_params__", [])))
     shared = [
-        click.Option(["--stack"], default="", help="Name of the stack: its file is stacks/Pulumi.NAME.yaml."),
+        click.Option(["--stack"], default=None, help="Name of the stack: its file is stacks/Pulumi.NAME.yaml."),
         click.Option(["--kubeconfig"], envvar="KUBECONFIG", default="", help="Kubeconfig of its cluster (default: KUBECONFIG)."),
     ]
     return OperatorCommand(called, callback=call, params=[*shared, *own], help=run.__doc__, rights=rights)

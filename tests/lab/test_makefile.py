@@ -55,3 +55,29 @@ def test_a_variable_that_nobody_sets_is_in_no_program_s_environment(tmp_path: Pa
     found = json.loads(done.stdout)
     assert (found["DIR"], found["STACK"]) == ("there", "lab")
     assert not {"NAME", "DUMP", "VERSION", "KUBECONFIG"} & found.keys()
+
+
+@pytest.mark.parametrize("name", ["stack", "Stack", "dump", "yes"])
+def test_a_variable_in_small_letters_is_refused(tmp_path: Path, name: str) -> None:
+    """Otherwise ``make down stack=prod`` removes the default stack."""
+    command = [
+        "make",
+        "-f",
+        str(ROOT / "Makefile"),
+        "down",
+        f"RUN={_program(tmp_path, SHOW)}",
+        f"READY={tmp_path / 'program'}",
+        f"{name}=prod",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert f"write {name.upper()}=... in capitals" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("given", [["STACK="], []], ids=["argument", "environment"])
+def test_an_empty_stack_reaches_the_program_as_empty(tmp_path: Path, given: list[str]) -> None:
+    program = _program(tmp_path, SHOW)
+    command = ["make", "--silent", "-f", str(ROOT / "Makefile"), "down", f"RUN={program}", f"READY={program}", *given]
+    done = subprocess.run(command, env=os.environ | {"STACK": ""}, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)[2:] == ["down", "--stack", ""]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,13 @@ def test_a_wrong_command_line_is_one_line_and_where_its_options_are(
     assert problem.startswith("error: ")
     assert told in problem
     assert where.strip().startswith("Options: python -m ops")
+
+
+@pytest.mark.parametrize("program", [ops, lab])
+def test_an_empty_stack_never_means_the_default(program: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]) -> None:
+    """As an unset variable of a pipeline gives it: make down STACK=$ENVIRONMENT."""
+    assert program(["doctor", "--stack", ""]) == cli.USAGE
+    assert "--stack must name a stack" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("old", "new"), OLD_NAMES.items())
