@@ -27,7 +27,7 @@ from ops.console import console, step
 from ops.errors import OpsError
 from ops.process import Process, write_whole
 
-MANIFESTS: Final = Path(__file__).parent / "manifests"
+MANIFESTS: Final = Path(__file__).parent / "manifests.yaml"
 
 PREFERRED_API_PORT: Final = 16443
 """Where the host finds the API server, unless it is taken when a cluster is first made."""
@@ -323,7 +323,7 @@ def _manifests() -> str:
         "dns_address": config.DNS_ADDRESS,
         "volumes": str(config.HOME / "volumes"),
     }
-    return "\n---\n".join(Template(file.read_text(encoding="utf-8")).substitute(values) for file in sorted(MANIFESTS.glob("*.yaml")))
+    return Template(MANIFESTS.read_text(encoding="utf-8")).substitute(values)
 
 
 def _wait(home: Home, problem: str, condition: Callable[[], bool]) -> None:
