@@ -121,7 +121,12 @@ REGISTRY_3: Final = Recipe(
     family="plain",
     packages=("busybox",),
     setup="ln -s /bin/busybox /usr/bin/wget; ln -s /bin/busybox /usr/bin/nc",
-    copies=MappingProxyType({"registry/rootfs/entrypoint.sh": "/entrypoint.sh", "registry/config-3.yml": "/etc/distribution/config.yml"}),
+    copies=MappingProxyType(
+        {
+            "registry/rootfs/entrypoint.sh": "/entrypoint.sh",
+            "registry/rootfs/etc/docker/registry/config.yml": "/etc/distribution/config.yml",
+        }
+    ),
     folders=(Folder(path="/var/lib/registry", mode=0o1777),),
     program=Program(
         name="registry",
@@ -233,6 +238,20 @@ DIRECTORY: Final = Recipe(
 _PORTUS_CODE: Final = "/usr/lib/portus-double/lab/portus_double"
 """The double's place in the image ends in its place in this repository, so both import it by the same name."""
 
+_PORTUS_PACKAGES: Final = (
+    "ca-certificates",
+    "python3-minimal",
+    "python3-bcrypt",
+    "python3-cheroot",
+    "python3-cryptography",
+    "python3-jwt",
+    "python3-ldap3",
+    "python3-pymysql",
+    "python3-werkzeug",
+    "python3-yaml",
+    "sudo",
+)
+
 _PORTUS_SETUP: Final = r"""
 groupmod --gid 1008 mail  # Debian's holder of number 8
 groupadd --system --gid 8 www
@@ -253,7 +272,7 @@ def _portus(version: str, user: str, *ports: str) -> Recipe:
         name="portus-lab",
         tag=version,
         family="portus",
-        packages=tuple((HERE / "portus" / "debian-packages.txt").read_text(encoding="utf-8").split()),
+        packages=_PORTUS_PACKAGES,
         setup=_PORTUS_SETUP,
         copies=MappingProxyType(
             {
@@ -267,6 +286,7 @@ def _portus(version: str, user: str, *ports: str) -> Recipe:
             *(Folder(path=path) for path in ("/srv/Portus/config", "/certificates", "/secrets", "/var/lib/ca-certificates")),
             Folder(path="/etc/pki/trust"),
             Folder(path="/etc/pki/trust/anchors", link_to="/certificates"),
+            Folder(path="/usr/bin/portusctl", link_to="/usr/sbin/portusctl"),
         ),
         config=ImageConfig(
             entrypoint=["/init"],
