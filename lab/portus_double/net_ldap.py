@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPInvalidFilterError
 
-from . import trust
+from . import ruby
 from .errors import ApplicationError
 
 SECONDS: Final = 5
@@ -190,7 +190,7 @@ def _context(encryption: Encryption) -> ssl.SSLContext:
         with contextlib.suppress(OSError):
             context.load_verify_locations(encryption.ca_file)
     elif encryption.verifies:
-        trust.load_default(context)
+        ruby.trust_defaults(context)
     return context
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote_plus, urljoin, urlsplit
 
-from . import log, trust
+from . import log, ruby
 from .config import Settings
 from .errors import ApplicationError, CatalogError, RegistryAnswerError, RegistryUnreachableError, no_method
 
@@ -202,7 +202,7 @@ def _fetch(url: str, headers: Mapping[str, str], timeouts: tuple[int, int]) -> A
 
 def _trust() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trust.load_default(context)
+    ruby.trust_defaults(context)
     return context
 
 

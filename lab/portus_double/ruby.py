@@ -1,10 +1,11 @@
-"""What Ruby itself does before the application (the files of RUBYOPT, the encoding of text from the environment), and memory it takes."""
+"""What Ruby itself does: the files of RUBYOPT, the encoding of text from the environment, whom its OpenSSL trusts; and memory it takes."""
 
 from __future__ import annotations
 
 import os
 import re
 import signal
+import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -62,6 +63,17 @@ def reads_utf8(environ: Mapping[str, str]) -> bool:
     """
     locale = environ.get("LC_ALL") or environ.get("LANG") or "C"
     return locale.lower().replace("-", "").endswith(".utf8")
+
+
+IMPORTED: Final = "/var/lib/ca-certificates/ca-bundle.pem"
+"""What the start script imported from ``/certificates``; part of the system's store in the image."""
+
+
+def trust_defaults(context: ssl.SSLContext) -> None:
+    """Let ``context`` trust what OpenSSL trusts by default: ``SSL_CERT_FILE``, ``SSL_CERT_DIR``, the system's store."""
+    context.load_default_certs()
+    if "SSL_CERT_DIR" not in os.environ and Path(IMPORTED).is_file():
+        context.load_verify_locations(IMPORTED)
 
 
 def _required(environ: Mapping[str, str]) -> Iterator[Path]:
