@@ -159,7 +159,8 @@ def test_a_service_waits_for_the_pods_that_it_selects(cluster_stack: ClusterStac
 
 
 def test_ctrl_c_ends_a_wait_soon_and_keeps_the_object(cluster_stack: ClusterStack) -> None:
-    cluster_stack.program(f'deployment("web", pod({CRASH}))\n')
+    as_ours = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\n"  # else Python itself prints a traceback
+    cluster_stack.program(f'{as_ours}deployment("web", pod({CRASH}))\n')
     process = cluster_stack.popen("up", "--yes", "--skip-preview")
     assert process.stdout is not None
     for line in process.stdout:
