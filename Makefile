@@ -32,7 +32,7 @@ help: ## List the verbs
 	@echo "  STACK=lab (default), lab-apache: on this machine, needs Linux and root."
 	@echo "  STACK=dev KUBECONFIG=...: on a cluster of yours."
 
-$(READY): requirements.txt requirements-dev.txt
+$(READY): requirements.txt requirements-ops.txt requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: '$(PYTHON)' is not installed; it is needed in version 3.11 or later (PYTHON=... names another)." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; PYTHON=... names another." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "error: '$(PYTHON) -m venv' failed; on Debian install python3-venv." >&2; exit 1; }

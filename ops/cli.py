@@ -139,7 +139,7 @@ def run(group: click.Group, program: Program, arguments: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in {"ops", "lab"}:
             raise
-        sys.stderr.write(f"error: the Python package '{error.name}' is not installed.\n       fix: pip install -r requirements-dev.txt\n")
+        sys.stderr.write(f"error: the Python package '{error.name}' is not installed.\n       fix: pip install -r requirements-ops.txt\n")
         return 1
     except (KeyboardInterrupt, click.Abort):
         from ops import console  # noqa: PLC0415 - heavy

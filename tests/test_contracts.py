@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import re
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPONENTS = ROOT / "components"
@@ -74,6 +78,32 @@ def test_the_lab_imports_the_operators_commands_and_nothing_of_the_components() 
 def test_the_operators_commands_import_names_and_versions_of_the_components_and_nothing_of_the_lab() -> None:
     taken = [(path, name) for path, name in _outside("ops") if not any(f"{name}.".startswith(f"{each}.") for each in TAKEN_FROM_COMPONENTS)]
     assert [(path, name) for path, name in taken if name not in {"components", "components.common"}] == []
+
+
+def _installed(file: str) -> set[str]:
+    """Return the distributions that ``pip install -r file`` brings, with what they need themselves."""
+    found: set[str] = set()
+    waiting = [line for line in (ROOT / file).read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    while waiting:
+        line = waiting.pop()
+        name = canonicalize_name(re.split(r"[^\w.-]", line, maxsplit=1)[0])
+        if line.startswith("-r "):
+            found |= _installed(line.removeprefix("-r "))
+        elif name not in found and "extra ==" not in line:
+            found.add(name)
+            with contextlib.suppress(PackageNotFoundError):  # for another system, or another Python
+                waiting += requires(name) or []
+    return found
+
+
+@pytest.mark.parametrize(
+    ("package", "file"), [("components", "requirements.txt"), ("ops", "requirements-ops.txt"), ("lab", "requirements-dev.txt")]
+)
+def test_what_a_package_imports_is_in_its_requirements(package: str, file: str) -> None:
+    """Who deploys installs no linter, and who runs a command has all that it imports."""
+    providers, own = packages_distributions(), _installed(file)
+    imported = {name.split(".")[0] for path in (ROOT / package).rglob("*.py") for name in _imports(path)} & set(providers)
+    assert {name for name in imported if own.isdisjoint(map(canonicalize_name, providers[name]))} == set()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -39,7 +39,16 @@ HOST, OLD_REGISTRY = "portus.adopted.test", "portus.adopted.test:5000"
 STACK, NAMESPACE = "adopted", "portus-adopted"
 FILES = Path(__file__).parent / "old_portus"
 PAGE = (paths.ROOT / "docs" / "operate" / "adopt.md").read_text(encoding="utf-8")
-PROGRAM = ("__main__.py", "Makefile", "Pulumi.yaml", "components", "lab", "ops", "policies", "requirements.txt", "requirements-dev.txt")
+PROGRAM = (
+    "__main__.py",
+    "Makefile",
+    "Pulumi.yaml",
+    "components",
+    "lab",
+    "ops",
+    "policies",
+    *(f"requirements{kind}.txt" for kind in ("", "-ops", "-dev")),
+)
 """What a reader's checkout has, so that each command runs there as it is written."""
 
 PASSWORDS = {name: f"{name}-password-of-the-tests" for name in ("alice", "bob", "carol")}

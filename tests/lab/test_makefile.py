@@ -18,7 +18,7 @@ SHOW = "import json, sys; print(json.dumps(sys.argv[1:]))"
 
 def _program(folder: Path, text: str) -> Path:
     """Return a program for ``RUN``, in a folder in which make looks for what the virtualenv is made of."""
-    for needed in ("requirements.txt", "requirements-dev.txt"):
+    for needed in ("requirements.txt", "requirements-ops.txt", "requirements-dev.txt"):
         (folder / needed).touch()
     program = folder / "program"
     program.write_text(f"#!{sys.executable}\n{text}\n", encoding="utf-8")
