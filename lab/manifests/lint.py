@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from lab.manifests.linters import LINTERS, ensure_programs
 from lab.manifests.objects import Objects
-from lab.manifests.programs import ensure_programs
 from lab.manifests.results import Result, Score, Waiver, failures, read_waivers, scores, unused
 from lab.manifests.rules import judge
-from lab.manifests.tools import LINTERS
 from lab.render.render import rendered, write
 from lab.render.stackfile import project_stacks
 from ops import paths

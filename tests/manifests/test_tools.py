@@ -8,10 +8,9 @@ import pytest
 import yaml
 
 from lab.manifests.lint import BEGIN, END, keep, report, score_table
+from lab.manifests.linters import LINTERS, SCHEMAS, Programs, ensure_programs
 from lab.manifests.objects import Objects
-from lab.manifests.programs import Programs, ensure_programs
 from lab.manifests.results import Result, Score, Waiver, failures, read_waivers, scores, unused
-from lab.manifests.tools import LINTERS, SCHEMAS
 from lab.render.objects import Manifest
 from ops.console import step
 from ops.errors import OpsError

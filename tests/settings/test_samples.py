@@ -31,11 +31,11 @@ def program(sample: StackFile) -> Program:
 
 
 @cache
-def run_sample(sample: StackFile) -> Program:
+def run_sample(sample: StackFile, *, preview: bool = False) -> Program:
     """Run the program with ``sample``, whose secrets it is told of as Pulumi tells it; once for all tests of this process."""
     sections = [f"portus:{path[0]}" for path in sample.secrets]
     with mock.patch.dict(os.environ, {"PULUMI_CONFIG_SECRET_KEYS": json.dumps(sections)}):
-        return run_program("sample", sample.configuration)
+        return run_program("sample", sample.configuration, preview=preview)
 
 
 def said(section: Section, path: str = "", variant: str = "") -> Iterator[tuple[str, str]]:
