@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.common.names import CACHE, DATABASE_SERVER, EDGE, REGISTRY, WEB, WORKER
-from ops.doctor.checks import certificates, cluster, database, events, names, outside, servers, services, tokens
+from ops.doctor.checks import certificates, cluster, database, events, outside, servers, services, tokens
 from ops.doctor.services import LDAP, MAIL, OAUTH
 from ops.doctor.snapshot import Snapshot
 from ops.doctor.verdicts import Failed, Judge, NotChecked, Verdict
@@ -102,7 +102,7 @@ CHECKS: Final[Sequence[Check]] = (
           "certificate.md#the-certificate-ends", "web-pods", "registry-pods", "edge-pods"),
     _check("presented", "the servers present it", certificates.presented, "a renewed one is not served",
           "certificate.md#a-renewed-certificate-is-not-served", "certificate", "web", "registry", "edge"),
-    _check("names-in-portus", "Portus reaches the public names", names.reached_from(WEB), "no synchronisation, no record",
+    _check("names-in-portus", "Portus reaches the public names", servers.reached_from(WEB), "no synchronisation, no record",
           "down.md#a-pod-does-not-reach-a-name", "web", "registry-pods", "edge-pods"),
     _check("trust-in-portus", "Portus trusts the registry", certificates.trust(WEB, REGISTRY), "no synchronisation, no record",
           "certificate.md#a-server-is-not-trusted", "presented"),
@@ -136,7 +136,7 @@ CHECKS: Final[Sequence[Check]] = (
           "logins.md#tokens-are-refused", "challenge", "issuer", "signing-key", "clock", "portus-login"),
     _check("notifications", "the registry notifies Portus", events.endpoint, "pushes do not show in Portus",
           "pushes.md#notifications-wait", "registry-pods"),
-    _check("names-in-registry", "the registry reaches Portus", names.reached_from(REGISTRY), "pushes do not show in Portus",
+    _check("names-in-registry", "the registry reaches Portus", servers.reached_from(REGISTRY), "pushes do not show in Portus",
           "down.md#a-pod-does-not-reach-a-name", "notifications", "web"),
     _check("trust-in-registry", "the registry trusts Portus", certificates.trust(REGISTRY, WEB), "pushes do not show in Portus",
           "certificate.md#a-server-is-not-trusted", "notifications", "presented"),
@@ -148,7 +148,7 @@ CHECKS: Final[Sequence[Check]] = (
           "pushes.md#events-wait-for-the-worker", "schema", "worker-pods"),
     _check("stuck-events", "the worker ended all events", database.stuck_events, "those pushes never show in Portus",
           "pushes.md#the-worker-restarts", "schema"),
-    _check("public-names", "the public names have an address here", names.public_names, "clients find no server",
+    _check("public-names", "the public names have an address here", servers.public_names, "clients find no server",
           "down.md#the-public-name-does-not-answer"),
     _check("public-portus", "Portus answers outside", outside.public_portus, "no user can log in",
           "down.md#the-public-name-does-not-answer", "public-names", "edge-servers", "token"),

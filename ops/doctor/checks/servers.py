@@ -1,4 +1,4 @@
-"""Whether the registry and the front proxy answer, and whether the front proxy and Portus reach what they need."""
+"""Whether the registry and the front proxy answer, and whether the servers and this machine reach what they need, by its name."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ops.kube.http import Answer, NoAnswer, NotChecked
 
 UNREACHED: Final = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 """What the front proxy itself says in place of a server that it does not reach."""
+UNRESOLVED: Final = ("bad address", "not known", "No address", "failure in name resolution")
+"""What the images' tools say of a name without an address."""
 
 
 def answers(role: str) -> Judge:
@@ -61,3 +63,40 @@ def through_edge(snapshot: Snapshot) -> Verdict:
             compare = f"compare {address} with {kubectl(snapshot, f'get service {server.lower()}')}"
             return Failed(seen, f"{compare}; if they differ: {deploy_anew(snapshot)}; else {kubectl(snapshot, 'logs deployment/edge')}")
     return Ok(f"it reaches {' and '.join(snapshot.through)}") if snapshot.through else NotChecked("it was not asked")
+
+
+def reached_from(role: str) -> Judge:
+    """Return the judge of whether Pods of ``role`` reach the servers under the names that they use."""
+
+    def judge(snapshot: Snapshot) -> Verdict:
+        pod = snapshot.pod(role)
+        asked = {name: why for (client, name), why in snapshot.reached.items() if client == role}
+        if pod is None or not asked:
+            return NotChecked("not asked" if pod else f"there is no Pod of the {role}")
+        for name, why in asked.items():
+            if isinstance(why, NotChecked):
+                return why
+            if why:
+                return Failed(f"Pod {pod.name} does not reach {name}: {why}", _fix(snapshot, role, name, why))
+        places = (f"{name} ({pod.aliases[name]})" if name in pod.aliases else name for name in asked)
+        return Ok(f"Pod {pod.name} reaches {', '.join(places)}")
+
+    return judge
+
+
+def _fix(snapshot: Snapshot, role: str, name: str, why: str) -> str:
+    target = "deployment/portus" if role == WEB else f"deployment/{role}"
+    aliases = kubectl(snapshot, f"get {target} -o jsonpath='{{.spec.template.spec.hostAliases}}'")
+    if any(word in why for word in UNRESOLVED):
+        return f"the Pod's hostAliases lack {name} ({aliases}): {deploy_anew(snapshot)}"
+    return f"compare {aliases} with {kubectl(snapshot, 'get services')}; if they agree, a NetworkPolicy or the network plugin is in the way"
+
+
+def public_names(snapshot: Snapshot) -> Verdict:
+    """The public names have an address on this machine."""
+    for name, found in snapshot.names.items():
+        if isinstance(found, NoAnswer):
+            address = kubectl(snapshot, "get service edge-public (or your Ingress, or Gateway)")
+            return Failed(f"{name} has no address on this machine: {found.reason}", f"a DNS record for it; the address: {address}")
+    shown = (f"{name} is {', '.join(found)}" for name, found in snapshot.names.items() if not isinstance(found, NoAnswer))
+    return Ok("; ".join(shown))
