@@ -16,7 +16,7 @@ from components.common.base import ServiceComponent
 from components.observability import alerts
 from components.observability.dashboard import dashboard
 from components.settings.sections.database import InClusterDatabase
-from components.settings.sections.registry_storage import FilesystemStorage
+from components.settings.sections.storage.driver import ExistingClaim
 from components.settings.sections.tls import CertManagerTls
 from components.settings.types.cron import read
 
@@ -91,10 +91,10 @@ class Observability(ServiceComponent):
 
     def _groups(self, certificate_ends: pulumi.Output[float] | None) -> list[Any]:
         stack, settings, namespace = self._stack, self._stack.observability, self._context.namespace
-        database, storage = isinstance(stack.database, InClusterDatabase), stack.registry.storage
+        database, volume = isinstance(stack.database, InClusterDatabase), stack.registry.storage.volume
         claims = [names.DATABASE_CLAIM] if database else []
-        if isinstance(storage, FilesystemStorage):
-            claims.append(storage.existing_claim.name if storage.existing_claim else names.REGISTRY_CLAIM)
+        if volume is not None:
+            claims.append(volume.name if isinstance(volume, ExistingClaim) else names.REGISTRY_CLAIM)
         if stack.backup.enabled:
             claims.append(stack.backup.existing_claim or names.BACKUP_CLAIM)
         watched = alerts.Watched(

@@ -16,15 +16,15 @@ from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
 from components.common.objects import claim
 from components.common.versions import RegistryVersion
-from components.registry import configuration, storage
+from components.registry import configuration
 from components.registry.cache import RedisCache
 from components.registry.inputs import registry_inputs
 from components.settings.sections.registry import InClusterRedis
-from components.settings.sections.registry_storage import AzureStorage, FilesystemStorage
+from components.settings.sections.storage.driver import DATA, KEY_FILES, ExistingClaim
 from components.settings.types.values import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pulumi
 
@@ -137,18 +137,19 @@ class Registry(ServiceComponent):
         traces = {} if self._settings.version is RegistryVersion.V2_8 else WITHOUT_TRACES
         return {
             "SSL_CERT_DIR": f"{SYSTEM_TRUST}:{configuration.TRUST}",
-            **storage.plain_variables(self._settings.storage),
+            **self._settings.storage.variables(),
             **traces,
         }
 
-    def _storage_volumes(self, inputs: RegistryInputs) -> list[core.VolumeArgs]:
-        blobs = self._settings.storage
-        if not isinstance(blobs, FilesystemStorage):
-            return [pods.secrets_volume("storage-keys", inputs.files)] if inputs.files else []
-        if blobs.existing_claim is not None:
-            return [pods.claim_volume("data", blobs.existing_claim.name)]
-        data = claim(f"{self._name}-data", names.REGISTRY_CLAIM, blobs.claim, labels=self._labels, context=self._context, parent=self)
-        return [pods.claim_volume("data", data.metadata.name)]
+    def _storage_volumes(self, inputs: RegistryInputs) -> Iterator[core.VolumeArgs]:
+        if inputs.files:
+            yield pods.secrets_volume("storage-keys", inputs.files)
+        wanted = self._settings.storage.volume
+        if isinstance(wanted, ExistingClaim):
+            yield pods.claim_volume("data", wanted.name)
+        elif wanted is not None:
+            data = claim(f"{self._name}-data", names.REGISTRY_CLAIM, wanted, labels=self._labels, context=self._context, parent=self)
+            yield pods.claim_volume("data", data.metadata.name)
 
     def _container(self, image: str, variables: Mapping[str, pods.EnvironmentValue], inputs: RegistryInputs) -> core.ContainerArgs:
         path = configuration.PATHS[self._settings.version]
@@ -157,10 +158,10 @@ class Registry(ServiceComponent):
             pods.mount("tls", configuration.TLS),
             pods.mount("trust", configuration.TRUST),
         ]
-        if isinstance(self._settings.storage, FilesystemStorage):
-            mounts.append(pods.mount("data", storage.DATA, read_only=False))
+        if self._settings.storage.volume is not None:
+            mounts.append(pods.mount("data", DATA, read_only=False))
         if inputs.files:
-            mounts.append(pods.mount("storage-keys", storage.KEY_FILES))
+            mounts.append(pods.mount("storage-keys", KEY_FILES))
         return pods.container(
             "registry",
             image,
@@ -191,7 +192,7 @@ class Registry(ServiceComponent):
             + GRACE_BESIDE_DRAIN_SECONDS,
             host_aliases=self._host_aliases,
             service_account=self._service_account(),
-            more_labels=_cloud_labels(self._settings),
+            more_labels=self._settings.storage.identity_labels if self._settings.service_account is not None else {},
         )
         return apps.Deployment(
             f"{self._name}-deployment",
@@ -221,17 +222,11 @@ class Registry(ServiceComponent):
 
 def _strategy(settings: RegistrySettings) -> apps.DeploymentStrategyArgs:
     """Return how Pods are replaced: one after the other where the storage allows two, else first the old one goes."""
-    if not storage.is_shared(settings.storage):
+    if not settings.storage.is_shared:
         return apps.DeploymentStrategyArgs(type="Recreate")
     return apps.DeploymentStrategyArgs(
         type="RollingUpdate", rolling_update=apps.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0)
     )
-
-
-def _cloud_labels(settings: RegistrySettings) -> Mapping[str, str]:
-    """Return the label by which Azure's webhook knows the Pods that it gives an identity."""
-    by_identity = isinstance(settings.storage, AzureStorage) and settings.service_account is not None
-    return {"azure.workload.identity/use": "true"} if by_identity else {}
 
 
 def _probes() -> pods.Probes:

@@ -13,13 +13,13 @@ import yaml
 
 from components.common import names
 from components.common.versions import RegistryVersion
-from components.registry.storage import parameters
+from components.registry.document import Cache
 from components.settings.sections.registry import ExternalRedis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from components.registry.document import Configuration, Endpoint, Http, Redis, Storage, Token
+    from components.registry.document import Configuration, Endpoint, Http, Redis, Storage, StorageOptions, Token
     from components.settings.sections.registry import ExtraEndpoint, RegistrySettings
     from components.settings.stack import StackSettings
 
@@ -94,8 +94,7 @@ def configuration(settings: RegistrySettings, wiring: Wiring) -> Configuration:
 
 
 def _storage(settings: RegistrySettings) -> Storage:
-    storage = settings.storage
-    document: Storage = {
+    options: StorageOptions = {
         "delete": {"enabled": settings.delete_enabled},
         "redirect": {"disable": settings.redirect.disable},
         "maintenance": {
@@ -108,11 +107,11 @@ def _storage(settings: RegistrySettings) -> Storage:
             "readonly": {"enabled": settings.maintenance.readonly.enabled},
         },
     }
-    document[storage.driver] = parameters(storage, settings.version)
+    document: Storage = {**options, settings.storage.driver: settings.storage.parameters(settings.version)}
     if settings.redis is not None:
-        document["cache"] = {"blobdescriptor": "redis"}
+        document["cache"] = Cache(blobdescriptor="redis")
     elif settings.most_replicas == 1:  # of what another replica deletes, a cache of one's own would know nothing
-        document["cache"] = {"blobdescriptor": "inmemory"}
+        document["cache"] = Cache(blobdescriptor="inmemory")
     return document
 
 

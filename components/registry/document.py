@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
-Parameters = dict[str, Any]
-"""A storage driver's own keys; the registry does not type them either."""
-
 
 class Log(TypedDict):
     """``log``."""
@@ -49,19 +46,17 @@ class Maintenance(TypedDict):
     readonly: Enabled
 
 
-class Storage(TypedDict):
-    """``storage``: exactly one driver."""
+class StorageOptions(TypedDict):
+    """``storage`` without driver and cache."""
 
-    filesystem: NotRequired[Parameters]
-    s3: NotRequired[Parameters]
-    gcs: NotRequired[Parameters]
-    azure: NotRequired[Parameters]
-    swift: NotRequired[Parameters]
-    oss: NotRequired[Parameters]
     delete: Enabled
     redirect: Disable
     maintenance: Maintenance
-    cache: NotRequired[Cache]
+
+
+Storage = dict[str, Any]
+"""``storage``: `StorageOptions`, the parameters of exactly one driver under its name, `Cache`. The registry does not type a driver's
+parameters either."""
 
 
 class ServerTls(TypedDict):

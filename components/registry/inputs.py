@@ -21,7 +21,6 @@ from components.common.objects import config_map, secret
 from components.common.pods import SecretKey
 from components.common.versions import RegistryVersion
 from components.registry import configuration
-from components.registry.storage import secret_files, secret_variables
 from components.settings.sections.registry import ExternalRedis
 from components.tls.signing_key import key_id
 
@@ -128,6 +127,13 @@ def config_text(settings: RegistrySettings, wiring: Wiring) -> str:
     return configuration.as_yaml(configuration.configuration(settings, wiring), settings.extra_config)
 
 
+def secret_variables(settings: RegistrySettings) -> Mapping[str, SecretStr | ExistingSecret]:
+    """Return variable -> secret of the storage driver, and of an external Redis."""
+    redis = settings.redis
+    password = redis.password if isinstance(redis, ExternalRedis) else None
+    return {**settings.storage.secret_variables(), **({} if password is None else {"REGISTRY_REDIS_PASSWORD": password})}
+
+
 def variable_text(variable: str, value: str) -> str:
     """Return ``value`` as a Secret holds it for ``variable``: the registry reads its own variables as YAML, which JSON is, too."""
     return json.dumps(value) if variable.startswith("REGISTRY_") else value
@@ -141,7 +147,7 @@ class RegistryInputs:
         config: volume with config.yml: of the Secret where it holds one, else of the ConfigMap.
         trust: volume of the files of `public_texts`.
         variables: every secret that comes by a variable.
-        files: every secret that comes as a file of `storage.KEY_FILES`.
+        files: every secret that comes as a file of `KEY_FILES`.
     """
 
     config: core.VolumeArgs
@@ -170,7 +176,7 @@ def registry_inputs(
     """
     trust, config = public_texts(settings, signers, authorities), {CONFIG: config_text(settings, wiring)}
     in_secret = configuration.holds_a_secret(settings)
-    wanted, files = secret_variables(settings), secret_files(settings.storage)
+    wanted, files = secret_variables(settings), settings.storage.secret_files()
     content: dict[str, pulumi.Input[str]] = {**_held(wanted), **_held(files), **(config if in_secret else {})}
     if not isinstance(http_secret, SecretKey):
         content[HTTP_SECRET] = http_secret

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from components.common import names
 from components.settings.sections.database import ExternalDatabase
 from components.settings.sections.registry import ExternalRedis
-from components.settings.sections.registry_storage import AzureStorage, FilesystemStorage, GcsStorage, OssStorage, S3Storage, SwiftStorage
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings
@@ -22,11 +21,6 @@ SMTP_PORT: Final = 587
 """What is exported where the stack file names none."""
 CLAIR_HEALTH_PORT: Final = 6061
 """Portus' own default."""
-METADATA: Final = "169.254.169.254/32"
-"""Where clouds tell a Pod who it is."""
-GKE_METADATA: Final = {"169.254.169.254/32": (80, 8080), "169.254.169.252/32": (987, 988)}
-"""Where GKE does: with Dataplane V2 at the first, else at the second, to which its nodes turn the first before a policy sees it
-(cloud.google.com/kubernetes-engine/docs/how-to/workload-identity)."""
 SCHEME_PORTS: Final = {"http": 80, "https": 443}
 
 PORTUS: Final = (names.WEB, names.WORKER)
@@ -115,28 +109,11 @@ def _scanners(stack: StackSettings) -> Iterator[Destination]:
 
 
 def _object_store(stack: StackSettings) -> Iterator[Destination]:
-    storage, networks = stack.registry.storage, stack.network.destinations.object_store
-    https = names.HTTPS_PORT
-    metadata: Mapping[str, tuple[int, ...]] = {}
-    match storage:
-        case S3Storage():
-            keyless = storage.accesskey is None
-            endpoint = _port(storage.regionendpoint) if storage.regionendpoint else https if storage.secure else names.HTTP_PORT
-            ports, metadata = {endpoint, *({https} if keyless else ())}, {METADATA: (names.HTTP_PORT,)} if storage.node_role else {}
-        case GcsStorage():
-            ports, metadata = {https}, GKE_METADATA if storage.keyfile is None else {}
-        case SwiftStorage():
-            ports = {_port(storage.authurl), https}
-        case OssStorage():
-            ports = {https if storage.secure else names.HTTP_PORT}
-        case AzureStorage():
-            ports = {https}
-        case FilesystemStorage():
-            return
-        case _:
-            assert_never(storage)
-    yield Destination(name="object_store", workloads=(names.REGISTRY,), ports=tuple(sorted(ports)), networks=networks)
-    for network, listens in metadata.items():
+    connections, networks = stack.registry.storage.connections(), stack.network.destinations.object_store
+    ports = {*map(_port, connections.urls), *connections.ports}
+    if ports:
+        yield Destination(name="object_store", workloads=(names.REGISTRY,), ports=tuple(sorted(ports)), networks=networks)
+    for network, listens in connections.metadata.items():
         yield Destination(name="object_store", workloads=(names.REGISTRY,), ports=listens, networks=(network,))
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from components.common import names
-from components.settings.sections.registry_storage import GcsStorage, S3Storage, SwiftStorage
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings
@@ -65,14 +64,13 @@ def own_hosts(stack: StackSettings) -> tuple[str, ...]:
 
 
 def _servers(stack: StackSettings) -> Iterator[str]:
-    config, storage = stack.portus.config, stack.registry.storage
+    config = stack.portus.config
     urls = [
         config.security.clair.server,
         config.security.zypper.server,
         config.oauth.gitlab.server,
         config.oauth.openid_connect.issuer,
-        storage.regionendpoint if isinstance(storage, S3Storage) else None,
-        storage.authurl if isinstance(storage, SwiftStorage) else None,
+        *stack.registry.storage.connections().urls,
         *(extra.url for extra in stack.registry.notifications.extra_endpoints),
     ]
     for url in urls:
@@ -89,6 +87,4 @@ def _is_inside(host: str) -> bool:
 
 
 def _metadata(stack: StackSettings) -> tuple[str, ...]:
-    storage = stack.registry.storage
-    asks = (isinstance(storage, S3Storage) and storage.node_role) or (isinstance(storage, GcsStorage) and storage.keyfile is None)
-    return METADATA if asks else ()
+    return METADATA if stack.registry.storage.connections().metadata else ()

@@ -8,9 +8,8 @@ from typing import Final
 
 from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
-from components.settings.sections.cluster import ScaledSection, WorkloadResources
+from components.settings.sections.cluster import ClaimSettings, ScaledSection, WorkloadResources
 from components.settings.sections.database import InClusterDatabase
-from components.settings.sections.registry_storage import FilesystemStorage
 from components.settings.stack import StackSettings
 from components.settings.types.base import Section, names_and_keys_set
 
@@ -98,9 +97,9 @@ def _sizes(stack: StackSettings) -> Iterator[tuple[str, str, str, str]]:
     """Yield key, size, least size and reason of each volume that this stack makes."""
     if isinstance(stack.database, InClusterDatabase):
         yield "database.claim.size", stack.database.claim.size, DATABASE_NEEDS, "an empty MariaDB needs about 180Mi"
-    storage = stack.registry.storage
-    if isinstance(storage, FilesystemStorage) and storage.existing_claim is None:
-        yield "registry.storage.claim.size", storage.claim.size, REGISTRY_NEEDS, "every layer of every image is stored here"
+    volume = stack.registry.storage.volume
+    if isinstance(volume, ClaimSettings):
+        yield "registry.storage.claim.size", volume.size, REGISTRY_NEEDS, "every layer of every image is stored here"
     if stack.backup.enabled:
         if stack.backup.existing_claim is None:
             yield "backup.claim.size", stack.backup.claim.size, BACKUP_NEEDS, f"{stack.backup.keep} backups are kept here"

@@ -11,7 +11,7 @@ from components.settings.rules.credentials import OF_THE_DATABASE
 from components.settings.rules.rule import rule
 from components.settings.sections.credentials import ExistingCredentials
 from components.settings.sections.database import ExternalDatabase, InClusterDatabase
-from components.settings.sections.registry_storage import FilesystemStorage
+from components.settings.sections.storage.driver import ExistingClaim
 from components.settings.stack import StackSettings
 from components.settings.types.base import key_of
 
@@ -110,9 +110,9 @@ def backup_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
 def backups_lie_apart_from_what_they_save(stack: StackSettings) -> Iterator[Problem]:
     """What takes the database's volume, or fills the registry's, would take the backups along."""
     taken = {names.DATABASE_CLAIM: "database", names.REGISTRY_CLAIM: "registry"}
-    storage = stack.registry.storage
-    if isinstance(storage, FilesystemStorage) and storage.existing_claim is not None:
-        taken[storage.existing_claim.name] = "registry"
+    volume = stack.registry.storage.volume
+    if isinstance(volume, ExistingClaim):
+        taken[volume.name] = "registry"
     claim = stack.backup.existing_claim
     if claim is not None and claim in taken:
         yield Problem(

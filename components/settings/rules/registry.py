@@ -17,6 +17,7 @@ from components.common.versions import RegistryVersion
 from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
 from components.settings.sections.registry import ExternalRedis
+from components.settings.sections.storage import DRIVERS
 from components.settings.stack import StackSettings
 from components.settings.types.known_by import unknown
 from components.settings.types.secrets import ExistingSecret
@@ -206,7 +207,7 @@ KNOWN: Final[Tree] = {
         "tag": {"concurrencylimit": Key(Kind.NUMBER, _NEW)},
         "delete": Decided("write registry.deleteEnabled"),
         **{name: Decided(f"write registry.{name}") for name in ("redirect", "maintenance")},
-        **dict.fromkeys(("filesystem", "s3", "gcs", "azure", "swift", "oss", "inmemory"), _BY_STORAGE),
+        **dict.fromkeys((*DRIVERS, "inmemory"), _BY_STORAGE),
     },
     "middleware": {name: Key(Kind.SECTIONS) for name in ("registry", "repository", "storage")},
     "http": {

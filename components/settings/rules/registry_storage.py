@@ -6,22 +6,17 @@ import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Final, assert_never
+from typing import Final
 
 from components.common.versions import RegistryVersion
 from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
-from components.settings.sections.registry_storage import (
-    STORAGE_CLASSES_OF_2_8,
-    AzureStorage,
-    FilesystemStorage,
-    GcsStorage,
-    OssStorage,
-    S3Storage,
-    StorageSettings,
-    SwiftStorage,
-)
+from components.settings.sections.storage import DRIVERS
+from components.settings.sections.storage.azure import AzureStorage
+from components.settings.sections.storage.filesystem import FilesystemStorage
+from components.settings.sections.storage.s3 import STORAGE_CLASSES_OF_2_8, S3Storage
 from components.settings.stack import Accepted, Profile, StackSettings
+from components.settings.types.base import key_of
 
 _OF_2018: Final = (
     "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1", "cn-north-1", "cn-northwest-1",
@@ -47,11 +42,8 @@ vendored ``github.com/aws/aws-sdk-go/aws/endpoints/defaults.go``: v1.15.11 of 20
 @rule(requires=("registry.storage",))
 def replicas_share_their_storage(stack: StackSettings) -> Iterator[Problem]:
     """Two registries on two volumes are two registries; on one ReadWriteOnce volume the second never starts."""
-    storage, scaled = stack.registry.storage, stack.registry.autoscaling is not None
-    if stack.registry.most_replicas == 1 or not isinstance(storage, FilesystemStorage):
-        return
-    modes = storage.claim.access_modes if storage.existing_claim is None else storage.existing_claim.access_modes
-    if "ReadWriteMany" not in modes:
+    scaled = stack.registry.autoscaling is not None
+    if stack.registry.most_replicas > 1 and not stack.registry.storage.is_shared:
         yield Problem(
             key="registry.autoscaling.maxReplicas" if scaled else "registry.replicas",
             value=str(stack.registry.most_replicas),
@@ -87,52 +79,30 @@ def s3_keys_are_whole(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(key="registry.storage.nodeRole", value="true", rule="has no effect while keys are set", fix="remove it, or the keys")
 
 
-@rule(
-    requires=(
-        "registry.version",
-        "registry.serviceAccount",
-        "registry.storage.secretkey",
-        "registry.storage.nodeRole",
-        "registry.storage.credentials",
-    )
-)
+_OPENING: Final = tuple(f"registry.storage.{key_of(driver, name)}" for driver in DRIVERS.values() for name in driver.opened_by)
+
+
+@rule(requires=("registry.version", "registry.serviceAccount", *_OPENING))
 def storage_is_opened_by_somebody(stack: StackSettings) -> Iterator[Problem]:
-    """Without keys a cloud knows the registry by its service account; 2.8 asks S3's and Azure's for it in vain."""
-    storage, registry = stack.registry.storage, stack.registry
-    key = _missing_key(storage)
-    if key is None:
+    """Without keys a cloud knows the registry by its service account, if the driver can use one."""
+    registry, needed = stack.registry, stack.registry.storage.identity()
+    if needed is None:
         return
-    old = registry.version is RegistryVersion.V2_8
-    if old and not isinstance(storage, GcsStorage):
+    if registry.version not in needed.versions:
+        can = " or ".join(needed.versions)
         yield Problem(
-            key=f"registry.storage.{key}",
+            key=f"registry.storage.{needed.instead_of}",
             value="",
-            rule=f"must be set for registry {registry.version}, which cannot use a service account's identity; versions that can: 3.1",
-            fix="set it, or choose registry.version 3.1 and registry.serviceAccount",
+            rule=f"must be set for registry {registry.version}, which cannot use a service account's identity; versions that can: {can}",
+            fix=f"set it, or choose registry.version {can} and registry.serviceAccount",
         )
     elif registry.service_account is None:
         yield Problem(
-            key=f"registry.storage.{key}",
+            key=f"registry.storage.{needed.instead_of}",
             value="",
             rule="must be set unless registry.serviceAccount is set: the registry needs an identity at the cloud",
             fix="set it, or registry.serviceAccount",
         )
-
-
-def _missing_key(storage: StorageSettings) -> str | None:
-    """Return the key that would open the storage and is not given; None where it is open."""
-    match storage:
-        case S3Storage():
-            return "accesskey" if storage.accesskey is None and storage.secretkey is None and not storage.node_role else None
-        case GcsStorage():
-            return "keyfile" if storage.keyfile is None else None
-        case AzureStorage():
-            by_secret = storage.credentials is not None and storage.credentials.type == "client_secret"
-            return "accountkey" if storage.accountkey is None and not by_secret else None
-        case FilesystemStorage() | SwiftStorage() | OssStorage():
-            return None
-        case _:
-            assert_never(storage)
 
 
 @rule()
@@ -234,19 +204,12 @@ def s3_storage_class_is_known(stack: StackSettings) -> Iterator[Problem]:
 def production_verifies_its_storage(stack: StackSettings) -> Iterator[Problem]:
     """A server in between could return other images."""
     storage = stack.registry.storage
-    if stack.profile is not Profile.PRODUCTION or Accepted.UNVERIFIED_STORAGE in stack.accept:
-        return
-    name = "skipverify" if isinstance(storage, S3Storage) else "insecureskipverify"
-    plain = isinstance(storage, S3Storage) and (storage.regionendpoint or "").startswith("http://")
-    if isinstance(storage, S3Storage | SwiftStorage) and getattr(storage, name):
-        key, value, fix = name, "true", "remove it; write a private CA under portus:tls.extraCaCertificates"
-    elif plain and isinstance(storage, S3Storage):
-        key, value, fix = "regionendpoint", json.dumps(storage.regionendpoint), "use https"
-    else:
+    found = storage.unverified()
+    if found is None or stack.profile is not Profile.PRODUCTION or Accepted.UNVERIFIED_STORAGE in stack.accept:
         return
     yield Problem(
-        key=f"registry.storage.{key}",
-        value=value,
+        key=f"registry.storage.{found.setting}",
+        value=json.dumps(getattr(storage, found.setting)),
         rule="must keep TLS to the object store, with a verified certificate (profile production)",
-        fix=f"{fix}; to accept the risk add '{Accepted.UNVERIFIED_STORAGE}' to portus:accept",
+        fix=f"{found.fix}; to accept the risk add '{Accepted.UNVERIFIED_STORAGE}' to portus:accept",
     )

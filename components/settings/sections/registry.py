@@ -10,8 +10,10 @@ from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
 from components.common.versions import RegistryVersion
 from components.settings.sections.cluster import ScaledSection, WorkloadResources
-from components.settings.sections.registry_storage import ONLY_3_1, FilesystemStorage, Maintenance, Redirect, StorageSettings
+from components.settings.sections.storage import StorageSettings
+from components.settings.sections.storage.filesystem import FilesystemStorage
 from components.settings.types.base import ChangeImpact, Matching, Section, broken
+from components.settings.types.known_by import ONLY_3_1
 from components.settings.types.pem_types import Pem
 from components.settings.types.secrets import SecretSource
 from components.settings.types.urls import Url
@@ -148,6 +150,41 @@ class InClusterRedis(Section):
 
 
 RedisSettings = Annotated[InClusterRedis | ExternalRedis, Field(discriminator="kind")]
+
+
+class Redirect(Section):
+    """``storage.redirect``."""
+
+    disable: bool = False
+    """Off, the registry sends clients to the object store for each blob by a signed URL: they have to reach and trust it. On, every byte
+    passes through the registry. Without meaning for ``filesystem``."""
+
+
+class UploadPurging(Section):
+    """``storage.maintenance.uploadpurging``: the remains of broken uploads are removed."""
+
+    enabled: bool = True
+    """The registry's default."""
+    age: Duration = "168h"
+    """Uploads older than this go; longer than any push lasts."""
+    interval: Duration = "24h"
+    """Between two rounds; the first comes at a random minute of the first hour."""
+    dryrun: bool = False
+    """Only tell in the log."""
+
+
+class ReadOnly(Section):
+    """``storage.maintenance.readonly``."""
+
+    enabled: bool = False
+    """Pulls go on, pushes and deletions get 405: for garbage collection, a move of the store, a restore."""
+
+
+class Maintenance(Section):
+    """``storage.maintenance``."""
+
+    uploadpurging: UploadPurging = UploadPurging()
+    readonly: ReadOnly = ReadOnly()
 
 
 class ServiceAccountSettings(Section):

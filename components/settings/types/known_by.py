@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from components.common.versions import PortusVersion, RegistryVersion
 from components.settings.types.base import Section
@@ -37,6 +38,10 @@ class KnownBy:
     """The only version that knows a setting; it is in a field's ``Annotated``. A union's driver has it on its ``driver`` key."""
 
     version: RegistryVersion
+
+
+ONLY_2_8: Final = KnownBy(RegistryVersion.V2_8)
+ONLY_3_1: Final = KnownBy(RegistryVersion.V3_1)
 
 
 def unknown(section: Section, version: RegistryVersion, path: str = "") -> Iterator[tuple[str, object, RegistryVersion]]:

@@ -22,11 +22,12 @@ from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from components.common.versions import RegistryVersion
-from components.registry import configuration, storage
+from components.registry import configuration
 from components.registry.configuration import Wiring, merged
-from components.registry.inputs import jwks, variable_text
+from components.registry.inputs import jwks, secret_variables, variable_text
 from components.settings.sections import registry
 from components.settings.sections.registry import RegistrySettings
+from components.settings.sections.storage.driver import DATA, KEY_FILES
 from components.settings.types import urls
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, Running, run, started
@@ -97,7 +98,7 @@ class Stage:
         self._write("tls", {"tls.crt": CHAIN, "tls.key": authority.private("server")})
         signers = {"token-signers.crt": LEAF} if self._is_old else {"token-signers.json": jwks(LEAF)}
         self._write("trust", {"authority-1.crt": CA, "redis-ca.crt": CA, **signers})
-        files = storage.secret_files(self.settings.storage)
+        files = self.settings.storage.secret_files()
         self._write("keys", {name: value.get_secret_value() for name, value in files.items() if isinstance(value, SecretStr)})
         (self.folder / "config.yml").write_text(self._config())
 
@@ -142,13 +143,13 @@ class Stage:
 
     def environment(self) -> dict[str, str]:
         """Return the variables of the container, as the kubelet would read them out of the Secrets."""
-        held = storage.secret_variables(self.settings)
+        held = secret_variables(self.settings)
         texts = {name: variable_text(name, value.get_secret_value()) for name, value in held.items() if isinstance(value, SecretStr)}
         return {
             "REGISTRY_HTTP_SECRET": "a-secret-that-all-replicas-share",
             "SSL_CERT_DIR": f"/etc/ssl/certs:{configuration.TRUST}",
             "OTEL_TRACES_EXPORTER": "none",
-            **storage.plain_variables(self.settings.storage),
+            **self.settings.storage.variables(),
             **texts,
         }
 
@@ -159,10 +160,10 @@ class Stage:
 
     def binds(self) -> list[Bind]:
         """Return what the container mounts."""
-        targets = {"tls": configuration.TLS, "trust": configuration.TRUST, "keys": storage.KEY_FILES}
+        targets = {"tls": configuration.TLS, "trust": configuration.TRUST, "keys": KEY_FILES}
         folders = [Bind(source=self.folder / name, target=target, read_only=True) for name, target in targets.items()]
         config = Bind(source=self.folder / "config.yml", target=configuration.PATHS[self.settings.version], read_only=True)
-        return [config, *folders, Bind(source=self.folder / "data", target=storage.DATA)]
+        return [config, *folders, Bind(source=self.folder / "data", target=DATA)]
 
     def _write(self, folder: str, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():

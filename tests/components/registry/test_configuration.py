@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from components.registry.configuration import merged
-from components.registry.storage import parameters
 from components.settings.rules.registry import KNOWN, Decided, Key, Tree
 from components.settings.types.values import seconds
 from tests.components.registry.stage import settings
@@ -103,7 +102,7 @@ def test_pods_are_replaced_one_by_one_only_on_shared_storage(programs: Programs)
     kinds = {name: program.one("Deployment", "registry-deployment").spec["strategy"]["type"] for name, program in programs.items()}
     assert set(kinds.values()) == {"RollingUpdate"}
     alone = settings(storage={"driver": "filesystem", "existingClaim": {"name": "images"}})
-    assert parameters(alone.storage, alone.version) == {"rootdirectory": "/var/lib/registry"}
+    assert alone.storage.parameters(alone.version) == {"rootdirectory": "/var/lib/registry"}
 
 
 def test_an_existing_claim_is_used_and_none_made(programs: Programs) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from components.settings.sections import storage
 from components.settings.stack import Accepted, StackSettings
 from ops.adopt import keys
 from ops.adopt.classify import Answers, classify
@@ -38,6 +39,10 @@ def test_portus_keys_and_their_releases_are_those_of_the_manual() -> None:
 def test_secret_keys_are_those_that_the_manual_calls_secret() -> None:
     rows = documented("### `portus:portus.config`")
     assert {key for key, known in KEYS.items() if known.kind == "secret"} == {key for key, cells in rows.items() if "secret" in cells[1]}
+
+
+def test_every_object_store_of_the_settings_can_be_adopted() -> None:
+    assert set(DRIVERS) == set(storage.DRIVERS) - {"filesystem"}
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -13,8 +13,9 @@ from typing import IO
 import httpx
 import pytest
 
-from components.registry import configuration, storage
+from components.registry import configuration
 from components.registry.cache import configuration as redis_conf
+from components.settings.sections.storage.driver import DATA
 from lab.images.build import build_images
 from lab.images.rootfs import run, started
 from lab.images.servers import free_port
@@ -58,7 +59,7 @@ def pulls(client: httpx.Client, repository: str, folder: Path) -> bool:
 def command(version: str, *flags: str) -> list[str]:
     """Return what the Job runs."""
     path = configuration.PATHS[settings(version=version).version]
-    return ["/bin/sh", "-c", SCRIPT, "sh", f"{storage.DATA}/{BLOBS}", *flags, path]
+    return ["/bin/sh", "-c", SCRIPT, "sh", f"{DATA}/{BLOBS}", *flags, path]
 
 
 def collect(stage: Stage, *flags: str) -> Findings:

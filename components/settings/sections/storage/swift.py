@@ -1,0 +1,82 @@
+"""``storage.swift``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, final
+
+from pydantic import Field, SecretStr
+
+from components.common import names
+from components.settings.sections.storage.driver import USE_A_CA, Connections, Identity, StorageDriver, Unverified
+from components.settings.sections.storage.values import OTHER_STORE, Bucket, ChunkSize
+from components.settings.types.base import Matching
+from components.settings.types.known_by import ONLY_2_8
+from components.settings.types.secrets import ExistingSecret, SecretSource
+from components.settings.types.urls import Url
+from components.settings.types.values import Text
+
+SwiftPrefix = Annotated[
+    str,
+    Matching(
+        r"/?[\w.-]+(/[\w.-]+)*", "must be a path inside the container without '/' at its end: Swift keeps that '/'", "remove the last '/'"
+    ),
+]
+
+
+@final
+class SwiftStorage(StorageDriver):
+    """OpenStack Swift."""
+
+    driver: Annotated[Literal["swift"], OTHER_STORE, ONLY_2_8]
+    """``storage``'s own word."""
+    authurl: Url
+    """Keystone's URL, with its version."""
+    username: Text
+    """Who asks."""
+    password: SecretSource
+    """A Secret's text is read as YAML: quote what is no plain word there."""
+    container: Annotated[Bucket, OTHER_STORE]
+    """Made when it is missing."""
+    tenant: Text | None = None
+    """Name of the project."""
+    tenantid: Text | None = None
+    """Id of the project."""
+    domain: Text | None = None
+    """Name of the user's domain (identity v3)."""
+    domainid: Text | None = None
+    """Id of the user's domain."""
+    tenantdomain: Text | None = None
+    """Name of the project's domain, where it is another."""
+    tenantdomainid: Text | None = None
+    """Id of the project's domain."""
+    trustid: Text | None = None
+    """Keystone trust."""
+    region: Text | None = None
+    """Where there are several."""
+    endpointtype: Literal["public", "internal", "admin"] | None = None
+    """Which of the store's addresses; default public."""
+    authversion: Annotated[int, Field(ge=1, le=3)] | None = None
+    """Of identity; default by the URL."""
+    chunksize: ChunkSize | None = None
+    """Bytes of a segment; default 20 MiB."""
+    rootdirectory: Annotated[SwiftPrefix | None, OTHER_STORE] = None
+    """Path inside the container."""
+    insecureskipverify: bool = False
+    """Take any certificate."""
+
+    def connections(self) -> Connections:
+        """Return Keystone, and the store that it names."""
+        return Connections(urls=(self.authurl,), ports=(names.HTTPS_PORT,))
+
+    def identity(self) -> Identity | None:
+        """Return none: the password is required."""
+        return None
+
+    def unverified(self) -> Unverified | None:
+        """Return what accepts any certificate."""
+        return Unverified(setting="insecureskipverify", fix=USE_A_CA) if self.insecureskipverify else None
+
+    def secret_variables(self) -> Mapping[str, SecretStr | ExistingSecret]:
+        """Return the password."""
+        return {"REGISTRY_STORAGE_SWIFT_PASSWORD": self.password}
