@@ -19,7 +19,7 @@ from components.settings.sections.registry import RegistrySettings
 from components.settings.sections.tls import SelfSignedTls, TlsSettings
 from components.settings.sections.workloads import WorkloadsSettings
 from components.settings.types.base import ChangeImpact, Section
-from components.settings.types.values import Fqdn
+from components.settings.types.hosts import Fqdn
 
 
 class Profile(StrEnum):

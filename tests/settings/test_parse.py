@@ -149,6 +149,16 @@ def test_no_value_of_a_secret_is_ever_shown(secret: str) -> None:
     assert HIDDEN in str(raised.value)
 
 
+def test_the_letters_of_a_certificate_are_taken_for_no_secret() -> None:
+    certificate = f"-----BEGIN CERTIFICATE-----\nMIIpWd{'A' * 58}\n-----END CERTIFICATE-----\n"
+    tls = {"source": "existing_secret", "secret": "portus", "certificate": [certificate]}
+    raw = {"host": "portus.example.com", "portus": {"version": "2.5"}, "exposure": {"kind": "load_balancer"}, "tls": tls}
+    with pytest.raises(SettingsError) as raised:
+        parse(raw, file="f", encrypted=lambda _: False)
+    (problem,) = raised.value.problems
+    assert problem.fix == "write one text after '|', with all certificates in it and without '-'"
+
+
 def test_each_problem_names_the_line_of_its_key_or_of_the_nearest_above() -> None:
     (file,) = (each for each in BAD if each.id == "together/every_section")
     lines = file.row["file"].splitlines()

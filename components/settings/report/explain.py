@@ -43,6 +43,9 @@ KINDS: Final[Mapping[str, str]] = {
 COUNTED: Final = re.compile("[0-9]{1,2}")
 """A number of two digits counts something (``types.RotationCount``), also beside secrets; no password is as short."""
 
+CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+"""Its letters are as good as random: one in thirty has "pwd" in it."""
+
 GENERIC: Final = frozenset({"name", "kind", "type", "enabled", "key", "value", "host", "port", "labels", "annotations"})
 """Keys that so many sections have that another one's says nothing of what was meant."""
 
@@ -237,7 +240,7 @@ def _may_be_secret(place: Place, value: object) -> bool:
         return True
     if isinstance(value, bool) or (isinstance(value, int | str) and COUNTED.fullmatch(str(value))):
         return False
-    if isinstance(value, Mapping | list) and SECRET_NAME.search(json.dumps(value, default=str)):
+    if isinstance(value, Mapping | list) and SECRET_NAME.search(CERTIFICATE.sub("", json.dumps(value, default=str))):
         return True
     return type(value) not in place.kinds and any(SECRET_NAME.search(str(step)) for step in place.path)
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from components.settings.types.base import ChangeImpact, Section, broken
-from components.settings.types.values import Bytes, ClassName, Cpu, DnsLabel, ImageRef, ObjectName
+from components.settings.types.hosts import REGISTRY, REPOSITORY, has_port
+from components.settings.types.values import Bytes, ClassName, Cpu, DnsLabel, ImageRef, ObjectName, Text
 
 
 class ClusterSettings(Section):
     """Where the stack is deployed."""
 
-    context: Annotated[str | None, ChangeImpact("nothing, as long as it leads to the same cluster")] = None
+    context: Annotated[Text | None, ChangeImpact("nothing, as long as it leads to the same cluster")] = None
     """Context of the kubeconfig (KUBECONFIG, else ~/.kube/config). None takes the current one, which may be the wrong one."""
 
-    identifier: str | None = None
+    identifier: Text | None = None
     """Name of the cluster as the provider's ``clusterIdentifier``: only its change means another cluster, so that new addresses or
     credentials in the kubeconfig never replace everything."""
 
@@ -35,15 +37,16 @@ class ClusterSettings(Section):
     deleted takes the volumes' claims along."""
 
 
-_MIRROR: Final = r"[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*"
+_MIRROR: Final = rf"{REGISTRY}(/{REPOSITORY})?"
 
 
 def _mirror(value: str) -> str:
     """A registry's host and, where it has one, a path."""
-    if not re.fullmatch(_MIRROR, value):
-        near = re.sub(r"^[a-z]+://([^/@]*@)?", "", value.strip()).rstrip("/")
+    if not re.fullmatch(_MIRROR, value) or not has_port(value):
+        host, slash, path = re.sub(r"^[a-z]+://([^/@]*@)?", "", value.strip()).rstrip("/").partition("/")
+        near = f"{host}{slash}{re.sub('/+', '/', path.lower())}"
         rule = "must be a registry's host, with its path if it has one, without scheme and without '/' at the end"
-        raise broken(rule, f"write {near}" if re.fullmatch(_MIRROR, near) else "write e.g. registry.example.com/mirror")
+        raise broken(rule, f"write {near}" if re.fullmatch(_MIRROR, near) and has_port(near) else "write e.g. registry.example.com/mirror")
     return value
 
 
@@ -132,6 +135,8 @@ class ScaledSection(Section):
 
 class ClaimSettings(Section):
     """A PersistentVolumeClaim of this stack, protected and kept when the stack goes."""
+
+    moved_keys: ClassVar[Mapping[str, str]] = {"resources": "write only size, the amount below resources.requests.storage"}
 
     size: Annotated[Bytes, ChangeImpact("grows in place where the StorageClass allows; Kubernetes refuses less")] = "10Gi"
     """Grows in place where the StorageClass allows; never shrinks."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from components.settings.sections.cluster import ClaimSettings, WorkloadResources
 from components.settings.types.base import ChangeImpact, Checked, Matching, Section, broken
 from components.settings.types.cron import CronSchedule, TimeZone
+from components.settings.types.hosts import NetworkHost
 from components.settings.types.secrets import SafeSecretSource
-from components.settings.types.values import Bytes, NetworkHost, ObjectName, Port
+from components.settings.types.values import Bytes, ObjectName, Port
 
 YAML_WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 """What Portus' database.yml, into which names are pasted unquoted, would read as something else than a text."""
@@ -43,9 +46,13 @@ ExternalName = Annotated[
 ]
 """Of an account or a database that already has its name; without the characters that YAML would read as its own."""
 
-BufferPoolSize = Annotated[
-    str, Matching(r"[1-9][0-9]*[MG]", "must be a size in MariaDB's notation: a number and M or G", "write e.g. 256M")
-]
+
+def _nearest_size(value: str) -> str:
+    match = re.fullmatch(r"([1-9][0-9]*)\s*([MG])(i?B?)", value.strip(), re.IGNORECASE)
+    return f"write {match[1]}{match[2].upper()}" if match else "write e.g. 256M"
+
+
+BufferPoolSize = Annotated[str, Matching(r"[1-9][0-9]*[MG]", "must be a size in MariaDB's notation: a number and M or G", _nearest_size)]
 
 
 OTHER_DATABASE: Final = ChangeImpact("another, empty database: move the data first, and unprotect the claim (docs/operate/protection.md)")
@@ -82,8 +89,29 @@ def _no_postgresql(value: object) -> object:
 Adapter = Annotated[Literal["mysql2"], BeforeValidator(_no_postgresql)]
 
 
+_OTHER_PROTOCOLS: Final = {5432: "PostgreSQL", 33060: "MySQL's X protocol"}
+
+
+def _port(value: int) -> int:
+    """Number, 1 to 65535."""
+    if value in _OTHER_PROTOCOLS:
+        raise broken(f"must be the port of a MariaDB or MySQL: {value} is that of {_OTHER_PROTOCOLS[value]}", "write 3306, or remove it")
+    return value
+
+
+DatabasePort = Annotated[Port, AfterValidator(_port)]
+
+
 class ExternalDatabase(Section):
     """A MariaDB or MySQL that the stack does not run; utf8 with utf8_unicode_ci, the user owning the database."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {"database": "name", "username": "user", "dbname": "name"}
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        "existingSecret": "write password: {secret: <name>, key: <key>}",
+        **dict.fromkeys(
+            ("ssl", "sslmode", "tls"), "remove it: Portus cannot encrypt its connection to the database (docs/deploy/database.md)"
+        ),
+    }
 
     kind: Annotated[Literal["external"], OTHER_DATABASE]
     """Who runs the server."""
@@ -91,7 +119,7 @@ class ExternalDatabase(Section):
     """Portus' name. PostgreSQL is refused: its readiness check ends in a NameError (SUSE/Portus#1697)."""
     host: NetworkHost
     """The server, as Portus' Pods reach it."""
-    port: Port = 3306
+    port: DatabasePort = 3306
     """Portus 2.0-2.2 can use no other."""
     name: ExternalName = "portus_production"
     """The database; Portus' own default."""

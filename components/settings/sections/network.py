@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
 from components.settings.sections.kubernetes import LabelMap, NetworkPolicyPeer, NetworkPolicyPort
-from components.settings.types.base import ChangeImpact, Matching, Section, broken
+from components.settings.types.base import ChangeImpact, Checked, Matching, Section, broken
+from components.settings.types.hosts import has_port
 from components.settings.types.urls import Url
 from components.settings.types.values import Cidr, DnsLabel, Port
 
@@ -42,13 +44,25 @@ def _proxy(value: object) -> object:
 
 ProxyUrl = Annotated[Url, BeforeValidator(_proxy)]
 
+_UNPROXIED: Final = "must be a host, a domain, an address or a network, one in each entry of the list"
+
+
+def _fits(value: str) -> bool:
+    """Whether port or network of an entry without proxy exist."""
+    try:
+        return has_port(value) and ("/" not in value or ipaddress.ip_network(value, strict=False).version == 4)  # noqa: PLR2004
+    except ValueError:
+        return False
+
+
 Unproxied = Annotated[
     str,
     Matching(
         r"(\*?\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5}|/[0-9]{1,2})?",
-        "must be a host, a domain, an address or a network, one in each entry of the list",
+        _UNPROXIED,
         "write e.g. [git.example.com, corp.example.com]",
     ),
+    Checked(_fits, _UNPROXIED, "write a port up to 65535, or a network such as 10.0.0.0/8"),
 ]
 
 

@@ -13,13 +13,22 @@ from components.settings.sections.cluster import ScaledSection, WorkloadResource
 from components.settings.sections.storage import StorageSettings
 from components.settings.sections.storage.filesystem import FilesystemStorage
 from components.settings.types.base import ChangeImpact, Matching, Section, broken
+from components.settings.types.hosts import Fqdn, has_port, names_a_server, refuse_own_pod
 from components.settings.types.known_by import ONLY_3_1
 from components.settings.types.pem_types import Pem
 from components.settings.types.secrets import SecretSource
 from components.settings.types.urls import Url
-from components.settings.types.values import Duration, DurationOrZero, Fqdn, ObjectName, Text, refuse_own_pod
+from components.settings.types.values import Duration, DurationOrZero, ObjectName, Text
 
-Headers = dict[str, tuple[Text, ...]]
+HeaderName = Annotated[
+    str,
+    Matching(
+        r"[A-Za-z0-9!#$%&'*+.^_`|~-]+",
+        "must be the name of an HTTP header, without spaces and without ':'",
+        "write e.g. X-Team",
+    ),
+]
+Headers = dict[HeaderName, tuple[Text, ...]]
 """HTTP headers; each has a list of values, as in the registry's own file."""
 
 
@@ -110,10 +119,10 @@ _ADDRESS: Final = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[0-9]{2,5}"
 
 def _address(value: str) -> str:
     """A host and a port, without scheme."""
-    if not re.fullmatch(_ADDRESS, value):
+    if not re.fullmatch(_ADDRESS, value) or not has_port(value) or not names_a_server(value.rpartition(":")[0]):
         near = re.split("[/?]", re.sub(r"^[a-z]+://", "", value.strip().lower()))[0].rpartition("@")[2]
         near = near if ":" in near else f"{near}:6379"
-        fix = f"write {near}" if re.fullmatch(_ADDRESS, near) else "write e.g. redis.example.com:6379"
+        fix = f"write {near}" if re.fullmatch(_ADDRESS, near) and near != value else "write e.g. redis.example.com:6379"
         raise broken("must be a host and a port, without scheme", fix)
     refuse_own_pod(value.rpartition(":")[0])
     return value

@@ -112,12 +112,13 @@ class Checked:
 
     test: Callable[[str], bool]
     rule: str
-    fix: str
+    fix: str | Callable[[str], str]
+    """What to write, or what finds it from the wrong text."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def _check(self, value: str) -> str:
         if not self.test(value):
-            raise broken(self.rule, self.fix)
+            raise broken(self.rule, self.fix if isinstance(self.fix, str) else self.fix(value))
         return value

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator
 
@@ -33,6 +33,8 @@ WORDS: Final = {
     "@hourly": "0 * * * *",
 }
 DAY_SECONDS: Final = 86400
+MOST_IN_AN_HOUR: Final = 12
+"""Backups of an hour. More is a slip ("* 2 * * *" is each minute from 2 to 3), and soon only backups of the same night would be kept."""
 FIRST_DAY: Final = date(2024, 1, 1)
 CALENDAR_DAYS: Final = 8 * 366
 """Eight years, for they hold two leap days."""
@@ -52,7 +54,9 @@ class Field:
         lower = text.lower()
         value = self.names.index(lower) + self.least if lower in self.names else int(text) if re.fullmatch(r"[0-9]{1,4}", text) else -1
         if not self.least <= value <= self.most:
-            raise ValueError(f"'{text}' is not a {self.name} ({self.least} to {self.most})")
+            article = "an" if self.name.startswith("hour") else "a"
+            sunday = ", and Sunday is 0" if self.names is WEEKDAYS and text == "7" else ""
+            raise ValueError(f"'{text}' is not {article} {self.name} ({self.least} to {self.most}{sunday})")
         return value
 
 
@@ -105,7 +109,7 @@ def read(text: str) -> Schedule:
     """
     parts = WORDS.get(text, text).split()
     if len(parts) != len(FIELDS):
-        raise ValueError(f"it has {len(parts)} fields")
+        raise ValueError(f"it has {len(parts)} field{'' if len(parts) == 1 else 's'}")
     values = [_values(part, field) for part, field in zip(parts, FIELDS, strict=True)]
     said = [not _any(part) for part in parts]
     minutes, hours, days, months, weekdays = values
@@ -145,6 +149,9 @@ def _schedule(text: str) -> str:
             f"must be a schedule of five fields as in cron (minute, hour, day of the month, month, day of the week): {error}",
             "write e.g. '17 2 * * *' for every night, or @daily",
         ) from error
+    if len(schedule.minutes) > MOST_IN_AN_HOUR:
+        rule = f"must come to pass at most {MOST_IN_AN_HOUR} times an hour: it says {len(schedule.minutes)} of the 60 minutes"
+        raise broken(rule, f"write a minute in its first field: '17 {' '.join(text.split()[1:])}'")
     if next(schedule.dates(), None) is None:
         raise broken("must be a schedule that can occur: none of its months has that day", "write a day that every month has, e.g. 1")
     return text
@@ -153,7 +160,8 @@ def _schedule(text: str) -> str:
 def _zone(name: str) -> str:
     """A time zone by its name in the IANA database, as far as this machine has one."""
     if not re.fullmatch(r"[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", name) or name == "Local" or not _known(name):
-        raise broken("must be a time zone's name in the IANA database", "write e.g. Etc/UTC or Europe/Berlin")
+        near = next((zone for zone in available_timezones() if zone.lower() == name.strip().replace(" ", "_").lower()), None)
+        raise broken("must be a time zone's name in the IANA database", f"write {near}" if near else "write e.g. Etc/UTC or Europe/Berlin")
     return name
 
 

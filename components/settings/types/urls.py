@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator
 
 from components.settings.types.base import broken
-from components.settings.types.values import ascii_name, names_a_server, refuse_own_pod
+from components.settings.types.hosts import ascii_name, names_a_server, refuse_own_pod
 
 
 def _url(value: str) -> str:
@@ -48,10 +48,10 @@ def _nearest_url(value: str, parts: SplitResult) -> str:
 def _split(value: str) -> SplitResult | None:
     try:
         parts = urlsplit(value)
-        _ = parts.port
+        port = parts.port
     except ValueError:
         return None
-    return parts
+    return None if port == 0 else parts
 
 
 def _is_url_host(parts: SplitResult) -> bool:

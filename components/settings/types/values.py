@@ -2,134 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import math
 import re
-import unicodedata
-from collections.abc import Callable
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
 from components.settings.types.base import Checked, Matching, broken
+from components.settings.types.hosts import DNS_LABEL, DNS_NAME_LENGTH, REGISTRY, REPOSITORY, ascii_name, has_port, nearest_name
 from components.settings.types.sealed import is_sealed
 
-_LABEL: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-_DNS_LABEL: Final = re.compile(_LABEL)
 _IMAGE: Final = re.compile(
-    r"(?:[a-zA-Z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?P<tag>:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?"
+    rf"(?P<registry>{REGISTRY}/)?{REPOSITORY}(?P<tag>:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?(?P<digest>@sha256:[0-9a-f]{{64}})?"
 )
 _SAFE_SECRET: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{31,}")
 _RUBY_ONLY: Final = re.compile(r"\\[hHzZAGRKX]|\\[pP]\{\^?\w+\}")
 
-DNS_NAME_LENGTH: Final = 253
-"""Characters in a DNS name (RFC 1035)."""
-
-
-def is_dns_name(value: str) -> bool:
-    """Whether ``value`` is a lower-case DNS name of two labels or more, and no address."""
-    labels = value.split(".")
-    return (
-        len(value) <= DNS_NAME_LENGTH
-        and len(labels) > 1
-        and not labels[-1].isdigit()
-        and all(_DNS_LABEL.fullmatch(label) for label in labels)
-    )
-
-
-def _host(value: str) -> str:
-    """A DNS name in lower case, without scheme, port and path."""
-    if "://" in value or "/" in value:
-        host = re.split("[:/]", value.rpartition("//")[2])[0]
-        raise broken("must be only a host name, without scheme or path", f"write '{host}'" if host else "write only the name")
-    if ":" in value:
-        host = value.partition(":")[0]
-        raise broken("must be only a host name, without a port", f"write '{host}'; the port follows from 'exposure'")
-    if not is_dns_name(value):
-        _refuse_other_script(value)
-        rule = "must be a DNS name in lower case with a domain, e.g. portus.example.com"
-        raise broken(rule, _nearest_name(value, is_dns_name) or "write the full name with its domain, e.g. portus.example.com")
-    return value
-
-
-def _refuse_other_script(value: str) -> None:
-    """Refuse a host name outside ASCII with its form in the DNS: certificates, the registry and clients know no other."""
-    if not value.isascii():
-        near = ascii_name(value)
-        raise broken(
-            "must be written as in the DNS, in ASCII letters", f"write '{near}'" if is_dns_name(near) else "write the name's xn-- form"
-        )
-
-
-def ascii_name(value: str) -> str:
-    """Return a host name as the DNS has it: each label outside ASCII in its xn-- form.
-
-    As IDNA 2008 has it, hence not by Python's codec, which still writes another domain's name for one with ß or ς (RFC 5891, RFC 3492).
-    """
-    labels = unicodedata.normalize("NFKC", value.lower()).split(".")
-    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
-
-
-def _nearest_name(value: str, test: Callable[[str], bool], foreign: str = r"[^a-z0-9.-]+") -> str | None:
-    """Return what to write for a name with capitals, '_' or spaces, None where that is not all that is wrong with it."""
-    if re.search(r"[^\w\s.-]", value):
-        return None
-    near = re.sub(foreign, "-", value.strip().rstrip(".").lower()).strip("-.")
-    return f"write '{near}'" if near != value and test(near) else None
-
-
-def _network_host(value: str) -> str:
-    """A host name, a Service's name or an IP address."""
-    if _is_address(value) and ":" in value:
-        raise broken("must be a host name, a Service's name or an IPv4 address", "write the server's name: IPv6 addresses are not tested")
-    if "://" in value or "/" in value or ":" in value:
-        host = re.split("[:/?]", re.split("[/?]", value.rpartition("//")[2])[0].rpartition("@")[2])[0].lower()
-        fix = "the port has its own key"
-        if not host and value.startswith("/") and not value.startswith("//"):
-            raise broken(
-                "must be only a host, without scheme, port or path", "write the server's DNS name or address: a Pod cannot reach its socket"
-            )
-        raise broken("must be only a host, without scheme, port or path", f"write '{host}'; {fix}" if names_a_server(host) else fix)
-    refuse_own_pod(value)
-    account, at, host = value.rpartition("@")
-    if at and names_a_server(host):
-        raise broken("must be only a host, without an account", f"write '{host}'; '{account}' has its own key")
-    if not names_a_server(value):
-        _refuse_other_script(value)
-        near = _nearest_name(value, names_a_server)
-        docker = ": '_' is allowed in Docker's names, not in the DNS" if "_" in value else ""
-        fix = f"{near}, if the DNS has that name{docker}" if near else "write the server's DNS name or address"
-        raise broken("must be a host name in lower case, a Service's name or an IP address", fix)
-    return value
-
-
-def refuse_own_pod(host: str) -> None:
-    """Refuse a name or address by which a Pod reaches only itself."""
-    loopback = _is_address(host) and (ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified)
-    if loopback or host == "localhost" or host.endswith(".localhost"):
-        raise broken(
-            "must be a server that Pods can reach: this is the Pod itself", "write the server's DNS name, its Service's name or its address"
-        )
-
-
-def names_a_server(value: str) -> bool:
-    """Whether ``value`` is a DNS name, a Service's name or an address."""
-    return _DNS_LABEL.fullmatch(value) is not None or is_dns_name(value) or _is_address(value)
-
-
-def _is_address(value: str) -> bool:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return True
-
 
 def _regexp(value: str) -> str:
     """A regular expression of Ruby's."""
+    if re.fullmatch(r"/.+/[a-z]*", value):
+        raise broken("must be a regular expression without '/' around it", f"write {value.strip('/imx')}")
     try:
         re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", _RUBY_ONLY.sub("x", value)))
     except re.error as error:
+        if re.fullmatch(r"[\w.-]*(\*[\w.-]*)+", value):  # a pattern of a shell
+            near = re.escape(value).replace(r"\*", ".*").replace(r"\-", "-")
+            raise broken("must be a regular expression", f"write ^{near}$, which is '{value}' of a shell") from error
         at = "" if error.pos is None else f" at character {error.pos + 1}"
         what = f"Ruby cannot read it{at}: {error.msg}"
         raise broken("must be a regular expression", f"{what}; write '\\' before a character that is meant literally") from error
@@ -143,9 +44,11 @@ def _one_line(value: str) -> bool:
 def _cidr(value: str) -> str:
     """A network in CIDR form."""
     if not re.search("/[0-9]+$", value):
-        raise broken(
-            "must be a network in CIDR form, e.g. 10.0.0.0/8", "end it with '/' and the prefix's length; one address is 10.1.2.3/32"
-        )
+        fix = "end it with '/' and the prefix's length; one address is 10.1.2.3/32"
+        if re.fullmatch(r"[0-9.]+/255[0-9.]+", value):
+            with contextlib.suppress(ValueError):
+                fix = f"write {ipaddress.ip_network(value, strict=False)}"
+        raise broken("must be a network in CIDR form, e.g. 10.0.0.0/8", fix)
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
@@ -181,25 +84,21 @@ def image_digest(image: str) -> str | None:
 def _image(value: str) -> str:
     """An image reference with tag or digest."""
     match = _IMAGE.fullmatch(value)
-    if match is None:
+    if match is None or not has_port(match["registry"] or ""):
         near = re.sub(r"^[a-z]+://", "", value.strip())
         path, colon, tag = near.partition(":") if "/" not in near.rpartition(":")[2] else (near, "", "")
         near = path.lower() + colon + tag
-        fix = f"write {near}" if _IMAGE.fullmatch(near) else "write e.g. registry.example.com/team/portus:2.5"
+        fix = f"write {near}" if _IMAGE.fullmatch(near) and near != value else "write e.g. registry.example.com/team/portus:2.5"
         raise broken("must be an image reference: registry/name:tag, optionally @sha256:digest", fix)
     if not match["tag"] and not match["digest"]:
         raise broken("must have a tag or a digest", f"write '{value}:<tag>' or '{value}@sha256:<digest>'")
     return value
 
 
-Fqdn = Annotated[str, AfterValidator(_host)]
-"""A public host name: no scheme, port, path or address."""
-
-
 def _label(value: str) -> str:
     """A Kubernetes name: lower case letters, digits and '-', at most 63 characters."""
-    if not _DNS_LABEL.fullmatch(value):
-        near = _nearest_name(value, lambda name: _DNS_LABEL.fullmatch(name) is not None, r"[^a-z0-9]+")
+    if not DNS_LABEL.fullmatch(value):
+        near = nearest_name(value, lambda name: DNS_LABEL.fullmatch(name) is not None, r"[^a-z0-9]+")
         rule = "must be a Kubernetes name: lower case letters, digits and '-', at most 63 characters"
         raise broken(rule, near or "write e.g. portus")
     return value
@@ -207,14 +106,14 @@ def _label(value: str) -> str:
 
 def is_object_name(value: str) -> bool:
     """Whether ``value`` is a DNS subdomain (RFC 1123), which the names of most Kubernetes objects are."""
-    return len(value) <= DNS_NAME_LENGTH and all(_DNS_LABEL.fullmatch(label) for label in value.split("."))
+    return len(value) <= DNS_NAME_LENGTH and all(DNS_LABEL.fullmatch(label) for label in value.split("."))
 
 
 def _object_name(value: str) -> str:
     """A Kubernetes name: lower case letters, digits, '-' and '.', at most 253 characters."""
     if not is_object_name(value):
         rule = "must be a Kubernetes name: lower case letters, digits, '-' and '.', at most 253 characters"
-        raise broken(rule, _nearest_name(value, is_object_name) or "write the name as kubectl get shows it")
+        raise broken(rule, nearest_name(value, is_object_name, r"[^a-z0-9.-]+") or "write the name as kubectl get shows it")
     return value
 
 
@@ -232,12 +131,33 @@ DnsLabel = Annotated[str, AfterValidator(_label)]
 ObjectName = Annotated[str, AfterValidator(_object_name)]
 """Name of any other object: Secret, claim, ServiceAccount, class, issuer, Gateway."""
 
+_UNITS: Final = {"ms": "ms", "s": "s", "sec": "s", "second": "s", "m": "m", "min": "m", "minute": "m", "h": "h", "hr": "h", "hour": "h"}
+_HOURS: Final = {"d": 24, "day": 24, "w": 168, "week": 168}
+LONGEST: Final = 2562047
+"""Hours: Go counts a duration in nanoseconds, in 64 bits."""
+
+
+def _nearest_duration(value: str) -> str:
+    """Return what to write for a duration with its unit in words, or in days, which Go does not know."""
+    match = re.fullmatch(r"([0-9]+)\s*([A-Za-z]+)", value.strip())
+    unit = match[2].lower() if match else ""
+    unit = unit if unit in _UNITS or unit in _HOURS else unit.removesuffix("s")
+    if match and unit in _HOURS:
+        return f"write {int(match[1]) * _HOURS[unit]}h"
+    if match and unit in _UNITS:
+        return f"write {match[1]}{_UNITS[unit]}"
+    return "write e.g. 2000ms, 30s or 5m"
+
+
 DurationOrZero = Annotated[
     str,
     Matching(
         r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+",
         "must be a Go duration with its unit (a number without unit means nanoseconds)",
-        "write e.g. 2000ms, 30s or 5m",
+        _nearest_duration,
+    ),
+    Checked(
+        lambda v: seconds(v) <= LONGEST * 3600, f"must be at most {LONGEST}h, the longest that Go can read", "write e.g. 2000ms, 30s or 5m"
     ),
 ]
 
@@ -308,15 +228,18 @@ Username = Annotated[
     ),
 ]
 
-_EMAIL: Final = r"[A-Za-z0-9._%+-]+@([A-Za-z0-9-]+\.)+([A-Za-z]{2,}|xn--[A-Za-z0-9-]+)"
+_ATOM: Final = "[A-Za-z0-9_%+-]+"
+_EMAIL: Final = (
+    rf"{_ATOM}(\.{_ATOM})*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+([A-Za-z]{{2,}}|[Xx][Nn]--[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)"
+)
 
 
 def _email(value: str) -> str:
     """An e-mail address, a domain outside ASCII in its xn-- form."""
     if not re.fullmatch(_EMAIL, value):
         name, bracket, inner = value.strip().removesuffix(">").rpartition("<")
-        local, _, domain = inner.rpartition("@")
-        near = f"{local}@{ascii_name(domain)}"
+        local, _, domain = inner.removeprefix("mailto:").rpartition("@")
+        near = f"{local}@{ascii_name(domain.rstrip('.'))}"
         also = "; the name before it has its own key" if bracket and name.strip() else ""
         fix = f"write {near}{also}" if re.fullmatch(_EMAIL, near) else "write e.g. portus@example.com"
         raise broken("must be an e-mail address, a domain outside ASCII in its xn-- form", fix)
@@ -360,18 +283,12 @@ UnquotedSecret = Annotated[SecretStr, AfterValidator(_unquoted_secret)]
 """A secret that was made elsewhere, e.g. by ``openssl rand -hex 64``, and ends in an unquoted YAML file of Portus."""
 
 
-Text = Annotated[
-    str,
-    Checked(
-        _one_line,
-        "must be one line of text, not empty and without spaces around it",
-        "write one line, or remove the key to keep the default",
-    ),
-]
+def _nearest_line(value: str) -> str:
+    near = value.replace("\ufeff", "").replace("\u200b", "").replace("\u00a0", " ").strip()
+    return f"write '{near}'" if _one_line(near) else "write one line, or remove the key to keep the default"
 
-NetworkHost = Annotated[str, AfterValidator(_network_host)]
-"""A server that Portus connects to: a DNS name, the name of a Service, or an address."""
 
+Text = Annotated[str, Checked(_one_line, "must be one line of text, not empty and without spaces around it", _nearest_line)]
 
 ContainerPath = Annotated[
     str,

@@ -7,11 +7,17 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from components.settings.sections.portus_config.kinds import Feature, Switch
-from components.settings.types.base import UpstreamSection, broken
+from components.settings.types.base import Matching, UpstreamSection, broken
+from components.settings.types.hosts import NetworkHost
 from components.settings.types.known_by import Since
 from components.settings.types.ldap_syntax import LdapAccount, LdapFilter, LdapName
 from components.settings.types.secrets import SecretSource
-from components.settings.types.values import ContainerPath, NetworkHost, Port, Text
+from components.settings.types.values import ContainerPath, Port, Text
+
+Attribute = Annotated[
+    Text,
+    Matching(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+", "must be the name of one attribute of the directory", "write e.g. uid, or mail"),
+]
 
 
 class LdapEncryptionOptions(UpstreamSection):
@@ -60,7 +66,7 @@ class LdapGroupSync(Switch):
 class LdapGuessEmail(Feature):
     """Mail addresses from the directory, for Portus needs one of each user."""
 
-    attr: Text | None = None
+    attr: Attribute | None = None
     """Attribute that holds it. Unset: user name and the domain components of ``base``."""
 
 
@@ -86,7 +92,7 @@ class Ldap(Feature):
     """Where the groups are. Unset: searched below dc=com, net-ldap's default."""
     filter: Annotated[LdapFilter | None, Since("2.1")] = None
     """Which of the users may log in."""
-    uid: Text | None = None
+    uid: Attribute | None = None
     """Attribute that holds the user name. Portus' default: uid."""
     authentication: LdapAuthentication = LdapAuthentication()
     group_sync: Annotated[LdapGroupSync, Since("2.5")] = LdapGroupSync()

@@ -8,9 +8,10 @@ from pydantic import Field
 
 from components.settings.sections.portus_config.kinds import Feature
 from components.settings.types.base import Checked, UpstreamSection
+from components.settings.types.hosts import Fqdn, NetworkHost
 from components.settings.types.known_by import Since
 from components.settings.types.secrets import SecretSource
-from components.settings.types.values import ContainerPath, Email, Fqdn, NetworkHost, Port, Text
+from components.settings.types.values import ContainerPath, Email, Port, Text
 
 SenderName = Annotated[
     Text,

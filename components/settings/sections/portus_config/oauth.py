@@ -13,10 +13,11 @@ from pydantic import AfterValidator
 
 from components.settings.sections.portus_config.kinds import Feature, Switch
 from components.settings.types.base import UpstreamSection, broken
+from components.settings.types.hosts import Fqdn
 from components.settings.types.known_by import Since
 from components.settings.types.secrets import SecretSource
 from components.settings.types.urls import BaseUrl, Url
-from components.settings.types.values import Fqdn, Text
+from components.settings.types.values import Text
 
 
 class Provider(Feature):
