@@ -51,7 +51,7 @@ export: $(READY) ## Write users, rights and the list of images into DIR, for sko
 backup: $(READY) ## Back up the database of the deployed STACK now, and verify the backup (docs/operate/backup.md)
 backups: $(READY) ## List the backups of the deployed STACK
 restore: $(READY) ## Replace the database of the deployed STACK by backup DUMP (SAFETY=no: without a backup of the present state)
-replace-secrets: $(READY) ## Let the next `make up` replace secrets that the state of STACK shows (docs/operate/state-secrets.md)
+replace-secrets: $(READY) ## Let the next `make up` replace secrets that the state of STACK shows (docs/operate/credentials.md)
 password: $(READY) ## Print the administrator's password of the deployed STACK
 outputs: $(READY) ## Print the outputs of the deployed STACK, without secrets (NAME=ca_certificate: one of them, as it is)
 

@@ -28,7 +28,7 @@ def require_no_readable_secrets(stack: Stack) -> None:
     raise OpsError(
         f"{len(urns)} protected secrets of stack {stack.name} can be read in its state ({', '.join(_names(urns))}) and must be replaced.",
         f"make replace-secrets STACK={stack.name}, then make preview STACK={stack.name}, then make up STACK={stack.name}: Pods restart and "
-        "browser sessions end (docs/operate/state-secrets.md). Nothing was changed.",
+        "browser sessions end (docs/operate/credentials.md#replace-secrets-that-a-state-shows). Nothing was changed.",
     )
 
 

@@ -260,7 +260,7 @@ def require_namespace(kubeconfig: Path, context: str | None, namespace: str, sta
         raise OpsError(
             f"the cluster of {kubeconfig} (context '{named}') has no namespace '{namespace}', in which stack {stack} is deployed.",
             "if it is the wrong cluster, name the right one: KUBECONFIG=..., or cluster.context of the stack file. If all was "
-            "lost, a plain 'pulumi refresh' removes it from the state (docs/operate/new-cluster.md). "
+            "lost, a plain 'pulumi refresh' removes it from the state (docs/operate/lost.md#cluster-lost). "
             "Nothing was changed.",
         ) from error
 

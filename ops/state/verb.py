@@ -117,7 +117,7 @@ def build(empty: Mapping[str, Any], wanted: Sequence[Resource], live: LiveObject
     if others := sorted({str(each["type"]) for each in wanted if provider_of(each) not in SUPPORTED}):
         raise OpsError(
             f"this command must know every type of resource, and does not know {', '.join(others)}.",
-            "give their secrets by the stack file, and make the stack again (docs/operate/new-cluster.md). Nothing was changed.",
+            "give their secrets by the stack file, and make the stack again (docs/operate/lost.md#cluster-lost). Nothing was changed.",
         )
     objects = [each for each in wanted if provider_of(each) == "kubernetes"]
     there = {str(each["urn"]): found for each in objects if (found := live.find(each)) is not None}
@@ -125,7 +125,7 @@ def build(empty: Mapping[str, Any], wanted: Sequence[Resource], live: LiveObject
         raise OpsError(
             "the cluster must have the objects of the stack, and has none of them.",
             "name the right cluster: KUBECONFIG=..., or cluster.context and cluster.namespace of the stack file. If the cluster is lost"
-            " too, see docs/operate/new-cluster.md. Nothing was changed.",
+            " too, see docs/operate/lost.md#cluster-lost. Nothing was changed.",
         )
     content = Contents(list(wanted), there)
     known: dict[str, Mapping[str, Any]] = {urn: as_deployed(each, there[urn]) for each in objects if (urn := str(each["urn"])) in there}

@@ -23,7 +23,7 @@ def cluster(snapshot: Snapshot) -> Verdict:
     if isinstance(version, NotChecked):
         return version
     if not snapshot.namespace:
-        lost = f"pulumi refresh --stack {expected.stack}, then follow docs/operate/new-cluster.md"
+        lost = f"pulumi refresh --stack {expected.stack}, then follow docs/operate/lost.md#cluster-lost"
         recovery = f"if it is the right cluster: {lost}; a stack of the lab's own: make up REFRESH=1 STACK={expected.stack}"
         return Failed(f"there is no namespace {expected.namespace}", recovery)
     if snapshot.namespace != "Active":

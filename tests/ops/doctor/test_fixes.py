@@ -53,7 +53,7 @@ def test_what_was_changed_by_hand_is_mended_by_a_deployment_that_looks_at_the_cl
 
 def test_a_namespace_that_is_gone_asks_for_the_right_cluster_and_else_for_what_make_up_refuses() -> None:
     told = fix(BREAKS["no namespace"][0]())
-    assert told.startswith("if it is the right cluster: pulumi refresh --stack example, then follow docs/operate/new-cluster.md")
+    assert told.startswith("if it is the right cluster: pulumi refresh --stack example, then follow docs/operate/lost.md#cluster-lost")
     assert told.endswith("a stack of the lab's own: make up REFRESH=1 STACK=example")
 
 
