@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from components.mariadb.external import ExternalMariaDb
 from components.mariadb.in_cluster import InClusterMariaDb
-from components.mariadb.rotation import MariaDbPasswords
+from components.mariadb.passwords import MariaDbPasswords
 from components.settings.sections.database import ExternalDatabase, InClusterDatabase
 
 if TYPE_CHECKING:

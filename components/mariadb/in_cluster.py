@@ -21,7 +21,7 @@ from components.common.versions import MARIADB_VERSION
 from components.mariadb import configuration
 from components.mariadb.configuration import PRIVILEGES
 from components.mariadb.endpoint import DatabaseEndpoint
-from components.mariadb.rotation import MariaDbPasswords, Rotation
+from components.mariadb.rotation import Rotation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from components.common.stack_context import StackContext
+    from components.mariadb.passwords import MariaDbPasswords
     from components.settings.sections.database import InClusterDatabase
 
 DATA: Final = "/var/lib/mysql"

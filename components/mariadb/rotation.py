@@ -7,7 +7,6 @@ nothing is to change. They are made once a counter was raised, and replaced only
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from components.common.stack_context import StackContext
-    from components.credentials import SecretVersions
+    from components.mariadb.passwords import MariaDbPasswords
 
 SCRIPT: Final = Path(__file__).parent / "scripts" / "rotate.sh"
 SCRIPTS: Final = "/scripts"
@@ -33,21 +32,6 @@ FILES: Final = "/run/secrets/rotation"
 LINGER_SECONDS: Final = 30
 """Between a finished rollout and the end of the old password: a Pod that must stop may still log in until its grace period (15 s
 for Portus) is over, and the kubelet may be slow to count it."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MariaDbPasswords:
-    """The three accounts' passwords."""
-
-    root: SecretVersions
-    application: SecretVersions
-    backup: SecretVersions
-
-    @property
-    def rotated(self) -> dict[str, SecretVersions]:
-        """Those whose counter was ever raised, by role."""
-        roles = {"application": self.application, "backup": self.backup, "root": self.root}
-        return {role: password for role, password in roles.items() if password.rotated}
 
 
 class Rotation(ServiceComponent):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pymysql
 
-from components.backup import SCRIPTS
+from components.backup.backups import SCRIPTS
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, run
 from lab.images.servers import Database

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from components.backup import SCRIPTS
+from components.backup.backups import SCRIPTS
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, started
 from lab.images.servers import Database, fresh_mariadb
