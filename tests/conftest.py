@@ -29,6 +29,7 @@ TOGETHER = (
     (  # use the lab's own two stacks, deployed once
         "tests/cluster/test_push_and_pull.py",
         "tests/cluster/test_tokens_and_edge.py",
+        "tests/cluster/test_manual.py",
         "tests/cluster/test_stack_lifecycle.py",
         "tests/cluster/test_leaving.py",
         "tests/cluster/test_network_policies.py",

@@ -28,6 +28,7 @@ E2E: Final[Mapping[str, int]] = {
     "cluster/test_push_and_pull.py": 170,
     "cluster/test_tokens_and_edge.py": 20,
     "cluster/test_stack_lifecycle.py": 150,
+    "cluster/test_manual.py": 40,
     "cluster/test_leaving.py": 180,
     "cluster/test_backup.py": 330,
     "cluster/test_availability.py": 220,
