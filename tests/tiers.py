@@ -56,7 +56,7 @@ SHARES: Final[Sequence[Mapping[str, int]]] = (
     },
     {
         "cluster/test_adopt.py": 240,
-        "cluster/test_lost.py": 330,
+        "cluster/test_lost.py": 290,
         "cluster/test_cert_manager.py": 130,
         "cluster/test_lab_cluster.py": 200,
     },

@@ -124,9 +124,9 @@ def test_a_setting_that_opens_or_uncovers_a_store_is_one_of_the_driver(driver: s
     assert set(DRIVERS[driver].opened_by) <= set(DRIVERS[driver].model_fields)
     for stack in samples(driver):
         said = stack.registry.storage
-        identity, unverified = said.identity(), said.unverified()
+        identity = said.identity()
         assert identity is None or identity.instead_of in said.opened_by
-        assert unverified is None or unverified.setting in type(said).model_fields
+        assert {found.setting for found in said.unverified()} <= set(type(said).model_fields)
 
 
 @EVERY_DRIVER
@@ -171,8 +171,8 @@ class Complete(Incomplete):
     def identity(self) -> Identity | None:
         return None
 
-    def unverified(self) -> Unverified | None:
-        return None
+    def unverified(self) -> tuple[Unverified, ...]:
+        return ()
 
 
 def test_a_driver_that_lacks_a_method_cannot_be_made() -> None:

@@ -204,12 +204,12 @@ def s3_storage_class_is_known(stack: StackSettings) -> Iterator[Problem]:
 def production_verifies_its_storage(stack: StackSettings) -> Iterator[Problem]:
     """A server in between could return other images."""
     storage = stack.registry.storage
-    found = storage.unverified()
-    if found is None or stack.profile is not Profile.PRODUCTION or Accepted.UNVERIFIED_STORAGE in stack.accept:
+    if stack.profile is not Profile.PRODUCTION or Accepted.UNVERIFIED_STORAGE in stack.accept:
         return
-    yield Problem(
-        key=f"registry.storage.{found.setting}",
-        value=json.dumps(getattr(storage, found.setting)),
-        rule="must keep TLS to the object store, with a verified certificate (profile production)",
-        fix=f"{found.fix}; to accept the risk add '{Accepted.UNVERIFIED_STORAGE}' to portus:accept",
-    )
+    for found in storage.unverified():
+        yield Problem(
+            key=f"registry.storage.{found.setting}",
+            value=json.dumps(getattr(storage, found.setting)),
+            rule="must keep TLS to the object store, with a verified certificate (profile production)",
+            fix=f"{found.fix}; to accept the risk add '{Accepted.UNVERIFIED_STORAGE}' to portus:accept",
+        )

@@ -96,9 +96,9 @@ class AzureStorage(StorageDriver):
         has_other = self.accountkey is not None or by_secret
         return None if has_other else Identity(instead_of="accountkey", versions=(RegistryVersion.V3_1,))
 
-    def unverified(self) -> Unverified | None:
+    def unverified(self) -> tuple[Unverified, ...]:
         """Return none: the driver has no setting that accepts any certificate."""
-        return None
+        return ()
 
     def parameters(self, version: RegistryVersion) -> dict[str, Any]:
         """Return them, for 3.1 with the kind of ``credentials``."""

@@ -19,6 +19,8 @@ DATA: Final = "/var/lib/registry"
 """Where the registry's Pod mounts the `StorageDriver.volume`."""
 KEY_FILES: Final = "/run/secrets/registry-storage"
 """Where it mounts the `StorageDriver.secret_files`."""
+USE_HTTPS: Final = "use https"
+"""The fix of a server's URL without TLS."""
 USE_A_CA: Final = "remove it; write a private CA under portus:tls.extraCaCertificates"
 """The fix of a setting that accepts any certificate."""
 
@@ -99,8 +101,8 @@ class StorageDriver(Section):
         """Return the need of a service account's identity; None if the driver has a key, or needs none."""
 
     @abstractmethod
-    def unverified(self) -> Unverified | None:
-        """Return the setting that profile ``production`` must refuse; None if there is none."""
+    def unverified(self) -> tuple[Unverified, ...]:
+        """Return the settings that profile ``production`` must refuse."""
 
     def parameters(self, version: RegistryVersion) -> dict[str, Any]:  # noqa: ARG002 - of some drivers, the parameters differ by version
         """Return the content of ``storage.<driver>``: everything set, without secrets."""

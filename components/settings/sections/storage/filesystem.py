@@ -34,9 +34,9 @@ class FilesystemStorage(StorageDriver):
         """Return none."""
         return None
 
-    def unverified(self) -> Unverified | None:
+    def unverified(self) -> tuple[Unverified, ...]:
         """Return none: there is no connection."""
-        return None
+        return ()
 
     def parameters(self, version: RegistryVersion) -> dict[str, Any]:
         """Return them with the folder in which the claim is mounted."""

@@ -58,9 +58,9 @@ class GcsStorage(StorageDriver):
         """Return the need of one without a key."""
         return Identity(instead_of="keyfile", versions=tuple(RegistryVersion)) if self.keyfile is None else None
 
-    def unverified(self) -> Unverified | None:
+    def unverified(self) -> tuple[Unverified, ...]:
         """Return none: the driver has no setting that accepts any certificate."""
-        return None
+        return ()
 
     def parameters(self, version: RegistryVersion) -> dict[str, Any]:
         """Return them with the path of the key."""

@@ -50,9 +50,9 @@ class OssStorage(StorageDriver):
         """Return none: the keys are required."""
         return None
 
-    def unverified(self) -> Unverified | None:
-        """Return none: the driver has no setting that accepts any certificate."""
-        return None
+    def unverified(self) -> tuple[Unverified, ...]:
+        """Return what sends no TLS; the driver has no setting that accepts any certificate."""
+        return () if self.secure else (Unverified(setting="secure", fix="remove it"),)
 
     def secret_variables(self) -> Mapping[str, SecretStr | ExistingSecret]:
         """Return the keys."""

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from components.common import names
 from components.common.versions import RegistryVersion
-from components.settings.sections.storage.driver import USE_A_CA, Connections, Identity, StorageDriver, Unverified, given
+from components.settings.sections.storage.driver import USE_A_CA, USE_HTTPS, Connections, Identity, StorageDriver, Unverified, given
 from components.settings.sections.storage.values import MIB, OTHER_STORE, Bucket, ChunkSize, Prefix
 from components.settings.types.base import Matching, broken
 from components.settings.types.known_by import ONLY_3_1
@@ -132,11 +132,14 @@ class S3Storage(StorageDriver):
         has_other = self.accesskey is not None or self.secretkey is not None or self.node_role
         return None if has_other else Identity(instead_of="accesskey", versions=(RegistryVersion.V3_1,))
 
-    def unverified(self) -> Unverified | None:
-        """Return what accepts any certificate, or sends no TLS."""
-        if self.skipverify:
-            return Unverified(setting="skipverify", fix=USE_A_CA)
-        return Unverified(setting="regionendpoint", fix="use https") if (self.regionendpoint or "").startswith("http://") else None
+    def unverified(self) -> tuple[Unverified, ...]:
+        """Return what accepts any certificate, or sends no TLS. The scheme of an endpoint wins over ``secure``."""
+        found = {"skipverify": USE_A_CA} if self.skipverify else {}
+        if self.regionendpoint is None:
+            found |= {} if self.secure else {"secure": "remove it"}
+        elif self.regionendpoint.startswith("http://"):
+            found |= {"regionendpoint": USE_HTTPS}
+        return tuple(Unverified(setting=setting, fix=fix) for setting, fix in found.items())
 
     def parameters(self, version: RegistryVersion) -> dict[str, Any]:
         """Return them; the bucket is in the path, as 2.8 always has it."""

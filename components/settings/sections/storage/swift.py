@@ -8,7 +8,7 @@ from typing import Annotated, Literal, final
 from pydantic import Field, SecretStr
 
 from components.common import names
-from components.settings.sections.storage.driver import USE_A_CA, Connections, Identity, StorageDriver, Unverified
+from components.settings.sections.storage.driver import USE_A_CA, USE_HTTPS, Connections, Identity, StorageDriver, Unverified
 from components.settings.sections.storage.values import OTHER_STORE, Bucket, ChunkSize
 from components.settings.types.base import Matching
 from components.settings.types.known_by import ONLY_2_8
@@ -73,9 +73,11 @@ class SwiftStorage(StorageDriver):
         """Return none: the password is required."""
         return None
 
-    def unverified(self) -> Unverified | None:
-        """Return what accepts any certificate."""
-        return Unverified(setting="insecureskipverify", fix=USE_A_CA) if self.insecureskipverify else None
+    def unverified(self) -> tuple[Unverified, ...]:
+        """Return what accepts any certificate, or sends the password without TLS."""
+        found = {"insecureskipverify": USE_A_CA} if self.insecureskipverify else {}
+        found |= {"authurl": USE_HTTPS} if self.authurl.startswith("http://") else {}
+        return tuple(Unverified(setting=setting, fix=fix) for setting, fix in found.items())
 
     def secret_variables(self) -> Mapping[str, SecretStr | ExistingSecret]:
         """Return the password."""
