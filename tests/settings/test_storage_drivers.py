@@ -186,6 +186,9 @@ def test_a_secret_is_no_parameter_even_if_its_driver_says_nothing_of_it(key: Any
     assert made.parameters(RegistryVersion.V3_1) == {"note": "shown"}
 
 
+OSS = {"driver": "oss", "region": "oss-cn-beijing", "bucket": "images", "accesskeyid": "key-id", "accesskeysecret": "key-secret"}
+
+
 @pytest.mark.parametrize(
     ("said", "ports", "inside", "metadata"),
     [
@@ -199,6 +202,9 @@ def test_a_secret_is_no_parameter_even_if_its_driver_says_nothing_of_it(key: Any
             True,
         ),
         (GCS, [443], False, False),
+        (OSS, [443], False, False),
+        (OSS | {"endpoint": "minio:9000", "secure": False}, [9000], True, False),
+        (OSS | {"endpoint": "minio"}, [443], True, False),
     ],
 )
 def test_ports_and_proxies_follow_what_a_driver_says_of_its_servers(

@@ -43,7 +43,9 @@ class OssStorage(StorageDriver):
     """Path inside the bucket."""
 
     def connections(self) -> Connections:
-        """Return the store."""
+        """Return the store; an endpoint may be one inside."""
+        if self.endpoint is not None:
+            return Connections(urls=(f"{'https' if self.secure else 'http'}://{self.endpoint}",))
         return Connections(ports=(names.HTTPS_PORT if self.secure else names.HTTP_PORT,))
 
     def identity(self) -> Identity | None:
