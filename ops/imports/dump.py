@@ -87,6 +87,10 @@ def refused_statement(number: int, line: bytes) -> tuple[str, Problem]:
 
 
 GZIP: Final = b"\x1f\x8b"
+BYTE_ORDER_MARKS: Final = {b"\xef\xbb\xbf": "a byte order mark", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+"""What ``>`` of PowerShell and some editors make of a text."""
+MESSAGE: Final = re.compile(rb"(?:mysqldump|mariadb-dump|mysql|mariadb): |Enter password:|WARNING: ", re.IGNORECASE)
+"""What the programs say on a terminal."""
 OTHER_FORMATS: Final = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PGDMP": "pg_dump"}
 BUFFER: Final = 1 << 20
 SHOWN_EVERY: Final = 20_000
@@ -175,8 +179,14 @@ def read(path: Path, say: Callable[[str], None] = lambda _: None) -> Dump:
 
 
 def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise DumpError(path, [Problem(0, "must be a file: a pipe cannot be read twice", "write the dump to a file first")])
     with path.open("rb") as file:
         start = file.read(8)
+    for mark, name in BYTE_ORDER_MARKS.items():
+        if start.startswith(mark):
+            rule = f"must be as the program wrote it, and begins with {name}, as PowerShell's > and editors add it"
+            raise DumpError(path, [Problem(1, rule, "dump again with --result-file=FILE, which no shell rewrites")])
     for magic, name in OTHER_FORMATS.items():
         if start.startswith(magic):
             raise DumpError(path, [Problem(0, f"must be SQL, compressed by gzip or not, and is of {name}", "unpack it, or dump again")])
@@ -219,7 +229,8 @@ class _Reader:
                 self._say(f"{dump.bytes >> 20} MiB, line {number}")
         dump.lines = number
         if not dump.program:
-            self._refuse("program", Problem(1, "must be written by mariadb-dump or mysqldump", "dump again with one of them"))
+            self._problems.pop(OTHER, None)  # statements of the other program
+            self._refuse("program", self._another_program(dump.bytes))
         elif not self._whole and not self._problems:
             self._problems["end"] = _truncated(number, "its last line is another")
         if not dump.charset:
@@ -227,6 +238,13 @@ class _Reader:
         if self._problems:
             raise DumpError(self._path, list(self._problems.values()))
         return dump
+
+    @staticmethod
+    def _another_program(read: int) -> Problem:
+        rule = "must be written by mariadb-dump or mysqldump"
+        if not read:
+            return Problem(0, f"{rule}, and is empty", "dump again; look at what the program said, at its exit code and at the free disk")
+        return Problem(1, rule, "dump again with one of them, without --compact, --skip-comments, --tab and --xml")
 
     def _refuse(self, kind: str, problem: Problem) -> None:
         self._problems.setdefault(kind, problem)
@@ -250,6 +268,11 @@ class _Reader:
             self._after_end(number)
         elif HARMLESS.match(line):
             self._comment(line)
+        elif MESSAGE.match(line):
+            fix = "correct what it says, and dump again without 2>&1; with docker exec without -t"
+            self._refuse(
+                "message", Problem(number, f"must not have messages, and has '{line[:SHOWN].decode(errors='replace').strip()}'", fix)
+            )
         else:
             self._after_end(number)
             if self._whole or line.endswith(b"\n"):  # else it is cut off, as the missing end tells

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from ops.backup.backups import Backup
 from ops.console import Step
 from ops.deployment import Deployment
 from ops.errors import OpsError
-from ops.imports.dump import Dump, Record
+from ops.imports.dump import Dump, DumpError, Record, read
 from ops.imports.load import IMPORT, load, with_import
 from ops.imports.verb import told
 from ops.kube import jobs
@@ -226,3 +227,42 @@ def test_the_statement_of_the_page_corrects_the_record(server: Database, version
         names = "hostname" if version == "2.0" else "hostname, external_hostname"
         found = rows(f"SELECT use_ssl, {names} FROM registries")  # noqa: S608 - of this test
     assert found == [(1, *["registry.example.com"] * len(names.split(", ")))]
+
+
+# What a shell or an editor made of a dump is told by its cause, in one problem.
+
+
+HEADER = b"-- MariaDB dump 10.19  Distrib 10.11.6-MariaDB\n"
+END = b"-- Dump completed on 2026-11-30\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "rule", "fix"),
+    [
+        ((HEADER + END).decode().encode("utf-16"), "begins with UTF-16, as PowerShell's >", "--result-file=FILE"),
+        (b"\xef\xbb\xbf" + HEADER + END, "begins with a byte order mark", "--result-file=FILE"),
+        (b"", "mariadb-dump or mysqldump, and is empty", "its exit code"),
+        (b"mysqldump: [Warning] Using a password\n" + HEADER + END, "must not have messages", "without 2>&1"),
+        (HEADER + END + b"mysqldump: Error: 'Access denied'\n", "must not have messages", "correct what it says"),
+        (b"Enter password: \n" + HEADER + END, "must not have messages", "without -t"),
+        (b"-- phpMyAdmin SQL Dump\nSTART TRANSACTION;\nCOMMIT;\n", "must be written by mariadb-dump", "dump again with one of them"),
+        (b"DROP TABLE IF EXISTS `users`;\n", "must be written by mariadb-dump", "without --compact, --skip-comments"),
+    ],
+    ids=["utf-16", "byte-order-mark", "empty", "warning", "error", "prompt", "phpmyadmin", "compact"],
+)
+def test_a_spoilt_dump_is_one_problem_with_its_cause(tmp_path: Path, content: bytes, rule: str, fix: str) -> None:
+    path = tmp_path / "portus.sql"
+    path.write_bytes(content)
+    with pytest.raises(DumpError) as refused:
+        read(path)
+    (problem,) = refused.value.problems
+    assert rule in problem.rule
+    assert fix in problem.fix
+
+
+def test_a_pipe_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """As the shell's <(...) gives one."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DumpError, match="nothing was touched") as refused:
+        read(tmp_path / "pipe")
+    assert "must be a file: a pipe cannot be read twice" in refused.value.excerpt
