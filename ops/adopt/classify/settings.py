@@ -18,6 +18,10 @@ _ELSEWHERE: Final = {HOST_KEY: PUBLIC_NAME, "check_ssl_usage.enabled": TLS_CHECK
 DELETING: Final = ("update-delete", "on-start")
 URLS: Final = ("security.clair.server", "security.zypper.server", "oauth.gitlab.server", "oauth.open_id.identifier")
 ADDRESSES: Final = ("ldap.hostname", "email.smtp.address", "security.clair.server", "security.zypper.server", "oauth.gitlab.server")
+SERVERS: Final = ("ldap.hostname", "email.smtp.address")
+BASES: Final = ("security.clair.server", "security.zypper.server", "oauth.gitlab.server")
+"""URLs that paths are appended to."""
+MAIL_ADDRESSES: Final = ("email.from", "email.reply_to")
 UNREAD: Final = "\0"
 """Replaces the content of a file that only the old machine has."""
 
@@ -76,7 +80,10 @@ def _interplay(entries: Mapping[str, Item], off: set[str], findings: Findings) -
     if findings.settings.get(f"{config}.first_user_admin.enabled") is False:
         findings.settings[keys.BOOTSTRAP_ENABLED] = False  # the first set-up needs it on; the users come with the dump
     for feature, needed in REQUIRED.items():
-        if feature in off or not KEYS[f"{feature}.enabled"].first <= version <= KEYS[f"{feature}.enabled"].last:
+        if (
+            any(feature == each or feature.startswith(f"{each}.") for each in off)
+            or not KEYS[f"{feature}.enabled"].first <= version <= KEYS[f"{feature}.enabled"].last
+        ):
             continue
         also = REQUIRED_BEFORE_2_4 if feature == "email.smtp" and version < "2.4" else ()
         for key in (*needed, *also):
@@ -117,6 +124,12 @@ def _setting(key: str, item: Item, inner: frozenset[str], findings: Findings) ->
         findings.ask(item, "has a password in it, which would be stored as plain text, so it is left out: how else can Portus log in?")
     elif key in URLS and not item.text.startswith(("http://", "https://")):
         findings.ask(item, "must begin with http:// or https://, so it is left out: what was meant?")
+    elif key in (*SERVERS, *URLS) and not values.names_a_server(host):
+        findings.ask(item, f"{host} is no name that the DNS can have, so it is left out: at which name does the cluster reach it?")
+    elif key in SERVERS and item.text.strip().lower() != host:
+        findings.ask(item, "must be a host alone, without scheme and port, so it is left out: which host and port are meant?")
+    elif key in (*SERVERS, *BASES, *MAIL_ADDRESSES):
+        _address(key, item, findings)
     elif key.endswith((".ca_file", ".ca_path")) and item.text != "/etc/ssl/certs":
         findings.ask(
             item, f"a file of the old container: which CA is it? Write it under {keys.PREFIX}{keys.TLS_EXTRA_CAS}, then set this again"
@@ -125,6 +138,16 @@ def _setting(key: str, item: Item, inner: frozenset[str], findings: Findings) ->
         findings.not_needed(item, "read only beside ca_file; unset, the best that both know")
     else:
         _plain(key, item, findings)
+
+
+def _address(key: str, item: Item, findings: Findings) -> None:
+    """Take an address in the form that the program accepts, which Portus reads as well."""
+    target, text = f"{keys.PORTUS_CONFIG}.{key}", item.text.strip()
+    form = values.mail_address(text) if key in MAIL_ADDRESSES else text.lower() if key in SERVERS else text.rstrip("/")
+    if form:
+        findings.take(item, target, form, "" if form == item.text else "in the form that this program accepts")
+    else:
+        findings.ask(item, "must be a mail address with a domain, so it is left out: what was meant?")
 
 
 def _plain(key: str, item: Item, findings: Findings) -> None:
@@ -149,7 +172,7 @@ def _plain(key: str, item: Item, findings: Findings) -> None:
 
 
 def _inner_address(key: str, item: Item, host: str, findings: Findings) -> None:
-    if key in {"ldap.hostname", "email.smtp.address"}:  # required while the feature is on
+    if key in SERVERS and values.names_a_server(item.text):  # required while the feature is on
         findings.settings[f"{keys.PORTUS_CONFIG}.{key}"] = item.text
     findings.ask(item, f"{host} is a service of the old deployment: at which address does the cluster reach it?")
 

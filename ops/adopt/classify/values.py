@@ -12,6 +12,7 @@ SECRET_NAMES: Final = re.compile(r"PASS|SECRET|TOKEN|ACCESS_?KEY|ACCOUNT_?KEY|KE
 """Names whose values are never shown."""
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
+_SERVER = re.compile(r"(?!\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _KEPT_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9]{31,}")
 
 
@@ -38,7 +39,19 @@ def host_and_port(text: str) -> tuple[str, str]:
         host, _, port = authority[1:].partition("]")
         return host.lower(), port.lstrip(":")
     host, _, port = authority.partition(":")
-    return host.lower(), port
+    return host.lower(), port.rpartition(":")[2]
+
+
+def names_a_server(host: str) -> bool:
+    """Whether ``host`` is a name that the DNS can have, or an address."""
+    return _SERVER.fullmatch(host) is not None
+
+
+def mail_address(text: str) -> str:
+    """Return the address in ``text``, which may have a person's name before it; "" for none."""
+    address = text.strip().removesuffix(">").rpartition("<")[2].strip()
+    local, _, domain = address.rpartition("@")
+    return address if re.fullmatch(r"[\w%+-]+(\.[\w%+-]+)*", local, re.ASCII) and is_public_name(domain.lower()) else ""
 
 
 def is_public_name(host: str) -> bool:

@@ -128,6 +128,37 @@ def test_what_would_delete_during_the_move_is_written_harmless_and_asked() -> No
         assert support.of(findings, name).fate is Fate.DECISION
 
 
+MAIL = ("PORTUS_EMAIL_SMTP_ENABLED=true", "PORTUS_EMAIL_SMTP_ENABLE_STARTTLS_AUTO=true")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "taken"),
+    [
+        ("email.from", "Portus <portus@team.test>", "portus@team.test"),
+        ("email.from", "portus@team", ""),
+        ("email.from", "po..rtus@team.test", ""),
+        ("email.smtp.address", "Mail.Team.Test", "mail.team.test"),
+        ("email.smtp.address", "mail_team", ""),
+        ("email.smtp.address", "smtp://mail.team.test:587", ""),
+        ("security.clair.server", "http://clair.team.test:6060/", "http://clair.team.test:6060"),
+        ("security.clair.server", "http://clair_team:6060", ""),
+    ],
+)
+def test_an_address_that_the_program_refuses_is_corrected_or_asked(name: str, value: str, taken: str, tmp_path: Path) -> None:
+    given = {"email.from": "a@team.test", "email.smtp.address": "mail.team.test"} | {name: value}
+    variables = [f"PORTUS_{key.replace('.', '_').upper()}={text}" for key, text in given.items()]
+    findings = web(tmp_path, *MAIL, *variables)
+    verdict = support.of(findings, f"PORTUS_{name.replace('.', '_').upper()}")
+    assert findings.settings.get(f"{CONFIG}.{name}", "") == taken
+    assert verdict.fate is (Fate.TAKEN if taken else Fate.DECISION)
+    assert {complaint.partition(":")[0] for complaint in support.complaints(findings)} == set(findings.missing)
+
+
+def test_a_feature_inside_one_that_is_off_is_not_missing(tmp_path: Path) -> None:
+    findings = web(tmp_path, "PORTUS_LDAP_AUTHENTICATION_ENABLED=true")
+    assert findings.missing == {}
+
+
 def test_a_setting_of_another_release_has_no_counterpart() -> None:
     verdict = support.of(support.adopted("github-traefik-cleanup"), "PORTUS_DELETE_GARBAGE_COLLECTOR_KEEP_LATEST")
     assert (verdict.fate, "only Portus 2.5" in verdict.text) == (Fate.NO_COUNTERPART, True)
