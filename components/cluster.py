@@ -78,7 +78,7 @@ def provider(stack: StackSettings) -> kubernetes.Provider:
     return kubernetes.Provider("kubernetes", context=cluster.context, cluster_identifier=cluster.identifier, enable_secret_mutable=True)
 
 
-def place(stack: StackSettings, *, instance: str, opts: pulumi.ResourceOptions) -> StackContext:
+def stack_context(stack: StackSettings, *, instance: str, opts: pulumi.ResourceOptions) -> StackContext:
     """Return the context of every object of ``stack``.
 
     Args:

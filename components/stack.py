@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from components import mariadb, tls
 from components.backup import backups
-from components.cluster import place
+from components.cluster import stack_context
 from components.common.base import ServiceComponent
 from components.credentials import Credentials
 from components.exposure import client_ports, expose
@@ -45,7 +45,7 @@ class PortusStack(ServiceComponent):
         plain_events = "http" in family.ports
 
         options = self.child(was_top_level=True)
-        context = place(stack, instance=instance, opts=options)
+        context = stack_context(stack, instance=instance, opts=options)
 
         credentials = Credentials(
             "credentials",
