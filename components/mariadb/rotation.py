@@ -1,7 +1,7 @@
 """The two Jobs by which the database's accounts change their passwords while everybody goes on working.
 
 The first lets each account hold both passwords, before any client restarts; the second revokes the old one, after all have. Both call
-procedures that run with root's rights (``scripts/rotation.sql``, docs/decisions.md#7-password-rotation), and change nothing where
+procedures that run with root's rights (``scripts/rotation.sql``, docs/decisions/README.md#7-password-rotation), and change nothing where
 nothing is to change. They are made once a counter was raised, and replaced only when one is raised again.
 """
 

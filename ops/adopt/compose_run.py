@@ -1,4 +1,4 @@
-"""Compose files read by Docker's own implementation of the Compose specification (docs/decisions.md#9-compose-files)."""
+"""Compose files read by Docker's own implementation of the Compose specification (docs/decisions/README.md#9-compose-files)."""
 
 from __future__ import annotations
 

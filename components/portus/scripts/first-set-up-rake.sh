@@ -3,7 +3,7 @@
 # tasks (Portus 2.1 to 2.3).
 #
 # Whether there is a record is known from $WORK/recorded, which ask-record.sh wrote. The administrator's password is an argument of the rake
-# task, because the task takes it in no other way: it is seen inside this container only (docs/decisions.md#4-first-set-up).
+# task, because the task takes it in no other way: it is seen inside this container only (docs/decisions/README.md#4-first-set-up).
 # Environment: that of the web server, and REGISTRY, ADMINISTRATOR, EMAIL, FILES (mounted Secret: password), WORK.
 set -eu
 

@@ -1,4 +1,4 @@
-"""How clients reach Portus and the registry. Every kind leads through the front proxy (docs/decisions.md#5-exposure)."""
+"""How clients reach Portus and the registry. Every kind leads through the front proxy (docs/decisions/README.md#5-exposure)."""
 
 from __future__ import annotations
 
