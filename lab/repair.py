@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.engine.plugins.generated import META
-from lab.engine.plugins.kube.objects import INPUTS_KEY
-from lab.engine.plugins.kube.zeros import without_zeros
+from lab.engine.plugins.kube.objects import INPUTS_KEY, without_zeros
 from ops.console import step
 from ops.errors import OpsError
 from ops.recovery import import_state

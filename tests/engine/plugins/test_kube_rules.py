@@ -8,11 +8,10 @@ import pytest
 from lab.engine.plugins.codec import UNKNOWN, Secret
 from lab.engine.plugins.kube.apply import merge_patch
 from lab.engine.plugins.kube.differences import difference, force_new_fields
-from lab.engine.plugins.kube.objects import ObjectKind, mark_secrets
+from lab.engine.plugins.kube.objects import ObjectKind, mark_secrets, without_zeros
 from lab.engine.plugins.kube.readiness import Look, rule_for
 from lab.engine.plugins.kube.settings import settings_difference
 from lab.engine.plugins.kube.waiting import wait_for_rule
-from lab.engine.plugins.kube.zeros import without_zeros
 from lab.engine.plugins.provider import ProviderError
 from ops.kube.live_inputs import live_inputs, same_quantity
 

@@ -27,10 +27,10 @@ from lab.engine.plugins.kube.objects import (
     metadata,
     parse_id,
     without_server_metadata,
+    without_zeros,
 )
 from lab.engine.plugins.kube.settings import NOT_SERVED, Settings, is_set, settings_difference
 from lab.engine.plugins.kube.waiting import NotReadyError, Waiter
-from lab.engine.plugins.kube.zeros import without_zeros
 from lab.engine.plugins.provider import (
     Change,
     ChangeCall,
