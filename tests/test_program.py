@@ -1,4 +1,4 @@
-"""Rules that hold for every Pod, Secret and ConfigMap of every stack."""
+"""Rules that hold for every Pod, Secret, ConfigMap and Job of every stack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from lab.engine.plugins.kube.zeros import without_zeros
+from components.common.jobs import INIT_ERROR
+from lab.engine.plugins.kube.objects import without_zeros
 from lab.render import recorder
 from tests.recorder import ROOT, STACKS, Program, Programs, Registered, run_program, stack_configuration, texts
 
@@ -180,3 +181,58 @@ def test_another_program_makes_the_stack_as_the_manual_shows(tmp_path: Path) -> 
     (stack,) = (each for each in program.resources if each.type == "portus:index:PortusStack")
     assert stack.name == "portus"
     assert {each.parent for each in program.resources if each.type == "portus:portus:Web"} == {"portus"}
+
+
+# What waits for what, and for how long: nothing of a release starts on a database that it was not brought to.
+
+
+PROVIDERS_OWN = 600
+"""What the provider waits where nothing else is said (pulumi-kubernetes, ``timeoutSeconds``)."""
+
+
+def _starting(program: Program, name: str) -> Registered:
+    (found,) = [job for job in program.all("Job") if job.name.startswith(name)]
+    return found
+
+
+def test_a_release_backs_up_then_migrates_then_serves(program: Program) -> None:
+    migration, web = _starting(program, "portus-migration-"), program.one("Deployment", "portus-web")
+    if program.all("CronJob"):
+        assert _starting(program, "backup-before-").name in migration.after
+    assert "mariadb-server" in migration.after
+    assert migration.name in web.after
+    first = program.one("Job", "first-set-up-job")
+    assert {"portus-web", "registry-deployment"} <= first.after
+    for worker in (each for each in program.all("Deployment") if each.name == "worker-deployment"):
+        assert "first-set-up-job" in worker.after
+
+
+def test_the_registry_waits_for_nobody_but_its_own(program: Program) -> None:
+    """A database that is not fit never stands in the way of the registry's certificate or storage."""
+    registry = program.one("Deployment", "registry-deployment")
+    assert not [name for name in registry.after if name.startswith(("mariadb-", "portus-", "backup-"))]
+
+
+def test_what_a_release_does_once_stays_as_it_was_done(program: Program) -> None:
+    once = {job.name for job in program.all("Job") if job.ignored == ("spec",)}
+    assert once == {job.name for job in program.all("Job") if job.name.startswith(("portus-migration-", "backup-before-"))}
+
+
+def test_a_job_that_did_not_end_well_is_made_anew_and_what_a_release_does_once_never_twice_at_a_time(program: Program) -> None:
+    for job in program.all("Job"):
+        assert INIT_ERROR in job.replaced_on, job.name
+        assert job.deleted_first is (job.ignored == ("spec",)), job.name
+
+
+def test_what_may_take_longer_is_waited_for_longer(program: Program) -> None:
+    for workload in program.all("Job") + program.all("StatefulSet"):
+        longest = workload.spec.get("activeDeadlineSeconds") or 0
+        for container in workload.pod["containers"]:
+            probe = container.get("startupProbe", {"periodSeconds": 0, "failureThreshold": 0})
+            longest = max(longest, probe["periodSeconds"] * probe["failureThreshold"] + workload.pod["terminationGracePeriodSeconds"])
+        assert int(workload.seconds.removesuffix("s") or PROVIDERS_OWN) >= longest, workload.name
+
+
+def test_a_migration_is_never_cut_off(program: Program) -> None:
+    """MariaDB cannot take back half of one."""
+    assert _starting(program, "portus-migration-").pod["terminationGracePeriodSeconds"] >= 3600
