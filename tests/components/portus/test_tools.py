@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import signal
 import subprocess
@@ -101,7 +102,7 @@ def test_the_2_5_workers_log_is_written_line_by_line() -> None:
 
 
 def test_only_processes_whose_command_line_begins_so_are_named() -> None:
-    title = "puma 3.12.1 (tests)"
+    title = f"puma 3.12.1 (test {os.getpid()})"  # of this run: another one may look at the same time
     sleeps = "import time; time.sleep(60)"
     named, other = (
         subprocess.Popen([name, "-c", sleeps, *more], executable=sys.executable)
@@ -130,8 +131,8 @@ def test_a_server_serves_on_for_five_seconds_and_then_only_it_is_told_to_end(ver
 
 
 def test_the_stop_command_ends_the_server_by_sigterm_and_leaves_its_parent_alone() -> None:
-    title = "puma 3.12.1 (stopped)"
-    shell, option, script = signal_command("puma 3.12.1 (st", 0)
+    title = f"puma 3.12.1 (stopped {os.getpid()})"
+    shell, option, script = signal_command(title[:-1], 0)
     named, other = (
         subprocess.Popen([name, "-c", "import time; time.sleep(60)", *more], executable=sys.executable)
         for name, more in ((title, ()), ("portusctl", ("exec", title)))
