@@ -2,7 +2,7 @@ module portus.example/lab/promtool
 
 go 1.26.7
 
-require github.com/prometheus/prometheus v0.316.0
+require github.com/prometheus/prometheus v0.316.0 // indirect
 
 require (
 	cloud.google.com/go/auth v0.24.1-0.20261001053825-dbc26066f70a // indirect
@@ -206,3 +206,5 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
+
+tool github.com/prometheus/prometheus/cmd/promtool

@@ -2,7 +2,7 @@ module portus.example/lab/registry
 
 go 1.26.0
 
-require github.com/distribution/distribution/v3 v3.1.2
+require github.com/distribution/distribution/v3 v3.1.2 // indirect
 
 require (
 	cel.dev/expr v0.25.2 // indirect
@@ -110,3 +110,5 @@ require (
 	google.golang.org/grpc v1.83.2 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 )
+
+tool github.com/distribution/distribution/v3/cmd/registry
