@@ -67,7 +67,9 @@ class EdgeRoutes(ServiceComponent):
             api_version=f"{GROUP}/{version}",
             kind=kind,
             metadata=self._context.metadata(
-                self._labels, names.EDGE if role != "redirect" else f"{names.EDGE}-redirect", annotations=self._exposure.annotations or None
+                self._labels,
+                names.EDGE if role != "redirect" else f"{names.EDGE}-redirect",
+                annotations=dict(self._exposure.annotations) or None,
             ),
             spec=dict(spec),
             opts=self.child(after=[*self._after, *definition]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from components.settings.report.problems import Problem
 from components.settings.rules.certificates import authority_problems, bundle_problems, certificate_problems, root_problems, signer_problems
@@ -58,6 +59,43 @@ def authorities_of_redis_are_in_use(stack: StackSettings) -> Iterator[Problem]:
     redis = stack.registry.redis
     if isinstance(redis, ExternalRedis) and redis.tls is not None:
         yield from bundle_problems("registry.redis.tls.rootcas", certificates(redis.tls.rootcas))
+
+
+SHORTEST: Final = {"duration": 3600, "renewBefore": 300}
+"""Seconds of a Certificate's times, below which cert-manager's webhook refuses it."""
+
+
+@rule(requires=("tls.certificate.issuerRef.group", "tls.certificate.issuerRef.kind"))
+def cert_managers_own_issuers_have_two_kinds(stack: StackSettings) -> Iterator[Problem]:
+    """Its webhook refuses others; an external issuer has a group of its own."""
+    if not isinstance(stack.tls, CertManagerTls):
+        return
+    issuer = stack.tls.certificate.issuer_ref
+    if issuer.group == "cert-manager.io" and issuer.kind not in {"Issuer", "ClusterIssuer"}:
+        near = next((kind for kind in ("ClusterIssuer", "Issuer") if kind.lower() == issuer.kind.lower()), "")
+        yield Problem(
+            key="tls.certificate.issuerRef.kind",
+            value=issuer.kind,
+            rule="must be Issuer or ClusterIssuer in the group cert-manager.io",
+            fix=f"write {near}" if near else "write one of them, or set the group of the external issuer",
+        )
+
+
+@rule(requires=("tls.certificate.duration", "tls.certificate.renewBefore"))
+def cert_manager_accepts_the_times(stack: StackSettings) -> Iterator[Problem]:
+    """Its webhook refuses shorter ones."""
+    if not isinstance(stack.tls, CertManagerTls):
+        return
+    certificate = stack.tls.certificate
+    for key, value in (("duration", certificate.duration), ("renewBefore", certificate.renew_before)):
+        if seconds(value) < SHORTEST[key]:
+            least = f"{SHORTEST[key] // 60}m"
+            yield Problem(
+                key=f"tls.certificate.{key}",
+                value=value,
+                rule=f"must be {least} or more: cert-manager refuses less",
+                fix=f"write {least} or more",
+            )
 
 
 @rule()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from components.settings.report.problems import Problem
 from components.settings.report.redaction import is_secret_variable
 from components.settings.rules.rule import rule
 from components.settings.sections.database import ExternalDatabase
-from components.settings.sections.kubernetes import LabelSelector, Toleration
+from components.settings.sections.kubernetes import LabelSelector, NodeRequirement, Toleration
 from components.settings.sections.workloads import PodSettings, WorkloadSettings
 from components.settings.stack import StackSettings
 
@@ -232,6 +233,67 @@ def the_registrys_account_is_named_or_made(stack: StackSettings) -> Iterator[Pro
             rule="must have either the name of an existing account, or annotations for a new one",
             fix="write one of them; annotate an existing account where it is created",
         )
+
+
+@rule()
+def node_requirements_have_values(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses In and NotIn without values, Gt and Lt without one number, and Exists and DoesNotExist with values."""
+    for key, requirement in _requirements(stack):
+        values, operator = requirement.values or (), requirement.operator
+        one_number = len(values) == 1 and re.fullmatch("-?[0-9]+", values[0]) is not None
+        right = one_number if operator in {"Gt", "Lt"} else bool(values) == (operator in {"In", "NotIn"})
+        if not right:
+            yield Problem(
+                key=f"{key}.values",
+                value=", ".join(values),
+                rule="must be set with In and NotIn, be one number with Gt and Lt, and not be set with Exists and DoesNotExist",
+                fix="remove it" if values and operator in {"Exists", "DoesNotExist"} else "write [<value>], or set operator to Exists",
+            )
+
+
+def _requirements(stack: StackSettings) -> Iterator[tuple[str, NodeRequirement]]:
+    for name, workload in _workloads(stack):
+        nodes = workload.affinity.node_affinity if workload.affinity else None
+        if nodes is None:
+            continue
+        key = f"workloads.{name}.affinity.nodeAffinity"
+        required, preferred = nodes.required_during_scheduling_ignored_during_execution, "preferredDuringSchedulingIgnoredDuringExecution"
+        terms = [
+            (f"{key}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[{index}]", term)
+            for index, term in enumerate(required.node_selector_terms if required else ())
+        ]
+        terms += [
+            (f"{key}.{preferred}[{index}].preference", each.preference)
+            for index, each in enumerate(nodes.preferred_during_scheduling_ignored_during_execution or ())
+        ]
+        for place, term in terms:
+            for field, found in (("matchExpressions", term.match_expressions), ("matchFields", term.match_fields)):
+                yield from ((f"{place}.{field}[{index}]", each) for index, each in enumerate(found or ()))
+
+
+@rule()
+def spread_constraints_differ(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses two with the same key and the same answer."""
+    for name, workload in _workloads(stack):
+        said = [(each.topology_key, each.when_unsatisfiable) for each in workload.topology_spread_constraints]
+        for index, each in enumerate(said):
+            if each in said[:index]:
+                key = f"workloads.{name}.topologySpreadConstraints[{index}]"
+                yield Problem(key=key, value="", rule="must differ from the others in topologyKey or whenUnsatisfiable", fix="remove it")
+
+
+MOST_NAME_SERVERS: Final = 3
+"""Of a Pod, the kubelet's limit and Kubernetes' own."""
+
+
+@rule()
+def name_servers_are_three_at_most(stack: StackSettings) -> Iterator[Problem]:
+    """Kubernetes refuses the Pod."""
+    for name, settings in _pods(stack):
+        servers = (settings.dns_config and settings.dns_config.nameservers) or ()
+        if len(servers) > MOST_NAME_SERVERS:
+            key = f"workloads.{name}.dnsConfig.nameservers"
+            yield Problem(key=key, value=", ".join(servers), rule=f"must be at most {MOST_NAME_SERVERS}", fix="remove the others")
 
 
 @rule()

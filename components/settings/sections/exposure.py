@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from components.settings.sections.cluster import ScaledSection, WorkloadResources
-from components.settings.types.base import ChangeImpact, Matching, Section
+from components.settings.sections.kubernetes import AnnotationMap, LabelName
+from components.settings.types.base import ChangeImpact, Matching, Section, broken
 from components.settings.types.values import Cidr, DnsLabel, GatewayDuration, IpAddress, NodePort, ObjectName, Port
 
 PublicPort = Annotated[Port, ChangeImpact("in every URL and image's name")]
@@ -104,13 +106,13 @@ class LoadBalancerExposure(_DirectExposure):
     """Port that clients use; 443 is in no URL."""
     load_balancer_source_ranges: Annotated[tuple[Cidr, ...], ChangeImpact("others are let in, at once")] = ()
     """Networks that may connect; empty lets everybody."""
-    load_balancer_class: Annotated[str | None, ChangeImpact("Kubernetes refuses it: make a new Service")] = None
+    load_balancer_class: Annotated[LabelName | None, ChangeImpact("Kubernetes refuses it: make a new Service")] = None
     """Which of the cluster's controllers makes it; None takes the cluster's default."""
     load_balancer_ip: Annotated[IpAddress | None, ChangeImpact("another address: clients lose the old one")] = Field(
         default=None, alias="loadBalancerIP"
     )
     """Address to ask the controller for."""
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: AnnotationMap = Field(default_factory=dict)
     """Of the Service, for the cloud's controller."""
     proxy_protocol: Annotated[bool, ChangeImpact("others' connections are refused at once")] = False
     """Whether the load balancer begins each connection with the PROXY protocol's header, which tells the client's address. Must be switched
@@ -150,6 +152,14 @@ class IngressController(StrEnum):
     OTHER = "other"
 
 
+def _controller(value: object) -> object:
+    names = {"ingress-nginx": "nginx", "haproxy-ingress": "other", "nginx-ingress": "other", "kong": "other", "contour": "other"}
+    if isinstance(value, str) and (name := names.get(value)):
+        rule = f"must be one of {', '.join(IngressController)}"
+        raise broken(rule, f"write {name}" + ("; its own annotations go to annotations" if name == "other" else ""))
+    return value
+
+
 class TlsMode(StrEnum):
     """Where TLS ends; the Gateway API's names."""
 
@@ -160,18 +170,24 @@ class TlsMode(StrEnum):
 class IngressExposure(_Exposure):
     """An Ingress that leads to the front proxy."""
 
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("host", "hosts", "rules", "path"), "remove it: it follows from portus:host and portus:registry.host"),
+        "tls": "remove it: it follows from portus:tls",
+        "enabled": "remove it: kind: ingress makes an Ingress",
+    }
+
     kind: Annotated[Literal["ingress"], ChangeImpact("another address: clients lose the old one")]
     """How clients get in."""
     ingress_class_name: Annotated[ObjectName | None, ChangeImpact("another controller, another address")] = None
     """Which controller serves it; None takes the cluster's default class."""
-    controller: IngressController = IngressController.NGINX
+    controller: Annotated[IngressController, BeforeValidator(_controller)] = IngressController.NGINX
     """Which controller's annotations are written: ``nginx`` (ingress-nginx), ``traefik``, ``haproxy`` (haproxytech). ``other`` writes none:
     then ``annotations`` must switch on HTTPS to the backend, bodies of any size and long time-outs."""
     tls_mode: TlsMode = TlsMode.TERMINATE
     """``Passthrough`` hands the encrypted connection to the front proxy; ``nginx`` (started with --enable-ssl-passthrough), ``haproxy``."""
     public_port: PublicPort = 443
     """Port that clients use; 443 is in no URL."""
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: AnnotationMap = Field(default_factory=dict)
     """Besides the controller's; the same key wins over them."""
     await_address: Annotated[bool, ChangeImpact("nothing that runs")] = True
     """Whether ``pulumi up`` waits until the controller has written an address into the Ingress; off for controllers that write none."""
@@ -194,7 +210,7 @@ class ParentRef(Section):
     """Of the Gateway."""
     namespace: DnsLabel | None = None
     """Where it is; None is the stack's own. Its listener has to allow routes from the stack's namespace."""
-    section_name: str | None = None
+    section_name: ObjectName | None = None
     """Of its listener; None takes every one that fits."""
 
 
@@ -226,7 +242,7 @@ class GatewayExposure(_Exposure):
     """HTTPRoute's ``timeouts.request``, where the Gateway's own is too short for the push of a large layer; "0s" is none at all."""
     public_port: PublicPort = 443
     """Port that clients use; 443 is in no URL."""
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: AnnotationMap = Field(default_factory=dict)
     """Of the route."""
 
     @property

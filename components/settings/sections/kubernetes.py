@@ -5,18 +5,20 @@ What Kubernetes alone can judge (whether a label exists, whether a class does) i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from components.settings.types.base import KubernetesShape, Matching
+from components.settings.types.base import Checked, KubernetesShape, Matching, broken
+from components.settings.types.hosts import LABEL
 from components.settings.types.values import Bytes, Cidr, ContainerPath, DnsLabel, IpAddress, ObjectName, Port
 
 LabelName = Annotated[
     str,
     Matching(
-        r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
+        rf"({LABEL}(\.{LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?",
         "must be a label's or annotation's name: letters, digits, '-', '_' and '.', at most 63, after an optional DNS name and '/'",
         "write e.g. example.com/team",
     ),
@@ -91,8 +93,19 @@ class NetworkPolicyPort(KubernetesShape):
     """The last one."""
 
 
-FileMode = Annotated[int, Field(ge=0, le=511)]
-"""Kubernetes' mode of a file: YAML's 0o444 is 292."""
+_DECIMAL: Final = frozenset({400, 440, 444, 500})
+"""Modes without the 0 before them that are numbers of other modes; 420 is what YAML makes of 0644."""
+
+
+def _mode(value: object) -> object:
+    """Number, 0 to 511."""
+    if isinstance(value, int) and (value in _DECIMAL or re.fullmatch("[5-7][1-7][0-7]|[67][0-7]{2}", str(value))):
+        raise broken("must be a mode in octal, with a 0 before it", f"write 0{value}")
+    return value
+
+
+FileMode = Annotated[int, Field(ge=0, le=511), BeforeValidator(_mode)]
+"""Kubernetes' mode of a file: YAML's 0444 is 292. 400 without the 0 would be 0620."""
 
 
 class Toleration(KubernetesShape):
@@ -360,7 +373,17 @@ class VolumeMount(KubernetesShape):
     """The volume's."""
     mount_path: ContainerPath
     """Where."""
-    sub_path: str | None = None
+    sub_path: (
+        Annotated[
+            str,
+            Checked(
+                lambda v: bool(v) and not v.startswith("/") and ".." not in v.split("/"),
+                "must be a path inside the volume, without '/' before it and without '..'",
+                "write e.g. certs/ca.crt",
+            ),
+        ]
+        | None
+    ) = None
     """One file or folder of it."""
     read_only: bool | None = None
     """Kubernetes' default: false."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
 from components.common.versions import RegistryVersion
 from components.settings.sections.cluster import ScaledSection, WorkloadResources
+from components.settings.sections.kubernetes import AnnotationMap
 from components.settings.sections.storage import StorageSettings
 from components.settings.sections.storage.filesystem import FilesystemStorage
 from components.settings.types.base import ChangeImpact, Matching, Section, broken
@@ -201,7 +202,7 @@ class ServiceAccountSettings(Section):
 
     name: ObjectName | None = None
     """One that exists, and whose annotations are its maker's. Unset: this stack makes one, called registry, with ``annotations``."""
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: AnnotationMap = Field(default_factory=dict)
     """Of the one that is made, e.g. eks.amazonaws.com/role-arn, iam.gke.io/gcp-service-account, azure.workload.identity/client-id; none
     for a cloud that knows an account by namespace and name."""
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from components.settings.types.base import ChangeImpact, Section
 from components.settings.types.pem_types import Pem, PemSecret, ServedPem
-from components.settings.types.values import Duration, ObjectName, RotationCount
+from components.settings.types.values import Duration, ObjectName, RotationCount, Text
 
 
 class SigningKey(StrEnum):
@@ -144,9 +144,9 @@ class IssuerRef(Section):
 
     name: ObjectName
     """Name of the issuer."""
-    kind: str = "ClusterIssuer"
+    kind: Text = "ClusterIssuer"
     """``Issuer`` for one of the stack's own namespace."""
-    group: str = "cert-manager.io"
+    group: ObjectName = "cert-manager.io"
     """Another one where an external issuer's documentation says so."""
 
 

@@ -50,6 +50,10 @@ class PodSettings(Section):
 class WorkloadSettings(PodSettings):
     """One workload's Pods; what is set here overrides ``workloads.all``, and lists are added to it."""
 
+    moved_keys: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("resources", "replicas", "autoscaling"), "write it under portus.web, portus.worker, database or exposure.edge, where it exists"
+    )
+
     affinity: Affinity | None = None
     """None: copies of a workload rather run on different nodes."""
     topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
