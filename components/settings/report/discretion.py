@@ -122,9 +122,10 @@ def _without(given: str, text: str) -> str:
     """Return ``text`` without ``given``, and without words that are made of it, such as the same in small letters."""
     letters = _letters(given)
     whole = re.sub(rf"(?<![\w/.-]){re.escape(given)}(?![\w/-])", lambda _: MASKED, text)
-    made = [word for word in re.findall(r"[^\s'\";,()]+", whole) if letters and _letters(word) == letters and not _REGION.fullmatch(word)]
+    words = re.findall(r"(?<!e\.g\. )(?<![^\s'\";,()])(?!--)[^\s'\";,()]+", whole)  # neither examples nor options of a command
+    made = [word for word in words if letters and _letters(word) == letters and not _REGION.fullmatch(word)]
     for word in made:
-        whole = whole.replace(word, MASKED)
+        whole = re.sub(rf"(?<!e\.g\. )(?<![\w-]){re.escape(word)}(?![\w-])", lambda _: MASKED, whole)
     return whole
 
 

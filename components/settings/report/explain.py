@@ -113,7 +113,7 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
 
 def mistyped_tag(tag: str, section: Mapping[str, object]) -> str | None:
     """Return the key of ``section`` for ``tag``, by which its union is distinguished; None where none does."""
-    return next((key for key in section if close_to(key, [tag])), None)
+    return next((key for key in section if close_to(key, [tag])), "type" if "type" in section else None)
 
 
 def _missing(place: Place, section: object) -> str:
@@ -151,11 +151,13 @@ def _words(entry: ErrorDetails, place: Place, given: object) -> tuple[str, str]:
     if kind not in KINDS:
         return f"must be valid: {entry['msg']}", f"write {wanted(place)}"
     if kind == "string_type" and SecretStr in place.kinds:
-        return "must be an encrypted text, or {secret: <name>, key: <key>}", place.encrypted
+        reference = ", or {secret: <name>, key: <key>}" if place.takes_existing_secret else "; it may name no existing Secret"
+        return f"must be an encrypted text{reference}", place.encrypted
     if kind == "string_type" and isinstance(given, int | float) and (broken := place.rule_for(json.dumps(given))):
         return broken
     least, most = place.bounds
     rule = KINDS[kind].format(choices=", ".join(_choices(context)), least=least, most=most)
+    rule = rule.replace(f"from {least} to None", f"of {least} or more")
     fix = fix_of(kind, place, given, _choices(context))
     if entry["input"] is None or (entry["input"] == "" and kind in {"model_type", "dict_type", "tuple_type"}):
         fix = _filled(place, fix)
@@ -181,9 +183,10 @@ def _unknown(place: Place) -> str:
     if owners:
         values = " or ".join(str(value) for _, value in owners)
         return f"it belongs to {owners[0][0]}: {values}; remove it, or use {'one of those' if len(owners) > 1 else 'that'}"
-    if len(place.path) == 1 and "." in place.key:
+    if _is_dotted(place):
         section, _, rest = place.key.partition(".")
-        return f"write '{rest.replace('.', ': ')}' below 'portus:{section}'; pulumi config set needs --path for it"
+        where = f"'portus:{section}'; pulumi config set needs --path for it" if len(place.path) == 1 else f"'{section}'"
+        return f"write '{rest.replace('.', ': ')}' below {where}"
     if any(place.key == tag_of(model)[1] for model in place.models):
         return f"move its keys directly below '{place.path[-2]}'"
     if under := _under(place):
@@ -192,8 +195,18 @@ def _unknown(place: Place) -> str:
     return f"did you mean '{close}'?" if close else f"remove it; known here: {', '.join(keys_of(place.models))}"
 
 
+def _is_dotted(place: Place) -> bool:
+    """Whether the key is a path: ``signup.enabled`` for ``enabled`` below ``signup``."""
+    section, dot, _ = place.key.partition(".")
+    return bool(dot) and (len(place.path) == 1 or section in keys_of(place.models))
+
+
 def meant(place: Place) -> str | None:
     """Return the key of the same section that an unknown one most likely is, None where nothing comes close."""
+    if (inner := place.key.rpartition(":")[2]) in keys_of(place.models):
+        return inner
+    if _is_dotted(place):
+        return None
     synonym = next((model.synonyms[place.key] for model in place.models if place.key in model.synonyms), None)
     if synonym:
         return synonym

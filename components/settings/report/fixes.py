@@ -46,6 +46,13 @@ def fix_of(kind: str, place: Place, given: object, choices: list[str]) -> str | 
 def _text(_place: Place, given: object, _choices: list[str]) -> str | None:
     if isinstance(given, int | float):
         return f'put it in quotes: "{json.dumps(given)}"'
+    if (
+        isinstance(given, Mapping)
+        and set(given) >= {"repository", "tag"}
+        and not set(given) - {"registry", "repository", "tag", "pullPolicy"}
+    ):
+        parts = [str(given[key]) for key in ("registry", "repository") if given.get(key)]
+        return f"write {'/'.join(parts)}:{given['tag']}"
     if (text := only_text(given)) is not None and isinstance(given, Mapping):
         return f"write only {text}, without '{next(iter(given))}:'"
     if isinstance(given, list) and given and all(isinstance(item, str) and pem.holds_content(item) for item in given):
@@ -62,14 +69,16 @@ def only_text(given: object) -> str | None:
 def _choice(_place: Place, given: object, choices: list[str]) -> str | None:
     if isinstance(given, int | float) and str(given) in choices:
         return f'put it in quotes: "{given}"'
-    if isinstance(given, str) and (close := close_to(given, choices)):
+    if isinstance(given, str) and given in choices:
+        return "write it without quotes"
+    if isinstance(given, str) and (close := close_to(given.strip(), choices)):
         return f"did you mean '{close}'?"
     return f"write one of {', '.join(choices)}" if len(choices) > 1 else f"write {choices[0]}"
 
 
 def _number(place: Place, _given: object, _choices: list[str]) -> str | None:
     least, most = place.bounds
-    return f"write a number from {least} to {most}"
+    return f"write {least} or more" if most is None else f"write a number from {least} to {most}"
 
 
 def _whole_number(_place: Place, given: object, _choices: list[str]) -> str | None:
@@ -152,18 +161,33 @@ def below(sections: list[type[Section]], given: object) -> str:
         return f"write {{{', '.join(f'{key}: {value}' for key, value in filter(None, pairs))}}}"
     if isinstance(given, list) and len(given) == 1 and isinstance(given[0], Mapping):
         return "remove the '-' before its first key"
-    if isinstance(given, str) and len(sections) == 1 and (entry := _entry_of(sections[0], given)):
-        return f"write {entry}"
+    if isinstance(given, str) and (text := _for_text(sections, given)):
+        return text
     kinds = {str(value): f"'{key}: {value}'" for key, value in map(tag_of, sections) if key}
     if kinds:
         meant = close_to(given, list(kinds)) if isinstance(given, str) else None
         return f"write {kinds[meant] if meant else ' or '.join(kinds.values())} below it"
     keys = keys_of(tuple(sections))
-    truth = TRUTH.get(str(given).lower())
-    if truth and "enabled" in keys:
-        return f"write 'enabled: {truth}' below it"
+    if text := _for_scalar(keys, given):
+        return text
     below = "below it, without '-'" if isinstance(given, list) else "below it"
     return f"write keys {below}: {', '.join(keys)}" if keys else f"write 'key: value' {below}"
+
+
+def _for_text(sections: list[type[Section]], given: str) -> str | None:
+    """Return what to write for the text ``given`` in a section's place."""
+    if re.match(r"\s*[\w.-]+:(\s|$)", given):
+        return "write its lines as keys below it, without '|' and without quotes around them"
+    entry = _entry_of(sections[0], given) if len(sections) == 1 else None
+    return f"write {entry}" if entry else None
+
+
+def _for_scalar(keys: list[str], given: object) -> str | None:
+    """Return what to write for a value in the place of a section with ``keys``."""
+    truth = TRUTH.get(str(given).lower())
+    if keys == ["value"] and isinstance(given, int | str) and not isinstance(given, bool):
+        return f"write 'value: {given}' below it"
+    return f"write 'enabled: {truth}' below it" if truth and "enabled" in keys else None
 
 
 def _entry_of(section: type[Section], given: str) -> str | None:

@@ -131,6 +131,8 @@ def requests_fit_into_default_limits(stack: StackSettings) -> Iterator[Problem]:
                     rule=f"must be at most {each.key}.limits.{kind}, whose default is {each.default.limits[kind]}",
                     fix="set that limit, too",
                 )
+            if kind == "memory" and limit is not None and amount(limit) < each.at_most:
+                continue  # `limits_hold_what_a_workload_needs` speaks of it
             if limit is not None and request is None and amount(each.default.requests[kind]) > amount(limit):
                 yield Problem(
                     key=f"{each.key}.limits.{kind}",
@@ -160,7 +162,7 @@ def limits_hold_what_a_workload_needs(stack: StackSettings) -> Iterator[Problem]
                 key=f"{each.key}.limits.memory",
                 value=limit,
                 rule=f"must be {_mebibytes(each.at_most)} or more ({each.because})",
-                fix="raise it" if each.because.startswith("measured") else "raise it, or lower the others",
+                fix=_raised(each) if each.because.startswith("measured") else "raise it, or lower the others",
             )
 
 
@@ -189,6 +191,12 @@ def production_reserves_what_a_workload_needs(stack: StackSettings) -> Iterator[
                 rule=f"must be {_mebibytes(each.always)} or more, which the workload uses from the start (profile production)",
                 fix=f"raise it; to accept the risk add '{Accepted.OVERCOMMITTED_MEMORY}' to portus:accept",
             )
+
+
+def _raised(each: Sized) -> str:
+    """Return how to raise the limit of ``each``, to its request at least."""
+    request = each.said.requests.memory or each.default.requests["memory"]
+    return f"write {request} or more, the request" if amount(request) > each.at_most else "raise it"
 
 
 def _mebibytes(amount_of_bytes: int) -> str:
