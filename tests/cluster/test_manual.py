@@ -21,6 +21,7 @@ pytestmark = pytest.mark.cluster
 PAGES = sorted((paths.ROOT / "docs" / "operate").glob("*.md"))
 ELSEWHERE = {
     "--previous": "no container of a healthy stack has ended",
+    "cronjob": "tests/cluster/test_backup.py; the lab's own stack has no backups",
     "delete pvc": "tests/cluster/test_lost.py",
     "scale ": "tests/cluster/test_doctor.py",
     "hold": "tests/cluster/test_lost.py",
@@ -56,12 +57,16 @@ def test_the_pages_have_commands() -> None:
     assert len(set(COMMANDS.values())) > 6
 
 
+def _restarted(command: str, namespace: str) -> None:
+    """Wait until what a command restarts is there again."""
+    for workload in re.findall(r"deployment/[a-z-]+", command):
+        cluster.kubectl("-n", namespace, "rollout", "status", workload, "--timeout=180s")
+
+
 @pytest.fixture(scope="module")
 def lab(lab_stack: LabStacks) -> Iterator[Deployed]:
     deployed = lab_stack("lab")
     yield deployed
-    for workload in ("deployment/portus", "deployment/portus-worker", "deployment/registry", "deployment/edge"):
-        cluster.kubectl("-n", deployed.deployment.namespace, "rollout", "status", workload, "--timeout=180s")
     with step("pushing after every command") as current:
         check(deployed.deployment, current)
 
@@ -88,3 +93,5 @@ def test_a_command_of_a_page_runs(command: str, lab: Deployed) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    if " rollout restart " in command:
+        _restarted(command, lab.deployment.namespace)
