@@ -16,6 +16,7 @@ from components.settings.derived.egress import destinations
 from components.settings.derived.pod_extras import extensions
 from components.settings.derived.proxies import variables
 from components.settings.report.problems import Problem
+from components.settings.rules.registry import KNOWN, Key, Kind, Tree
 from components.settings.rules.registry_storage import REGIONS
 from tests.settings.corpus import BAD, KeyPath, Stack, sections_of
 from tests.settings.kinds import ROWS
@@ -117,6 +118,35 @@ def test_each_region_of_the_table_is_accepted(version: RegistryVersion) -> None:
         assert problems(merged(BASE, storage(S3, version.value, region=region))) == (), region
     assert len(REGIONS[RegistryVersion.V2_8]) == 18
     assert len(REGIONS[RegistryVersion.V3_1]) == 37
+
+
+def _added_keys(tree: Tree, above: str = "registry.extraConfig") -> dict[str, Key]:
+    """Return path -> key of everything that may be added to config.yml."""
+    found: dict[str, Key] = {}
+    for name, entry in tree.items():
+        if isinstance(entry, Key):
+            found[f"{above}.{name}"] = entry
+        elif isinstance(entry, Mapping):
+            found |= _added_keys(entry, f"{above}.{name}")
+    return found
+
+
+OF_KIND: dict[Kind, Any] = {Kind.SWITCH: True, Kind.NUMBER: 5, Kind.TEXT: "all", Kind.DURATION: "5s", Kind.SECTIONS: [{"a": "b"}]}
+OF_ONE_VERSION = {path: key for path, key in _added_keys(KNOWN).items() if key.only}
+
+
+@pytest.mark.parametrize("path", OF_ONE_VERSION)
+def test_a_key_of_one_version_of_the_registry_is_refused_with_the_other_alone(path: str) -> None:
+    key = OF_ONE_VERSION[path]
+    refused = set()
+    for version in RegistryVersion:
+        file = merged(below("registry.version", version.value), below(path, OF_KIND[key.kind]))
+        refused |= {version for each in problems(merged(BASE, file)) if each.rule.startswith("must not be used with registry")}
+    assert refused == set(RegistryVersion) - {key.only}
+
+
+def test_both_versions_of_the_registry_have_keys_of_their_own() -> None:
+    assert {key.only for key in OF_ONE_VERSION.values()} == set(RegistryVersion)
 
 
 def test_a_password_in_the_same_place_of_one_secret_twice_is_refused_in_production() -> None:

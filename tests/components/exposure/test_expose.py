@@ -64,6 +64,14 @@ def test_with_one_name_portus_reaches_it_by_the_front_proxy_and_the_registry_rea
         assert [alias["hostnames"] for alias in made.one("Deployment", name).pod["hostAliases"]] == [["portus.example.com"]]
 
 
+@pytest.mark.parametrize("registry", ["images.example.com", "registry.example.com"], ids=["before", "after"])
+def test_with_two_names_portus_reaches_each_server_by_its_own_name_whichever_sorts_first(registry: str) -> None:
+    made = program(registry={"host": registry})
+    aliases = made.one("Deployment", "portus-web").pod["hostAliases"]
+    assert {host for alias in aliases for host in alias["hostnames"]} == {"portus.example.com", registry}
+    assert not [service.name for service in made.all("Service") if service.name == "addresses-edge"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_who_speaks_for_the_client_is_believed_only_where_it_stands_before(kind: str) -> None:
     """Else anybody could say to be anybody."""

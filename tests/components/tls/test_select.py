@@ -201,3 +201,10 @@ def test_the_leaf_is_renewed_before_it_ends_and_the_authority_outlives_it(stack:
     assert 30 * HOURS <= leaf["earlyRenewalHours"] < leaf["validityPeriodHours"]
     assert leaf["validityPeriodHours"] <= 398 * HOURS, "clients of Apple refuse longer ones"
     assert authority["validityPeriodHours"] > 5 * leaf["validityPeriodHours"]
+
+
+def test_days_in_the_stack_file_are_days_of_24_hours() -> None:
+    made = program(tls={"source": "self_signed", "caValidityDays": 3000, "validityDays": 200, "renewalDays": 40})
+    leaf, authority = made.one("LocallySignedCert", "tls-certificate").inputs, made.one("SelfSignedCert", "tls-ca").inputs
+    assert (leaf["validityPeriodHours"], leaf["earlyRenewalHours"]) == (200 * HOURS, 40 * HOURS)
+    assert authority["validityPeriodHours"] == 3000 * HOURS

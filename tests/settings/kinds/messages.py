@@ -129,6 +129,7 @@ def versions() -> Iterator[Wrong]:
     for given, fix, fixed in (
         ("2.10", "write one of 2.0, 2.1, 2.2, 2.3, 2.4, 2.5", "2.5"),
         ("2.6", "write one of 2.0, 2.1, 2.2, 2.3, 2.4, 2.5", "2.5"),
+        ("2", "write one of 2.0, 2.1, 2.2, 2.3, 2.4, 2.5", "2.5"),
         ("2.4.3", "did you mean '2.4'?", "2.4"),
         ("v2.5", "did you mean '2.5'?", "2.5"),
         (2.5, 'put it in quotes: "2.5"', "2.5"),
@@ -143,6 +144,7 @@ def versions() -> Iterator[Wrong]:
         )
     for given, fix, fixed in (
         ("2.8.3", "did you mean '2.8'?", "2.8"),
+        ("3", "did you mean '3.1'?", "3.1"),
         ("3.0", "write one of 2.8, 3.1", "3.1"),
         ("2.80", "write one of 2.8, 3.1", "2.8"),
     ):
