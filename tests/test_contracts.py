@@ -166,3 +166,15 @@ def test_every_match_over_a_union_ends_in_assert_never() -> None:
     assert len(found) > 7
     silent = [f"{path}:{node.lineno}" for path, node in found if "assert_never" not in ast.unparse(node.cases[-1])]
     assert silent == []
+
+
+def _is_frozen(model: ast.ClassDef) -> bool:
+    calls = [each for each in model.decorator_list if isinstance(each, ast.Call) and ast.unparse(each.func) == "dataclass"]
+    return all(any(word.arg == "frozen" and ast.unparse(word.value) == "True" for word in call.keywords) for call in calls)
+
+
+def test_what_components_hand_to_each_other_cannot_be_changed() -> None:
+    classes = [
+        (path, node) for path in FILES for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef)
+    ]
+    assert [f"{path.relative_to(ROOT)}:{node.name}" for path, node in classes if not _is_frozen(node)] == []

@@ -221,6 +221,32 @@ def test_a_rollout_is_given_up_only_after_the_startup_probe(program: Program) ->
                 assert deployment.spec.get("progressDeadlineSeconds", DEFAULT_PROGRESS_DEADLINE) > longest + 60, deployment.name
 
 
+def _spec_of_job(job: Registered) -> dict[str, Any]:
+    return dict(job.spec["jobTemplate"]["spec"]) if job.type.endswith(":CronJob") else job.spec
+
+
+def test_a_container_is_restarted_only_after_a_minute_without_an_answer(programs: Programs) -> None:
+    """A restart takes longer than most pauses, and the cache of the registry loses what it holds."""
+    seen = set()
+    for program in _programs(programs):
+        for workload in program.workloads():
+            for container in workload.pod["containers"]:
+                if probe := container.get("livenessProbe"):
+                    assert probe["periodSeconds"] * probe["failureThreshold"] >= 60, workload.name
+                    seen.add(container["name"])
+    assert seen == {"web", "worker", "registry", "redis", "mariadb", "haproxy"}
+
+
+def test_a_job_is_tried_again_when_a_node_takes_its_pod_away(programs: Programs) -> None:
+    jobs = [job for program in _programs(programs) for kind in ("Job", "CronJob") for job in program.all(kind)]
+    assert len({job.name for job in jobs}) > 5
+    assert [job.name for job in jobs if _spec_of_job(job)["backoffLimit"] < 1] == []
+
+
+def test_few_old_versions_of_a_deployment_are_kept_because_their_secrets_are_gone(program: Program) -> None:
+    assert {each.spec["revisionHistoryLimit"] for each in program.all("Deployment")} <= {1, 2}
+
+
 def test_what_clients_connect_to_never_has_a_copy_less_while_it_rolls(program: Program) -> None:
     for name in ("portus-web", "edge-deployment"):
         spec = program.one("Deployment", name).spec

@@ -12,6 +12,7 @@ from unittest import mock
 import pulumi
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from components.settings.load import _content, _is_secure, _parsed, sections, settings_of, unknown_namespaces
 from components.settings.parse import parse
@@ -49,6 +50,14 @@ def test_the_smallest_stack_file_needs_host_version_and_exposure() -> None:
     stack = parse({k: v for k, v in BASE.items() if k != "profile"} | {"accept": ["self_signed_certificate"]}, file="", encrypted=bool)
     assert stack.registry_authority == "portus.example.com"
     assert stack.protect
+
+
+def test_settings_cannot_be_changed_once_they_are_read() -> None:
+    stack = parsed()
+    for section in (stack, stack.portus.web, stack.exposure.edge, stack.tls):
+        name = next(iter(type(section).model_fields))
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(section, name, getattr(section, name))
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.2", "2.3", "2.4", "2.5"])

@@ -155,6 +155,19 @@ def test_the_certificates_alert_rests_on_its_own_end() -> None:
     assert rule["expr"] == f"vector(1893456000) - time() < {21 * 86400}"  # what the recorder's tls plugin says
 
 
+@pytest.mark.parametrize(
+    ("version", "hits"),
+    [
+        (RegistryVersion.V2_8, 'registry_storage_cache_total{namespace="portus",type="Hit"}'),
+        (RegistryVersion.V3_1, "registry_storage_cache_hits_total"),
+    ],
+)
+def test_the_dashboard_asks_for_hits_by_their_name_in_the_registrys_version(version: RegistryVersion, hits: str) -> None:
+    assert [hits in expression for expression in expressions("portus", version) if "storage_cache" in expression] == [True]
+    waiting = [expression for expression in expressions("portus", version) if "pending" in expression]
+    assert len(waiting) == (1 if version is RegistryVersion.V3_1 else 0)
+
+
 def test_the_dashboard_is_json_with_a_panel_for_each_expression() -> None:
     content = json.loads(dashboard("Portus", "portus", RegistryVersion.V3_1))
     shown = [target["expr"] for panel in content["panels"] for target in panel["targets"]]

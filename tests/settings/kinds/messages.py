@@ -192,6 +192,14 @@ def versions() -> Iterator[Wrong]:
             fixed=below(f"portus.config.{key}", REMOVED),
         )
     yield Wrong(
+        name="per_page on 2.4",
+        change=merged(below("portus.version", "2.4"), below("portus.config.pagination.per_page", 10)),
+        key="portus.config.pagination.per_page",
+        rule="must not be set for Portus 2.4; versions that know this setting: 2.5",
+        fix='remove it, or set portus.version: "2.5"',
+        fixed=below("portus.version", "2.5"),
+    )
+    yield Wrong(
         name="openid_connect on 2.4, incomplete",
         change=merged(below("portus.version", "2.4"), below("portus.config.oauth.openid_connect", {"enabled": True})),
         key="portus.config.oauth.openid_connect",
