@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
+from components.common.versions import RegistryVersion
 from components.registry.configuration import merged
 from components.settings.rules.registry import KNOWN, Decided, Key, Tree
 from components.settings.types.values import seconds
 from tests.components.registry.stage import settings
 from tests.recorder import Program, Programs
 from tests.settings.corpus import SAMPLES, StackFile
+from tests.settings.tables import BASE, S3, accepted
+from tests.settings.tables import merged as merged_file
+from tests.settings.tables import storage as stored
 from tests.settings.test_samples import run_sample
 
 REGISTRIES = {path.stem: path for path in SAMPLES if path.stem.startswith("registry_")}
@@ -134,6 +138,25 @@ def test_the_grace_period_is_longer_than_the_drain(programs: Programs) -> None:
     for program in programs.values():
         drain = seconds(config(program)["http"]["draintimeout"])
         assert program.one("Deployment", "registry-deployment").pod["terminationGracePeriodSeconds"] > drain
+
+
+@pytest.mark.parametrize(
+    ("version", "said", "written"),
+    [
+        ("2.8", {}, None),
+        ("2.8", {"regionendpoint": "https://s3.example.com"}, None),
+        ("3.1", {}, None),
+        ("3.1", {"forcepathstyle": False}, False),
+        ("3.1", {"regionendpoint": "https://s3.example.com"}, True),
+        ("3.1", {"regionendpoint": "https://s3.example.com", "forcepathstyle": False}, False),
+    ],
+)
+def test_a_bucket_is_part_of_the_path_where_the_stack_file_or_an_endpoint_of_ones_own_asks_for_it(
+    version: str, said: dict[str, Any], written: object
+) -> None:
+    """2.8 decides by itself, and AWS has the bucket in the host's name."""
+    storage = accepted(merged_file(BASE, stored(S3, version, **said))).registry.storage
+    assert storage.parameters(RegistryVersion(version)).get("forcepathstyle") is written
 
 
 def test_the_caches_password_reaches_both_sides_by_its_secret_alone(programs: Programs) -> None:
