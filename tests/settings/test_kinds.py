@@ -120,6 +120,11 @@ def test_each_region_of_the_table_is_accepted(version: RegistryVersion) -> None:
     assert len(REGIONS[RegistryVersion.V3_1]) == 37
 
 
+def test_a_drivers_section_inside_storage_is_told_from_the_driver_of_that_name() -> None:
+    found = problems(merged(BASE, below("registry.storage", {"driver": "s3", "s3": {"bucket": "b", "region": "eu-west-1"}})))
+    assert {each.key for each in found} == {f"registry.storage.{name}" for name in ("bucket", "region", "s3")}
+
+
 def _added_keys(tree: Tree, above: str = "registry.extraConfig") -> dict[str, Key]:
     """Return path -> key of everything that may be added to config.yml."""
     found: dict[str, Key] = {}

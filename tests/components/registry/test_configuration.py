@@ -14,7 +14,9 @@ from components.common.versions import RegistryVersion
 from components.registry.configuration import merged
 from components.settings.rules.registry import KNOWN, Decided, Key, Tree
 from components.settings.types.values import seconds
+from tests.components import rendered
 from tests.components.registry.stage import settings
+from tests.components.rendered import pem
 from tests.recorder import Program, Programs
 from tests.settings.corpus import SAMPLES, StackFile
 from tests.settings.tables import BASE, S3, accepted
@@ -157,6 +159,15 @@ def test_a_bucket_is_part_of_the_path_where_the_stack_file_or_an_endpoint_of_one
     """2.8 decides by itself, and AWS has the bucket in the host's name."""
     storage = accepted(merged_file(BASE, stored(S3, version, **said))).registry.storage
     assert storage.parameters(RegistryVersion(version)).get("forcepathstyle") is written
+
+
+def test_an_external_redis_is_verified_by_the_ca_that_the_stack_file_gives() -> None:
+    redis = {"kind": "external", "addr": "redis.example.com:6380"}
+    registry = {"host": "registry.example.com", "version": "3.1"}
+    plain, verified = (rendered.program(registry={**registry, "redis": {**redis, **tls}}) for tls in ({}, {"tls": {"rootcas": pem("ca")}}))
+    assert "tls" not in config(plain)["redis"]
+    (path,) = config(verified)["redis"]["tls"]["rootcas"]
+    assert path in rendered.files(rendered.workload(verified, "registry"), container(verified))
 
 
 def test_the_caches_password_reaches_both_sides_by_its_secret_alone(programs: Programs) -> None:

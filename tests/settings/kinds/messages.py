@@ -250,6 +250,13 @@ def names() -> Iterator[Wrong]:
         ),
         (
             "host",
+            "portus.example.com/portus",
+            "must be only a host name, without scheme or path",
+            "write 'portus.example.com'",
+            "portus.example.com",
+        ),
+        (
+            "host",
             "Portus.Example.com",
             "must be a DNS name in lower case with a domain, e.g. portus.example.com",
             "write 'portus.example.com'",
