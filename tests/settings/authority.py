@@ -1,4 +1,4 @@
-"""Certificates and keys for wrong stack files: ``${name}`` in a file stands for one of them.
+"""Certificates and keys of the tests: ``${name}`` in a stack file stands for one of them.
 
 Made anew in each run, for a certificate that is valid today cannot be kept; keys are made once a run.
 """
@@ -6,7 +6,7 @@ Made anew in each run, for a certificate that is valid today cannot be kept; key
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from cryptography import x509
@@ -43,8 +43,14 @@ def certificate(
     begins: dt.datetime = NOW - dt.timedelta(days=1),
     ends: dt.datetime = NOW + dt.timedelta(days=365),
     is_server: bool = False,
+    extensions: Sequence[tuple[x509.ExtensionType, bool]] | None = None,
 ) -> str:
-    """Return a certificate in PEM form, a CA's unless ``is_server``."""
+    """Return a certificate of the key ``of`` in PEM form.
+
+    Args:
+        is_server: makes it no CA's.
+        extensions: in place of that one, each with whether it is critical.
+    """
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(common_name))
@@ -54,7 +60,9 @@ def certificate(
         .not_valid_before(begins)
         .not_valid_after(ends)
     )
-    builder = builder.add_extension(x509.BasicConstraints(ca=not is_server, path_length=None), critical=True)
+    own = [(x509.BasicConstraints(ca=not is_server, path_length=None), True)]
+    for extension, critical in own if extensions is None else extensions:
+        builder = builder.add_extension(extension, critical=critical)
     if hosts:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
     return builder.sign(key(signed_by), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()

@@ -12,9 +12,9 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.settings.authority import HOSTS, NOW, key, private
+from tests.settings.authority import HOSTS, NOW, certificate, key, private
 
 SERVER: Final = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT: Final = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -38,26 +38,22 @@ def made(
     constraints: x509.NameConstraints | None = None,
 ) -> str:
     """Return the certificate of ``name`` issued by ``by``: of the key ``of``, signed by the key ``signer``; ``days`` count from today."""
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, by)]))
-        .public_key(key(of).public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW + dt.timedelta(days=days[0]))
-        .not_valid_after(NOW + dt.timedelta(days=days[1]))
-    )
     extensions: list[tuple[x509.ExtensionType | None, bool]] = [
         (None if ca is None else x509.BasicConstraints(ca=ca, path_length=path_length), True),
-        (x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]) if hosts else None, False),
         (x509.ExtendedKeyUsage(uses) if uses else None, False),
         (None if usage is None else _usage(usage), True),
         (constraints, True),
     ]
-    for extension, critical in extensions:
-        if extension is not None:
-            builder = builder.add_extension(extension, critical=critical)
-    return builder.sign(key(signer), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    return certificate(
+        of,
+        common_name=name,
+        issuer=by,
+        signed_by=signer,
+        hosts=tuple(hosts),
+        begins=NOW + dt.timedelta(days=days[0]),
+        ends=NOW + dt.timedelta(days=days[1]),
+        extensions=[(extension, critical) for extension, critical in extensions if extension is not None],
+    )
 
 
 def leaf(by: str = "Intermediate", signer: str = "intermediate", **changes: Any) -> str:
@@ -77,25 +73,25 @@ def root(**changes: Any) -> str:
 
 def by_sha1(pem: str, signer: str) -> str:
     """Return the certificate signed with SHA-1, which ``cryptography`` no longer makes: the names of both algorithms are equally long."""
-    certificate = x509.load_pem_x509_certificate(pem.encode())
-    content = certificate.tbs_certificate_bytes.replace(SHA256_WITH_RSA, SHA1_WITH_RSA)
+    issued = x509.load_pem_x509_certificate(pem.encode())
+    content = issued.tbs_certificate_bytes.replace(SHA256_WITH_RSA, SHA1_WITH_RSA)
     own = key(signer)
     assert isinstance(own, rsa.RSAPrivateKey)
     signature = own.sign(content, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - the mistake itself
-    whole = certificate.public_bytes(serialization.Encoding.DER).replace(SHA256_WITH_RSA, SHA1_WITH_RSA)
-    changed = whole.replace(certificate.signature, signature)
+    whole = issued.public_bytes(serialization.Encoding.DER).replace(SHA256_WITH_RSA, SHA1_WITH_RSA)
+    changed = whole.replace(issued.signature, signature)
     return ssl.DER_cert_to_PEM_cert(changed)
 
 
 def is_trusted_by_openssl(chain: str, key_text: str, authority: str) -> bool:
     """Return whether a client of OpenSSL's that trusts ``authority`` completes a handshake with a server that presents ``chain``."""
     with tempfile.TemporaryDirectory() as folder:
-        certificate, own_key = Path(folder, "tls.crt"), Path(folder, "tls.key")
-        certificate.write_text(chain, encoding="utf-8")
+        served, own_key = Path(folder, "tls.crt"), Path(folder, "tls.key")
+        served.write_text(chain, encoding="utf-8")
         own_key.write_text(key_text, encoding="utf-8")
         server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.set_ciphers("DEFAULT:@SECLEVEL=0")
-        server.load_cert_chain(certificate, own_key)
+        server.load_cert_chain(served, own_key)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.set_ciphers("DEFAULT:@SECLEVEL=2")
     client.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import http.client
 import json
@@ -13,53 +12,29 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
-
 from components.exposure import haproxy
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, started
 from lab.images.servers import LOOPBACK, free_port, listens, wait_ready
+from tests.settings import authority
 
 PORTUS, REGISTRY = "portus.example.com", "registry.example.com"
 PROXY_LINE = "PROXY TCP4 203.0.113.9 127.0.0.1 50000 443\r\n"
 
 
-@cache
-def _key(name: str) -> rsa.RSAPrivateKey:  # noqa: ARG001 - each name's own
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
 def certificate(name: str, *, issuer: str, hosts: tuple[str, ...] = ()) -> str:
     """Return the certificate of the key called ``name``, signed by that of ``issuer``; a CA's where it names no hosts."""
-    now = dt.datetime.now(dt.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
-        .public_key(_key(name).public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca=not hosts, path_length=None), critical=True)
-    )
-    if hosts:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
-    return builder.sign(_key(issuer), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    return authority.certificate(name, common_name=name, issuer=issuer, signed_by=issuer, hosts=hosts, is_server=bool(hosts))
 
 
 def private_key(name: str) -> str:
     """Return the key called ``name``."""
-    form = serialization.PrivateFormat.PKCS8
-    return _key(name).private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+    return authority.private(name)
 
 
 class _QuietServer(ThreadingHTTPServer):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import ssl
 import time
@@ -14,11 +13,7 @@ from typing import Any
 from unittest import mock
 
 import httpx
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from components.common.versions import RegistryVersion
@@ -46,22 +41,9 @@ WIRING = Wiring(
 )
 
 
-def _certificate(of: str, subject: str, *, hosts: tuple[str, ...] = ()) -> str:
-    """Return a certificate of key ``of`` by the stage's own CA, which unlike the settings' tests a real client has to accept."""
-    name = {who: x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, who)]) for who in (subject, "CA of the stage")}
-    builder = (
-        x509.CertificateBuilder(name["CA of the stage"], name[subject], authority.key(of).public_key(), x509.random_serial_number())
-        .not_valid_before(authority.NOW - dt.timedelta(days=1))
-        .not_valid_after(authority.NOW + dt.timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca=not hosts, path_length=None), critical=True)
-    )
-    if hosts:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
-    return builder.sign(authority.key("authority"), hashes.SHA256()).public_bytes(Encoding.PEM).decode()
-
-
-CA = _certificate("authority", "CA of the stage")
-LEAF = _certificate("server", "localhost", hosts=("localhost", *authority.HOSTS))
+OWN_CA = "CA of the stage"
+CA = authority.certificate("authority", common_name=OWN_CA, issuer=OWN_CA)
+LEAF = authority.certificate("server", common_name="localhost", issuer=OWN_CA, hosts=("localhost", *authority.HOSTS), is_server=True)
 CHAIN = LEAF + CA
 USER = "10500:10500"
 
