@@ -122,3 +122,12 @@ def test_a_number_of_kubernetes_own_is_accepted_in_its_range_alone(key: str) -> 
 def test_an_rsa_key_may_have_each_of_the_usual_sizes_and_no_other(key: str) -> None:
     tried = (1024, 2047, 2048, 3072, 4096, 8192)
     assert [bits for bits in tried if not _refused(key, bits, BITS[key])] == [2048, 3072, 4096]
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_refused"), [(0o400, False), (0o644, False), (0o776, False), (0o777, False), (400, True), (644, True), (777, True)]
+)
+def test_a_mode_of_a_file_is_the_number_that_yaml_makes_of_its_octal_form(mode: int, *, is_refused: bool) -> None:
+    volume = {"name": "own", "secret": {"secretName": "own", "defaultMode": mode}}
+    said = problems(merged(BASE, {"workloads": {"web": {"volumes": [volume]}}}))
+    assert any(problem.key.endswith("defaultMode") for problem in said) is is_refused

@@ -93,18 +93,20 @@ class NetworkPolicyPort(KubernetesShape):
     """The last one."""
 
 
+ALL_RIGHTS: Final = 0o777
+
 _DECIMAL: Final = frozenset({400, 440, 444, 500})
 """Modes without the 0 before them that are numbers of other modes; 420 is what YAML makes of 0644."""
 
 
 def _mode(value: object) -> object:
     """Number, 0 to 511."""
-    if isinstance(value, int) and (value in _DECIMAL or re.fullmatch("[5-7][1-7][0-7]|[67][0-7]{2}", str(value))):
+    if isinstance(value, int) and (value in _DECIMAL or (value > ALL_RIGHTS and re.fullmatch("[0-7]{3}", str(value)))):
         raise broken("must be a mode in octal, with a 0 before it", f"write 0{value}")
     return value
 
 
-FileMode = Annotated[int, Field(ge=0, le=511), BeforeValidator(_mode)]
+FileMode = Annotated[int, Field(ge=0, le=ALL_RIGHTS), BeforeValidator(_mode)]
 """Kubernetes' mode of a file: YAML's 0444 is 292. 400 without the 0 would be 0620."""
 
 
