@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,7 @@ from ops.gc.guard import require_no_sweep
 from ops.gc.job import NAME
 from ops.gc.registry import Registry
 from ops.kube.client import Kube
-from tests.ops.api import kubeconfig
+from tests.ops.api import serving
 
 KINDS = {"/apis/batch/v1": ("Job", "jobs"), "/api/v1": ("Pod", "pods")}
 JOB = f"/apis/batch/v1/namespaces/portus/jobs/{NAME}"
@@ -63,32 +60,11 @@ class Cluster:
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     made = Cluster(tmp_path / "kubeconfig")
 
-    class Server(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            status, body = made.answer(self.command, self.path.partition("?")[0])
-            text = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_DELETE = _answer  # noqa: N815 - the library's names
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    kubeconfig(tmp_path, f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
     for name, seconds in {"WAIT_SECONDS": 0.3, "OWN_SECONDS": 0.1}.items():
         monkeypatch.setattr(guard, name, seconds)
     monkeypatch.setattr("ops.kube.jobs.POLL_SECONDS", 0.02)
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(tmp_path, lambda method, path: made.answer(method, path.partition("?")[0])):
+        yield made
 
 
 def _job(*, dry_run: bool = False) -> dict[str, Any]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,8 @@ from urllib3.exceptions import HTTPError
 from ops.kube import client
 from ops.kube.client import DEPLOYMENT, NAMESPACE, SECRET, Kind, Kube, UnknownKindError
 from ops.kube.errors import cause_of, message_of
-from tests.ops.api import kubeconfig
+from tests.ops.api import Answer, kubeconfig, serving
 
-Answer = Callable[[str, str], tuple[int, dict[str, Any]]]
 POLICIES = {"resources": [{"name": "networkpolicies", "kind": "NetworkPolicy", "namespaced": True}, {"name": "networkpolicies/status"}]}
 
 
@@ -31,34 +28,16 @@ def asked() -> list[str]:
 @pytest.fixture
 def cluster(tmp_path: Path, asked: list[str]) -> Iterator[Callable[[Answer], Kube]]:
     """Give a cluster whose API answers as a function of method and path says."""
-    servers = []
+    with ExitStack() as servers:
 
-    def made(answer: Answer) -> Kube:
-        class Api(BaseHTTPRequestHandler):
-            def _answer(self) -> None:
-                asked.append(f"{self.command} {self.path}")
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, body = answer(self.command, self.path)
-                text = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
+        def made(answer: Answer) -> Kube:
+            def noted(method: str, path: str) -> tuple[int, dict[str, Any]]:
+                asked.append(f"{method} {path}")
+                return answer(method, path)
 
-            do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the library's names
+            return Kube(kubeconfig=servers.enter_context(serving(tmp_path, noted)))
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        servers.append(server)
-        return Kube(kubeconfig=kubeconfig(tmp_path, f"http://127.0.0.1:{server.server_port}"))
-
-    yield made
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield made
 
 
 def test_a_known_kind_is_asked_for_without_a_look_at_what_the_server_has(cluster: Callable[[Answer], Kube], asked: list[str]) -> None:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import base64
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -21,32 +17,15 @@ from ops.deployment import Deployment
 from ops.errors import OpsError
 from ops.kube.client import require_cluster
 from ops.kube.errors import cluster_errors, message_of
-from tests.ops.api import kubeconfig
+from tests.ops.api import kubeconfig, serving
 
 FORBIDDEN = 'cronjobs.batch "portus-backup" is forbidden: User "me" cannot get resource "cronjobs" in API group "batch"'
 SECRET = {"name": "theirs", "key": "password"}
 
 
-@contextmanager
-def _cluster(folder: Path, code: int, body: dict[str, Any]) -> Iterator[Path]:
-    """Give the kubeconfig of an API server that answers everything with ``code`` and ``body``."""
-
-    class Api(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(code)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield kubeconfig(folder, f"http://127.0.0.1:{server.server_port}")
-        server.shutdown()
+def _cluster(folder: Path, code: int, body: dict[str, Any]) -> AbstractContextManager[Path]:
+    """Run an API that answers everything with ``code`` and ``body``; give its kubeconfig."""
+    return serving(folder, lambda *_: (code, body))
 
 
 def _status(code: int, message: str) -> dict[str, Any]:
