@@ -7,11 +7,11 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from enum import Enum
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Final, Literal, get_args, get_origin
 
 from pydantic import SecretStr
 
-from components.settings.report.locate import TAGS, Place, find, kinds_of, tag_of
+from components.settings.report.locate import TAGS, Place, find, kinds_of, tag_of, value_at
 from components.settings.report.problems import HIDDEN, Problem
 from components.settings.report.redaction import PEM, redacted, without_userinfo
 from components.settings.types.base import Section
@@ -97,7 +97,7 @@ def discreet(problem: Problem, raw: Mapping[str, object], blamed: Collection[str
     """
     value, rule, fix = redacted(problem.value), redacted(problem.rule), redacted(problem.fix)
     steps = tuple(int(match[1]) if match[1] else match[2] for match in _STEPS.finditer(problem.key))
-    given = _at(raw, steps)
+    given = value_at(raw, steps)
     if isinstance(given, str) and not _REGION.fullmatch(given) and _may_be_misplaced(steps, given, raw, blamed):
         if problem.value not in {HIDDEN, PEM} and problem.value in {given, json.dumps(given, ensure_ascii=False), shown(given)}:
             value = MASKED
@@ -106,16 +106,6 @@ def discreet(problem: Problem, raw: Mapping[str, object], blamed: Collection[str
     if isinstance(given, str) and without_userinfo(given) is not None and "change the password" not in fix:
         fix = f"{fix}; change the password: it is exposed"
     return replace(problem, value=value, rule=rule, fix=fix)
-
-
-def _at(raw: object, steps: tuple[str | int, ...]) -> object:
-    node: Any = raw
-    for step in steps:
-        try:
-            node = node[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return node
 
 
 def _without(given: str, text: str) -> str:
@@ -140,7 +130,7 @@ def _may_be_misplaced(steps: tuple[str | int, ...], given: str, raw: Mapping[str
         return False
     if str not in place.kinds and len(given) <= _SHORT:
         return False
-    section = _at(raw, steps[:-1])
+    section = value_at(raw, steps[:-1])
     named = _meant(place.models, section)
     secrets = [key for model in (named if Place(place.path, named).fields else place.models) for key in _secrets(model)]
     if not secrets:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from components.settings.report.discretion import shown
 from components.settings.report.fixes import SECRET_NAME, as_texts, below, close_to, fix_of, wanted
-from components.settings.report.locate import TAGS, Path, Place, find, keys_of, tag_of
+from components.settings.report.locate import TAGS, Path, Place, find, keys_of, tag_of, value_at
 from components.settings.report.problems import HIDDEN, UNSET, Problem
 from components.settings.types.base import RULE
 from components.settings.types.secrets import EXISTING, ExistingSecret
@@ -72,7 +72,7 @@ def _no_references(entries: Sequence[ErrorDetails], raw: Mapping[str, object], e
     known = {*keys_of((ExistingSecret,)), *ExistingSecret.synonyms, *ExistingSecret.moved_keys, "secure"}
     for loc in dict.fromkeys(entry["loc"][:-1] for entry in entries if entry["type"] == "extra_forbidden"):
         place = find(loc, raw)
-        given = _at(raw, place.path, None)
+        given = value_at(raw, place.path)
         if loc[-1:] == (EXISTING,) and isinstance(given, Mapping) and not known & set(given):
             seen = "" if encrypted(place.path) else "replace the secret, because the file exposes it, then "
             rule = "must be one encrypted text, or {secret: <name>, key: <key>}"
@@ -88,7 +88,7 @@ def _lists_of_sections(
     wrong = Counter(entry["loc"][:-1] for entry in entries if entry["type"] == "string_type" and isinstance(entry["loc"][-1], int))
     for loc, count in wrong.items():
         place = find(loc, raw)
-        given = _at(raw, place.path, None)
+        given = value_at(raw, place.path)
         texts = as_texts(given)
         if count > 1 and texts:
             hidden = HIDDEN in (_shown(Place((*place.path, index), place.models), text, encrypted) for index, text in enumerate(texts))
@@ -105,7 +105,7 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
         return Problem(key=Place((*place.path[:-1], mistyped), ()).dotted, value="", rule="unknown key", fix=f"did you mean '{place.key}'?")
     if kind in {"missing", "union_tag_not_found"}:
         return Problem(key=place.dotted, value="", rule=UNSET, fix=_missing(place, entry["input"]))
-    given = _at(raw, place.path, entry["input"])
+    given = value_at(raw, place.path, entry["input"])
     value = _shown(place, given, encrypted)
     rule, fix = _words(entry, place, given if value != HIDDEN else None)
     return Problem(key=place.dotted, value=value, rule=rule, fix=fix)
@@ -227,16 +227,6 @@ def _choices(context: Mapping[str, Any]) -> list[str]:
     return re.findall(r"'([^']*)'", text) or [part.strip() for part in re.split(r",| or ", text) if part.strip()]
 
 
-def _at(raw: object, path: Path, otherwise: object) -> object:
-    node: Any = raw
-    for step in path:
-        try:
-            node = node[step]
-        except (KeyError, IndexError, TypeError):
-            return otherwise
-    return node
-
-
 def _shown(place: Place, value: object, encrypted: Callable[[Path], bool]) -> str:
     if any(encrypted(place.path[: length + 1]) for length in range(len(place.path))) or _may_be_secret(place, value):
         return HIDDEN
@@ -290,12 +280,7 @@ class Reading:
         return True
 
     def _section(self, path: Path) -> dict[str, Any] | None:
-        node: Any = self.raw
-        for step in path[:-1]:
-            try:
-                node = node[step]
-            except (KeyError, IndexError, TypeError):
-                return None
+        node = value_at(self.raw, path[:-1])
         return node if isinstance(node, dict) else None
 
     def written(self, path: Path) -> Path:

@@ -160,6 +160,17 @@ def _sections_by_key(model: type[Section]) -> Mapping[str, list[type[Section]]]:
     return {key: sections_of(field.annotation) for key, field in _fields_by_key(model).items()}
 
 
+def value_at(raw: object, path: Path, otherwise: object = None) -> Any:
+    """Return what ``raw`` has at ``path``, ``otherwise`` where it has no such path."""
+    node: Any = raw
+    for step in path:
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            return otherwise
+    return node
+
+
 def find(location: Path, raw: Mapping[str, object]) -> Place:
     """Return the place of pydantic's ``location`` in ``raw``: without the union tags that pydantic puts in."""
     node: Any = raw
