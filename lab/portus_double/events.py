@@ -47,7 +47,11 @@ def _registry(core: Core, event: dict[str, Any]) -> Row | None:
     return found
 
 
-def _location(core: Core, registry: Row, event: dict[str, Any]) -> tuple[Row, str] | None:
+def _place(core: Core, event: dict[str, Any]) -> tuple[Row, Row, str] | None:
+    """Return registry, namespace and the name inside it of the repository that ``event`` is about, None where Portus does not know them."""
+    registry = _registry(core, event)
+    if registry is None:
+        return None
     full = _part(event, "target", "repository")
     if full is None:
         raise no_method("include?")
@@ -56,7 +60,7 @@ def _location(core: Core, registry: Row, event: dict[str, Any]) -> tuple[Row, st
     if namespace is None:
         log.say(f"Cannot find namespace {space} under registry {registry['hostname']}", level="error")
         return None
-    return namespace, name if slash else space
+    return registry, namespace, name if slash else space
 
 
 def _actor(core: Core, event: dict[str, Any]) -> Row | None:
@@ -102,11 +106,10 @@ def _tag_name(core: Core, registry: Row, namespace: Row, repository: str, target
 
 
 def _push(core: Core, event: dict[str, Any]) -> None:
-    registry = _registry(core, event)
-    location = _location(core, registry, event) if registry is not None else None
-    if registry is None or location is None:
+    place = _place(core, event)
+    if place is None:
         return
-    namespace, name = location
+    registry, namespace, name = place
     tag_name = _tag_name(core, registry, namespace, name, event["target"])
     if tag_name is None:
         return
@@ -145,11 +148,10 @@ def _image(core: Core, repository: str, digest: str | None) -> dict[str, Any]:
 
 
 def _pull(core: Core, event: dict[str, Any]) -> None:
-    registry = _registry(core, event)
-    location = _location(core, registry, event) if registry is not None else None
-    if registry is None or location is None:
+    place = _place(core, event)
+    if place is None:
         return
-    namespace, name = location
+    registry, namespace, name = place
     tag_name = _tag_name(core, registry, namespace, name, event["target"])
     repository = _repository(core, namespace, name)
     tag = _tag(core, repository, tag_name) if tag_name is not None and repository is not None else None
@@ -158,10 +160,9 @@ def _pull(core: Core, event: dict[str, Any]) -> None:
 
 
 def _delete(core: Core, event: dict[str, Any]) -> None:
-    registry = _registry(core, event)
-    location = _location(core, registry, event) if registry is not None else None
-    repository = _repository(core, *location) if location is not None else None
-    if location is None or repository is None or repository["marked"]:
+    place = _place(core, event)
+    repository = _repository(core, *place[1:]) if place is not None else None
+    if repository is None or repository["marked"]:
         return
     actor = _actor(core, event)
     digest = event["target"].get("digest")
