@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from click.testing import CliRunner, Result
 from components.settings import parse
 from components.settings.report.problems import SettingsError
 from ops.adopt import compose
-from ops.adopt.classify import Answers, classify
+from ops.adopt.classify import Answers, classify, items
 from ops.adopt.commands import adopt
 from ops.adopt.model import Fate, Findings, Source, Verdict
 from ops.adopt.output import stack_file
@@ -114,3 +115,24 @@ def run(*arguments: object, env: Mapping[str, str] | None = None) -> Result:
     """
     others = {**dict.fromkeys(os.environ.keys() - ENVIRONMENT.keys()), "PULUMI_BACKEND_URL": f"file://{_UNPACKED.name}"}
     return CliRunner().invoke(adopt, [str(argument) for argument in arguments], env={**others, **(env or {})})
+
+
+def results(folder: Path, *arguments: object) -> dict[str, str]:
+    """Adopt as stack ``prod`` into the program of ``folder``; return each written file's text, and what is printed as ``""``."""
+    result = run(*arguments, "--stack", "prod", "--dir", program(folder), env=ENVIRONMENT)
+    assert result.exit_code == 0, result.output
+    return {"": result.output, **{path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}}
+
+
+def secrets_in(texts: Iterable[str]) -> list[str]:
+    """Return the secrets that the texts show."""
+    return [secret for text in texts for secret in SECRETS if secret in text]
+
+
+def require_one_fate(source: Source) -> None:
+    """Make sure that each key has exactly one fate, by a rule of its own."""
+    findings = classify(source, Answers())
+    judged = Counter((verdict.item.place, verdict.item.key) for verdict in findings.verdicts)
+    assert [key for key, count in judged.items() if count > 1] == []
+    assert {(item.place, item.key) for item in items(source)} <= set(judged)
+    assert [verdict for verdict in findings.verdicts if "no rule here knows" in verdict.text] == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import random
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.adopt.classify import Answers, classify, items
 from tests.ops.adopt import support
 
 each_shape = pytest.mark.parametrize("shape", support.SHAPES)
@@ -21,12 +19,7 @@ each_shape = pytest.mark.parametrize("shape", support.SHAPES)
 
 @each_shape
 def test_each_key_has_exactly_one_fate_by_a_rule_of_its_own(shape: str) -> None:
-    source = support.read(shape)
-    findings = classify(source, Answers())
-    judged = Counter((verdict.item.place, verdict.item.key) for verdict in findings.verdicts)
-    assert [key for key, count in judged.items() if count > 1] == []
-    assert {(item.place, item.key) for item in items(source)} <= set(judged)
-    assert [verdict for verdict in findings.verdicts if "no rule here knows" in verdict.text] == []
+    support.require_one_fate(support.read(shape))
 
 
 @each_shape
@@ -55,12 +48,9 @@ def test_the_stack_file_loads_or_names_what_is_missing(shape: str) -> None:
 @each_shape
 def test_no_secret_is_written_in_clear(shape: str, tmp_path: Path) -> None:
     file = support.COMPOSE / shape / "docker-compose.yml"
-    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path / "new"), env=support.ENVIRONMENT)
-    assert result.exit_code == 0, result.output
-    written = {path.name: path.read_text() for path in (tmp_path / "new").rglob("*") if path.is_file()}
+    written = support.results(tmp_path / "new", "compose", "--file", file)
     assert {"Pulumi.prod.yaml", "report.md", "plan.md"} <= set(written)
-    texts = [*written.values(), result.output]
-    assert [secret for secret in support.SECRETS for text in texts if secret in text] == []
+    assert support.secrets_in(written.values()) == []
 
 
 def test_a_compose_file_is_adopted_within_two_seconds(tmp_path: Path) -> None:

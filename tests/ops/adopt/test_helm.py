@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from ops.adopt import helm, keys
-from ops.adopt.classify import Answers, classify, items
+from ops.adopt.classify import Answers, classify
 from ops.adopt.classify.overview import names
 from ops.adopt.model import Fate, Findings, Source
 from tests.ops.adopt import support
@@ -30,12 +29,7 @@ def adopted(shape: str, **answers: str) -> Findings:
 
 @each_shape
 def test_each_value_has_exactly_one_fate(shape: str) -> None:
-    source = read(shape)
-    findings = classify(source, Answers())
-    judged = Counter((verdict.item.place, verdict.item.key) for verdict in findings.verdicts)
-    assert [key for key, count in judged.items() if count > 1] == []
-    assert {(item.place, item.key) for item in items(source)} <= set(judged)
-    assert [verdict for verdict in findings.verdicts if "no rule here knows" in verdict.text] == []
+    support.require_one_fate(read(shape))
 
 
 @each_shape
@@ -48,12 +42,9 @@ def test_the_stack_file_loads_or_names_what_is_missing(shape: str) -> None:
 
 @each_shape
 def test_no_secret_is_written_in_clear(shape: str, tmp_path: Path) -> None:
-    arguments = ["helm", "--values", VALUES / f"{shape}.yaml", "--stack", "prod", "--dir", support.program(tmp_path)]
-    result = support.run(*arguments, env=support.ENVIRONMENT)
-    assert result.exit_code == 0, result.output
-    written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(written) == 4
-    assert [secret for secret in support.SECRETS for text in [*written, result.output] if secret in text] == []
+    written = support.results(tmp_path, "helm", "--values", VALUES / f"{shape}.yaml")
+    assert len(written) == 5
+    assert support.secrets_in(written.values()) == []
 
 
 def test_settings_are_taken_under_portus_own_names() -> None:
@@ -119,20 +110,8 @@ def test_the_later_of_two_values_files_wins(tmp_path: Path) -> None:
 
 
 def test_the_plan_names_the_releases_objects(tmp_path: Path) -> None:
-    arguments = [
-        "--values",
-        VALUES / "grant-street.yaml",
-        "--release",
-        "hub",
-        "--namespace",
-        "ns",
-        "--stack",
-        "prod",
-        "--dir",
-        support.program(tmp_path),
-    ]
-    assert support.run("helm", *arguments, env=support.ENVIRONMENT).exit_code == 0
-    plan = (tmp_path / "adopt-prod" / "plan.md").read_text()
+    file = VALUES / "grant-street.yaml"
+    plan = support.results(tmp_path, "helm", "--values", file, "--release", "hub", "--namespace", "ns")["plan.md"]
     for part in ("kubectl -n ns set env deployment/hub-portus-helm-registry", "statefulset/hub-mariadb-master", "tar -C /storage"):
         assert part in plan, part
 
@@ -186,9 +165,7 @@ def test_values_of_another_chart_are_refused(text: str, tmp_path: Path) -> None:
 
 def plan_of(shape: str, tmp_path: Path) -> str:
     """Return the plan for one values file."""
-    arguments = ["--values", VALUES / f"{shape}.yaml", "--release", "hub", "--stack", "prod", "--dir", support.program(tmp_path)]
-    assert support.run("helm", *arguments, env=support.ENVIRONMENT).exit_code == 0
-    return (tmp_path / "adopt-prod" / "plan.md").read_text()
+    return support.results(tmp_path, "helm", "--values", VALUES / f"{shape}.yaml", "--release", "hub")["plan.md"]
 
 
 def test_a_registry_on_an_empty_dir_is_never_restarted_by_the_plan(tmp_path: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from ops.adopt import keys, kubernetes, objects
-from ops.adopt.classify import Answers, classify, items
+from ops.adopt.classify import Answers, classify
 from ops.adopt.classify.overview import names
 from ops.adopt.model import Fate, Findings, Source
 from ops.errors import OpsError
@@ -45,12 +44,7 @@ def adopted(shape: str) -> Findings:
 
 @each_shape
 def test_each_key_has_exactly_one_fate(shape: str) -> None:
-    source = read(shape)
-    findings = classify(source, Answers())
-    judged = Counter((verdict.item.place, verdict.item.key) for verdict in findings.verdicts)
-    assert [key for key, count in judged.items() if count > 1] == []
-    assert {(item.place, item.key) for item in items(source)} <= set(judged)
-    assert [verdict for verdict in findings.verdicts if "no rule here knows" in verdict.text] == []
+    support.require_one_fate(read(shape))
 
 
 @each_shape
@@ -60,12 +54,9 @@ def test_the_stack_file_loads(shape: str) -> None:
 
 @each_shape
 def test_no_secret_is_written_in_clear(shape: str, tmp_path: Path) -> None:
-    arguments = ["kubernetes", "--file", OBJECTS / f"{shape}.yaml", "--stack", "prod", "--dir", support.program(tmp_path)]
-    result = support.run(*arguments, env=support.ENVIRONMENT)
-    assert result.exit_code == 0, result.output
-    written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(written) == 4
-    assert [secret for secret in support.SECRETS for text in [*written, result.output] if secret in text] == []
+    written = support.results(tmp_path, "kubernetes", "--file", OBJECTS / f"{shape}.yaml")
+    assert len(written) == 5
+    assert support.secrets_in(written.values()) == []
 
 
 def test_values_of_config_maps_and_secrets_are_taken_where_a_container_uses_them() -> None:
@@ -117,18 +108,8 @@ def test_the_size_of_the_registrys_claim_is_taken() -> None:
 
 
 def test_the_plan_names_the_old_objects(tmp_path: Path) -> None:
-    arguments = [
-        "--file",
-        OBJECTS / "ingress-claims-sidecar.yaml",
-        "--namespace",
-        "portus",
-        "--stack",
-        "prod",
-        "--dir",
-        support.program(tmp_path),
-    ]
-    assert support.run("kubernetes", *arguments, env=support.ENVIRONMENT).exit_code == 0
-    plan = (tmp_path / "adopt-prod" / "plan.md").read_text()
+    file = OBJECTS / "ingress-claims-sidecar.yaml"
+    plan = support.results(tmp_path, "kubernetes", "--file", file, "--namespace", "portus")["plan.md"]
     for part in ("kubectl -n portus exec -i statefulset/portus-db", "kubectl -n portus set env deployment/images", "tar -C /registry"):
         assert part in plan, part
 
@@ -202,17 +183,7 @@ def test_a_cluster_that_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_registry_without_a_claim_is_never_restarted_by_the_plan(tmp_path: Path) -> None:
-    arguments = [
-        "--file",
-        OBJECTS / "config-maps-node-port.yaml",
-        "--namespace",
-        "old",
-        "--stack",
-        "prod",
-        "--dir",
-        support.program(tmp_path),
-    ]
-    assert support.run("kubernetes", *arguments, env=support.ENVIRONMENT).exit_code == 0
-    plan = (tmp_path / "adopt-prod" / "plan.md").read_text()
+    file = OBJECTS / "config-maps-node-port.yaml"
+    plan = support.results(tmp_path, "kubernetes", "--file", file, "--namespace", "old")["plan.md"]
     assert "a restart of the registry loses them" in plan
     assert "set env" not in plan
