@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -25,8 +25,8 @@ def forms(secret: str) -> set[str]:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Return every text of a state: values, keys, ids and URNs."""
-    if isinstance(value, dict):
+    """Yield every text inside ``value``; of a state: values, keys, ids and URNs."""
+    if isinstance(value, Mapping):
         for key, item in value.items():
             yield str(key)
             yield from texts(item)

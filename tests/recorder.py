@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from lab.render import recorder
 from lab.render.recorder import GENERATED, PUBLIC_KEY, SECRET_SIGNATURE, Program, Registered
 from lab.render.stackfile import project_stacks, read
+from tests.readable import texts
 
 __all__ = [
     "FILES",
@@ -80,16 +80,3 @@ class Programs(Mapping[str, Program]):
 
     def __len__(self) -> int:
         return len(self._names)
-
-
-def texts(value: Any) -> Iterator[str]:
-    """Yield every text inside ``value``."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield str(key)
-            yield from texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from texts(item)

@@ -13,6 +13,7 @@ import yaml
 
 from tests.recorder import Program, Registered, run_program
 from tests.settings.authority import made
+from tests.settings.tables import BASE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,15 +121,6 @@ def identity(made: Registered) -> tuple[int | None, int | None, int | None]:
     """Return user, group and the group of the volumes."""
     context = made.pod["securityContext"]
     return context.get("runAsUser"), context.get("runAsGroup"), context.get("fsGroup")
-
-
-BASE: dict[str, Any] = {
-    "profile": "development",
-    "host": "portus.example.com",
-    "registry": {"host": "registry.example.com"},
-    "portus": {"version": "2.5"},
-    "exposure": {"kind": "load_balancer"},
-}
 
 
 def program(**sections: Any) -> Program:

@@ -13,7 +13,7 @@ from components.outputs import first_steps
 from components.settings.parse import parse
 from components.settings.stack import StackSettings
 from ops.paths import ROOT
-from tests.components.rendered import BASE
+from tests.settings.tables import BASE
 
 READERS = {"make": "--silent outputs STACK=prod NAME=ca_certificate", "pulumi": "stack output ca_certificate"}
 """What a reader has, and what is asked of it for the CA."""

@@ -16,7 +16,7 @@ import pymysql
 
 from components.backup.backups import SCRIPTS
 from lab.images.build import build_images
-from lab.images.rootfs import Bind, run
+from lab.images.rootfs import Bind, Container, run
 from lab.images.servers import Database
 
 READER, READERS_PASSWORD = "portus_backup", 'reader\'s "pass word" #1'
@@ -85,20 +85,20 @@ class Stage:
             "publish": {"KEEP": "14", "PORTUS_VERSION": "2.5", "DATABASE": self.server.database},
             "restore": {**connection, "DATABASE": self.server.database},
         }[script]
+        container = self.container({"HOSTNAME": pod, **own, **environment}, Bind(source=password, target="/run/password", read_only=True))
+        done = run(container, ["/bin/bash", f"/scripts/{script}.sh", *arguments], seconds=SECONDS)
+        return done.returncode, done.stdout
+
+    def container(self, environment: dict[str, str], file: Bind) -> Container:
+        """Return the container of a step, with ``file`` beside the scripts and the claim."""
         (image,) = build_images(["mariadb-lab"])
-        container = image.container(
-            {"HOSTNAME": pod, **own, **environment},
+        return image.container(
+            environment,
             user="10999:10999",
-            binds=[
-                Bind(source=SCRIPTS, target="/scripts", read_only=True),
-                Bind(source=self.claim, target="/backups"),
-                Bind(source=password, target="/run/password", read_only=True),
-            ],
+            binds=[Bind(source=SCRIPTS, target="/scripts", read_only=True), Bind(source=self.claim, target="/backups"), file],
             tmpfs=["/tmp", "/scratch"],
             read_only=True,
         )
-        done = run(container, ["/bin/bash", f"/scripts/{script}.sh", *arguments], seconds=SECONDS)
-        return done.returncode, done.stdout
 
     def backup(self, *, account: tuple[str, str] | None = None, **environment: str) -> str:
         """Make a backup; return its name."""

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from components.backup.backups import SCRIPTS
-from lab.images.build import build_images
 from lab.images.rootfs import Bind, started
 from lab.images.servers import Database, fresh_mariadb
 from ops.imports.dump import read
@@ -57,18 +55,7 @@ def imported(stage: Stage, dump: Path, *, cut: int = 0, **environment: str) -> t
         **environment,
     }
     dump.chmod(0o644)
-    (image,) = build_images(["mariadb-lab"])
-    container = image.container(
-        sent,
-        user="10999:10999",
-        binds=[
-            Bind(source=SCRIPTS, target="/scripts", read_only=True),
-            Bind(source=stage.claim, target="/backups"),
-            Bind(source=dump, target="/run/sent", read_only=True),
-        ],
-        tmpfs=["/tmp", "/scratch"],
-        read_only=True,
-    )
+    container = stage.container(sent, Bind(source=dump, target="/run/sent", read_only=True))
     with tempfile.TemporaryFile("w+") as output:
         with started(container, ["/bin/bash", "-c", SCRIPT.read_text()], output=output) as running:
             name = stage.claim / ".unfinished" / POD / "name"
