@@ -171,15 +171,8 @@ def test_a_variable_that_nobody_sets_is_in_no_program_s_environment(tmp_path: Pa
 @pytest.mark.parametrize("name", ["stack", "Stack", "dump", "yes"])
 def test_a_variable_in_small_letters_is_refused(tmp_path: Path, name: str) -> None:
     """Otherwise ``make down stack=prod`` removes the default stack."""
-    command = [
-        "make",
-        "-f",
-        str(ROOT / "Makefile"),
-        "down",
-        f"RUN={_program(tmp_path, SHOW)}",
-        f"READY={tmp_path / 'program'}",
-        f"{name}=prod",
-    ]
+    program = _program(tmp_path, SHOW)
+    command = ["make", "--silent", "-f", str(ROOT / "Makefile"), "down", f"RUN={program}", f"READY={program}", f"{name}=prod"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert f"write {name.upper()}=... in capitals" in done.stderr
