@@ -1,5 +1,5 @@
-"""A protected stack loses its cluster, its Pulumi state or its database, and comes back by the steps of the manual: new-cluster.md, lost.md
-and database.md in docs/operate. It also does without a single claim, by protection.md."""
+"""A protected stack loses its cluster, its Pulumi state or its database, and comes back by the steps of the manual: lost.md and database.md
+in docs/operate. It also does without a single claim, by protection.md."""
 
 from __future__ import annotations
 
