@@ -89,7 +89,7 @@ def check(deployment: Deployment, current: Step) -> str:
 
     Raises:
         NobodyError: Portus accepts no user that the stack has.
-        OpsError: which link of the chain is broken.
+        OpsError: which step failed.
     """
     login = _login(deployment, current)
     image = f"{login.user}/check:latest"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ops.doctor.snapshot import Snapshot
 from ops.kube.http import Answer, NotChecked, Reply
 
-__all__ = ["Failed", "Judge", "NotChecked", "Ok", "Skipped", "Verdict", "deploy_anew", "kubectl", "no_answer", "said", "sql"]
+__all__ = ["Failed", "Judge", "NotChecked", "Ok", "Skipped", "Verdict", "deploy_again", "kubectl", "no_answer", "said", "sql"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def kubectl(snapshot: Snapshot, words: str) -> str:
     return f"kubectl -n {snapshot.expected.namespace} {words}"
 
 
-def deploy_anew(snapshot: Snapshot) -> str:
+def deploy_again(snapshot: Snapshot) -> str:
     """Return the deployment that undoes what was deleted or changed by hand: without a refresh Pulumi looks at its own state alone.
 
     It starts Portus, too, which has to wait where a restore is not through.

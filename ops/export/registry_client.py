@@ -206,5 +206,5 @@ def _expect(answer: httpx.Response, what: str) -> None:
 def _away(what: str, error: httpx.TransportError) -> OpsError:
     return OpsError(
         f"{what} does not answer: {error}",
-        "run this on a machine that resolves and reaches the public names; make doctor names the broken link.",
+        "run this on a machine that resolves and reaches the public names; make doctor names the failed check.",
     )

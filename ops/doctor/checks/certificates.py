@@ -8,7 +8,7 @@ from components.common.names import EDGE, REGISTRY, WEB
 from ops.doctor.facts import Pod
 from ops.doctor.pem import Leaf, is_key_of, leaf
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Failed, Judge, Ok, Skipped, Verdict, deploy_anew, kubectl
+from ops.doctor.verdicts import Failed, Judge, Ok, Skipped, Verdict, deploy_again, kubectl
 from ops.kube.http import Answer, NotChecked
 
 DAY: Final = 86400
@@ -104,7 +104,7 @@ def trust(client: str, *servers: str) -> Judge:
             if why:
                 pod: Pod | None = snapshot.pod(client)
                 seen = f"with what Pod {pod.name if pod else client} trusts, the certificate of the {server} is refused: {why}"
-                return Failed(seen, TRUST[client].format(deploy=deploy_anew(snapshot)))
+                return Failed(seen, TRUST[client].format(deploy=deploy_again(snapshot)))
         if not answers:
             return Skipped("they speak without TLS inside the cluster" if client == REGISTRY else "the stack has none")
         return Ok(f"it accepts the certificate of the {' and the '.join(answers)}")

@@ -6,7 +6,7 @@ from typing import Final
 
 from ops.doctor.facts import Workload
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Failed, Judge, NotChecked, Ok, Skipped, Verdict, deploy_anew, kubectl
+from ops.doctor.verdicts import Failed, Judge, NotChecked, Ok, Skipped, Verdict, deploy_again, kubectl
 from ops.kube.http import NoAnswer
 
 FULL: Final = 0.95
@@ -37,7 +37,7 @@ def objects(snapshot: Snapshot) -> Verdict:
         return snapshot.missing
     gone = [f"{kind} {name}" for kind, name in snapshot.missing if kind != "NetworkPolicy"]
     if gone:
-        return Failed(f"gone from the cluster: {', '.join(gone)}", deploy_anew(snapshot))
+        return Failed(f"gone from the cluster: {', '.join(gone)}", deploy_again(snapshot))
     return Ok(f"all {len(snapshot.expected.objects)} objects of Pulumi's state are there")
 
 
@@ -48,7 +48,7 @@ def network_policies(snapshot: Snapshot) -> Verdict:
     made = [name for token, name in snapshot.expected.objects if token.endswith(POLICY)]
     gone = [name for kind, name in snapshot.missing if kind == "NetworkPolicy"]
     if gone:
-        return Failed(f"gone from the cluster: {', '.join(gone)}", deploy_anew(snapshot))
+        return Failed(f"gone from the cluster: {', '.join(gone)}", deploy_again(snapshot))
     if not made:
         return Skipped("the stack file switches them off (network.policies)")
     return Ok(f"{len(made)} are there; whether the cluster enforces them is the business of its network plugin")
@@ -90,7 +90,7 @@ def first_set_up(snapshot: Snapshot) -> Verdict:
     if isinstance(snapshot.jobs, NotChecked):
         return snapshot.jobs
     for name, why in snapshot.jobs.items():
-        again = f"{kubectl(snapshot, f'delete job {name}')}, then {deploy_anew(snapshot)}"
+        again = f"{kubectl(snapshot, f'delete job {name}')}, then {deploy_again(snapshot)}"
         return Failed(f"Job {name}: {why}", f"{kubectl(snapshot, f'logs job/{name} --all-containers')}; once corrected: {again}")
     made = [name for token, name in snapshot.expected.objects if token.endswith(":Job")]
     return Ok(", ".join(made)) if made else Skipped("the stack has no Job")
@@ -124,7 +124,7 @@ def _stopped(snapshot: Snapshot, workload: Workload) -> Failed:
         which = f"make backups STACK={snapshot.expected.stack} tells which"
         return Failed(seen, f"{which}; then repeat that make restore (docs/operate/restore.md), and do not scale it")
     copies = snapshot.expected.copies.get(workload.name)
-    return Failed(f"{name} is scaled to 0", kubectl(snapshot, f"scale {name} --replicas={copies}") if copies else deploy_anew(snapshot))
+    return Failed(f"{name} is scaled to 0", kubectl(snapshot, f"scale {name} --replicas={copies}") if copies else deploy_again(snapshot))
 
 
 REMEDIES: Final = (
@@ -151,5 +151,5 @@ def fix(snapshot: Snapshot, name: str, problem: str) -> str:
     logs = kubectl(snapshot, f"logs {name} --all-containers")
     for words, advice in REMEDIES:
         if any(word in problem for word in words):
-            return advice.format(logs=logs, deploy=deploy_anew(snapshot))
+            return advice.format(logs=logs, deploy=deploy_again(snapshot))
     return f"{kubectl(snapshot, f'describe {name}')} and {logs}"

@@ -11,7 +11,7 @@ from components.common.versions import NEWEST_MIGRATIONS, PortusVersion
 from ops.doctor.database import account_of
 from ops.doctor.facts import Backlog, Database, Denied
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Failed, Ok, Skipped, Verdict, deploy_anew, kubectl, sql
+from ops.doctor.verdicts import Failed, Ok, Skipped, Verdict, deploy_again, kubectl, sql
 from ops.kube.http import NoAnswer, NotChecked
 
 ACCOUNTS: Final = "/docker-entrypoint-initdb.d/accounts.sh"
@@ -113,7 +113,7 @@ def _migrate_again(snapshot: Snapshot) -> str:
     """Tell how the migration's Job is run again; rake in Portus' own Pod lacks the passwords that the image's init reads from files."""
     made = [name for token, name in snapshot.expected.objects if token.endswith(":Job") and name.startswith(MIGRATION)]
     steps = [f"make backup STACK={snapshot.expected.stack}", *([kubectl(snapshot, f"delete job {' '.join(made)}")] if made else [])]
-    return f"{'; then '.join(steps)}; then {deploy_anew(snapshot)}, whose Job migrates"
+    return f"{'; then '.join(steps)}; then {deploy_again(snapshot)}, whose Job migrates"
 
 
 def record(snapshot: Snapshot) -> Verdict:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from components.common.names import EVENTS_PATH
 from ops.doctor.servers import events_url
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Failed, Ok, Verdict, deploy_anew, kubectl, said
+from ops.doctor.verdicts import Failed, Ok, Verdict, deploy_again, kubectl, said
 from ops.kube.http import Answer, NoAnswer, NotChecked
 
 
@@ -18,7 +18,7 @@ def endpoint(snapshot: Snapshot) -> Verdict:
     if given != right:
         seen = f"notifications go to {given or 'no address: config.yml has no endpoint portus'}, not to {right}"
         where = "notifications.endpoints of the registry's config.yml (docs/deploy/registry.md)"
-        return Failed(seen, f"{where}, rendered again by {deploy_anew(snapshot)}")
+        return Failed(seen, f"{where}, rendered again by {deploy_again(snapshot)}")
     return Ok(given)
 
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from ops.doctor.checks.tokens import challenged, claims_of
 from ops.doctor.outside import CLOSED, PORTUS, REGISTRY, TOKEN
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Failed, Ok, Skipped, Verdict, deploy_anew, kubectl, said
+from ops.doctor.verdicts import Failed, Ok, Skipped, Verdict, deploy_again, kubectl, said
 from ops.kube.http import Answer, NoAnswer, NotChecked
 
 EDGE_LOGS = "logs deployment/edge"
@@ -55,7 +55,7 @@ def drift(snapshot: Snapshot) -> Verdict:
         return Skipped("asked for by DRIFT=1")
     if snapshot.drift:
         shows = f"make preview REFRESH=1 STACK={snapshot.expected.stack} shows it"
-        return Failed(snapshot.drift, f"{shows}; to undo changes made by hand: {deploy_anew(snapshot)}")
+        return Failed(snapshot.drift, f"{shows}; to undo changes made by hand: {deploy_again(snapshot)}")
     return Ok("pulumi preview --refresh expects no changes")
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from components.common.names import DATABASE_SERVER, EDGE, WEB
 from ops.doctor.database import server_of
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Failed, Judge, Ok, Verdict, deploy_anew, kubectl, no_answer
+from ops.doctor.verdicts import Failed, Judge, Ok, Verdict, deploy_again, kubectl, no_answer
 from ops.kube.http import Answer, NoAnswer, NotChecked
 
 UNREACHED: Final = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
@@ -61,7 +61,7 @@ def through_edge(snapshot: Snapshot) -> Verdict:
             address = edge.variables.get(f"{server}_ADDRESS", "its address") if edge else "its address"
             seen = f"the front proxy answers {reply.status} for {host}: it does not reach {address}, or the server there is too slow"
             compare = f"compare {address} with {kubectl(snapshot, f'get service {server.lower()}')}"
-            return Failed(seen, f"{compare}; if they differ: {deploy_anew(snapshot)}; else {kubectl(snapshot, 'logs deployment/edge')}")
+            return Failed(seen, f"{compare}; if they differ: {deploy_again(snapshot)}; else {kubectl(snapshot, 'logs deployment/edge')}")
     return Ok(f"it reaches {' and '.join(snapshot.through)}") if snapshot.through else NotChecked("it was not asked")
 
 
@@ -88,7 +88,7 @@ def _fix(snapshot: Snapshot, role: str, name: str, why: str) -> str:
     target = "deployment/portus" if role == WEB else f"deployment/{role}"
     aliases = kubectl(snapshot, f"get {target} -o jsonpath='{{.spec.template.spec.hostAliases}}'")
     if any(word in why for word in UNRESOLVED):
-        return f"the Pod's hostAliases lack {name} ({aliases}): {deploy_anew(snapshot)}"
+        return f"the Pod's hostAliases lack {name} ({aliases}): {deploy_again(snapshot)}"
     return f"compare {aliases} with {kubectl(snapshot, 'get services')}; if they agree, a NetworkPolicy or the network plugin is in the way"
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from components.common.names import REGISTRY
 from ops.doctor.pem import trusted_signers
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Failed, Ok, Skipped, Verdict, deploy_anew, kubectl, no_answer, said
+from ops.doctor.verdicts import Failed, Ok, Skipped, Verdict, deploy_again, kubectl, no_answer, said
 from ops.kube.http import Answer, NoAnswer, NotChecked, Reply
 
 SKEW_SECONDS: Final = 60
@@ -74,7 +74,7 @@ def challenge(snapshot: Snapshot) -> Verdict:
 def challenged(snapshot: Snapshot, reply: Reply, who: str) -> Failed | None:
     """Return what is wrong with the answer of a registry to a client without a token."""
     expected = snapshot.expected
-    config = f"auth.token of the registry's config.yml ({kubectl(snapshot, 'get configmap')}), rendered again by {deploy_anew(snapshot)}"
+    config = f"auth.token of the registry's config.yml ({kubectl(snapshot, 'get configmap')}), rendered again by {deploy_again(snapshot)}"
     if not isinstance(reply, Answer) or reply.status != HTTPStatus.UNAUTHORIZED:
         return Failed(f"{who} answers /v2/ with {said(reply)}, not with 401 and a challenge", config)
     given = dict(PARAMETER.findall(reply.headers.get("www-authenticate", "")))
@@ -104,7 +104,7 @@ def issuer(snapshot: Snapshot) -> Verdict:
         if claims.get(claim) != expected.get(key):
             seen = f"the token's {claim} is {claims.get(claim)!r}, the registry's {key} {expected.get(key)!r}"
             follow = f"{setting} and auth.token.{key} both follow from host and registry.host of the stack file"
-            return Failed(seen, f"{follow}: {deploy_anew(snapshot)}")
+            return Failed(seen, f"{follow}: {deploy_again(snapshot)}")
     return Ok(f"issuer {claims.get('iss')}, audience {claims.get('aud')}")
 
 
@@ -116,12 +116,12 @@ def signing_key(snapshot: Snapshot) -> Verdict:
     try:
         trusted = trusted_signers(pod.files[place] if pod else "")
     except KeyError:
-        return Failed(f"the registry mounts no {place}", deploy_anew(snapshot))
+        return Failed(f"the registry mounts no {place}", deploy_again(snapshot))
     except ValueError as error:
-        return Failed(f"the registry's {place} cannot be read: {error}", f"it is rendered again by {deploy_anew(snapshot)}")
+        return Failed(f"the registry's {place} cannot be read: {error}", f"it is rendered again by {deploy_again(snapshot)}")
     if kid not in trusted:
         seen = f"Portus signs with the key {kid}, the registry trusts {', '.join(trusted) or 'none'}"
-        bundle = f"the registry's bundle is rendered from Portus' key by {deploy_anew(snapshot)}"
+        bundle = f"the registry's bundle is rendered from Portus' key by {deploy_again(snapshot)}"
         return Failed(seen, f"{bundle}; a key of your own that was changed goes to tls first, docs/deploy/tls.md")
     also = f" (and {len(trusted) - 1} more are trusted)" if len(trusted) > 1 else ""
     return Ok(f"kid {kid}{also}")

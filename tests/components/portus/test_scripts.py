@@ -291,7 +291,7 @@ def test_a_database_that_goes_away_while_it_is_looked_at_is_never_called_empty(a
 
 
 def test_a_migration_that_fails_tells_to_back_up_before_the_next_try(tmp_path: Path) -> None:
-    """The Job that backs up has done its work, and is not made anew with that of the migration."""
+    """The Job that backs up has done its work, and is not made again with that of the migration."""
     (tmp_path / "state").write_text("set-up\n")
     (tmp_path / "newest").touch()
     environment = _facts(tmp_path)
