@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import copy
-import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from kubernetes import client, config
 
 from ops.deployment import Deployment
@@ -19,26 +14,6 @@ from tests.cluster.conftest import until
 
 Template = dict[str, Any]
 NEEDLESS = ("resourceVersion", "uid", "creationTimestamp", "managedFields", "generation", "ownerReferences")
-
-
-def certificate(*names: str, days: int) -> tuple[str, str]:
-    """Return a self-signed certificate for ``names`` that ends in ``days``, and its key."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    now = dt.datetime.now(dt.UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=400))
-        .not_valid_after(now + dt.timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in names]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    return made.public_bytes(Encoding.PEM).decode(), private
 
 
 class Breaker:

@@ -28,9 +28,10 @@ from ops.doctor.snapshot import Snapshot
 from ops.doctor.verb import diagnose
 from ops.doctor.verdicts import Failed
 from ops.kube.pods import Pods, hushed
-from tests.cluster.breaking import Breaker, Template, certificate
+from tests.cluster.breaking import Breaker, Template
 from tests.cluster.conftest import until
 from tests.cluster.own_stack import OwnStack, own_stack, published
+from tests.ops.doctor.stage import certificate
 
 pytestmark = pytest.mark.cluster
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime as dt
 import email.utils
 import functools
 import io
@@ -20,7 +21,7 @@ from ops.doctor.pem import key_id, leaf
 from ops.doctor.report import FAILED, NOT_CHECKED, show, state
 from ops.doctor.snapshot import Snapshot
 from ops.kube.http import Answer
-from tests.cluster import breaking
+from tests.settings import authority
 
 PORTUS, REGISTRY = "portus.example.test", "registry.example.test"
 EVENTS = f"https://{PORTUS}/v2/webhooks/events"
@@ -29,8 +30,19 @@ CHALLENGE = f'Bearer realm="https://{PORTUS}/v2/token",service="{REGISTRY}"'
 
 @functools.cache
 def certificate(*names: str, days: int) -> tuple[str, str]:
-    """Return a certificate for ``names`` and its key, the same for the same."""
-    return breaking.certificate(*names, days=days)
+    """Return a self-signed certificate for ``names`` that ends in ``days``, and its key; the same for the same arguments."""
+    name, today = names[0], authority.NOW
+    text = authority.certificate(
+        name,
+        common_name=name,
+        issuer=name,
+        signed_by=name,
+        hosts=names,
+        begins=today - dt.timedelta(days=400),
+        ends=today + dt.timedelta(days=days),
+        is_server=True,
+    )
+    return text, authority.private(name)
 
 
 def pair() -> tuple[str, str]:
