@@ -93,11 +93,11 @@ e2e-all: $(READY) ## Every test on the lab's cluster: e2e and the four shares
 	@$(RUN) -m tests.tiers e2e-all
 
 genuine: $(READY) ## The main job, the lifecycle and one rotation on Pulumi's own Kubernetes plugin, built if it is not installed (docs/develop/lab.md)
-	@$(RUN) -m lab.genuine
+	@$(RUN) -m lab genuine
 
 replay: $(READY) ## Play RECORDINGS=file.json against a fresh Portus double (CORE=1: the core cases only)
 	@test -n "$$RECORDINGS" || { echo "error: say which recordings: make replay RECORDINGS=file.json" >&2; exit 2; }
-	@$(RUN) -m lab.portus_double.replay "$$RECORDINGS" $(if $(CORE),--core) $(if $(VERSION),--version "$$VERSION")
+	@$(RUN) -m lab replay "$$RECORDINGS" $(if $(CORE),--core) $(if $(VERSION),--version "$$VERSION")
 
 bench: $(READY) ## Compare preview and no-op up with a floor of literal dictionaries (JSON=file)
 	@$(RUN) -m lab.bench $(if $(JSON),--json "$$JSON")

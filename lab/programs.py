@@ -1,4 +1,4 @@
-"""What the lab builds of Pulumi and Kubernetes, each from a Go module that fixes every version."""
+"""What the lab builds of Pulumi, Kubernetes and Prometheus, each from a Go module that fixes every version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab import golang, versions
 from lab.golang import Program
 
 SOURCE: Final = Path(__file__).parent / "go"
-"""One Go module for all programs: what they share is compiled once."""
+"""One Go module for Pulumi and the cluster's programs: what they share is compiled once."""
 
 KUBERNETES_PROGRAMS: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl")
 """What the one Kubernetes binary is called by."""
@@ -54,6 +54,15 @@ CLUSTER: Final = (
     ),
 )
 
+PROMTOOL: Final = Program(
+    name="promtool",
+    source=Path(__file__).parent / "promtool",
+    package="github.com/prometheus/prometheus/cmd/promtool",
+    version=versions.PROMETHEUS,
+    tags="remove_all_sd",  # without the clouds' service discoveries, whose SDKs take most of the build
+)
+"""Checks alerts and evaluates them on series. In a module of its own: it shares nothing with the others, and only a test needs it."""
+
 CLUSTER_NAMES: Final = tuple(each.name for each in CLUSTER)
 
 BUILD_GIB: Final = 6.0
@@ -64,3 +73,8 @@ def ensure(names: Iterable[str]) -> dict[str, Path]:
     """Return for each program its folder in the cache, downloading or building what is missing; raises as `golang.ensure`."""
     chosen = set(names)
     return golang.ensure([each for each in (PULUMI, *CLUSTER) if each.name in chosen], needs_gib=BUILD_GIB)
+
+
+def promtool() -> Path:
+    """Return `PROMTOOL`, built unless the cache has it (three minutes on two cores); raises as `golang.ensure`."""
+    return golang.ensure([PROMTOOL], needs_gib=2)[PROMTOOL.name] / PROMTOOL.name

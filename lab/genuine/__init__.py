@@ -1,4 +1,4 @@
-"""Pulumi's own Kubernetes plugin, built from its Go module where the download site cannot be reached (``make genuine``)."""
+"""Pulumi's own Kubernetes plugin: built from its Go module if it is not installed, and proved by tests on the lab's cluster."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import importlib.metadata
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
 from lab import cache, versions
+from lab.engine import ensure_engine
 from ops import paths, process
 from ops.console import step
 from ops.errors import OpsError
@@ -22,6 +24,33 @@ EMBEDDED: Final = ("schema.json", "terraform-mapping.json")
 EXECUTABLE: Final = "pulumi-resource-kubernetes"
 _BUILD_GIB: Final = 5.0
 """Free space that the build needs, GiB: the binary takes 0.3, the rest is Go's own cache of a cold build."""
+
+TESTS: Final = (
+    "tests/cluster/test_push_and_pull.py",
+    "tests/cluster/test_stack_lifecycle.py",
+    "tests/cluster/test_rotation.py::test_the_applications_password_changes_under_load",
+)
+"""A push and a pull; nothing to do twice, the state's form and secrets, a deployment that is killed; one password under load."""
+
+
+def prove() -> int:
+    """Run `TESTS` on the plugin that is installed, else on the one that is built; return pytest's exit code.
+
+    Raises:
+        OpsError: the plugin could not be built, or Pulumi does not use it.
+    """
+    if not _is_used():
+        os.environ["PULUMI_HOME"] = str(plugin_home())
+        if not _is_used():
+            raise OpsError(
+                "Pulumi does not use the plugin that was built.", "remove pulumi-resource-kubernetes from PATH, and repeat the command."
+            )
+    command = [sys.executable, "-m", "pytest", "-m", "cluster", "--durations=10", *TESTS]
+    return subprocess.run(command, cwd=paths.ROOT, check=False).returncode
+
+
+def _is_used() -> bool:
+    return ensure_engine().genuine_plugins["kubernetes"]
 
 
 def plugin_home() -> Path:

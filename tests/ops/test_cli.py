@@ -83,6 +83,17 @@ def test_the_lab_passes_every_command_of_the_operators_through() -> None:
         assert lab([name, "--help"]) == 0
 
 
+def test_the_labs_kubectl_gets_every_word_and_its_code_is_the_commands(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "kubectl"
+    program.write_text('#!/bin/sh\necho "$@"\nexit 3\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr("lab.cluster.kubectl_program", lambda: program)
+    assert lab(["cluster", "kubectl", "get", "pods", "--all-namespaces", "--help"]) == 3
+    assert capfd.readouterr().out == "get pods --all-namespaces --help\n"
+
+
 def test_a_stack_is_looked_for_with_the_operators_own_tools(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,7 +156,7 @@ def _program(folder: Path, text: str) -> Path:
         ("export", {"STACK": "prod", "DIR": ODD}, ["export", "--stack", "prod", "--dir", ODD]),
         ("restore", {"STACK": "prod", "DUMP": ODD, "SAFETY": ODD}, ["restore", "--stack", "prod", "--dump", ODD, "--safety", ODD]),
         ("collect", {"CONFIRM": ODD, "UNTAGGED": ODD}, ["collect", "--stack", "lab", "--confirm", ODD, "--untagged", ODD]),
-        ("replay", {"RECORDINGS": ODD, "VERSION": ODD}, [ODD, "--version", ODD]),
+        ("replay", {"RECORDINGS": ODD, "VERSION": ODD}, ["replay", ODD, "--version", ODD]),
         ("bench", {"JSON": ODD}, ["--json", ODD]),
     ],
 )

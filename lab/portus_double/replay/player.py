@@ -1,4 +1,4 @@
-"""Plays the cases of a recording in order, and says of each what differs."""
+"""Plays the cases of a recording in order, and reports what differs in each."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import http.client
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import jwt
+from rich.markup import escape
 
 from lab.portus_double.replay.compare import Answer, Values, differences
-from lab.portus_double.replay.recording import Case, Recording
-from lab.portus_double.replay.stage import Stage
+from lab.portus_double.replay.recording import Case, Recording, load
+from lab.portus_double.replay.stage import Stage, stage
 from lab.portus_double.tokens import key_id
+from ops.console import console, step
 
 _TOO_BIG: Final = "<one push event whose JSON is longer than 65535 bytes>"
 _SECONDS: Final = 30
@@ -26,6 +29,48 @@ class Outcome:
 
     case: Case
     differences: list[str]
+
+
+def report(file: Path, version: str = "", *, core: bool = False) -> int:
+    """Play a file of recordings against a fresh double, and print what differs; return 0 if every counted case passed, else 1.
+
+    Args:
+        version: which Portus answered; '' takes what the file shows.
+        core: count the core cases only. The others are played all the same, because the core needs them.
+
+    Raises:
+        OpsError: the file cannot be read, or a server did not start.
+    """
+    recording = load(file, version)
+    passed = failed = lenient = 0
+    console.print(f"{file.name}: {len(recording.cases)} cases of Portus {recording.version}{', the core counted' if core else ''}")
+    with step("start MariaDB, registry and double"):
+        context = stage(recording.version)
+        place = context.__enter__()
+    try:
+        for outcome in play(recording, place):
+            if core and not outcome.case.is_core:
+                continue
+            lenient += bool(outcome.case.caution)
+            if outcome.differences:
+                failed += 1
+                _show(outcome)
+            else:
+                passed += 1
+    finally:
+        context.__exit__(None, None, None)
+    if lenient:
+        console.print(f"{lenient} of these have a caution of the recorder and were compared only as far as it says.")
+    console.print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def _show(outcome: Outcome) -> None:
+    request = outcome.case.request
+    console.print(f"[red]✗[/red] [bold]{escape(outcome.case.name)}[/bold]: {escape(outcome.case.why)}")
+    console.print(f"    {escape(request['method'])} {escape(request['path'])} {escape(str(request.get('auth') or ''))}")
+    for line in outcome.differences:
+        console.print(f"    {escape(line)}")
 
 
 def play(recording: Recording, place: Stage) -> Iterator[Outcome]:

@@ -17,7 +17,7 @@ from components.common.versions import RegistryVersion
 from components.observability import alerts
 from components.observability.dashboard import dashboard, expressions
 from components.tls.select import end_of
-from lab.promtool import promtool
+from lab.programs import promtool
 from ops.paths import ROOT
 from ops.sample_image import write_sample
 from tests.components.network.test_policies import _ends, _policies, _with

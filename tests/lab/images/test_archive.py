@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from lab import versions
-from lab.images import __main__, debian
+from lab.__main__ import main as lab
+from lab.images import debian
 from lab.images.archive import MTIME, ImageConfig, image_id, pack, write_layer
 from lab.images.build import build_images, load, select
 from lab.images.recipes import recipes
@@ -118,7 +119,7 @@ def test_a_repository_without_tag_means_every_tag() -> None:
 
 
 def test_an_unknown_name_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert __main__.main(["build", "mysql-lab"]) == 1
+    assert lab(["images", "build", "mysql-lab"]) == 1
     error = capsys.readouterr().err
     assert "there is no lab image 'mysql-lab'" in error
     assert "mariadb-lab:10.11" in error
