@@ -6,8 +6,14 @@ import contextlib
 import dataclasses
 import os
 import select
+import socket
+import socketserver
+import ssl
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +22,10 @@ from ops.doctor.services import questions
 from ops.kube.http import NotChecked
 from tests.ops.doctor import stage
 from tests.ops.doctor.stage import healthy
+
+HOST = "localhost"
+"""Name of every server of these tests."""
+SECRET = "pA55-word-of-the-account"
 
 
 @dataclass
@@ -102,3 +112,38 @@ def only(settings: Mapping[str, Any], **named: Any) -> Contact:
     (found,) = ask(settings, **named)
     assert isinstance(found, Contact), found
     return found
+
+
+@contextmanager
+def serving(handle: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Give the port of a server that gives each connection to ``handle``."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            try:
+                handle(self.request)
+            except (OSError, ValueError):
+                return
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def authority() -> str:
+    """Return the certificate of `HOST`, which is its own authority."""
+    return stage.certificate(HOST, days=9)[0]
+
+
+def server_tls() -> ssl.SSLContext:
+    """Return the TLS of a server of that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write("".join(stage.certificate(HOST, days=9)))
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context

@@ -21,8 +21,8 @@ from ops.doctor.verdicts import Failed
 from ops.paths import ROOT
 from tests.golden import NAMES
 from tests.ops.doctor import stage
+from tests.ops.doctor.breaks import BREAKS
 from tests.ops.doctor.stage import failed, healthy
-from tests.ops.doctor.test_catalog import BREAKS
 
 BY_HAND = (
     "a Secret that is gone",

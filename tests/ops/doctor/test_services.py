@@ -1,15 +1,12 @@
-"""LDAP, mail and OAuth as Portus' Pod gets them: TLS and login as Portus does them, and no password anywhere but on the connection."""
+"""Mail and OAuth as Portus' Pod gets them: TLS and login as Portus does them, and no password anywhere but on the connection."""
 
 from __future__ import annotations
 
 import base64
 import json
 import socket
-import socketserver
 import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,191 +16,17 @@ from ops.doctor import services
 from ops.doctor.facts import Contact, Pod
 from ops.doctor.services.configured import Configured
 from ops.kube.http import NotChecked
-from tests.ops.doctor import stage
-from tests.ops.doctor.pod import LocalPods, ask, only
-
-HOST = "localhost"
-SECRET = "pA55-word-of-the-account"
-BINDING = "cn=portus,dc=example"
-
-
-def authority() -> str:
-    return stage.certificate(HOST, days=9)[0]
+from tests.ops.doctor.pod import HOST, SECRET, LocalPods, ask, authority, only, server_tls, serving
 
 
 @pytest.fixture(scope="module")
-def server_context(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    text, key = stage.certificate(HOST, days=9)
-    file = tmp_path_factory.mktemp("tls") / "pair.pem"
-    file.write_text(text + key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
-
-
-@contextmanager
-def serving(handle: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Give the port of a server that gives each connection to ``handle``."""
-
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            try:
-                handle(self.request)
-            except (OSError, ValueError):
-                return
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
-
-
-class Directory:
-    """Enough of a directory: it answers a bind, a search and StartTLS with result codes."""
-
-    BIND, SEARCH, EXTENDED = 0x60, 0x63, 0x77
-
-    def __init__(self, tls: ssl.SSLContext | None = None, *, at_once: bool = False, **codes: int) -> None:
-        self.tls, self.at_once, self.codes = tls, at_once, codes
-        self.seen: list[bytes] = []
-
-    def __call__(self, end: socket.socket) -> None:
-        if self.at_once and self.tls:
-            end = self.tls.wrap_socket(end, server_side=True)
-        while data := end.recv(4096):
-            if data[:1] == b"\x16":  # TLS, where LDAP is spoken
-                return
-            self.seen.append(data)
-            number, operation = data[4], data[5]
-            kind = {self.BIND: "bind", self.SEARCH: "search", self.EXTENDED: "start_tls"}.get(operation, "")
-            if not kind:
-                return
-            code = self.codes.get(kind, 0)
-            end.sendall(bytes([0x30, 12, 2, 1, number, operation + (2 if kind == "search" else 1), 7, 10, 1, code, 4, 0, 4, 0]))
-            if kind == "start_tls" and code == 0 and self.tls:
-                end = self.tls.wrap_socket(end, server_side=True)
-
-
-def ldap(port: int, **more: Any) -> dict[str, Any]:
-    named = {key.replace("__", "."): value for key, value in more.items()}
-    return {"ldap.enabled": "true", "ldap.hostname": HOST, "ldap.port": port, "ldap.base": "dc=example", **named}
-
-
-ACCOUNT = {
-    "ldap__authentication__enabled": "true",
-    "ldap__authentication__bind_dn": BINDING,
-    "ldap__authentication__password": SECRET,
-}
+def server_context() -> ssl.SSLContext:
+    return server_tls()
 
 
 def test_nothing_is_asked_that_the_settings_do_not_turn_on() -> None:
     assert ask({}) == []
     assert ask({"ldap.enabled": "false", "email.smtp.enabled": "false", "oauth.github.enabled": "false"}) == []
-
-
-class TestLdap:
-    """The directory."""
-
-    def test_a_bind_and_a_search_are_made_with_the_account_that_portus_has(self) -> None:
-        directory, pods = Directory(), LocalPods()
-        with serving(directory) as port:
-            found = only(ldap(port, **ACCOUNT), pods=pods)
-        assert found.seen == f"not encrypted, it accepts '{BINDING}', and a search below 'dc=example'"
-        assert SECRET.encode() in directory.seen[0]
-        assert SECRET not in repr(found) + " ".join(pods.words)
-
-    def test_without_an_account_the_bind_is_anonymous_as_net_ldap_makes_it(self) -> None:
-        directory = Directory()
-        with serving(directory) as port:
-            found = only(ldap(port))
-        assert "it accepts anonymous users" in found.seen
-        assert directory.seen[0].endswith(bytes([0x04, 0, 0x80, 0]))
-
-    def test_a_refused_account_is_a_failed_login_without_its_password(self) -> None:
-        with serving(Directory(bind=49)) as port:
-            found = only(ldap(port, **ACCOUNT))
-        assert (found.step, found.problem) == ("login", f"it refuses '{BINDING}': invalidCredentials (code 49)")
-
-    def test_an_account_whose_password_is_in_no_secret_is_told_and_nothing_is_sent(self) -> None:
-        directory = Directory()
-        with serving(directory) as port:
-            found = only(ldap(port, **ACCOUNT | {"ldap__authentication__password": ""}))
-        assert found.step == "login"
-        assert directory.seen == []
-
-    @pytest.mark.parametrize(("code", "words"), [(32, "noSuchObject (code 32)"), (1, "operationsError (code 1)")])
-    def test_a_base_that_cannot_be_searched_is_told(self, code: int, words: str) -> None:
-        with serving(Directory(search=code)) as port:
-            found = only(ldap(port, **ACCOUNT))
-        assert (found.step, found.problem) == ("answer", f"it refuses '{BINDING}' a search below 'dc=example': {words}")
-
-    @pytest.mark.parametrize("method", ["simple_tls", "start_tls"])
-    def test_tls_is_made_by_the_method_that_is_set_and_checked_by_the_images_own_cas(
-        self, server_context: ssl.SSLContext, method: str
-    ) -> None:
-        directory = Directory(server_context, at_once=method == "simple_tls")
-        with serving(directory) as port:
-            settings = ldap(port, **ACCOUNT, ldap__encryption__method=method)
-            refused, accepted = only(settings), only(settings, trust=authority())
-        assert (refused.step, "self-signed certificate" in refused.problem) == ("tls", True)
-        assert accepted.seen.startswith(f"{method}, it accepts '{BINDING}'")
-        assert sum(SECRET.encode() in data for data in directory.seen) == 1, "only on the connection whose server was checked"
-
-    def test_a_ca_file_is_read_in_the_pod_and_alone_is_trusted(self, server_context: ssl.SSLContext) -> None:
-        with serving(Directory(server_context, at_once=True)) as port:
-            settings = ldap(port, ldap__encryption__method="simple_tls", ldap__encryption__options__ca_file="/ca.pem")
-            assert only(settings, pods=LocalPods(files={"/ca.pem": authority()})).seen
-            other = stage.certificate("other.test", days=9)[0]
-            assert only(settings, trust=authority(), pods=LocalPods(files={"/ca.pem": other})).step == "tls"
-            gone = only(settings)
-        assert (gone.step, gone.problem) == ("tls", "Pod portus-0 has no file /ca.pem")
-
-    @pytest.mark.parametrize("version", ["2.2", "2.5"])
-    def test_a_server_of_tls_1_3_alone_is_refused_as_the_images_openssl_does(self, server_context: ssl.SSLContext, version: str) -> None:
-        server_context.minimum_version = ssl.TLSVersion.TLSv1_3
-        try:
-            with serving(Directory(server_context, at_once=True)) as port:
-                settings = ldap(port, ldap__encryption__method="simple_tls") | {"ldap.method": "simple_tls"}
-                found = only(settings, version=version, trust=authority())
-        finally:
-            server_context.minimum_version = ssl.TLSVersion.TLSv1_2
-        assert (found.step, "version" in found.problem) == ("tls", True)
-
-    def test_a_server_without_start_tls_is_told(self) -> None:
-        with serving(Directory(start_tls=2)) as port:
-            found = only(ldap(port, **ACCOUNT, ldap__encryption__method="start_tls"))
-        assert (found.step, found.problem) == ("tls", "it refuses start_tls: protocolError (code 2)")
-
-    def test_before_2_3_the_method_is_another_setting_and_no_certificate_is_checked(self, server_context: ssl.SSLContext) -> None:
-        with serving(Directory(server_context, at_once=True)) as port:
-            assert only(ldap(port, ldap__method="simple_tls"), version="2.2").seen.startswith("simple_tls, ")
-
-    def test_a_server_that_nobody_started_is_not_reached(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            found = only(ldap(free.getsockname()[1]))
-        assert found.step == "connect"
-        assert "Connection refused" in found.problem
-
-    @pytest.mark.parametrize("says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-    def test_a_server_that_speaks_no_ldap_is_told_in_a_line(self, says: bytes) -> None:
-        def other(end: socket.socket) -> None:
-            end.recv(100)
-            end.sendall(says)
-
-        with serving(other) as port:
-            found = only(ldap(port))
-        assert found.step == "login"
-        assert found.problem
-        assert "\n" not in found.problem
-
-    def test_a_silent_server_ends_in_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(services, "SECONDS", 0.3)
-        with serving(lambda end: end.recv(100) and threading.Event().wait(3)) as port:  # type: ignore[arg-type]
-            assert only(ldap(port)).problem
 
 
 class MailServer:
