@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ops.errors import OpsError, Terminated
+from ops.kube.kubeconfig import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,9 +151,8 @@ def run(group: click.Group, program: Program, arguments: Sequence[str]) -> int:
 
 
 def kubeconfig_of(named: str) -> Path | None:
-    """Return the file that KUBECONFIG names; of a list the first that is there, and where none is the first, to be told by its name."""
-    files = [Path(each).expanduser() for each in named.split(os.pathsep) if each]
-    return next((file for file in files if file.is_file()), files[0] if files else None)
+    """Return the kubeconfig that ``named`` is: a file, or those files of a list that there are, as kubectl reads them; None for ''."""
+    return Path(os.pathsep.join(map(str, files_of(named)))) if named.strip(os.pathsep) else None
 
 
 def _usage(error: click.UsageError, program: Program) -> int:

@@ -19,6 +19,7 @@ from ops.adopt.classify.values import is_public_name
 from ops.adopt.model import AdoptError, Findings, Place, Problem, Source
 from ops.adopt.output import report
 from ops.adopt.output.write import Target, refuse_existing, write
+from ops.cli import kubeconfig_of
 from ops.errors import OpsError
 
 File = click.Path(path_type=Path, dir_okay=False)
@@ -76,14 +77,14 @@ def helm_command(files: Sequence[Path], chart: Path | None, release: str, namesp
 @click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Objects in YAML or JSON, or a folder of such files.")
 @click.option("--namespace", default="default", show_default=True, help="Namespace of the old deployment; read, if there is no --file.")
 @click.option("--context", help="Context of the kubeconfig, if it is not the current one.")
-@click.option("--kubeconfig", type=File, envvar="KUBECONFIG", default=Path.home() / ".kube" / "config", help="The kubeconfig.")
+@click.option("--kubeconfig", envvar="KUBECONFIG", default="~/.kube/config", show_default=True, help="The kubeconfig.")
 @_common
-def kubernetes_command(files: Sequence[Path], namespace: str, context: str | None, kubeconfig: Path, **options: Any) -> None:
+def kubernetes_command(files: Sequence[Path], namespace: str, context: str | None, kubeconfig: str, **options: Any) -> None:
     """Adopt objects: a namespace of a cluster, or files (kubectl get -o yaml, helm get manifest)."""
     given = [*_words("--file", files), "--namespace", namespace, *(["--context", context] if context else [])]
 
     def read() -> Source:
-        found = objects.load(files) if files else objects.live(kubeconfig, context, namespace)
+        found = objects.load(files) if files else objects.live(kubeconfig_of(kubeconfig) or Path(), context, namespace)
         return kubernetes.read(found, namespace, str(files[0]) if files else f"namespace {namespace}")
 
     _run(read, "kubernetes", given, files, **options)

@@ -50,8 +50,7 @@ class Access:
         found = examine_objects(kube, Snapshot(expected=expected, now=time.time()))
         look = f"find the cause: make doctor STACK={expected.stack}"
         if isinstance(found.cluster, NoAnswer):
-            problem = f"the cluster of {kube.kubeconfig} cannot be reached: {found.cluster.reason}"
-            raise OpsError(problem, "start the cluster, or name another kubeconfig: KUBECONFIG=...")
+            raise OpsError(found.cluster.reason, found.cluster.fix)
         if isinstance(found.cluster, NotChecked):
             raise OpsError(f"the cluster of {kube.kubeconfig} cannot be read: {found.cluster.reason}", NEEDED)
         if not found.namespace or isinstance(found.namespace, NotChecked):

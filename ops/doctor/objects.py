@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any, Final
 
 from kubernetes.client import ApiException
@@ -29,7 +30,7 @@ from ops.kube.client import (
     Object,
     UnknownKindError,
 )
-from ops.kube.errors import cause_of, message_of
+from ops.kube.errors import is_login_refused, message_of, no_answer, no_api_server, refusal
 from ops.kube.http import NoAnswer, NotChecked
 from ops.kube.pods import selected, warnings
 from ops.kube.status import condition, is_ready, problems
@@ -60,11 +61,18 @@ def examine_objects(kube: Kube, snapshot: Snapshot) -> Snapshot:
             jobs=dict(_jobs(kube, expected)),
         )
     except ApiException as error:
-        return dataclasses.replace(snapshot, cluster=NotChecked(f"the API server refuses: {message_of(error)}"))
+        if error.status == HTTPStatus.FORBIDDEN and not is_login_refused(error):
+            return dataclasses.replace(snapshot, cluster=NotChecked(f"the API server refuses: {message_of(error)}"))
+        told = no_api_server(kube.api.configuration.host) if error.status == HTTPStatus.NOT_FOUND else refusal(error)
+        return dataclasses.replace(snapshot, cluster=_none(told))
     except OpsError as error:
-        return dataclasses.replace(snapshot, cluster=NoAnswer(error.problem))
+        return dataclasses.replace(snapshot, cluster=_none(error))
     except HTTPError as error:
-        return dataclasses.replace(snapshot, cluster=NoAnswer(f"no answer: {cause_of(error)}"))
+        return dataclasses.replace(snapshot, cluster=_none(no_answer(error, str(kube.kubeconfig))))
+
+
+def _none(error: OpsError) -> NoAnswer:
+    return NoAnswer(error.problem, fix=error.fix)
 
 
 def _missing(kube: Kube, expected: Expected) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,9 @@ discovered in a file of the shared temporary folder, under a name that every use
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -17,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from ops.errors import OpsError
-from ops.kube.errors import refusal
+from ops.kube.errors import no_answer, no_api_server, refusal
+from ops.kube.kubeconfig import ANOTHER, context_of, unusable
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -112,7 +115,10 @@ class Kube:
 
     def version(self) -> str:
         """Return the server's version."""
-        return str(self._request("GET", "/version")["gitVersion"])
+        found = self._request("GET", "/version").get("gitVersion")
+        if found is None:
+            raise no_api_server(self.api.configuration.host)
+        return str(found)
 
     def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
         """Return an object; None where there is none.
@@ -178,7 +184,10 @@ class Kube:
         content: bytes = answer.read()  # type: ignore[no-untyped-call]  # the client's own signature has no types
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise client.ApiException.from_response(http_resp=answer, body=content.decode(errors="replace"), data=None)
-        return dict(json.loads(content))
+        try:
+            return dict(json.loads(content))
+        except (ValueError, TypeError) as error:
+            raise no_api_server(self.api.configuration.host) from error
 
 
 def connection(kubeconfig: Path, context: str | None) -> client.ApiClient:
@@ -187,28 +196,18 @@ def connection(kubeconfig: Path, context: str | None) -> client.ApiClient:
     Raises:
         OpsError: the kubeconfig or its context is missing, or it is none.
     """
-    import yaml  # noqa: PLC0415 - of what loads the kubeconfig
     from kubernetes import client, config  # noqa: PLC0415 - heavy
     from urllib3 import Retry  # noqa: PLC0415 - of the client
 
-    if not kubeconfig.is_file():
-        raise OpsError(f"the kubeconfig {kubeconfig} must exist.", "name the kubeconfig of your cluster: KUBECONFIG=...")
+    chosen = context_of(kubeconfig, context)
+    settings = client.Configuration()
+    settings.retries = Retry(total=4, connect=1, read=2, other=0, backoff_factor=0.2, status_forcelist=BUSY, raise_on_status=False)
     try:
-        settings = client.Configuration()
-        settings.retries = Retry(total=4, connect=1, read=2, backoff_factor=0.2, status_forcelist=BUSY, raise_on_status=False)
-        api: client.ApiClient = config.new_client_from_config(str(kubeconfig), context, client_configuration=settings)  # type: ignore[no-untyped-call]
-    except (
-        config.ConfigException,
-        yaml.YAMLError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        OSError,
-    ) as error:  # it takes a file's form for granted
-        said = " ".join(str(error).split())[:200]
-        raise OpsError(
-            f"{kubeconfig} cannot be used: {said}", f"it must have the context '{context}'." if context else "correct it."
-        ) from error
+        with _login_errors(kubeconfig):
+            api: client.ApiClient = config.new_client_from_config(str(kubeconfig), chosen, client_configuration=settings)  # type: ignore[no-untyped-call]
+    except (config.ConfigException, ValueError, TypeError, AttributeError, LookupError, OSError) as error:  # it takes a form for granted
+        raise unusable(kubeconfig, " ".join(str(error).split())[:200]) from error
+    _strip_token(settings)
     ask = api.call_api
 
     def bounded(*words: Any, _request_timeout: Any = None, **named: Any) -> Any:
@@ -216,6 +215,35 @@ def connection(kubeconfig: Path, context: str | None) -> client.ApiClient:
 
     api.call_api = bounded  # type: ignore[method-assign]
     return api
+
+
+def _strip_token(settings: client.Configuration) -> None:
+    """Leave the line end of a token's file out, as kubectl does: no HTTP header may have one."""
+    refresh = settings.refresh_api_key_hook
+
+    def stripped(current: client.Configuration) -> None:
+        if refresh:
+            refresh(current)
+        if "BearerToken" in current.api_key:
+            current.api_key["BearerToken"] = current.api_key["BearerToken"].strip()
+
+    settings.refresh_api_key_hook = stripped  # type: ignore[assignment]  # the client declares None
+
+
+@contextmanager
+def _login_errors(kubeconfig: Path) -> Iterator[None]:
+    """Raise what the client only logs: that the program which logs a user in has failed."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+    if said:
+        raise unusable(kubeconfig, f"its user's login fails: {' '.join(said[0].split())[:200]}", f"log in again, {ANOTHER}")
 
 
 def require_cluster(kubeconfig: Path, context: str | None) -> None:
@@ -229,14 +257,17 @@ def require_cluster(kubeconfig: Path, context: str | None) -> None:
 
     api = connection(kubeconfig, context)
     try:
-        client.VersionApi(api).get_code(_request_timeout=ANSWER_SECONDS)
+        found = client.VersionApi(api).get_code(_request_timeout=ANSWER_SECONDS)
     except client.ApiException as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            raise no_api_server(api.configuration.host) from error
         raise refusal(error) from error
+    except (ValueError, TypeError, AttributeError):  # what it says is no version
+        found = None
     except HTTPError as error:
-        said = str(error).splitlines()[0][:200]
-        raise OpsError(
-            f"the cluster of {kubeconfig} does not answer: {said}", "start the cluster, or name another kubeconfig: KUBECONFIG=..."
-        ) from error
+        raise no_answer(error, str(kubeconfig)) from error
+    if getattr(found, "git_version", None) is None:
+        raise no_api_server(api.configuration.host)
 
 
 def require_namespace(kubeconfig: Path, context: str | None, namespace: str, stack: str) -> None:
@@ -256,16 +287,10 @@ def require_namespace(kubeconfig: Path, context: str | None, namespace: str, sta
             return
         if error.status != HTTPStatus.NOT_FOUND:
             raise refusal(error) from error
-        named = context or _current_context(kubeconfig)
+        named = context_of(kubeconfig, context)
         raise OpsError(
             f"the cluster of {kubeconfig} (context '{named}') has no namespace '{namespace}', in which stack {stack} is deployed.",
             "if it is the wrong cluster, name the right one: KUBECONFIG=..., or cluster.context of the stack file. If all was "
             "lost, a plain 'pulumi refresh' removes it from the state (docs/operate/lost.md#cluster-lost). "
             "Nothing was changed.",
         ) from error
-
-
-def _current_context(kubeconfig: Path) -> str:
-    from kubernetes import config  # noqa: PLC0415 - heavy
-
-    return str(config.list_kube_config_contexts(str(kubeconfig))[1]["name"])  # type: ignore[no-untyped-call]

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from ops.errors import OpsError
+from ops.kube.kubeconfig import AGAIN, ANOTHER
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -46,25 +48,37 @@ def translation(error: Exception, command: str = "", rights: str = "") -> OpsErr
     from kubernetes import client, config  # noqa: PLC0415 - heavy
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - of the client
 
+    from ops.kube.client import UnknownKindError  # noqa: PLC0415 - which needs this module
+
     if isinstance(error, config.ConfigException):
-        return OpsError(f"the kubeconfig cannot be used: {error}", "correct it, or name another one: KUBECONFIG=...")
+        return OpsError(f"the kubeconfig cannot be used: {error}", AGAIN)
     if isinstance(error, client.ApiException):
         return refusal(error, command, rights)
     if isinstance(error, HTTPError):
-        return OpsError(f"the cluster does not answer: {cause_of(error)}", "repeat this command when it answers again.")
+        return no_answer(error, fix="repeat this command when it answers again")
+    if isinstance(error, UnknownKindError):
+        return OpsError(f"{error}: every Kubernetes API server has it.", OF_THE_API_SERVER)
     return None
 
 
 def refusal(error: client.ApiException, command: str = "", rights: str = "") -> OpsError:
     """Return the message for the user when the cluster refuses ``command``."""
     problem = f"the cluster refuses: {message_of(error)}"
-    another = "or name another kubeconfig: KUBECONFIG=..."
-    if error.status == HTTPStatus.UNAUTHORIZED:
-        return OpsError(problem, f"log in again, because the cluster does not accept the kubeconfig's user; {another}")
+    if is_login_refused(error):
+        return OpsError(problem, f"log in again, because the cluster does not accept the kubeconfig's user; {ANOTHER}")
     if error.status == HTTPStatus.FORBIDDEN or str(HTTPStatus.FORBIDDEN.value) in str(error.reason):
         needed = f"'{command}' needs the rights to {rights}" if rights else "grant its user that right"
-        return OpsError(problem, f"{needed}; {another}")
+        return OpsError(problem, f"{needed}; {ANOTHER}")
+    if error.status == HTTPStatus.BAD_REQUEST and "HTTPS server" in problem:
+        return OpsError(problem, f"write https:// into the kubeconfig (clusters.cluster.server), {ANOTHER}")
+    if (error.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return OpsError(problem, f"repeat this command; if it fails again, look at the log of the API server, {ANOTHER}")
     return OpsError(problem, "repeat this command; if it fails again, find the cause: make doctor STACK=...")
+
+
+def is_login_refused(error: client.ApiException) -> bool:
+    """Whether the cluster does not know who asks: the kubeconfig's token or certificate is wrong, too old, or missing."""
+    return error.status == HTTPStatus.UNAUTHORIZED or "system:anonymous" in message_of(error)
 
 
 def message_of(error: client.ApiException) -> str:
@@ -73,16 +87,76 @@ def message_of(error: client.ApiException) -> str:
     try:
         said = str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
-        reason = str(error.reason or "no reason given").strip()
+        plain = body if body and "<" not in body and len(body) < SHOWN else ""
+        reason = str(plain or error.reason or "no reason given").strip()
         found = _MESSAGE.search(f"{body} {reason}")
         said = found.group(1).replace('\\"', '"') if found else reason.partition(" -+-+- ")[0]
     return " ".join(said.split())[:SHOWN]
 
 
+CLOSED: Final = ("Connection aborted", "UNEXPECTED_EOF", "EOF occurred", "reset by peer")
+UNREADABLE: Final = ("PEM lib", "NO_CERTIFICATE_OR_CRL_FOUND", "KEY_VALUES_MISMATCH", "NO_START_LINE")
+WITHOUT_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")
+"""Python's words for a connection that failed."""
+
+
 def cause_of(error: Exception) -> str:
-    """Return the first line of why there was no answer."""
+    """Return in one line why there was no answer."""
     reason = getattr(error, "reason", None)
-    return str(reason if isinstance(reason, Exception) else error).splitlines()[0][:SHOWN]
+    words = str(reason if isinstance(reason, Exception) else error)
+    if any(each in words for each in CLOSED):
+        return "the server closes the connection without an answer"
+    if any(each in words for each in WITHOUT_TLS):
+        return "the server answers without TLS"
+    words = re.sub(r"(Read|Connection to \S+) timed out\..*", "no answer in time", words)
+    words = re.sub(r"^(HTTPS?Connection\w*\(host='([^']*)', port=(\d+)[^)]*\)): ", r"\2:\3: ", words.partition("\n")[0])
+    return re.sub(r" \(_ssl\.c:\d+\)|\[Errno -?\d+\] ", "", words)[:SHOWN]
+
+
+OF_THE_API_SERVER: Final = f"write the address of the API server into the kubeconfig (clusters.cluster.server), {ANOTHER}"
+
+
+def no_api_server(server: str) -> OpsError:
+    """Return the message about a server that answers as no Kubernetes does."""
+    return OpsError(f"{server} is no Kubernetes API server: it does not say its version.", OF_THE_API_SERVER)
+
+
+DISTRUSTED: Final = {
+    9: "set this machine's clock",
+    10: "renew the cluster's certificate, and set this machine's clock if it is wrong",
+    62: "write a name that the certificate has into the kubeconfig: clusters.cluster.server, or tls-server-name",
+    64: "write an address that the certificate has into the kubeconfig: clusters.cluster.server, or tls-server-name",
+}
+"""OpenSSL's reason to distrust a certificate -> what to do; any other one is a root that the kubeconfig does not have."""
+OF_ANOTHER_CA: Final = "get the kubeconfig of this cluster again, because its certificate-authority-data is of another cluster or too old"
+
+
+def no_answer(error: Exception, of: str = "", fix: str = "start the cluster") -> OpsError:
+    """Return the message about a connection to the cluster that failed.
+
+    Args:
+        of: the kubeconfig; '' where it is not known.
+        fix: what to do where the connection itself does not tell.
+    """
+    cluster = f"the cluster of {of}" if of else "the cluster"
+    inner = getattr(error, "reason", None) or error
+    cause = next((each for each in getattr(inner, "args", ()) if isinstance(each, ssl.SSLError)), None)
+    words = str(cause or inner)
+    problem = f"{cluster} does not answer: {cause_of(error)}"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        problem = f"the certificate of {cluster} is not trusted: {cause.verify_message}"
+        fix = DISTRUSTED.get(cause.verify_code, OF_ANOTHER_CA)
+    elif any(each in words for each in UNREADABLE):
+        return OpsError(f"a certificate or key of the kubeconfig {of} cannot be read: {words}.".replace("  ", " "), AGAIN)
+    elif any(each in words for each in WITHOUT_TLS):
+        fix = "write the address of the API server into the kubeconfig (clusters.cluster.server)"
+    elif any(each in words for each in CLOSED):
+        fix = f"{fix}; or correct clusters.cluster.server of the kubeconfig (https://, host, port) and its user's certificate"
+    elif "alert" in words.lower():
+        fix = "log in again: the cluster does not accept the client certificate of the kubeconfig's user"
+    elif "resolve" in words:
+        fix = "correct the name in the kubeconfig (clusters.cluster.server), or connect to the network that knows it"
+    return OpsError(problem, f"{fix}, {ANOTHER}")
 
 
 def no_way_to_pod(error: client.ApiException) -> str:

@@ -26,9 +26,10 @@ class NotChecked:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """It was asked and gave no answer."""
+    """It was asked and gave no answer; ``fix`` says what to do where that is known."""
 
     reason: str
+    fix: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -196,3 +196,56 @@ def test_an_empty_stack_reaches_the_program_as_empty(tmp_path: Path, given: list
     command = ["make", "--silent", "-f", str(ROOT / "Makefile"), "down", f"RUN={program}", f"READY={program}", *given]
     done = subprocess.run(command, env=os.environ | {"STACK": ""}, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)[2:] == ["down", "--stack", ""]
+
+
+PULUMI = """#!/bin/sh
+case "$1 $2" in
+  'version ') echo v3.259.0 ;;
+  'stack output') echo '{"namespace": "portus", "portus_url": "https://p", "registry_host": "r", "versions": {"portus": "2.5"},' \\
+    '"ca_certificate": "", "administrator_secret": {"name": "a", "key": "b"}}' ;;
+  'stack export') echo '{"deployment": {}}' ;;
+esac
+"""
+OPTIONS = {"down": ["--yes"], "restore": ["--dump", "x"], "reset-password": ["--user", "joe", "--generate"], "up": ["--yes"]}
+ASKING = [name for name in MODULES if name not in {"adopt", "new-stack", "outputs", "replace-secrets", "import-database"}]
+"""The commands that ask the cluster, before anything else that may be wrong."""
+
+
+@pytest.fixture
+def own_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A stack that is deployed, with a pulumi and a skopeo that do nothing."""
+    for name, text in (("pulumi", PULUMI), ("skopeo", "#!/bin/sh\n")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "https://backend.example.com")
+
+
+@pytest.mark.parametrize("text", ["", "hello\n", '{"a": 1}', "contexts: []\n"], ids=["empty", "text", "JSON", "no context"])
+@pytest.mark.parametrize("name", ASKING)
+@pytest.mark.usefixtures("own_tools")
+def test_every_command_tells_a_broken_kubeconfig_in_one_line_with_its_fix(
+    name: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(text, encoding="utf-8")
+    options = ["--dir", str(tmp_path / "new")] if name == "export" else OPTIONS.get(name, [])
+    assert ops([name, "--stack", "prod", "--kubeconfig", str(file), *options]) == 1
+    captured = capsys.readouterr()
+    told = " ".join((captured.out if name == "doctor" else captured.err).split())
+    assert f"the kubeconfig {file} cannot be used: it " in told
+    assert "write it again with the program that made it, or name another kubeconfig: KUBECONFIG=..." in told
+    assert "Traceback" not in captured.err
+
+
+def test_adoption_reads_a_list_of_kubeconfigs_and_tells_a_broken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: portus\n", encoding="utf-8")
+    (tmp_path / "one").write_text("hello\n", encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'absent'}:{tmp_path / 'one'}")
+    with pytest.raises(SystemExit):
+        ops(["adopt", "kubernetes", "--stack", "new", "--dir", str(tmp_path)])
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"the kubeconfig {tmp_path / 'one'} cannot be used: it must have contexts, clusters and users, and is plain text." in told
+    assert "fix: write it again with the program that made it" in told

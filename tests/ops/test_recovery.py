@@ -140,7 +140,7 @@ def test_a_missing_kubeconfig_is_told_by_its_name(tmp_path: Path) -> None:
 
 
 def test_a_missing_context_is_told_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(OpsError, match="it must have the context 'prod'"):
+    with pytest.raises(OpsError, match="it has no context 'prod'"):
         require_cluster(_silent(tmp_path), "prod")
 
 

@@ -19,7 +19,7 @@ def cluster(snapshot: Snapshot) -> Verdict:
     """The API server answers, and the stack's namespace is active."""
     expected, version = snapshot.expected, snapshot.cluster
     if isinstance(version, NoAnswer):
-        return Failed(version.reason, "start the cluster, or name another kubeconfig: KUBECONFIG=...")
+        return Failed(version.reason, version.fix)
     if isinstance(version, NotChecked):
         return version
     if not snapshot.namespace:

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import threading
+from pathlib import Path
 from typing import Any
 
 import pulumi_random
@@ -18,6 +19,7 @@ from lab.engine.plugins.codec import SIGNATURE, UNKNOWN, Properties, Secret, dec
 from lab.engine.plugins.generated import Kind
 from lab.engine.plugins.kube import waiting
 from lab.engine.plugins.kube.apply import merge_patch
+from lab.engine.plugins.kube.cluster import _ambient_kubeconfig
 from lab.engine.plugins.kube.differences import difference, force_new_fields
 from lab.engine.plugins.kube.objects import ObjectKind, mark_secrets, without_zeros
 from lab.engine.plugins.kube.readiness import Look, rule_for
@@ -121,6 +123,24 @@ def test_string_data_is_compared_with_the_data_that_the_server_made_of_it() -> N
 def test_a_secret_in_a_list_hides_the_whole_list() -> None:
     marked = mark_secrets({"kind": "Pod", "a": [{"b": "1"}], "c": {"d": "2"}}, {"a": [{"b": Secret("1")}], "c": {"d": "2"}})
     assert marked == {"kind": "Pod", "a": Secret([{"b": "1"}]), "c": {"d": "2"}}
+
+
+def test_a_list_of_kubeconfigs_is_merged_as_kubectl_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(name: str, server: str, current: str = "") -> str:
+        file = tmp_path / name
+        clusters = [{"name": each, "cluster": {"server": server}} for each in ("both", name)]
+        contexts = [{"name": name, "context": {"cluster": "both"}}]
+        file.write_text(json.dumps({"current-context": current, "contexts": contexts, "clusters": clusters}), encoding="utf-8")
+        return str(file)
+
+    files = [written("first", "https://first"), str(tmp_path / "absent"), written("second", "https://second", "second")]
+    monkeypatch.setenv("KUBECONFIG", ":".join([*files, written("third", "https://third", "third")]))
+    found = _ambient_kubeconfig()
+    assert found["current-context"] == "second"
+    assert {each["name"]: each["cluster"]["server"] for each in found["clusters"]} == {
+        "first": "https://first", "both": "https://first", "second": "https://second", "third": "https://third",
+    }  # fmt: skip
+    assert {each["name"] for each in found["contexts"]} == {"first", "second", "third"}
 
 
 def test_only_another_cluster_replaces_a_provider() -> None:

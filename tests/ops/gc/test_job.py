@@ -212,7 +212,7 @@ def test_a_cluster_that_is_away_is_told_from_one_that_refuses(tmp_path: Path) ->
 
 def test_so_it_is_of_an_export(tmp_path: Path) -> None:
     expected = Expected(stack="prod", namespace="portus", portus_url="", registry="", portus_version="2.5", trust="")
-    with pytest.raises(OpsError, match="cannot be reached") as caught:
+    with pytest.raises(OpsError, match=r"the kubeconfig \S+/absent must exist") as caught:
         Access.of(expected, Kube(kubeconfig=tmp_path / "absent"))
     assert "KUBECONFIG=..." in caught.value.fix
     with api(tmp_path) as made:

@@ -217,9 +217,15 @@ def _configuration(settings: Settings) -> tuple[Configuration, str]:
 
 
 def _ambient_kubeconfig() -> Properties:
-    """Return the user's kubeconfig: the first file of ``KUBECONFIG`` with content, else ``~/.kube/config``; {} for none."""
+    """Return the user's kubeconfig: the files of ``KUBECONFIG``, merged as kubectl does, else ``~/.kube/config``; {} for none."""
     names = [name for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name] or [str(Path.home() / ".kube" / "config")]
-    return next((load_kubeconfig(name) for name in names if Path(name).is_file()), {})
+    merged: Properties = {}
+    for content in (load_kubeconfig(name) for name in names if Path(name).is_file()):
+        for section in ("clusters", "users", "contexts"):
+            known = [*merged.get(section, ()), *(content.get(section) or ())]
+            merged[section] = list({entry["name"]: entry for entry in reversed(known)}.values())
+        merged["current-context"] = merged.get("current-context") or content.get("current-context") or ""
+    return merged
 
 
 def _select(config: Properties, settings: Settings) -> Mapping[str, Any]:
