@@ -7,9 +7,11 @@ What begins otherwise than these programs' statements is not loaded anywhere, be
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -92,6 +94,14 @@ BYTE_ORDER_MARKS: Final = {b"\xef\xbb\xbf": "a byte order mark", b"\xff\xfe": "U
 MESSAGE: Final = re.compile(rb"(?:mysqldump|mariadb-dump|mysql|mariadb): |Enter password:|WARNING: ", re.IGNORECASE)
 """What the programs say on a terminal."""
 OTHER_FORMATS: Final = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PGDMP": "pg_dump"}
+TAR_MARK: Final = slice(257, 262)
+LINE_ENDS: Final = {
+    b"\r\r\n": (r"\r\r\n", r"convert them: sed 's/\r*$//' OLD.sql > NEW.sql"),
+    b"\r": (r"\r alone", r"convert them: tr '\r' '\n' < OLD.sql > NEW.sql"),
+}
+"""Line ends of no dump -> their name, and how to convert them. ``\\r\\n`` alone is read."""
+LOOKED_AT: Final = 1 << 13
+"""Bytes by which the form of a dump is known."""
 BUFFER: Final = 1 << 20
 SHOWN_EVERY: Final = 20_000
 MOST_PROBLEMS: Final = 10
@@ -172,8 +182,10 @@ def read(path: Path, say: Callable[[str], None] = lambda _: None) -> Dump:
     try:
         with _opened(path) as file:
             return _Reader(path, say).read(file)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except EOFError as error:
         raise DumpError(path, [_truncated(0, f"gzip says: {error}")]) from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise DumpError(path, [_damaged(error)]) from error
     except OSError as error:
         raise DumpError(path, [Problem(0, f"must be a file that can be read: {error.strerror}", "name the dump: --dump FILE")]) from error
 
@@ -181,18 +193,44 @@ def read(path: Path, say: Callable[[str], None] = lambda _: None) -> Dump:
 def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
     if path.exists() and not path.is_file() and not path.is_dir():
         raise DumpError(path, [Problem(0, "must be a file: a pipe cannot be read twice", "write the dump to a file first")])
-    with path.open("rb") as file:
-        start = file.read(8)
+    with path.open("rb") as start:
+        packed = start.read(len(GZIP)) == GZIP
+    file = gzip.GzipFile(path, "rb") if packed else io.BufferedReader(path.open("rb", buffering=0), BUFFER)
+    with ExitStack() as stack:
+        stack.enter_context(file)
+        if problem := _not_as_written(file.peek(LOOKED_AT)[:LOOKED_AT], packed=packed):
+            raise DumpError(path, [problem])
+        stack.pop_all()
+    return file
+
+
+def _not_as_written(start: bytes, *, packed: bool) -> Problem | None:
+    """Return what another program made of a dump, by how its text begins."""
     for mark, name in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             rule = f"must be as the program wrote it, and begins with {name}, as PowerShell's > and editors add it"
-            raise DumpError(path, [Problem(1, rule, "dump again with --result-file=FILE, which no shell rewrites")])
+            return Problem(1, rule, "dump again with --result-file=FILE, which no shell rewrites")
+    if packed and start.startswith(GZIP):
+        return Problem(0, "must be compressed once, and is compressed twice", "unpack it once: gzip -dc OLD > NEW.sql.gz")
     for magic, name in OTHER_FORMATS.items():
         if start.startswith(magic):
-            raise DumpError(path, [Problem(0, f"must be SQL, compressed by gzip or not, and is of {name}", "unpack it, or dump again")])
-    if start.startswith(GZIP):
-        return gzip.open(path, "rb")
-    return path.open("rb", buffering=BUFFER)
+            return Problem(0, f"must be SQL, compressed by gzip or not, and is of {name}", "unpack it, or dump again")
+    if start[TAR_MARK] == b"ustar":
+        return Problem(0, "must be SQL, compressed by gzip or not, and is of tar", "unpack it with tar -xf, and name the dump in it")
+    for ends, (shown, convert) in LINE_ENDS.items():
+        if ends in start and not (ends == b"\r" and b"\n" in start):
+            rule = f"must have the line ends that the program wrote, and its lines end with {shown}, as a copy in text mode makes them"
+            return Problem(1, rule, f"{convert}; or dump again with --result-file=FILE, and copy it in binary mode")
+    return None
+
+
+def _damaged(error: Exception) -> Problem:
+    if "Not a gzipped file" in str(error):  # its start is one
+        fix = "unpack it, which leaves them out: gzip -dc OLD.gz > NEW.sql; then --dump NEW.sql"
+        return Problem(0, "must be gzip to its end, and other bytes follow the end of the compressed dump", fix)
+    return Problem(
+        0, f"must be the file that gzip wrote: it is damaged (gzip says: {error})", "copy it again, in binary mode, or dump again"
+    )
 
 
 def _truncated(line: int, why: str) -> Problem:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import hashlib
+import io
 import json
 import os
 import re
+import subprocess
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,6 +205,71 @@ def test_the_record_that_the_import_corrects_is_told() -> None:
 )
 def test_a_version_that_does_not_migrate_the_dump_is_told_before_the_restore_refuses(made: str, target: str, *, first: bool) -> None:
     assert (f"set portus:portus.version to {made}" in _told(DUMP, made=made, target=target)) is first
+
+
+# A file that some other program has changed: it is not called truncated.
+
+
+SQL = b"-- MariaDB dump 10.19\n--\nCREATE TABLE `users` (\n  `id` int\n);\nINSERT INTO `users` VALUES (1);\n-- Dump completed on 2026\n"
+CONVERTED = "must have the line ends that the program wrote, and its lines end with "
+
+
+def _tar(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        entry = tarfile.TarInfo("portus.sql")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    return file.getvalue()
+
+
+def _flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
+
+
+CHANGED: dict[str, tuple[bytes, str, str]] = {
+    "two conversions": (SQL.replace(b"\n", b"\r\r\n"), rf"{CONVERTED}\r\r\n,", r"sed 's/\r*$//' OLD.sql > NEW.sql; or dump again"),
+    "two conversions in gzip": (gzip.compress(SQL.replace(b"\n", b"\r\r\n")), rf"{CONVERTED}\r\r\n,", r"sed 's/\r*$//'"),
+    "line ends of another system": (SQL.replace(b"\n", b"\r"), rf"{CONVERTED}\r alone", r"tr '\r' '\n' < OLD.sql > NEW.sql; or"),
+    "bytes after gzip": (gzip.compress(SQL) + b"garbage", "must be gzip to its end, and other bytes follow", "gzip -dc OLD.gz > NEW.sql"),
+    "a word after gzip": (gzip.compress(SQL) + b"\n", "must be gzip to its end, and other bytes follow", "gzip -dc OLD.gz > NEW.sql"),
+    "gzip with a wrong sum": (_flipped(gzip.compress(SQL), -8), "must be the file that gzip wrote: it is damaged", "copy it again"),
+    "gzip with wrong bytes": (_flipped(gzip.compress(SQL), 20), "must be the file that gzip wrote: it is damaged", "copy it again"),
+    "gzip twice": (gzip.compress(gzip.compress(SQL)), "must be compressed once, and is compressed twice", "unpack it once: gzip -dc"),
+    "tar": (_tar(SQL), "must be SQL, compressed by gzip or not, and is of tar", "unpack it with tar -xf"),
+    "tar in gzip": (gzip.compress(_tar(SQL)), "must be SQL, compressed by gzip or not, and is of tar", "unpack it with tar -xf"),
+    "xz in gzip": (gzip.compress(b"\xfd7zXZ\x00\x00"), "must be SQL, compressed by gzip or not, and is of xz", "unpack it, or dump again"),
+    "PowerShell in gzip": (gzip.compress(SQL.decode().encode("utf-16")), "begins with UTF-16, as PowerShell's >", "--result-file=FILE"),
+}
+
+
+@pytest.mark.parametrize(("content", "rule", "fix"), CHANGED.values(), ids=CHANGED)
+def test_what_a_dump_has_become_is_told(tmp_path: Path, content: bytes, rule: str, fix: str) -> None:
+    (tmp_path / "portus.sql").write_bytes(content)
+    with pytest.raises(DumpError) as raised:
+        read(tmp_path / "portus.sql")
+    (problem,) = raised.value.problems
+    assert rule in problem.rule
+    assert fix in problem.fix
+    assert "truncated" not in problem.rule
+
+
+def test_a_dump_whose_line_ends_are_converted_back_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "portus.sql"
+    for name, (content, _, fix) in CHANGED.items():
+        if match := re.search(r"(sed|tr) .* > NEW\.sql", fix if "sed" in fix or "tr" in fix else ""):
+            file.write_bytes(gzip.decompress(content) if "gzip" in name else content)
+            command = match[0].replace("OLD.sql", str(file)).replace("NEW.sql", f"{file}.new")
+            subprocess.run(command, shell=True, check=True)  # noqa: S602 - the command that a user is told
+            assert read(Path(f"{file}.new")).counts["users"] == 1
+
+
+@pytest.mark.parametrize(
+    "content", [SQL.replace(b"\n", b"\r\n"), gzip.compress(SQL) + b"\0" * 512, gzip.compress(SQL[:60]) + gzip.compress(SQL[60:])]
+)
+def test_a_dump_with_the_line_ends_of_windows_or_in_several_parts_of_gzip_is_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "portus.sql").write_bytes(content)
+    assert read(tmp_path / "portus.sql").counts["users"] == 1
 
 
 # The page's statement corrects the record of the registry, and the page names what the command refuses.
