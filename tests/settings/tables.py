@@ -94,6 +94,10 @@ S3 = {"driver": "s3", "region": "us-east-1", "bucket": "images", "accesskey": "A
 AZURE = {"driver": "azure", "accountname": "company", "container": "images", "accountkey": "YWNjb3VudC1rZXk="}
 GOOGLE = {"type": "service_account", "client_email": "registry@example.com", "private_key": "of-google-cloud"}
 GCS = {"driver": "gcs", "bucket": "images", "keyfile": json.dumps(GOOGLE)}
+OSS = {"driver": "oss", "region": "oss-cn-beijing", "bucket": "images", "accesskeyid": "LTAI5tAAAAAAAAAA", "accesskeysecret": "of-alibaba"}
+SWIFT = {
+    "driver": "swift", "authurl": "https://keystone.example.com/v3", "username": "u", "password": "secret-word", "container": "images",
+}  # fmt: skip
 MAIL = {"enabled": True, "address": "smtp.example.com"}
 PROXY = "http://proxy.corp.example.com:3128"
 LOCAL = "localhost,127.0.0.1,svc,cluster.local"

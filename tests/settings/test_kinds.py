@@ -15,9 +15,12 @@ from components.common.versions import RegistryVersion
 from components.settings.derived.egress import destinations
 from components.settings.derived.pod_extras import extensions
 from components.settings.derived.proxies import variables
+from components.settings.report.locate import Place, setting_of_variable, settings_by_variable
 from components.settings.report.problems import Problem
 from components.settings.rules.registry import KNOWN, Key, Kind, Tree
 from components.settings.rules.registry_storage import REGIONS
+from components.settings.stack import StackSettings
+from components.settings.types.base import Section
 from tests.settings.corpus import BAD, KeyPath, Stack, sections_of
 from tests.settings.kinds import ROWS
 from tests.settings.tables import (
@@ -25,9 +28,11 @@ from tests.settings.tables import (
     BASE,
     GCS,
     LOCAL,
+    OSS,
     OWN,
     PROXY,
     S3,
+    SWIFT,
     Wrong,
     accepted,
     below,
@@ -76,6 +81,26 @@ VALID: list[tuple[str, dict[str, Any]]] = [
     ("region with an underscore with an endpoint", storage(S3, "3.1", region="dc_1", regionendpoint="https://s3.cloud.example.com")),
     ("whole bucket", storage(S3, rootdirectory="/")),
     ("path with a slash at its end", storage(GCS, rootdirectory="/registry/")),
+    ("store below a path", storage(S3, regionendpoint="https://project.example.com/storage/v1/s3")),
+    ("store with a slash at its end", storage(S3, regionendpoint="https://minio.example.com:9000/")),
+    ("store with its scheme in capitals", storage(S3, regionendpoint="HTTPS://minio.example.com")),
+    ("bucket in capitals of another server", storage(S3, bucket="Team_Images", regionendpoint="https://ceph.example.com")),
+    ("bucket with two dots of another server", storage(S3, bucket="a..b", regionendpoint="https://ceph.example.com")),
+    ("bucket of before 2018", storage(S3, bucket="Team_Images", regionendpoint="https://s3.us-east-1.amazonaws.com")),
+    ("bucket of before 2018 by the old name", storage(S3, bucket="Team_Images", regionendpoint="https://s3.amazonaws.com")),
+    ("bucket called bucket in a private network", storage(S3, bucket="bucket", regionendpoint="https://bucket.vpce-1.s3.us-east-1.vpce.amazonaws.com")),
+    ("bucket with a dot", storage(S3, bucket="images.example.com")),
+    ("access point", storage(S3, bucket="images-hrzrlukc5m36ft7okagglf3gmwluquse1b-s3alias")),
+    ("keys of another server", storage(S3, accesskey="minioadmin", secretkey="minioadmin", regionendpoint="https://minio.example.com")),
+    ("Amazon's endpoint of the region", storage(S3, region="eu-north-1", regionendpoint="https://s3.eu-north-1.amazonaws.com")),
+    ("Amazon's endpoint for both families", storage(S3, region="eu-west-1", regionendpoint="https://s3.dualstack.eu-west-1.amazonaws.com")),
+    ("bucket of a domain", storage(GCS, bucket="images_2.example.com")),
+    ("bucket of Alibaba in capitals", storage(OSS, bucket="Images")),
+    ("endpoint of Alibaba with a slash", storage(OSS, endpoint="images.oss-cn-beijing-internal.aliyuncs.com/")),
+    ("endpoint of Alibaba by a name of one's own", storage(OSS, endpoint="oss.corp.example.com:8443", region="private")),
+    ("container with a space", storage(SWIFT, container="Team images")),
+    ("container of one letter", storage(SWIFT, container="r")),
+    ("identity of a version that is said", storage(SWIFT, authurl="https://keystone.example.com:5000", authversion=3)),
     ("storage class of 3.1", storage(S3, "3.1", storageclass="INTELLIGENT_TIERING")),
     ("cloud of another country", storage(AZURE, realm="core.chinacloudapi.cn")),
     ("punycode top-level domain", below("portus.config.email.from", "portus@xn--e1afmkfd.xn--p1ai")),
@@ -110,6 +135,33 @@ def test_a_ca_file_may_be_mounted_by_the_stack_file(workload: str) -> None:
     assert problems(merged(BASE, change)) == ()
     alone = merged(change, below(f"workloads.{workload}", {"volumes": [], "volumeMounts": []}))
     assert [problem.key for problem in problems(merged(BASE, alone))] == ["portus.config.ldap.encryption.options.ca_file"]
+
+
+CAPITALS = [
+    ("registry.storage.regionendpoint", storage(S3)),
+    ("registry.storage.authurl", storage(SWIFT)),
+    ("portus.config.security.clair.server", {}),
+]
+
+
+@pytest.mark.parametrize(("key", "change"), CAPITALS, ids=[key for key, _ in CAPITALS])
+@pytest.mark.parametrize("scheme", ["HTTP", "Https"])
+def test_a_scheme_in_capitals_is_the_same_in_small_letters(key: str, change: dict[str, Any], scheme: str) -> None:
+    found: Any = accepted(merged(BASE, merged(change, below(key, f"{scheme}://server.example.com/v3"))))
+    for step in key.split("."):
+        found = getattr(found, step)
+    assert found == f"{scheme.lower()}://server.example.com/v3"
+
+
+def test_each_variable_of_an_image_has_a_setting_that_there_is() -> None:
+    for variable, setting in settings_by_variable().items():
+        models: tuple[type[Section], ...] = (StackSettings,)
+        for step in setting.split("."):
+            place = Place((step,), models)
+            assert place.fields, (variable, setting)
+            models = tuple(place.inner)
+    assert len(settings_by_variable()) > 150
+    assert setting_of_variable("PORTUS_EMAIL_SMTP_PASSWORD_FILE") == "portus.config.email.smtp.password"
 
 
 @pytest.mark.parametrize("version", list(RegistryVersion))

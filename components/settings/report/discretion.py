@@ -41,6 +41,7 @@ PLACES: Final = frozenset(
         "region",
         "realm",
         "authurl",
+        "endpoint",
         "regionendpoint",
         "redirectendpoint",
         "rootdirectory",
@@ -72,6 +73,9 @@ _ADDRESS: Final = re.compile(r"(?:[a-z]+://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.
 
 _SHORT: Final = 5
 """Characters of a wrong switch, port or size ("yes", "587,", "50Gi"): no password."""
+
+_LONG: Final = frozenset({"keyfile"})
+"""Secrets that are whole files: no text of one line is one of them in the wrong line."""
 
 _STEPS: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
@@ -150,7 +154,9 @@ def _is_of(key: str, problem: str) -> bool:
 
 
 def _secrets(model: type[Section]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items() if SecretStr in kinds_of(field.annotation)]
+    return [
+        field.alias or name for name, field in model.model_fields.items() if SecretStr in kinds_of(field.annotation) and name not in _LONG
+    ]
 
 
 def _meant(models: tuple[type[Section], ...], section: object) -> tuple[type[Section], ...]:

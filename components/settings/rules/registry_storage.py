@@ -8,15 +8,22 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from pydantic import SecretStr
+
 from components.common.versions import RegistryVersion
-from components.settings.report.problems import Problem
+from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
 from components.settings.sections.storage import DRIVERS
 from components.settings.sections.storage.azure import AzureStorage
 from components.settings.sections.storage.filesystem import FilesystemStorage
-from components.settings.sections.storage.s3 import STORAGE_CLASSES_OF_2_8, S3Storage
+from components.settings.sections.storage.oss import OssStorage
+from components.settings.sections.storage.s3 import OLDEST_REGION, STORAGE_CLASSES_OF_2_8, S3Storage
+from components.settings.sections.storage.swift import SwiftStorage
+from components.settings.sections.storage.values import AMAZON_RULE, amazon_fix
 from components.settings.stack import Accepted, Profile, StackSettings
-from components.settings.types.base import key_of
+from components.settings.types.base import Section, key_of, names_and_keys_set
+from components.settings.types.sealed import is_sealed
+from components.settings.types.secrets import ExistingSecret
 
 _OF_2018: Final = (
     "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1", "cn-north-1", "cn-northwest-1",
@@ -139,7 +146,7 @@ def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="registry.storage.keyid", value=json.dumps(storage.keyid), rule="has no effect without encrypt", fix="set encrypt: true"
         )
-    if not storage.v4auth and storage.regionendpoint is None:
+    if not storage.v4auth and (storage.regionendpoint is None or "s3.amazonaws.com" in storage.regionendpoint):
         yield Problem(
             key="registry.storage.v4auth",
             value="false",
@@ -153,6 +160,155 @@ def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
             value=json.dumps(endpoint),
             rule="must be a scheme and a host without a path: otherwise the registry does not start",
             fix="remove the path",
+        )
+
+
+@rule(requires=("registry.storage.bucket", "registry.storage.region", "registry.storage.regionendpoint"))
+def amazon_can_have_the_bucket(stack: StackSettings) -> Iterator[Problem]:
+    """Other servers that speak S3 have rules of their own."""
+    storage = stack.registry.storage
+    if not isinstance(storage, S3Storage) or (storage.regionendpoint is not None and storage.amazon is None):
+        return
+    is_old = storage.region == OLDEST_REGION
+    fix = amazon_fix(storage.bucket)
+    if fix is not None and not (is_old and storage.amazon):
+        old = f"; for a bucket of before 2018 that has this name set regionendpoint: https://s3.{OLDEST_REGION}.amazonaws.com"
+        yield Problem(
+            key="registry.storage.bucket", value=json.dumps(storage.bucket), rule=AMAZON_RULE, fix=f"{fix}{old if is_old else ''}"
+        )
+
+
+@rule(requires=("registry.storage.bucket", "registry.storage.region", "registry.storage.regionendpoint"))
+def s3_endpoint_is_the_servers(stack: StackSettings) -> Iterator[Problem]:
+    """The driver writes the bucket behind it, and Amazon takes a signature for its own region alone."""
+    storage, key = stack.registry.storage, "registry.storage.regionendpoint"
+    if not isinstance(storage, S3Storage) or storage.regionendpoint is None:
+        return
+    endpoint, amazon = storage.regionendpoint, storage.amazon
+    without = re.sub(rf"/{re.escape(storage.bucket)}/?$", "", endpoint)
+    if amazon and amazon["bucket"] == storage.bucket:
+        without = endpoint.replace(f"//{storage.bucket}.", "//", 1)
+    if without != endpoint:
+        yield Problem(
+            key=key, value=json.dumps(endpoint), rule="must not have the bucket in it: the driver appends it", fix=f"write {without}"
+        )
+    elif amazon and amazon["region"] not in {None, storage.region}:
+        yield Problem(
+            key="registry.storage.region",
+            value=json.dumps(storage.region),
+            rule=f"must be the region of regionendpoint, {amazon['region']}: Amazon refuses signatures for another one",
+            fix=f"write {amazon['region']}, or remove regionendpoint",
+        )
+
+
+_KEY_PAIRS: Final = ((S3Storage, "accesskey", "secretkey"), (OssStorage, "accesskeyid", "accesskeysecret"))
+_KEY_IDS: Final = re.compile("(AKIA|ASIA)[A-Z0-9]{16}|GOOG[A-Z0-9]{16,60}|LTAI[A-Za-z0-9]{12,20}")
+"""Ids of access keys of Amazon, Google (for its S3 API) and Alibaba; none of their secrets has the form."""
+
+
+@rule()
+def storage_keys_are_in_their_places(stack: StackSettings) -> Iterator[Problem]:
+    """The id of an access key is known by its form; the store would refuse each request."""
+    storage = stack.registry.storage
+    for driver, name, other in _KEY_PAIRS:
+        if not isinstance(storage, driver):
+            continue
+        given, secret = (_text(getattr(storage, each)) for each in (name, other))
+        key = f"registry.storage.{name}"
+        if _KEY_IDS.fullmatch(secret) and given and not _KEY_IDS.fullmatch(given):
+            rule = f"must be the id of the access key, and {other} its secret: they are swapped"
+            yield Problem(key=key, value=HIDDEN, rule=rule, fix=f"swap {name} and {other}")
+        elif _KEY_IDS.fullmatch(secret):
+            rule = "must be the secret of the access key; this is the id of one"
+            fix = f"give the secret that was shown when the key was made; if it is lost, make another key and set {name}, too"
+            yield Problem(key=f"registry.storage.{other}", value=HIDDEN, rule=rule, fix=fix)
+        elif given.startswith("ASIA") and _KEY_IDS.fullmatch(given):
+            rule = "must be the id of a permanent access key (AKIA...): this one is temporary, and needs a session token"
+            yield Problem(
+                key=key, value=HIDDEN, rule=rule, fix=f"make an access key of an IAM user; or remove {name} and {other}, to use an identity"
+            )
+        elif isinstance(storage, S3Storage) and storage.regionendpoint is None and re.fullmatch(r".*[^A-Za-z0-9_\s].*", given):
+            rule = "must be the id of the access key: letters and digits, such as AKIA..."
+            yield Problem(key=key, value=HIDDEN, rule=rule, fix="give the id, as aws iam list-access-keys shows it")
+
+
+@rule()
+def secrets_of_the_registry_are_single_lines(stack: StackSettings) -> Iterator[Problem]:
+    """What a copy or a file brings along is a part of the key: the store, Redis or the endpoint refuses it."""
+    for key, secret in _secrets(stack):
+        text = secret.get_secret_value()
+        is_key = key.rpartition(".")[2] in {name for _, *names in _KEY_PAIRS for name in names}
+        if is_sealed(secret) or (text.isprintable() and (re.fullmatch(r"\S+", text) if is_key else text and text == text.strip())):
+            continue
+        remove = "[:space:]" if is_key or not re.search(r"\S\s+\S", text) else "\\n"
+        yield Problem(
+            key=key,
+            value=HIDDEN,
+            rule="must be one word, without spaces and line ends" if is_key else "must be one line, not empty and without spaces around it",
+            fix=f"set it again, e.g. from a file: tr -d '{remove}' < file | pulumi config set --secret --path 'portus:{key}'",
+        )
+
+
+def _secrets(stack: StackSettings) -> Iterator[tuple[str, SecretStr]]:
+    """Yield the registry's secrets that are texts of one line; the form of the others says whether they are whole."""
+    registry = stack.registry
+    sections: dict[str, Section] = {"storage": registry.storage}
+    sections |= {} if registry.redis is None else {"redis": registry.redis}
+    sections |= {f"notifications.extraEndpoints[{number}]": each for number, each in enumerate(registry.notifications.extra_endpoints)}
+    if isinstance(registry.storage, AzureStorage) and registry.storage.credentials:
+        sections["storage.credentials"] = registry.storage.credentials
+    for path, section in sections.items():
+        for name, key in names_and_keys_set(section):
+            value = getattr(section, name)
+            if isinstance(value, SecretStr) and name not in {"keyfile", "accountkey"}:
+                yield f"registry.{path}.{key}", value
+
+
+def _text(secret: SecretStr | ExistingSecret | None) -> str:
+    return secret.get_secret_value().strip() if isinstance(secret, SecretStr) else ""
+
+
+@rule(requires=("registry.storage.region", "registry.storage.endpoint", "registry.storage.bucket"))
+def oss_is_found(stack: StackSettings) -> Iterator[Problem]:
+    """The driver asks ``<bucket>.<region>.aliyuncs.com``, or the endpoint as it is."""
+    storage = stack.registry.storage
+    if not isinstance(storage, OssStorage):
+        return
+    if storage.endpoint is None and not re.fullmatch("oss-[a-z0-9-]+", storage.region):
+        near = re.sub(r"^.*://|\.aliyuncs\.com.*$", "", storage.region.lower())
+        near = near if near.startswith("oss-") else f"oss-{near}"
+        yield Problem(
+            key="registry.storage.region",
+            value=json.dumps(storage.region),
+            rule="must be OSS' name of the region, which begins with 'oss-'",
+            fix=f"write {near}" if re.fullmatch("oss-[a-z]+-[a-z0-9-]+", near) else "write e.g. oss-cn-beijing",
+        )
+    host = (storage.endpoint or "").partition(":")[0]
+    if storage.endpoint is not None and host.endswith(".aliyuncs.com") and not host.startswith(f"{storage.bucket.lower()}."):
+        yield Problem(
+            key="registry.storage.endpoint",
+            value=json.dumps(storage.endpoint),
+            rule="must begin with the bucket's name: the driver adds nothing to it",
+            fix=f"write {storage.bucket.lower()}.{storage.endpoint}",
+        )
+
+
+@rule(requires=("registry.storage.authurl", "registry.storage.authversion"))
+def swift_knows_its_identity_service(stack: StackSettings) -> Iterator[Problem]:
+    """The driver takes the version from the URL, and appends the path of the tokens itself (github.com/ncw/swift, auth_v3.go)."""
+    storage = stack.registry.storage
+    if not isinstance(storage, SwiftStorage):
+        return
+    without = re.sub("(/auth)?/tokens/?$", "", storage.authurl)
+    if without != storage.authurl:
+        rule = "must end with the version: the driver appends the path of the tokens"
+        yield Problem(key="registry.storage.authurl", value=json.dumps(storage.authurl), rule=rule, fix=f"write {without}")
+    elif storage.authversion is None and not re.search("v[123]", storage.authurl):
+        yield Problem(
+            key="registry.storage.authurl",
+            value=json.dumps(storage.authurl),
+            rule="must have the version of the identity service in it, or authversion must be set: otherwise the registry does not start",
+            fix=f"write {storage.authurl.rstrip('/')}/v3",
         )
 
 

@@ -32,7 +32,7 @@ def _url(value: str) -> str:
     if not _is_url_host(parts):
         raise broken("must be a URL with a host name or an address", _nearest_url(value, parts))
     refuse_own_pod(parts.hostname or "")
-    return value
+    return parts.scheme + value[len(parts.scheme) :]  # in lower case: HTTPS:// is the same to every program but to ours
 
 
 def _nearest_url(value: str, parts: SplitResult) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.settings.chains import intermediate, leaf, root
-from tests.settings.tables import AZURE, GCS, GOOGLE, REMOVED, S3, Wrong, below, env, ldap, mail, merged, storage
+from tests.settings.tables import AZURE, GCS, GOOGLE, REMOVED, S3, SWIFT, Wrong, below, env, ldap, mail, merged, storage
 from tests.settings.test_certificate_paths import provided
 
 
@@ -64,20 +64,13 @@ def stores() -> Iterator[Wrong]:
         fix="write e.g. /registry",
         fixed=storage(S3, rootdirectory="/registry"),
     )
-    swift = {
-        "driver": "swift",
-        "authurl": "https://keystone.example.com/v3",
-        "username": "u",
-        "password": "secret-word",
-        "container": "images",
-    }
     yield Wrong(
         name="Swift's root directory with a slash at its end",
-        change=storage(swift, rootdirectory="registry/"),
+        change=storage(SWIFT, rootdirectory="registry/"),
         key="registry.storage.rootdirectory",
         rule="must be a path inside the container without '/' at its end: Swift keeps that '/'",
         fix="remove the last '/'",
-        fixed=storage(swift, rootdirectory="registry"),
+        fixed=storage(SWIFT, rootdirectory="registry"),
     )
     key = "must be an access key of the storage account, in base64"
     for name, text, fix in (
@@ -363,12 +356,17 @@ def _secrets() -> Iterator[Wrong]:
             fix=f"pulumi config set --secret --path 'portus:{key}'{ref}",
             fixed=below(key, right),
         )
-    for workload, name in (("web", "PORTUS_DB_PASSWORD"), ("registry", "AWS_SECRET_ACCESS_KEY"), ("database", "MARIADB_ROOT_PASSWORD")):
+    for workload, name, instead in (
+        ("web", "PORTUS_DB_PASSWORD", "use the setting for it instead (docs/reference/settings.md)"),
+        ("registry", "AWS_SECRET_ACCESS_KEY", "write portus:registry.storage.secretkey instead"),
+        ("database", "MARIADB_ROOT_PASSWORD", "write portus:credentials.existing.databaseRoot instead"),
+        ("worker", "PORTUS_EMAIL_SMTP_PASSWORD", "write portus:portus.config.email.smtp.password instead"),
+    ):
         yield Wrong(
             name=f"secret variable of a setting {name}",
             change=env(workload, (name, "geheim123")),
             key=f"workloads.{workload}.env[0].name",
             rule="must not be a variable that this program sets",
-            fix="remove it; use the setting for it instead (docs/reference/settings.md); change the secret: it is exposed",
+            fix=f"remove it; {instead}; change the secret: it is exposed",
             fixed=below(f"workloads.{workload}.env", []),
         )

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 from components.common import names
 from components.common.versions import RegistryVersion
 from components.settings.sections.storage.driver import Connections, Identity, StorageDriver, Unverified, given
-from components.settings.sections.storage.values import OTHER_STORE, Bucket, Prefix
+from components.settings.sections.storage.values import OTHER_STORE, AzureContainer, Prefix
 from components.settings.types.base import Section, broken
 from components.settings.types.cloud_keys import AzureKeySource
 from components.settings.types.known_by import ONLY_3_1
@@ -69,7 +69,7 @@ class AzureStorage(StorageDriver):
     """Of the storage account."""
     accountkey: AzureKeySource | None = None
     """Of the storage account; 2.8 knows no other way."""
-    container: Annotated[Bucket, OTHER_STORE]
+    container: Annotated[AzureContainer, OTHER_STORE]
     """Exists already."""
     realm: AzureRealm | None = None
     """Domain of another cloud; default core.windows.net."""

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from components.common import names
 from components.common.versions import RegistryVersion
 from components.settings.sections.storage.driver import KEY_FILES, Connections, Identity, StorageDriver, Unverified, given
-from components.settings.sections.storage.values import OTHER_STORE, Bucket, Prefix
+from components.settings.sections.storage.values import OTHER_STORE, GoogleBucket, Prefix
 from components.settings.types.base import broken
 from components.settings.types.cloud_keys import GoogleKeySource
 from components.settings.types.secrets import ExistingSecret
@@ -37,7 +37,7 @@ class GcsStorage(StorageDriver):
 
     driver: Annotated[Literal["gcs"], OTHER_STORE]
     """``storage``'s own word."""
-    bucket: Annotated[Bucket, OTHER_STORE]
+    bucket: Annotated[GoogleBucket, OTHER_STORE]
     """Exists already."""
     keyfile: GoogleKeySource | None = None
     """A service account's key as Google's JSON. Unset: workload identity by ``registry.serviceAccount``."""

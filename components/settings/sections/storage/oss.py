@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, final
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from components.common import names
 from components.settings.sections.storage.driver import Connections, Identity, StorageDriver, Unverified
-from components.settings.sections.storage.values import OTHER_STORE, Bucket, ChunkSize, Prefix
+from components.settings.sections.storage.values import OTHER_STORE, AlibabaBucket, ChunkSize, Prefix
+from components.settings.types.base import broken
+from components.settings.types.hosts import has_port, names_a_server
 from components.settings.types.known_by import ONLY_2_8
 from components.settings.types.secrets import ExistingSecret, SecretSource
 from components.settings.types.values import Text
+
+
+def _endpoint(value: str) -> str:
+    """A host, with a port if it has one."""
+    host = re.split("[/?#]", value.strip().rpartition("://")[2])[0].rpartition("@")[2].lower()
+    if value not in {host, f"{host}/"} or not (names_a_server(host.partition(":")[0]) and has_port(host)):
+        fix = f"write {host}" if names_a_server(host.partition(":")[0]) else "write e.g. images.oss-cn-beijing.aliyuncs.com"
+        raise broken("must be a host, with a port if it has one, without scheme and path: 'secure' chooses HTTPS", fix)
+    return value
+
+
+AlibabaEndpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
 @final
@@ -27,10 +42,10 @@ class OssStorage(StorageDriver):
     """A Secret's text is read as YAML: quote what is no plain word there."""
     region: Text
     """OSS' name for it, e.g. oss-cn-beijing."""
-    bucket: Annotated[Bucket, OTHER_STORE]
+    bucket: Annotated[AlibabaBucket, OTHER_STORE]
     """Exists already."""
-    endpoint: Annotated[Text | None, OTHER_STORE] = None
-    """Default: bucket.region.aliyuncs.com."""
+    endpoint: Annotated[AlibabaEndpoint | None, OTHER_STORE] = None
+    """Of the bucket: the driver adds only the scheme. Default: bucket.region.aliyuncs.com."""
     internal: bool = False
     """The endpoint inside Alibaba's network."""
     encrypt: bool = False

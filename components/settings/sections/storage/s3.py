@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal, final
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from components.common import names
 from components.common.versions import RegistryVersion
@@ -22,6 +23,21 @@ METADATA: Final = "169.254.169.254/32"
 """Where the instance's metadata service is."""
 
 S3Region = Annotated[str, Matching(r"[^\s/]+", "must be a region's name, without spaces and '/'", "write e.g. eu-west-1")]
+
+
+def _endpoint(value: str) -> str:
+    """A server's URL: the driver appends the bucket and the object's key."""
+    if "?" in value:
+        raise broken("must be a URL without a query: the driver appends paths to it", f"write {value.partition('?')[0]}")
+    return value
+
+
+S3Endpoint = Annotated[Url, AfterValidator(_endpoint)]
+_AMAZON: Final = re.compile(
+    r"(?:(?P<bucket>.+)\.)?s3[.-](?:fips[.-])?(?:dualstack\.)?(?:(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9])\.|external-1\.)?amazonaws\.com(?:\.cn)?"
+)
+OLDEST_REGION: Final = "us-east-1"
+"""Buckets that were made there before 2018 may have names that Amazon no longer allows."""
 
 
 def _readable_at_once(value: object) -> object:
@@ -61,9 +77,9 @@ class S3Storage(StorageDriver):
     """A region that the registry's version knows; with ``regionendpoint`` any text, which is still required, as part of each signature.
     Most other servers want us-east-1."""
     bucket: Annotated[Bucket, OTHER_STORE]
-    """Exists already."""
-    regionendpoint: Annotated[Url | None, OTHER_STORE] = None
-    """A server other than Amazon's. Its private CA goes to ``tls.extraCaCertificates``."""
+    """Exists already. Amazon's rules for its name hold without ``regionendpoint``."""
+    regionendpoint: Annotated[S3Endpoint | None, OTHER_STORE] = None
+    """A server other than Amazon's, with a path if it has one. Its private CA goes to ``tls.extraCaCertificates``."""
     accesskey: SecretSource | None = None
     """Reaches the registry as AWS_ACCESS_KEY_ID: a REGISTRY_STORAGE_... variable would be read as YAML, and some keys would change."""
     secretkey: SecretSource | None = None
@@ -118,6 +134,11 @@ class S3Storage(StorageDriver):
 
     not_parameters: ClassVar[frozenset[str]] = frozenset({"node_role"})
     opened_by: ClassVar[tuple[str, ...]] = ("accesskey", "secretkey", "node_role")
+
+    @property
+    def amazon(self) -> re.Match[str] | None:
+        """What the host of ``regionendpoint`` says, if it is Amazon's: ``bucket`` and ``region``."""
+        return None if self.regionendpoint is None else _AMAZON.fullmatch(urlsplit(self.regionendpoint).hostname or "")
 
     def connections(self) -> Connections:
         """Return the store; without keys also the service that gives the registry some."""

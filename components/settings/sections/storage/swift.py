@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 
 from components.common import names
 from components.settings.sections.storage.driver import USE_A_CA, USE_HTTPS, Connections, Identity, StorageDriver, Unverified
-from components.settings.sections.storage.values import OTHER_STORE, Bucket, ChunkSize
+from components.settings.sections.storage.values import OTHER_STORE, ChunkSize, SwiftContainer
 from components.settings.types.base import Matching
 from components.settings.types.known_by import ONLY_2_8
 from components.settings.types.secrets import ExistingSecret, SecretSource
@@ -36,7 +36,7 @@ class SwiftStorage(StorageDriver):
     """Who asks."""
     password: SecretSource
     """A Secret's text is read as YAML: quote what is no plain word there."""
-    container: Annotated[Bucket, OTHER_STORE]
+    container: Annotated[SwiftContainer, OTHER_STORE]
     """Made when it is missing."""
     tenant: Text | None = None
     """Name of the project."""
