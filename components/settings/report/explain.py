@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
+from components.common import pem
 from components.settings.report.discretion import shown
 from components.settings.report.fixes import SECRET_NAME, as_texts, below, close_to, fix_of, wanted
-from components.settings.report.locate import TAGS, Path, Place, find, keys_of, tag_of, value_at
+from components.settings.report.locate import TAGS, Path, Place, find, keys_of, setting_meant, tag_of, value_at
 from components.settings.report.problems import HIDDEN, UNSET, Problem
 from components.settings.types.base import RULE
 from components.settings.types.secrets import EXISTING, ExistingSecret
@@ -62,8 +63,29 @@ def explain(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypte
 
     left = [entry for entry in entries if not follows(entry)]
     whole = {**_no_references(left, raw, encrypted), **_lists_of_sections(left, raw, encrypted)}
-    rest = [_problem(entry, raw, encrypted) for entry in left if entry["loc"][:-1] not in whole]
-    return [*whole.values(), *rest]
+    swapped = _swapped(left, raw, encrypted)
+    rest = [_problem(entry, raw, encrypted) for entry in left if entry["loc"][:-1] not in whole and entry["loc"] not in swapped]
+    return [*whole.values(), *filter(None, swapped.values()), *rest]
+
+
+def _swapped(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> dict[Path, Problem | None]:
+    """Return one problem for a certificate and a key that are each in the other's place; the key's own is None."""
+    found: dict[Path, Problem | None] = {}
+    for loc in (entry["loc"] for entry in entries if entry["loc"][-1:] == ("certificate",)):
+        other = next((entry["loc"] for entry in entries if entry["loc"] == (*loc[:-1], "privateKey")), None)
+        place = find(loc, raw)
+        key, certificate = value_at(raw, place.path), value_at(raw, (*place.path[:-1], "privateKey"))
+        if other and isinstance(key, str) and isinstance(certificate, str) and _is_key(key) and not _is_key(certificate):
+            exposed = "" if encrypted(place.path) else "; replace the key, because the file exposes it"
+            rule = "must be the certificate, and privateKey its key: they are swapped"
+            found |= {loc: Problem(key=place.dotted, value=HIDDEN, rule=rule, fix=f"swap certificate and privateKey{exposed}"), other: None}
+    return found
+
+
+def _is_key(text: str) -> bool:
+    """Whether ``text`` is a private key without a certificate; the other's place decides about a text that is neither."""
+    labels = {block.label for block in pem.blocks(text)}
+    return any(label.endswith(pem.PRIVATE_KEY) for label in labels) and pem.CERTIFICATE not in labels
 
 
 def _no_references(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> dict[Path, Problem]:
@@ -177,6 +199,8 @@ def _filled(place: Place, fix: str | None) -> str:
 
 def _unknown(place: Place) -> str:
     elsewhere = next((model.moved_keys[place.key] for model in place.models if place.key in model.moved_keys), None)
+    if (setting := setting_meant(place)) and not elsewhere and not meant(place):
+        elsewhere = f"write {_nested(setting, place)} instead"
     if elsewhere:
         return elsewhere
     owners = [tag_of(sibling) for sibling in place.siblings if place.key in keys_of((sibling,))]
@@ -195,6 +219,15 @@ def _unknown(place: Place) -> str:
     return f"did you mean '{close}'?" if close else f"remove it; known here: {', '.join(keys_of(place.models))}"
 
 
+def _nested(setting: str, place: Place) -> str:
+    """Return how ``setting`` is written in place of a key of ``place``: below the sections that both have in common."""
+    above = Place(place.path[:-1], ()).dotted
+    first, *rest = (
+        setting.removeprefix(f"{above}.").split(".") if above and setting.startswith(f"{above}.") else f"portus:{setting}".split(".")
+    )
+    return f"'{first}: {''.join(f'{{{step}: ' for step in rest)}...{'}' * len(rest)}'"
+
+
 def _is_dotted(place: Place) -> bool:
     """Whether the key is a path: ``signup.enabled`` for ``enabled`` below ``signup``."""
     section, dot, _ = place.key.partition(".")
@@ -207,6 +240,9 @@ def meant(place: Place) -> str | None:
         return inner
     if _is_dotted(place):
         return None
+    if setting := setting_meant(place):
+        above, _, last = setting.rpartition(".")
+        return last if above == Place(place.path[:-1], ()).dotted else None
     synonym = next((model.synonyms[place.key] for model in place.models if place.key in model.synonyms), None)
     if synonym:
         return synonym

@@ -6,7 +6,7 @@ import ast
 import inspect
 import itertools
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal, get_args, get_origin
@@ -15,8 +15,10 @@ from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from components.settings.sections.portus_config import PortusConfig
+from components.settings.sections.storage import DRIVERS
 from components.settings.stack import StackSettings
-from components.settings.types.base import RULE, Section
+from components.settings.types.base import RULE, Section, names_and_keys
 from components.settings.types.secrets import EXISTING, TEXT, ExistingSecret
 
 
@@ -247,3 +249,74 @@ def kinds_of(annotation: object) -> set[type]:
     if get_origin(annotation) is Literal:
         return {type(choice) for choice in get_args(annotation)}
     return {kind for argument in get_args(annotation) for kind in kinds_of(argument)}
+
+
+_VARIABLES: Final[Mapping[str, str]] = {
+    "PORTUS_MACHINE_FQDN_VALUE": "host",
+    "PORTUS_SECRET_KEY_BASE": "credentials.existing.secretKeyBase",
+    "PORTUS_PASSWORD": "credentials.existing.portusPassword",
+    "PORTUS_PORTUS_PASSWORD": "credentials.existing.portusPassword",
+    "PORTUS_LOG_LEVEL": "portus.logLevel",
+    "PORTUS_PUMA_WORKERS": "portus.web.pumaWorkers",
+    "PORTUS_PUMA_MAX_THREADS": "portus.web.pumaMaxThreads",
+    "PORTUS_PUMA_TLS_CERT": "tls.certificate",
+    "PORTUS_PUMA_TLS_KEY": "tls.privateKey",
+    "PORTUS_KEY_PATH": "tls.privateKey",
+    "PORTUS_DB_ADAPTER": "database.adapter",
+    "PORTUS_DB_PORT": "database.port",
+    **dict.fromkeys(("PORTUS_DB_HOST", "MARIADB_SERVICE_HOST"), "database.host"),
+    **dict.fromkeys(("PORTUS_DB_USERNAME", "MARIADB_USER", "MYSQL_USER"), "database.user"),
+    **dict.fromkeys(("PORTUS_DB_DATABASE", "MARIADB_DATABASE", "MYSQL_DATABASE"), "database.name"),
+    **dict.fromkeys(("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD"), "credentials.existing.databaseRoot"),
+    "REGISTRY_HTTP_SECRET": "credentials.existing.httpSecret",
+    **dict.fromkeys(("REGISTRY_LOG_LEVEL", "REGISTRY_LOGLEVEL"), "registry.logLevel"),
+    "REGISTRY_STORAGE": "registry.storage.driver",
+    "REGISTRY_STORAGE_DELETE_ENABLED": "registry.deleteEnabled",
+    "REGISTRY_STORAGE_REDIRECT_DISABLE": "registry.redirect.disable",
+    "REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED": "registry.maintenance.readonly.enabled",
+    "REGISTRY_CATALOG_MAXENTRIES": "registry.catalogMaxEntries",
+    "REGISTRY_REDIS_ADDR": "registry.redis.addr",
+    "REGISTRY_REDIS_PASSWORD": "registry.redis.password",
+    "AWS_ACCESS_KEY_ID": "registry.storage.accesskey",
+    "AWS_SECRET_ACCESS_KEY": "registry.storage.secretkey",
+    "GOOGLE_APPLICATION_CREDENTIALS": "registry.storage.keyfile",
+}
+"""Variable of an image -> the setting from which this program makes it, where its name does not follow from the setting's."""
+
+
+@cache
+def settings_by_variable() -> Mapping[str, str]:
+    """Return the variables of the images, each with the setting that decides it: cconfig's, the registry's, and `_VARIABLES`."""
+    found = {f"PORTUS_{'_'.join(path).upper()}": f"portus.config.{'.'.join(path)}" for path in _leaves(PortusConfig)}
+    for driver, model in DRIVERS.items():
+        for path in _leaves(model):
+            found[f"REGISTRY_STORAGE_{driver}_{'_'.join(path)}".upper()] = f"registry.storage.{'.'.join(path)}"
+    return {**found, **_VARIABLES}
+
+
+def _leaves(model: type[Section], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, key in names_and_keys(model):
+        inner = [each for each in sections_of(model.model_fields[name].annotation) if each is not ExistingSecret]
+        for each in inner:
+            yield from _leaves(each, (*above, key))
+        if not inner:
+            yield (*above, key)
+
+
+def setting_of_variable(name: str) -> str | None:
+    """Return the setting that decides the variable ``name`` of an image, None where none does."""
+    return settings_by_variable().get(name) or settings_by_variable().get(name.removesuffix("_FILE"))
+
+
+def setting_meant(place: Place) -> str | None:
+    """Return the setting whose variable the key of ``place`` is, also without its first words where these are above it."""
+    key, above = place.key.upper(), [str(step).upper() for step in place.path[:-1]]
+    if "_" not in key:
+        return None
+    if place.key == key:
+        names = [key, f"PORTUS_{key}"]
+    elif above[:2] == ["PORTUS", "CONFIG"]:
+        names = ["_".join(["PORTUS", *above[2:], key]), f"PORTUS_{key}"]
+    else:
+        return None
+    return next(filter(None, map(setting_of_variable, names)), None)

@@ -107,24 +107,24 @@ def _order_problems(chain: Chain, walk: Walk) -> Iterator[Problem]:
     useful = [
         one for one in chain.others if one in walk.steps or any(facts.has_signed(one, other) for other in chain.written if other != one)
     ]
-    strays = [one for one in chain.others if one not in useful]
+    unrelated = [one for one in chain.others if one not in useful]
     right = [*walk.steps, *(one for one in useful if one not in walk.steps)]
-    kept = [one for one in chain.written if one not in strays]
+    kept = [one for one in chain.written if one not in unrelated]
     if not _is_in_order(chain, walk, kept):
         order = ", then ".join(facts.name(one) for one in right)
-        remove = "".join(f"; remove {_told_apart(one, chain.written)}" for one in strays if not facts.is_self_issued(one))
+        remove = "".join(f"; remove {_told_apart(one, chain.written)}" for one in unrelated if not facts.is_self_issued(one))
         yield Problem(
             key=CHAIN,
             value="",
             rule="must begin with the server's certificate, and every other one must follow a certificate that it signed",
             fix=f"write them in this order: {order}{remove}",
         )
-    elif strays and walk.anchor is not None:
+    elif unrelated and walk.anchor is not None:
         yield Problem(
             key=CHAIN,
-            value=facts.name(strays[0]),
+            value=facts.name(unrelated[0]),
             rule="must have only the server's certificate and its issuers",
-            fix=f"remove {', '.join(_told_apart(one, chain.written) for one in strays)}, which signed none of the others",
+            fix=f"remove {', '.join(_told_apart(one, chain.written) for one in unrelated)}, which signed none of the others",
         )
 
 

@@ -105,14 +105,20 @@ def extra_variables_are_free(stack: StackSettings) -> Iterator[Problem]:
                     key=f"workloads.{name}.env[{index}].name",
                     value=variable.name,
                     rule="must not be a variable that this program sets",
-                    fix="remove it; use the setting for it instead (docs/reference/settings.md)"
-                    + ("; change the secret: it is exposed" if seen else ""),
+                    fix=f"remove it; {_instead(variable.name)}{'; change the secret: it is exposed' if seen else ''}",
                 )
         for repeated, count in Counter(variable.name for variable in workload.env).items():
             if count > 1:
                 yield Problem(
                     key=f"workloads.{name}.env", value=repeated, rule="must name each variable once", fix="remove all but one of them"
                 )
+
+
+def _instead(variable: str) -> str:
+    from components.settings.report.locate import setting_of_variable  # noqa: PLC0415 - only a report needs it
+
+    setting = setting_of_variable(variable)
+    return f"write portus:{setting} instead" if setting else "use the setting for it instead (docs/reference/settings.md)"
 
 
 @rule()
