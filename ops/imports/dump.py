@@ -11,7 +11,6 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -196,11 +195,9 @@ def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
     with path.open("rb") as start:
         packed = start.read(len(GZIP)) == GZIP
     file = gzip.GzipFile(path, "rb") if packed else io.BufferedReader(path.open("rb", buffering=0), BUFFER)
-    with ExitStack() as stack:
-        stack.enter_context(file)
-        if problem := _not_as_written(file.peek(LOOKED_AT)[:LOOKED_AT], packed=packed):
-            raise DumpError(path, [problem])
-        stack.pop_all()
+    if problem := _not_as_written(file.peek(LOOKED_AT)[:LOOKED_AT], packed=packed):
+        file.close()
+        raise DumpError(path, [problem])
     return file
 
 
@@ -228,9 +225,7 @@ def _damaged(error: Exception) -> Problem:
     if "Not a gzipped file" in str(error):  # its start is one
         fix = "unpack it, which leaves them out: gzip -dc OLD.gz > NEW.sql; then --dump NEW.sql"
         return Problem(0, "must be gzip to its end, and other bytes follow the end of the compressed dump", fix)
-    return Problem(
-        0, f"must be the file that gzip wrote: it is damaged (gzip says: {error})", "copy it again, in binary mode, or dump again"
-    )
+    return Problem(0, f"must be the file that gzip wrote: it is damaged ({error})", "copy it again, in binary mode, or dump again")
 
 
 def _truncated(line: int, why: str) -> Problem:
