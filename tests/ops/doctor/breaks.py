@@ -80,7 +80,11 @@ def _outside_503() -> dict[str, Answer | NoAnswer]:
 
 
 BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
-    "a cluster that does not answer": (lambda: healthy(cluster=NoAnswer("connection refused", fix="start the cluster")), "cluster", "connection refused"),
+    "a cluster that does not answer": (
+        lambda: healthy(cluster=NoAnswer("connection refused", fix="start the cluster")),
+        "cluster",
+        "connection refused",
+    ),
     "no namespace": (lambda: healthy(namespace=""), "cluster", "there is no namespace example"),
     "a namespace that goes": (lambda: healthy(namespace="Terminating"), "cluster", "Terminating"),
     "a Secret that is gone": (lambda: healthy(missing=(("Secret", "tls"),)), "objects", "Secret tls"),
