@@ -56,9 +56,14 @@ def explain(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypte
     inside = {entry["loc"][:length] for entry in entries for length in range(len(entry["loc"]))}
     strange = {entry["loc"][:-1] for entry in entries if entry["type"] == "extra_forbidden"}
 
+    moved = [(find(entry["loc"], raw), entry["loc"]) for entry in entries if entry["type"] == "extra_forbidden"]
+    told = [(loc, model.moved_keys.get(place.key, "")) for place, loc in moved for model in place.models]
+    written = {(*loc[:-1], match[1]) for loc, text in told if (match := re.match(r"write '(\w+):", text))}
+
     def follows(entry: ErrorDetails) -> bool:
         """Whether ``entry`` only says again what another one does."""
-        lacks = entry["type"] == "missing" and EXISTING in entry["loc"] and entry["loc"][:-1] in strange
+        missing = entry["type"] == "missing" and entry["loc"][:-1] in strange
+        lacks = missing and (EXISTING in entry["loc"] or entry["loc"] in written)
         return lacks or (entry["type"] == "too_short" and entry["loc"] in inside)
 
     left = [entry for entry in entries if not follows(entry)]
@@ -125,12 +130,20 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
         place = Place((*place.path, str(entry["ctx"]["discriminator"]).strip("'")), tuple(place.inner))
     if kind == "union_tag_not_found" and (mistyped := mistyped_tag(place.key, entry["input"])):
         return Problem(key=Place((*place.path[:-1], mistyped), ()).dotted, value="", rule="unknown key", fix=f"did you mean '{place.key}'?")
+    if kind == "union_tag_not_found" and (moved := _moved(place, entry["input"])):
+        return Problem(key=Place((*place.path[:-1], moved[0]), ()).dotted, value="", rule="unknown key", fix=moved[1])
     if kind in {"missing", "union_tag_not_found"}:
         return Problem(key=place.dotted, value="", rule=UNSET, fix=_missing(place, entry["input"]))
     given = value_at(raw, place.path, entry["input"])
     value = _shown(place, given, encrypted)
     rule, fix = _words(entry, place, given if value != HIDDEN else None)
     return Problem(key=place.dotted, value=value, rule=rule, fix=fix)
+
+
+def _moved(place: Place, section: Mapping[str, object]) -> tuple[str, str] | None:
+    """Return a key of ``section`` that belongs elsewhere, and where, if it has no other keys: then its tag is not missing."""
+    elsewhere = {key: text for model in place.models for key, text in model.moved_keys.items()}
+    return next(((key, elsewhere[key]) for key in section), None) if section and set(section) <= set(elsewhere) else None
 
 
 def mistyped_tag(tag: str, section: Mapping[str, object]) -> str | None:
@@ -143,10 +156,11 @@ def _missing(place: Place, section: object) -> str:
     if place.inner and tag_of(place.inner[0])[0]:
         return f"set it: {below(place.inner, None)}"
     if place.key not in TAGS and place.inner and SecretStr not in place.kinds:
-        needed = [
-            Place((field.alias or name,), (place.inner[0],)) for name, field in place.inner[0].model_fields.items() if field.is_required()
-        ]
-        keys = " and ".join(f"'{each.key}' ({wanted(each)})" for each in needed)
+        item = "- " if place.is_list else ""
+        keys = " and ".join(
+            f"'{item}{each.key}: {{{inner[0].key}: ...}}'" if (inner := _needed(each)) else f"'{item}{each.key}' ({wanted(each)})"
+            for each in _needed(place)
+        )
         return f"set it: write {keys} below it" if keys else f"set it. {_purpose(place)}".strip()
     if place.key not in TAGS:
         return f"set it: {wanted(place)}. {_purpose(place)}".strip()
@@ -155,6 +169,13 @@ def _missing(place: Place, section: object) -> str:
     if nested:
         return f"write '{place.key}: {nested}', and move the keys below '{nested}' beside it"
     return f"set it to one of {', '.join(tags)}"
+
+
+def _needed(place: Place) -> list[Place]:
+    """Return the keys that the section at ``place`` must have."""
+    (model, *_) = place.inner or (None,)
+    fields = {} if model is None else model.model_fields
+    return [Place((field.alias or name,), (model,)) for name, field in fields.items() if model and field.is_required()]
 
 
 def _purpose(place: Place) -> str:
@@ -203,7 +224,8 @@ def _unknown(place: Place) -> str:
         elsewhere = f"write {_nested(setting, place)} instead"
     if elsewhere:
         return elsewhere
-    owners = [tag_of(sibling) for sibling in place.siblings if place.key in keys_of((sibling,))]
+    synonym = next((model.synonyms[place.key] for model in place.models if place.key in model.synonyms), None)
+    owners = [] if synonym else [tag_of(sibling) for sibling in place.siblings if place.key in keys_of((sibling,))]
     if owners:
         values = " or ".join(str(value) for _, value in owners)
         return f"it belongs to {owners[0][0]}: {values}; remove it, or use {'one of those' if len(owners) > 1 else 'that'}"
@@ -254,7 +276,7 @@ def meant(place: Place) -> str | None:
 def _under(place: Place) -> str:
     """Return the keys beside ``place`` below which its key is known, "" where there is none."""
     beside = (Place((*place.path[:-1], key), place.models) for key in keys_of(place.models))
-    found = [other.key for other in beside if place.key in keys_of(tuple(other.inner))]
+    found = [other.key for other in beside if place.key in keys_of(tuple(each for each in other.inner if each is not ExistingSecret))]
     return f"'{found[0]}'" if len(found) == 1 and place.key not in GENERIC else ""
 
 

@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Literal, get_args, get_origin
 
 from components.common import pem
 from components.settings.report.locate import Place, keys_of, tag_of
@@ -28,6 +28,19 @@ TRUTH: Final = {
 
 SECRET_NAME: Final = re.compile(r"pas+w|pass|pwd|secret|token|private|credential|key$", re.IGNORECASE)
 """A mistyped key may still hold a secret: what looks like one is not shown."""
+
+CALLED: Final = {
+    **dict.fromkeys(("aws", "amazon", "minio", "ceph"), "s3"),
+    **dict.fromkeys(("local", "disk", "file", "volume", "pvc"), "filesystem"),
+    **dict.fromkeys(("google", "gcp"), "gcs"),
+    **dict.fromkeys(("aliyun", "alibaba"), "oss"),
+    "openstack": "swift",
+    **dict.fromkeys(("letsencrypt", "acme"), "cert_manager"),
+    **dict.fromkeys(("manual", "custom", "own"), "provided"),
+    "secret": "existing_secret",
+    **dict.fromkeys(("ldaps", "ssl"), "simple_tls"),
+}
+"""Other words for a choice."""
 
 Fix = Callable[[Place, object, list[str]], str | None]
 
@@ -55,6 +68,8 @@ def _text(_place: Place, given: object, _choices: list[str]) -> str | None:
         return f"write {'/'.join(parts)}:{given['tag']}"
     if (text := only_text(given)) is not None and isinstance(given, Mapping):
         return f"write only {text}, without '{next(iter(given))}:'"
+    if isinstance(given, list) and len(given) == 1 and isinstance(given[0], str) and not pem.holds_content(given[0]):
+        return f"write {given[0]}"
     if isinstance(given, list) and given and all(isinstance(item, str) and pem.holds_content(item) for item in given):
         return "write one text after '|', with all certificates in it and without '-'"
     return "write one text, without keys or a list below it" if isinstance(given, Mapping | list) else None
@@ -73,6 +88,8 @@ def _choice(_place: Place, given: object, choices: list[str]) -> str | None:
         return "write it without quotes"
     if isinstance(given, str) and (close := close_to(given.strip(), choices)):
         return f"did you mean '{close}'?"
+    if isinstance(given, str) and (known := CALLED.get(given.strip().lower())) in choices:
+        return f"write {known} for {given.strip()}"
     return f"write one of {', '.join(choices)}" if len(choices) > 1 else f"write {choices[0]}"
 
 
@@ -81,8 +98,15 @@ def _number(place: Place, _given: object, _choices: list[str]) -> str | None:
     return f"write {least} or more" if most is None else f"write a number from {least} to {most}"
 
 
-def _whole_number(_place: Place, given: object, _choices: list[str]) -> str | None:
-    return "write it without quotes" if isinstance(given, str) and given.lstrip("-").isdigit() else None
+def _whole_number(place: Place, given: object, _choices: list[str]) -> str | None:
+    if not isinstance(given, str):
+        return None
+    size = re.fullmatch(r"([0-9]+)\s*([KMG])i?B?", given.strip(), re.IGNORECASE)
+    least, most = place.bounds
+    if size and isinstance(least, int) and isinstance(most, int):
+        count = int(size[1]) * 1024 ** (1 + "KMG".index(size[2].upper()))
+        return f"write {count}" if least <= count <= most else None
+    return "write it without quotes" if given.lstrip("-").isdigit() else None
 
 
 def _truth(_place: Place, given: object, _choices: list[str]) -> str | None:
@@ -103,6 +127,8 @@ def _list(place: Place, given: object, _choices: list[str]) -> str | None:
     if pem.holds_content(given):
         return "write '- |' on the line before it and indent it: each entry of the list is one text"
     parts = [part for part in re.split(r"[,;\s]+", given) if part]
+    if broken := place.rule_for(parts):
+        return f"write a list, '-' before each entry; {broken[1]}"
     return f"write [{', '.join(parts)}]"
 
 
@@ -178,8 +204,22 @@ def _for_text(sections: list[type[Section]], given: str) -> str | None:
     """Return what to write for the text ``given`` in a section's place."""
     if re.match(r"\s*[\w.-]+:(\s|$)", given):
         return "write its lines as keys below it, without '|' and without quotes around them"
+    if choice := next((key for section in sections for key in keys_of((section,)) if _is_choice(section, key, given)), None):
+        return f"write '{choice}: {given}' below it"
+    if set(keys_of(tuple(sections))) == {"accessModes", "size", "storageClassName"}:
+        return "write 'size: ...' below it; a claim that exists has the key existingClaim"
     entry = _entry_of(sections[0], given) if len(sections) == 1 else None
     return f"write {entry}" if entry else None
+
+
+def _is_choice(section: type[Section], key: str, given: str) -> bool:
+    """Whether ``given`` is one of the words that the setting ``key`` may have, and not the key that names its kind."""
+    field = next(field for name, field in section.model_fields.items() if key == (field.alias or name))
+    return key != tag_of(section)[0] and given in _words_of(field.annotation)
+
+
+def _words_of(annotation: object) -> tuple[object, ...]:
+    return get_args(annotation) if get_origin(annotation) is Literal else tuple(w for each in get_args(annotation) for w in _words_of(each))
 
 
 def _for_scalar(keys: list[str], given: object) -> str | None:

@@ -124,6 +124,11 @@ class Place:
         return next((bounds_of(field) for field in self.fields), (None, None))
 
     @property
+    def is_list(self) -> bool:
+        """Whether the key holds a list."""
+        return any(get_origin(each) is tuple for field in self.fields for each in (field.annotation, *get_args(field.annotation)))
+
+    @property
     def encrypted(self) -> str:
         """How a secret is given."""
         section, _, rest = self.dotted.partition(".")
@@ -135,7 +140,7 @@ class Place:
         """Whether the key may name an existing Secret."""
         return any(ExistingSecret in sections_of(field.annotation) for field in self.fields)
 
-    def rule_for(self, value: str) -> tuple[str, str] | None:
+    def rule_for(self, value: object) -> tuple[str, str] | None:
         """Return rule and fix that ``value`` would break if it stood at the key, None for none of ours."""
         for field in self.fields:
             try:

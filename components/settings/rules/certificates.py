@@ -31,7 +31,8 @@ def certificate_problems(tls: ProvidedTls | ExistingSecretTls, *, hosts: tuple[s
     key = _load_key(tls.private_key.get_secret_value()) if isinstance(tls, ProvidedTls) and not is_sealed(tls.private_key) else None
     leaf = _leaf(written, hosts, key)
     if leaf is None:
-        yield _authority_alone(written, hosts)
+        swapped = are_swapped(tls.certificate, tls.ca_certificate)
+        yield _in_place_of_the_root(written[0]) if swapped else _authority_alone(written, hosts)
         return
     chain = Chain(leaf, tuple(one for one in written if one != leaf), written)
     if key is not None:
@@ -62,6 +63,18 @@ def _leaf(written: Sequence[x509.Certificate], hosts: Sequence[str], key: Privat
 
 def _signs_another(one: x509.Certificate, written: Sequence[x509.Certificate]) -> bool:
     return any(facts.has_signed(one, other) for other in written if other != one)
+
+
+def are_swapped(served: str, authority: str | None) -> bool:
+    """Whether ``tls.certificate`` holds authorities alone, and ``tls.caCertificate`` a server's certificate."""
+    if authority is None or not all(map(facts.is_ca, facts.certificates(served))):
+        return False
+    return any(not facts.is_ca(one) and facts.dns_names(one) for one in facts.certificates(authority))
+
+
+def _in_place_of_the_root(root: x509.Certificate) -> Problem:
+    rule = "must be the server's certificate, and caCertificate its root: they are swapped"
+    return Problem(key=CHAIN, value=facts.name(root), rule=rule, fix="swap certificate and caCertificate")
 
 
 def _authority_alone(written: Sequence[x509.Certificate], hosts: Sequence[str]) -> Problem:

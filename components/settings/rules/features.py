@@ -21,7 +21,7 @@ def enabled_feature_is_complete(stack: StackSettings) -> Iterator[Problem]:
         for name in feature.needs:
             if getattr(feature, name) is None:
                 yield Problem(
-                    key=f"{key}.{name}", value="", rule=f"must be set while {key}.enabled is true", fix="set it, or remove enabled"
+                    key=f"{key}.{name}", value="", rule=f"must be set while {key}.enabled is true", fix="set it, or set enabled to false"
                 )
 
 

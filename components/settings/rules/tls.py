@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from components.settings.report.problems import Problem
-from components.settings.rules.certificates import authority_problems, bundle_problems, certificate_problems, root_problems, signer_problems
+from components.settings.rules.certificates import (
+    are_swapped,
+    authority_problems,
+    bundle_problems,
+    certificate_problems,
+    root_problems,
+    signer_problems,
+)
 from components.settings.rules.rule import rule
 from components.settings.rules.x509_facts import certificates
 from components.settings.sections.registry import ExternalRedis
@@ -48,8 +55,8 @@ def authorities_are_certificates(stack: StackSettings) -> Iterator[Problem]:
     tls = stack.tls
     authority = None if isinstance(tls, SelfSignedTls) else tls.ca_certificate
     yield from authority_problems("tls.extraCaCertificates", tls.extra_ca_certificates, () if authority is None else (authority,))
-    if authority is not None:
-        served = tls.certificate if isinstance(tls, ProvidedTls | ExistingSecretTls) else None
+    served = tls.certificate if isinstance(tls, ProvidedTls | ExistingSecretTls) else None
+    if authority is not None and not (served is not None and are_swapped(served, authority)):
         yield from root_problems("tls.caCertificate", authority, served)
 
 

@@ -56,6 +56,12 @@ MirrorPrefix = Annotated[str, AfterValidator(_mirror), WithJsonSchema({"type": "
 class ImageSettings(Section):
     """Which images run; by default the ones of ``components/common/versions.py``."""
 
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        "imagePullSecrets": "write 'pullSecrets: [NAME]'",
+        **dict.fromkeys(("tag", "repository"), "write the whole image under the name of its program, e.g. portus: opensuse/portus:2.5"),
+        "haproxy": "write edge",
+    }
+
     mirror: Annotated[MirrorPrefix | None, ChangeImpact("every Pod restarts")] = None
     """Prefix that replaces the registry host of the default images, e.g. registry.example.com/mirror."""
 

@@ -227,6 +227,10 @@ RouteVersion = Annotated[
 class GatewayExposure(_Exposure):
     """A route of an existing Gateway that leads to the front proxy: HTTPRoute, or TLSRoute where TLS passes through."""
 
+    moved_keys: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("gateway", "gatewayRef", "gatewayName", "parentRef"), "write 'parentRefs: [{name: ...}]'"
+    )
+
     kind: Annotated[Literal["gateway"], ChangeImpact("another address: clients lose the old one")]
     """How clients get in."""
     parent_refs: Annotated[tuple[ParentRef, ...], Field(min_length=1), ChangeImpact("another address: clients lose the old one")]

@@ -79,6 +79,13 @@ class _Trust(Section):
 class ProvidedTls(_Trust):
     """Certificate and key from the stack file; checked at preview (RSA, pair, names, path to the root; docs/deploy/tls.md)."""
 
+    synonyms: ClassVar[Mapping[str, str]] = {
+        **_Trust.synonyms,
+        **dict.fromkeys(("tls.crt", "crt", "chain", "fullchain"), "certificate"),
+        **dict.fromkeys(("tls.key", "key", "privkey"), "privateKey"),
+        **dict.fromkeys(("ca.crt", "ca", "root"), "caCertificate"),
+    }
+
     source: Literal["provided"]
     """Where the certificate comes from."""
     certificate: Pem
@@ -178,6 +185,10 @@ class CertManagerTls(_Trust):
     Hence tokens are signed by a separate key (Portus 2.3 on): the registry cannot learn a key that Pulumi cannot see.
     A Pod reads certificate and key when it starts: after a renewal restart the Deployments (docs/deploy/tls.md).
     """
+
+    moved_keys: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("issuer", "issuerRef", "issuerName", "clusterIssuer"), "write 'certificate: {issuerRef: {name: ...}}'"
+    )
 
     source: Literal["cert_manager"]
     """Where the certificate comes from."""

@@ -108,6 +108,10 @@ def _private_key(value: SecretStr) -> SecretStr:
         )
     if not keys:
         fix = "decode it first: base64 -d" if pem.encoded(text) else "give the key file's whole content, from -----BEGIN to -----END"
+        if other := next((block.label for block in pem.blocks(text)), None):
+            raise broken(
+                f"must be a private key in PEM form; it has a block {other}", "give the file that begins with -----BEGIN PRIVATE KEY-----"
+            )
         raise broken("must be a private key in PEM form", fix)
     if len(keys) > 1:
         raise broken("must be one private key", "give only the key of the first certificate in tls.certificate")

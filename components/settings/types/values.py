@@ -85,10 +85,11 @@ def _image(value: str) -> str:
     """An image reference with tag or digest."""
     match = _IMAGE.fullmatch(value)
     if match is None or not has_port(match["registry"] or ""):
-        near = re.sub(r"^[a-z]+://", "", value.strip())
+        near = re.sub(r"^hub\.docker\.com/(r|_|layers)/", "", re.sub(r"^[a-z]+://", "", value.strip()))
         path, colon, tag = near.partition(":") if "/" not in near.rpartition(":")[2] else (near, "", "")
         near = path.lower() + colon + tag
-        fix = f"write {near}" if _IMAGE.fullmatch(near) and near != value else "write e.g. registry.example.com/team/portus:2.5"
+        tag = "" if re.search(r"[:@][^/]*$", near) else ":<tag>, with its tag"
+        fix = f"write {near}{tag}" if _IMAGE.fullmatch(near) and near != value else "write e.g. registry.example.com/team/portus:2.5"
         raise broken("must be an image reference: registry/name:tag, optionally @sha256:digest", fix)
     if not match["tag"] and not match["digest"]:
         raise broken("must have a tag or a digest", f"write '{value}:<tag>' or '{value}@sha256:<digest>'")

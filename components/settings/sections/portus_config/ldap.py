@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+import re
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -14,9 +15,17 @@ from components.settings.types.ldap_syntax import LdapAccount, LdapFilter, LdapN
 from components.settings.types.secrets import SecretSource
 from components.settings.types.values import ContainerPath, Port, Text
 
+_ATTRIBUTE: Final = r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+"
+
+
+def _nearest_attribute(value: str) -> str:
+    found = re.fullmatch(rf"\(?({_ATTRIBUTE})=.*", value.strip())
+    return f"write {found[1]}" if found else "write e.g. uid, or mail"
+
+
 Attribute = Annotated[
     Text,
-    Matching(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+", "must be the name of one attribute of the directory", "write e.g. uid, or mail"),
+    Matching(_ATTRIBUTE, "must be the name of one attribute of the directory", _nearest_attribute),
 ]
 
 

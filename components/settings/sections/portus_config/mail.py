@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -26,6 +27,7 @@ SenderName = Annotated[
 class Smtp(Feature):
     """Delivery by SMTP. Without it Portus looks for sendmail, which its images do not have: no mail leaves."""
 
+    synonyms: ClassVar[Mapping[str, str]] = dict.fromkeys(("host", "hostname", "server"), "address")
     needs: ClassVar[tuple[str, ...]] = ("address",)
 
     address: NetworkHost | None = None

@@ -6,6 +6,7 @@ The callback of each is https://<host>/users/auth/<provider>/callback.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ class GoogleOptions(UpstreamSection):
 class Google(Provider):
     """Google accounts."""
 
+    synonyms: ClassVar[Mapping[str, str]] = {"client_id": "id", "clientId": "id", "client_secret": "secret", "clientSecret": "secret"}
     needs: ClassVar[tuple[str, ...]] = ("id", "secret")
 
     id: Text | None = None
@@ -76,6 +78,10 @@ Issuer = Annotated[Url, AfterValidator(_issuer)]
 class OpenIdConnect(Feature):
     """OpenID Connect (Keycloak, Dex, Azure AD ...) by discovery."""
 
+    synonyms: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("client_id", "clientId", "id"), "identifier"),
+        **dict.fromkeys(("client_secret", "clientSecret"), "secret"),
+    }
     needs: ClassVar[tuple[str, ...]] = ("issuer", "identifier", "secret")
 
     issuer: Issuer | None = None
@@ -89,6 +95,7 @@ class OpenIdConnect(Feature):
 class GitHub(Provider):
     """GitHub accounts."""
 
+    synonyms: ClassVar[Mapping[str, str]] = {"id": "client_id", "key": "client_id", "secret": "client_secret"}
     needs: ClassVar[tuple[str, ...]] = ("client_id", "client_secret")
 
     client_id: Text | None = None
@@ -104,6 +111,10 @@ class GitHub(Provider):
 class GitLab(Provider):
     """GitLab accounts."""
 
+    synonyms: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("client_id", "clientId", "id", "app_id"), "application_id"),
+        **dict.fromkeys(("client_secret", "clientSecret", "application_secret"), "secret"),
+    }
     needs: ClassVar[tuple[str, ...]] = ("application_id", "secret")
 
     application_id: Text | None = None
@@ -126,6 +137,7 @@ class BitbucketOptions(UpstreamSection):
 class Bitbucket(Provider):
     """Bitbucket accounts."""
 
+    synonyms: ClassVar[Mapping[str, str]] = {"client_id": "key", "id": "key", "client_secret": "secret"}
     needs: ClassVar[tuple[str, ...]] = ("key", "secret")
 
     key: Text | None = None

@@ -85,6 +85,13 @@ class StorageDriver(Section):
     Its class must be final: of a final class, mypy reports each abstract method that is missing.
     """
 
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        "delete": "write it as portus:registry.deleteEnabled",
+        "redirect": "write it as portus:registry.redirect",
+        "maintenance": "write it as portus:registry.maintenance",
+        "cache": "write it as portus:registry.redis; without it the registry keeps descriptors in memory",
+    }
+
     not_parameters: ClassVar[frozenset[str]] = frozenset()
     """Settings that the program reads and the driver does not know. `parameters` leaves them out, as it does ``driver`` and secrets."""
     opened_by: ClassVar[tuple[str, ...]] = ()

@@ -71,6 +71,12 @@ class S3Storage(StorageDriver):
     (``registry.serviceAccount``), which 2.8 cannot, or by the node's role.
     """
 
+    synonyms: ClassVar[Mapping[str, str]] = dict.fromkeys(("endpoint", "endpointUrl", "endpoint_url", "url", "host"), "regionendpoint")
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        **StorageDriver.moved_keys,
+        **dict.fromkeys(("insecure", "insecureskipverify"), "write skipverify: true to accept any certificate, or secure: false for HTTP"),
+    }
+
     driver: Annotated[Literal["s3"], OTHER_STORE]
     """``storage``'s own word."""
     region: S3Region
