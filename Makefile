@@ -44,7 +44,7 @@ up: $(READY) ## Deploy STACK and check it with a push and a pull (REFRESH=1: und
 down: $(READY) ## Remove STACK; for a lab stack the whole lab (YES=1: do not ask)
 preview: $(READY) ## Show what `make up` would change (REFRESH=1: what was changed by hand, too)
 check: $(READY) ## Push and pull an image through the deployed STACK
-doctor: $(READY) ## Name what is broken in the deployed STACK, and the fix (JSON=1; PUSH=1: an image, too; DRIFT=1: Pulumi's comparison, too)
+doctor: $(READY) ## Find what does not work in the deployed STACK, and print the fix (JSON=1; PUSH=1: an image, too; DRIFT=1: Pulumi's comparison, too)
 gc: $(READY) ## Report what the registry's garbage collection deletes; CONFIRM=yes deletes it (docs/operate/garbage-collection.md)
 collect: $(READY)
 export: $(READY) ## Write users, rights and the list of images into DIR, for skopeo, Harbor and zot (docs/operate/leaving.md)
@@ -83,7 +83,7 @@ test: unit ## Every test but those that need the cluster
 	@$(RUN) -m tests.guard "make test" 30 $(RUN) -m pytest -q -n 2 --dist loadgroup --timeout 900 --durations=10 \
 		-m "(images or engine) and not cluster and not linters"
 
-e2e: $(READY) ## What a user does with a stack, on the lab's cluster and both Portus generations; starts what it needs
+e2e: $(READY) ## What a user does with a stack, on the lab's cluster and both image families of Portus; starts what it needs
 	@$(RUN) -m tests.tiers e2e
 
 e2e-share: $(READY) ## A quarter of the other tests on the lab's cluster (SHARE=1 to 4; else the commit chooses, as in CI)

@@ -56,10 +56,10 @@ READ_ONLY_ANSWER: Final = "405"
 
 
 def checked(deployment: Deployment, done: str = "") -> str:
-    """Check that the stack does what its file says it is there for, and return what was seen, in a sentence.
+    """Check that the stack works as its file says, and return what was seen, in a sentence.
 
     Args:
-        done: what ended well before, as a clause; every error says it.
+        done: what succeeded before, as a clause; every error repeats it.
 
     Raises:
         OpsError: as `check`, or what the cluster says instead of an answer.
@@ -85,7 +85,7 @@ def _checked(deployment: Deployment) -> str:
 
 
 def check(deployment: Deployment, current: Step) -> str:
-    """Push an image as the administrator or as whom the environment names, pull it back, find it in Portus' records; return its name.
+    """Push an image as the administrator, or as the user that the environment names; pull it, find it in Portus' records, return its name.
 
     Raises:
         NobodyError: Portus accepts no user that the stack has.
@@ -137,7 +137,7 @@ def _login(deployment: Deployment, current: Step) -> Login:
 def wait_for_worker(deployment: Deployment, current: Step, seconds: float = WORKER_SECONDS) -> None:
     """Wait until the worker has started, where the stack has one: before that nothing that is pushed is recorded.
 
-    Its own sign of life is its Pod's readiness (the startup probe of ``components/portus/puma.py``).
+    What shows it is its Pod's readiness (the startup probe of ``components/portus/puma.py``).
 
     Raises:
         OpsError: it has not within ``seconds``.

@@ -40,7 +40,7 @@ class Program:
     Args:
         name: as it is called: ``python -m ops``.
         environment: gives the environment for a kubeconfig.
-        stack: the stack where the command line names none; '' where it must.
+        stack: the stack if the command line names none; '' if it must name one.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Program:
 
 
 class OperatorCommand(click.Command):
-    """A command that tells in its help which rights it needs in the stack's namespace."""
+    """A command whose help lists the rights that it needs in the stack's namespace."""
 
     def __init__(self, *words: Any, rights: str = "", **named: Any) -> None:
         super().__init__(*words, **named)

@@ -1,6 +1,6 @@
 """The operator's commands, in the order of their list: name, help, options, rights, and what each runs.
 
-A command imports its work when it runs: the help of all is there at once.
+A command imports its work when it runs, so that help appears at once.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def down(stack: str, environment: Environment, *, yes: bool = False) -> None:
 def check(stack: str, environment: Environment) -> None:
     """Push and pull an image through the deployed stack, and wait until Portus has recorded it.
 
-    The user is the first administrator, or whom CHECK_USER and CHECK_PASSWORD_FILE name.
+    The user is the first administrator, or the one that CHECK_USER and CHECK_PASSWORD_FILE name.
     """
     from ops.check import checked  # noqa: PLC0415 - heavy
     from ops.lifecycle import reached  # noqa: PLC0415 - heavy
@@ -82,7 +82,7 @@ def check(stack: str, environment: Environment) -> None:
 @click.option("--push", is_flag=True, help="Push and pull an image, too.")
 @click.option("--drift", is_flag=True, help="Have Pulumi compare the cluster with the stack file, too: as slow as a preview.")
 def doctor(stack: str, environment: Environment, *, push: bool = False, drift: bool = False, as_data: bool = False) -> int:
-    """Name what is broken in the deployed stack, and the fix. The exit code is 0 if nothing is broken."""
+    """Find what does not work in the deployed stack, and print the fix. The exit code is 0 if every check passes."""
     from ops.doctor.verb import doctor as examine  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 
@@ -91,7 +91,7 @@ def doctor(stack: str, environment: Environment, *, push: bool = False, drift: b
 
 @_command(rights=JOBS)
 def backup(stack: str, environment: Environment) -> None:
-    """Back the database of the deployed stack up now; the backup is loaded on trial and compared."""
+    """Back up the database of the deployed stack now. The backup is loaded into a throw-away server and compared."""
     from ops.backup import verbs  # noqa: PLC0415 - heavy
     from ops.lifecycle import reached  # noqa: PLC0415 - heavy
 
@@ -109,7 +109,7 @@ def backups(stack: str, environment: Environment) -> None:
 
 @_command(rights=f"{JOBS}, get and patch Deployments, {CHECK}")
 @click.option("--dump", default="", help="Name of the backup; backups lists them.")
-@click.option("--safety", type=click.Choice(["yes", "no"]), default="yes", show_default=True, help="Back the present state up first.")
+@click.option("--safety", type=click.Choice(["yes", "no"]), default="yes", show_default=True, help="Back up the present state first.")
 def restore(stack: str, environment: Environment, *, dump: str = "", safety: str = "yes") -> None:
     """Replace the database of the deployed stack by a backup, and check that Portus works on it."""
     from ops.backup import verbs  # noqa: PLC0415 - heavy
@@ -124,7 +124,7 @@ def restore(stack: str, environment: Environment, *, dump: str = "", safety: str
     "--dump", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File of mariadb-dump or mysqldump, gzip or not."
 )
 def import_database(stack: str, environment: Environment, *, dump: Path) -> None:
-    """Prove a dump of a Portus 2.0 to 2.5, convert it, and make it a backup, which restore then loads."""
+    """Check a dump of Portus 2.0 to 2.5, convert it, and make it a backup for restore."""
     from ops.imports import verb  # noqa: PLC0415 - heavy
     from ops.lifecycle import reached  # noqa: PLC0415 - heavy
 
@@ -179,7 +179,7 @@ def replace_secrets(stack: str, environment: Environment) -> None:
 @_command(rights=STATE)
 @click.option("--new-ca", is_flag=True, help="Leave the self-signed CA out: the next deployment makes a new one, which clients must trust.")
 def recover_state(stack: str, environment: Environment, *, new_ca: bool = False) -> None:
-    """Make the lost Pulumi state of a running stack again, from the program and the cluster's objects. Changes no object."""
+    """Create the lost Pulumi state of a running stack again, from the program and the cluster's objects. Changes no object."""
     from ops.kube.client import require_cluster  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
     from ops.state.verb import recover  # noqa: PLC0415 - heavy
@@ -211,7 +211,7 @@ def reset_password(stack: str, environment: Environment, *, user: str, generate:
 
 
 @_command()
-@click.option("--name", default="", metavar="NAME", help="Print this one only: a text as it is, a list one entry a line.")
+@click.option("--name", default="", metavar="NAME", help="Print this output only: text as it is, a list with one entry per line.")
 def outputs(stack: str, environment: Environment, *, name: str = "") -> None:
     """Print the outputs of the deployed stack, without its secrets."""
     from ops.console import console  # noqa: PLC0415 - heavy

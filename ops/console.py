@@ -20,7 +20,7 @@ console: Final = Console(highlight=False, soft_wrap=True)
 errors: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
 HEARTBEAT_SECONDS: Final = 15.0
-"""Without a terminal (CI) steps under way print a sign of life this often."""
+"""Without a terminal (CI) a running step prints a line this often."""
 
 DETAIL_CHARACTERS: Final = 100
 

@@ -1,4 +1,4 @@
-"""Who a check logs in as, and whether Portus takes that login: ten wrong ones lock a user for 10 minutes, so one try has to do."""
+"""The login of a check, and whether Portus accepts it. Ten wrong logins lock a user for 10 minutes, so there is one try."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ SECONDS: Final = 30.0
 
 
 class NobodyError(OpsError):
-    """There is no user to check as, which says nothing about the stack."""
+    """There is no user for the check. This says nothing about the stack."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Login:
-    """A user of Portus; ``is_told`` where the environment names it and not the stack."""
+    """A user of Portus; ``is_given`` if the environment names it and not the stack."""
 
     user: str
     password: str = field(repr=False)
-    is_told: bool = False
+    is_given: bool = False
 
 
 def login_of(deployment: Deployment, environment: Mapping[str, str] = os.environ) -> Login:
-    """Return whom to check as: the user that ``environment`` names, else the stack's first administrator.
+    """Return the user of the check: the one that ``environment`` names, else the stack's first administrator.
 
     Raises:
         NobodyError: the stack makes no administrator, and none is named.
@@ -47,7 +47,7 @@ def login_of(deployment: Deployment, environment: Mapping[str, str] = os.environ
     if bool(user) != bool(file):
         raise OpsError(f"{USER if user else PASSWORD_FILE} is set without {PASSWORD_FILE if user else USER}.", "set both or neither.")
     if user:
-        return Login(user=user, password=_password(Path(file)), is_told=True)
+        return Login(user=user, password=_password(Path(file)), is_given=True)
     if not deployment.has_administrator:
         raise NobodyError(
             "the check has no user: portus.bootstrap.enabled is false, so the stack creates no administrator.",
@@ -84,7 +84,7 @@ def require_login(deployment: Deployment, login: Login, transport: httpx.BaseTra
         return
     if answer.status_code != HTTPStatus.UNAUTHORIZED:
         return
-    if login.is_told:
+    if login.is_given:
         problem = f"Portus refuses the user '{login.user}' with the password in the file that {PASSWORD_FILE} names."
         raise NobodyError(problem, _by_the_directory(answer) or "correct the password; ten wrong ones lock the user for 10 minutes.")
     if said := _by_the_directory(answer):

@@ -90,7 +90,7 @@ class Deployment:
 
     @property
     def has_administrator(self) -> bool:
-        """Whether the stack's first set-up makes the administrator whom the outputs name; a stack of before says nothing of it and did."""
+        """Whether the stack's first set-up makes the administrator that the outputs name. An older stack has no such output, and does."""
         return bool(self.outputs.get("administrator_made", True))
 
     @property
@@ -98,7 +98,7 @@ class Deployment:
         """The first administrator's password: an output, or in an existing Secret that the outputs name.
 
         Raises:
-            OpsError: that Secret is not there (any more), or does not hold it.
+            OpsError: that Secret, or its key, is missing.
         """
         elsewhere = self.outputs.get("administrator_secret")
         if elsewhere is None:
@@ -144,7 +144,7 @@ class Deployment:
         return {str(port.name): port.node_port for port in ports if port.node_port}
 
     def is_ready(self, name: str) -> bool:
-        """Return whether every copy of Deployment ``name`` is of its newest form and ready; so is one that the stack does not have."""
+        """Return whether every copy of Deployment ``name`` is current and ready; true for one that the stack does not have."""
         found = self.kube.get(DEPLOYMENT, self.namespace, name)
         if found is None:
             return True

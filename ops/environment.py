@@ -1,4 +1,4 @@
-"""Where a command runs: who has pulumi, the kubeconfig and skopeo."""
+"""Where a command runs: it provides pulumi, the kubeconfig and skopeo."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ class Environment(Protocol):
         """
 
     def is_disposable(self, stack: str) -> bool:
-        """Whether ``stack`` holds nothing that is not made again: it is changed without asking, and removed with its cluster."""
+        """Whether everything in ``stack`` can be made again: it is changed without confirmation, and removed with its cluster."""
 
     def alone(self, stack: str) -> AbstractContextManager[None]:
-        """Let one run at a time change ``stack``, where its backend does not see to that."""
+        """Let one run at a time change ``stack``, if its backend has no lock."""
 
     def require_client(self, stack: str) -> None:
         """Make sure that an image can be pushed from here, before anything is begun.
@@ -85,11 +85,11 @@ class Environment(Protocol):
         """Return how to run ``command``, skopeo or curl, in ``folder``, and its environment (None: that of this process).
 
         Args:
-            scratch: an empty folder that goes when the command has ended.
+            scratch: an empty folder that is removed when the command has ended.
         """
 
     def before_update(self, stack: Stack) -> None:
-        """Put right in the state of ``stack`` what only this environment knows of."""
+        """Correct in the state of ``stack`` what only this environment can know."""
 
     def after_update(self, stack: Stack, deployment: Deployment) -> None:
         """Make a deployed stack reachable."""

@@ -144,7 +144,7 @@ def down(name: str, environment: Environment, *, yes: bool = False) -> None:
 
 def prepare(name: str, environment: Environment) -> Stack:
     """Return the stack with everything in place that it needs: engine, cluster, images."""
-    document_of(name)  # a wrong name is reported before what else is missing
+    document_of(name)  # a wrong name is reported before anything else that is missing
     engine, kubeconfig = environment.ready(name)
     stack = Stack(name=name, engine=engine, kubeconfig=kubeconfig, own_backend=environment.backend(name))
     require_cluster(stack.kubeconfig, stack.context)

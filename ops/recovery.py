@@ -1,7 +1,7 @@
 """What an interrupted deployment leaves behind, put right before the next one.
 
 A kill between a create and its record leaves an object that the state does not know, only a note of it ("pending operation"): the next
-create would fail, for the object exists. Where it exists the state takes it in, else the note is dropped. A kill also leaves the file
+create would fail, because the object exists. Where it exists the state takes it in, else the note is dropped. A kill also leaves the file
 backend's lock.
 
 A deployment that runs leaves the same signs. Its lock tells it: a lock is removed only if its process has ended on this machine.

@@ -1,4 +1,4 @@
-"""A restore, of steps that may be cut off anywhere and repeated.
+"""A restore, in steps that may be interrupted anywhere and repeated.
 
 Until the load begins the database is as it was. From then on the claim says what was begun (``.restore``), and both states can be had: the
 one before from the backup that was made first, the other from the backup that is being restored. Portus is started again only on a whole
@@ -79,7 +79,7 @@ class Restore:
         return check()
 
     def _require_whole_deployment(self, deployed: str | None) -> None:
-        """Refuse where the outputs, which a deployment writes that is cut off, too, say another version than the web server is of."""
+        """Refuse if the outputs name another version than the web server has: an interrupted deployment writes the outputs, too."""
         said = str(self.deployment.outputs["versions"]["portus"])
         if deployed not in {None, said}:
             raise OpsError(
@@ -151,7 +151,7 @@ class Restore:
             self._whole = _is_whole(jobs, current)
             if not self._whole:
                 errors.print(
-                    f"Portus stays stopped, for the load may have begun. When no Job of it runs: {self._command(chosen.name)}. "
+                    f"Portus stays stopped, because the load may have begun. When no Job of it runs: {self._command(chosen.name)}. "
                     + self._way_back(before)
                 )
             raise
@@ -181,5 +181,5 @@ def _to_the_end(jobs: Jobs, run: Run, current: Step) -> None:
     try:
         jobs.wait(run, current)
     except KeyboardInterrupt:
-        errors.print("the load goes on and is waited for, for half of it is of no use; Ctrl-C again leaves it.")
+        errors.print("the load goes on: half of it has no use. This command waits for it; Ctrl-C again leaves it.")
         jobs.wait(run, current)

@@ -1,6 +1,6 @@
 """Stops what writes to Portus' database and starts it again with as many copies as before.
 
-The Deployment itself holds how many there were, so that the next command can put them back, whatever became of the one that stopped them.
+The Deployment itself keeps the number, so that the next command can restore it even if the first one was interrupted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COPIES: Final = "portus.operations/copies"
 """Annotation: how many copies ran before."""
 VERSION: Final = "app.kubernetes.io/version"
 MANAGER: Final = "portus-restore"
-"""Who changed the Deployment, in Kubernetes' own record of that."""
+"""Name of this program in Kubernetes' record of who changed a Deployment."""
 STOP_SECONDS: Final = 180.0
 """The web server's grace period and a slow kubelet."""
 START_SECONDS: Final = 900.0

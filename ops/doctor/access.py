@@ -1,4 +1,4 @@
-"""The way to Portus' database for who reads it and judges nothing: found, opened, and what goes wrong on it told in one line."""
+"""Access to Portus' database for commands that only read it. An error is one line."""
 
 from __future__ import annotations
 

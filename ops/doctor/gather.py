@@ -28,7 +28,7 @@ def gather(expected: Expected, kube: Kube, say: Callable[[str], None]) -> Snapsh
     """Return everything that can be seen of the stack.
 
     Args:
-        say: told what is looked at.
+        say: gets what is read at the moment.
     """
     with hushed(), ThreadPoolExecutor(AT_ONCE) as pool:
         outside = {name: pool.submit(ask, expected, request) for name, request in questions(expected).items()}

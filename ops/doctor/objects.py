@@ -40,7 +40,7 @@ WORKLOADS: Final = (DEPLOYMENT, STATEFUL_SET)
 COMPONENT: Final = "app.kubernetes.io/component"
 INSTANCE: Final = "app.kubernetes.io/instance"
 SHOWN_LINES: Final = 3
-"""Lines of a log that a problem tells."""
+"""Lines of a log that a problem shows."""
 
 
 def examine_objects(kube: Kube, snapshot: Snapshot) -> Snapshot:

@@ -83,7 +83,7 @@ def is_key_of(private_key: str, certificate: Leaf) -> bool:
         ValueError: it is no key, or one with a passphrase.
     """
     try:
-        # Whether its numbers fit each other, the server that runs with it has found out.
+        # The server that runs with it has checked that its numbers match.
         key = load_pem_private_key(private_key.encode(), password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError as error:
         raise ValueError(str(error)) from error

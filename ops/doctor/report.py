@@ -67,8 +67,8 @@ def show(stack: str, findings: Sequence[Finding], console: Console, seconds: flo
     failed = [finding for finding in findings if finding.has_failed]
     for finding in failed:
         assert isinstance(finding.verdict, Failed)
-        console.print(f"\n[red]✗ {finding.check.name}[/red]: not so: {escape(finding.check.says)}")
-        told = {"seen": finding.verdict.seen, "so": finding.check.why, "fix": finding.verdict.fix, "page": finding.check.page}
+        console.print(f"\n[red]✗ {finding.check.name}[/red]: failed: {escape(finding.check.says)}")
+        told = {"seen": finding.verdict.seen, "effect": finding.check.why, "fix": finding.verdict.fix, "page": finding.check.page}
         for label, text in told.items():
             first, *more = text.splitlines()
             console.print(f"    {label:<7} {escape(first)}", *(f"            {escape(line)}" for line in more), sep="\n")

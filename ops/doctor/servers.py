@@ -27,7 +27,7 @@ BASH: Final = "bash"
 CONNECT: Final = 'exec 3<>"/dev/tcp/$0/$1"'
 CONNECT_SECONDS: Final = 3
 SILENT_SECONDS: Final = 5
-"""How long a server may keep a connection without data; more than `CONNECT_SECONDS`, so that who is still there by then has connected."""
+"""How long a server may keep a connection without data; more than `CONNECT_SECONDS`, so that one that is still open was accepted."""
 TIMED_OUT: Final = (124, 143)
 """Exit codes of GNU's and busybox' ``timeout``."""
 

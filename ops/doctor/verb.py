@@ -1,4 +1,4 @@
-"""``make doctor``: examines a deployed stack and tells what it found."""
+"""``make doctor``: examines a deployed stack and reports what it found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def doctor(stack: Stack, environment: Environment, *, push: bool = False, drift:
     """Examine ``stack`` and print the findings; return whether every check passes. Changes nothing unless ``push``.
 
     Args:
-        push: whether to push and pull an image where every check before holds.
+        push: whether to push and pull an image if every check before passes.
         drift: whether to have Pulumi compare the cluster with the stack file, which takes as long as a preview.
         as_data: whether JSON is printed, and nothing else.
 

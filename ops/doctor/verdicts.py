@@ -14,7 +14,7 @@ __all__ = ["Failed", "Judge", "NotChecked", "Ok", "Skipped", "Verdict", "deploy_
 
 @dataclass(frozen=True, slots=True)
 class Ok:
-    """It passed; ``seen`` says by what one can tell."""
+    """It passed; ``seen`` says what shows that."""
 
     seen: str
 

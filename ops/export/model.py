@@ -115,7 +115,7 @@ class Webhook:
     """A namespace's webhook.
 
     Args:
-        url: without login and without the values of its query, for both may be secrets.
+        url: without login and without the values of its query: both may be secrets.
         headers: their names.
         has_login: whether Portus logs in there.
     """
@@ -147,7 +147,7 @@ class Namespace:
 
     @property
     def readers(self) -> Visibility:
-        """Who really pulls: from the global namespace everybody who is logged in, whatever its visibility."""
+        """Who can really pull: from the global namespace every user who is logged in, whatever its visibility."""
         return Visibility.PROTECTED if self.is_global and self.visibility is Visibility.PRIVATE else self.visibility
 
 

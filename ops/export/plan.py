@@ -91,7 +91,7 @@ def _zot(portus: Portus) -> Iterator[str]:
         "Check it with `zot verify FILE`. Copy the images as one of the administrators in `adminPolicy`.",
     )
     if any(each.readers is not Visibility.PRIVATE for each in portus.moving):
-        yield from ("", "Open namespaces: `defaultPolicy` lets every user pull, `anonymousPolicy` everybody.")
+        yield from ("", "Open namespaces: `defaultPolicy` lets every user pull, `anonymousPolicy` every client.")
 
 
 def _lost(portus: Portus) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _lost(portus: Portus) -> Iterator[str]:
     yield from (
         "",
         "## What does not come along",
-        "- Passwords: who logs in by LDAP notices nothing, everybody else gets a new one.",
+        "- Passwords: users who log in by LDAP keep theirs, all others get a new one.",
         f"- Application tokens ({count}, by user in `portus.json`): their users need a new log-in.",
         "- Activities, comments, stars, scan results; webhooks are listed in `portus.json`, without their logins and header values.",
     )

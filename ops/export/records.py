@@ -152,7 +152,7 @@ WEBHOOK_COLUMNS: Final = ("id", "namespace_id", "name", "url", "username", "enab
 def _visibility(row: Row) -> Visibility:
     if row["visibility"] is not None:
         return VISIBILITIES[row["visibility"]]
-    # 2.0 has one switch; everybody who is logged in pulls from its global namespace.
+    # 2.0 has one switch; every user who is logged in may pull from its global namespace.
     return Visibility.PUBLIC if row["public"] else Visibility.PROTECTED if row["global"] else Visibility.PRIVATE
 
 

@@ -25,7 +25,7 @@ from ops.pulumi.stack import Stack
 
 SCHEMA: Final = "portus.schema.json"
 PRIVATE: Final = 0o700
-"""Mode of the folder: it holds everybody's e-mail address."""
+"""Mode of the folder: it has the e-mail address of every user."""
 
 RUNBOOK: Final = "docs/operate/leaving.md"
 

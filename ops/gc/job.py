@@ -1,4 +1,4 @@
-"""The Job that collects, made from the registry's own Pods, and its run, which keeps what it says in a log and leaves nothing behind.
+"""The Job that collects, made from the registry's own Pods. Its output is kept in a log, and it is removed after its run.
 
 Same image, settings, keys, volumes and account as they have, so that it reads the same store the same way; and the labels by which the
 stack's NetworkPolicies let the registry reach it. But another ``name``: else the registry's Service would send it clients.
@@ -27,7 +27,7 @@ NAME: Final = "registry-collection"
 NAME_LABEL: Final = "app.kubernetes.io/name"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 KEPT_SECONDS: Final = 86400
-"""How long a Job stays whose ``make gc`` was killed: it tells the next verb that the registry's cache was not emptied after it."""
+"""How long a Job stays whose ``make gc`` was killed: it shows the next command that the registry's cache was not emptied after it."""
 GRACE_SECONDS: Final = 10
 """A sweep may stop anywhere: what is left is garbage still."""
 
@@ -50,7 +50,7 @@ def job(deployment: Object, *, config: str, blobs: str, node: str, dry_run: bool
         config: path of config.yml in its container.
         blobs: folder of the blobs in it; '' where the storage keeps no files.
         node: where it has to run: where the claim is that one node alone mounts; '' for any.
-        dry_run: whether it only tells.
+        dry_run: whether it only reports.
         untagged: whether manifests without a tag go as well.
     """
     template = copy.deepcopy(dict(deployment["spec"]["template"]))

@@ -71,7 +71,7 @@ STATEMENTS: Final = (
     ),
     (_begins(rb"(?:/\*!\d+ )?SET (?:@@|GLOBAL)"), "settings of the whole server", "dump again with --set-gtid-purged=OFF"),
 )
-"""What these programs write and Portus' database does not have, or an account of one database may not load."""
+"""Statements of these programs that Portus' database does not need, or that its account may not load."""
 
 
 def refused_statement(number: int, line: bytes) -> tuple[str, Problem]:
@@ -91,7 +91,7 @@ GZIP: Final = b"\x1f\x8b"
 BYTE_ORDER_MARKS: Final = {b"\xef\xbb\xbf": "a byte order mark", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 """What ``>`` of PowerShell and some editors make of a text."""
 MESSAGE: Final = re.compile(rb"(?:mysqldump|mariadb-dump|mysql|mariadb): |Enter password:|WARNING: ", re.IGNORECASE)
-"""What the programs say on a terminal."""
+"""What the programs print on a terminal."""
 OTHER_FORMATS: Final = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PGDMP": "pg_dump"}
 TAR_MARK: Final = slice(257, 262)
 LINE_ENDS: Final = {

@@ -41,7 +41,7 @@ def with_import(job: dict[str, Any]) -> None:
 
 
 def load(jobs: Jobs, pods: Pods, path: Path, dump: Dump, step: Step, *, registry: str) -> Backup:
-    """Send the dump ``path``, which was read as ``dump``, and return the backup that becomes of it.
+    """Send the dump ``path``, which was read as ``dump``, and return the backup that it becomes.
 
     Args:
         registry: public host, and port where it is not 443, that the record of the registry gets.

@@ -1,4 +1,4 @@
-"""The one way to a cluster's API: the official Kubernetes client, imported when it is first needed, for it takes 0.3 s.
+"""The one way to a cluster's API: the official Kubernetes client, imported when it is first needed, because that takes 0.3 s.
 
 Known kinds are read through its typed classes (`Kube.core`, `Kube.apps`). What the state of a stack names by its type token alone is
 read as plain dictionaries (`Kube.get`, `Kube.list`). The client's own dynamic classes are not used: they keep what they have

@@ -1,6 +1,6 @@
 """What a cluster answers instead of doing what a command asks, as one line: no rights, no answer, a kubeconfig that cannot be used.
 
-The official client is imported when something went wrong, for it is heavy.
+The official client is imported only when something went wrong, because it is heavy.
 """
 
 from __future__ import annotations

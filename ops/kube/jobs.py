@@ -258,7 +258,7 @@ def _running(pod: Object) -> str | None:
 
 
 def polls(seconds: float | None) -> Iterator[None]:
-    """Give a turn now and every `POLL_SECONDS`, for ``seconds`` at most."""
+    """Yield now and every `POLL_SECONDS`, for ``seconds`` at most."""
     end = None if seconds is None else time.monotonic() + seconds
     while True:
         yield

@@ -174,7 +174,7 @@ def warnings(kube: Kube, pods: Sequence[Object]) -> list[str]:
 
 @contextlib.contextmanager
 def _told(seconds: float = SECONDS) -> Iterator[list[NoAnswer | NotChecked]]:
-    """Turn what goes wrong on the way into words: the first of the list that is given. A certificate that is refused is the caller's."""
+    """Turn an error of the connection into words. The caller judges a certificate that is refused."""
     told: list[NoAnswer | NotChecked] = []
     try:
         yield told
@@ -188,7 +188,7 @@ def _told(seconds: float = SECONDS) -> Iterator[list[NoAnswer | NotChecked]]:
 
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
-    """Keep the client's threads from telling the terminal of connections that this side has closed."""
+    """Keep the client's threads from printing errors about connections that this side has closed."""
     before = threading.excepthook
 
     def hook(arguments: threading.ExceptHookArgs) -> None:

@@ -8,10 +8,10 @@ from typing import Any, Final
 Object = Mapping[str, Any]
 
 SHOWN_PODS: Final = 5
-"""How many Pods' problems a failure tells; the rest say the same."""
+"""How many Pods' problems a failure shows; those of the others are the same."""
 
 SHOWN_EVENTS: Final = 3
-"""How many of a Pod's newest warnings a failure tells."""
+"""How many of a Pod's newest warnings a failure shows."""
 
 _NORMAL_WAITS: Final = ("ContainerCreating", "PodInitializing")
 

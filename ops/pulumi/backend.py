@@ -83,7 +83,7 @@ def _home() -> Path:
 
 
 def _of_login(file: Path) -> str | None:
-    """Return the backend that the user is logged in to, '' for none; None where only Pulumi can read that, for it is encrypted."""
+    """Return the backend that the user is logged in to, '' for none; None if only Pulumi can read that, because it is encrypted."""
     try:
         written = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

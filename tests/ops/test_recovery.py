@@ -73,7 +73,7 @@ def _said(folder: Path) -> str:
     return (folder / "pulumi.said").read_text(encoding="utf-8") if (folder / "pulumi.said").exists() else ""
 
 
-def test_a_lock_of_another_host_is_told_with_who_holds_it_and_the_way_out(stack: Stack, tmp_path: Path) -> None:
+def test_a_lock_of_another_host_is_reported_with_its_owner_and_the_fix(stack: Stack, tmp_path: Path) -> None:
     _locked(tmp_path, _lock(_ended(), host="elsewhere"))
     with pytest.raises(OpsError) as raised:
         recovery.recover_interrupted_update(stack)
@@ -102,7 +102,7 @@ def test_a_later_process_with_the_same_id_holds_no_lock(stack: Stack, tmp_path: 
     assert "cancel --yes" in _said(tmp_path)
 
 
-def test_a_lock_that_cannot_be_read_is_nobodys_to_remove(stack: Stack, tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_read_is_not_removed(stack: Stack, tmp_path: Path) -> None:
     _locked(tmp_path, '{"pid": ')
     with pytest.raises(OpsError, match=r"the lock .*9d1a\.json cannot be read"):
         recovery.recover_interrupted_update(stack)
@@ -134,17 +134,17 @@ def _silent(folder: Path) -> Path:
     return kubeconfig(folder, f"https://127.0.0.1:{free_port()}")
 
 
-def test_a_missing_kubeconfig_is_told_by_its_name(tmp_path: Path) -> None:
+def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match=r"the kubeconfig .*/absent must exist"):
         require_cluster(tmp_path / "absent", None)
 
 
-def test_a_missing_context_is_told_by_its_name(tmp_path: Path) -> None:
+def test_a_missing_context_is_named(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="it has no context 'prod'"):
         require_cluster(_silent(tmp_path), "prod")
 
 
-def test_a_cluster_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_cluster_that_does_not_answer_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="does not answer") as raised:
         require_cluster(_silent(tmp_path), None)
     assert "\n" not in raised.value.problem
@@ -163,7 +163,7 @@ def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.mark.usefixtures("programs")
 @pytest.mark.parametrize("verb", [lifecycle.up, commands.check, partial(commands.restore, dump="20260101T000000Z", safety="yes")])
-def test_a_machine_that_cannot_push_is_told_before_anything_is_deployed_or_restored(
+def test_a_machine_that_cannot_push_is_reported_before_anything_is_deployed_or_restored(
     tmp_path: Path, verb: Callable[[str, Environment], None]
 ) -> None:
     with pytest.raises(OpsError, match=r"skopeo must be on PATH: .* fix: install skopeo; or run this as root on Debian"):
@@ -228,29 +228,29 @@ class _Portus(httpx.MockTransport):
 
 
 class TestWho:
-    def test_is_the_stacks_administrator_unless_told(self) -> None:
+    def test_is_the_stacks_administrator_by_default(self) -> None:
         assert login_of(_deployment(), environment={}) == Login(user="admin", password="made")
         assert login_of(_deployment(administrator_made=True), environment={}).user == "admin"
 
-    def test_is_whom_the_environment_names(self, tmp_path: Path) -> None:
+    def test_is_the_one_that_the_environment_names(self, tmp_path: Path) -> None:
         file = tmp_path / "password"
         file.write_text(" mine \n")
         told = login_of(_deployment(administrator_made=False), environment={"CHECK_USER": "alice", "CHECK_PASSWORD_FILE": str(file)})
-        assert told == Login(user="alice", password=" mine ", is_told=True)
+        assert told == Login(user="alice", password=" mine ", is_given=True)
 
     @pytest.mark.parametrize("half", ["CHECK_USER", "CHECK_PASSWORD_FILE"])
     def test_is_not_guessed_from_half_a_login(self, half: str) -> None:
         with pytest.raises(OpsError, match=f"{half} is set without CHECK_"):
             login_of(_deployment(), environment={half: "x"})
 
-    def test_is_nobody_where_the_password_cannot_be_read(self, tmp_path: Path) -> None:
+    def test_is_none_if_the_password_cannot_be_read(self, tmp_path: Path) -> None:
         absent, empty = tmp_path / "absent", tmp_path / "empty"
         empty.touch()
         for file, problem in ((absent, "absent cannot be read: No such file"), (empty, "empty is empty")):
             with pytest.raises(OpsError, match=problem):
                 login_of(_deployment(), environment={"CHECK_USER": "alice", "CHECK_PASSWORD_FILE": str(file)})
 
-    def test_is_nobody_where_the_stack_makes_no_administrator(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_none_if_the_stack_makes_no_administrator(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("CHECK_USER", "CHECK_PASSWORD_FILE"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr(check, "require_login", lambda *_: pytest.fail("a login was tried"))
@@ -276,12 +276,12 @@ class TestToken:
         assert "if it was changed on Portus' pages, or the database is another one" in told.value.fix
         assert told.value.fix.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod")
 
-    def test_of_the_user_who_was_told_names_the_file_and_no_password(self) -> None:
+    def test_of_the_given_user_names_the_file_and_no_password(self) -> None:
         with pytest.raises(NobodyError, match="the file that CHECK_PASSWORD_FILE names") as told:
-            require_login(_deployment(), Login(user="alice", password="mine-alone", is_told=True), transport=_Portus(401))
+            require_login(_deployment(), Login(user="alice", password="mine-alone", is_given=True), transport=_Portus(401))
         assert "mine-alone" not in str(told.value)
 
-    @pytest.mark.parametrize("login", [Login(user="admin", password="made"), Login(user="alice", password="mine", is_told=True)])
+    @pytest.mark.parametrize("login", [Login(user="admin", password="made"), Login(user="alice", password="mine", is_given=True)])
     @pytest.mark.parametrize(
         ("error", "named"),
         [

@@ -92,7 +92,7 @@ def _cache(workload: Workload, findings: Findings) -> None:
 
 
 def _other(workload: Workload, findings: Findings) -> None:
-    """What this program does not run keeps running where it is, or is given up."""
+    """What this program does not run keeps running where it is, or is dropped."""
     if workload.image:
         findings.ask(workload.image, f"{workload.name} is no part of this program: run it on its own, or give it up?")
     for item in workload.environment.values():

@@ -53,7 +53,7 @@ def classify(source: Source, findings: Findings) -> None:
             findings.not_needed(item, "persistence is off")
     if not _is_on(entries, "portus.tls.enabled"):
         findings.questions.append(
-            "The chart without TLS lets everybody push and pull (`auth: silly`). The stack asks for tokens: tell your pipelines to log in."
+            "The chart without TLS lets every client push and pull (`auth: silly`). The stack asks for tokens: make your pipelines log in."
         )
 
 

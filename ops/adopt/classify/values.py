@@ -71,7 +71,7 @@ def is_address(host: str) -> bool:
 
 
 def fits_kept_password(text: str) -> bool:
-    """Whether the program takes ``text`` over as a password: 32 letters and digits or more, a letter first."""
+    """Whether the program accepts ``text`` as an adopted password: 32 letters and digits or more, a letter first."""
     return _KEPT_PASSWORD.fullmatch(text) is not None
 
 

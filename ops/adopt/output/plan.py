@@ -52,7 +52,7 @@ def render(source: Source, findings: Findings, names: Names, stack: str, folder:
     if names.survive:
         parts.append(f"Images keep their names: `{names.old}/...`.\n")
     else:
-        parts.append(f"**Images get new names.** {names.old or 'The old name'}: {names.why}. Tell everybody who pulls before you start.\n")
+        parts.append(f"**Images get new names.** {names.old or 'The old name'}: {names.why}. Inform all users who pull before you start.\n")
     for number, (title, lines) in enumerate(steps, start=1):
         parts.append(f"## {number}. {title}\n")
         parts += [*lines, ""]

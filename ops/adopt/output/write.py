@@ -1,4 +1,4 @@
-"""Stack file, report, plan and freeze on disk: all after everything has been read, none over what is there."""
+"""Write stack file, report, plan and freeze: all of them after everything has been read, and never over an existing file."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def network_policies(snapshot: Snapshot) -> Verdict:
         return Failed(f"gone from the cluster: {', '.join(gone)}", deploy_again(snapshot))
     if not made:
         return Skipped("the stack file switches them off (network.policies)")
-    return Ok(f"{len(made)} are there; whether the cluster enforces them is the business of its network plugin")
+    return Ok(f"{len(made)} are there; the network plugin must enforce them")
 
 
 def claims(snapshot: Snapshot) -> Verdict:
@@ -117,7 +117,7 @@ def pods(role: str) -> Judge:
 
 
 def _stopped(snapshot: Snapshot, workload: Workload) -> Failed:
-    """Tell of a workload without copies; one that a restore has stopped must not meet half a database, which it would set up again."""
+    """Report a workload without copies. One that a restore stopped must not start on half a database, which it would set up again."""
     name = f"{workload.kind}/{workload.name}"
     if workload.before_restore is not None:
         seen = f"{name} is scaled to 0: a restore stopped it (copies before: {workload.before_restore})"

@@ -28,7 +28,7 @@ STUCK_SECONDS: Final = 600
 
 
 def database(snapshot: Snapshot) -> Verdict:
-    """It lets Portus' account in."""
+    """It accepts Portus' account."""
     found = snapshot.database
     if isinstance(found, Denied):
         return _denied(snapshot, found)
@@ -43,7 +43,7 @@ def database(snapshot: Snapshot) -> Verdict:
 
 
 def _denied(snapshot: Snapshot, found: Denied) -> Failed:
-    """Tell an account that is lost from one without rights, a database that is lost and another password: each has a way of its own."""
+    """Distinguish a lost account, one without rights, a lost database, and another password: each has its own fix."""
     web = snapshot.pod("web")
     name = (web and (web.setting("PORTUS_DB_DATABASE") or web.setting("MARIADB_DATABASE"))) or "portus_production"
     account = f"'{(web and account_of(web)) or 'portus'}'@'%'"
@@ -68,7 +68,7 @@ def _denied(snapshot: Snapshot, found: Denied) -> Failed:
 
 
 def _another_password(snapshot: Snapshot) -> str:
-    """Tell how account and Portus get the same password again: a server with accounts reads none of the stack's by itself."""
+    """Return how account and Portus get the same password again: a server with accounts reads none of the stack's by itself."""
     if snapshot.pod(DATABASE_SERVER) is None:
         return (
             "set database.password of the stack file to what the account has, then pulumi up; "
@@ -79,7 +79,7 @@ def _another_password(snapshot: Snapshot) -> str:
 
 
 def charset(snapshot: Snapshot) -> Verdict:
-    """Its character set is one that Portus' worker survives."""
+    """Its character set is one that Portus' worker supports."""
     found = snapshot.database
     if not isinstance(found, Database):
         return NotChecked(found.reason)
@@ -110,7 +110,7 @@ def schema(snapshot: Snapshot) -> Verdict:
 
 
 def _migrate_again(snapshot: Snapshot) -> str:
-    """Tell how the migration's Job is run again; rake in Portus' own Pod lacks the passwords that the image's init reads from files."""
+    """Return how the migration's Job is run again; rake in Portus' own Pod lacks the passwords that the image's init reads from files."""
     made = [name for token, name in snapshot.expected.objects if token.endswith(":Job") and name.startswith(MIGRATION)]
     steps = [f"make backup STACK={snapshot.expected.stack}", *([kubectl(snapshot, f"delete job {' '.join(made)}")] if made else [])]
     return f"{'; then '.join(steps)}; then {deploy_again(snapshot)}, whose Job migrates"
@@ -154,7 +154,7 @@ def events(snapshot: Snapshot) -> Verdict:
 
 
 def stuck_events(snapshot: Snapshot) -> Verdict:
-    """The worker has died over none."""
+    """No event has ended the worker."""
     show = sql(snapshot, "SELECT id, data FROM registry_events WHERE status = 1")
     delete = sql(snapshot, "DELETE FROM registry_events WHERE status = 1")
     logs = kubectl(snapshot, "logs deployment/portus-worker --previous")

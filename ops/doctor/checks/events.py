@@ -23,7 +23,7 @@ def endpoint(snapshot: Snapshot) -> Verdict:
 
 
 def taken(snapshot: Snapshot) -> Verdict:
-    """Portus takes notifications inside the cluster."""
+    """Portus accepts notifications inside the cluster."""
     if isinstance(snapshot.event, NotChecked):
         return snapshot.event
     if isinstance(snapshot.event, Answer) and snapshot.event.status == HTTPStatus.ACCEPTED:

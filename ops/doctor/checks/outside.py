@@ -25,7 +25,7 @@ def public_portus(snapshot: Snapshot) -> Verdict:
             return Failed(
                 f"{expected.portus_url} answers {said(reply)}", f"check what is in front of the front proxy: {kubectl(snapshot, EDGE_LOGS)}"
             )
-    return Ok(f"{expected.portus_url} answers, and gives tokens")
+    return Ok(f"{expected.portus_url} answers, and issues tokens")
 
 
 def public_registry(snapshot: Snapshot) -> Verdict:
@@ -45,7 +45,7 @@ def events_closed(snapshot: Snapshot) -> Verdict:
         return NotChecked(reply.reason if reply else "not asked")
     if reply.status < HTTPStatus.BAD_REQUEST:
         fix = "remove what bypasses the front proxy: Service portus must be reachable only inside the cluster (docs/deploy/exposure.md)"
-        return Failed(f"anybody may post events to {snapshot.expected.portus_url}: it answers {said(reply)}", fix)
+        return Failed(f"any client may post events to {snapshot.expected.portus_url}: it answers {said(reply)}", fix)
     return Ok(f"{reply.status} from outside")
 
 

@@ -27,7 +27,7 @@ def answers(role: str) -> Judge:
                 return reply
             if isinstance(reply, NoAnswer):
                 return no_answer(snapshot, f"Pod {pod}", reply.reason, f"deployment/{role}")
-        return Ok(f"{len(asked)} Pods answer") if asked else NotChecked("no Pod was asked")
+        return Ok(", ".join(asked)) if asked else NotChecked("no Pod was asked")
 
     return judge
 

@@ -1,7 +1,7 @@
 """The directory, asked as lib/portus/ldap asks it: connect, TLS by the method that is set, bind, and one search below the base.
 
 Net::LDAP checks certificate and name whenever it encrypts, by ``ca_file`` or the image's own CAs. Before 2.3 Portus sets no check
-(net-ldap 0.11 with a method alone). Nothing is logged in with a user's password, and no user is looked for who may exist.
+(net-ldap 0.11 with a method alone). No user's password is used, and the search is for a user that no directory has.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ START_TLS: Final = "1.3.6.1.4.1.1466.20037"
 METHODS: Final = {"starttls": "start_tls", "start_tls": "start_tls", "simple_tls": "simple_tls"}
 """What Portus reads; anything else is no encryption."""
 NEWEST: Final = ssl.TLSVersion.TLSv1_2
-"""Of the images' OpenSSL: a directory that speaks TLS 1.3 alone is out of Portus' reach."""
+"""Of the images' OpenSSL: Portus cannot use a directory that speaks TLS 1.3 only."""
 ABSENT: Final = "portus-doctor"
 """A user that no directory has: the search costs what one login costs, and finds nothing."""
 FOUND: Final = (0, 4)

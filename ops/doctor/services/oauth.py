@@ -1,6 +1,6 @@
 """The sites of OAuth, asked for what Portus' server asks them: the discovery document of OpenID Connect, else whether they answer.
 
-No login is made: that needs a user at a browser. If Portus' environment has a proxy for the address, the way leads through it.
+No login is made: that needs a user at a browser. If Portus' environment has a proxy for the address, the connection uses it.
 """
 
 from __future__ import annotations

@@ -284,7 +284,7 @@ BREAKS: dict[str, tuple[Callable[[], Snapshot], str, str]] = {
         "public-registry",
         "other.test",
     ),
-    "events from anybody": (lambda: with_outside("events", Answer(status=202)), "events-closed", "anybody may post events"),
+    "events from outside": (lambda: with_outside("events", Answer(status=202)), "events-closed", "any client may post events"),
     "drift": (lambda: healthy(drift="a Deployment changes"), "drift", "a Deployment changes"),
     "a push that is not recorded": (lambda: healthy(round_trip=NoAnswer("no record")), "round-trip", "no record"),
 }

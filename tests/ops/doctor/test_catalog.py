@@ -28,7 +28,7 @@ def test_every_check_of_a_healthy_stack_passes() -> None:
     assert {each.check.name for each in findings if state(each) != OK} == {"cache-pods", "first-set-up", "drift", "round-trip", *unset}
 
 
-def test_services_that_are_on_and_answer_hold_and_those_that_are_off_are_skipped() -> None:
+def test_services_that_answer_pass_and_those_that_are_off_are_skipped() -> None:
     snapshot = healthy(services={LDAP: (Contact(server="ldap.example.test:389", seen="it accepts anonymous users"),)})
     found = {each.check.name: each for each in examine(snapshot)}
     assert state(found["ldap"]) == OK
@@ -42,7 +42,7 @@ def test_a_service_that_could_not_be_asked_is_not_checked() -> None:
     assert {"ldap", "health", "round-trip"} <= not_checked(healthy(services={LDAP: (NotChecked("the API server refuses exec"),)}))
 
 
-def test_a_push_that_could_not_be_judged_is_told_from_one_that_nobody_asked_for() -> None:
+def test_a_push_without_a_result_is_distinguished_from_one_that_was_not_requested() -> None:
     assert "round-trip" not in not_checked(healthy())
     assert "round-trip" in not_checked(healthy(round_trip=NotChecked("the check has no user")))
 
@@ -68,7 +68,7 @@ def test_every_finding_has_a_fix_and_never_shows_a_key(name: str) -> None:
             assert "PRIVATE KEY" not in finding.verdict.seen + finding.verdict.fix
 
 
-def test_what_rests_on_a_failed_check_is_not_checked() -> None:
+def test_what_depends_on_a_failed_check_is_not_checked() -> None:
     behind = not_checked(healthy(database=NoAnswer("gone")))
     assert {"charset", "schema", "record", "token", "catalog", "events", "public-portus"} <= behind
     assert not {"certificate", "names-in-registry", "network-policies", "web"} & behind
@@ -97,21 +97,21 @@ def test_an_answer_that_is_late_says_nothing_of_keys_passwords_or_certificates(n
         assert not re.search(r"(?i)\b(key|keys|password|passwords|certificate|certificates|secret_key_base)\b", text), text
 
 
-def test_what_could_not_be_seen_is_not_checked_and_does_not_hold() -> None:
+def test_what_could_not_be_read_is_not_checked_and_does_not_pass() -> None:
     snapshot = healthy(database=NotChecked("the cluster forbids it"))
     assert failed(snapshot) == {}
     assert "database" in not_checked(snapshot)
     assert not passed(examine(snapshot))
 
 
-def test_every_check_rests_on_earlier_ones_only() -> None:
+def test_every_check_depends_on_earlier_ones_only() -> None:
     seen: set[str] = set()
     for check in CHECKS:
         assert set(check.after) <= seen, check.name
         seen.add(check.name)
 
 
-def test_a_config_that_is_no_yaml_is_the_crash_of_its_registry_alone() -> None:
+def test_a_config_that_is_no_yaml_fails_the_registrys_pods_alone() -> None:
     found = stage.registry_file("/etc/docker/registry/config.yml", "a: b: c")
     found["registry"] = dataclasses.replace(found["registry"], pods=unready(found["registry"]), problems=("bad config",))
     assert set(failed(healthy(workloads=found))) == {"registry-pods"}
@@ -121,7 +121,7 @@ def test_a_push_under_way_is_no_broken_delivery() -> None:
     assert failed(with_waiting_notifications(delivered=2)) == {}
 
 
-def test_a_few_fresh_events_are_the_workers_daily_work() -> None:
+def test_a_few_new_events_are_no_finding() -> None:
     assert failed(healthy(database=database(fresh=backlog(2, 3)))) == {}
 
 
@@ -129,7 +129,7 @@ def test_a_claim_that_waits_for_its_first_pod_is_no_broken_one() -> None:
     assert failed(healthy(claims=(Claim(name="portus-backups", phase="Pending", waits=True),))) == {}
 
 
-def test_a_new_pod_that_cannot_start_is_told_while_the_old_one_serves() -> None:
+def test_a_new_pod_that_cannot_start_is_reported_while_the_old_one_serves() -> None:
     found = stage.workloads()
     web = found["web"]
     new = dataclasses.replace(web.pods[0], name="portus-1", ready=False)
@@ -137,7 +137,7 @@ def test_a_new_pod_that_cannot_start_is_told_while_the_old_one_serves() -> None:
     assert set(failed(healthy(workloads=found))) == {"web-pods"}
 
 
-def test_apache_has_no_worker_and_speaks_plainly_inside() -> None:
+def test_apache_has_no_worker_and_gets_events_in_plain() -> None:
     before = healthy()
     found: dict[str, Workload] = stage.registry_file(
         "/etc/docker/registry/config.yml", stage.config().replace(f"https://{PORTUS}/v2/web", "http://portus.example.svc/v2/web")

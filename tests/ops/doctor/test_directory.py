@@ -91,7 +91,7 @@ class TestLdap:
             found = only(ldap(port, **ACCOUNT))
         assert (found.step, found.problem) == ("login", f"it refuses '{BINDING}': invalidCredentials (code 49)")
 
-    def test_an_account_whose_password_is_in_no_secret_is_told_and_nothing_is_sent(self) -> None:
+    def test_an_account_whose_password_is_in_no_secret_is_reported_and_nothing_is_sent(self) -> None:
         directory = Directory()
         with serving(directory) as port:
             found = only(ldap(port, **ACCOUNT | {"ldap__authentication__password": ""}))
@@ -99,7 +99,7 @@ class TestLdap:
         assert directory.seen == []
 
     @pytest.mark.parametrize(("code", "words"), [(32, "noSuchObject (code 32)"), (1, "operationsError (code 1)")])
-    def test_a_base_that_cannot_be_searched_is_told(self, code: int, words: str) -> None:
+    def test_a_base_that_cannot_be_searched_is_reported(self, code: int, words: str) -> None:
         with serving(Directory(search=code)) as port:
             found = only(ldap(port, **ACCOUNT))
         assert (found.step, found.problem) == ("answer", f"it refuses '{BINDING}' a search below 'dc=example': {words}")
@@ -136,7 +136,7 @@ class TestLdap:
             server_context.minimum_version = ssl.TLSVersion.TLSv1_2
         assert (found.step, "version" in found.problem) == ("tls", True)
 
-    def test_a_server_without_start_tls_is_told(self) -> None:
+    def test_a_server_without_start_tls_is_reported(self) -> None:
         with serving(Directory(start_tls=2)) as port:
             found = only(ldap(port, **ACCOUNT, ldap__encryption__method="start_tls"))
         assert (found.step, found.problem) == ("tls", "it refuses start_tls: protocolError (code 2)")
@@ -145,7 +145,7 @@ class TestLdap:
         with serving(Directory(server_context, at_once=True)) as port:
             assert only(ldap(port, ldap__method="simple_tls"), version="2.2").seen.startswith("simple_tls, ")
 
-    def test_a_server_that_nobody_started_is_not_reached(self) -> None:
+    def test_a_server_that_does_not_run_is_not_reached(self) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             found = only(ldap(free.getsockname()[1]))
@@ -153,7 +153,7 @@ class TestLdap:
         assert "Connection refused" in found.problem
 
     @pytest.mark.parametrize("says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-    def test_a_server_that_speaks_no_ldap_is_told_in_a_line(self, says: bytes) -> None:
+    def test_a_server_that_speaks_no_ldap_is_reported_in_one_line(self, says: bytes) -> None:
         def other(end: socket.socket) -> None:
             end.recv(100)
             end.sendall(says)
@@ -246,7 +246,7 @@ def test_a_genuine_directory_accepts_the_doctor_by_every_method(directory: tuple
         ({"ldap__authentication__enabled": "false"}, "answer", "it refuses anonymous users a search"),
     ],
 )
-def test_its_refusals_are_told_by_the_step(directory: tuple[int, int], changes: dict[str, str], step: str, problem: str) -> None:
+def test_its_refusals_name_the_step(directory: tuple[int, int], changes: dict[str, str], step: str, problem: str) -> None:
     found = only(settings(directory[0], **changes))
     assert (found.step, problem in found.problem) == (step, True), found
     assert PASSWORD not in repr(found)
@@ -260,7 +260,7 @@ def test_a_certificate_that_portus_does_not_trust_is_refused(directory: tuple[in
 
 
 @pytest.mark.images
-def test_a_port_of_the_other_kind_is_told_at_once(directory: tuple[int, int]) -> None:
+def test_a_port_of_the_other_kind_is_reported_at_once(directory: tuple[int, int]) -> None:
     began = time.monotonic()
     assert only(settings(directory[1])).problem, "plain LDAP to ldaps"
     assert only(settings(directory[0], "simple_tls")).step == "tls"

@@ -47,7 +47,7 @@ def fix(snapshot: Snapshot) -> str:
 
 
 @pytest.mark.parametrize("name", BY_HAND)
-def test_what_was_changed_by_hand_is_mended_by_a_deployment_that_looks_at_the_cluster(name: str) -> None:
+def test_changes_by_hand_are_fixed_by_a_deployment_with_refresh(name: str) -> None:
     assert "make up REFRESH=1 STACK=example (or pulumi up --refresh --stack example)" in fix(BREAKS[name][0]())
 
 
@@ -85,7 +85,7 @@ def test_a_database_that_is_lost_is_made_again_and_restored() -> None:
     assert "make restore STACK=example" in told
 
 
-def test_stuck_events_are_not_laid_to_manifest_lists_alone() -> None:
+def test_stuck_events_are_not_blamed_on_manifest_lists_alone() -> None:
     told = fix(BREAKS["events that killed the worker"][0]())
     assert "logs deployment/portus-worker --previous" in told
     assert "memory" in told
@@ -100,7 +100,7 @@ def test_a_503_of_the_front_proxy_compares_its_addresses_with_the_services() -> 
     assert told.startswith("compare 10.96.0.7 with kubectl -n example get service portus; if they differ: make up REFRESH=1")
 
 
-def test_a_statement_reaches_the_database_as_it_is_told(tmp_path: Path) -> None:
+def test_a_statement_of_a_fix_reaches_the_database_as_it_is_printed(tmp_path: Path) -> None:
     """Run as it would be pasted, with programs in the place of kubectl and of the database's client."""
     for name, text in {"kubectl": 'shift 5; exec "$@"', "mariadb": 'printf "%s" "$5"'}.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -123,7 +123,7 @@ def test_a_schema_that_lacks_a_migration_is_brought_on_by_its_job_after_a_backup
 
 
 @pytest.mark.parametrize("name", ["an image that is not there", "a worker out of memory", "a registry whose CA Portus lacks"])
-def test_what_the_stack_file_says_wrong_is_mended_by_a_plain_deployment(name: str) -> None:
+def test_a_wrong_stack_file_is_fixed_by_a_plain_deployment(name: str) -> None:
     assert "the stack file" in fix(BREAKS[name][0]())
     assert "REFRESH" not in fix(BREAKS[name][0]())
 
@@ -152,7 +152,7 @@ def test_nothing_is_deployed_before_a_restore_is_through() -> None:
     assert all("once the restore that stopped Portus is through, make up" in told[check] for check in ("network-policies", "drift"))
 
 
-def test_what_somebody_else_has_stopped_gets_as_many_copies_as_the_stack_has() -> None:
+def test_what_was_stopped_by_hand_gets_as_many_copies_as_the_stack_has() -> None:
     assert fix(_without_copies()) == "kubectl -n example scale deployment/portus --replicas=3"
     unknown = _without_copies()
     assert "make up REFRESH=1" in fix(dataclasses.replace(unknown, expected=dataclasses.replace(unknown.expected, copies={})))

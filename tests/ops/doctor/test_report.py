@@ -44,16 +44,16 @@ def test_a_healthy_stack_is_a_line_a_link_and_a_last_one() -> None:
 
 
 @pytest.mark.parametrize("database", [DATABASE, NoAnswer("gone")], ids=["healthy", "failed"])
-def test_the_last_line_tells_of_the_pushes_that_no_check_sees(database: object) -> None:
+def test_the_last_line_mentions_the_pushes_that_no_check_sees(database: object) -> None:
     assert shown(database=database).strip().splitlines()[-1] == NOTE
     assert json.loads(as_json("example", examine(healthy(database=database))))["note"] == NOTE
 
 
-def test_a_failed_check_tells_what_was_seen_why_it_matters_and_what_to_do() -> None:
+def test_a_failed_check_shows_what_was_seen_why_it_matters_and_the_fix() -> None:
     text = shown(database=Denied("Access denied for user 'portus'", 1045, has_account=True))
-    told = text[text.index("✗ database: not so") :]
+    told = text[text.index("✗ database: failed") :]
     assert "seen    it refuses Portus' account" in told
-    assert "so      every answer of Portus is an error" in told
+    assert "effect  every answer of Portus is an error" in told
     assert "fix     raise credentials.rotation.databaseApplication" in told
     assert "page    docs/operate/database.md#the-database-refuses-portus" in told
     assert "1 failed" in told
@@ -79,13 +79,13 @@ def test_json_says_the_same() -> None:
     }
 
 
-def test_all_holds_only_when_nothing_is_broken_or_unknown() -> None:
+def test_all_passes_only_if_no_check_failed_or_was_left_out() -> None:
     assert passed(examine(healthy()))
     assert not passed(examine(healthy(database=NoAnswer("gone"))))
 
 
 @pytest.mark.parametrize(("found", "code"), [(True, 0), (False, 1)])
-def test_the_exit_code_says_whether_all_holds(monkeypatch: pytest.MonkeyPatch, found: bool, code: int) -> None:  # noqa: FBT001
+def test_the_exit_code_says_whether_all_checks_pass(monkeypatch: pytest.MonkeyPatch, found: bool, code: int) -> None:  # noqa: FBT001
     asked: list[tuple[str, Environment, dict[str, bool]]] = []
 
     def doctor(name: str, environment: Environment, **options: bool) -> bool:
@@ -247,7 +247,7 @@ def test_a_server_that_takes_no_connection_gives_no_answer_in_time() -> None:
 
 @pytest.mark.images
 @pytest.mark.parametrize(("name", "why"), [(LOOPBACK, "Connection refused"), ("nobody.invalid", "bad address 'nobody.invalid'")])
-def test_what_is_in_the_way_is_told_in_its_own_words(name: str, why: str) -> None:
+def test_what_is_in_the_way_is_reported_with_its_own_error(name: str, why: str) -> None:
     found = _reached(name, 1)
     assert isinstance(found, str)
     assert why in found

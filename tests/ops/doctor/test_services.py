@@ -127,12 +127,12 @@ class TestMail:
             checked = smtp(port, ssl_tls=how, openssl_verify_mode="peer", ca_file="/ca.pem")
             assert only(checked, pods=LocalPods(files={"/ca.pem": authority()})).seen.startswith("encrypted")
 
-    def test_a_server_that_closes_the_connection_is_told(self) -> None:
+    def test_a_server_that_closes_the_connection_is_reported(self) -> None:
         with serving(lambda end: end.close()) as port:
             found = only(smtp(port))
         assert (found.step, found.problem) == ("answer", "the connection is closed without an answer")
 
-    def test_a_server_that_takes_no_mail_is_told_in_its_words(self) -> None:
+    def test_a_server_that_accepts_no_mail_is_reported_with_its_answer(self) -> None:
         with serving(lambda end: end.sendall(b"554 no service\r\n")) as port:
             assert only(smtp(port)).problem == "554 no service"
 
@@ -180,7 +180,7 @@ class TestOAuth:
         ("status", "body", "problem"),
         [(404, "", "it answers 404 for"), (200, "<html>", "is no discovery document"), (503, "", "it answers 503")],
     )
-    def test_what_is_no_issuer_is_told(self, status: int, body: str, problem: str) -> None:
+    def test_what_is_no_issuer_is_reported(self, status: int, body: str, problem: str) -> None:
         with serving(site(status, body)) as port:
             assert problem in only(oidc(f"http://{HOST}:{port}")).problem
 
