@@ -2,7 +2,7 @@
 
 Each has a rotation counter. Every value up to the counter stays a protected resource of its own, so raising the counter adds
 one and deletes none: a protected resource cannot be replaced in place, and a rotation with two valid values needs the previous one.
-Lowering the counter is refused by the protection. What the Kubernetes objects look like is their users' business.
+The protection refuses to lower the counter. The components that use a secret make the Kubernetes object that has it.
 
 Every value is a ``RandomPassword``, whose id is "none". ``RandomBytes``, ``RandomString`` and ``RandomId`` must not be used: their id is
 the value, and Pulumi encrypts no id.
@@ -63,7 +63,7 @@ class Credentials(ServiceComponent):
 
     Args:
         rotation: the counters of the stack file.
-        existing: the secrets of a deployment that is taken over; the generated ones stay, for nothing protected is ever deleted.
+        existing: the secrets of a deployment that is taken over; the generated ones stay, because a protected resource is never deleted.
         protect: whether the secrets refuse deletion.
     """
 
@@ -113,7 +113,7 @@ class Credentials(ServiceComponent):
             ).result
             for number in range(1, counter + 1)
         ]
-        return _generations(given, made)
+        return _versions(given, made)
 
     def _password(self, role: str, counter: int, given: SecretStr | ExistingSecret | None) -> SecretVersions:
         made = [
@@ -126,12 +126,12 @@ class Credentials(ServiceComponent):
             ).result
             for number in range(1, counter + 1)
         ]
-        return _generations(given, made)
+        return _versions(given, made)
 
 
-def _generations(given: SecretStr | ExistingSecret | None, made: list[pulumi.Output[str]]) -> SecretVersions:
+def _versions(given: SecretStr | ExistingSecret | None, made: list[pulumi.Output[str]]) -> SecretVersions:
     if given is None:
         return SecretVersions(tuple(made))
     if isinstance(given, ExistingSecret):
-        return SecretVersions((SecretKey(given.secret, given.key),))  # whose owner rotates it: the settings' rules refuse a counter
+        return SecretVersions((SecretKey(given.secret, given.key),))  # its owner rotates it: the settings' rules refuse a counter
     return SecretVersions((pulumi.Output.secret(given.get_secret_value()), *made[1:]))

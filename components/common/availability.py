@@ -64,7 +64,7 @@ def guard_copies(
 ) -> None:
     """Give ``deployment`` its budget and, within ``bounds``, its autoscaler.
 
-    The autoscaler comes once the first copy is up, for before there is nothing to measure.
+    The autoscaler comes once the first copy is up: before that there is nothing to measure.
     """
     disruption_budget(f"{name}-budget", labels, context, parent)
     if bounds is None:

@@ -167,7 +167,7 @@ def secret_volume(name: str, secret: pulumi.Input[str], items: Mapping[str, str]
 
 
 def secrets_volume(name: str, files: Mapping[str, SecretKey | ConfigKey], *, mode: int = 0o440) -> core.VolumeArgs:
-    """Return a volume of keys of several Secrets and ConfigMaps; ``files``: file name -> where its content stands."""
+    """Return a volume of keys of several Secrets and ConfigMaps; ``files``: file name -> where its content is."""
     sources = [_projection(place, path) for path, place in sorted(files.items())]
     return core.VolumeArgs(name=name, projected=core.ProjectedVolumeSourceArgs(sources=sources, default_mode=mode))
 

@@ -2,7 +2,7 @@
 
 Tags only: the digests cannot be looked up from the closed network this is built in, and an invented digest would be worse
 than none. Pin them in the stack file (``images.*: name:tag@sha256:...``). Profile ``production`` refuses a floating tag there, but asks for
-no digest and takes these defaults as they are; the edge's moves with the patch releases of its series.
+no digest and takes these defaults as they are; the front proxy's moves with the patch releases of its series.
 """
 
 from __future__ import annotations

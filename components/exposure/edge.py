@@ -1,4 +1,4 @@
-"""The front proxy (HAProxy) that every client passes, and the Service that leads to it."""
+"""The front proxy (HAProxy), through which every client connects, and its Service."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ REGISTRY_ADDRESS: Final = "REGISTRY_ADDRESS"
 """Variables of the Pods that haproxy.cfg reads. With the addresses in it the file would be unknown in every first preview and render."""
 YEAR: Final = 31_536_000
 GRACE_SECONDS: Final = 75
-"""Longer than the stop command and haproxy's ``hard-stop-after`` together: pushes under way may end."""
+"""Longer than the stop command and haproxy's ``hard-stop-after`` together: pushes under way can end."""
 
 
 class Edge(ServiceComponent):
     """The front proxy and its public Service.
 
     Args:
-        wildcards: whether Portus judges ``*`` in a repository.
-        servers: addresses of Portus' and the registry's Service by their names. The Pods depend on them: a Service that is made again has
-            another, and they restart.
-        annotations: of the Service, for who comes before.
+        wildcards: whether Portus checks ``*`` in a repository.
+        servers: addresses of Portus' and the registry's Service by their names. If a Service is made again, it has another address,
+            and the Pods restart.
+        annotations: of the Service, which a controller in front of it reads.
     """
 
     public: core.Service
-    """What clients, or who comes before, connect to."""
+    """What clients, or a controller in front of it, connect to."""
 
     def __init__(
         self,

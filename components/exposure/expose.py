@@ -1,4 +1,4 @@
-"""The one place that chooses how clients get to the front proxy."""
+"""The one place that chooses how clients reach the front proxy."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def expose(
 
     Args:
         image: of the front proxy.
-        wildcards: whether Portus judges ``*`` in a repository; if not, no client may ask for it.
+        wildcards: whether Portus checks ``*`` in a repository; if not, no client may ask for it.
         servers: addresses of the Services behind the front proxy, by their names.
     """
     exposure = stack.exposure

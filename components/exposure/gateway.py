@@ -97,7 +97,7 @@ def redirect_route(exposure: GatewayExposure, hosts: Sequence[str]) -> dict[str,
 
 
 def tls_route(exposure: GatewayExposure, hosts: Sequence[str]) -> dict[str, Any]:
-    """Return the ``spec`` of the route that hands encrypted connections on; pure."""
+    """Return the ``spec`` of the route that passes encrypted connections through; pure."""
     return {"parentRefs": _parents(exposure.parent_refs), "hostnames": list(hosts), "rules": [{"backendRefs": _backends()}]}
 
 

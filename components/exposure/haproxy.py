@@ -1,8 +1,8 @@
 """haproxy.cfg of the front proxy, rendered as text; pure.
 
 It ends TLS, refuses what must not come from outside, and speaks TLS again to Portus and the registry, whose certificates it verifies.
-With two hosts it can hand the registry's connections on undecrypted: the second encryption costs a third of a push's speed, and what is
-refused concerns Portus' host alone.
+With two hosts it can pass the registry's connections through undecrypted: the second encryption costs a third of a push's speed, and
+the refused paths concern Portus' host alone.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class Routes:
         portus: address of Portus' Service, ``address:port``; a variable of the environment as ``${NAME}``.
         registry: address of the registry's Service.
         shield: whether the application tokens' paths are refused.
-        wildcards: whether Portus can be asked for ``*`` in a repository; what it cannot judge is refused in any case.
-        behind_proxy: whether another proxy comes before, which says who the client is.
+        wildcards: whether Portus can be asked for ``*`` in a repository; what it cannot check is refused in any case.
+        behind_proxy: whether another proxy is in front, which says who the client is.
         proxy_protocol: whether there are ports for the PROXY protocol.
         ipv6: whether clients come by IPv6, too.
         hsts_max_age: of Portus' pages, in seconds; None sends no such header.
         passes_registry_through: whether connections for ``registry_name`` go to the registry as they are.
-        portus_threads: how many requests Portus handles at once; the rest waits here. None: it takes any number.
+        portus_threads: how many requests Portus handles at once; the others wait here. None: any number.
     """
 
     host: str
@@ -177,15 +177,15 @@ def _https_binds(routes: Routes) -> str:
 
 
 def _inside() -> str:
-    """Return the socket between the two frontends: in the Pod's own network, without a file, for the container is read-only."""
+    """Return the socket between the two frontends: in the Pod's own network, and without a file because the container is read-only."""
     return f"abns@edge-https-{HTTPS}"
 
 
 def _passing(routes: Routes) -> str:
-    """Return what looks at the name in each TLS handshake and hands the connection on: to the registry, or to the frontend that decrypts.
+    """Return what reads the name in each TLS handshake and passes the connection to the registry, or to the frontend that decrypts.
 
-    A client that names none, or Portus' host, and then asks for the registry (HTTP/2 connections are used for every name of their
-    certificate) is served by that frontend as before.
+    A client that names none, or Portus' host, and then asks for the registry is served by that frontend: HTTP/2 clients use one
+    connection for every name of its certificate.
     """
     if not routes.passes_registry_through:
         return ""
@@ -238,13 +238,13 @@ def _shield(routes: Routes) -> str:
 
 
 def _scopes(routes: Routes) -> str:
-    """Return the rules that refuse the scopes which Portus would grant unjudged.
+    """Return the rules that refuse the scopes which Portus would grant without a check.
 
     A body is refused: Portus 2.0.0 to 2.0.2 read scopes from a form in it, which the front proxy cannot check. Rack reads a form by its
     type, whatever the method; HTTP/2 has bodies without a length. Any other method gets 404 as from Portus itself: clients that try POST
     first (containerd, BuildKit) then use GET.
     """
-    unjudged = [paths.MIXED_WILDCARD, *([] if routes.wildcards else [paths.REPOSITORY_WILDCARD])]
+    unchecked = [paths.MIXED_WILDCARD, *([] if routes.wildcards else [paths.REPOSITORY_WILDCARD])]
     reason = "content-type text/plain string 'scope refused: a * stands alone in the actions of a scope that Portus can judge'"
     return "\n".join(
         [
@@ -258,7 +258,7 @@ def _scopes(routes: Routes) -> str:
             f"    http-request deny deny_status 400 if token_request {{ query -m reg '{paths.BROKEN_QUERY}' }}",
             *(
                 f"    http-request deny deny_status 403 {reason} if token_request {{ query,url_dec -m reg '{pattern}' }}"
-                for pattern in unjudged
+                for pattern in unchecked
             ),
             "",
         ]

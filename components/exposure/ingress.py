@@ -1,6 +1,6 @@
-"""An Ingress before the front proxy, and what each ingress controller must be told in its own annotations.
+"""An Ingress in front of the front proxy, and the annotations that each ingress controller needs.
 
-All controllers get the same: any size of body, streamed; long time-outs; HTTPS to the front proxy, whose certificate is verified.
+All controllers get the same: bodies of any size, streamed; long time-outs; HTTPS to the front proxy, whose certificate is verified.
 Sources: ingress-nginx "Annotations"; doc.traefik.io "Kubernetes Ressource: Ingress" and "ServersTransport"; haproxytech/kubernetes-ingress
 documentation/annotations.md.
 """
@@ -38,8 +38,8 @@ def ingress_annotations(controller: IngressController, mode: TlsMode, *, host: s
     """Return the Ingress' annotations.
 
     Args:
-        host: the name that the front proxy's certificate has to hold.
-        trust: ``namespace/name`` of the Secret with the CA that has signed it.
+        host: the name that the front proxy's certificate must have.
+        trust: ``namespace/name`` of the Secret with the CA that signed it.
     """
     passes = mode is TlsMode.PASSTHROUGH
     match controller:
@@ -56,7 +56,7 @@ def ingress_annotations(controller: IngressController, mode: TlsMode, *, host: s
 
 
 def service_annotations(exposure: IngressExposure, namespace: str) -> dict[str, str]:
-    """Return the front proxy's Service's annotations; only Traefik looks there. The stack file's win."""
+    """Return the annotations of the front proxy's Service; only Traefik reads those. The stack file's replace them."""
     if exposure.controller is not IngressController.TRAEFIK:
         return {}
     transport = f"{namespace}-{TRANSPORT}@kubernetescrd"

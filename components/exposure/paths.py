@@ -4,8 +4,8 @@
 The application tokens' paths let any user act as any other, administrators included (portus-images.md).
 
 The patterns match paths that are decoded once and in lower case, in extended regular expressions, without regard to doubled slashes,
-which Portus' router folds. ``TWISTED`` is asked first, of the path as it came: what it lets through, the front proxy and every server
-behind it read the same way.
+which Portus' router folds. ``TWISTED`` is matched first, against the path as it came: the front proxy and every server behind it read
+the same way what it does not match.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ BROKEN_QUERY: Final = r"%([^0-9a-fA-F]|.[^0-9a-fA-F]|.?$)"
 """Refused with a token request: what cannot be decoded cannot be looked at."""
 
 MIXED_WILDCARD: Final = r"(^|[^:])\*|\*[^&]"
-"""Refused, of a token request's decoded query: a ``*`` that is not the whole list of a scope's actions. Portus judges such a list by its
-first action alone. ``repository:other/app:*,push,pull`` loses its ``*`` and keeps push and pull in any user's namespace, and
-``registry:catalog:pull,*`` is not judged at all (app/controllers/api/v2/tokens_controller.rb, app/models/*/auth_scope.rb, all versions).
+"""Refused, of a token request's decoded query: a ``*`` that is not the whole list of a scope's actions. Portus checks only the
+first action of such a list. ``repository:other/app:*,push,pull`` loses its ``*`` and keeps push and pull in any user's namespace, and
+``registry:catalog:pull,*`` is not checked at all (app/controllers/api/v2/tokens_controller.rb, app/models/*/auth_scope.rb, all versions).
 No client asks for either."""
 
 REPOSITORY_WILDCARD: Final = r"repository:.*\*"
-"""Refused for Portus 2.0, which judges ``*`` but then leaves it in the token: its owner could do everything everywhere."""
+"""Refused for Portus 2.0, which checks ``*`` but then leaves it in the token: its owner could do everything everywhere."""
 
 REGISTRY: Final = r"^/+v2(/|$)"
 """The registry, but for the above."""

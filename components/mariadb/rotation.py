@@ -1,8 +1,8 @@
-"""The two Jobs by which the database's accounts change their passwords while everybody goes on working.
+"""The two Jobs by which the database's accounts change their passwords without downtime.
 
-The first lets each account hold both passwords, before any client restarts; the second revokes the old one, after all have. Both call
-procedures that run with root's rights (``scripts/rotation.sql``, docs/decisions/README.md#7-password-rotation), and change nothing where
-nothing is to change. They are made once a counter was raised, and replaced only when one is raised again.
+The first gives each account both passwords, before any client restarts; the second revokes the old one, after all have restarted. Both call
+procedures that run with root's rights (``scripts/rotation.sql``, docs/decisions/README.md#7-password-rotation). They may run any number
+of times. They are made once a counter was raised, and replaced only when one is raised again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ for Portus) is over, and the kubelet may be slow to count it."""
 
 
 class Rotation(ServiceComponent):
-    """The Jobs; ``accepted`` comes before the clients that log in.
+    """The Jobs; the clients that log in follow ``accepted``.
 
     Args:
         passwords: of the accounts; a counter of one at least was raised.
@@ -75,7 +75,7 @@ class Rotation(ServiceComponent):
         self._job("keep", [*self.accepted, *after])
 
     def _files(self, passwords: MariaDbPasswords, opts: pulumi.ResourceOptions) -> dict[str, pods.SecretKey]:
-        """Return file name -> where it stands: every password that root may have by now, and the new ones as the server keeps them."""
+        """Return file name -> where its content is: every password that root may have by now, and the new ones as the server keeps them."""
         logins = {f"login-{number:02}": value for number, value in enumerate(passwords.root.values, start=1)}
         content = {file: value for file, value in logins.items() if not isinstance(value, pods.SecretKey)}
         for role, password in passwords.rotated.items():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Addresses(ServiceComponent):
-    """The Services of Portus, the registry and, where one host serves both, of the edge.
+    """The Services of Portus, the registry and, where one host serves both, of the front proxy.
 
     Args:
         host: public name of Portus.
@@ -34,7 +34,8 @@ class Addresses(ServiceComponent):
     for_portus: Mapping[str, pulumi.Output[str]]
     """Host aliases of Portus' own Pods."""
     for_registry: Mapping[str, pulumi.Output[str]]
-    """Host aliases of the registry's Pods: Portus' name leads to Portus alone, which takes the notifications the edge refuses."""
+    """Host aliases of the registry's Pods: Portus' name leads to Portus itself, because the front proxy refuses
+    notifications."""
     servers: Mapping[str, pulumi.Output[str]]
     """Addresses of the Services of Portus and the registry by their names, for the front proxy."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Peer = Mapping[str, Any]
 Port = Mapping[str, Any]
 Side = str | tuple[Peer, ...]
-"""A workload's name or a list of peers; empty: everybody."""
+"""A workload's name or a list of peers; empty: every address."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +87,7 @@ def _inside(stack: StackSettings, parts: Parts) -> Iterator[Flow]:
         jobs = [*([names.BACKUPS] if stack.backup.enabled else []), *([names.ACCOUNTS] if _rotates(stack) else [])]
         for user in (*users, *jobs):
             yield Flow(source=user, target=names.DATABASE_SERVER, ports=tcp(names.DATABASE_PORT))
-    for client in clients:  # catalog and tokens, by the public names, which one host serves at the edge
+    for client in clients:  # catalog and tokens, by the public names, which the front proxy serves if there is one host
         if stack.one_host:
             yield Flow(source=client, target=names.EDGE, ports=tcp(parts.edge[0]))
         else:
@@ -134,7 +134,7 @@ def sides(workload: str, table: tuple[Flow, ...], instance: str) -> Sides:
 
 
 def _rules(key: str, others: list[tuple[Side, tuple[Port, ...]]], instance: str) -> tuple[Mapping[str, Any], ...]:
-    """Return one rule for each set of ports, and one for each that is open to everybody."""
+    """Return one rule for each set of ports, and one for each that is open to every address."""
     rules: list[dict[str, Any]] = []
     for side, ports in others:
         peers = [{"podSelector": selector(side, instance)}] if isinstance(side, str) else [dict(peer) for peer in side]

@@ -1,7 +1,7 @@
 """NetworkPolicies: everything denied both ways, and for each workload one policy with exactly the flows it needs.
 
-The kubelet's probes need none: what a node sends to its own Pods is always let in. Two flows through one port cannot be told apart here:
-who may reach Portus' port 3000 (2.3 on) may also post events to it (docs/deploy/network.md).
+The kubelet's probes need none: a node may always connect to its own Pods. A policy cannot distinguish two flows through one port:
+what may reach Portus' port 3000 (2.3 on) may also post events to it (docs/deploy/network.md).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class NetworkPolicies(ServiceComponent):
         super().__init__("network:Policies", name, opts)
         self._name = name
         self._context = context
-        self._policy("default", _everybody(stack, context), ingress=(), egress=(flows.dns(stack),))
+        self._policy("default", _denied(stack, context), ingress=(), egress=(flows.dns(stack),))
         table = flows.flows(stack, parts)
         for workload in flows.workloads(stack, parts):
             sides = flows.sides(workload, table, context.instance)
@@ -50,7 +50,7 @@ class NetworkPolicies(ServiceComponent):
         networking.NetworkPolicy(f"{self._name}-{role}", metadata=metadata, spec=spec, opts=self.child(after=self._context.after))
 
 
-def _everybody(stack: StackSettings, context: StackContext) -> dict[str, Any]:
+def _denied(stack: StackSettings, context: StackContext) -> dict[str, Any]:
     """Return what selects the Pods that are denied: every Pod of a namespace that this stack owns, else its own Pods.
 
     Its own Pods too where cert-manager may put a solver of HTTP-01 challenges beside them, which the ingress controller has to reach.

@@ -22,7 +22,7 @@ ERROR_SHARE: Final = 0.05
 SLOW_SECONDS: Final = 5
 """For the slowest hundredth of the manifests: a pull waits for each."""
 CLAIM_SHARE: Final = 0.15
-"""Of a claim that is still free: time to grow it, for a full one stops pushes (registry) or everything (database)."""
+"""Free part of a claim: there is still time to grow it. A full one stops pushes (registry) or everything (database)."""
 WORKER_RESTARTS: Final = 2
 """In an hour. One is a deployment; more is an event that kills it (portus-images.md: a manifest list, an event without a repository)."""
 

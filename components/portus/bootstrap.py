@@ -1,7 +1,7 @@
 """The first set-up: the first administrator and the registry's record, by a Job that may run any number of times.
 
-2.4 on by Portus' API, over its Service and so past the edge, which refuses some of these paths; 2.1 to 2.3 by the image's rake tasks. In
-the end the Job proves with a token that Portus and the registry understand each other, so that ``pulumi up`` fails where a push would.
+From 2.4 on by Portus' API, over its Service, because the front proxy refuses some of these paths; 2.1 to 2.3 by the image's rake tasks.
+In the end the Job proves with a token that the registry accepts what Portus signs, so that ``pulumi up`` fails if a push would.
 A Job is replaced when its scripts or Secret change; nothing it does once is done twice.
 """
 
@@ -46,11 +46,11 @@ CLIENT_RESOURCES: Final = pods.Resources(
 
 
 class Bootstrap(ServiceComponent):
-    """The Job of the first set-up; ``ready`` comes before who needs the registry's record.
+    """The Job of the first set-up; what needs the registry's record follows ``ready``.
 
     Args:
         web: makes Pods of Portus' image and holds the settings.
-        after: the resources that have to be up: Portus and the registry.
+        after: the resources that must be up: Portus and the registry.
     """
 
     ready: tuple[pulumi.Resource, ...]

@@ -57,9 +57,9 @@ class PortusSecrets:
     """The Secrets that Portus' containers read.
 
     Args:
-        keys: where each secret stands: SECRET_KEY_BASE, PORTUS_PASSWORD, DATABASE_PASSWORD and those of Portus' own settings.
-        administrator: where the first administrator's password stands.
-        tls: where certificate, keys and trusted authorities stand.
+        keys: where each secret is: SECRET_KEY_BASE, PORTUS_PASSWORD, DATABASE_PASSWORD and those of Portus' own settings.
+        administrator: where the first administrator's password is.
+        tls: where certificate, keys and trusted authorities are.
     """
 
     keys: Mapping[str, SecretKey]

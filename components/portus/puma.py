@@ -36,7 +36,8 @@ SECRET_FILES: Final = {
 empty where that is unset, which would win over any other way (fixed in 2.5)."""
 
 PING: Final = "/api/v1/_ping"
-"""Answers without login and database, and is exempt from the check that judges the first page request for everybody (portus-images.md)."""
+"""Answers without login and database, and does not trigger the check that the first page request decides for all users
+(portus-images.md)."""
 
 STARTUP_PERIOD: Final = 2
 STARTUP_FAILURES: Final = START_SECONDS // STARTUP_PERIOD
@@ -118,7 +119,7 @@ class Puma:
     def _registry_record(self, inputs: PortusInputs) -> dict[str, str]:
         """Return the variables by which Portus itself makes a registry record that is missing at its start (2.4 on).
 
-        They heal a first set-up that was cut off between the administrator and the record; a wrong attempt is a log line only.
+        They complete a first set-up that was interrupted between the administrator and the record; a wrong attempt is a log line only.
         """
         if self.version < PortusVersion.V2_4 or not inputs.stack.portus.bootstrap.enabled:
             return {}

@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS: Final = 30
 """The stop command's pause, and what a request may take that is under way; an idle Puma ends in 0.3 s. A copy that is stopped while it
-still boots waits it out, for the images' shell ignores the signal."""
+still boots waits for all of it, because the images' shell ignores the signal."""
 
 
 class PortusWeb(ServiceComponent):
-    """The web server; ``ready`` comes before what needs Portus to answer.
+    """The web server; what needs an answer of Portus follows ``ready``.
 
     Args:
-        tls: where certificate, keys and trusted authorities stand.
-        after: what has to be up first, besides the database.
+        tls: where certificate, keys and trusted authorities are.
+        after: what must be up first, in addition to the database.
         aliases: host aliases for the public names.
     """
 
@@ -98,7 +98,7 @@ class PortusWeb(ServiceComponent):
     def _secrets(
         self, stack: StackSettings, family: ImageFamily, credentials: Credentials, database: DatabaseEndpoint
     ) -> dict[str, SecretKey]:
-        """Return where each secret stands, after making the Secret of those that this stack knows."""
+        """Make the Secret of the secrets that this stack knows; return where each of all is."""
         wanted: dict[str, pulumi.Input[str] | SecretKey] = {
             keys.SECRET_KEY_BASE: credentials.secret_key_base,
             keys.PORTUS_PASSWORD: credentials.portus_password,
@@ -156,14 +156,14 @@ WORKER_GRACE_SECONDS: Final = 15
 
 
 class PortusWorker(ServiceComponent):
-    """The worker, which turns the registry's events into repositories and tags; ``ready`` comes before what it must not miss.
+    """The worker, which turns the registry's events into repositories and tags; what it must not miss follows ``ready``.
 
     Exactly one, replaced by stopping the old one first: it takes no locks, and two would handle an event twice (portus-images.md).
     It is ready once it has booted, and its container restarts when it dies, which a bad event or a 401 from the catalog makes it do.
 
     Args:
         web: makes Pods of the same image and settings.
-        after: what has to be there first: a schema, and a registry that answers, or it dies of the first synchronisation.
+        after: what must be there first: a schema, and a registry that answers. Otherwise the first synchronisation ends it.
     """
 
     ready: tuple[pulumi.Resource, ...]

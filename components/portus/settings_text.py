@@ -60,7 +60,7 @@ def existing_secrets(stack: StackSettings) -> Mapping[str, SecretKey]:
 
 
 def as_environment(stack: StackSettings, secrets: Mapping[str, SecretKey]) -> dict[str, EnvironmentValue]:
-    """Return the variables of every setting that has a value; a secret one only where ``secrets`` says where it stands."""
+    """Return the variables of every setting that has a value; a secret one only if ``secrets`` says where it is."""
     environment: dict[str, EnvironmentValue] = {}
     for leaf in all_leaves(stack):
         key = secret_key(leaf.path)

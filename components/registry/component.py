@@ -63,14 +63,14 @@ WITHOUT_TRACES: Final = {"OTEL_TRACES_EXPORTER": "none"}
 
 
 class Registry(ServiceComponent):
-    """The registry; ``ready`` comes before who needs it to answer.
+    """The registry; what needs an answer of it follows ``ready``.
 
     Args:
         wiring: what ties it to Portus.
         cache_image: of Redis, where the stack runs one.
         cache_rotation: counter of its password.
         http_secret: the registry reads it as YAML: letters and digits.
-        certificate: what it serves, the token signer's bundle, and what the clients inside it have to trust.
+        certificate: what it serves, the token signer's bundle, and what the clients inside it must trust.
         aliases: host aliases for Portus' public name.
     """
 

@@ -1,4 +1,4 @@
-"""Where each text and secret of the registry's Pod stands, the token signers as a JSON Web Key Set among them.
+"""Where each text and secret of the registry's Pod is, the token signers as a JSON Web Key Set among them.
 
 Registry 3.x names the certificates of a ``rootcertbundle`` by their RFC 7638 thumbprints, while Portus signs with libtrust's key id: only
 a key set can say that id (distribution v3.1.2, registry/auth/token/accesscontroller.go). The certificates are read here, by a few lines of
@@ -168,7 +168,7 @@ def registry_inputs(
     context: StackContext,
     opts: pulumi.ResourceOptions,
 ) -> RegistryInputs:
-    """Make the ConfigMap and the Secret, and return where everything stands.
+    """Make the ConfigMap and the Secret, and return where everything is.
 
     Args:
         signers: PEM, the certificates of who signs tokens.

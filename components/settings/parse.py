@@ -39,12 +39,12 @@ def parse(
     outside: Sequence[Problem] = (),
     name: str = "",
 ) -> StackSettings:
-    """Return the settings that ``raw`` says.
+    """Return the settings in ``raw``.
 
     Args:
         raw: section -> value, as the stack file holds it under ``portus:``, secrets in clear.
         file: its name, for the report.
-        encrypted: whether the value at a path stands encrypted in the file.
+        encrypted: whether the value at a path is encrypted in the file.
         unknown_namespaces: the keys of other namespaces, which this program does not read.
         outside: what is wrong with the file beside its settings.
         name: of the stack, which is a label of every object.
@@ -147,7 +147,7 @@ def stray(key: str) -> Problem:
 
 
 def _salvage(text: str, error: ValidationError) -> tuple[StackSettings | None, set[str]]:
-    """Return settings without what is wrong, None when even the rest does not stand; and the keys that were left out for it."""
+    """Return the settings without what is wrong, None if the rest is wrong, too; and the keys that were left out."""
     rest: dict[str, Any] = json.loads(text)
     left_out: set[str] = set()
     for _ in range(10):

@@ -62,14 +62,14 @@ class StackSettings(Section):
     profile: Annotated[Profile, ChangeImpact("nothing; other rules are checked")] = Profile.PRODUCTION
     """``production`` refuses what a production deployment must not do; ``development`` does not check it."""
     accept: Annotated[tuple[Accepted, ...], ChangeImpact("nothing; fewer rules are checked")] = ()
-    """What would be refused and this stack does knowingly."""
+    """What this stack does on purpose although it would be refused."""
     host: Annotated[
         Fqdn,
         ChangeImpact(
-            "every URL, the token issuer and the certificate; where it serves the registry too every image's name. All Pods restart"
+            "every URL, the token issuer and the certificate; if it serves the registry too, every image's name. All Pods restart"
         ),
     ]
-    """Public name of Portus: token issuer, realm, PORTUS_MACHINE_FQDN_VALUE, exposure and certificate checks all follow from it."""
+    """Public name of Portus. Token issuer, realm, PORTUS_MACHINE_FQDN_VALUE, exposure and certificate checks follow from it."""
     protect: Annotated[bool, ChangeImpact("nothing that runs; only what Pulumi may delete")] = True
     """Whether claims, generated secrets and keys refuse deletion and replacement. Deploy with ``false`` before
     ``pulumi destroy``. To remove a single object, keep it on (docs/operate/protection.md)."""

@@ -1,4 +1,4 @@
-"""What a source of a certificate gives, and what everybody else sees of it."""
+"""What a source of a certificate gives, and what the other components see of it."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class ServedTls(ServiceComponent):
         self.register_outputs({})
 
     def _signers(self, stack: StackSettings, source: CertificateSource) -> tuple[Sequence[Signer], SecretKey | None]:
-        """Return who signs tokens, who did before, and, where it is not the certificate's own, where the key in use stands."""
+        """Return the signers of tokens, the one in use first, and where its key is; None if that is the certificate's own."""
         if not stack.tls.signs_separately and source.signers:
             return source.signers, None
         versions, base = stack.tls.signing_key_versions, f"{self._name}-signing"

@@ -62,7 +62,7 @@ def numbered(name: str, version: int) -> str:
 
 
 class SigningKey(ServiceComponent):
-    """The key, and a certificate around it, for the registry takes keys in no other form.
+    """The key, and a certificate around it, because the registry takes keys in no other form.
 
     Args:
         host: the certificate's name; no client checks it.

@@ -105,7 +105,7 @@ def _choice(members: list[type[Section]]) -> str:
 
 
 def _defaults(field: FieldInfo, name: str, above: _Above) -> Section | None:
-    """Return the section that stands where the stack file says nothing: the one above may choose another than the field."""
+    """Return the section that counts if the stack file sets none: the one above may have another default than the field."""
     default = getattr(above.defaults, name) if above.defaults else field.get_default(call_default_factory=True)
     return default if isinstance(default, Section) else None
 

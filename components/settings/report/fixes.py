@@ -181,7 +181,7 @@ def as_texts(given: object) -> list[str] | None:
 
 
 def below(sections: list[type[Section]], given: object) -> str:
-    """Return what to write below a key at which ``given`` stands instead of one of ``sections``."""
+    """Return what to write below a key that has ``given`` in place of one of ``sections``."""
     pairs = [_pair(item) for item in given] if isinstance(given, list) else []
     if pairs and not keys_of(tuple(sections)) and all(pairs):
         return f"write {{{', '.join(f'{key}: {value}' for key, value in filter(None, pairs))}}}"

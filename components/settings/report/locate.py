@@ -1,4 +1,4 @@
-"""Where in the models an error stands: the way from pydantic's location to the stack file's key and its field."""
+"""Where in the models an error is: the way from pydantic's location to the stack file's key and its field."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Secrets that the stack file holds in clear, and secrets in settings that end where everybody may read them.
+"""Secrets that the stack file has in clear, and secrets in settings that end in an object that is not secret.
 
-Looked for in the file itself, so that they are found where the file is wrong otherwise, too.
+They are searched in the file itself, so that they are found in a file that is wrong otherwise, too.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from components.common import pem
 from components.settings.report.problems import HIDDEN
 
 _USERINFO: Final = re.compile(r"(?<=://)[^\s/?#@:\"']*:(?!\d{1,5}(?:[/?#\"'\s]|$))[^\s\"']*(?=@)")
-"""User and password of a URL; behind the colon stands no port."""
+"""User and password of a URL; no port follows the colon."""
 _BARE_USERINFO: Final = re.compile(r"(?<![^\s\"'=,(])[^\s:/@\"',=(]+:[^\s@\"',/]+(?=@(?!sha\d+:))")
 """The same without a scheme; ``name:tag@sha256:`` of an image is none."""
 _SECRET_PARAMETER: Final = re.compile(

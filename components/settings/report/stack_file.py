@@ -1,4 +1,4 @@
-"""The stack file as a text: the lines on which its keys stand, and what is wrong with one that holds no settings at all.
+"""The stack file as a text: the lines of its keys, and what is wrong with one that has no settings at all.
 
 Imported only once something is wrong.
 """

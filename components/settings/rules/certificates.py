@@ -51,7 +51,7 @@ def certificate_problems(tls: ProvidedTls | ExistingSecretTls, *, hosts: tuple[s
 
 
 def _leaf(written: Sequence[x509.Certificate], hosts: Sequence[str], key: PrivateKeyTypes | str | None) -> x509.Certificate | None:
-    """Return the server's certificate wherever it stands: by its key, else by its names; None where every one is a CA's."""
+    """Return the server's certificate at any position: by its key, else by its names; None if every one is a CA's."""
     if key is not None and not isinstance(key, str):
         of_key = next((one for one in written if one.public_key() == key.public_key()), None)
         if of_key is not None and not (facts.is_ca(of_key) and not facts.dns_names(of_key)):

@@ -24,7 +24,7 @@ SUFFIXES: Final[dict[str, Decimal]] = {
 
 @rule(requires=("cluster.createNamespace",))
 def namespace_is_the_stacks_own(stack: StackSettings) -> Iterator[Problem]:
-    """A namespace goes with the stack that owns it, and everybody's objects in it."""
+    """A namespace is deleted with the stack that owns it, and with it the objects of other teams in it."""
     namespace = stack.cluster.namespace
     if namespace.startswith("kube-"):
         yield Problem(

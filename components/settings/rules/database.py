@@ -37,7 +37,7 @@ def existing_passwords_need_a_database_in_the_cluster(stack: StackSettings) -> I
 
 
 @rule(requires=("portus.version",))
-def old_generation_uses_port_3306(stack: StackSettings) -> Iterator[Problem]:
+def old_image_family_uses_port_3306(stack: StackSettings) -> Iterator[Problem]:
     """database.yml of 2.0-2.2 has no port key."""
     database = stack.database
     if isinstance(database, ExternalDatabase) and not stack.portus.version.is_puma and database.port != 3306:  # noqa: PLR2004

@@ -97,7 +97,7 @@ def production_shares_no_secret(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("profile", "accept", "backup.enabled"))
 def production_has_backups(stack: StackSettings) -> Iterator[Problem]:
-    """Users, teams and who may push where stand nowhere else."""
+    """Users, teams and their rights are only in the database."""
     if not stack.backup.enabled and not _accepted(stack, Accepted.NO_BACKUPS):
         yield _refused("backup.enabled", "false", "must be true, so that the database is backed up", Accepted.NO_BACKUPS, "remove it")
 

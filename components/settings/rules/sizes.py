@@ -1,6 +1,6 @@
 """The sizes of containers: every one has requests and limits by construction; these rules hold what a stack file says instead.
 
-A stack file cannot leave one without, for what it does not say keeps the default (``components/common/sizes.py``).
+What a stack file does not set keeps its default, so no container is without (``components/common/sizes.py``).
 """
 
 from __future__ import annotations

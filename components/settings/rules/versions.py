@@ -84,7 +84,7 @@ def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule(requires=("portus.version",))
-def old_generation_names_its_image(stack: StackSettings) -> Iterator[Problem]:
+def old_image_family_names_its_image(stack: StackSettings) -> Iterator[Problem]:
     """No registry holds an image of 2.0-2.2 that this program could choose."""
     if stack.images.portus is None and stack.portus.version not in PORTUS_IMAGES:
         yield Problem(

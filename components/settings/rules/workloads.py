@@ -160,7 +160,7 @@ def extra_volumes_are_whole(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def extra_mounts_hide_nothing(stack: StackSettings) -> Iterator[Problem]:
-    """A mount over a file of the program's own hides it; one below is refused by the container runtime, for those are read-only."""
+    """A mount over a file of the program's own hides it; the container runtime refuses one below, because those are read-only."""
     for name, workload in _workloads(stack):
         seen: list[str] = []
         for index, mount in enumerate(workload.volume_mounts):
@@ -230,7 +230,7 @@ def service_accounts_are_named_or_made(stack: StackSettings) -> Iterator[Problem
 
 @rule()
 def the_registrys_account_is_named_or_made(stack: StackSettings) -> Iterator[Problem]:
-    """As the other workloads'; one without annotations is made, too, for clouds that know an account by its name alone."""
+    """As for the other workloads. One without annotations is created, too: some clouds know an account by its name alone."""
     account = stack.registry.service_account
     if account is not None and account.name is not None and account.annotations:
         yield Problem(

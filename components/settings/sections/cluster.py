@@ -17,24 +17,24 @@ class ClusterSettings(Section):
     """Where the stack is deployed."""
 
     context: Annotated[Text | None, ChangeImpact("nothing, as long as it leads to the same cluster")] = None
-    """Context of the kubeconfig (KUBECONFIG, else ~/.kube/config). None takes the current one, which may be the wrong one."""
+    """Context of the kubeconfig (KUBECONFIG, else ~/.kube/config). Unset: the current one, which may be the wrong one."""
 
     identifier: Text | None = None
-    """Name of the cluster as the provider's ``clusterIdentifier``: only its change means another cluster, so that new addresses or
-    credentials in the kubeconfig never replace everything."""
+    """Name of the cluster, as the provider's ``clusterIdentifier``. If it is set, only a change of it means another cluster: new addresses
+    or credentials in the kubeconfig then replace nothing."""
 
     namespace: DnsLabel = "portus"
     """Namespace of every object. A later change moves nothing: it is a new deployment."""
 
     check_apis: Annotated[bool, ChangeImpact("nothing that runs")] = True
-    """Whether a preview looks up the kinds that a cluster may lack (cert-manager's, the Gateway API's), to name a missing one. Off where
-    the deployer may not read CustomResourceDefinitions."""
+    """Whether a preview looks up the kinds that a cluster may lack (cert-manager's, the Gateway API's), to name a missing one. Turn off
+    if the deployer may not read CustomResourceDefinitions."""
 
     create_namespace: Annotated[
         bool, ChangeImpact("on: fails where the namespace exists. Off: would delete it with everything inside, which ``protect`` refuses")
     ] = True
-    """Whether this stack owns the Namespace (and labels it for Pod Security). Off if another team creates it: a namespace that is
-    deleted takes the volumes' claims along."""
+    """Whether this stack owns the Namespace (and labels it for Pod Security). Turn off if another team creates it: a deleted namespace
+    deletes its claims, too."""
 
 
 _MIRROR: Final = rf"{REGISTRY}(/{REPOSITORY})?"
@@ -66,10 +66,10 @@ class ImageSettings(Section):
     """Prefix that replaces the registry host of the default images, e.g. registry.example.com/mirror."""
 
     pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], ChangeImpact("every Pod restarts")] = "IfNotPresent"
-    """Of every container."""
+    """When a node pulls the image of a container."""
 
     pull_secrets: Annotated[tuple[ObjectName, ...], ChangeImpact("every Pod restarts")] = ()
-    """Secrets of the namespace that log the kubelet in to image registries."""
+    """Secrets of the namespace by which the kubelet logs in to image registries."""
 
     portus: ImageRef | None = None
     """Portus; must be of the family that ``portus.version`` names. Required for 2.0-2.2, whose images each team built itself."""
@@ -83,9 +83,9 @@ class ImageSettings(Section):
     edge: ImageRef | None = None
     """The front proxy (HAProxy)."""
     client: ImageRef | None = None
-    """An image with sh and curl, for the first set-up."""
+    """An image with sh and curl. The first set-up runs in it."""
     redis: ImageRef | None = None
-    """Redis, where ``registry.redis`` runs one in the stack."""
+    """Redis, if ``registry.redis`` runs one in the stack."""
 
 
 class ResourceAmounts(Section):
@@ -103,34 +103,35 @@ class WorkloadResources(Section):
     requests: ResourceAmounts = ResourceAmounts()
     """What is reserved on the node."""
     limits: ResourceAmounts = ResourceAmounts()
-    """What may be used: beyond it processors are shared out and memory ends the process."""
+    """What may be used. A container that needs more processor time waits; one that needs more memory is ended."""
 
 
 class Autoscaling(Section):
     """A HorizontalPodAutoscaler; the cluster needs metrics-server or its like."""
 
     min_replicas: Annotated[int, Field(ge=1, le=20)] = 2
-    """Copies that there are always: two, so that the loss of one is no outage."""
+    """The fewest copies: two, so that the loss of one is no outage."""
     max_replicas: Annotated[int, Field(ge=2, le=20)]
-    """Copies at most."""
+    """The most copies."""
     target_cpu_utilization_percentage: Annotated[int, Field(ge=10, le=100, alias="targetCPUUtilizationPercentage")] = 75
-    """Of ``resources.requests.cpu``, on average over the copies. Below 100, so that new copies are up before the old ones are full."""
+    """In per cent of ``resources.requests.cpu``, on average over the copies. Below 100, so that new copies are ready before the old ones
+    are full."""
 
 
 class ScaledSection(Section):
     """A workload of one or more copies."""
 
     replicas: Annotated[int, Field(ge=1, le=20)] = 1
-    """Copies."""
+    """Number of copies."""
     autoscaling: Annotated[
         Autoscaling | None,
         ChangeImpact("switched on, there is one copy for a moment, which is Kubernetes' own default; then the autoscaler decides"),
     ] = None
-    """Instead of ``replicas``: the cluster decides, by the processors used. None: ``replicas`` says how many."""
+    """In place of ``replicas``: the cluster decides, by the processor time used. Unset: ``replicas`` says how many."""
 
     @property
     def fixed_replicas(self) -> int | None:
-        """The number of copies; None where the autoscaler's word must not be overruled at the next ``pulumi up``."""
+        """The number of copies; None if the autoscaler decides, which the next ``pulumi up`` must not overrule."""
         return None if self.autoscaling else self.replicas
 
     @property
@@ -140,17 +141,17 @@ class ScaledSection(Section):
 
 
 class ClaimSettings(Section):
-    """A PersistentVolumeClaim of this stack, protected and kept when the stack goes."""
+    """A PersistentVolumeClaim of this stack, protected and kept when the stack is deleted."""
 
     moved_keys: ClassVar[Mapping[str, str]] = {"resources": "write only size, the amount below resources.requests.storage"}
 
     size: Annotated[Bytes, ChangeImpact("grows in place where the StorageClass allows; Kubernetes refuses less")] = "10Gi"
-    """Grows in place where the StorageClass allows; never shrinks."""
+    """Size of the volume. It grows in place if the StorageClass allows that; it never shrinks."""
 
     storage_class_name: Annotated[
         ClassName | None, ChangeImpact("would replace the claim and lose its data, which ``protect`` refuses")
     ] = None
-    """None takes the cluster's default, "" none at all: then create the volume yourself. A later change would replace the claim, which
+    """Unset: the cluster's default. "" is none at all: then create the volume yourself. A later change would replace the claim, which
     the protection refuses."""
 
     access_modes: Annotated[
@@ -158,4 +159,4 @@ class ClaimSettings(Section):
         Field(min_length=1),
         ChangeImpact("would replace the claim and lose its data, which ``protect`` refuses"),
     ] = ("ReadWriteOnce",)
-    """ReadWriteMany where Pods on several nodes use it."""
+    """ReadWriteMany if Pods on several nodes use it."""

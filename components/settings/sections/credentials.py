@@ -24,24 +24,24 @@ class RotationSettings(Section):
     }
 
     secret_key_base: Annotated[RotationCount, ChangeImpact("Portus restarts; every browser session ends")] = 1
-    """Signs Portus' session cookies: a new value logs every browser out, nothing else."""
+    """The key that signs Portus' session cookies. A new value logs every browser out, nothing else."""
 
     portus_password: Annotated[RotationCount, ChangeImpact("Portus restarts; its worker may restart once more")] = 1
-    """Of the hidden user ``portus`` by which Portus reads the registry. 2.3 and later set it at each start. 2.0 to 2.2 keep the one that
-    the user was created with, so their counter stays 1."""
+    """Password of the hidden user ``portus``, by which Portus reads the registry. 2.3 and later set it at each start. 2.0 to 2.2 keep
+    the one that the user was created with, so their counter stays 1."""
 
     http_secret: Annotated[RotationCount, ChangeImpact("the registry restarts; uploads under way start again")] = 1
-    """Of the registry: uploads under way at the moment of the change start again."""
+    """The registry's ``http.secret``. Uploads under way during the change start again."""
 
     registry_cache: Annotated[RotationCount, ChangeImpact("Redis and the registry restart; the cache fills again")] = 1
-    """Of the Redis that this stack runs for the registry (``registry.redis``); only the cache's content is lost."""
+    """Password of the Redis that this stack runs for the registry (``registry.redis``). Only the cache's content is lost."""
 
     database_root: Annotated[RotationCount, ChangeImpact(_DATABASE_ROTATION)] = 1
-    """Of MariaDB's administrator, where MariaDB runs in the cluster."""
+    """Password of MariaDB's administrator, if MariaDB runs in the cluster."""
     database_application: Annotated[RotationCount, ChangeImpact(_DATABASE_ROTATION)] = 1
-    """Of Portus' account at that MariaDB."""
+    """Password of Portus' account at that MariaDB."""
     database_backup: Annotated[RotationCount, ChangeImpact(_DATABASE_ROTATION)] = 1
-    """Of the backups' account at that MariaDB."""
+    """Password of the backups' account at that MariaDB."""
 
     @property
     def has_database(self) -> bool:
@@ -61,21 +61,21 @@ class ExistingCredentials(Section):
     }
 
     secret_key_base: Annotated[UnquotedSecretSource | None, ChangeImpact("Portus restarts; every browser session ends")] = None
-    """Signs Portus' session cookies."""
+    """The key that signs Portus' session cookies."""
     portus_password: Annotated[UnquotedSecretSource | None, ChangeImpact("Portus restarts; 2.0 to 2.2 keep the previous one, and fail")] = (
         None
     )
-    """Of the hidden user ``portus``."""
+    """Password of the hidden user ``portus``."""
     http_secret: Annotated[UnquotedSecretSource | None, ChangeImpact("the registry restarts; uploads under way start again")] = None
     """The registry's ``http.secret``."""
     administrator: Annotated[UnquotedSecretSource | None, ChangeImpact("nothing once there is a user")] = None
     """The first administrator's password, letters and digits."""
     database_root: Annotated[UnquotedSecretSource | None, ChangeImpact(_AT_FIRST_START)] = None
-    """Of MariaDB's administrator, where MariaDB runs in the cluster."""
+    """Password of MariaDB's administrator, if MariaDB runs in the cluster."""
     database_application: Annotated[UnquotedSecretSource | None, ChangeImpact(_AT_FIRST_START)] = None
-    """Of Portus' account at that MariaDB."""
+    """Password of Portus' account at that MariaDB."""
     database_backup: Annotated[UnquotedSecretSource | None, ChangeImpact(_AT_FIRST_START)] = None
-    """Of the backups' account at that MariaDB."""
+    """Password of the backups' account at that MariaDB."""
 
 
 class CredentialSettings(Section):

@@ -62,19 +62,19 @@ class InClusterDatabase(Section):
     """MariaDB as a StatefulSet of this stack with a claim of its own."""
 
     kind: Annotated[Literal["in_cluster"], OTHER_DATABASE] = "in_cluster"
-    """Who runs the server."""
+    """Where the server runs: in this stack or elsewhere."""
     name: Annotated[DatabaseName, ChangeImpact("MariaDB reads it at its first start only: Portus would lose access")] = "portus_production"
-    """Portus' own default."""
+    """Name of the database; Portus' own default."""
     user: Annotated[DatabaseUser, ChangeImpact("MariaDB reads it at its first start only: Portus would lose access")] = "portus"
     """Portus' account."""
     backup_user: Annotated[DatabaseUser, ChangeImpact("MariaDB reads it at its first start only: backups would fail")] = "portus_backup"
-    """May only read and lock: SELECT, LOCK TABLES, SHOW VIEW."""
+    """Account of the backups. It may only read and lock: SELECT, LOCK TABLES, SHOW VIEW."""
     claim: ClaimSettings = ClaimSettings()
     resources: Annotated[WorkloadResources, ChangeImpact("MariaDB restarts; Portus waits for seconds")] = WorkloadResources()
     innodb_buffer_pool_size: Annotated[BufferPoolSize, ChangeImpact("MariaDB restarts; Portus waits for seconds")] = "256M"
-    """MariaDB's name and notation. Portus' data is small: 256M holds it whole."""
+    """Under MariaDB's name and in its notation. Portus' data is small: 256M has room for all of it."""
     max_connections: Annotated[int, Field(ge=20, le=2000), ChangeImpact("MariaDB restarts; Portus waits for seconds")] = 150
-    """Each thread of Puma and the worker hold one; each may cost about 1 MiB. 150 serves eight replicas of the default size."""
+    """Each thread of Puma and the worker hold one connection; each takes about 1 MiB. 150 serves eight replicas of the default size."""
 
 
 def _no_postgresql(value: object) -> object:
@@ -114,19 +114,19 @@ class ExternalDatabase(Section):
     }
 
     kind: Annotated[Literal["external"], OTHER_DATABASE]
-    """Who runs the server."""
+    """Where the server runs: in this stack or elsewhere."""
     adapter: Adapter = "mysql2"
-    """Portus' name. PostgreSQL is refused: its readiness check ends in a NameError (SUSE/Portus#1697)."""
+    """The driver, by Portus' name. PostgreSQL is refused: its readiness check ends in a NameError (SUSE/Portus#1697)."""
     host: NetworkHost
     """The server, as Portus' Pods reach it."""
     port: DatabasePort = 3306
-    """Portus 2.0-2.2 can use no other."""
+    """Port of the server. Portus 2.0-2.2 can use no other than 3306."""
     name: ExternalName = "portus_production"
-    """The database; Portus' own default."""
+    """Name of the database; Portus' own default."""
     user: ExternalName
-    """Owns the database."""
+    """Portus' account, which owns the database."""
     password: SafeSecretSource
-    """The user's password."""
+    """Password of that account."""
 
 
 DatabaseSettings = Annotated[InClusterDatabase | ExternalDatabase, Field(discriminator="kind")]
@@ -146,20 +146,21 @@ class BackupSettings(Section):
     enabled: Annotated[bool, ChangeImpact("off: the schedule ends; unprotect its claim, which stays (docs/operate/protection.md)")] = True
     """Off if something else backs up the database, or if its data has no value."""
     schedule: CronSchedule = "17 2 * * *"
-    """The CronJob's own: minute, hour, day of the month, month, day of the week. Nightly, at no full hour, when everybody's jobs start."""
+    """When a backup is made: minute, hour, day of the month, month, day of the week. By default at night, and not at a full hour, when
+    most jobs of a cluster start."""
     time_zone: TimeZone = "Etc/UTC"
-    """The CronJob's own: in which ``schedule`` is read."""
+    """Time zone of ``schedule``."""
     before_upgrade: Annotated[bool, ChangeImpact("nothing that runs")] = True
-    """Whether a deployment of another Portus version, which migrates the database, first makes a backup, and stops where that fails."""
+    """Whether a deployment of another Portus version, which migrates the database, first makes a backup, and stops if that fails."""
     keep: Annotated[int, Field(ge=1, le=1000), ChangeImpact("after the next backup; the oldest ones beyond it go")] = 14
-    """How many backups are kept; older ones go after a new one has been proven, never before. The newest of each Portus version stays
-    beyond it: it is the way back from an upgrade."""
+    """How many backups are kept. Older ones are deleted after a new one has been proven, never before. The newest of each Portus version
+    is always kept: an upgrade is undone with it."""
     claim: ClaimSettings = ClaimSettings(size="5Gi")
     existing_claim: Annotated[ObjectName | None, OTHER_FOLDER] = None
-    """Instead of ``claim``: one that exists, which this stack neither makes nor removes. Group 10999 must be able to write it."""
+    """In place of ``claim``: an existing one, which this stack neither creates nor deletes. Group 10999 must be able to write it."""
     scratch_size: Bytes = "2Gi"
-    """The most that the throw-away server may take of its node's disk: the database twice."""
+    """The most that the throw-away server may use of its node's disk: twice the size of the database."""
     active_deadline_seconds: Annotated[int, Field(ge=60, le=86400)] = 3600
     """Seconds after which a backup counts as failed and is ended."""
     resources: WorkloadResources = WorkloadResources()
-    """Of each of its containers, which run one after the other."""
+    """Requests and limits of each container of a backup. They run one after the other."""

@@ -20,23 +20,23 @@ IpFamily = Literal["IPv4", "IPv6"]
 
 
 class EdgeSettings(ScaledSection):
-    """The front proxy: it keeps the webhook and the open token paths from the outside, whatever is in front of it."""
+    """The front proxy. It refuses the event path and the open token paths to clients outside, whatever is in front of it."""
 
     resources: WorkloadResources = WorkloadResources()
     shield_application_tokens: bool = True
     """Refuse the paths by which any user can make, list or delete another user's application tokens, an administrator's included
-    (portus-images.md). From 2.4 on Portus' own page takes the same paths: users cannot make tokens there while this is on
+    (portus-images.md). From 2.4 on Portus' own page uses the same paths: users cannot make tokens there while this is on
     (docs/deploy/exposure.md says how to make them then). Turn off only if you trust every user with everything."""
     registry_passthrough: Annotated[bool, Field(alias="registryPassthrough"), ChangeImpact("connections under way are broken off")] = True
-    """Hand the connections for ``registry.host`` on to the registry as they are, by the name in the TLS handshake, which saves
-    a TLS hop. Needs two hosts; not where an Ingress controller or a Gateway ends TLS. Off: the front proxy decrypts them, filters paths and
+    """Pass connections for ``registry.host`` through to the registry without decrypting them, by the name in the TLS handshake. This saves
+    a TLS hop. It needs two hosts, and no Ingress controller or Gateway that ends TLS. Off: the front proxy decrypts them, filters paths and
     headers, and tells the registry the client's address (docs/deploy/exposure.md)."""
     hsts_max_age: Annotated[int | None, Field(ge=0, le=63_072_000), ChangeImpact("browsers keep the last value for as long as it says")] = (
         None
     )
-    """Seconds for which browsers may only use HTTPS for Portus' host (Strict-Transport-Security). None: a year where the public URL
-    has port 443. Elsewhere no header, because browsers apply it to every port of the host: plain HTTP of other services there would end.
-    It cannot be taken back before its end; 0 makes browsers delete it at their next visit."""
+    """Seconds for which browsers may only use HTTPS for Portus' host (Strict-Transport-Security). Unset: a year if the public URL
+    has port 443. Otherwise no header, because browsers apply it to every port of the host: plain HTTP of other services there would end.
+    It cannot be revoked before its end; 0 makes browsers delete it at their next visit."""
 
 
 class _Exposure(Section):
@@ -44,10 +44,10 @@ class _Exposure(Section):
 
     edge: EdgeSettings = EdgeSettings()
     ip_family_policy: Annotated[IpFamilyPolicy | None, ChangeImpact("the Service gets or loses an address")] = None
-    """None takes the cluster's default, one address family."""
+    """Unset: the cluster's default, one address family."""
     ip_families: Annotated[tuple[IpFamily, ...], ChangeImpact("Kubernetes refuses another first family: make a new Service")] = ()
-    """In this order; empty takes the cluster's. The Pods' own first address has to be IPv4: the images of Portus 2.3 to 2.5 listen on no
-    other (``docker/init``), so a cluster of IPv6 alone, or with IPv6 first, cannot run them."""
+    """Address families, in their order. Empty: the cluster's. The Pods' first address must be IPv4: the images of Portus 2.3 to 2.5 listen
+    on no other (``docker/init``), so a cluster of IPv6 alone, or with IPv6 first, cannot run them."""
 
     @property
     def behind_proxy(self) -> bool:
@@ -76,13 +76,13 @@ class NodePortExposure(_DirectExposure):
     """The front proxy on a port of every node."""
 
     kind: Annotated[Literal["node_port"], ChangeImpact("another address: clients lose the old one")]
-    """How clients get in."""
+    """How clients connect."""
     https_node_port: Annotated[NodePort, ChangeImpact("in every URL and image's name, unless ``publicPort`` is set")]
     """Port of every node for HTTPS."""
     http_node_port: NodePort | None = None
-    """Redirects to HTTPS; None offers no plain HTTP."""
+    """Port of every node for plain HTTP, which redirects to HTTPS. Unset: no plain HTTP."""
     public_port: Annotated[Port | None, ChangeImpact("in every URL and image's name")] = None
-    """Port that clients use, where something forwards to the node port. None: the node port itself."""
+    """Port that clients use, if something forwards it to the node port. Unset: the node port itself."""
     proxy_protocol: Annotated[bool, ChangeImpact("others' connections are refused at once")] = False
     """Whether what forwards to the node port begins each connection with the PROXY protocol's header, which tells the client's address."""
 
@@ -101,19 +101,19 @@ class LoadBalancerExposure(_DirectExposure):
     """The front proxy behind the cluster's load balancer."""
 
     kind: Annotated[Literal["load_balancer"], ChangeImpact("another address: clients lose the old one")]
-    """How clients get in."""
+    """How clients connect."""
     public_port: PublicPort = 443
     """Port that clients use; 443 is in no URL."""
     load_balancer_source_ranges: Annotated[tuple[Cidr, ...], ChangeImpact("others are let in, at once")] = ()
-    """Networks that may connect; empty lets everybody."""
+    """Networks that may connect. Empty: all of them."""
     load_balancer_class: Annotated[LabelName | None, ChangeImpact("Kubernetes refuses it: make a new Service")] = None
-    """Which of the cluster's controllers makes it; None takes the cluster's default."""
+    """Which of the cluster's controllers creates the load balancer. Unset: the cluster's default."""
     load_balancer_ip: Annotated[IpAddress | None, ChangeImpact("another address: clients lose the old one")] = Field(
         default=None, alias="loadBalancerIP"
     )
-    """Address to ask the controller for."""
+    """Address to request from the controller."""
     annotations: AnnotationMap = Field(default_factory=dict)
-    """Of the Service, for the cloud's controller."""
+    """Annotations of the Service, which the cloud's controller reads."""
     proxy_protocol: Annotated[bool, ChangeImpact("others' connections are refused at once")] = False
     """Whether the load balancer begins each connection with the PROXY protocol's header, which tells the client's address. Must be switched
     on in the load balancer too, usually by an annotation."""
@@ -133,7 +133,7 @@ class ClusterIpExposure(_Exposure):
     """The front proxy inside the cluster only, for ``kubectl port-forward`` and for proxies that this stack does not know."""
 
     kind: Annotated[Literal["cluster_ip"], ChangeImpact("another address: clients lose the old one")]
-    """How clients get in."""
+    """How clients connect."""
     public_port: PublicPort = 443
     """Port that clients use: of the Service, and of whatever forwards to it."""
 
@@ -177,9 +177,9 @@ class IngressExposure(_Exposure):
     }
 
     kind: Annotated[Literal["ingress"], ChangeImpact("another address: clients lose the old one")]
-    """How clients get in."""
+    """How clients connect."""
     ingress_class_name: Annotated[ObjectName | None, ChangeImpact("another controller, another address")] = None
-    """Which controller serves it; None takes the cluster's default class."""
+    """Which controller serves it. Unset: the cluster's default class."""
     controller: Annotated[IngressController, BeforeValidator(_controller)] = IngressController.NGINX
     """Which controller's annotations are written: ``nginx`` (ingress-nginx), ``traefik``, ``haproxy`` (haproxytech). ``other`` writes none:
     then ``annotations`` must switch on HTTPS to the backend, bodies of any size and long time-outs."""
@@ -188,7 +188,7 @@ class IngressExposure(_Exposure):
     public_port: PublicPort = 443
     """Port that clients use; 443 is in no URL."""
     annotations: AnnotationMap = Field(default_factory=dict)
-    """Besides the controller's; the same key wins over them."""
+    """Annotations of the Ingress, in addition to those that this program writes. A key here replaces theirs."""
     await_address: Annotated[bool, ChangeImpact("nothing that runs")] = True
     """Whether ``pulumi up`` waits until the controller has written an address into the Ingress; off for controllers that write none."""
 
@@ -207,11 +207,11 @@ class ParentRef(Section):
     """A Gateway, by the Gateway API's ``parentRefs``."""
 
     name: ObjectName
-    """Of the Gateway."""
+    """Name of the Gateway."""
     namespace: DnsLabel | None = None
-    """Where it is; None is the stack's own. Its listener has to allow routes from the stack's namespace."""
+    """Its namespace. Unset: the stack's own. Its listener must allow routes from the stack's namespace."""
     section_name: ObjectName | None = None
-    """Of its listener; None takes every one that fits."""
+    """Name of its listener. Unset: every one that fits."""
 
 
 RouteVersion = Annotated[
@@ -232,22 +232,22 @@ class GatewayExposure(_Exposure):
     )
 
     kind: Annotated[Literal["gateway"], ChangeImpact("another address: clients lose the old one")]
-    """How clients get in."""
+    """How clients connect."""
     parent_refs: Annotated[tuple[ParentRef, ...], Field(min_length=1), ChangeImpact("another address: clients lose the old one")]
     """The Gateways' HTTPS listeners (for ``Passthrough``: TLS). They hold a certificate of their own for the hosts."""
     redirect_parent_refs: tuple[ParentRef, ...] = ()
-    """The Gateways' plain HTTP listeners, which then redirect to HTTPS; empty leaves plain HTTP alone."""
+    """The Gateways' plain HTTP listeners, which then redirect to HTTPS. Empty: plain HTTP is not changed."""
     tls_mode: TlsMode = TlsMode.TERMINATE
     """``Terminate``: the Gateway decrypts, and encrypts again to the front proxy by a BackendTLSPolicy (Gateway API 1.4 on).
     ``Passthrough``: it hands the encrypted connection on by a TLSRoute."""
     tls_route_version: RouteVersion = "v1"
     """API version of TLSRoute: ``v1`` from Gateway API 1.5 on, before that ``v1alpha2`` of its experimental channel."""
     request_timeout: GatewayDuration | None = None
-    """HTTPRoute's ``timeouts.request``, where the Gateway's own is too short for the push of a large layer; "0s" is none at all."""
+    """HTTPRoute's ``timeouts.request``, if the Gateway's own is too short to push a large layer. "0s" is no timeout."""
     public_port: PublicPort = 443
     """Port that clients use; 443 is in no URL."""
     annotations: AnnotationMap = Field(default_factory=dict)
-    """Of the route."""
+    """Annotations of the route."""
 
     @property
     def https_port(self) -> int:

@@ -1,4 +1,4 @@
-"""Kubernetes' own shapes, as far as a stack file may hold them: its names, its nesting, its types; an unknown key is an error.
+"""Kubernetes' own shapes, as far as a stack file may have them: its names, its nesting, its types; an unknown key is an error.
 
 What Kubernetes alone can judge (whether a label exists, whether a class does) is left to it.
 """
@@ -59,7 +59,7 @@ class LabelSelector(KubernetesShape):
     match_labels: LabelMap | None = None
     """Each label with its value."""
     match_expressions: tuple[MatchExpression, ...] | None = None
-    """Further requirements; all have to hold."""
+    """Further requirements; all must be met."""
 
 
 class IpBlock(KubernetesShape):
@@ -114,13 +114,13 @@ class Toleration(KubernetesShape):
     """A taint that the Pods tolerate."""
 
     key: LabelName | None = None
-    """The taint; None together with Exists tolerates every one."""
+    """The taint. Unset, with Exists: every taint is tolerated."""
     operator: Literal["Exists", "Equal"] | None = None
     """Kubernetes' default: Equal."""
     value: LabelValue | None = None
     """For Equal."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    """None tolerates every effect."""
+    """Unset: every effect is tolerated."""
     toleration_seconds: Annotated[int, Field(ge=0)] | None = None
     """For NoExecute: how long."""
 
@@ -137,7 +137,7 @@ class NodeRequirement(KubernetesShape):
 
 
 class NodeSelectorTerm(KubernetesShape):
-    """Requirements of a node; all have to hold."""
+    """Requirements of a node; all must be met."""
 
     match_expressions: tuple[NodeRequirement, ...] | None = None
     """By labels."""
@@ -146,7 +146,7 @@ class NodeSelectorTerm(KubernetesShape):
 
 
 class NodeSelector(KubernetesShape):
-    """Nodes; one term has to hold."""
+    """Nodes; one term must be met."""
 
     node_selector_terms: Annotated[tuple[NodeSelectorTerm, ...], Field(min_length=1)]
     """The terms."""
@@ -156,7 +156,7 @@ class PreferredNodes(KubernetesShape):
     """A preference among nodes."""
 
     weight: Annotated[int, Field(ge=1, le=100)]
-    """Against the other preferences."""
+    """Weight against the other preferences."""
     preference: NodeSelectorTerm
     """The nodes."""
 
@@ -165,9 +165,9 @@ class NodeAffinity(KubernetesShape):
     """On which nodes."""
 
     required_during_scheduling_ignored_during_execution: NodeSelector | None = None
-    """Nowhere else."""
+    """Required."""
     preferred_during_scheduling_ignored_during_execution: tuple[PreferredNodes, ...] | None = None
-    """Rather there."""
+    """Preferred."""
 
 
 class PodAffinityTerm(KubernetesShape):
@@ -178,7 +178,7 @@ class PodAffinityTerm(KubernetesShape):
     label_selector: LabelSelector | None = None
     """The Pods."""
     namespace_selector: LabelSelector | None = None
-    """Their namespaces; None: the stack's own."""
+    """Their namespaces. Unset: the stack's own."""
     namespaces: tuple[DnsLabel, ...] | None = None
     """Their namespaces by name."""
 
@@ -187,7 +187,7 @@ class PreferredPods(KubernetesShape):
     """A preference for or against the neighbourhood of Pods."""
 
     weight: Annotated[int, Field(ge=1, le=100)]
-    """Against the other preferences."""
+    """Weight against the other preferences."""
     pod_affinity_term: PodAffinityTerm
     """The Pods."""
 
@@ -196,9 +196,9 @@ class PodAffinity(KubernetesShape):
     """Near to, or far from, other Pods."""
 
     required_during_scheduling_ignored_during_execution: tuple[PodAffinityTerm, ...] | None = None
-    """Without exception."""
+    """Required."""
     preferred_during_scheduling_ignored_during_execution: tuple[PreferredPods, ...] | None = None
-    """Where possible."""
+    """Preferred."""
 
 
 class Affinity(KubernetesShape):
@@ -220,7 +220,7 @@ class TopologySpreadConstraint(KubernetesShape):
     topology_key: LabelName
     """Nodes with the same value of this label are one place."""
     when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"]
-    """Whether it is a must."""
+    """What happens if no place fits: the Pod waits, or runs all the same."""
 
 
 class DnsOption(KubernetesShape):
@@ -247,11 +247,11 @@ class KeyRef(KubernetesShape):
     """One key of a Secret or ConfigMap."""
 
     name: ObjectName
-    """Of the Secret or ConfigMap, in the stack's namespace."""
+    """Name of the Secret or ConfigMap, in the stack's namespace."""
     key: Annotated[
         str, Matching(r"[-._a-zA-Z0-9]{1,253}", "must be a key of a Secret: letters, digits, '-', '_' and '.'", "write e.g. tls.key")
     ]
-    """Inside it."""
+    """The key inside it."""
     optional: bool | None = None
     """Whether the Pod starts without it."""
 
@@ -260,11 +260,11 @@ class FieldRef(KubernetesShape):
     """A field of the Pod."""
 
     field_path: Literal["metadata.name", "metadata.namespace", "spec.nodeName", "status.hostIP", "status.podIP"]
-    """Which."""
+    """The field."""
 
 
 class EnvVarSource(KubernetesShape):
-    """Where a variable's value stands; exactly one of them."""
+    """Where the value of a variable comes from; exactly one of these."""
 
     secret_key_ref: KeyRef | None = None
     """In a Secret."""
@@ -280,9 +280,9 @@ class EnvVar(KubernetesShape):
     name: Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]{0,252}", "must be the name of an environment variable", "write e.g. HTTPS_PROXY")]
     """The variable."""
     value: str | None = None
-    """Its value; no secret, which belongs into a Secret and ``valueFrom``."""
+    """Its value. A secret belongs in a Secret and is named by ``valueFrom``."""
     value_from: EnvVarSource | None = None
-    """Where its value stands."""
+    """Where its value comes from."""
 
 
 class KeyToPath(KubernetesShape):
@@ -293,18 +293,18 @@ class KeyToPath(KubernetesShape):
     path: str
     """The file, below the mount."""
     mode: FileMode | None = None
-    """Of the file."""
+    """Mode of the file."""
 
 
 class SecretVolumeSource(KubernetesShape):
     """A Secret's keys as files."""
 
     secret_name: ObjectName
-    """Of the Secret."""
+    """Name of the Secret."""
     items: tuple[KeyToPath, ...] | None = None
-    """None: every key under its own name."""
+    """Unset: every key under its own name."""
     default_mode: FileMode | None = None
-    """Of the files."""
+    """Mode of the files."""
     optional: bool | None = None
     """Whether the Pod starts without it."""
 
@@ -315,9 +315,9 @@ class ConfigMapVolumeSource(KubernetesShape):
     name: ObjectName
     """Of the ConfigMap."""
     items: tuple[KeyToPath, ...] | None = None
-    """None: every key under its own name."""
+    """Unset: every key under its own name."""
     default_mode: FileMode | None = None
-    """Of the files."""
+    """Mode of the files."""
     optional: bool | None = None
     """Whether the Pod starts without it."""
 
@@ -326,18 +326,18 @@ class ClaimVolumeSource(KubernetesShape):
     """A PersistentVolumeClaim."""
 
     claim_name: ObjectName
-    """Of the claim."""
+    """Name of the claim."""
     read_only: bool | None = None
     """Mounted for reading only."""
 
 
 class EmptyDirVolumeSource(KubernetesShape):
-    """A folder that goes with the Pod."""
+    """A folder that is deleted with the Pod."""
 
     medium: Literal["", "Memory"] | None = None
     """Memory: in the Pod's memory."""
     size_limit: Bytes | None = None
-    """Above it the Pod is evicted."""
+    """A Pod that writes more is evicted."""
 
 
 class CsiVolumeSource(KubernetesShape):
@@ -348,14 +348,14 @@ class CsiVolumeSource(KubernetesShape):
     read_only: bool | None = None
     """Mounted for reading only."""
     volume_attributes: dict[str, str] | None = None
-    """The driver's own."""
+    """The driver's own parameters."""
 
 
 class Volume(KubernetesShape):
-    """One volume; exactly one source. Host paths are none: no Pod of the stack may see its node."""
+    """One volume, of exactly one source. Host paths are refused: no Pod of the stack may see its node."""
 
     name: DnsLabel
-    """By which a mount names it. In the Pod it is called ``extra-<name>``, so that it is never one of the stack's own."""
+    """Name that a mount refers to. In the Pod it is called ``extra-<name>``, so that it never is one of the stack's own."""
     secret: SecretVolumeSource | None = None
     """A Secret."""
     config_map: ConfigMapVolumeSource | None = None
@@ -365,16 +365,16 @@ class Volume(KubernetesShape):
     empty_dir: EmptyDirVolumeSource | None = None
     """A scratch folder."""
     csi: CsiVolumeSource | None = None
-    """A driver's."""
+    """A volume of a driver."""
 
 
 class VolumeMount(KubernetesShape):
     """Where a volume is mounted in the workload's container."""
 
     name: DnsLabel
-    """The volume's."""
+    """Name of the volume."""
     mount_path: ContainerPath
-    """Where."""
+    """Path in the container."""
     sub_path: (
         Annotated[
             str,

@@ -1,4 +1,4 @@
-"""Who may talk to whom."""
+"""Which connections are allowed, and the proxy for those to the outside."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ WorkloadName = Literal["web", "worker", "bootstrap", "registry", "database", "ed
 
 
 class DnsSettings(Section):
-    """Where Pods ask for names."""
+    """The DNS servers that Pods ask."""
 
     namespace: DnsLabel = "kube-system"
     """Namespace of the cluster's DNS; OpenShift: openshift-dns."""
     pod_labels: LabelMap = Field(default_factory=lambda: {"k8s-app": "kube-dns"})
     """Its Pods' labels, the same for CoreDNS and kube-dns everywhere; OpenShift: dns.operator.openshift.io/daemonset-dns: default."""
     port: Port = 53
-    """The Pods' own port; OpenShift: 5353."""
+    """Port of those Pods; OpenShift: 5353."""
     cidrs: tuple[Cidr, ...] = ()
-    """Addresses of caches on the nodes (NodeLocal DNSCache: 169.254.20.10/32), beside the Pods."""
+    """Addresses of caches on the nodes (NodeLocal DNSCache: 169.254.20.10/32), in addition to those Pods."""
 
 
 def _proxy(value: object) -> object:
@@ -85,59 +85,60 @@ class Destinations(Section):
     """
 
     database: tuple[Cidr, ...] = ()
-    """Of ``database`` of kind external."""
+    """Networks of an external ``database``."""
     ldap: tuple[Cidr, ...] = ()
-    """Of ``portus.config.ldap``."""
+    """Networks of ``portus.config.ldap``."""
     smtp: tuple[Cidr, ...] = ()
-    """Of ``portus.config.email.smtp``."""
+    """Networks of ``portus.config.email.smtp``."""
     oauth: tuple[Cidr, ...] = ()
-    """Of the sites under ``portus.config.oauth``."""
+    """Networks of the sites under ``portus.config.oauth``."""
     scanner: tuple[Cidr, ...] = ()
-    """Of ``portus.config.security``."""
+    """Networks of ``portus.config.security``."""
     object_store: tuple[Cidr, ...] = ()
-    """Of ``registry.storage`` and its token server. For a store behind a Service of the cluster, the port is its Pods' own."""
+    """Networks of ``registry.storage`` and its token server. For a store behind a Service of the cluster, the port is that of its Pods."""
     redis: tuple[Cidr, ...] = ()
-    """Of ``registry.redis`` of kind external."""
+    """Networks of an external ``registry.redis``."""
     notifications: tuple[Cidr, ...] = ()
-    """Of ``registry.notifications.extraEndpoints``."""
+    """Networks of ``registry.notifications.extraEndpoints``."""
     proxy: tuple[Cidr, ...] = ()
-    """Of ``network.proxy``."""
+    """Networks of ``network.proxy``."""
 
 
 class ExtraEgress(Section):
-    """Connections that a workload may open beside those this program knows of."""
+    """Connections that a workload may open, in addition to those that the stack needs."""
 
     workloads: Annotated[tuple[WorkloadName, ...], Field(min_length=1)]
-    """Who."""
+    """Workloads that open the connections."""
     to: tuple[NetworkPolicyPeer, ...] = ()
-    """To whom; empty: everywhere."""
+    """Peers that they may connect to. Empty: every address."""
     ports: Annotated[tuple[NetworkPolicyPort, ...], Field(min_length=1)]
-    """Through which ports."""
+    """Ports of the connections."""
 
 
 class ExtraIngress(Section):
-    """Connections that a workload may take beside those this program knows of."""
+    """Connections that a workload may accept, in addition to those that the stack needs."""
 
     workloads: Annotated[tuple[WorkloadName, ...], Field(min_length=1)]
-    """Who."""
+    """Workloads that accept the connections."""
     from_: Annotated[tuple[NetworkPolicyPeer, ...], Field(alias="from", min_length=1)]
-    """From whom."""
+    """Peers that may connect."""
     ports: Annotated[tuple[NetworkPolicyPort, ...], Field(min_length=1)]
-    """Through which ports."""
+    """Ports of the connections."""
 
 
 class NetworkSettings(Section):
     """NetworkPolicies: everything is denied both ways, and each flow that the stack needs is allowed by name and port."""
 
     policies: Annotated[bool, ChangeImpact("at once, for new connections")] = True
-    """Off where the cluster's own rules do this. On a cluster whose network enforces no policies they do nothing."""
+    """Whether the stack has NetworkPolicies. Turn off if the cluster's own rules do this. A network that enforces no policies ignores
+    them."""
     dns: DnsSettings = DnsSettings()
     clients: Annotated[tuple[NetworkPolicyPeer, ...], ChangeImpact("others are let in, at once")] = ()
-    """Who may connect to the front proxy: networks, or the Pods of an ingress controller. Empty: everybody. Behind a load balancer or node
-    port a Pod often sees a node's address in place of the client's."""
+    """Clients that may connect to the front proxy: networks, or the Pods of an ingress controller. Empty: all. Behind a load balancer or
+    node port a Pod often sees a node's address in place of the client's."""
     destinations: Destinations = Destinations()
     proxy: Annotated[ProxySettings, ChangeImpact("Portus and the registry restart")] = ProxySettings()
     extra_egress: tuple[ExtraEgress, ...] = ()
-    """E.g. for Portus' webhooks: their addresses are in its database."""
+    """Further connections from workloads, e.g. to the receivers of Portus' webhooks: their addresses are in its database."""
     extra_ingress: tuple[ExtraIngress, ...] = ()
-    """E.g. for a monitoring system of your own."""
+    """Further connections to workloads, e.g. from a monitoring system of your own."""

@@ -18,29 +18,29 @@ class WebSettings(ScaledSection):
     """The web server."""
 
     replicas: Annotated[int, Field(ge=1, le=20)] = 1
-    """Sessions are cookies, so replicas need no stickiness."""
+    """Number of copies. Sessions are cookies, so copies need no session affinity."""
     resources: WorkloadResources = WorkloadResources()
     puma_workers: Annotated[int, Field(ge=1, le=32), Since("2.3")] = 2
     """Processes (PORTUS_PUMA_WORKERS); about 110 MiB each. 2.3 on."""
     puma_max_threads: Annotated[int, Field(ge=1, le=64), Since("2.3")] = 4
-    """Threads a process (PORTUS_PUMA_MAX_THREADS); each holds a database connection. 2.3 on."""
+    """Threads in each process (PORTUS_PUMA_MAX_THREADS); each holds a database connection. 2.3 on."""
 
 
 class WorkerSettings(Section):
-    """The background worker: exactly one, for it takes no locks."""
+    """The background worker: exactly one, because it takes no locks."""
 
     resources: WorkloadResources = WorkloadResources()
 
 
 class BootstrapSettings(Section):
-    """The first administrator and the registry's record, made once, by a Job, where they are missing."""
+    """The first administrator and the registry's record. A Job makes them if they are missing."""
 
     enabled: bool = True
-    """Off: by hand, on the pages of Portus. 2.0 has no task that could do it."""
+    """Off: you make them by hand, on the pages of Portus. 2.0 has no task that could do it."""
     username: Username = "admin"
-    """The first administrator: made so, or with ``enabled: false`` by hand, under this name and with the password that the outputs tell."""
+    """Name of the first administrator. With ``enabled: false``, make this user by hand, with the password that the outputs show."""
     email: Email | None = None
-    """Of the one that is made. None: ``<username>@<host>``."""
+    """Mail address of that user. Unset: ``<username>@<host>``."""
 
 
 class PortusSettings(Section):
@@ -55,8 +55,8 @@ class PortusSettings(Section):
         **dict.fromkeys(PortusConfig.model_fields, "write it under portus:portus.config"),
     }
 
-    version: Annotated[PortusVersion, ChangeImpact("the database is backed up, then migrated; the way back is that backup")]
-    """Decides the image family: 2.0-2.2 Apache and Passenger, 2.3-2.5 Puma with a separate worker."""
+    version: Annotated[PortusVersion, ChangeImpact("the database is backed up, then migrated; return with that backup")]
+    """Version of Portus. It decides the image family: 2.0-2.2 Apache and Passenger, 2.3-2.5 Puma with a separate worker."""
     log_level: Annotated[Literal["info", "warn", "error", "fatal"], Since("2.3")] = "info"
     """PORTUS_LOG_LEVEL; ``debug`` is not offered: the images' start script would print its environment, secrets included. 2.3 on."""
     web: WebSettings = WebSettings()

@@ -44,22 +44,22 @@ class ExtraEndpoint(Section):
             "choose another name, e.g. ci",
         ),
     ]
-    """In the log and in the metrics."""
+    """Its name in the log and in the metrics."""
     url: Url
     """Where the events are posted."""
     disabled: bool = False
-    """Keeps the settings for later."""
+    """On: no event is sent there; the settings stay for later."""
     headers: Headers = Field(default_factory=dict)
-    """Of each request; no secret: they are in a ConfigMap. Give one as ``authorization``."""
+    """Headers of each request. No secret: they are in a ConfigMap. Write a secret as ``authorization``."""
     authorization: SecretStr | None = None
-    """Value of the header Authorization, e.g. Bearer and a token. Encrypted in the stack file, in no existing Secret: it is
-    inside config.yml, which this program writes; that is then a Secret itself."""
+    """Value of the header Authorization, e.g. Bearer and a token. Encrypted in the stack file. It cannot be in an existing Secret,
+    because it is inside config.yml, which this program writes; config.yml is then in a Secret."""
     timeout: Duration = "2s"
-    """Of one request."""
+    """How long one request may take."""
     threshold: Annotated[int, Field(ge=1, le=100)] = 5
     """Failures in a row before the registry backs off."""
     backoff: Duration = "1s"
-    """How long it then waits."""
+    """How long the registry then waits."""
     ignoredmediatypes: tuple[Text, ...] = ()
     """Events of these media types are not sent."""
     ignoredactions: tuple[Literal["pull", "push", "mount", "delete"], ...] = ()
@@ -67,17 +67,17 @@ class ExtraEndpoint(Section):
 
 
 class NotificationSettings(Section):
-    """How the registry tells Portus of a push.
+    """How the registry reports a push to Portus.
 
-    A failing event is sent again without end and blocks the later ones; the queue is in memory.
+    An event that fails is sent again without end and blocks the later ones. The queue is in memory.
     """
 
     timeout: Duration | None = None
-    """Of one request. None: 2000ms, and 10s for Portus 2.0-2.2, which handles the event inside the request."""
+    """How long one request may take. Unset: 2000ms, and 10s for Portus 2.0-2.2, which handles the event inside the request."""
     threshold: Annotated[int, Field(ge=1, le=100)] = 5
     """Failures in a row before the registry backs off."""
     backoff: Duration = "1s"
-    """How long it then waits."""
+    """How long the registry then waits."""
     extra_endpoints: tuple[ExtraEndpoint, ...] = ()
     """Further receivers; each has a queue of its own, so none delays Portus."""
 
@@ -86,11 +86,11 @@ class Http2(Section):
     """``http.http2``."""
 
     disabled: bool = False
-    """Speak HTTP/1.1 alone; so it does in any case where clients reach it directly (``exposure.edge.registryPassthrough``)."""
+    """Speak HTTP/1.1 only. The registry always does if clients reach it directly (``exposure.edge.registryPassthrough``)."""
 
 
 class HttpSettings(Section):
-    """``http``: what the stack's hosts and certificates leave to say."""
+    """``http``: what does not follow from the stack's hosts and certificates."""
 
     moved_keys: ClassVar[Mapping[str, str]] = {
         "secret": "remove it: it is generated; portus:credentials counts its rotations",
@@ -101,7 +101,7 @@ class HttpSettings(Section):
     }
 
     draintimeout: DurationOrZero = "45s"
-    """How long a Pod that must stop continues its uploads. 0s would break them off, as the registry's own default does. The Pod's grace
+    """How long a Pod that must stop continues its uploads. 0s would abort them, as the registry's own default does. The Pod's grace
     period is this and 50 s more: 5 s until the nodes have removed its address, up to 30 s for notifications that wait, 15 s to end."""
     headers: Headers = Field(default_factory=dict)
     """Further headers of each answer."""
@@ -112,7 +112,7 @@ class RedisTls(Section):
     """``redis.tls``."""
 
     rootcas: Pem
-    """What signed the server's certificate."""
+    """The CA of the server's certificate."""
 
 
 _ADDRESS: Final = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[0-9]{2,5}"
@@ -136,26 +136,26 @@ class ExternalRedis(Section):
     """A Redis that the stack does not run."""
 
     kind: Literal["external"]
-    """Who runs it."""
+    """Where Redis runs: in this stack or elsewhere."""
     addr: RedisAddress
     """Server and port."""
     db: Annotated[int, Field(ge=0, le=15)] = 0
     """Number of the database."""
     username: Annotated[Text | None, ONLY_3_1] = None
-    """Of the ACL."""
+    """User of Redis' access control list."""
     password: SecretSource | None = None
     """A Secret's text is read as YAML: quote what is no plain word there."""
     tls: Annotated[RedisTls | None, ONLY_3_1] = None
-    """2.8 cannot."""
+    """TLS to Redis; 2.8 does not support it."""
 
 
 class InClusterRedis(Section):
     """A small Redis of the stack's own: no persistence, a generated password."""
 
     kind: Literal["in_cluster"]
-    """Who runs it."""
+    """Where Redis runs: in this stack or elsewhere."""
     max_memory_mb: Annotated[int, Field(ge=16, le=4096)] = 64
-    """MiB of entries before the least used go; an entry is about 300 bytes."""
+    """MiB of entries. Beyond that the least used are deleted; an entry takes about 300 bytes."""
     resources: WorkloadResources = WorkloadResources()
 
 
@@ -166,28 +166,28 @@ class Redirect(Section):
     """``storage.redirect``."""
 
     disable: bool = False
-    """Off, the registry sends clients to the object store for each blob by a signed URL: they have to reach and trust it. On, every byte
-    passes through the registry. Without meaning for ``filesystem``."""
+    """Off: the registry redirects clients to a signed URL of the object store for each blob; they must reach and trust it. On: every byte
+    passes through the registry. No effect with ``filesystem``."""
 
 
 class UploadPurging(Section):
-    """``storage.maintenance.uploadpurging``: the remains of broken uploads are removed."""
+    """``storage.maintenance.uploadpurging``: the remains of failed uploads are deleted."""
 
     enabled: bool = True
-    """The registry's default."""
+    """Whether they are deleted; the registry's default."""
     age: Duration = "168h"
-    """Uploads older than this go; longer than any push lasts."""
+    """Uploads older than this are deleted. It must be longer than any push lasts."""
     interval: Duration = "24h"
-    """Between two rounds; the first comes at a random minute of the first hour."""
+    """Time between two rounds. The first one comes at a random minute of the first hour."""
     dryrun: bool = False
-    """Only tell in the log."""
+    """Only report in the log what would be deleted."""
 
 
 class ReadOnly(Section):
     """``storage.maintenance.readonly``."""
 
     enabled: bool = False
-    """Pulls go on, pushes and deletions get 405: for garbage collection, a move of the store, a restore."""
+    """On: pulls work, pushes and deletions get 405. For garbage collection, a move of the store, or a restore."""
 
 
 class Maintenance(Section):
@@ -201,10 +201,10 @@ class ServiceAccountSettings(Section):
     """The registry's ServiceAccount, by which clouds know it (workload identity). Its Kubernetes token is not mounted."""
 
     name: ObjectName | None = None
-    """One that exists, and whose annotations are its maker's. Unset: this stack makes one, called registry, with ``annotations``."""
+    """Name of an existing account, with its own annotations. Unset: this stack creates one called registry, with ``annotations``."""
     annotations: AnnotationMap = Field(default_factory=dict)
-    """Of the one that is made, e.g. eks.amazonaws.com/role-arn, iam.gke.io/gcp-service-account, azure.workload.identity/client-id; none
-    for a cloud that knows an account by namespace and name."""
+    """Annotations of the account that this stack creates, e.g. eks.amazonaws.com/role-arn, iam.gke.io/gcp-service-account,
+    azure.workload.identity/client-id; none for a cloud that knows an account by namespace and name."""
 
 
 class RegistrySettings(ScaledSection):
@@ -220,27 +220,29 @@ class RegistrySettings(ScaledSection):
     }
 
     version: Annotated[RegistryVersion, ChangeImpact("the registry restarts; its data stays")] = RegistryVersion.V2_8
-    """2.8: the series that Portus was written for. 3.1: its configuration, its check of Portus' tokens by JWKS and its image follow."""
+    """2.8 is the series that Portus was written for. With 3.1 this program writes its configuration, uses its image, and gives it Portus'
+    keys as JWKS."""
     host: Annotated[Fqdn | None, ChangeImpact("renames every image; Portus' record of the registry has to be renamed by hand")] = None
-    """Public name. None: the same as ``host``; then one name serves both by path. Part of every image's name: a later change
-    renames all."""
+    """Public name of the registry. Unset: ``host``, which then serves both by path. It is part of every image's name: a later change
+    renames all images."""
     replicas: Annotated[int, Field(ge=1, le=20)] = 1
-    """More than one only on storage that all can write: an object store or a ReadWriteMany claim."""
+    """Number of copies. More than one needs storage that all can write: an object store or a ReadWriteMany claim."""
     log_level: Literal["error", "warn", "info", "debug"] = "info"
     """``log.level``."""
     storage: StorageSettings = FilesystemStorage()
     redirect: Redirect = Redirect()
     maintenance: Maintenance = Maintenance()
     redis: Annotated[RedisSettings | None, ChangeImpact("the registry restarts; the cache fills again")] = None
-    """Cache of blob descriptors that all replicas share. Unset: each keeps its own in memory; with more than one, none does."""
+    """Cache of blob descriptors that all replicas share. Unset: a single replica has a cache in memory, several have none."""
     service_account: ServiceAccountSettings | None = None
-    """Unset: the namespace's default one."""
+    """Unset: the namespace's default account."""
     delete_enabled: bool = True
-    """``storage.delete.enabled``: without it Portus cannot delete."""
+    """``storage.delete.enabled``: without it Portus cannot delete images."""
     http: HttpSettings = HttpSettings()
     notifications: NotificationSettings = NotificationSettings()
     resources: WorkloadResources = WorkloadResources()
     catalog_max_entries: Annotated[int, Field(ge=100, le=100000)] = 1000
     """``catalog.maxentries``; at least Portus' ``registry.catalog_page``."""
     extra_config: dict[str, Any] = Field(default_factory=dict)
-    """More of the registry's config.yml, merged into it: only keys that the version knows and that no setting here decides; no secrets."""
+    """Further keys of the registry's config.yml, merged into it. Only keys that the version knows and that no setting decides; no
+    secrets."""

@@ -1,4 +1,4 @@
-"""The certificate that Portus, the registry and the edge serve, and the key that signs tokens."""
+"""The certificate that Portus, the registry and the front proxy serve, and the key that signs tokens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PubliclyTrusted = Annotated[bool, ChangeImpact("nothing that runs; the output fi
 
 
 class _Trust(Section):
-    """What every source of a certificate has besides."""
+    """What every source of a certificate has in addition."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
         "signing_key_generation": "signingKeyVersion",
@@ -42,11 +42,11 @@ class _Trust(Section):
 
     signing_key: SigningKeyChoice = SigningKey.SHARED
     """``shared``: the certificate's key also signs the registry's tokens, as in the original image. ``separate``: a key of its own in
-    Pulumi's state, so that no renewal of the certificate ever changes the signer; Portus 2.3 on."""
+    Pulumi's state, so that no renewal of the certificate changes the signer; Portus 2.3 on."""
     signing_key_version: Annotated[
         RotationCount, ChangeImpact("the registry accepts both keys, then Portus signs with the new one; no token is refused")
     ] = 1
-    """Counter of the key that signs tokens, where this stack makes it (``separate``, or ``source: self_signed``, whose certificate changes
+    """Counter of the key that signs tokens, if this stack makes it (``separate``, or ``source: self_signed``, whose certificate changes
     with it under the same CA). The previous key is accepted until ``minSigningKeyVersion`` is raised, too (docs/deploy/tls.md)."""
     min_signing_key_version: Annotated[
         RotationCount,
@@ -54,12 +54,12 @@ class _Trust(Section):
             "the registry restarts and refuses tokens of older keys: raise it after the last of those ended, never with the other counter"
         ),
     ] = 1
-    """The registry accepts tokens by the keys from this version on. An older key leaves the state. How long a token lives:
+    """The registry accepts tokens of the keys from this version on. An older key leaves the state. How long a token lives:
     ``portus.config.registry.jwt_expiration_time``."""
     additional_signers: Annotated[tuple[Pem, ...], ChangeImpact("the registry restarts")] = ()
     """Further certificates whose keys' tokens the registry accepts: the next one before a change of the key, the previous one after it."""
     extra_ca_certificates: Annotated[tuple[Pem, ...], ChangeImpact("Portus and the registry restart")] = ()
-    """Private CAs, one certificate each, that Portus, its worker and the registry trust besides: of an LDAP or mail server, of S3."""
+    """Further private CAs that Portus, its worker and the registry trust, one certificate each: of an LDAP or mail server, of S3."""
 
     @property
     def signs_separately(self) -> bool:
@@ -91,17 +91,17 @@ class ProvidedTls(_Trust):
     certificate: Pem
     """Leaf first, then the intermediates."""
     private_key: PemSecret
-    """RSA, 2048 bits or more, without passphrase; also signs the registry's tokens. Encrypted in the stack file; for one in a Secret of
-    another team there is ``source: existing_secret``."""
+    """RSA, 2048 bits or more, without passphrase; it also signs the registry's tokens. Encrypted in the stack file; for a key in a
+    Secret of another team use ``source: existing_secret``."""
     ca_certificate: Pem | None = None
-    """The root that has signed, alone, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
+    """The root certificate alone, also of a public CA: Portus, the registry and the front proxy verify each other by it. Leave it out if
     ``certificate`` ends with it."""
     publicly_trusted: PubliclyTrusted = False
     """Whether clients trust that root already, as they do a public CA's."""
 
 
 class SelfSignedTls(_Trust):
-    """A private CA and a leaf of its making, in Pulumi's state. Clients have to trust the CA (output ``ca_certificate``)."""
+    """A private CA and a certificate that it signs, in Pulumi's state. Clients must trust the CA (output ``ca_certificate``)."""
 
     source: Annotated[
         Literal["self_signed"],
@@ -112,11 +112,11 @@ class SelfSignedTls(_Trust):
     ] = "self_signed"
     """Where the certificate comes from."""
     key_bits: Annotated[Literal[2048, 3072, 4096], ChangeImpact("would replace the key, which ``protect`` refuses")] = 2048
-    """RSA; Portus cannot sign with other kinds."""
+    """Size of the RSA key; Portus cannot sign with other kinds."""
     ca_validity_days: Annotated[int, Field(ge=30, le=7300), ChangeImpact("would replace the CA, which ``protect`` refuses")] = 3650
-    """Of the CA: every client has to be given the next one, so ten years."""
+    """How long the CA is valid: ten years, because every client must get the next one."""
     validity_days: Annotated[int, Field(ge=1, le=825)] = 397
-    """Of the leaf. 397 is what browsers accept at most."""
+    """How long the leaf is valid. Browsers accept at most 397 days."""
     renewal_days: Annotated[int, Field(ge=0, le=365)] = 60
     """The first ``pulumi up`` within this many days before the end makes a new leaf with the same key."""
 
@@ -140,7 +140,7 @@ class ExistingSecretTls(_Trust):
     """The content of its ``tls.crt``: public, and the only way to check it at preview. With the shared signing key it is also what the
     registry checks tokens against, so a new key in the Secret needs the new certificate here in the same deployment."""
     ca_certificate: Pem | None = None
-    """The root that has signed, alone, a public CA's too: Portus, the registry and the front proxy verify each other by it. None where
+    """The root certificate alone, also of a public CA: Portus, the registry and the front proxy verify each other by it. Leave it out if
     ``certificate`` ends with it."""
     publicly_trusted: PubliclyTrusted = False
     """Whether clients trust that root already, as they do a public CA's."""
@@ -154,29 +154,30 @@ class IssuerRef(Section):
     kind: Text = "ClusterIssuer"
     """``Issuer`` for one of the stack's own namespace."""
     group: ObjectName = "cert-manager.io"
-    """Another one where an external issuer's documentation says so."""
+    """Another one if the documentation of an external issuer says so."""
 
 
 class CertificateKey(Section):
     """cert-manager's ``privateKey``; always RSA."""
 
     rotation_policy: Literal["Never", "Always"] = "Never"
-    """Whether a renewal brings another key. ``Never``: a Pod that starts in the middle of a renewal cannot pair new with old."""
+    """Whether a renewal makes a new key. With ``Never``, a Pod that starts during a renewal cannot get a certificate and a key that do not
+    match."""
     size: Literal[2048, 3072, 4096] = 2048
-    """Bits."""
+    """Size of the key in bits."""
 
 
 class CertificateSpec(Section):
     """The Certificate by cert-manager's own names; its DNS names are the stack's hosts."""
 
     issuer_ref: IssuerRef
-    """Who signs; the issuer exists already."""
+    """The issuer that signs. It must exist."""
     duration: Duration = "2160h"
-    """How long each certificate is asked to last: 90 days, what ACME issuers give anyway."""
+    """How long each certificate is valid: 90 days, as ACME issuers give."""
     renew_before: Duration = "720h"
-    """How long before its end it is renewed: 30 days, in which the Pods can be restarted."""
+    """How long before its end it is renewed: 30 days, in which you can restart the Pods."""
     private_key: CertificateKey = CertificateKey()
-    """Of the certificate."""
+    """Its private key."""
 
 
 class CertManagerTls(_Trust):
@@ -193,13 +194,13 @@ class CertManagerTls(_Trust):
     source: Literal["cert_manager"]
     """Where the certificate comes from."""
     certificate: Annotated[CertificateSpec, ChangeImpact("cert-manager asks for another certificate; then restart the Deployments")]
-    """What cert-manager is asked for."""
+    """The Certificate that cert-manager must keep."""
     ca_certificate: Pem
     """The root, alone, by which Portus, the registry and the front proxy trust each other; for an ACME issuer its public root."""
     publicly_trusted: PubliclyTrusted = False
     """Whether clients trust that root already, as they do an ACME issuer's."""
     signing_key: SigningKeyChoice = SigningKey.SEPARATE
-    """Always ``separate`` here."""
+    """Always ``separate`` with this source."""
 
 
 TlsSettings = Annotated[ProvidedTls | SelfSignedTls | ExistingSecretTls | CertManagerTls, Field(discriminator="source")]

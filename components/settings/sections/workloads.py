@@ -1,4 +1,4 @@
-"""What every workload's Pods may be given beside what this program makes of them, under Kubernetes' own names."""
+"""What the Pods of each workload get in addition, under Kubernetes' own names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from components.settings.types.values import ObjectName
 
 
 class PodSettings(Section):
-    """What Pods are marked with and where they run."""
+    """Labels and annotations of Pods, and where they run."""
 
     moved_keys: ClassVar[Mapping[str, str]] = {
         "env": "write it under the workload that needs it, e.g. portus:workloads.web; write an HTTP proxy under portus:network.proxy",
@@ -31,16 +31,16 @@ class PodSettings(Section):
     }
 
     labels: LabelMap = Field(default_factory=dict)
-    """Beside the recommended ones, which cannot be changed."""
+    """Labels of the Pods, in addition to the recommended ones, which cannot be changed."""
     annotations: AnnotationMap = Field(default_factory=dict)
-    """Of the Pods."""
+    """Annotations of the Pods."""
     node_selector: LabelMap = Field(default_factory=dict)
     """Labels that the node must have. A key replaces this program's default of that key: kubernetes.io/os: linux, and for the published
     images of Portus kubernetes.io/arch: amd64."""
     tolerations: tuple[Toleration, ...] = ()
     """Taints that the Pods tolerate."""
     priority_class_name: ObjectName | None = None
-    """Which Pods give way to which when nodes are full. None: the cluster's default."""
+    """Which Pods are evicted first when nodes are full. Unset: the cluster's default."""
     runtime_class_name: ObjectName | None = None
     """Another container runtime, such as gVisor's."""
     dns_config: DnsConfig | None = None
@@ -55,11 +55,11 @@ class WorkloadSettings(PodSettings):
     )
 
     affinity: Affinity | None = None
-    """None: copies of a workload rather run on different nodes."""
+    """Unset: copies of a workload run on different nodes if possible."""
     topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
-    """Empty: copies of a workload are spread over the zones where possible."""
+    """Empty: copies of a workload are spread over the zones if possible."""
     env: tuple[EnvVar, ...] = ()
-    """More variables of the workload's container. None that this program sets: its settings decide those."""
+    """More variables of the workload's container. A variable that this program sets is refused: a setting decides it."""
     volumes: tuple[Volume, ...] = ()
     """More volumes."""
     volume_mounts: tuple[VolumeMount, ...] = ()
@@ -70,16 +70,16 @@ class AccountSettings(Section):
     """The Pods' service account; its token is never mounted."""
 
     name: ObjectName | None = None
-    """Of one that exists. None together with annotations: one is made."""
+    """Name of an existing account. Unset, with annotations: this stack creates one."""
     annotations: AnnotationMap = Field(default_factory=dict)
-    """Of the one that is made, for a cloud that tells Pods apart by them."""
+    """Annotations of the account that this stack creates, for a cloud that distinguishes Pods by them."""
 
 
 class AccountedWorkloadSettings(WorkloadSettings):
     """One workload's Pods."""
 
     service_account: AccountSettings | None = None
-    """None: the namespace's default one."""
+    """Unset: the namespace's default account."""
 
 
 class RegistryWorkloadSettings(WorkloadSettings):
@@ -96,7 +96,7 @@ class WorkloadsSettings(Section):
     """Every workload's Pods."""
 
     cpu_limits: Annotated[bool, ChangeImpact("every Pod restarts")] = True
-    """Off: no container has a limit of processors, so that none waits while its node is idle. Requests and the limits of memory stay."""
+    """Off: no container has a CPU limit, so that none waits while its node is idle. Requests and the limits of memory stay."""
     all: Annotated[PodSettings, ChangeImpact("every Pod restarts")] = PodSettings()
     """Every Pod of the stack, Jobs included."""
     web: Annotated[AccountedWorkloadSettings, ChangeImpact("the web server restarts")] = AccountedWorkloadSettings()

@@ -34,10 +34,10 @@ WORDS: Final = {
 }
 DAY_SECONDS: Final = 86400
 MOST_IN_AN_HOUR: Final = 12
-"""Backups of an hour. More is a slip ("* 2 * * *" is each minute from 2 to 3), and soon only backups of the same night would be kept."""
+"""Backups of an hour. More is a mistake ("* 2 * * *" is each minute from 2 to 3), and soon only backups of the same night would be kept."""
 FIRST_DAY: Final = date(2024, 1, 1)
 CALENDAR_DAYS: Final = 8 * 366
-"""Eight years, for they hold two leap days."""
+"""Eight years: they have two leap days."""
 
 
 @dataclass(frozen=True, slots=True)

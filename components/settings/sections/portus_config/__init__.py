@@ -39,16 +39,17 @@ class PortusConfig(UpstreamSection):
 
     email: Mail = Mail()
     gravatar: Switch = Switch()
-    """Pictures from gravatar.com: it learns the users of Portus. Portus' default: on."""
+    """Pictures from gravatar.com, which then learns the users of Portus. Portus' default: on."""
     delete: Annotated[Delete, Since("2.1")] = Delete()
     ldap: Ldap = Ldap()
     oauth: Annotated[OAuth, Since("2.3")] = OAuth()
     first_user_admin: Switch = Switch()
     """Whether the first user becomes an administrator. Portus' default: on; the first set-up needs it."""
     signup: Annotated[Switch, Since("2.1")] = Switch()
-    """Whether visitors may make themselves an account; 2.0 lets them always. Portus' default: on."""
+    """Whether visitors may make an account; with 2.0 they always may. Portus' default: on."""
     check_ssl_usage: Switch = Switch()
-    """Whether Portus shows its pages only over TLS. Portus' default: on; leave it, for every exposure of this program offers TLS."""
+    """Whether Portus shows its pages only over TLS. Portus' default: on. Leave it: every
+    exposure of this program offers TLS."""
     registry: Annotated[RegistryClient, Since("2.1")] = RegistryClient()
     jwt_expiration_time: Annotated[RubyMinutes, Since("2.0", "2.0")] = RubyMinutes()
     """``registry.jwt_expiration_time`` as 2.0 knew it."""

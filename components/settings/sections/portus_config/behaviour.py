@@ -111,7 +111,7 @@ class RubyMinutes(UpstreamSection):
         Annotated[str, Matching(r"[1-9][0-9]{0,2}\.minutes", "must be a number of minutes in Ruby's notation", "write e.g. 15.minutes")]
         | None
     ) = None
-    """Ruby, which 2.0 runs as it stands: nothing but e.g. 15.minutes is let through. Portus' default: 5.minutes."""
+    """2.0 runs this text as Ruby, so only the form 15.minutes is accepted. Portus' default: 5.minutes."""
 
 
 class Synchronisation(Switch):

@@ -36,7 +36,7 @@ class LdapEncryptionOptions(UpstreamSection):
     """CAs that the certificate is checked against: /certificates/extra-ca-1.crt is the first of tls.extraCaCertificates. Unset: those
     of the image, to which it adds the stack's own and tls.extraCaCertificates."""
     ssl_version: Literal["TLSv1_2", "TLSv1_1", "TLSv1", "SSLv23"] | None = None
-    """Protocol, read only where ca_file is set; SSLv23 is OpenSSL's word for the best that both know, TLS 1.2 at most.
+    """Protocol, read only if ca_file is set. SSLv23 is OpenSSL's name for the newest that both support, TLS 1.2 at most.
     Portus' default: TLSv1_2."""
 
 
@@ -73,14 +73,14 @@ class LdapGroupSync(Switch):
 
 
 class LdapGuessEmail(Feature):
-    """Mail addresses from the directory, for Portus needs one of each user."""
+    """Mail addresses from the directory, because Portus needs one of each user."""
 
     attr: Attribute | None = None
     """Attribute that holds it. Unset: user name and the domain components of ``base``."""
 
 
 class Ldap(Feature):
-    """Log-in against a directory; sign-up is closed then, whatever ``signup`` says."""
+    """Log-in against a directory; sign-up is then off, whatever ``signup`` says."""
 
     needs: ClassVar[tuple[str, ...]] = ("hostname", "base")
 

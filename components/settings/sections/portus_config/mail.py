@@ -33,23 +33,23 @@ class Smtp(Feature):
     address: NetworkHost | None = None
     """The mail server."""
     port: Port | None = None
-    """Unset: 587 once SMTP is on. It is always exported then, for the port that Portus ships is the text "587," with a stray comma."""
+    """Unset: 587 once SMTP is on. It is then always exported, because Portus ships the text "587," with a stray comma."""
     domain: Fqdn | None = None
     """Name by which Portus greets the server. Unset: the stack's host; Portus' own default is example.com."""
     user_name: Text | None = None
-    """Account. 2.4 on: unset logs in nowhere. Before: required, for Portus would send its shipped placeholder account."""
+    """Account. From 2.4 on, without it there is no login. Before 2.4 it is required: Portus would send the placeholder that it ships."""
     password: SecretSource | None = None
     """Its password."""
     authentication: Annotated[Literal["plain", "login", "cram_md5"] | None, Since("2.4")] = None
     """Portus' default: login, as always before 2.4."""
     ssl_tls: Annotated[Literal["ssl", "tls"] | None, Since("2.4")] = None
-    """Encrypt from the first byte on (port 465). Unset: not."""
+    """Encrypt from the first byte on (port 465). Unset: off."""
     enable_starttls_auto: Annotated[bool | None, Since("2.4")] = None
-    """Encrypt when the server offers STARTTLS (port 587). Portus' default: off; before 2.4 on where there is an account."""
+    """Encrypt when the server offers STARTTLS (port 587). Portus' default: off; before 2.4 on if there is an account."""
     openssl_verify_mode: Annotated[Literal["none", "peer", "client_once", "fail_if_no_peer_cert"] | None, Since("2.4")] = None
     """Whether the server's certificate is checked. Portus' default: none, so set peer, with ``ca_path`` or ``ca_file``."""
     ca_path: Annotated[ContainerPath | None, Since("2.4")] = None
-    """Folder of the CAs that the certificate is checked against. /etc/ssl/certs: the image's, and ``tls.extra_ca_certificates``."""
+    """Folder of the CAs that the certificate is checked against. /etc/ssl/certs: the image's, and ``tls.extraCaCertificates``."""
     ca_file: Annotated[ContainerPath | None, Since("2.4")] = None
     """The same as a file; the stack's own CA is /certificates/portus-stack-ca.crt."""
 
@@ -62,5 +62,5 @@ class Mail(UpstreamSection):
     name: SenderName | None = None
     """The sender's name. Portus' default: Portus."""
     reply_to: Email | None = None
-    """Where answers go. Unset: to the sender; before 2.4 that is exported, for Portus ships no-reply@example.com."""
+    """Where answers go. Unset: to the sender; before 2.4 that is exported, because Portus ships no-reply@example.com."""
     smtp: Smtp = Smtp()

@@ -22,7 +22,7 @@ from components.settings.types.values import Text
 
 
 class Provider(Feature):
-    """A site that vouches for users."""
+    """A site that identifies users."""
 
     domain: Fqdn | None = None
     """Only addresses of this mail domain may sign up. Unset: all."""
@@ -52,7 +52,7 @@ class OpenId(Provider):
     """OpenID 2.0."""
 
     identifier: Url | None = None
-    """The provider. Unset: Portus asks each user for one, so any provider may vouch for any user."""
+    """The provider. Unset: Portus asks each user for one, so any provider may identify any user."""
 
 
 _ENDPOINT: Final = re.compile(r"/protocol/openid-connect(/[a-z]+)?/?$|(/oauth2)?/(authorize|userinfo)/?$")
@@ -85,7 +85,7 @@ class OpenIdConnect(Feature):
     needs: ClassVar[tuple[str, ...]] = ("issuer", "identifier", "secret")
 
     issuer: Issuer | None = None
-    """Exactly as the provider spells itself, a '/' at the end included."""
+    """The issuer exactly as the provider writes it, including a '/' at the end."""
     identifier: Text | None = None
     """Client id."""
     secret: SecretSource | None = None
@@ -124,7 +124,7 @@ class GitLab(Provider):
     group: Text | None = None
     """Only its members may log in. Unset: every account of the server."""
     server: BaseUrl | None = None
-    """Unset: https://gitlab.com."""
+    """URL of the server. Unset: https://gitlab.com."""
 
 
 class BitbucketOptions(UpstreamSection):
@@ -148,7 +148,7 @@ class Bitbucket(Provider):
 
 
 class OAuth(UpstreamSection):
-    """The sites that may vouch for users."""
+    """The sites that may identify users."""
 
     local_login: Annotated[Switch, Since("2.4")] = Switch()
     """Whether Portus' own accounts may log in on its page. Portus' default: on."""

@@ -52,11 +52,11 @@ class AzureCredentials(Section):
     type: Literal["client_secret", "default_credentials"]
     """``default_credentials`` is workload identity by ``registry.serviceAccount``."""
     clientid: Text | None = None
-    """For client_secret."""
+    """Id of the client, with client_secret."""
     tenantid: Text | None = None
-    """For client_secret."""
+    """Id of the tenant, with client_secret."""
     secret: SecretSource | None = None
-    """For client_secret."""
+    """Secret of the client, with client_secret."""
 
 
 @final
@@ -64,23 +64,23 @@ class AzureStorage(StorageDriver):
     """Azure Blob Storage."""
 
     driver: Annotated[Literal["azure"], OTHER_STORE]
-    """``storage``'s own word."""
+    """The driver's name."""
     accountname: Annotated[AzureAccount, OTHER_STORE]
-    """Of the storage account."""
+    """Name of the storage account."""
     accountkey: AzureKeySource | None = None
-    """Of the storage account; 2.8 knows no other way."""
+    """Key of the storage account; 2.8 supports no other way."""
     container: Annotated[AzureContainer, OTHER_STORE]
-    """Exists already."""
+    """Name of the container, which must exist."""
     realm: AzureRealm | None = None
     """Domain of another cloud; default core.windows.net."""
     credentials: Annotated[AzureCredentials | None, ONLY_3_1] = None
-    """Instead of ``accountkey``."""
+    """In place of ``accountkey``."""
     rootdirectory: Annotated[Prefix | None, ONLY_3_1, OTHER_STORE] = None
     """Path inside the container."""
     max_retries: Annotated[Annotated[int, Field(ge=-1, le=100)] | None, Field(alias="max_retries"), ONLY_3_1] = None
-    """Looks at a copy under way; default 5."""
+    """How often a copy under way is checked; default 5."""
     retry_delay: Annotated[Duration | None, Field(alias="retry_delay"), ONLY_3_1] = None
-    """Times the number of the look; default 100ms."""
+    """Pause before the first of these checks; it grows with each one. Default 100ms."""
 
     not_parameters: ClassVar[frozenset[str]] = frozenset({"credentials"})
     opened_by: ClassVar[tuple[str, ...]] = ("accountkey", "credentials")

@@ -35,7 +35,7 @@ class ExistingClaim(Section):
     access_modes: Annotated[tuple[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"], ...], Field(min_length=1)] = (
         "ReadWriteOnce",
     )
-    """As it has them: what more than one replica rests on."""
+    """Its access modes. More than one replica needs ReadWriteMany."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +117,7 @@ class StorageDriver(Section):
         return self.model_dump(exclude_none=True, exclude={"driver", *self.not_parameters, *secrets})
 
     def secret_variables(self) -> Mapping[str, SecretStr | ExistingSecret]:
-        """Return variable -> secret. The registry reads REGISTRY_... as YAML, for which ``variable_text`` quotes the secret."""
+        """Return variable -> secret. The registry reads REGISTRY_... as YAML, so ``variable_text`` quotes the secret."""
         return {}
 
     def secret_files(self) -> Mapping[str, SecretStr | ExistingSecret]:

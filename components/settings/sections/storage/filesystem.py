@@ -17,10 +17,10 @@ class FilesystemStorage(StorageDriver):
     """Blobs on a claim: of this stack, or one that exists."""
 
     driver: Annotated[Literal["filesystem"], OTHER_STORE] = "filesystem"
-    """``storage``'s own word."""
+    """The driver's name."""
     claim: ClaimSettings = ClaimSettings(size="50Gi")
     existing_claim: Annotated[ExistingClaim | None, OTHER_STORE] = None
-    """Instead of ``claim``."""
+    """In place of ``claim``."""
     maxthreads: Annotated[int, Field(ge=25, le=1000)] | None = None
     """Files open at once; the driver's default is 100."""
 

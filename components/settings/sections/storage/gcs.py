@@ -36,15 +36,15 @@ class GcsStorage(StorageDriver):
     """Google Cloud Storage."""
 
     driver: Annotated[Literal["gcs"], OTHER_STORE]
-    """``storage``'s own word."""
+    """The driver's name."""
     bucket: Annotated[GoogleBucket, OTHER_STORE]
-    """Exists already."""
+    """Name of the bucket, which must exist."""
     keyfile: GoogleKeySource | None = None
     """A service account's key as Google's JSON. Unset: workload identity by ``registry.serviceAccount``."""
     rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None
     """Path inside the bucket."""
     chunksize: GcsChunkSize | None = None
-    """Of a part of an upload. The driver's default: 5242880 in 2.8, 16777216 in 3.1."""
+    """Bytes of a part of an upload. The driver's default: 5242880 in 2.8, 16777216 in 3.1."""
     maxconcurrency: Annotated[int, Field(ge=25, le=1000)] | None = None
     """Requests at once; default 50."""
 

@@ -35,7 +35,7 @@ class OssStorage(StorageDriver):
     """Alibaba Cloud OSS."""
 
     driver: Annotated[Literal["oss"], OTHER_STORE, ONLY_2_8]
-    """``storage``'s own word."""
+    """The driver's name."""
     accesskeyid: SecretSource
     """A Secret's text is read as YAML: quote what is no plain word there."""
     accesskeysecret: SecretSource
@@ -43,15 +43,15 @@ class OssStorage(StorageDriver):
     region: Text
     """OSS' name for it, e.g. oss-cn-beijing."""
     bucket: Annotated[AlibabaBucket, OTHER_STORE]
-    """Exists already."""
+    """Name of the bucket, which must exist."""
     endpoint: Annotated[AlibabaEndpoint | None, OTHER_STORE] = None
-    """Of the bucket: the driver adds only the scheme. Default: bucket.region.aliyuncs.com."""
+    """Endpoint of the bucket, to which the driver adds only the scheme. Default: bucket.region.aliyuncs.com."""
     internal: bool = False
-    """The endpoint inside Alibaba's network."""
+    """Use the endpoint inside Alibaba's network."""
     encrypt: bool = False
-    """Ask the store to encrypt."""
+    """Make the store encrypt the objects."""
     secure: bool = True
-    """HTTPS."""
+    """Use HTTPS."""
     chunksize: ChunkSize | None = None
     """Bytes of a part of an upload; default 10 MiB."""
     rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None

@@ -78,12 +78,12 @@ class S3Storage(StorageDriver):
     }
 
     driver: Annotated[Literal["s3"], OTHER_STORE]
-    """``storage``'s own word."""
+    """The driver's name."""
     region: S3Region
     """A region that the registry's version knows; with ``regionendpoint`` any text, which is still required, as part of each signature.
     Most other servers want us-east-1."""
     bucket: Annotated[Bucket, OTHER_STORE]
-    """Exists already. Amazon's rules for its name hold without ``regionendpoint``."""
+    """Name of the bucket, which must exist. Without ``regionendpoint`` Amazon's rules for names apply."""
     regionendpoint: Annotated[S3Endpoint | None, OTHER_STORE] = None
     """A server other than Amazon's, with a path if it has one. Its private CA goes to ``tls.extraCaCertificates``."""
     accesskey: SecretSource | None = None
@@ -91,25 +91,25 @@ class S3Storage(StorageDriver):
     secretkey: SecretSource | None = None
     """Reaches the registry as AWS_SECRET_ACCESS_KEY."""
     node_role: bool = False
-    """Without keys: take the node's own role from the instance's metadata service."""
+    """Without keys: use the node's own role, from the instance's metadata service."""
     forcepathstyle: Annotated[bool | None, ONLY_3_1] = None
     """The bucket in the path instead of in the host's name. Unset: on with ``regionendpoint``, as 2.8 always has it, else off."""
     accelerate: Annotated[bool | None, ONLY_3_1] = None
-    """Transfer acceleration."""
+    """Use Amazon's transfer acceleration."""
     usedualstack: Annotated[bool | None, ONLY_3_1] = None
-    """Amazon's endpoints for IPv4 and IPv6."""
+    """Use Amazon's endpoints for IPv4 and IPv6."""
     usefipsendpoint: Annotated[bool | None, ONLY_3_1] = None
-    """Amazon's FIPS endpoints."""
+    """Use Amazon's FIPS endpoints."""
     redirectendpoint: Annotated[Url | None, ONLY_3_1] = None
-    """Public address of the store, for redirects, where ``regionendpoint`` is an inner one; no path in it."""
+    """Public address of the store for redirects, if ``regionendpoint`` is an internal one. It must have no path."""
     encrypt: bool = False
-    """Ask the store to encrypt what it keeps."""
+    """Make the store encrypt the objects."""
     keyid: Text | None = None
     """KMS key to encrypt with; needs ``encrypt``."""
     secure: bool = True
-    """HTTPS where the endpoint names no scheme."""
+    """Use HTTPS if the endpoint has no scheme."""
     skipverify: bool = False
-    """Take any certificate of the store's."""
+    """Accept any certificate of the store."""
     v4auth: bool = True
     """Signatures of version 4; version 2 only for old servers, never for Amazon."""
     chunksize: ChunkSize | None = None
@@ -123,7 +123,7 @@ class S3Storage(StorageDriver):
     rootdirectory: Annotated[Prefix | None, OTHER_STORE] = None
     """Path inside the bucket."""
     storageclass: StorageClass | None = None
-    """Of each object; NONE sends none, which some servers want. 2.8 knows STANDARD, REDUCED_REDUNDANCY and NONE."""
+    """Storage class of each object. NONE sends none, which some servers need. 2.8 knows STANDARD, REDUCED_REDUNDANCY and NONE."""
     objectacl: (
         Literal[
             "private",

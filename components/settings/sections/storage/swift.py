@@ -29,15 +29,15 @@ class SwiftStorage(StorageDriver):
     """OpenStack Swift."""
 
     driver: Annotated[Literal["swift"], OTHER_STORE, ONLY_2_8]
-    """``storage``'s own word."""
+    """The driver's name."""
     authurl: Url
     """Keystone's URL, with its version."""
     username: Text
-    """Who asks."""
+    """Name of the user."""
     password: SecretSource
     """A Secret's text is read as YAML: quote what is no plain word there."""
     container: Annotated[SwiftContainer, OTHER_STORE]
-    """Made when it is missing."""
+    """Name of the container. The driver creates it if it is missing."""
     tenant: Text | None = None
     """Name of the project."""
     tenantid: Text | None = None
@@ -47,23 +47,23 @@ class SwiftStorage(StorageDriver):
     domainid: Text | None = None
     """Id of the user's domain."""
     tenantdomain: Text | None = None
-    """Name of the project's domain, where it is another."""
+    """Name of the project's domain, if it is another."""
     tenantdomainid: Text | None = None
     """Id of the project's domain."""
     trustid: Text | None = None
     """Keystone trust."""
     region: Text | None = None
-    """Where there are several."""
+    """Region, if there are several."""
     endpointtype: Literal["public", "internal", "admin"] | None = None
     """Which of the store's addresses; default public."""
     authversion: Annotated[int, Field(ge=1, le=3)] | None = None
-    """Of identity; default by the URL."""
+    """Version of the identity API; by default that of the URL."""
     chunksize: ChunkSize | None = None
     """Bytes of a segment; default 20 MiB."""
     rootdirectory: Annotated[SwiftPrefix | None, OTHER_STORE] = None
     """Path inside the container."""
     insecureskipverify: bool = False
-    """Take any certificate."""
+    """Accept any certificate."""
 
     def connections(self) -> Connections:
         """Return Keystone, and the store that it names."""
