@@ -22,10 +22,10 @@ Entry = tuple[str, str]
 
 WHOLE: Final = ".whole.json"
 """File of a finished entry: the size of each file at its top. An entry that lacks one of them, or has one cut short, is built again.
-Entries of before have no such file and are taken as they are."""
+Older entries have no such file and are used as they are."""
 
 FULL_BYTES: Final = 64 * 2**20
-"""With less than this left a program that failed is taken to have failed for want of space."""
+"""If less than this is left, a program that failed is assumed to have failed for lack of space."""
 
 ELSEWHERE: Final = "set PORTUS_LAB_CACHE to another folder"
 
@@ -75,7 +75,7 @@ def build_all(entries: Sequence[Entry], maker: Callable[[Mapping[Entry, Path]], 
     """Return the folder of each entry, calling ``maker`` once with the work folders of all that are missing; else as `build`."""
     found = {entry: folder for entry in entries if (folder := find(*entry)) is not None}
     if len(found) < len(entries):
-        with _mending_words(), contextlib.ExitStack() as locks:
+        with _cache_errors(), contextlib.ExitStack() as locks:
             for name in sorted({name for name, _ in entries}):  # in one order, so that no two wait for each other
                 locks.enter_context(_lock(name))
             _build_missing([entry for entry in entries if find(*entry) is None], maker, needs_gib)
@@ -121,8 +121,8 @@ def _is_whole(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _mending_words() -> Iterator[None]:
-    """Say of a cache that cannot be written what its user can do about it."""
+def _cache_errors() -> Iterator[None]:
+    """Turn the error of a cache that cannot be written into one with its fix."""
     where = cache()
     full = f"the disk of the lab's cache {where} is full."
     fix = f"free some space and repeat the command; or: {ELSEWHERE}."

@@ -100,7 +100,7 @@ def alone(name: str) -> Iterator[None]:
 
 
 def build_missing(name: str) -> None:
-    """Build what a lab stack needs and the cache lacks: programs and images at the same time, for neither keeps the processors busy alone.
+    """Build what a lab stack needs and the cache lacks: programs and images at the same time: neither keeps the processors busy alone.
 
     Raises:
         OpsError: the machine cannot hold the lab, or a build failed.

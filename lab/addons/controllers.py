@@ -1,4 +1,4 @@
-"""What a cluster may have beside Kubernetes (an ingress controller, cert-manager), in the lab's for as long as a test needs it."""
+"""Controllers that a cluster may have (ingress, cert-manager), in the lab's cluster for as long as a test needs them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def cert_manager() -> AbstractContextManager[None]:
     """Run cert-manager's own controllers until the block ends; raises as `addon`.
 
     They serve Certificates by Issuers and ClusterIssuers that are a CA or self-signed. Their webhook does not run: a Certificate that the
-    definitions' schemas take and the webhook would refuse is not found out here.
+    definitions' schemas accept and the webhook would refuse is accepted here.
     """
     return addon("cert-manager", FOLDER / "cert-manager.yaml", CERT_MANAGER, namespace="cert-manager-lab")
 

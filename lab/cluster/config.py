@@ -39,7 +39,7 @@ USERS: Final = {
     "router": ("", "portus-lab-kube-router"),
     "kubelet": ("system:nodes", f"system:node:{NODE}"),
 }
-"""Who speaks to the API server: the group and the user that the built-in roles, or those of ``manifests``, know each by."""
+"""The users of the API server: the group and the user that the built-in roles, or those of ``manifests``, know each by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def kubelet_document(cgroup: str) -> dict[str, Any]:
         "cgroupRoot": cgroup,
         "clusterDNS": [DNS_ADDRESS],
         "clusterDomain": "cluster.local",
-        "resolvConf": "",  # the box reaches no other name server, and the host's search domains are not the Pods' business
+        "resolvConf": "",  # the box reaches no other name server, and Pods must not use the host's search domains
         "podLogsDir": str(LOGS / "pods"),
         "volumePluginDir": str(HOME / "volume-plugins"),
         "failSwapOn": False,

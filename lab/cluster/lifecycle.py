@@ -1,4 +1,4 @@
-"""Starts and stops the cluster. Every step looks at what is there first, so a second start is quick and a broken one is healed."""
+"""Starts and stops the cluster. Every step looks at what is there first, so a second start is quick and a broken cluster is repaired."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ ALREADY_SHOWN: Final = 32
 """The executor's exit code for an error that the engine has shown already (``program.ALREADY_SHOWN``)."""
 
 BY_SIGNAL: Final = -1
-"""What the genuine host tells of a program that a signal ended: Go's ExitStatus of it."""
+"""What the genuine host reports of a program that a signal ended: Go's ExitStatus of it."""
 
 KILL_SECONDS: Final = 5.0
 """Between an interrupt and a kill, as the genuine host's WaitDelay."""

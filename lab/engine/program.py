@@ -34,7 +34,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def program_traceback(error: BaseException, program: str) -> str:
-    """Return the traceback from the program's first frame on: what runs the program is no business of its author."""
+    """Return the traceback from the program's first frame on: its author does not need the frames of what runs it."""
     folder = Path(program).resolve()
     entry = folder / "__main__.py" if folder.is_dir() else folder
     frame = error.__traceback__

@@ -43,7 +43,7 @@ class Recipe:
     """One image.
 
     Attributes:
-        name: repository below `PREFIX`; ends in ``-lab``, for these are not the upstream images.
+        name: repository below `PREFIX`; ends in ``-lab``, because these are not the upstream images.
         tag: follows the version of what it replaces.
         family: images of one family share their layer of packages.
         packages: Debian packages on top of the base.

@@ -27,7 +27,7 @@ DEVICES: Final = ("null", "zero", "full", "random", "urandom")
 
 
 NAME_FILES: Final = ("/etc/hosts", "/etc/resolv.conf")
-"""How names become addresses: the host's own, for the network is the host's; a runtime mounts these, too."""
+"""How names become addresses: the host's own files, because the network is the host's; a runtime mounts these, too."""
 
 OVERLAY_OPTIONS: Final = "redirect_dir=off,metacopy=off,index=off"
 """What the upper folder holds is then what the image format can say."""

@@ -36,7 +36,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """Findings that stand, and why.
+    """Findings that are accepted, and why.
 
     Attributes:
         checks: ``tool/check``, exact.

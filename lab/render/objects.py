@@ -13,10 +13,10 @@ from lab.engine.plugins.codec import UNKNOWN, Properties, Secret
 from lab.engine.plugins.kube.objects import AUTONAMED, ObjectKind, clean_inputs
 
 KNOWN_LATER: Final = "<known after deployment>"
-"""Stands where a value is made by the first deployment: a generated certificate, a Service's cluster IP."""
+"""In place of a value that the first deployment makes: a generated certificate, a Service's cluster IP."""
 
 SECRET: Final = "<secret>"  # noqa: S105 - a mark, not a secret
-"""Stands where a value outside a Secret is secret."""
+"""In place of a secret value outside a Secret."""
 
 SECRET_DATA: Final = "PHNlY3JldD4="  # noqa: S105 - a mark, not a secret
 """`SECRET` in base64: each value in ``data`` of a Secret, whose values Kubernetes' own types demand in base64."""

@@ -67,7 +67,7 @@ def _loaded(text: str) -> Any:
 def _expanded(node: yaml.Node, known: dict[yaml.Node, int | None]) -> int:
     """Return the number of values with every alias written out; refuse what Go's yaml.v3 refuses.
 
-    That is a key that stands twice, one that is no text, and what is inside itself.
+    That is a key that is set twice, one that is no text, and what is inside itself.
     """
     if isinstance(node, yaml.ScalarNode):
         return 1

@@ -134,7 +134,7 @@ def a_claim_says_what_it_needs(objects: Objects) -> Iterator[Verdict]:
 
 @rule("polaris/sensitiveConfigmapContent")
 def no_secret_stands_in_a_config_map(objects: Objects) -> Iterator[Verdict]:
-    """A ConfigMap is read by everybody who may look at the namespace."""
+    """Every user who may read the namespace reads a ConfigMap."""
     for each in objects.all("ConfigMap"):
         found = [match[0] for text in texts(each.document.get("data", {})) if (match := PRIVATE.search(text))]
         yield each.reference, f"holds {found[0]!r}" if found else None
