@@ -32,7 +32,7 @@ def test_a_stack_has_at_most_sixty_resources(program: Program) -> None:
     assert len(program.resources) <= MAXIMUM_RESOURCES
 
 
-def test_no_secret_stands_in_clear_outside_a_secret(program: Program) -> None:
+def test_no_secret_is_in_clear_outside_a_secret(program: Program) -> None:
     for resource in program.resources:
         if resource.type == "kubernetes:core/v1:Secret" or not resource.type.startswith("kubernetes:"):
             continue
@@ -100,7 +100,7 @@ def test_liveness_and_readiness_probes_differ(program: Program) -> None:
                 assert container["livenessProbe"] != container["readinessProbe"]
 
 
-def test_no_service_name_would_poison_another_pods_environment(program: Program) -> None:
+def test_no_service_name_makes_variables_that_another_pod_reads(program: Program) -> None:
     names = {r.inputs["metadata"]["name"] for r in program.all("Service")}
     assert names.isdisjoint({"registry-storage", "registry-auth", "portus-db", "portus-ldap"})
 
@@ -207,18 +207,18 @@ def test_a_release_backs_up_then_migrates_then_serves(program: Program) -> None:
         assert "first-set-up-job" in worker.after
 
 
-def test_the_registry_waits_for_nobody_but_its_own(program: Program) -> None:
+def test_the_registry_waits_for_its_own_resources_only(program: Program) -> None:
     """A database that is not fit never stands in the way of the registry's certificate or storage."""
     registry = program.one("Deployment", "registry-deployment")
     assert not [name for name in registry.after if name.startswith(("mariadb-", "portus-", "backup-"))]
 
 
-def test_what_a_release_does_once_stays_as_it_was_done(program: Program) -> None:
+def test_the_jobs_of_a_release_ignore_later_changes(program: Program) -> None:
     once = {job.name for job in program.all("Job") if job.ignored == ("spec",)}
     assert once == {job.name for job in program.all("Job") if job.name.startswith(("portus-migration-", "backup-before-"))}
 
 
-def test_a_job_that_did_not_end_well_is_made_anew_and_what_a_release_does_once_never_twice_at_a_time(program: Program) -> None:
+def test_a_failed_job_is_replaced_and_the_job_of_a_release_never_runs_twice_at_once(program: Program) -> None:
     for job in program.all("Job"):
         assert INIT_ERROR in job.replaced_on, job.name
         assert job.deleted_first is (job.ignored == ("spec",)), job.name

@@ -50,7 +50,7 @@ def test_a_number_that_is_no_share_is_refused_with_those_that_are(capsys: pytest
         assert wrong in capsys.readouterr().err
 
 
-def test_a_second_run_on_the_machine_is_told_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_on_the_machine_reports_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTUS_LAB_CACHE", str(tmp_path))
     second = [sys.executable, "-c", "from tests import tiers\nwith tiers.alone(): print('alone')"]
     with tiers.alone():
@@ -62,7 +62,7 @@ def test_a_second_run_on_the_machine_is_told_of_the_first(tmp_path: Path, monkey
     assert subprocess.run(second, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout == "alone\n"
 
 
-def test_an_interrupted_run_lets_pytest_clean_up_and_tell_what_it_has_seen() -> None:
+def test_an_interrupted_run_waits_until_pytest_has_cleaned_up_and_reported() -> None:
     runner = "import time\ntry: print('begun', flush=True); time.sleep(600)\nexcept KeyboardInterrupt: time.sleep(1); print('told')"
     instead = f"tiers.commands = lambda _: [[sys.executable, '-c', {runner!r}]]"
     script = f"import sys; from tests import tiers; {instead}; tiers.main(['e2e', '--run'])"
@@ -137,7 +137,7 @@ def test_a_tier_that_ends_in_time_says_how_long_it_took_and_keeps_its_code(code:
     assert said.startswith(f"tier: ended with code {code} after 0 s of 60 s; processors ")
 
 
-def test_a_tier_at_its_limit_is_ended_with_a_line_that_tells_it_and_what_its_test_waited_for(tmp_path: Path) -> None:
+def test_a_tier_at_its_limit_ends_with_a_line_that_says_so_and_what_its_test_waited_for(tmp_path: Path) -> None:
     now = f"from tests import guard; from pathlib import Path; guard.NOW = Path({str(tmp_path)!r})"
     test = f"import os; {now}; (guard.NOW / str(os.getpid())).write_text('test_x waits for a record'); {SLEEPS}"
     (tmp_path / "1").write_text("of a process that is not the tier's")

@@ -395,7 +395,7 @@ def test_a_user_without_a_password_gets_a_new_one(moved: Operator) -> None:
         assert client.login("alice", password).code == 0
 
 
-def test_the_old_registry_serves_again_after_the_way_back(old: Old, moved: Operator) -> None:
+def test_the_old_registry_serves_again_after_the_return(old: Old, moved: Operator) -> None:
     for block in moved.plan("The way back"):
         moved.run(block)
     until(lambda: old.push("bob", "products/app:9").returncode == 0, "the old registry takes a push")

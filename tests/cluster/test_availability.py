@@ -102,7 +102,7 @@ def test_a_rollout_loses_no_request(stack: OwnStack, reached: Deployment, worklo
     assert seen.lost == []
 
 
-def test_the_loss_of_a_copy_is_healed_by_the_other(reached: Deployment) -> None:
+def test_the_loss_of_a_copy_is_covered_by_the_other(reached: Deployment) -> None:
     """A Pod that is told to stop serves on until nobody is sent to it, so even this loses nothing."""
     with asking(reached) as seen:
         until(lambda: seen.answers > 10, "the first answers")
@@ -149,7 +149,7 @@ def test_a_push_that_a_killed_registry_cuts_off_works_when_it_is_repeated(reache
     wait_for_record(reached, Tag(namespace="admin", repository="cut", tag="1", user="admin", digest=digest))
 
 
-def test_a_registry_that_is_told_to_stop_delivers_what_waits_first(reached: Deployment, administrator: Client) -> None:
+def test_a_registry_that_must_stop_first_delivers_its_waiting_notifications(reached: Deployment, administrator: Client) -> None:
     """While Portus is away a push still works by a token of before; its event waits in the registry's memory, which is then told to end."""
     digest = write_sample(administrator.folder / "kept", text=f"kept, at {time.time()}")
     assert administrator.push("kept", "admin/kept:1").code == 0

@@ -174,7 +174,7 @@ def test_what_was_destroyed_comes_back_and_works(stack: OwnStack, reached: Deplo
     stack.up("--refresh", "--expect-no-changes")
 
 
-def test_a_wrong_name_tells_the_names(reached: Deployment, kept: Backup) -> None:
+def test_a_wrong_name_lists_the_backups(reached: Deployment, kept: Backup) -> None:
     for name in ("yesterday", ""):
         with pytest.raises(OpsError) as refused:
             _restore(reached, name)
@@ -211,7 +211,7 @@ def test_a_harmed_backup_is_refused_and_portus_runs_again(reached: Deployment, k
     _is_back(reached, kept)
 
 
-def test_ctrl_c_lets_the_load_end_and_starts_portus(reached: Deployment, kept: Backup) -> None:
+def test_ctrl_c_waits_until_the_load_has_ended_and_starts_portus(reached: Deployment, kept: Backup) -> None:
     with _somebody_restores(reached, kept.name) as process:
         until(lambda: _copies(reached)[PORTUS] == 0, "the present state is backed up")
         with _held(reached):
@@ -225,7 +225,7 @@ def test_ctrl_c_lets_the_load_end_and_starts_portus(reached: Deployment, kept: B
     _is_back(reached, kept)
 
 
-def test_a_restore_that_was_killed_in_its_middle_is_told_and_may_be_repeated(reached: Deployment, kept: Backup) -> None:
+def test_an_interrupted_restore_is_reported_and_may_be_repeated(reached: Deployment, kept: Backup) -> None:
     with _somebody_restores(reached, kept.name) as process:
         until(lambda: _copies(reached)[PORTUS] == 0, "the present state is backed up")
         with _held(reached):

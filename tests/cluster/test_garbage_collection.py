@@ -202,7 +202,9 @@ def test_a_deployment_waits_for_the_job_of_a_command_that_was_killed_and_finishe
     assert cluster.get(JOB, reached.namespace, jobs.NAME) is None
 
 
-def test_a_confirmed_collection_frees_it_and_the_registry_forgets_it(stack: OwnStack, reached: Deployment, images: dict[str, Path]) -> None:
+def test_a_confirmed_collection_frees_it_and_the_registry_no_longer_serves_it(
+    stack: OwnStack, reached: Deployment, images: dict[str, Path]
+) -> None:
     layer = next(
         digest for digest in blobs_of(images["gone"]) if digest in _private(images) and digest != next(iter(blobs_of(images["gone"])))
     )

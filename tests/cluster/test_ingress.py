@@ -81,7 +81,7 @@ def test_one_name_serves_both_by_path_and_refuses_what_must_stay_inside(anybody:
 
 
 @pytest.mark.parametrize("path", ["/v2/x/../webhooks/events", "/v2%2Fwebhooks/events", "/v2/%2577ebhooks/events"])
-def test_twisted_paths_reach_nobody(anybody: Client, reached: Deployment, path: str) -> None:
+def test_ambiguous_paths_reach_no_server(anybody: Client, reached: Deployment, path: str) -> None:
     """The controller may refuse them itself, or straighten them first."""
     before = reached.sql("SELECT COUNT(*) FROM registry_events")
     event = json.dumps({"events": [{"action": "push", "target": {"mediaType": "application/vnd.docker.distribution.manifest.v2+json"}}]})

@@ -304,7 +304,7 @@ def test_an_image_of_the_same_name_and_other_content_is_loaded(lab: Cluster, tmp
         assert not cluster.import_image(archive, lab.home)
 
 
-def test_another_checkout_is_told_whose_lab_runs(lab: Cluster, tmp_path: Path) -> None:
+def test_another_checkout_sees_which_checkouts_lab_runs(lab: Cluster, tmp_path: Path) -> None:
     other = Home(tmp_path / ".lab", tmp_path / ".lab" / "logs", lab.home.slot)
     with pytest.raises(OpsError, match=str(lab.home.state.parent)):
         cluster.up(other)
@@ -312,7 +312,7 @@ def test_another_checkout_is_told_whose_lab_runs(lab: Cluster, tmp_path: Path) -
         cluster.down(other)
 
 
-def test_a_component_that_ended_is_named_and_the_next_up_heals_it(lab: Cluster) -> None:
+def test_a_component_that_ended_is_named_and_the_next_up_restarts_it(lab: Cluster) -> None:
     first = lab.in_client("wget", "-qO-", "http://web/first")
     pid = int(cluster.run_in_box(["busybox", "pidof", "kube-scheduler"], lab.home).stdout)
     cluster.run_in_box(["busybox", "kill", "-9", str(pid)], lab.home)
@@ -356,7 +356,7 @@ def test_down_leaves_nothing(tmp_path: Path) -> None:
     assert not home.folder.exists()
 
 
-def test_down_ends_a_cluster_whose_folder_somebody_removed(tmp_path: Path) -> None:
+def test_down_ends_a_cluster_whose_folder_was_removed(tmp_path: Path) -> None:
     home = Home(tmp_path / ".lab", tmp_path / ".lab" / "logs", "portus-lab-trace")
     cluster.up(home)
     first = Process.read(home.box)

@@ -175,7 +175,7 @@ def commands(folder: Path) -> list[list[str]]:
 
 
 class TestTheExport:
-    def test_the_people_their_teams_and_what_is_open_to_whom_are_in_it(self, exported: Path) -> None:
+    def test_users_teams_and_open_namespaces_are_in_it(self, exported: Path) -> None:
         said = read(exported, "portus.json")
         jsonschema.Draft202012Validator(read(exported, "portus.schema.json")).validate(said)
         assert {user["name"] for user in said["users"]} == {"portus", "admin", "alice", "bob"}
@@ -185,7 +185,7 @@ class TestTheExport:
         assert seen == {"products": "private", "mirror": "public", "tools": "protected"}
         assert said["events_waiting"] == 0
 
-    def test_what_portus_and_the_registry_disagree_on_is_told_and_nothing_else(self, exported: Path) -> None:
+    def test_only_what_portus_and_the_registry_disagree_on_is_reported(self, exported: Path) -> None:
         drift = read(exported, "drift.json")
         assert {f"{each['repository']}:{each['tag']}": each["media_type"] for each in drift.pop("only_in_registry")} == UNRECORDED
         assert drift.pop("only_in_portus") == [{"repository": "hello", "tag": "lost", "digest": "sha256:lost"}]
@@ -206,7 +206,7 @@ class TestTheExport:
         for file in (each for each in exported.rglob("*") if each.is_file()):
             assert not [secret for secret in secrets if secret in file.read_text(encoding="utf-8")], file
 
-    def test_it_is_read_through_portus_own_pod_where_the_database_is_somebody_elses(self, stack: OwnStack, reached: Deployment) -> None:
+    def test_an_external_database_is_read_through_portus_own_pod(self, stack: OwnStack, reached: Deployment) -> None:
         found = source(expected_of(stack), reached.kube)
         assert isinstance(found.snapshot.workloads, dict)
         without = {role: workload for role, workload in found.snapshot.workloads.items() if role != DATABASE_SERVER}
@@ -282,7 +282,7 @@ def test_a_portus_that_is_away_is_one_line(stack: OwnStack, reached: Deployment,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_either_generation_is_exported_whole(deployed: Deployed, tmp_path: Path) -> None:
+def test_both_image_families_are_exported_whole(deployed: Deployed, tmp_path: Path) -> None:
     with step("pushing an image") as pushing:
         check(deployed.deployment, pushing)
     export(deployed.stack, tmp_path / "out")

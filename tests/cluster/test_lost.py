@@ -137,7 +137,7 @@ def test_a_lost_database_comes_back_from_a_backup_into_a_new_claim(stack: OwnSta
     stack.up("--expect-no-changes")
 
 
-def test_a_protected_stack_lets_go_of_one_claim_by_its_name_and_takes_it_back(stack: OwnStack, reached: Deployment) -> None:
+def test_a_protected_stack_unprotects_one_claim_by_name_and_adopts_it_again(stack: OwnStack, reached: Deployment) -> None:
     with step("backing up") as current:
         kept = backups.take(reached.jobs, current)
     said = stack.said()

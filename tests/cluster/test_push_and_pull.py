@@ -52,7 +52,7 @@ def test_a_pushed_image_comes_back_the_same_and_is_recorded_for_its_user_within_
         assert all((alice.folder / "pulled" / layer["digest"].removeprefix("sha256:")).is_file() for layer in layers)
 
 
-def test_nobody_pushes_without_logging_in(deployed: Deployed) -> None:
+def test_a_push_without_a_login_is_refused(deployed: Deployed) -> None:
     with deployed.client() as anybody:
         write_sample(anybody.folder / "pushed", text="nobody's image")
         answer = anybody.push("pushed", "admin/nobodys:1.0")
@@ -67,7 +67,7 @@ def test_a_wrong_password_is_refused(deployed: Deployed, user: tuple[str, str]) 
         assert "unauthorized" in answer.output or "invalid username/password" in answer.output, answer.output
 
 
-def test_nobody_pushes_to_the_namespace_of_another_user(deployed: Deployed, user: tuple[str, str]) -> None:
+def test_no_user_pushes_to_the_namespace_of_another_user(deployed: Deployed, user: tuple[str, str]) -> None:
     with deployed.client(*user) as alice:
         write_sample(alice.folder / "pushed", text="alice's image in admin's namespace")
         answer = alice.push("pushed", "admin/stolen:1.0")

@@ -102,7 +102,7 @@ def _reads_of_clients(reached: Deployment) -> int:
     return _store_log(reached).count("X-Amz-Signature")
 
 
-def test_two_registries_take_and_give_images_that_lie_in_the_store(reached: Deployment, administrator: Client) -> None:
+def test_two_registries_serve_images_of_one_store(reached: Deployment, administrator: Client) -> None:
     assert len(ready_pods(reached, "registry")) == 2
     _checked(reached)
     write_sample(administrator.folder / "kept", text="an image that outlives its registries")

@@ -67,7 +67,7 @@ def test_a_token_for_another_users_namespace_grants_nothing(deployed: Deployed, 
 
 
 @pytest.mark.parametrize("scope", ["repository:admin/app:*,push,pull", "registry:catalog:pull,*"])
-def test_the_edge_refuses_a_scope_that_portus_would_grant_unjudged(deployed: Deployed, user: tuple[str, str], scope: str) -> None:
+def test_the_front_proxy_refuses_a_scope_that_portus_does_not_check(deployed: Deployed, user: tuple[str, str], scope: str) -> None:
     registry, url = deployed.deployment.registry, deployed.deployment.portus_url
     with deployed.client() as curl:
         _netrc(curl, deployed, *user)
@@ -110,14 +110,14 @@ def test_the_event_endpoint_cannot_be_reached_from_outside(deployed: Deployed) -
         assert deployed.deployment.sql("SELECT COUNT(*) FROM registry_events") == before
 
 
-def test_the_edge_refuses_the_application_tokens_paths(deployed: Deployed) -> None:
+def test_the_front_proxy_refuses_the_application_tokens_paths(deployed: Deployed) -> None:
     url = deployed.deployment.portus_url
     with deployed.client() as curl:
         assert _status(curl, "--request", "POST", f"{url}/api/v1/users/1/application_tokens") == 403
         assert _status(curl, "--request", "DELETE", f"{url}/api/v1/users/application_tokens/1") == 403
 
 
-def test_the_edge_sends_plain_requests_to_https_with_their_path(deployed: Deployed) -> None:
+def test_the_front_proxy_redirects_plain_requests_to_https_with_their_path(deployed: Deployed) -> None:
     host = deployed.deployment.hosts[0]
     with deployed.client() as curl:
         answer = curl.curl("--output", "/dev/null", "--write-out", "%{http_code} %{redirect_url}", f"http://{host}/namespaces?page=2")

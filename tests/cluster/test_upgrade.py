@@ -75,7 +75,7 @@ def test_another_change_makes_none(stack: OwnStack) -> None:
     assert len(_backups(stack)) == 1
 
 
-def test_the_way_back_is_the_former_version_and_the_backup_of_before(stack: OwnStack, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_return_is_to_the_previous_version_and_its_backup(stack: OwnStack, capfd: pytest.CaptureFixture[str]) -> None:
     (kept,) = _backups(stack)
     late = ["pushed-after-the-upgrade"]
     deployment(stack).sql(f"UPDATE tags SET name = '{late[0]}'")  # noqa: S608 - a name of this file

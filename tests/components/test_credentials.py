@@ -55,7 +55,7 @@ def test_the_jobs_know_every_password_that_root_may_have_and_the_others_by_hash_
     assert all(content[name].startswith("*") for name in content if name.startswith("hash"))
 
 
-def test_the_servers_own_files_are_the_current_passwords_and_roots_former_one() -> None:
+def test_the_servers_own_files_are_the_current_passwords_and_roots_previous_one() -> None:
     server = _rotated(database_root=2).one("StatefulSet", "mariadb-server")
     assert set(_files(server, "credentials")) == {"root-password", "previous-root-password", "password", "backup-password"}
 
@@ -67,7 +67,7 @@ def test_only_the_pods_of_a_rotation_are_let_in_besides_and_only_while_there_is_
     assert not [each for each in program().all("NetworkPolicy") if each.name == "network-accounts"]
 
 
-def test_a_taken_over_text_is_the_first_generation() -> None:
+def test_an_adopted_secret_is_the_first_version() -> None:
     given: dict[str, Any] = {"existing": {"databaseApplication": {"secure": TEXT}, "portusPassword": {"secure": TEXT}}}
     for counter, taken_over in ((1, True), (2, False)):
         said = given | {"rotation": {"databaseApplication": counter, "portusPassword": counter}}
@@ -79,7 +79,7 @@ def _foreign() -> Program:
     return program(credentials={"existing": {key: {"secret": "somebodys", "key": key} for _, key in names_and_keys(ExistingCredentials)}})
 
 
-def test_a_secret_of_somebody_else_is_mounted_or_referred_to_everywhere_and_nowhere_copied() -> None:
+def test_an_existing_secret_is_mounted_or_referenced_everywhere_and_never_copied() -> None:
     registered = _foreign()
     server, web = registered.one("StatefulSet", "mariadb-server"), registered.one("Deployment", "portus-web")
     assert _files(server, "credentials")["root-password"] == ("somebodys", "databaseRoot")
@@ -103,7 +103,7 @@ def test_the_cache_and_the_registry_get_a_new_password_together() -> None:
     assert environment["REGISTRY_REDIS_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == held
 
 
-def test_who_logs_in_rolls_after_both_passwords_are_accepted_and_before_the_former_one_goes() -> None:
+def test_clients_restart_after_both_passwords_are_accepted_and_before_the_previous_one_is_revoked() -> None:
     after = _dependencies(credentials={"rotation": {"databaseApplication": 2}}, backup={"enabled": True})
     assert "mariadb-server" in after["mariadb-rotation-accept"]
     clients = {"portus-web", "worker-deployment", "backup-schedule", "backup-restore"}

@@ -51,7 +51,7 @@ def test_the_kubeconfig_is_named_before_the_commands_that_read_it() -> None:
 
 @pytest.mark.parametrize(("credentials", "command"), PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("made", [True, False], ids=["made", "by hand"])
-def test_the_password_that_is_told_is_the_administrators_whoever_makes_him(credentials: object, command: str, *, made: bool) -> None:
+def test_the_printed_password_is_the_administrators_however_that_user_was_made(credentials: object, command: str, *, made: bool) -> None:
     steps = first_steps(_stack(credentials, enabled=made), "prod", private_ca=False)
     assert steps[2] == "Read the password of operator:"
     assert steps[3].strip().startswith(command)

@@ -106,7 +106,7 @@ def test_a_service_account_is_made_only_for_annotations_and_its_token_is_never_m
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_nothing_is_added_where_nothing_is_said(stack: str, programs: Programs) -> None:
+def test_nothing_is_added_if_nothing_is_set(stack: str, programs: Programs) -> None:
     assert not programs[stack].all("ServiceAccount")
     for workload in programs[stack].workloads():
         assert "annotations" not in workload.template["metadata"]
@@ -132,7 +132,7 @@ def test_the_nodes_of_each_workload_are_the_stack_files_to_choose() -> None:
     assert selectors["registry"] == {"kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64"}
 
 
-def test_an_image_of_ones_own_runs_on_every_machine_that_it_is_made_for() -> None:
+def test_your_own_image_runs_on_every_architecture_that_it_is_built_for() -> None:
     program = _changed("dev", images={"portus": "registry.example.com/portus:2.5"})
     assert all(workload.pod["nodeSelector"] == {"kubernetes.io/os": "linux"} for workload in program.workloads())
 
@@ -247,14 +247,14 @@ def test_few_old_versions_of_a_deployment_are_kept_because_their_secrets_are_gon
     assert {each.spec["revisionHistoryLimit"] for each in program.all("Deployment")} <= {1, 2}
 
 
-def test_what_clients_connect_to_never_has_a_copy_less_while_it_rolls(program: Program) -> None:
+def test_what_clients_connect_to_never_has_a_copy_less_during_a_rollout(program: Program) -> None:
     for name in ("portus-web", "edge-deployment"):
         spec = program.one("Deployment", name).spec
         assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
         assert spec["minReadySeconds"] >= 3
 
 
-def test_what_clients_connect_to_serves_on_until_every_node_has_forgotten_it(program: Program) -> None:
+def test_what_clients_connect_to_serves_until_every_node_has_removed_it(program: Program) -> None:
     for name in ("portus-web", "edge-deployment", "registry-deployment"):
         (container, *_) = program.one("Deployment", name).pod["containers"]
         seconds, *_ = re.findall(r"sleep\W+(\d+)", str(container["lifecycle"]["preStop"]["exec"]["command"]))

@@ -46,7 +46,7 @@ def test_every_workload_is_ready_when_the_update_ends(cluster_stack: ClusterStac
     assert core.list_namespaced_pod(cluster_stack.namespace).items == []
 
 
-def test_a_failed_create_tells_the_pod_s_own_words_is_kept_and_repaired(cluster_stack: ClusterStack) -> None:
+def test_a_failed_create_shows_the_pods_own_error_is_kept_and_repaired(cluster_stack: ClusterStack) -> None:
     """For two seconds, for a container without a probe is ready from its first instant to its last."""
     source = 'deployment("web", pod({command}), minReadySeconds=2, annotations={{"pulumi.com/timeoutSeconds": "{seconds}"}})\n'
     cluster_stack.program(source.format(command=CRASH, seconds=20))
@@ -116,7 +116,7 @@ def test_a_failed_job_fails_at_once(cluster_stack: ClusterStack) -> None:
     assert "the database is on fire" in result.diagnostics
 
 
-def test_a_job_that_failed_is_made_anew_by_what_is_said_now_and_one_that_ended_well_is_left_alone(cluster_stack: ClusterStack) -> None:
+def test_a_failed_job_is_replaced_by_the_current_settings_and_a_completed_one_is_kept(cluster_stack: ClusterStack) -> None:
     """As components.common.jobs asks for it, with changes of the spec ignored; what only follows it is not replaced."""
     source = """
     how = options(replace_on_changes=["#initerror"], delete_before_replace=True, ignore_changes=["spec"])
@@ -158,7 +158,7 @@ def test_a_service_waits_for_the_pods_that_it_selects(cluster_stack: ClusterStac
     assert "waiting for" in cluster_stack.up(fails=True).diagnostics
 
 
-def test_ctrl_c_ends_a_wait_soon_and_keeps_the_object(cluster_stack: ClusterStack) -> None:
+def test_ctrl_c_ends_a_wait_quickly_and_keeps_the_object(cluster_stack: ClusterStack) -> None:
     as_ours = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\n"  # else Python itself prints a traceback
     cluster_stack.program(f'{as_ours}deployment("web", pod({CRASH}))\n')
     process = cluster_stack.popen("up", "--yes", "--skip-preview")
@@ -178,7 +178,7 @@ def test_ctrl_c_ends_a_wait_soon_and_keeps_the_object(cluster_stack: ClusterStac
     assert "web" not in cluster_stack.names()
 
 
-def test_an_unreachable_cluster_is_told_once_in_a_preview_and_stops_an_update(
+def test_an_unreachable_cluster_is_reported_once_in_a_preview_and_stops_an_update(
     engine: Engine, tmp_path: Path, unused_kubeconfig: Path
 ) -> None:
     stack = ClusterStack(engine, tmp_path, unused_kubeconfig, "nowhere")

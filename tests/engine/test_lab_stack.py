@@ -53,7 +53,7 @@ def _deployed(monkeypatch: pytest.MonkeyPatch, engine: Engine, folder: Path) -> 
     return Stack(name="test", engine=engine, kubeconfig=folder / "kubeconfig")
 
 
-def test_a_stack_that_the_backend_does_not_know_is_told_with_the_backend(mine: Stack, tmp_path: Path) -> None:
+def test_a_stack_that_the_backend_does_not_know_is_reported_with_the_backend(mine: Stack, tmp_path: Path) -> None:
     with pytest.raises(OpsError) as raised:
         mine.outputs()
     assert raised.value.problem == f"the backend file://{tmp_path / 'state'} knows no stack test."
@@ -99,7 +99,7 @@ def test_a_backend_whose_folder_is_not_there_knows_no_stack(mine: Stack, monkeyp
     assert not (tmp_path / "absent").exists()
 
 
-def test_a_stack_that_was_never_deployed_is_told_as_that(mine: Stack) -> None:
+def test_a_stack_that_was_never_deployed_is_reported_as_such(mine: Stack) -> None:
     mine.select()
     mine.require_known()
     with pytest.raises(OpsError) as raised:
@@ -117,7 +117,7 @@ def test_a_second_stack_is_not_made_beside_the_one_that_the_checkout_keeps(mine:
     assert mine.export() == {}
 
 
-def test_a_wrong_passphrase_is_told_in_pulumis_words(monkeypatch: pytest.MonkeyPatch, engine: Engine, tmp_path: Path) -> None:
+def test_a_wrong_passphrase_is_reported_in_pulumis_words(monkeypatch: pytest.MonkeyPatch, engine: Engine, tmp_path: Path) -> None:
     stack = _deployed(monkeypatch, engine, tmp_path)
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
     assert stack.outputs() == {"password": "shown to nobody"}

@@ -77,7 +77,7 @@ def test_a_report_on_settings_is_all_that_is_shown(stack: Stack) -> None:
     assert "Traceback" not in result.text
 
 
-def test_another_exit_code_is_told(stack: Stack) -> None:
+def test_another_exit_code_is_reported(stack: Stack) -> None:
     stack.program("import sys; sys.exit(7)\n")
     assert "non-zero exit code: 7" in stack.preview(fails=True).text
 

@@ -67,7 +67,7 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_deployment_that_runs_is_told_and_left_alone_and_one_that_was_killed_is_healed(project: Project, stack: Stack) -> None:
+def test_a_running_deployment_is_reported_and_left_alone_and_a_killed_one_is_recovered(project: Project, stack: Stack) -> None:
     project.program(HALF_DONE)
     process = project.popen("up", "--yes", "--skip-preview")
     try:

@@ -107,7 +107,7 @@ tls.SelfSignedCert("tls-ca", private_key_pem=ca.private_key_pem, is_ca_certifica
 REPLACED = ("secret_key_base", "portus_password", "http_secret")
 
 
-def test_a_stack_of_before_gets_new_secrets_where_its_state_shows_them_and_keeps_all_others(
+def test_an_older_stack_gets_new_secrets_for_those_that_its_state_shows_and_keeps_the_others(
     project: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.program(BEFORE)

@@ -83,7 +83,7 @@ def test_a_second_run_waits_for_the_first_says_so_and_builds_nothing(folder: Pat
     assert "another run builds thing: waiting for it" in capsys.readouterr().out
 
 
-def test_a_cache_that_cannot_be_written_is_told_by_its_name_and_the_fix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_named_with_the_fix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for place in (tmp_path / "file" / "cache", Path("/proc/self/portus-lab")):
         monkeypatch.setenv("PORTUS_LAB_CACHE", str(place))
@@ -92,12 +92,12 @@ def test_a_cache_that_cannot_be_written_is_told_by_its_name_and_the_fix(monkeypa
         assert "PORTUS_LAB_CACHE" in caught.value.fix
 
 
-def test_too_little_space_is_told_before_anything_is_built() -> None:
+def test_too_little_space_is_reported_before_anything_is_built() -> None:
     with pytest.raises(OpsError, match=r"needs 1000000.0 GiB in .*, .* GiB are free"):
         cache.build("thing", "1", lambda _work: pytest.fail("it began"), needs_gib=1e6)
 
 
-def test_a_disk_that_fills_up_is_told_and_the_next_run_heals(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_the_next_run_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_work: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

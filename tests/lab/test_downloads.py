@@ -95,7 +95,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "work"
 
 
-def test_a_release_with_the_published_checksum_is_unpacked_and_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_release_with_the_published_checksum_is_unpacked_and_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "kubectl").symlink_to("kubernetes")  # what an interrupted build left
     with _site(_answer) as site:
         assert downloads.fetch(_download(site), folder, Step("x"))
@@ -221,7 +221,7 @@ command._download_to_file = lambda url, file: download(url.replace("https://get.
         ],
         ids=["another version", "cut off", "refused", "a page of a captive portal"],
     )
-    def test_what_is_not_that_version_is_refused_and_the_next_run_heals(
+    def test_another_version_than_that_is_refused_and_the_next_run_fetches_it_again(
         self, at: Callable[[str], None], capsys: pytest.CaptureFixture[str], script: bytes, behave: Behaviour, told: str
     ) -> None:
         with _site(behave, script) as site:

@@ -61,7 +61,7 @@ def waivers() -> list[Waiver]:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_rule(rule: str, stacks: dict[str, Objects], waivers: list[Waiver]) -> None:
+def test_every_stack_and_sample_keeps_the_rule(rule: str, stacks: dict[str, Objects], waivers: list[Waiver]) -> None:
     found = [
         f"{stack}: {each.of} {each.reference}: {each.problem}"
         for stack, objects in stacks.items()

@@ -151,7 +151,7 @@ def _recorded_after(monkeypatch: pytest.MonkeyPatch, seconds: float) -> _Clock:
     return clock
 
 
-def test_a_record_is_waited_for_as_long_as_the_doctor_lets_an_event_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_for_a_record_is_as_long_as_an_event_may_wait_for_the_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
     _recorded_after(monkeypatch, FRESH_SECONDS - 1)
     check.wait_for_record(_deployment("open"), TAG)
     clock = _recorded_after(monkeypatch, 10 * FRESH_SECONDS)
@@ -171,7 +171,7 @@ def test_the_record_is_waited_for_only_once_the_worker_has_started(monkeypatch: 
         check.wait_for_worker(Deployment(stack="open", outputs={"namespace": "here"}, kubeconfig=Path("none")), Step("check"))
 
 
-def test_a_deployment_that_nobody_may_check_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deployment_without_a_user_for_the_check_is_reported_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
 
     def nobody(*_: object) -> str:
@@ -211,7 +211,7 @@ def test_the_doctor_goes_by_what_the_registry_mounts(said: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("error", "kind"), [(NobodyError("nobody", "name one"), NotChecked), (OpsError("refused", "look"), NoAnswer)])
-def test_where_nobody_may_log_in_the_doctor_does_not_judge_the_stack(
+def test_the_doctor_does_not_judge_a_stack_into_which_no_user_can_log_in(
     monkeypatch: pytest.MonkeyPatch, error: OpsError, kind: type[NotChecked | NoAnswer]
 ) -> None:
     def failing(*_: object) -> str:
@@ -252,7 +252,7 @@ def answering(tmp_path: Path) -> Iterator[Answering]:
         yield answering
 
 
-def test_the_database_is_somebody_elses_where_the_cluster_has_none(answering: Answering) -> None:
+def test_the_database_is_external_if_the_cluster_has_none(answering: Answering) -> None:
     assert answering(200).has_own_database()
     assert not answering(404).has_own_database()
 
@@ -263,7 +263,7 @@ def test_what_the_cluster_refuses_is_one_line(answering: Answering) -> None:
     assert told.value.fix == "find the cause: make doctor STACK=prod"
 
 
-def test_a_database_of_somebody_else_is_read_through_portus_own_pod(monkeypatch: pytest.MonkeyPatch, answering: Answering) -> None:
+def test_an_external_database_is_read_through_portus_own_pod(monkeypatch: pytest.MonkeyPatch, answering: Answering) -> None:
     class Way:
         @classmethod
         def of(cls, expected: Any, *_: Any) -> Any:

@@ -71,7 +71,7 @@ def test_an_empty_stack_never_means_the_default(program: Callable[[list[str]], i
 
 
 @pytest.mark.parametrize(("old", "new"), OLD_NAMES.items())
-def test_a_former_name_still_works(old: str, new: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_previous_name_still_works(old: str, new: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ops([old, "--help"]) == 0
     former = capsys.readouterr().out
     assert ops([new, "--help"]) == 0
@@ -169,7 +169,7 @@ def test_a_value_with_spaces_and_quotes_is_one_argument(tmp_path: Path, target: 
     assert not (tmp_path / "made").exists()
 
 
-def test_a_variable_that_nobody_sets_is_in_no_program_s_environment(tmp_path: Path) -> None:
+def test_a_variable_that_is_not_set_is_in_no_programs_environment(tmp_path: Path) -> None:
     """An empty ``NAME`` would win over that of a ``.env`` file, which `ops adopt` reads."""
     program = _program(tmp_path, "import json, os; print(json.dumps(dict(os.environ)))")
     command = ["make", "--silent", "-f", str(ROOT / "Makefile"), "bench", f"RUN={program}", f"READY={program}", "DIR=there"]

@@ -119,7 +119,7 @@ def test_an_output_that_is_none_or_is_secret_is_not_printed(pulumi: Path, capsys
 
 
 @pytest.mark.parametrize("refreshes", [False, True])
-def test_a_deployment_mends_what_was_changed_by_hand_where_it_is_asked_to(pulumi: Path, *, refreshes: bool) -> None:
+def test_a_deployment_with_refresh_undoes_changes_by_hand(pulumi: Path, *, refreshes: bool) -> None:
     lifecycle.deploy("prod", Lab(), refresh=refreshes, yes=True)
     assert ("--refresh" in _told(pulumi, "up")) is refreshes
 
@@ -127,7 +127,7 @@ def test_a_deployment_mends_what_was_changed_by_hand_where_it_is_asked_to(pulumi
 @pytest.mark.parametrize(
     ("genuine", "told"), [({"random": True, "kubernetes": False}, True), ({"random": True, "kubernetes": True}, False)]
 )
-def test_stand_ins_on_a_cluster_of_ones_own_are_told(
+def test_stand_ins_on_a_cluster_of_ones_own_are_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, genuine: dict[str, bool], *, told: bool
 ) -> None:
     engine = Engine(pulumi=tmp_path / "pulumi", home=None, path=(), genuine_cli=True, genuine_plugins=genuine)
@@ -279,7 +279,7 @@ def _terminal(monkeypatch: pytest.MonkeyPatch, *, is_one: bool) -> None:
 
 @pytest.mark.usefixtures("asked")
 @pytest.mark.parametrize(("verb", "pulumis"), CHANGING)
-def test_a_cluster_of_ones_own_is_never_changed_without_a_preview(
+def test_your_own_cluster_is_never_changed_without_a_preview(
     pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: Callable[..., Any], pulumis: str
 ) -> None:
     _holds(pulumi)
@@ -317,7 +317,7 @@ def test_the_command_line_agrees_where_it_says_yes(
 
 
 @pytest.mark.usefixtures("asked")
-def test_a_stack_of_the_lab_is_deployed_unasked(pulumi: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_stack_of_the_lab_is_deployed_without_confirmation(pulumi: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Lab, "after_update", lambda *_: None)
     monkeypatch.setattr("ops.paths.STATE", tmp_path)
     (tmp_path / "state").mkdir()
@@ -337,7 +337,7 @@ def test_a_protected_stack_is_not_removed_at_all(pulumi: Path, asked: Api) -> No
 
 @pytest.mark.usefixtures("asked")
 @pytest.mark.parametrize("verb", [_refresh, lifecycle.preview])
-def test_protected_secrets_that_the_state_shows_are_told_before_anything_is_deployed(pulumi: Path, tmp_path: Path, verb: Verb) -> None:
+def test_protected_secrets_that_the_state_shows_are_reported_before_anything_is_deployed(pulumi: Path, tmp_path: Path, verb: Verb) -> None:
     _holds(pulumi, READABLE)
     with pytest.raises(OpsError, match="can be read in its state \\(credentials-secret-key-base-1\\) and must be replaced") as raised:
         verb("mine", Lab(tmp_path / "kubeconfig"))

@@ -73,7 +73,7 @@ def _parsed(text: str) -> StackSettings:
     return parse(sections(config, "portus:"), file="qa", encrypted=lambda _: False, name="qa")
 
 
-def test_the_flags_alone_write_the_file_and_the_next_command_is_told(stacks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_flags_alone_write_the_file_and_the_next_command_is_printed(stacks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ops(["new-stack", "qa", *FLAGS]) == 0
     assert (stacks / "Pulumi.qa.yaml").is_file()
     said = capsys.readouterr().out
@@ -81,7 +81,7 @@ def test_the_flags_alone_write_the_file_and_the_next_command_is_told(stacks: Pat
     assert "certificate" not in said
 
 
-def test_production_is_told_what_it_still_needs(stacks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_production_lists_what_it_still_needs(stacks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ops(["new-stack", "qa", *FLAGS[:-1], "production"]) == 0
     assert "replace the self-signed certificate" in capsys.readouterr().out
     assert "TODO: users must trust the certificate" in (stacks / "Pulumi.qa.yaml").read_text(encoding="utf-8")
@@ -121,7 +121,7 @@ def test_a_stack_file_is_never_overwritten(stacks: Path, capsys: pytest.CaptureF
     assert (stacks / "Pulumi.qa.yaml").read_text(encoding="utf-8") == "mine\n"
 
 
-def test_who_gives_no_flags_is_asked_and_asked_again(stacks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_flags_it_asks_until_the_answer_is_valid(stacks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(new_stack, "_is_terminal", lambda: True)
     answers = "nonsense\nportus.example.com\n2.2\nportus:2.2\ngateway\ngateways/public\nproduction\n"
     done = CliRunner().invoke(new_stack.command, ["qa"], input=answers)

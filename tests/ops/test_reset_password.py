@@ -47,7 +47,7 @@ class TestOnASchema:
             assert rows("SELECT failed_attempts, locked_at, reset_password_token FROM users WHERE username = 'admin'") == [(0, None, None)]
             assert _hash(rows, "alice") == "the-hash-of-alice"
 
-    def test_an_unknown_user_is_told_the_nearest_name(self, server: Database, version: str) -> None:
+    def test_an_unknown_user_is_reported_with_the_nearest_name(self, server: Database, version: str) -> None:
         with filled(server, version) as rows, pytest.raises(OpsError, match="did you mean 'alice'"):
             find(rows, "alcie", with_ldap=False, falls_back=True)
 

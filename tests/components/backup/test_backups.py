@@ -114,7 +114,7 @@ def test_an_existing_claim_takes_the_place_of_the_stacks_own() -> None:
     assert volume(made.one("CronJob", "backup-schedule"), "backups")["persistentVolumeClaim"] == {"claimName": "dumps"}
 
 
-def test_a_database_of_somebody_else_is_read_by_the_account_that_this_stack_knows() -> None:
+def test_an_external_database_is_read_by_the_account_of_this_stack() -> None:
     made = program(database=EXTERNAL)
     for role in ("schedule", "restore"):
         job = made.one("CronJob", f"backup-{role}")
@@ -175,7 +175,7 @@ def _is_as_before(stage: Stage) -> bool:
 
 @pytest.mark.images
 class TestBackup:
-    def test_lies_complete_under_its_name_with_sums_and_a_manifest(self, stage: Stage) -> None:
+    def test_is_complete_under_its_name_with_checksums_and_a_manifest(self, stage: Stage) -> None:
         name = stage.backup()
         folder = stage.claim / name
         assert {path.name for path in folder.iterdir()} == {"portus.sql.gz", "tables.tsv", "SHA256SUMS", "manifest.json"}
@@ -332,7 +332,7 @@ class TestRestore:
         assert re.findall(r'"name":"(\w+)"', said) == names[::-1]
 
     @pytest.mark.parametrize("name", ["yesterday", "20200101T000000Z", "../../etc", ""])
-    def test_of_a_name_that_is_none_tells_the_names(self, stage: Stage, made: Path, name: str) -> None:
+    def test_of_an_unknown_name_lists_the_backups(self, stage: Stage, made: Path, name: str) -> None:
         there = stage.lay(made)
         code, said = stage.step("restore", name)
         assert (code, f"there are: {there}" in said) == (REFUSED, True)
@@ -353,7 +353,7 @@ class TestRestore:
         assert (code, "has no end" in said) == (REFUSED, True)
         assert _is_as_before(stage)
 
-    def test_that_was_cut_off_is_told_by_everybody_and_may_be_repeated(self, stage: Stage, made: Path) -> None:
+    def test_that_was_cut_off_is_reported_by_every_command_and_may_be_repeated(self, stage: Stage, made: Path) -> None:
         name = stage.lay(made)
         stage.put("20260101T020000Z", f"{STATE[0]};\nNONSENSE;\n-- Dump completed\n", {"schema_migrations": 0})
         assert stage.step("restore", "20260101T020000Z", name)[0] == 1

@@ -73,7 +73,7 @@ def test_with_two_names_portus_reaches_each_server_by_its_own_name_whichever_sor
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_who_speaks_for_the_client_is_believed_only_where_it_stands_before(kind: str) -> None:
+def test_the_clients_address_from_another_proxy_is_used_only_behind_one(kind: str) -> None:
     """Else anybody could say to be anybody."""
     configuration = _configuration(program(exposure=KINDS[kind]))
     behind = kind in {"ingress", "gateway"}
@@ -94,7 +94,7 @@ def test_an_ingress_holds_every_host_and_the_stacks_certificate() -> None:
     assert "pulumi.com/skipAwait" not in _annotations(ingress)
 
 
-def test_nginx_is_told_of_large_bodies_long_requests_and_whom_to_trust() -> None:
+def test_nginx_gets_body_size_timeouts_and_the_ca_to_trust() -> None:
     made = program(exposure=KINDS["ingress"])
     told = {
         key.removeprefix("nginx.ingress.kubernetes.io/"): value
@@ -116,7 +116,7 @@ def test_nginx_is_told_of_large_bodies_long_requests_and_whom_to_trust() -> None
     assert set(made.one("Secret", "edge-ingress-authority").inputs["data"]) == {"ca.crt", "tls.crt"}
 
 
-def test_haproxys_controller_is_told_whom_to_trust() -> None:
+def test_haproxys_controller_gets_the_ca_to_trust() -> None:
     made = program(exposure=KINDS["ingress"] | {"controller": "haproxy"})
     told = _annotations(made.one("Ingress", "edge-ingress-ingress"))
     assert told["haproxy.org/server-ssl"] == "true"
@@ -124,7 +124,7 @@ def test_haproxys_controller_is_told_whom_to_trust() -> None:
     assert told["haproxy.org/timeout-server"] == "900s"
 
 
-def test_traefik_is_told_by_the_service_and_a_transport_of_its_own() -> None:
+def test_traefik_is_configured_by_the_service_and_its_own_transport() -> None:
     made = program(exposure=KINDS["ingress"] | {"controller": "traefik"})
     assert _annotations(_public(made)) == {
         "traefik.ingress.kubernetes.io/service.serversscheme": "https",
@@ -228,7 +228,7 @@ def test_a_load_balancer_takes_ranges_class_families_and_policy() -> None:
 
 
 @pytest.mark.parametrize("kind", ["load_balancer", "node_port"])
-def test_the_proxy_protocol_has_ports_of_its_own_which_nobody_inside_uses(kind: str) -> None:
+def test_the_proxy_protocol_has_ports_of_its_own_which_no_pod_uses(kind: str) -> None:
     made = program(exposure=KINDS[kind] | {"proxyProtocol": True}, registry={})
     assert {port["targetPort"] for port in _public(made).spec["ports"]} <= {"proxied-https", "proxied-http"}
     assert made.one("Service", "addresses-edge").spec["ports"][0]["targetPort"] == "https"
@@ -242,7 +242,7 @@ def test_a_kind_that_a_cluster_may_lack_can_go_unchecked() -> None:
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.5"])
-def test_only_the_version_that_cannot_take_a_wildcard_back_is_asked_for_none(version: str) -> None:
+def test_only_for_2_0_every_wildcard_is_refused(version: str) -> None:
     own = {"portus": "portus.example.com/portus:built"}
     made = program(exposure=KINDS["load_balancer"], images=own, portus={"version": version, "bootstrap": {"enabled": version != "2.0"}})
     assert (paths.REPOSITORY_WILDCARD in _configuration(made)) is (version == "2.0")
@@ -287,7 +287,7 @@ def test_haproxy_reads_the_servers_addresses_from_its_pods_variables_and_looks_n
         ({"hstsMaxAge": 0}, "load_balancer", "max-age=0"),
     ],
 )
-def test_browsers_are_held_to_https_where_the_host_has_no_other_ports_to_lose(edge: dict[str, int], kind: str, sent: str | None) -> None:
+def test_hsts_is_on_by_default_only_on_port_443(edge: dict[str, int], kind: str, sent: str | None) -> None:
     """Browsers apply it to every port of the host."""
     text = _configuration(program(exposure={**KINDS[kind], "edge": edge}))
     assert (f"Strict-Transport-Security {sent}" in text) is (sent is not None)
@@ -324,7 +324,7 @@ def test_no_more_requests_are_handed_to_portus_than_it_has_threads(portus: dict[
         ({"kind": "load_balancer", "edge": {"registryPassthrough": False}}, HOSTS[1], False),
     ],
 )
-def test_the_registrys_connections_are_handed_on_where_clients_name_it_in_the_handshake(
+def test_the_registrys_connections_are_passed_through_if_clients_name_it_in_the_handshake(
     exposure: dict[str, Any],
     registry: str | None,
     passes: bool,  # noqa: FBT001 - a case

@@ -25,7 +25,7 @@ def test_a_name_that_the_stack_does_not_serve_is_refused(two_hosts: Stage) -> No
         assert two_hosts.ask("/", headers={"Host": "evil.example.com"}, port=port).status == 421
 
 
-def test_the_servers_are_told_scheme_port_name_and_client_and_nobody_else_may_tell_them(one_host: Stage) -> None:
+def test_the_servers_get_scheme_port_name_and_client_from_the_front_proxy_only(one_host: Stage) -> None:
     lies = {
         "X-Forwarded-For": "6.6.6.6",
         "X-Forwarded-Proto": "http",
@@ -46,7 +46,7 @@ def test_the_servers_are_told_scheme_port_name_and_client_and_nobody_else_may_te
     assert not [name for name in told if "_" in name or "." in name]
 
 
-def test_behind_another_proxy_its_word_on_the_client_counts(tmp_path: Path) -> None:
+def test_behind_another_proxy_the_client_is_the_one_that_it_names(tmp_path: Path) -> None:
     with stage(tmp_path, behind_proxy=True) as running:
         running.ask("/", headers={"X-Forwarded-For": "203.0.113.9"})
         assert running.last()["x-forwarded-for"] == "203.0.113.9"
@@ -54,7 +54,7 @@ def test_behind_another_proxy_its_word_on_the_client_counts(tmp_path: Path) -> N
         assert running.last()["x-forwarded-for"] == "127.0.0.1"
 
 
-def test_the_proxy_protocol_tells_the_client_on_ports_of_its_own(tmp_path: Path) -> None:
+def test_the_proxy_protocol_gives_the_clients_address_on_ports_of_its_own(tmp_path: Path) -> None:
     with stage(tmp_path, proxy_protocol=True) as running:
         assert running.ask("/", proxy_line=PROXY_LINE, port="PROXIED_HTTPS").upstream == "portus"
         assert running.last()["x-forwarded-for"] == "203.0.113.9"
@@ -73,7 +73,7 @@ def test_plain_http_is_sent_to_https_with_path_and_query(two_hosts: Stage, one_h
         assert answer.headers["location"] == f"https://{authority}{path.removeprefix(f'http://{PORTUS}')}"
 
 
-def test_browsers_are_held_to_https_on_portus_pages_alone(two_hosts: Stage, one_host: Stage) -> None:
+def test_only_portus_pages_have_the_hsts_header(two_hosts: Stage, one_host: Stage) -> None:
     assert two_hosts.ask("/").headers["strict-transport-security"] == "max-age=600"
     assert "strict-transport-security" not in two_hosts.ask("/v2/", host=REGISTRY).headers
     assert "strict-transport-security" not in one_host.ask("/").headers
@@ -85,25 +85,25 @@ def test_a_large_body_passes_whole(two_hosts: Stage) -> None:
     assert two_hosts.registry.seen[-1]["digest"] == hashlib.sha256(body).hexdigest()
 
 
-def test_a_server_with_another_name_is_no_server_of_ours(tmp_path: Path) -> None:
+def test_a_server_with_another_name_is_refused(tmp_path: Path) -> None:
     with stage(tmp_path, upstream_hosts=(REGISTRY,)) as running:
         assert running.ask("/").status == 503
         assert running.ask("/v2/", host=REGISTRY).upstream == "registry"
         assert not running.portus.seen
 
 
-def test_a_server_of_another_authority_is_no_server_of_ours(tmp_path: Path) -> None:
+def test_a_server_of_another_ca_is_refused(tmp_path: Path) -> None:
     with stage(tmp_path, upstream_issuer="Impostor") as running:
         assert running.ask("/").status == 503
         assert running.ask("/v2/", host=REGISTRY).status == 503
 
 
-def test_an_intermediate_alone_is_no_trust_and_so_the_settings_ask_for_the_root(tmp_path: Path) -> None:
+def test_an_intermediate_alone_is_not_trusted_so_the_settings_ask_for_the_root(tmp_path: Path) -> None:
     with stage(tmp_path, trusted="Intermediate") as running:
         assert running.ask("/").status == 503
 
 
-def test_health_tells_nothing_else(two_hosts: Stage) -> None:
+def test_the_health_port_serves_nothing_else(two_hosts: Stage) -> None:
     assert two_hosts.ask("/healthz", port="HEALTH").status == 200
     assert two_hosts.ask("/", port="HEALTH").status == 404
 
@@ -166,7 +166,7 @@ def test_tls_1_3_is_spoken(two_hosts: Stage) -> None:
     assert _agreed(two_hosts).startswith("TLSv1.3 ")
 
 
-def test_more_clients_than_portus_has_threads_wait_and_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_beyond_portus_threads_wait_and_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The handshake is part of connecting: without a queue those that Portus has no thread for would get 503."""
     monkeypatch.setattr(
         haproxy, "PORTUS_CONNECT_SECONDS", 4
@@ -177,7 +177,7 @@ def test_more_clients_than_portus_has_threads_wait_and_none_is_refused(tmp_path:
         assert Counter(answers) == {200: 50}
 
 
-def test_a_connection_for_the_registry_is_handed_on_as_it_is(passing: Stage) -> None:
+def test_a_connection_for_the_registry_is_passed_through_unchanged(passing: Stage) -> None:
     body = bytes(range(256)) * (64 << 10)  # 16 MiB
     path = "/v2/team/app/blobs/uploads/1?a=%2F"
     assert passing.ask(path, host=REGISTRY, method="PATCH", body=body).upstream == "registry"
@@ -186,7 +186,7 @@ def test_a_connection_for_the_registry_is_handed_on_as_it_is(passing: Stage) -> 
     assert not [name for name in passing.last() if name.startswith("x-forwarded")]
 
 
-def test_a_connection_for_portus_is_decrypted_and_filtered_as_ever(passing: Stage) -> None:
+def test_a_connection_for_portus_is_decrypted_and_filtered(passing: Stage) -> None:
     lies = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "http"}
     assert passing.ask("/users/sign_in", headers=lies).upstream == "portus"
     told = passing.last()
@@ -223,13 +223,13 @@ def test_the_name_in_the_handshake_is_read_in_any_case_and_others_are_refused(pa
     assert passing.ask("/", headers={"Host": "evil.example.com"}).status == 421
 
 
-def test_the_proxy_protocol_is_understood_where_connections_are_handed_on(passing: Stage) -> None:
+def test_the_proxy_protocol_works_with_passed_through_connections(passing: Stage) -> None:
     assert passing.ask("/", proxy_line=PROXY_LINE, port="PROXIED_HTTPS").upstream == "portus"
     assert passing.last()["x-forwarded-for"] == "203.0.113.9"
     assert passing.ask("/v2/", host=REGISTRY, proxy_line=PROXY_LINE, port="PROXIED_HTTPS").upstream == "registry"
 
 
-def test_the_client_of_a_connection_that_is_handed_on_stands_in_the_log(tmp_path: Path) -> None:
+def test_the_client_of_a_passed_through_connection_is_in_the_log(tmp_path: Path) -> None:
     with stage(tmp_path, passes_registry_through=True, proxy_protocol=True) as running:
         running.ask("/v2/", host=REGISTRY, proxy_line=PROXY_LINE, port="PROXIED_HTTPS")
         running.ask("/")

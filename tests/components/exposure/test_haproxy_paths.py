@@ -120,7 +120,7 @@ TOKENS = (
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", EVENTS)
-def test_the_webhook_is_reached_by_no_spelling(two_hosts: Stage, one_host: Stage, path: str, method: str) -> None:
+def test_no_spelling_of_the_event_path_reaches_a_server(two_hosts: Stage, one_host: Stage, path: str, method: str) -> None:
     for running, host in ((one_host, PORTUS), (two_hosts, PORTUS), (two_hosts, REGISTRY)):
         answer = running.ask(path.replace(PORTUS, host), host=host, method=method, body=b"{}" if method == "POST" else None)
         assert answer.status == 404
@@ -144,11 +144,11 @@ def test_the_shield_refuses_the_application_tokens_by_every_spelling(two_hosts: 
 
 
 @pytest.mark.parametrize("path", ["/api/v1/users", "/api/v1/users/1", "/users/edit", "/application_tokens", "/application_tokens/3"])
-def test_the_shield_leaves_the_rest_of_the_users_alone(two_hosts: Stage, path: str) -> None:
+def test_the_shield_refuses_no_other_path_of_the_users(two_hosts: Stage, path: str) -> None:
     assert two_hosts.ask(path).upstream == "portus"
 
 
-def test_a_lifted_shield_lets_tokens_pass_and_still_no_event(tmp_path: Path) -> None:
+def test_without_the_shield_tokens_pass_and_events_do_not(tmp_path: Path) -> None:
     with stage(tmp_path, shield=False) as running:
         assert running.ask("/api/v1/users/1/application_tokens", method="POST").upstream == "portus"
         assert running.ask("/v2/webhooks/events", method="POST").status == 404
@@ -180,7 +180,7 @@ JUDGED = (
 
 
 @pytest.mark.parametrize("path", ["/v2/token", "/v2/token/", "//v2//token", "/v2/%74oken", "/v2/token.json", "/V2/Token"])
-def test_a_scope_that_portus_would_not_judge_is_refused_however_it_is_written(two_hosts: Stage, one_host: Stage, path: str) -> None:
+def test_a_scope_that_portus_does_not_check_is_refused_in_every_spelling(two_hosts: Stage, one_host: Stage, path: str) -> None:
     for running in (two_hosts, one_host):
         for query in UNJUDGED:
             assert running.ask(f"{path}?{query}").status == 403, query
@@ -195,7 +195,7 @@ def test_a_scope_that_portus_would_not_judge_is_refused_however_it_is_written(tw
 
 
 @pytest.mark.parametrize("query", JUDGED)
-def test_a_scope_that_portus_judges_reaches_it_as_it_was_written(two_hosts: Stage, query: str) -> None:
+def test_a_scope_that_portus_checks_reaches_it_unchanged(two_hosts: Stage, query: str) -> None:
     assert two_hosts.ask(f"/v2/token?{query}").upstream == "portus"
     assert two_hosts.portus.seen[-1]["path"] == f"/v2/token?{query}"
 
@@ -204,7 +204,7 @@ def test_other_pages_may_have_a_star_in_their_query(two_hosts: Stage) -> None:
     assert two_hosts.ask("/search?search=a*,b").upstream == "portus"
 
 
-def test_nobody_asks_portus_for_a_wildcard_that_it_cannot_take_back(tmp_path: Path) -> None:
+def test_a_wildcard_that_portus_2_0_would_leave_in_the_token_is_refused(tmp_path: Path) -> None:
     with stage(tmp_path, wildcards=False) as running:
         for query in ("scope=repository:bob/app:*", "scope=registry:catalog:*&scope=repository:bob/app:%2A"):
             assert running.ask(f"/v2/token?{query}").status == 403
@@ -248,7 +248,7 @@ def test_a_token_request_with_a_body_is_refused(two_hosts: Stage, one_host: Stag
         assert not running.portus.seen
 
 
-def test_what_could_make_a_body_a_form_never_reaches_portus_with_a_token_request(two_hosts: Stage) -> None:
+def test_no_content_type_reaches_portus_with_a_token_request(two_hosts: Stage) -> None:
     """HTTP/2 has bodies that no header announces; without a type Rack reads none of them."""
     two_hosts.ask("/v2/token?service=a", headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert "content-type" not in two_hosts.last()

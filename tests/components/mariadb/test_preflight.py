@@ -62,7 +62,7 @@ def test_a_database_made_as_the_documentation_says_is_fit(server: Database) -> N
     assert _preflight(server) == (0, f"database portus at {server.host}:{server.port}: fit for Portus\n")
 
 
-def test_a_wrong_password_is_told_as_such(server: Database) -> None:
+def test_a_wrong_password_is_reported_as_such(server: Database) -> None:
     code, said = _preflight(server, password="wrong")
     assert code == 1
     assert "refuses the account portus or its password" in said
@@ -195,7 +195,7 @@ def test_an_account_with_another_plugin_than_portus_has_is_refused_with_the_ways
         assert word in said
 
 
-def test_portus_itself_gets_nowhere_on_such_servers(by_tls: Database, server: Database, tmp_path: Path) -> None:
+def test_portus_itself_cannot_use_such_servers(by_tls: Database, server: Database, tmp_path: Path) -> None:
     """What the look forbids is what the application cannot do."""
     (image,) = build_images(["portus-lab:2.5"])
     with _mysql8(server) as other:

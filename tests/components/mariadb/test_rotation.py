@@ -130,7 +130,7 @@ def test_each_step_may_be_repeated_and_begun_again_from_the_first(server: Server
     assert not server.takes("portus", server.database.password)
 
 
-def test_a_rotation_in_the_middle_of_another_locks_nobody_out(server: Server) -> None:
+def test_a_rotation_during_another_one_locks_no_client_out(server: Server) -> None:
     """The oldest of three passwords needs a client that may be asked more than twice, as MariaDB's own; PyMySQL may not."""
     login, passwords = server.database.root_password, [server.database.password, "second", "third"]
     for new in passwords[1:]:
@@ -208,11 +208,11 @@ def test_the_account_of_the_rotation_may_do_nothing_else(server: Server) -> None
             assert raised.value.args[0] in {1044, 1142, 1227, 1370}, statement
 
 
-def test_a_password_of_somebody_else_may_hold_any_character(server: Server) -> None:
+def test_an_existing_password_may_have_any_character(server: Server) -> None:
     assert server.takes("portus_backup", ODD)
 
 
-def test_a_database_of_before_is_told_how_it_gets_the_account_and_then_has_it(server: Server) -> None:
+def test_a_database_without_the_rotation_account_names_the_command_that_adds_it(server: Server) -> None:
     server.root.execute(f"DROP USER {ROTATION_USER}@'%'")
     server.root.execute("DROP DATABASE portus_rotation")
     login = server.database.root_password
@@ -232,7 +232,7 @@ def test_the_hash_is_the_servers_own(server: Server) -> None:
     assert server.root.fetchall() == ((native_hash("some-password"),),)
 
 
-def test_a_server_that_is_away_is_waited_for_and_then_told(tmp_path: Path) -> None:
+def test_a_server_that_does_not_answer_is_waited_for_and_then_reported(tmp_path: Path) -> None:
     (image,) = build_images(["mariadb-lab"])
     script = tmp_path / "short.sh"
     script.write_text(SCRIPT.read_text().replace("tries=60", "tries=2"))

@@ -94,14 +94,14 @@ def test_every_policy_selects_a_pod_and_every_pod_is_denied_by_default(stack: st
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_without_backups_the_database_lets_nobody_in_as_one(stack: str, programs: Programs) -> None:
+def test_without_backups_the_database_has_no_backup_account(stack: str, programs: Programs) -> None:
     ends, policies = _ends(programs[stack]), _policies(programs[stack])
     labels = {**ends["web"].labels, "app.kubernetes.io/component": "backup"}
     backup = Endpoint(name="backup", namespace=ends["web"].namespace, labels=labels)
     assert allowed(policies, backup, ends["database"], 3306) == ("backup" in ends)
 
 
-def test_a_pod_of_somebody_else_in_a_shared_namespace_is_left_alone(programs: Programs) -> None:
+def test_another_teams_pod_in_a_shared_namespace_is_left_alone(programs: Programs) -> None:
     ends, policies = _ends(programs["prod"]), _policies(programs["prod"])
     assert allowed(policies, ends["neighbour"], ends["stranger"], 443)
     assert allowed(policies, ends["stranger"], ends["internet"], 443)
@@ -169,7 +169,7 @@ def test_an_external_database_takes_the_place_of_the_stacks_own() -> None:
     assert not allowed(policies, ends["web"], ends["internet"], 3306)
 
 
-def test_the_registry_reaches_its_object_store_and_cache_and_nobody_else_does() -> None:
+def test_only_the_registry_reaches_its_object_store_and_cache() -> None:
     keys = {"accesskey": {"secret": "s3", "key": "a"}, "secretkey": {"secret": "s3", "key": "s"}}
     storage = {"driver": "s3", "region": "r1", "bucket": "images", "regionendpoint": "https://s3.example.com:9000", **keys}
     extra = [{"name": "audit", "url": "http://192.0.2.7:8080/events"}]
@@ -192,7 +192,7 @@ def test_the_registry_reaches_its_object_store_and_cache_and_nobody_else_does() 
     assert not allowed(policies, ends["cache"], ends["internet"], 443)
 
 
-def test_a_registry_without_keys_may_ask_who_it_is() -> None:
+def test_a_registry_without_keys_may_reach_the_clouds_identity_service() -> None:
     program = _with("dev", registry={"storage": {"driver": "s3", "region": "eu-west-1", "bucket": "images", "nodeRole": True}})
     ends, policies = _ends(program), _policies(program)
     assert allowed(policies, ends["registry"], Endpoint(name="metadata", address="169.254.169.254"), 80)

@@ -118,7 +118,7 @@ def _rules() -> list[Mapping[str, Any]]:
     return [rule for group in _groups(RegistryVersion.V3_1) for rule in group["rules"]]
 
 
-def test_every_alert_tells_what_it_means_and_where_it_is_explained() -> None:
+def test_every_alert_says_what_it_means_and_where_it_is_explained() -> None:
     for rule in _rules():
         annotations = rule["annotations"]
         assert set(annotations) == {"summary", "description"}, "no address of a page that nobody has named"
@@ -147,7 +147,7 @@ def test_an_alert_has_the_address_of_its_page_where_the_stack_file_says_where_th
     assert found["PortusCertificateEnds"] == f"{base}/docs/operate/certificate.md#the-certificate-ends"
 
 
-def test_the_certificates_alert_rests_on_its_own_end() -> None:
+def test_the_certificates_alert_is_based_on_its_own_end() -> None:
     assert end_of(authority.made("chain.ending")) == authority.SOON.timestamp()
     program = _with("dev", observability={"rules": True})
     groups = next(r for r in program.resources if r.type.endswith(":PrometheusRule")).spec["groups"]

@@ -171,7 +171,7 @@ def test_one_key_serves_tls_and_signs_tokens_at_the_images_own_paths(portus: Reg
     assert mounted["/certificates/portus-stack-ca.crt"] == "served-tls-trust-auto/ca.crt"
 
 
-def test_portus_own_name_stands_in_the_file_for_apache_passes_few_variables_on(made: Program) -> None:
+def test_portus_own_name_is_in_the_file_because_apache_passes_few_variables(made: Program) -> None:
     """2.0 and 2.1 do not even pass PORTUS_MACHINE_FQDN_VALUE (Variables and settings; apache.conf)."""
     web = workload(made, "web")
     (mount,) = [each for each in web.containers[0]["volumeMounts"] if each["name"] == "local-config"]
@@ -187,7 +187,7 @@ def test_apache_listens_where_its_image_does_and_portus_service_leads_to_both_po
     assert {each["name"]: (each["port"], each["targetPort"]) for each in service} == {"https": (443, "https"), "http": (80, "http")}
 
 
-def test_apache_is_asked_over_tls_for_a_token_that_anybody_gets(made: Program) -> None:
+def test_apache_is_asked_over_tls_for_a_token_that_needs_no_login(made: Program) -> None:
     """`/v2/` answers 401, and `/` decides for all whether the connection is safe (Start, stop and health)."""
     container = workload(made, "web").containers[0]
     for probe in ("startupProbe", "readinessProbe"):
@@ -204,7 +204,7 @@ def test_a_busy_apache_is_not_restarted_and_a_dead_one_gets_no_requests(probe: s
     assert asked["periodSeconds"] <= 20
 
 
-def test_apache_runs_as_wwwrun_who_may_use_sudo(portus: Registered) -> None:
+def test_apache_runs_as_wwwrun_which_may_use_sudo(portus: Registered) -> None:
     """uid 30 in group 8 (helm/charts#2766); its init calls sudo for the CA import and for Apache (The two image families)."""
     assert identity(portus) == (30, 8, 8)
     assert portus.pod["securityContext"]["runAsNonRoot"] is True

@@ -42,7 +42,7 @@ def _prove(folder: Path, script: str = PROVE) -> subprocess.CompletedProcess[str
     return subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
 
 
-def test_a_missing_record_is_told_with_a_command_for_the_stacks_own_namespace(tmp_path: Path) -> None:
+def test_a_missing_record_is_reported_with_a_command_for_the_stacks_own_namespace(tmp_path: Path) -> None:
     (tmp_path / "portus-password").write_text("own-users-password")
     done = _prove(tmp_path, PROVE.replace('[{"type": "registry"}]', "[]"))
     assert done.returncode == 1
@@ -71,7 +71,7 @@ esac
 """
 
 
-def test_an_administrators_password_of_somebody_else_reaches_portus_as_it_is(tmp_path: Path) -> None:
+def test_an_administrators_existing_password_reaches_portus_unchanged(tmp_path: Path) -> None:
     """It is sent as JSON, which the script writes itself, since this program does not know every password."""
     password = 'of "some\\body" $(else)'
     (tmp_path / "password").write_text(password)
@@ -120,7 +120,7 @@ def _rake(folder: Path, users: str, portusctl: str = PORTUSCTL) -> subprocess.Co
     )
 
 
-def test_what_portusctl_repeats_of_a_failed_command_is_not_told_with_its_password(tmp_path: Path) -> None:
+def test_the_password_in_portusctls_error_is_not_shown(tmp_path: Path) -> None:
     done = _rake(tmp_path, '["portus"]')
     assert done.returncode == 1
     assert "Username cannot be used" in done.stderr
@@ -199,7 +199,7 @@ def _look(server: Database, work: Path, *statements: str) -> tuple[int, str]:
     ],
     ids=str,
 )
-def test_the_state_is_told(server: Database, statements: list[str], state: str, tmp_path: Path) -> None:
+def test_the_state_is_reported(server: Database, statements: list[str], state: str, tmp_path: Path) -> None:
     code, said = _look(server, tmp_path, *statements)
     assert code == 0, said
     assert (tmp_path / "state").read_text().strip() == state
@@ -207,7 +207,7 @@ def test_the_state_is_told(server: Database, statements: list[str], state: str, 
 
 
 @pytest.mark.images
-def test_users_without_a_list_of_migrations_are_touched_by_nobody(server: Database, tmp_path: Path) -> None:
+def test_users_without_a_list_of_migrations_are_not_changed(server: Database, tmp_path: Path) -> None:
     code, said = _look(server, tmp_path, MIGRATIONS, USERS, ONE_USER)
     assert code == 1
     assert "Nothing was changed" in said
@@ -215,7 +215,7 @@ def test_users_without_a_list_of_migrations_are_touched_by_nobody(server: Databa
 
 
 @pytest.mark.images
-def test_a_load_that_was_cut_off_before_the_users_is_touched_by_nobody(server: Database, tmp_path: Path) -> None:
+def test_a_load_that_was_cut_off_before_the_users_is_left_unchanged(server: Database, tmp_path: Path) -> None:
     """A dump's tables come by their names; the schema would be loaded over those that are there."""
     code, said = _look(server, tmp_path, "CREATE TABLE namespaces (id INT PRIMARY KEY)", "INSERT INTO namespaces VALUES (1)")
     assert code == 1
@@ -290,7 +290,7 @@ def test_a_database_that_goes_away_while_it_is_looked_at_is_never_called_empty(a
     assert not (tmp_path / "state").exists()
 
 
-def test_a_migration_that_fails_tells_to_back_up_before_the_next_try(tmp_path: Path) -> None:
+def test_a_failed_migration_asks_for_a_backup_before_the_next_try(tmp_path: Path) -> None:
     """The Job that backs up has done its work, and is not made again with that of the migration."""
     (tmp_path / "state").write_text("set-up\n")
     (tmp_path / "newest").touch()
@@ -300,7 +300,7 @@ def test_a_migration_that_fails_tells_to_back_up_before_the_next_try(tmp_path: P
     assert "make backup" in done.stderr
 
 
-def test_nothing_is_done_to_a_database_of_which_nobody_said_what_it_is(tmp_path: Path) -> None:
+def test_an_unknown_database_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     (tmp_path / "newest").touch()
     rake = tmp_path / "rake"

@@ -122,7 +122,7 @@ def test_only_processes_whose_command_line_begins_so_are_named() -> None:
 
 
 @pytest.mark.parametrize("version", [*APACHE, *PUMA])
-def test_a_server_serves_on_for_five_seconds_and_then_only_it_is_told_to_end(version: str) -> None:
+def test_a_server_serves_for_five_more_seconds_and_then_it_alone_gets_the_signal(version: str) -> None:
     """Its Service must have left it by then. A signal to all ends portusctl, then the requests in flight (portus-images.md, Start)."""
     web = image_family(PortusVersion(version)).stop_command(Role.WEB)
     assert web[:2] == ("/bin/sh", "-c")
@@ -186,7 +186,7 @@ def test_nothing_unset_and_nothing_empty_is_exported() -> None:
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.2", "2.3", "2.4", "2.5"])
-def test_the_mail_port_is_always_said_once_smtp_is_on(version: str) -> None:
+def test_the_mail_port_is_always_set_if_smtp_is_on(version: str) -> None:
     """Portus ships "587," with a comma."""
     if version >= "2.3":
         assert environment(version, {"email": ACCOUNT})["PORTUS_EMAIL_SMTP_PORT"] == "587"
@@ -196,7 +196,7 @@ def test_the_mail_port_is_always_said_once_smtp_is_on(version: str) -> None:
         assert document(version, {"email": ACCOUNT})["email"]["smtp"]["domain"] == "portus.example.com"
 
 
-def test_a_mail_port_that_is_said_stays() -> None:
+def test_a_mail_port_that_is_set_stays() -> None:
     assert environment("2.5", {"email": {**MAIL, "smtp": {**MAIL["smtp"], "port": 25}}})["PORTUS_EMAIL_SMTP_PORT"] == "25"  # type: ignore[dict-item]
 
 

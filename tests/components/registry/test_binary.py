@@ -88,7 +88,7 @@ class TestS3:
             stage.collect()
             assert list(blobs.rglob("data")) == []
 
-    def test_wrong_keys_and_an_unknown_ca_are_told_in_the_log(self, tmp_path: Path, version: str) -> None:
+    def test_wrong_keys_and_an_unknown_ca_are_reported_in_the_log(self, tmp_path: Path, version: str) -> None:
         with s3_server(tmp_path, "images", ACCESS, SECRET) as endpoint:
             stage = Stage(tmp_path / "registry", settings(version=version, storage={**s3(endpoint), "secretkey": "another"}))
             with stage.begun(), stage.client() as client:

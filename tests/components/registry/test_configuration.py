@@ -153,7 +153,7 @@ def test_the_grace_period_is_longer_than_the_drain(programs: Programs) -> None:
         ("3.1", {"regionendpoint": "https://s3.example.com", "forcepathstyle": False}, False),
     ],
 )
-def test_a_bucket_is_part_of_the_path_where_the_stack_file_or_an_endpoint_of_ones_own_asks_for_it(
+def test_a_bucket_is_part_of_the_path_if_the_stack_file_or_a_custom_endpoint_asks_for_it(
     version: str, said: dict[str, Any], written: object
 ) -> None:
     """2.8 decides by itself, and AWS has the bucket in the host's name."""
@@ -180,7 +180,7 @@ def test_the_caches_password_reaches_both_sides_by_its_secret_alone(programs: Pr
     assert cache["command"] == ["redis-server", "/run/secrets/redis/redis.conf"]
 
 
-def test_replicas_without_redis_have_no_cache_that_could_lie(programs: Programs) -> None:
+def test_replicas_without_redis_have_no_stale_cache(programs: Programs) -> None:
     assert "cache" not in config(programs["registry_claim"])["storage"]
     assert config(programs["registry_oss"])["storage"]["cache"] == {"blobdescriptor": "inmemory"}
 

@@ -52,7 +52,7 @@ def test_portus_the_registry_and_the_front_proxy_serve_one_secret(source: str) -
 
 
 @pytest.mark.parametrize("name", ["existing_secret", "cert_manager"])
-def test_a_key_that_somebody_else_holds_is_nowhere_in_the_program(name: str) -> None:
+def test_a_key_in_an_existing_secret_is_nowhere_in_the_program(name: str) -> None:
     made = program(tls=SOURCES[name])
     assert not [text for r in made.resources for text in texts(r.inputs) if "PRIVATE KEY-----" in text]
 
@@ -68,7 +68,7 @@ def test_by_default_the_certificates_key_signs_tokens(name: str) -> None:
 
 
 @pytest.mark.parametrize(("choice", "told"), [("shared", {"registry-config"}), ("separate", set())])
-def test_of_another_certificate_in_somebody_elses_secret_the_registry_alone_is_told(choice: str, told: set[str]) -> None:
+def test_a_changed_certificate_in_an_existing_secret_reaches_the_registry_alone(choice: str, told: set[str]) -> None:
     """And that only where its key signs tokens; so whoever renews it restarts the Deployments, as docs/deploy/tls.md says."""
     before, after = (
         program(tls=SOURCES["existing_secret"] | {"signingKey": choice, "certificate": pem(name)}) for name in ("chain", "chain.wildcard")
@@ -90,7 +90,7 @@ def test_a_separate_key_signs_tokens_and_only_portus_gets_it(source: str) -> Non
 
 
 @pytest.mark.parametrize("choice", ["separate", "shared"])
-def test_a_next_key_signs_while_the_registry_accepts_the_former_one_too(choice: str) -> None:
+def test_a_next_key_signs_while_the_registry_accepts_the_previous_one_too(choice: str) -> None:
     first = program(tls=SOURCES["self_signed"] | {"signingKey": choice})
     second = program(tls=SOURCES["self_signed"] | {"signingKey": choice, "signingKeyVersion": 2})
     third = program(tls=SOURCES["self_signed"] | {"signingKey": choice, "signingKeyVersion": 2, "minSigningKeyVersion": 2})

@@ -219,7 +219,7 @@ def test_a_merge_patch_removes_what_left_the_inputs() -> None:
     assert merge_patch({"a": 1, "b": {"c": 1, "d": 2}}, {"b": {"c": 1}, "e": 3}) == {"a": None, "b": {"c": 1, "d": None}, "e": 3}
 
 
-def test_two_mounts_of_one_volume_are_told_apart_by_their_paths() -> None:
+def test_two_mounts_of_one_volume_are_distinguished_by_their_paths() -> None:
     mounts = [{"name": "configuration", "mountPath": "/a", "subPath": "a"}, {"name": "configuration", "mountPath": "/b", "subPath": "b"}]
     inputs = {"spec": {"volumeMounts": mounts}}
     assert live_inputs(inputs, {"spec": {"volumeMounts": [{**mounts[1], "readOnly": True}, mounts[0]]}}) == inputs
@@ -350,14 +350,14 @@ def _waits(obj: dict[str, Any], *pods: dict[str, Any]) -> tuple[str, list[str]]:
     return str(raised.value), engine.shown
 
 
-def test_a_claim_is_told_with_the_pods_that_mount_it_ended_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_claim_is_listed_with_all_pods_that_mount_it_ended_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_LONGEST_PAUSE", 0.2)
     said, shown = _waits(CLAIM, _pod("collector", "data", "Succeeded"), _pod("other", "elsewhere", "Running"))
     assert said.endswith("it is still there, held by Pod collector (Succeeded).")
     assert shown == ["waiting until it is gone, held by Pod collector (Succeeded)"]
 
 
-def test_other_objects_are_told_with_their_finalizers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_objects_are_reported_with_their_finalizers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_LONGEST_PAUSE", 0.2)
     for obj in (CLAIM, CLAIM | {"kind": "ConfigMap"}):
         assert "kubernetes.io/pvc-protection" in _waits(obj)[0]

@@ -151,7 +151,7 @@ def test_one_figure_a_line_and_the_same_in_the_file(
     assert json.loads((tmp_path / "figures.json").read_text()) == {"preview.wall.ratio": 1.05, "runs": 5.0}
 
 
-def test_a_file_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_cannot_be_written_is_reported_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["--json", str(tmp_path / "no" / "such" / "folder.json")]) == 1
     assert "cannot be written" in capsys.readouterr().err
 

@@ -229,7 +229,7 @@ def test_secrets_stay_secret_in_inputs_and_outputs(calls: dict[str, ast.Call]) -
     assert [ast.unparse(each) for each in calls["pulumi.export password"].args] == ["'password'", "secret('s3cret')"]
 
 
-def test_a_resource_of_an_unknown_package_is_told() -> None:
+def test_a_resource_of_an_unknown_package_is_reported() -> None:
     unknown = entry("urn:pulumi:s::p::aws:s3/bucket:Bucket::b", "aws:s3/bucket:Bucket")
     with pytest.raises(OpsError, match="aws:s3/bucket:Bucket"):
         floor_program({"deployment": {"resources": [RESOURCES[0], unknown]}})

@@ -45,7 +45,7 @@ def test_a_process_that_ended_but_was_not_reaped_does_not_run() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"pid": "x", "started": 1}'])
-def test_a_broken_record_names_nobody(tmp_path: Path, text: str) -> None:
+def test_a_broken_record_names_no_process(tmp_path: Path, text: str) -> None:
     (tmp_path / "process").write_text(text)
     assert Process.read(tmp_path / "process") is None
 
@@ -121,7 +121,7 @@ def test_every_user_is_known_to_kubernetes_built_in_roles(tmp_path: Path) -> Non
         _certificate(tmp_path, name).verify_directly_issued_by(_certificate(tmp_path, "ca"))
 
 
-def test_a_whole_set_is_kept_and_a_broken_one_made_anew(tmp_path: Path) -> None:
+def test_a_complete_set_is_kept_and_a_broken_one_is_made_again(tmp_path: Path) -> None:
     pki.ensure(tmp_path)
     first = (tmp_path / "ca.crt").read_bytes()
     pki.ensure(tmp_path)
@@ -155,13 +155,13 @@ def _without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None if name in names else found(name))
 
 
-def test_no_root_is_told_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_root_gets_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(OpsError, match=r"needs Linux and root.*STACK=dev KUBECONFIG="):
         checks.permission()
 
 
-def test_no_debian_is_told_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_debian_gets_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
     _without(monkeypatch, "apt-get")
     with pytest.raises(OpsError, match=r"from Debian.*STACK=dev KUBECONFIG="):
         binaries.unpack("x", ["runc"], {})
@@ -174,7 +174,7 @@ def test_no_go_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         programs.ensure(["pause"])
 
 
-def test_all_that_a_machine_lacks_is_said_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_all_that_a_machine_lacks_is_reported_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _without(monkeypatch, "nsenter")
     monkeypatch.setattr(checks, "FREE_GIB", 1e9)
     with pytest.raises(OpsError) as caught:
@@ -219,13 +219,13 @@ def test_the_go_module_builds_the_versions_that_the_lab_names(module: str, versi
     assert re.search(rf"^\s*{re.escape(module)} v{re.escape(version)}$", text, re.MULTILINE)
 
 
-def test_kubernetes_is_told_its_version_in_both_places_where_it_looks() -> None:
+def test_kubernetes_gets_its_version_in_both_places_where_it_looks() -> None:
     flags = programs.kubernetes_flags("1.34.4")
     for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
         assert f"-X {package}.gitVersion=v1.34.4 -X {package}.gitMajor=1 -X {package}.gitMinor=34" in flags
 
 
-def test_the_addresses_of_node_and_services_lie_in_their_ranges() -> None:
+def test_the_addresses_of_node_and_services_are_in_their_ranges() -> None:
     assert ipaddress.ip_address(config.NODE_ADDRESS) in ipaddress.ip_network(config.POD_RANGE)
     services = ipaddress.ip_network(config.SERVICE_RANGE)
     assert ipaddress.ip_address(config.API_ADDRESS) == services[1]

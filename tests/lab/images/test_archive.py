@@ -135,7 +135,7 @@ def test_without_root_nothing_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_path
         command_line(Container(trees=[tmp_path], environment={}), ["true"], tmp_path)
 
 
-def test_a_machine_without_the_suite_in_its_apt_sources_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_the_suite_in_its_apt_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "DEBIAN", "never-released")
     debian.debian_sources.cache_clear()
     with pytest.raises(OpsError, match="knows no mirror of Debian never-released"):
@@ -196,7 +196,7 @@ def test_a_free_port_is_given_once_and_never_to_others_by_chance() -> None:
     assert max(ports) < LOWEST_BY_CHANCE
 
 
-def test_a_free_port_is_none_where_somebody_listens() -> None:
+def test_a_port_on_which_a_server_listens_is_not_free() -> None:
     first = free_port()
     with socket.create_server((LOOPBACK, first)):
         assert first not in {free_port() for _ in range(2 * PORTS_EACH)}

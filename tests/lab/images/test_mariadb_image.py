@@ -201,7 +201,7 @@ class TestHealthcheck:
             assert server.healthcheck("--connect", "--innodb_initialized") == 1
             server.running.kill()
 
-    def test_tells_a_server_that_refuses_the_password_from_one_that_is_not_there(self, started_before: Place) -> None:
+    def test_distinguishes_a_refused_password_from_a_missing_server(self, started_before: Place) -> None:
         with started_before.ready() as server:
             server.sql("DROP USER healthcheck@'127.0.0.1'; DROP USER healthcheck@localhost")
             assert server.healthcheck("--connect") == 0

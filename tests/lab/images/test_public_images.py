@@ -62,7 +62,7 @@ def test_the_image_is_copied_by_digest_under_the_lab_s_name_and_once(registry: s
 
 
 @pytest.mark.images
-def test_an_image_that_the_registry_lacks_or_that_is_not_what_it_says_is_refused_and_the_next_run_heals(registry: str, data: Path) -> None:
+def test_a_missing_or_damaged_image_is_refused_and_the_next_run_fetches_it_again(registry: str, data: Path) -> None:
     with pytest.raises(OpsError, match="cannot be copied from its registry") as caught:
         public_images.fetch([NAME], tls=False, table=_table(registry, "none"))
     assert "leave IMAGES out" in caught.value.fix

@@ -70,7 +70,7 @@ def test_portus_own_user_passes_the_directory_by(place: Place) -> None:
     assert place.token("portus", SCENARIO["PORTUS_PASSWORD"]).status_code == 200
 
 
-def test_who_comes_from_the_directory_is_no_administrator_where_there_is_one_and_is_promoted_by_rake(place: Place) -> None:
+def test_a_user_of_the_directory_is_no_administrator_if_there_is_one_and_is_promoted_by_rake(place: Place) -> None:
     _with_directory(place)
     assert place.token("jane", "wrong").status_code == 401
     assert not place.administrates("jane", PEOPLE["jane"])
@@ -104,7 +104,7 @@ def test_a_filter_with_other_than_ascii_letters_needs_a_locale(place: Place) -> 
     assert place.token("jane", PEOPLE["jane"]).status_code == 200
 
 
-def test_who_is_below_admin_base_is_made_an_administrator_by_2_5(place: Place) -> None:
+def test_a_user_below_admin_base_becomes_an_administrator_with_2_5(place: Place) -> None:
     _with_directory(place, PORTUS_LDAP_ADMIN_BASE=ADMINS)
     assert place.administrates(CHIEF, CHIEF_PASSWORD) == (place.portus.version == "2.5")
     assert not place.administrates("jane", PEOPLE["jane"])
@@ -119,7 +119,7 @@ def test_a_mail_address_is_guessed_or_read(place: Place) -> None:
     assert {row["username"]: row["email"] for row in found} == {"jane": "jane@example.test", "boss": "boss@mail.test"}
 
 
-def test_a_base_that_is_not_there_is_said_with_its_code(place: Place) -> None:
+def test_a_missing_base_is_reported_with_its_code(place: Place) -> None:
     _with_directory(place, PORTUS_LDAP_BASE=f"ou=nobody,{SUFFIX}")
     assert place.token("jane", PEOPLE["jane"]).json() == {"error": "No Such Object (code 32)"}
 

@@ -57,7 +57,7 @@ class TestAgainstARealServer:
         found = _problem(port, Encryption(wanted.method, ca_file=str(authorities / "other.crt")))
         assert found == VERIFY.format("unable to get local issuer certificate")
 
-    def test_a_ca_file_that_is_missing_trusts_nobody(self, way: tuple[int, Encryption], authorities: Path) -> None:
+    def test_a_missing_ca_file_trusts_no_server(self, way: tuple[int, Encryption], authorities: Path) -> None:
         port, wanted = way
         found = _problem(port, Encryption(wanted.method, ca_file=str(authorities / "none.crt")))
         assert found == VERIFY.format("unable to get local issuer certificate")
@@ -119,7 +119,7 @@ def test_an_alert_of_tls_where_an_answer_is_due_is_an_error_that_is_not_rescued(
             _binds(server.getsockname()[1], wanted, LOOPBACK)
 
 
-def test_a_name_without_an_address_is_said_as_ruby_says_it() -> None:
+def test_a_name_without_an_address_is_reported_as_ruby_does() -> None:
     assert _problem(389, None, "directory.invalid").startswith("getaddrinfo: ")
 
 

@@ -81,7 +81,7 @@ def test_a_signal_to_all_cuts_the_request_in_flight(with_database: Pod) -> None:
 
 
 @pytest.mark.parametrize("with_database", PUMA, indirect=True)
-def test_the_stop_command_lets_the_request_in_flight_end_well_and_the_container_ends_after_it(with_database: Pod) -> None:
+def test_the_stop_command_waits_for_the_request_in_flight_and_then_the_container_ends(with_database: Pod) -> None:
     with with_database.begin(**ONE_PROCESS) as running:
         with_database.wait_for_ping()
         with _request_in_flight(with_database) as answers:
@@ -111,7 +111,7 @@ def test_the_worker_is_seen_once_it_has_booted_and_its_stop_command_ends_it(with
 
 
 @pytest.mark.parametrize("with_database", ["2.5"], indirect=True)
-def test_the_2_5_workers_log_comes_in_blocks_unless_ruby_is_told_otherwise(with_database: Pod) -> None:
+def test_the_2_5_workers_log_is_buffered_unless_ruby_is_set_otherwise(with_database: Pod) -> None:
     pod = with_database
     with pod.begin():
         pod.wait_for_ping()
@@ -131,7 +131,7 @@ def test_the_2_5_workers_log_comes_in_blocks_unless_ruby_is_told_otherwise(with_
 
 
 @pytest.mark.parametrize("with_database", ["2.5"], indirect=True)
-def test_a_worker_without_memory_is_ended_for_ever_in_a_container_that_runs(with_database: Pod) -> None:
+def test_a_worker_without_memory_ends_again_and_again_in_a_running_container(with_database: Pod) -> None:
     """So its liveness is its own process, not the container."""
     pod = with_database
     with pod.begin():
@@ -144,7 +144,7 @@ def test_a_worker_without_memory_is_ended_for_ever_in_a_container_that_runs(with
 
 
 @pytest.mark.parametrize("with_database", ["2.5"], indirect=True)
-def test_a_web_of_232_mib_dies_of_the_first_look_at_its_health_and_one_of_320_does_not(with_database: Pod) -> None:
+def test_a_web_server_of_232_mib_ends_at_the_first_health_request_and_one_of_320_does_not(with_database: Pod) -> None:
     pod = with_database
     pod.binds.append(_limit(pod.folder, 232))
     with pod.begin(**ONE_PROCESS) as running:

@@ -191,7 +191,7 @@ def test_added_rows_are_compared() -> None:
     assert len(found(recorded, answer(202))) == 1
 
 
-def test_the_version_is_told_by_name_or_by_what_only_one_version_does(tmp_path: Path) -> None:
+def test_the_version_is_read_from_the_name_or_from_what_only_one_version_does(tmp_path: Path) -> None:
     listed = {"case": "users-list", "request": {"method": "GET", "path": "/api/v1/users"}, "response": {"status": 200, "headers": {}}}
     plain = {"case": "ping-x", "request": {"method": "GET", "path": "/api/v1/_ping"}, "response": {"status": 200}}
     path = tmp_path / "recorded.json"

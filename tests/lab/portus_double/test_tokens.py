@@ -70,7 +70,7 @@ def test_the_name_ends_at_the_second_colon(text: str, scope: Scope) -> None:
 @pytest.mark.parametrize(
     ("name", "namespace"), [("busybox", None), ("alice/app", "alice"), ("alice/a/b", "alice"), ("/app", None), ("app/", "app"), ("/", None)]
 )
-def test_the_namespace_is_what_stands_before_the_first_slash(name: str, namespace: str | None) -> None:
+def test_the_namespace_is_the_part_before_the_first_slash(name: str, namespace: str | None) -> None:
     assert Scope("repository", name, ()).namespace == namespace
 
 
@@ -83,7 +83,7 @@ def test_a_star_is_judged_as_all() -> None:
     assert granted(parse("repository:a/b:*"), allowing("pull", "push")) == []
 
 
-def test_what_stands_behind_a_leading_star_is_not_judged_as_in_the_genuine_application() -> None:
+def test_actions_after_a_leading_star_are_not_checked_as_in_the_genuine_application() -> None:
     assert granted(parse("repository:a/b:*,push"), allowing()) == ["push"]
 
 
@@ -203,7 +203,7 @@ def test_visibility_decides_who_pulls(visibility: Visibility, anonymous: bool, s
         ("allow-everybody", False, False, False),
     ],
 )
-def test_the_push_policy_limits_owners_and_an_unknown_one_everybody(policy: str, own: bool, team: bool, admin: bool) -> None:  # noqa: FBT001
+def test_the_push_policy_limits_owners_and_an_unknown_policy_limits_all_users(policy: str, own: bool, team: bool, admin: bool) -> None:  # noqa: FBT001
     limits = Limits(push_policy=policy)
     assert allows("push", place=Place(4, role=Role.OWNER), limits=limits) is own
     assert allows("push", place=Place(TEAM, role=Role.OWNER), limits=limits) is team
@@ -222,7 +222,7 @@ def test_contributors_delete_only_where_they_may() -> None:
     assert allows("delete", place=place, limits=Limits(contributors_delete=True))
 
 
-def test_before_2_3_a_star_is_a_push_and_nobody_deletes() -> None:
+def test_before_2_3_a_star_means_push_and_no_user_may_delete() -> None:
     place = Place(TEAM, role=Role.CONTRIBUTOR)
     assert allows("all", place=place, version="2.2")
     assert not allows("delete", actor=ADMIN, version="2.2")

@@ -79,7 +79,7 @@ def test_an_object_that_is_only_looked_up_is_not_rendered(tmp_path: Path) -> Non
     assert not [reference for reference in found if reference.startswith("CustomResourceDefinition/")]
 
 
-def test_an_unknown_stack_is_told_with_the_known_ones() -> None:
+def test_an_unknown_stack_is_reported_with_the_known_ones() -> None:
     with pytest.raises(OpsError) as raised:
         rendered("nowhere")
     assert "lab-apache" in raised.value.fix
@@ -95,7 +95,7 @@ def test_an_encrypted_secret_is_rendered_without_its_passphrase_and_shown_nowher
     assert SEALED["secure"] not in "".join(found.values())
 
 
-def test_an_encrypted_value_that_is_no_secret_is_told_so(tmp_path: Path) -> None:
+def test_an_encrypted_value_that_is_no_secret_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OpsError) as raised:
         rendered("hidden", _file(tmp_path, "hidden", host=SEALED))
     assert raised.value.excerpt.count("problem") == 1
@@ -210,7 +210,7 @@ def nothing_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
         ("/proc/portus/rendered", "No such file or directory|Not a directory|Permission denied|Operation not permitted"),
     ],
 )
-def test_an_impossible_folder_is_told_in_a_line(tmp_path: Path, folder: str, told: str) -> None:
+def test_an_impossible_folder_is_reported_in_one_line(tmp_path: Path, folder: str, told: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OpsError, match=told) as raised:
         rendering.render("prod", tmp_path / folder)
@@ -243,7 +243,7 @@ def test_the_keys_of_a_secret_that_is_secret_as_a_whole_are_shown() -> None:
     assert manifest(SECRET_TOKEN, "s", {**_metadata(), "data": Secret({"key": "dg=="})}).document["data"] == {"key": SECRET_DATA}
 
 
-def test_a_secret_outside_a_secret_is_left_out_wherever_it_stands() -> None:
+def test_a_secret_value_outside_a_secret_is_left_out_at_every_depth() -> None:
     shown = manifest(CONFIG_MAP, "c", {**_metadata(), "data": {"plain": "p", "leak": Secret("x")}, "list": [{"deep": Secret("y")}]})
     assert shown.document["data"] == {"leak": SECRET, "plain": "p"}
     assert "x" not in shown.to_yaml().replace("deep", "").split("leak:")[1].split("\n")[0]
@@ -356,7 +356,7 @@ def test_every_encrypted_secret_is_taken_unseen(sample: Path, stacks: Path) -> N
     assert rendered("sample")
 
 
-def test_a_key_that_stands_twice_is_refused_as_pulumi_refuses_it(tmp_path: Path) -> None:
+def test_a_key_that_is_set_twice_is_refused_as_pulumi_refuses_it(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.twice.yaml"
     file.write_text("config:\n  portus:host: a.example.com\n  portus:protect: true\n  portus:host: b.example.com\n")
     with pytest.raises(OpsError) as refused:

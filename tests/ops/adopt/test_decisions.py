@@ -40,7 +40,7 @@ def test_the_hidden_users_password_is_kept_up_to_2_2() -> None:
     assert findings.secrets == {keys.EXISTING_PORTUS_PASSWORD: "Zebra0123456789012345678901234567890"}
 
 
-def test_a_too_short_password_up_to_2_2_is_replaced_and_told(tmp_path: Path) -> None:
+def test_a_too_short_password_up_to_2_2_is_replaced_and_reported(tmp_path: Path) -> None:
     findings = web(tmp_path, "PORTUS_PORTUS_PASSWORD=short", image="opensuse/portus:2.2")
     assert findings.secrets[keys.EXISTING_PORTUS_PASSWORD] != "short"
     assert "replaced by a new one" in support.of(findings, "PORTUS_PORTUS_PASSWORD").text
@@ -83,7 +83,7 @@ def test_the_answer_decides_the_release(tmp_path: Path) -> None:
         ("registry:5000", False, "no public DNS name"),
     ],
 )
-def test_image_names_are_told_to_survive_or_not(service: str, survive: bool, why: str, tmp_path: Path) -> None:  # noqa: FBT001 - a case
+def test_the_report_says_whether_image_names_survive(service: str, survive: bool, why: str, tmp_path: Path) -> None:  # noqa: FBT001 - a case
     text = (
         "services:\n  web:\n    image: opensuse/portus:2.5\n    environment: {PORTUS_MACHINE_FQDN_VALUE: portus.team.test}\n"
         f"  images:\n    image: registry:2\n    environment:\n      REGISTRY_AUTH_TOKEN_SERVICE: '{service}'\n"
@@ -93,7 +93,7 @@ def test_image_names_are_told_to_survive_or_not(service: str, survive: bool, why
     assert (found.survive, why in found.why) == (survive, True), found
 
 
-def test_image_names_are_told_first(tmp_path: Path) -> None:
+def test_image_names_are_reported_first(tmp_path: Path) -> None:
     file = support.COMPOSE / "ip-address" / "docker-compose.yml"
     result = support.run("compose", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path), env=support.ENVIRONMENT)
     assert result.output.startswith("Image names do not survive: 192.0.2.7:5000")

@@ -71,7 +71,7 @@ def test_the_release_is_the_charts_own_where_the_values_do_not_say_it() -> None:
     assert adopted("kubic-node-port-no-tls").settings[keys.VERSION] == "2.3"
 
 
-def test_images_in_an_empty_dir_are_told() -> None:
+def test_images_in_an_empty_dir_are_reported() -> None:
     findings = adopted("kubic-node-port-no-tls")
     assert "emptyDir" in support.of(findings, "registry.persistence.enabled").text
     assert any("silly" in question for question in findings.questions)

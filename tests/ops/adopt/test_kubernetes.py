@@ -65,7 +65,7 @@ def test_values_of_config_maps_and_secrets_are_taken_where_a_container_uses_them
     assert findings.secrets == {"portus.config.email.smtp.password": "zebra-mail"}
 
 
-def test_a_key_that_no_container_uses_is_told() -> None:
+def test_a_key_that_no_container_uses_is_reported() -> None:
     findings = adopted("config-maps-node-port")
     assert support.of(findings, "ConfigMap/hub-settings.unused").fate is Fate.NO_COUNTERPART
     assert support.of(findings, "Secret/hub-secrets.tls.key").fate is Fate.NOT_NEEDED

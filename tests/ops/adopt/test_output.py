@@ -238,7 +238,7 @@ def test_the_dump_of_the_plan_never_gets_into_git(tmp_path: Path) -> None:
     assert any(fnmatch(f"/{dump}", line) for line in (ROOT / ".gitignore").read_text().splitlines())
 
 
-def test_one_number_of_decisions_is_told_and_each_file_that_was_written(tmp_path: Path) -> None:
+def test_the_number_of_decisions_and_each_written_file_are_reported(tmp_path: Path) -> None:
     file = support.COMPOSE / "ldap-clear-misspelt" / "docker-compose.yml"
     result = support.run("compose", "--file", file, "--stack", "hub", "--dir", support.program(tmp_path), env=support.ENVIRONMENT)
     report = (tmp_path / "adopt-hub" / "report.md").read_text()

@@ -146,7 +146,7 @@ def test_bad_input_is_refused_with_place_and_fix_and_nothing_is_written(files: d
 
 
 @pytest.mark.parametrize("form", ["${%s}", "${%s:?must}", "${%s?must}"])
-def test_every_variable_without_a_value_is_told_at_once(form: str, tmp_path: Path) -> None:
+def test_every_variable_without_a_value_is_reported_at_once(form: str, tmp_path: Path) -> None:
     file = support.lay(tmp_path, {"docker-compose.yml": GOOD + f"      A: {form % 'ONE'}\n      B: {form % 'TWO'}\n"})
     result = support.run("compose", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path / "new"), env=support.ENVIRONMENT)
     assert "2 problems" in result.output

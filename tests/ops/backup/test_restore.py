@@ -113,7 +113,7 @@ def test_a_load_that_refuses_leaves_the_database_as_it_was_and_portus_running(mo
     assert stage.done[-1] == "portus starts"
 
 
-def test_a_load_that_nobody_watches_any_more_leaves_portus_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_that_is_no_longer_watched_leaves_portus_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage()
 
     def unwatched(*_: Any) -> list[str]:
@@ -127,7 +127,7 @@ def test_a_load_that_nobody_watches_any_more_leaves_portus_stopped(monkeypatch: 
 
 
 @pytest.mark.parametrize("cut_off", [KeyboardInterrupt(), MaxRetryError(HTTPConnectionPool("here"), "/", None)], ids=type)
-def test_a_load_of_which_nobody_knows_whether_it_began_leaves_portus_stopped(
+def test_a_load_that_may_have_begun_leaves_portus_stopped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cut_off: BaseException
 ) -> None:
     stage = Stage(begins=cut_off)
@@ -190,7 +190,7 @@ def test_ctrl_c_before_the_load_puts_portus_back(monkeypatch: pytest.MonkeyPatch
     assert stage.done == ["safety", "portus stops", "portus starts"]
 
 
-def test_one_ctrl_c_lets_the_load_end_and_two_leave_it_with_portus_stopped(
+def test_one_ctrl_c_waits_for_the_load_and_two_leave_it_with_portus_stopped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(monkeypatch, Stage(ends=[KeyboardInterrupt(), None]))[-1] == "check"
@@ -204,7 +204,7 @@ def test_one_ctrl_c_lets_the_load_end_and_two_leave_it_with_portus_stopped(
 
 
 @pytest.mark.parametrize("dump", ["", "yesterday"])
-def test_without_a_name_of_a_backup_those_there_are_are_told(monkeypatch: pytest.MonkeyPatch, dump: str) -> None:
+def test_without_a_name_the_backups_are_listed(monkeypatch: pytest.MonkeyPatch, dump: str) -> None:
     stage = Stage()
     with pytest.raises(OpsError) as told:
         _run(monkeypatch, stage, dump)
@@ -239,7 +239,7 @@ def test_an_older_backup_is_taken_by_the_version_that_migrates(monkeypatch: pyte
     ("of", "runs", "told"),
     [("2.2", "2.2", ""), ("2.1", "2.2", ""), ("2.2", "2.1", ""), ("2.0", "2.2", "kubectl exec -n here deployment/portus -- /stack/rake")],
 )
-def test_what_the_apache_generation_needs_is_told_where_the_schema_is_another(
+def test_what_2_0_to_2_2_need_is_reported_if_the_schema_is_another(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], of: str, runs: str, told: str
 ) -> None:
     older = Backup(name="20250101T020000Z", portus=of, bytes=1, tables={})
@@ -266,7 +266,7 @@ def test_a_listing_is_read_from_among_words_to_people() -> None:
 
 
 @pytest.mark.parametrize(("loads", "told"), [(["portus-restore-by-hand-x"], "goes on (Job portus-restore-by-hand-x)"), ([], "was cut off")])
-def test_a_list_tells_a_restore_that_goes_on_from_one_that_was_cut_off(
+def test_a_list_distinguishes_a_running_restore_from_an_interrupted_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], loads: list[str], told: str
 ) -> None:
     stage = Stage(cut_off=BEGUN, under_way=loads)

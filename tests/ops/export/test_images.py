@@ -13,7 +13,7 @@ from ops.export.registry_client import Inventory
 from tests.ops.export.sample import digest, inventory, portus
 
 
-def test_every_difference_is_told_with_its_reason() -> None:
+def test_every_difference_is_reported_with_its_reason() -> None:
     found = drift(portus(), inventory())
     assert {(each["repository"], each["tag"]): each["why"] for each in found["only_in_registry"]} == {
         ("products/many", "2"): "Portus drops the events of OCI manifests",

@@ -152,7 +152,7 @@ class TestEveryVersion:
             ),
         }
 
-    def test_who_is_proved_by_a_directory_is_told_from_who_has_a_password(self, server: Database, version: str) -> None:
+    def test_a_user_of_a_directory_is_distinguished_from_one_with_a_password(self, server: Database, version: str) -> None:
         with filled(server, version) as run:
             users = {user.name: user for user in read(run).users}
         assert {name for name, user in users.items() if user.ldap} == ({"carol"} if version >= "2.4" else {"carol", "dave"})

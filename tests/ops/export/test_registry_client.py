@@ -100,13 +100,13 @@ def test_a_tag_has_the_digest_and_type_that_the_registry_answers_with() -> None:
     ]
 
 
-def test_a_repository_that_portus_gives_nobody_is_told_and_the_others_are_listed() -> None:
+def test_a_repository_without_a_reader_in_portus_is_reported_and_the_others_are_listed() -> None:
     found = held(Servers({"nowhere/app": {"1": DOCKER}, "team/app": {"1": DOCKER}}, unknown=("nowhere/app",)))
     assert list(found.unread) == ["nowhere/app"]
     assert [image.repository for image in found.images] == ["team/app"]
 
 
-def test_an_emptied_repository_is_told_and_a_tag_without_its_manifest_is_none() -> None:
+def test_an_emptied_repository_is_reported_and_a_tag_without_a_manifest_is_no_tag() -> None:
     found = held(Servers({"team/emptied": {}, "team/half": {"1": None}}))
     assert found.empty == ("team/emptied", "team/half")
     assert found.images == ()

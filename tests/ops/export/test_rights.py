@@ -162,7 +162,7 @@ def test_the_documents_have_the_published_form(of: Portus) -> None:
             jsonschema.validate(member, HARBOR["member"])
 
 
-def test_harbor_is_told_of_everything_that_it_would_refuse_or_that_changes() -> None:
+def test_the_plan_for_harbor_reports_everything_that_harbor_refuses_or_changes() -> None:
     told = "\n".join(harbor.plan(portus())["look_at"])
     for words in (
         "user gone is disabled",
@@ -185,7 +185,7 @@ def test_a_namespace_called_library_leaves_the_global_one_another_project() -> N
 
 
 @pytest.mark.parametrize("name", ["two--dashes", "Upper", "-first"])
-def test_a_namespace_that_no_project_can_be_called_is_told(name: str) -> None:
+def test_a_namespace_that_no_project_can_be_called_is_reported(name: str) -> None:
     space = Namespace(name=name, is_global=False, visibility=Visibility.PRIVATE)
     (told,) = harbor.plan(Portus(migration="1", registry=None, namespaces=(space,)))["look_at"]
     assert name in told
@@ -280,7 +280,7 @@ def test_an_interrupted_export_leaves_nothing_so_that_it_can_be_repeated(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stack_of_ones_own_cluster_needs_its_kubeconfig(tmp_path: Path) -> None:
+def test_a_stack_on_your_own_cluster_needs_its_kubeconfig(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="the kubeconfig must be set"):
         export("prod", Lab(), folder=tmp_path / "new")
     with pytest.raises(OpsError, match="there is no stack 'nowhere'"):

@@ -90,7 +90,7 @@ def _guarded(cluster: Cluster) -> None:
     require_no_sweep("prod", "portus", Kube(kubeconfig=cluster.kubeconfig))
 
 
-def test_a_collection_that_goes_on_is_told_with_since_when_and_the_way_to_stop_it(cluster: Cluster) -> None:
+def test_a_running_collection_is_reported_with_its_start_and_how_to_stop_it(cluster: Cluster) -> None:
     cluster.job, cluster.pods = _job(), [_pod()]
     with pytest.raises(OpsError) as raised:
         _guarded(cluster)
@@ -146,7 +146,7 @@ def test_a_redis_that_is_not_the_stacks_is_flushed_by_hand_before_clients_push(c
     assert not cluster.removed
 
 
-def test_who_may_not_look_for_jobs_is_told_so_and_goes_on(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_user_who_may_not_list_jobs_gets_a_note_and_goes_on(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.forbidden = True
     _guarded(cluster)
     assert "cannot be seen: jobs is forbidden" in capsys.readouterr().err

@@ -89,7 +89,7 @@ class TestJob:
         assert terms == [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-1"]}]}]
         assert "affinity" not in _job(objects)["spec"]["template"]["spec"]
 
-    def test_it_deletes_only_when_told_to(self, objects: list[dict[str, Any]]) -> None:
+    def test_it_deletes_only_if_confirmed(self, objects: list[dict[str, Any]]) -> None:
         assert _job(objects)["spec"]["template"]["spec"]["containers"][0]["args"] == ["", "--dry-run", "/etc/config.yml"]
         sweeps = _job(objects, dry_run=False, untagged=True)["spec"]["template"]["spec"]["containers"][0]["args"]
         assert sweeps == ["", "--delete-untagged", "/etc/config.yml"]
@@ -181,7 +181,7 @@ class TestReport:
         assert (found.freed, found.stored) == (None, None)
 
     @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 * 1024**4, "5.0 TiB")])
-    def test_bytes_are_said_as_people_read_them(self, count: int, text: str) -> None:
+    def test_bytes_are_printed_in_readable_units(self, count: int, text: str) -> None:
         assert readable(count) == text
 
 
@@ -194,7 +194,7 @@ def _looked(kubeconfig: Path) -> OpsError:
     return caught.value
 
 
-def test_a_cluster_that_is_away_is_told_from_one_that_refuses(tmp_path: Path) -> None:
+def test_a_cluster_that_does_not_answer_is_distinguished_from_one_that_refuses(tmp_path: Path) -> None:
     absent = _looked(tmp_path / "absent")
     assert "must exist" in absent.problem
     assert "KUBECONFIG=..." in absent.fix

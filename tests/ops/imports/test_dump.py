@@ -66,7 +66,7 @@ def test_gzip_is_read_likewise(plain: bytes, tmp_path: Path) -> None:
     assert read(packed) == read(path)
 
 
-def test_a_latin1_dump_is_told_from_utf8(server: Database, tmp_path: Path) -> None:
+def test_a_latin1_dump_is_distinguished_from_utf8(server: Database, tmp_path: Path) -> None:
     with filled(server, "2.4"):
         stated = read(dumped(server, tmp_path / "a.sql", "--default-character-set=latin1"))
         silent = read(dumped(server, tmp_path / "b.sql", "--default-character-set=latin1", "--skip-set-charset"))

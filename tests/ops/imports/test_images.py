@@ -59,7 +59,7 @@ def _asked(handler: Callable[[httpx.Request], httpx.Response], ask: Callable[[Re
     ],
     ids=["whole", "a layer", "a layer twice and the configuration", "schema 1", "a layer that is elsewhere"],
 )
-def test_what_an_image_lacks_is_told_once(manifest: dict[str, Any], blobs: str, lacks: str) -> None:
+def test_what_an_image_lacks_is_reported_once(manifest: dict[str, Any], blobs: str, lacks: str) -> None:
     assert _lacks({digest("a"): manifest}, blobs, digest("a")) == tuple(digest(letter) for letter in lacks)
 
 

@@ -135,7 +135,7 @@ def _load(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, file: Path) -> Back
     return load(Jobs(kube, "here"), Pods(kube=kube, namespace="here"), file, DUMP, Step("test"), registry="new.example.com")
 
 
-def test_the_dump_is_sent_whole_and_becomes_the_backup_that_publish_tells(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+def test_the_dump_is_sent_whole_and_becomes_the_backup_that_publish_names(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     cluster = Cluster(Session(taken=file.stat().st_size))
     assert _load(monkeypatch, cluster, file).name == MANIFEST["name"]
     assert cluster.session.got == file.read_bytes()
@@ -191,7 +191,7 @@ def _told(dump: Dump, *, made: str, target: str) -> str:
     return "\n".join(told(deployment, dump, Backup.of(MANIFEST | {"portus": made}), target))
 
 
-def test_the_record_that_the_import_corrects_is_told() -> None:
+def test_the_record_that_the_import_corrects_is_reported() -> None:
     said = _told(DUMP, made="2.4", target="2.4")
     assert "The dump's record of the registry names old.example.com; the backup's names the stack's, new.example.com." in said
     assert f"make restore STACK=prod DUMP={MANIFEST['name']}" in said
@@ -203,7 +203,7 @@ def test_the_record_that_the_import_corrects_is_told() -> None:
 @pytest.mark.parametrize(
     ("made", "target", "first"), [("2.2", "2.3", True), ("2.4", "2.5", True), ("2.1", "2.2", False), ("2.2", "2.4", False)]
 )
-def test_a_version_that_does_not_migrate_the_dump_is_told_before_the_restore_refuses(made: str, target: str, *, first: bool) -> None:
+def test_a_version_that_does_not_migrate_the_dump_is_reported_before_the_restore(made: str, target: str, *, first: bool) -> None:
     assert (f"set portus:portus.version to {made}" in _told(DUMP, made=made, target=target)) is first
 
 

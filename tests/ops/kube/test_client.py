@@ -141,7 +141,7 @@ def _deployment(kubeconfig: Path) -> Deployment:
 
 
 @pytest.mark.parametrize("verb", ["backup", "backups", "restore"])
-def test_a_user_without_the_right_is_told_which_the_verb_needs(tmp_path: Path, verb: str) -> None:
+def test_a_user_without_the_right_sees_which_one_the_command_needs(tmp_path: Path, verb: str) -> None:
     with (
         _cluster(tmp_path, 403, _status(403, FORBIDDEN)) as kubeconfig,
         pytest.raises(OpsError) as raised,
@@ -152,7 +152,7 @@ def test_a_user_without_the_right_is_told_which_the_verb_needs(tmp_path: Path, v
     assert raised.value.fix.startswith(f"'{verb}' needs the rights to do this and that; or name another kubeconfig")
 
 
-def test_a_login_that_has_expired_is_told_before_anything_is_begun(tmp_path: Path) -> None:
+def test_an_expired_login_is_reported_before_anything_begins(tmp_path: Path) -> None:
     with (
         _cluster(tmp_path, 401, _status(401, "Unauthorized")) as kubeconfig,
         pytest.raises(OpsError, match=r"the cluster refuses: Unauthorized fix: log in again"),
@@ -170,13 +170,13 @@ def test_a_refusal_of_another_kind_is_one_line_too(tmp_path: Path) -> None:
     assert "\n" not in raised.value.problem
 
 
-def test_a_cluster_that_goes_away_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_cluster_that_goes_away_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="the cluster does not answer: ") as raised, cluster_errors("backups"):
         _ = _deployment(kubeconfig(tmp_path, f"http://127.0.0.1:{free_port()}")).administrator_password
     assert "\n" not in raised.value.problem
 
 
-def test_an_administrators_secret_that_is_gone_is_told_by_its_name(tmp_path: Path) -> None:
+def test_an_administrators_secret_that_is_missing_is_named(tmp_path: Path) -> None:
     with (
         _cluster(tmp_path, 404, _status(404, 'secrets "theirs" not found')) as kubeconfig,
         pytest.raises(OpsError, match="namespace portus has no Secret theirs, which holds the administrator's password"),
@@ -184,7 +184,7 @@ def test_an_administrators_secret_that_is_gone_is_told_by_its_name(tmp_path: Pat
         _ = _deployment(kubeconfig).administrator_password
 
 
-def test_an_administrators_secret_without_its_key_is_told_by_both(tmp_path: Path) -> None:
+def test_an_administrators_secret_without_its_key_is_named_with_the_key(tmp_path: Path) -> None:
     secret = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "theirs"}, "data": {"other": base64.b64encode(b"x").decode()}}
     with (
         _cluster(tmp_path, 200, secret) as kubeconfig,

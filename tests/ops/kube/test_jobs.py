@@ -70,7 +70,7 @@ def test_the_last_containers_words_are_returned(monkeypatch: pytest.MonkeyPatch)
     assert Played(monkeypatch, looks, [_pod(("dump", {"running": {}}))]).followed() == ["first", "pod-0 publish"]
 
 
-def test_a_failure_tells_code_and_words_of_the_container_that_failed_in_the_newest_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_shows_code_and_output_of_the_container_that_failed_in_the_newest_pod(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = {"terminated": {"exitCode": 65}}
     old = _pod(("dump", {"terminated": {"exitCode": 1}}), age=60)
     with pytest.raises(JobError, match="ended with code 65") as failed:
@@ -93,7 +93,7 @@ def test_a_cluster_that_stays_silent_leaves_the_job_to_itself(monkeypatch: pytes
     assert played.forgotten == []
 
 
-def test_a_pod_that_never_starts_is_told_with_its_reason_and_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pod_that_never_starts_is_reported_with_its_reason_and_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "START_SECONDS", 0.05)
     waiting = {"waiting": {"reason": "ImagePullBackOff"}}
     played = Played(monkeypatch, [_conditions()], [_pod(("dump", waiting))])

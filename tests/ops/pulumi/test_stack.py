@@ -57,7 +57,9 @@ def test_what_a_stack_file_leaves_empty_is_left_to_the_programs_own_report(
         ("config:\n  portus:host: \0\n", "unacceptable character"),
     ],
 )
-def test_a_stack_file_that_is_no_yaml_is_told_with_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, told: str) -> None:
+def test_a_stack_file_that_is_no_yaml_is_reported_with_the_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, told: str
+) -> None:
     _write(monkeypatch, tmp_path, mine=text)
     with pytest.raises(OpsError, match=rf"^stacks/Pulumi\.mine\.yaml.*{told}") as raised:
         lab_stack.is_lab_stack("mine")
@@ -79,7 +81,7 @@ def test_a_stack_file_that_cannot_be_read_does_not_keep_the_lab_from_its_own(mon
         ({"maintenance": {"readonly": {"enabled": True}}}, True),
     ],
 )
-def test_a_stack_that_lets_nobody_push_is_known_by_its_file(
+def test_a_read_only_stack_is_known_by_its_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, registry: dict[str, Any], *, read_only: bool
 ) -> None:
     monkeypatch.setattr(stack, "STACKS", tmp_path)
@@ -201,13 +203,13 @@ def _stack(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Stack:
     return Stack(name="mine", engine=engine, kubeconfig=folder / "kubeconfig")
 
 
-def test_one_that_a_signal_ended_is_told_with_the_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_a_signal_ended_is_reported_with_the_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OpsError, match="'pulumi up' of stack mine was ended by SIGKILL") as raised:
         _stack(tmp_path, monkeypatch, "kill -9 $$").up()
     assert "above" not in raised.value.fix
 
 
-def test_one_that_may_have_said_nothing_is_told_with_its_code_and_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_may_have_printed_nothing_is_reported_with_its_code_and_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OpsError, match="of stack mine failed") as raised:
         _stack(tmp_path, monkeypatch, "exit 3").preview()
     assert "the folder logs of PULUMI_HOME has it (exit code 3)" in raised.value.fix

@@ -91,7 +91,7 @@ def test_what_must_stay_and_would_not_is_named(step: dict[str, Any], shown: str)
     assert judged([step], expected=["a"]).lost == []
 
 
-def test_what_differs_otherwise_is_told_and_no_reason_to_refuse() -> None:
+def test_other_differences_are_reported_and_not_refused() -> None:
     changes = [
         _step("update", "kubernetes:apps/v1:Deployment", "web"),
         _step("replace", "kubernetes:batch/v1:Job", "job"),

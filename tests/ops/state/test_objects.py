@@ -58,7 +58,7 @@ def test_a_name_that_pulumi_chose_is_found_by_its_beginning() -> None:
     assert live.leftovers == []
 
 
-def test_of_several_objects_the_one_in_use_is_taken_and_the_others_are_told() -> None:
+def test_of_several_objects_the_one_in_use_is_taken_and_the_others_are_reported() -> None:
     secrets = [_live("a-00000001"), _live("a-00000002", made="2026-02-01T00:00:00Z")]
     pod = {"template": {"spec": {"volumes": [{"secret": {"secretName": "a-00000001"}}]}}}
     live = LiveObjects(Cluster(Secret=secrets, Deployment=[_live("portus", auto=False, spec=pod)]))

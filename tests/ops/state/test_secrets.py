@@ -51,7 +51,7 @@ def test_each_password_of_the_program_is_where_this_command_looks(stack: str) ->
     assert seen or stack == "prod"
 
 
-def test_a_rotation_has_the_passwords_of_before_where_the_server_reads_them() -> None:
+def test_a_rotation_has_the_previous_passwords_where_the_server_reads_them() -> None:
     assert places("credentials-database-root-3", 3) == [("mariadb-credentials", "root-password"), ("mariadb-rotation-files", "login-03")]
     assert places("credentials-database-root-2", 3)[0] == ("mariadb-credentials", "previous-root-password")
     assert places("credentials-database-root-1", 3) == [("mariadb-rotation-files", "login-01")]

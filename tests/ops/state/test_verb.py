@@ -147,7 +147,7 @@ def test_a_state_that_changes_nothing_stays_and_the_notes_are_printed(
     assert "generated-" not in said.out + said.err
 
 
-def test_what_only_a_live_object_tells_the_program_is_no_difference(
+def test_what_the_program_reads_from_a_live_object_is_no_difference(
     program: Program, stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first preview does not have the address of a Service, for one; the second has it in what it would change."""
@@ -167,7 +167,7 @@ def test_what_only_a_live_object_tells_the_program_is_no_difference(
     assert "not as the program wants them" not in capsys.readouterr().out
 
 
-def test_a_claim_that_the_next_deployment_makes_is_told_as_empty(
+def test_a_claim_that_the_next_deployment_makes_is_reported_as_empty(
     program: Program, stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kind = "kubernetes:core/v1:PersistentVolumeClaim"
@@ -229,20 +229,20 @@ def test_the_program_is_asked_without_a_dry_run_of_what_is_there_and_nothing_of_
     assert engine.program(stack)[0]["inputs"] == {"context": "c", "enableServerSideApply": "true"}
 
 
-def test_a_preview_that_fails_is_told_with_pulumis_reason(program_called: Path) -> None:
+def test_a_preview_that_fails_is_reported_with_pulumis_reason(program_called: Path) -> None:
     answer = {"steps": [], "diagnostics": [{"severity": "error", "message": "the reason\n"}, {"severity": "info", "message": "no reason"}]}
     with pytest.raises(OpsError) as raised:
         engine.preview(_answers(program_called, json.dumps(answer), 255))
     assert raised.value.excerpt == "the reason"
 
 
-def test_an_import_that_fails_is_told_with_pulumis_reason(program_called: Path) -> None:
+def test_an_import_that_fails_is_reported_with_pulumis_reason(program_called: Path) -> None:
     with pytest.raises(OpsError) as raised:
         engine.write(_answers(program_called, "error: wrong passphrase", 255), {})
     assert raised.value.excerpt == "error: wrong passphrase"
 
 
-def test_the_end_of_a_certificate_is_told_as_a_day() -> None:
+def test_the_end_of_a_certificate_is_printed_as_a_day() -> None:
     ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=30)
     assert verb._of_ca(ends, new_ca=False) == [
         f"the key of the self-signed CA is lost: make a new CA before {ends:%Y-%m-%d} (docs/operate/lost.md#a-new-ca)"
