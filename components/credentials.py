@@ -10,8 +10,9 @@ the value, and Pulumi encrypts no id.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
 import pulumi_random as random
@@ -25,12 +26,18 @@ if TYPE_CHECKING:
 
     from components.settings.sections.credentials import ExistingCredentials, RotationSettings
 
-HEX_DIGITS: Final = "0123456789abcdef"
-HEX_LENGTH: Final = 128
-"""Characters, hence 512 bits: as ``openssl rand -hex 64``, which the image's README asks for."""
+HEX: Final[Mapping[str, Any]] = {
+    "length": 128,
+    "special": True,
+    "override_special": "0123456789abcdef",
+    "lower": False,
+    "upper": False,
+    "numeric": False,
+}
+"""128 hex digits, hence 512 bits: as ``openssl rand -hex 64``, which the image's README asks for."""
 
-PASSWORD_LENGTH: Final = 40
-"""Letters, hence 228 bits. Letters alone, because Portus pastes database passwords unquoted into YAML and turns all-digit values into
+PASSWORD: Final[Mapping[str, Any]] = {"length": 40, "special": False, "numeric": False}
+"""40 letters, hence 228 bits. Letters alone, because Portus pastes database passwords unquoted into YAML and turns all-digit values into
 numbers (portus-images.md)."""
 
 
@@ -87,43 +94,24 @@ class Credentials(ServiceComponent):
         super().__init__("credentials:Credentials", name, opts)
         self._name = name
         self._protect = protect
-        self.secret_key_base = self._hex("secret-key-base", rotation.secret_key_base, existing.secret_key_base).current
-        self.portus_password = self._hex("portus-password", rotation.portus_password, existing.portus_password).current
-        self.http_secret = self._hex("http-secret", rotation.http_secret, existing.http_secret).current
-        self.root_versions = self._password("database-root", rotation.database_root, existing.database_root)
-        self.application_versions = self._password("database-application", rotation.database_application, existing.database_application)
-        self.backup_versions = self._password("database-backup", rotation.database_backup, existing.database_backup)
+        self.secret_key_base = self._random("secret-key-base", rotation.secret_key_base, existing.secret_key_base, HEX).current
+        self.portus_password = self._random("portus-password", rotation.portus_password, existing.portus_password, HEX).current
+        self.http_secret = self._random("http-secret", rotation.http_secret, existing.http_secret, HEX).current
+        self.root_versions = self._random("database-root", rotation.database_root, existing.database_root, PASSWORD)
+        self.application_versions = self._random(
+            "database-application", rotation.database_application, existing.database_application, PASSWORD
+        )
+        self.backup_versions = self._random("database-backup", rotation.database_backup, existing.database_backup, PASSWORD)
         self.database_root = self.root_versions.current
         self.database_application = self.application_versions.current
         self.database_backup = self.backup_versions.current
-        self.administrator = self._password("administrator", 1, existing.administrator).current
+        self.administrator = self._random("administrator", 1, existing.administrator, PASSWORD).current
         self.register_outputs({})
 
-    def _hex(self, role: str, counter: int, given: SecretStr | ExistingSecret | None) -> SecretVersions:
+    def _random(self, role: str, counter: int, given: SecretStr | ExistingSecret | None, shape: Mapping[str, Any]) -> SecretVersions:
+        """Make every value up to ``counter``, of ``shape``; ``given`` takes the place of the first."""
         made = [
-            random.RandomPassword(
-                f"{self._name}-{role}-{number}",
-                length=HEX_LENGTH,
-                special=True,
-                override_special=HEX_DIGITS,
-                lower=False,
-                upper=False,
-                numeric=False,
-                opts=self.child(protect=self._protect),
-            ).result
-            for number in range(1, counter + 1)
-        ]
-        return _versions(given, made)
-
-    def _password(self, role: str, counter: int, given: SecretStr | ExistingSecret | None) -> SecretVersions:
-        made = [
-            random.RandomPassword(
-                f"{self._name}-{role}-{number}",
-                length=PASSWORD_LENGTH,
-                special=False,
-                numeric=False,
-                opts=self.child(protect=self._protect),
-            ).result
+            random.RandomPassword(f"{self._name}-{role}-{number}", **shape, opts=self.child(protect=self._protect)).result
             for number in range(1, counter + 1)
         ]
         return _versions(given, made)
