@@ -74,9 +74,6 @@ class Recipe:
 MYSQL: Final = (999, 999)
 """User and group of the official MariaDB image."""
 
-WWWRUN: Final = (30, 8)
-"""User and group of the 2016 Portus image: wwwrun, www."""
-
 MARIADB: Final = Recipe(
     name="mariadb-lab",
     tag="10.11",

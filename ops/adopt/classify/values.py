@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any, Final
+from typing import Any
 
 from ops.adopt.model import Source
-
-SECRET_NAMES: Final = re.compile(r"PASS|SECRET|TOKEN|ACCESS_?KEY|ACCOUNT_?KEY|KEY_BASE|CREDENTIAL|_SALT", re.IGNORECASE)
-"""Names whose values are never shown."""
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
 _SERVER = re.compile(r"(?!\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
