@@ -23,7 +23,7 @@ class Images:
     client: str
     redis: str
     release: str
-    """Which Portus this is, for the names of what is done once for each: its version, and a hash of an image that the stack names."""
+    """Part of the names of what is done once for each Portus: its version, and a hash of an image that the stack file names."""
 
 
 def images(stack: StackSettings) -> Images:

@@ -50,6 +50,9 @@ WORDS: Final = {
     r"rolls?|rolled|rolling (?:out|back)": "restart, replace",
     r"simply|just|easily|of course|obviously": "nothing",
     r"as ever|for ever": "always, without end",
+    r", for (?:it|they|there|nothing|neither)": "because",
+    r", for (?:the|a|an|no|its|each|only|that|this|those|both|every) [^,.;:()]{1,50} "
+    r"(?:is|are|was|has|have|can|cannot|must|takes|ignores|stops|holds|would)": "because",
 }
 """What this project does not write (a regular expression), and the field's word for it."""
 

@@ -20,6 +20,8 @@ def _messages(text: str) -> list[str]:
         ("It is told at preview.", "is told"),
         ("Whoever logs in.", "Whoever"),
         ("The Pods roll.", "roll"),
+        ("One worker, for it takes no locks.", ", for it"),
+        ("It waits, for the images' shell ignores the signal.", ", for the images' shell ignores"),
     ],
 )
 def test_a_word_of_the_list_is_found(text: str, found: str) -> None:
@@ -27,6 +29,7 @@ def test_a_word_of_the_list_is_found(text: str, found: str) -> None:
 
 
 def test_a_word_inside_another_one_is_not_found() -> None:
+    assert _messages("Annotations of the account, for a cloud that knows Pods by them.") == []
     assert _messages("The rollout of the standby shelf bears fruit.".replace("bears fruit", "ends")) == []
 
 
