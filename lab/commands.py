@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="Folder to write to (make: DIR=...).")
 def render(stack: str, _: Environment, *, folder: Path) -> None:
-    """Write the YAML of a stack, without its secrets; asks no cluster."""
+    """Write the YAML of a stack, without its secrets. Asks no cluster."""
     from lab.render.render import render as write  # noqa: PLC0415 - heavy
 
     write(stack, folder)
 
 
 def verify(stack: str, _: Environment) -> None:
-    """Check a stack file as a pipeline does: it loads, passes the manifest rules, equals its committed render."""
+    """Check a stack file as a pipeline does. It must load, pass the manifest rules, and equal its committed render."""
     from lab.render.verify import verify as check  # noqa: PLC0415 - heavy
 
     check(stack)
@@ -44,7 +44,7 @@ def lint_manifests() -> None:
 
 @click.command()
 def genuine() -> int:
-    """Run the main job, the lifecycle and one rotation on Pulumi's own Kubernetes plugin, built if it is not installed."""
+    """Run tests on Pulumi's own Kubernetes plugin. The main job, the lifecycle and a rotation. Builds the plugin if needed."""
     from lab.genuine import prove  # noqa: PLC0415 - heavy
 
     return prove()
@@ -55,7 +55,7 @@ def genuine() -> int:
 @click.option("--core", is_flag=True, help="Count the core cases only. The others are played, too: the core needs them.")
 @click.option("--version", type=click.Choice(["2.4", "2.5"]), help="Version of the recorded Portus; by default what the file shows.")
 def replay(file: Path, *, core: bool, version: str | None) -> int:
-    """Play recordings of Portus (FILE: a JSON list of cases) against a fresh double. The exit code is 0 if every counted case passes."""
+    """Play recordings of Portus against a fresh double. FILE is a JSON list of cases. The exit code is 0 if every counted case passes."""
     from lab.portus_double.replay.player import report as play  # noqa: PLC0415 - heavy
 
     return play(file, version or "", core=core)
@@ -63,7 +63,7 @@ def replay(file: Path, *, core: bool, version: str | None) -> int:
 
 @click.group("cluster")
 def cluster_commands() -> None:
-    """Start, stop and inspect the lab's Kubernetes, without any stack."""
+    """Start, stop and inspect the lab's Kubernetes."""
 
 
 @cluster_commands.command()

@@ -66,7 +66,7 @@ def down(stack: str, environment: Environment, *, yes: bool = False) -> None:
 
 @_command(rights=CHECK)
 def check(stack: str, environment: Environment) -> None:
-    """Push and pull an image through the deployed stack, and wait until Portus has recorded it.
+    """Push and pull an image; wait until Portus records it.
 
     The user is the first administrator, or the one that CHECK_USER and CHECK_PASSWORD_FILE name.
     """
@@ -82,7 +82,7 @@ def check(stack: str, environment: Environment) -> None:
 @click.option("--push", is_flag=True, help="Push and pull an image, too.")
 @click.option("--drift", is_flag=True, help="Have Pulumi compare the cluster with the stack file, too: as slow as a preview.")
 def doctor(stack: str, environment: Environment, *, push: bool = False, drift: bool = False, as_data: bool = False) -> int:
-    """Find what does not work in the deployed stack, and print the fix. The exit code is 0 if every check passes."""
+    """Find what does not work, and print the fix. The exit code is 0 if every check passes."""
     from ops.doctor.verb import doctor as examine  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 
@@ -111,7 +111,7 @@ def backups(stack: str, environment: Environment) -> None:
 @click.option("--dump", default="", help="Name of the backup; backups lists them.")
 @click.option("--safety", type=click.Choice(["yes", "no"]), default="yes", show_default=True, help="Back up the present state first.")
 def restore(stack: str, environment: Environment, *, dump: str = "", safety: str = "yes") -> None:
-    """Replace the database of the deployed stack by a backup, and check that Portus works on it."""
+    """Replace the database by a backup, and check Portus."""
     from ops.backup import verbs  # noqa: PLC0415 - heavy
     from ops.lifecycle import reached  # noqa: PLC0415 - heavy
 
@@ -124,7 +124,7 @@ def restore(stack: str, environment: Environment, *, dump: str = "", safety: str
     "--dump", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File of mariadb-dump or mysqldump, gzip or not."
 )
 def import_database(stack: str, environment: Environment, *, dump: Path) -> None:
-    """Check a dump of Portus 2.0 to 2.5, convert it, and make it a backup for restore."""
+    """Make a dump of Portus 2.0 to 2.5 a backup for restore. It is checked and converted first."""
     from ops.imports import verb  # noqa: PLC0415 - heavy
     from ops.lifecycle import reached  # noqa: PLC0415 - heavy
 
@@ -134,7 +134,7 @@ def import_database(stack: str, environment: Environment, *, dump: Path) -> None
 
 @_command(rights=READ)
 def check_images(stack: str, environment: Environment) -> None:
-    """Ask the registry for every image that Portus' database names, with all layers, by digest. Changes nothing."""
+    """Ask the registry for every image of Portus' database. With all layers, by digest. Changes nothing."""
     from ops.imports.images import check as compare  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 
@@ -149,7 +149,7 @@ def check_images(stack: str, environment: Environment) -> None:
 @click.option("--untagged", type=click.Choice(["no", "yes", "even-of-indexes"]), default="no", help="Delete what no tag names, too.")
 @click.option("--cache", type=click.Choice(["by-hand"]), help="You flush the registry's Redis yourself, which is not the stack's.")
 def gc(stack: str, environment: Environment, *, confirm: str = "no", untagged: str = "no", cache: str | None = None) -> None:
-    """Report what the registry's garbage collection would delete, and delete it if --confirm yes. The registry must be read-only."""
+    """Report what a garbage collection would delete. Delete it if --confirm yes. The registry must be read-only."""
     from ops.gc import Request, collect  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 
@@ -159,7 +159,7 @@ def gc(stack: str, environment: Environment, *, confirm: str = "no", untagged: s
 @_command(rights=READ)
 @click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="New folder to write to (make: DIR=...).")
 def export(stack: str, environment: Environment, *, folder: Path) -> None:
-    """Write users, rights and the list of images for another registry: skopeo, Harbor, zot. Changes nothing."""
+    """Write users, rights and images for another registry. The files are for skopeo, Harbor and zot. Changes nothing."""
     from ops.export.verb import export as write  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 
@@ -168,7 +168,7 @@ def export(stack: str, environment: Environment, *, folder: Path) -> None:
 
 @_command()
 def replace_secrets(stack: str, environment: Environment) -> None:
-    """Let the next up replace the secrets that the state of the stack shows. Nothing else changes."""
+    """Let the next up replace secrets that the state shows. Nothing else changes."""
     from ops.lifecycle import known, unprotect_readable_secrets  # noqa: PLC0415 - heavy
 
     found = known(stack, environment)
@@ -179,7 +179,7 @@ def replace_secrets(stack: str, environment: Environment) -> None:
 @_command(rights=STATE)
 @click.option("--new-ca", is_flag=True, help="Leave the self-signed CA out: the next deployment makes a new one, which clients must trust.")
 def recover_state(stack: str, environment: Environment, *, new_ca: bool = False) -> None:
-    """Create the lost Pulumi state of a running stack again, from the program and the cluster's objects. Changes no object."""
+    """Create the lost Pulumi state of a running stack again. Reads the program and the cluster's objects; changes no object."""
     from ops.kube.client import require_cluster  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
     from ops.state.verb import recover  # noqa: PLC0415 - heavy
@@ -193,7 +193,7 @@ def recover_state(stack: str, environment: Environment, *, new_ca: bool = False)
 
 @_command(rights=PASSWORD)
 def password(stack: str, environment: Environment) -> None:
-    """Print the password of the deployed stack's first administrator, and nothing else."""
+    """Print the first administrator's password. Prints nothing else."""
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 
     sys.stdout.write(f"{known(stack, environment).deployment(environment).administrator_password}\n")
@@ -203,7 +203,7 @@ def password(stack: str, environment: Environment) -> None:
 @click.option("--user", required=True, help="Name of the user.")
 @click.option("--generate", is_flag=True, help="Make a random password, and print it once.")
 def reset_password(stack: str, environment: Environment, *, user: str, generate: bool = False) -> None:
-    """Set the password of a user of the deployed Portus; it is asked on the terminal, or read from standard input."""
+    """Set the password of a user of Portus. It is asked on the terminal, or read from standard input."""
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
     from ops.reset_password import reset_password as reset  # noqa: PLC0415 - heavy
 
@@ -213,7 +213,7 @@ def reset_password(stack: str, environment: Environment, *, user: str, generate:
 @_command()
 @click.option("--name", default="", metavar="NAME", help="Print this output only: text as it is, a list with one entry per line.")
 def outputs(stack: str, environment: Environment, *, name: str = "") -> None:
-    """Print the outputs of the deployed stack, without its secrets."""
+    """Print the outputs of a stack, without its secrets."""
     from ops.console import console  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 

@@ -170,7 +170,7 @@ def write(stack: NewStack) -> None:
 def command(
     name: str, *, host: str, version: str | None, image: str, exposure: str | None, gateway: str, profile: str | None
 ) -> None:  # fmt: skip
-    """Write stacks/Pulumi.NAME.yaml of a new environment; ask for what no option says. Asks no cluster."""
+    """Write the stack file of a new environment. It is stacks/Pulumi.NAME.yaml. Asks you for what no option sets; asks no cluster."""
     require_name(name)
     asking = _is_terminal()
     answers = {"host": host, "version": version, "exposure": exposure, "profile": profile}

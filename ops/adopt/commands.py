@@ -27,7 +27,7 @@ File = click.Path(path_type=Path, dir_okay=False)
 
 @click.group()
 def adopt() -> None:
-    """Write a stack file, a report and a plan for a Portus that runs already."""
+    """Write a stack file for a Portus that already runs. It comes with a report and a plan."""
 
 
 def _common(command: Callable[..., None]) -> Callable[..., None]:
@@ -67,7 +67,7 @@ def compose_command(files: Sequence[Path], env_files: Sequence[Path], portus_con
 @click.option("--namespace", default="default", show_default=True, help="Namespace of the release, for the plan's commands.")
 @_common
 def helm_command(files: Sequence[Path], chart: Path | None, release: str, namespace: str, **options: Any) -> None:
-    """Adopt the values of kubic's or GrantStreetGroup's chart (helm get values RELEASE --all)."""
+    """Adopt the values of a Helm chart. The chart is kubic's or GrantStreetGroup's; the values: helm get values RELEASE --all."""
     given = _words("--values", files) + (["--chart", str(chart.absolute())] if chart else [])
     given += ["--release", release, "--namespace", namespace]
     _run(lambda: helm.read(files, chart, release, namespace), "helm", given, files, **options)
@@ -80,7 +80,7 @@ def helm_command(files: Sequence[Path], chart: Path | None, release: str, namesp
 @click.option("--kubeconfig", envvar="KUBECONFIG", default="~/.kube/config", show_default=True, help="The kubeconfig.")
 @_common
 def kubernetes_command(files: Sequence[Path], namespace: str, context: str | None, kubeconfig: str, **options: Any) -> None:
-    """Adopt objects: a namespace of a cluster, or files (kubectl get -o yaml, helm get manifest)."""
+    """Adopt the objects of a namespace, or of files. The files are those of kubectl get -o yaml, or helm get manifest."""
     given = [*_words("--file", files), "--namespace", namespace, *(["--context", context] if context else [])]
 
     def read() -> Source:

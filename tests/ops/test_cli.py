@@ -33,6 +33,12 @@ def test_a_commands_help_says_what_it_does_and_names_the_options_that_all_have(n
     assert "--kubeconfig" in said
 
 
+@pytest.mark.parametrize("words", [(), ("adopt",), ("cluster",), ("images",)])
+def test_a_list_of_commands_shows_each_purpose_whole(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    lab([*words, "--help"])
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ") and line.endswith("...")] == []
+
+
 def test_help_is_there_at_once() -> None:
     ask = f"import sys, ops.__main__ as o; o.main(['doctor', '--help']); print(sorted(set({HEAVY}) & sys.modules.keys()))"
     began = time.monotonic()
