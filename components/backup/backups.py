@@ -132,8 +132,8 @@ class Backups(ServiceComponent):
         texts = {role: value for role, value in passwords.items() if not isinstance(value, pods.SecretKey)}
         places = {role: value for role, value in passwords.items() if isinstance(value, pods.SecretKey)}
         if texts:
-            held = secret(f"{self._name}-accounts", texts, self._labels, self._context, self.child(after=self._context.after))
-            places |= {role: pods.SecretKey(held.metadata.name, role) for role in texts}
+            made = secret(f"{self._name}-accounts", texts, self._labels, self._context, self.child(after=self._context.after))
+            places |= {role: pods.SecretKey(made.metadata.name, role) for role in texts}
         owner = Account(user=database.user, password=places["owner"])
         if isinstance(settings, InClusterDatabase):
             return Account(user=settings.backup_user, password=places["reader"]), owner

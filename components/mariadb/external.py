@@ -64,8 +64,8 @@ class ExternalMariaDb(ServiceComponent):
     def _key(self, password: pulumi.Output[str] | pods.SecretKey) -> pods.SecretKey:
         if isinstance(password, pods.SecretKey):
             return password
-        held = secret(f"{self._name}-account", {PASSWORD: password}, self._labels, self._context, self.child(after=self._context.after))
-        return pods.SecretKey(held.metadata.name, PASSWORD)
+        made = secret(f"{self._name}-account", {PASSWORD: password}, self._labels, self._context, self.child(after=self._context.after))
+        return pods.SecretKey(made.metadata.name, PASSWORD)
 
     def _preflight(self, settings: ExternalDatabase, image: str, password: pods.SecretKey) -> batch.Job:
         text = {PREFLIGHT.name: PREFLIGHT.read_text(encoding="utf-8")}

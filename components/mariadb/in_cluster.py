@@ -113,8 +113,8 @@ class InClusterMariaDb(ServiceComponent):
         if content:
             # Of an earlier program's, which was immutable, and the API server never takes that back.
             options = self.child(after=self._context.after, replace_on_changes=["immutable"])
-            held = secret(f"{self._name}-credentials", content, self._labels, self._context, options, immutable=False)
-            places |= {file: pods.SecretKey(held.metadata.name, file) for file in content}
+            made = secret(f"{self._name}-credentials", content, self._labels, self._context, options, immutable=False)
+            places |= {file: pods.SecretKey(made.metadata.name, file) for file in content}
         return pods.secrets_volume("credentials", places)
 
     def _configuration(self) -> core.ConfigMap:

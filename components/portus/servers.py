@@ -74,8 +74,8 @@ class PortusWeb(ServiceComponent):
         self._name = name
         self._context = context
         self._labels = context.labels(name=names.PORTUS, component=names.WEB, version=family.version)
-        held = self._secrets(stack, family, credentials, database)
-        secrets = PortusSecrets(keys=held, administrator=held.pop(keys.ADMINISTRATOR), tls=tls)
+        places = self._secrets(stack, family, credentials, database)
+        secrets = PortusSecrets(keys=places, administrator=places.pop(keys.ADMINISTRATOR), tls=tls)
         inputs = PortusInputs(stack=stack, database=database, secrets=secrets)
         self.pods = PortusPods(
             family=family,
@@ -112,8 +112,8 @@ class PortusWeb(ServiceComponent):
         elsewhere = {key: value for key, value in wanted.items() if isinstance(value, SecretKey)}
         if not content:
             return elsewhere
-        held = secret(f"{self._name}-credentials", content, self._labels, self._context, self.child(after=self._context.after))
-        return {**{key: SecretKey(held.metadata.name, key) for key in content}, **elsewhere}
+        made = secret(f"{self._name}-credentials", content, self._labels, self._context, self.child(after=self._context.after))
+        return {**{key: SecretKey(made.metadata.name, key) for key in content}, **elsewhere}
 
     def _scripts(self, family: ImageFamily) -> pulumi.Output[str]:
         """Return the name of the ConfigMap with the scripts of the Jobs, and with what is in every container."""
@@ -127,8 +127,8 @@ class PortusWeb(ServiceComponent):
             return None
         content, options = {LOCAL_CONFIG_FILE: document.text}, self.child(after=self._context.after)
         if document.secret:
-            held = secret(f"{self._name}-config", content, self._labels, self._context, options)
-            return pods.secret_volume(LOCAL_CONFIG_VOLUME, held.metadata.name)
+            made = secret(f"{self._name}-config", content, self._labels, self._context, options)
+            return pods.secret_volume(LOCAL_CONFIG_VOLUME, made.metadata.name)
         shown = config_map(f"{self._name}-config", content, self._labels, self._context, options)
         return pods.config_volume(LOCAL_CONFIG_VOLUME, shown.metadata.name)
 

@@ -64,10 +64,10 @@ class RedisCache(ServiceComponent):
             PASSWORD: generated.result,
             FILE: generated.result.apply(lambda password: configuration(password, settings.max_memory_mb)),
         }
-        held = secret(f"{name}-credentials", content, self._labels, context, self.child(after=context.after)).metadata.name
-        self.password = pods.SecretKey(held, PASSWORD)
+        secret_name = secret(f"{name}-credentials", content, self._labels, context, self.child(after=context.after)).metadata.name
+        self.password = pods.SecretKey(secret_name, PASSWORD)
         self._service()
-        self.ready = (self._deployment(settings, image, held),)
+        self.ready = (self._deployment(settings, image, secret_name),)
         self.register_outputs({})
 
     def _service(self) -> None:
@@ -81,7 +81,7 @@ class RedisCache(ServiceComponent):
             opts=self.child(after=self._context.after),
         )
 
-    def _deployment(self, settings: InClusterRedis, image: str, held: pulumi.Input[str]) -> apps.Deployment:
+    def _deployment(self, settings: InClusterRedis, image: str, secret_name: pulumi.Input[str]) -> apps.Deployment:
         container = pods.container(
             "redis",
             image,
@@ -102,7 +102,7 @@ class RedisCache(ServiceComponent):
             self._context,
             PRIVILEGES,
             containers=[container],
-            volumes=[pods.secret_volume("configuration", held, {FILE: FILE})],
+            volumes=[pods.secret_volume("configuration", secret_name, {FILE: FILE})],
             grace_seconds=10,
         )
         return apps.Deployment(

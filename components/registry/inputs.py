@@ -177,28 +177,28 @@ def registry_inputs(
     trust, config = public_texts(settings, signers, authorities), {CONFIG: config_text(settings, wiring)}
     in_secret = configuration.holds_a_secret(settings)
     wanted, files = secret_variables(settings), settings.storage.secret_files()
-    content: dict[str, pulumi.Input[str]] = {**_held(wanted), **_held(files), **(config if in_secret else {})}
+    content: dict[str, pulumi.Input[str]] = {**_texts(wanted), **_texts(files), **(config if in_secret else {})}
     if not isinstance(http_secret, SecretKey):
         content[HTTP_SECRET] = http_secret
-    shown = config_map(f"{name}-config", trust if in_secret else {**config, **trust}, labels, context, opts).metadata.name
-    held = secret(f"{name}-http", content, labels, context, opts).metadata.name if content else ""  # then nothing refers to it
+    config_name = config_map(f"{name}-config", trust if in_secret else {**config, **trust}, labels, context, opts).metadata.name
+    secret_name = secret(f"{name}-http", content, labels, context, opts).metadata.name if content else ""  # then nothing refers to it
     items = {CONFIG: CONFIG}
-    own_or_foreign = http_secret if isinstance(http_secret, SecretKey) else SecretKey(held, HTTP_SECRET)
+    own_or_foreign = http_secret if isinstance(http_secret, SecretKey) else SecretKey(secret_name, HTTP_SECRET)
     return RegistryInputs(
-        config=pods.secret_volume("config", held, items) if in_secret else pods.config_volume("config", shown, items),
-        trust=pods.config_volume("trust", shown, {file: file for file in trust}),
-        variables={"REGISTRY_HTTP_SECRET": own_or_foreign, **_places(wanted, held)},
-        files=_places(files, held),
+        config=pods.secret_volume("config", secret_name, items) if in_secret else pods.config_volume("config", config_name, items),
+        trust=pods.config_volume("trust", config_name, {file: file for file in trust}),
+        variables={"REGISTRY_HTTP_SECRET": own_or_foreign, **_places(wanted, secret_name)},
+        files=_places(files, secret_name),
     )
 
 
-def _held(secrets: Mapping[str, SecretStr | ExistingSecret]) -> dict[str, pulumi.Input[str]]:
+def _texts(secrets: Mapping[str, SecretStr | ExistingSecret]) -> dict[str, pulumi.Input[str]]:
     return {name: variable_text(name, value.get_secret_value()) for name, value in secrets.items() if isinstance(value, SecretStr)}
 
 
-def _places(secrets: Mapping[str, SecretStr | ExistingSecret], held: pulumi.Input[str]) -> dict[str, SecretKey]:
+def _places(secrets: Mapping[str, SecretStr | ExistingSecret], secret_name: pulumi.Input[str]) -> dict[str, SecretKey]:
     return {
-        name: SecretKey(held, name) if isinstance(value, SecretStr) else SecretKey(value.secret, value.key)
+        name: SecretKey(secret_name, name) if isinstance(value, SecretStr) else SecretKey(value.secret, value.key)
         for name, value in secrets.items()
     }
 

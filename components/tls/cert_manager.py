@@ -49,7 +49,7 @@ class CertManagerCertificate(ServiceComponent):
             spec=certificate_spec(settings.certificate, hosts),
             opts=self.child(after=[*context.after, *definition]),
         )
-        self.held: KeyPair | pulumi.Output[str] = made.id.apply(lambda _: names.TLS)
+        self.key_pair: KeyPair | pulumi.Output[str] = made.id.apply(lambda _: names.TLS)
         self.trust = pulumi.Output.from_input(settings.ca_certificate)
         self.signers: Sequence[Signer] = ()
         self.ends: pulumi.Output[float] | None = None

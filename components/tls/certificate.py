@@ -42,7 +42,7 @@ class Signer:
 class CertificateSource(Protocol):
     """Where the certificate that the servers present comes from."""
 
-    held: KeyPair | pulumi.Output[str]
+    key_pair: KeyPair | pulumi.Output[str]
     """What must be in a Secret, or the name of the existing Secret."""
     trust: pulumi.Output[str]
     """PEM: what a client of Portus or the registry has to trust."""

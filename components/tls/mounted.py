@@ -54,7 +54,7 @@ class ServedTls(ServiceComponent):
         files = {AUTHORITY: source.trust, **{f"extra-ca-{number}.crt": text for number, text in enumerate(extra, start=1)}}
         trust = config_map(f"{name}-trust", files, self._labels, context, self.child(after=context.after))
         self.files = TlsFiles(
-            secret=self._secret(source.held), trust=trust.metadata.name, authorities=tuple(files), signing_key=signing_key
+            secret=self._certificate_secret(source.key_pair), trust=trust.metadata.name, authorities=tuple(files), signing_key=signing_key
         )
         self.register_outputs({})
 
@@ -67,15 +67,15 @@ class ServedTls(ServiceComponent):
             SigningKey(base, host=stack.host, version=number, protect=stack.protect and number == versions[0], opts=self.child())
             for number in versions
         ]
-        held = self._held(f"{self._name}-signing-key", {SIGNING_KEY: own[0].private_key})
-        return [each.signer for each in own], SecretKey(held, SIGNING_KEY)
+        secret_name = self._make_secret(f"{self._name}-signing-key", {SIGNING_KEY: own[0].private_key})
+        return [each.signer for each in own], SecretKey(secret_name, SIGNING_KEY)
 
-    def _secret(self, held: KeyPair | pulumi.Output[str]) -> pulumi.Output[str]:
-        if not isinstance(held, KeyPair):
-            return held
-        content = {CERTIFICATE: held.chain, KEY: held.private_key}
-        return self._held(f"{self._name}-certificate", content, kind="kubernetes.io/tls")
+    def _certificate_secret(self, key_pair: KeyPair | pulumi.Output[str]) -> pulumi.Output[str]:
+        if not isinstance(key_pair, KeyPair):
+            return key_pair
+        content = {CERTIFICATE: key_pair.chain, KEY: key_pair.private_key}
+        return self._make_secret(f"{self._name}-certificate", content, kind="kubernetes.io/tls")
 
-    def _held(self, name: str, content: dict[str, pulumi.Output[str]], kind: str = "Opaque") -> pulumi.Output[str]:
+    def _make_secret(self, name: str, content: dict[str, pulumi.Output[str]], kind: str = "Opaque") -> pulumi.Output[str]:
         made = secret(name, content, self._labels, self._context, self.child(after=self._context.after), kind=kind)
         return made.metadata.name

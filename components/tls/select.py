@@ -29,7 +29,7 @@ class ProvidedCertificate(ServiceComponent):
 
     def __init__(self, name: str, *, settings: ProvidedTls, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tls:ProvidedCertificate", name, opts)
-        self.held: KeyPair | pulumi.Output[str] = KeyPair(
+        self.key_pair: KeyPair | pulumi.Output[str] = KeyPair(
             chain=pulumi.Output.from_input(settings.certificate),
             private_key=pulumi.Output.secret(settings.private_key.get_secret_value()),
         )
@@ -45,7 +45,7 @@ class ExistingCertificate(ServiceComponent):
 
     def __init__(self, name: str, *, settings: ExistingSecretTls, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tls:ExistingCertificate", name, opts)
-        self.held: KeyPair | pulumi.Output[str] = pulumi.Output.from_input(settings.secret)
+        self.key_pair: KeyPair | pulumi.Output[str] = pulumi.Output.from_input(settings.secret)
         self.ends: pulumi.Output[float] | None = pulumi.Output.from_input(end_of(settings.certificate))
         self.trust = _trust(settings)
         self.signers: Sequence[Signer] = (_signer(settings.certificate),)

@@ -53,7 +53,7 @@ class SelfSignedCertificate(ServiceComponent):
         leaves = {number: self._leaf(key, ca_key, authority, hosts, number) for number, key in keys.items()}
         key, leaf = keys[versions[0]], leaves[versions[0]]
         chain = pulumi.Output.concat(leaf.cert_pem, authority.cert_pem)
-        self.held: KeyPair | pulumi.Output[str] = KeyPair(chain=chain, private_key=key.private_key_pem)
+        self.key_pair: KeyPair | pulumi.Output[str] = KeyPair(chain=chain, private_key=key.private_key_pem)
         self.trust = authority.cert_pem
         self.signers: Sequence[Signer] = [
             Signer(certificate=leaves[number].cert_pem, key_id=keys[number].public_key_pem.apply(key_id_of_pem)) for number in versions

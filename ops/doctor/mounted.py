@@ -60,6 +60,6 @@ def _files(volume: Object, content: Texts) -> Iterator[tuple[str, str]]:
     for source in (volume, *(volume.get("projected") or {}).get("sources", ())):
         for kind, reference, name in (("Secret", "secret", "secretName"), ("ConfigMap", "configMap", "name")):
             if said := source.get(reference):
-                held = content.get((kind, said.get(name) or said.get("name", "")), {})
-                paths = {item["key"]: item["path"] for item in said.get("items") or ()} or {key: key for key in held}
-                yield from ((path, held[key]) for key, path in paths.items() if key in held)
+                found = content.get((kind, said.get(name) or said.get("name", "")), {})
+                paths = {item["key"]: item["path"] for item in said.get("items") or ()} or {key: key for key in found}
+                yield from ((path, found[key]) for key, path in paths.items() if key in found)

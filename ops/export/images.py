@@ -28,19 +28,19 @@ def drift(portus: Portus, inventory: Inventory) -> dict[str, Any]:
     registry's moves), ``not_readable`` (does **not** move unless it is fixed first), ``without_tags`` and ``events_waiting``.
     """
     recorded = {(each.name, tag.name): tag for space in portus.namespaces for each in space.repositories for tag in each.tags}
-    held = {(image.repository, image.tag): image for image in inventory.images}
+    in_registry = {(image.repository, image.tag): image for image in inventory.images}
     return {
         "only_in_registry": [
-            {**dataclasses.asdict(image), "why": _why_unknown(portus, image)} for key, image in held.items() if key not in recorded
+            {**dataclasses.asdict(image), "why": _why_unknown(portus, image)} for key, image in in_registry.items() if key not in recorded
         ],
         "only_in_portus": [
             {"repository": repository, "tag": tag, "digest": recorded[repository, tag].digest}
-            for repository, tag in sorted(recorded.keys() - held.keys())
+            for repository, tag in sorted(recorded.keys() - in_registry.keys())
             if repository not in inventory.unread
         ],
         "other_digest": [
             {"repository": repository, "tag": tag, "portus": recorded[repository, tag].digest, "registry": image.digest}
-            for (repository, tag), image in held.items()
+            for (repository, tag), image in in_registry.items()
             if (repository, tag) in recorded and recorded[repository, tag].digest not in {image.digest, None}
         ],
         "not_readable": [{"repository": name, "why": why} for name, why in inventory.unread.items()],

@@ -142,10 +142,10 @@ def registry_of(kube: Kube, namespace: str, stack: str) -> Registry:
 def _texts(kube: Kube, namespace: str, template: Object) -> Iterator[tuple[tuple[str, str], Mapping[str, str]]]:
     """Give the content of the ConfigMaps and Secrets that the Pods mount as files."""
     for volume in template["spec"].get("volumes") or ():
-        if (name := (volume.get("configMap") or {}).get("name")) and (held := kube.get(CONFIG_MAP, namespace, name)):
-            yield from mounted.texts([], [held]).items()
-        if (name := (volume.get("secret") or {}).get("secretName")) and (held := kube.get(SECRET, namespace, name)):
-            yield from mounted.texts([held], []).items()
+        if (name := (volume.get("configMap") or {}).get("name")) and (found := kube.get(CONFIG_MAP, namespace, name)):
+            yield from mounted.texts([], [found]).items()
+        if (name := (volume.get("secret") or {}).get("secretName")) and (found := kube.get(SECRET, namespace, name)):
+            yield from mounted.texts([found], []).items()
 
 
 READ_ONLY_LINES: Final = """\

@@ -11,8 +11,8 @@ from components.settings.stack import StackSettings
 
 
 @rule(requires=("portus.config.oauth", "portus.config.ldap.enabled"))
-def someone_can_log_in(stack: StackSettings) -> Iterator[Problem]:
-    """Without local accounts, provider and directory the log-in page is empty, for the administrator too."""
+def a_user_can_log_in(stack: StackSettings) -> Iterator[Problem]:
+    """Without local accounts, provider and directory the log-in page is empty, also for the administrator."""
     config = stack.portus.config
     oauth = config.oauth
     providers = (oauth.google_oauth2, oauth.open_id, oauth.openid_connect, oauth.github, oauth.gitlab, oauth.bitbucket)
@@ -27,7 +27,7 @@ def someone_can_log_in(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def github_team_names_its_organization(stack: StackSettings) -> Iterator[Problem]:
-    """Teams belong to organizations; without one Portus lets every GitHub account in."""
+    """Teams belong to organizations; without one Portus accepts every GitHub account."""
     github = stack.portus.config.oauth.github
     if github.team is not None and github.organization is None:
         yield Problem(
@@ -40,7 +40,7 @@ def github_team_names_its_organization(stack: StackSettings) -> Iterator[Problem
 
 @rule(requires=("portus.version",))
 def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
-    """The first administrator comes by the API (2.4 on) or a rake task (2.1 on)."""
+    """The first administrator is made by the API (2.4 on) or a rake task (2.1 on)."""
     bootstrap = stack.portus.bootstrap
     if not bootstrap.enabled:
         return
@@ -69,7 +69,7 @@ def bootstrap_can_be_done(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def bootstrap_address_needs_the_first_set_up(stack: StackSettings) -> Iterator[Problem]:
-    """Name and password are also the outputs' and the commands', however the account is made."""
+    """The outputs and the commands use name and password, however the account is made."""
     bootstrap = stack.portus.bootstrap
     if not bootstrap.enabled and bootstrap.email is not None:
         yield Problem(

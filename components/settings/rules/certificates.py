@@ -232,7 +232,7 @@ def _root_problems(key: str, root: x509.Certificate) -> Iterator[Problem]:
 
 
 def authority_problems(key: str, authorities: Sequence[str], further: Sequence[str] = ()) -> Iterator[Problem]:
-    """Yield what is wrong with CA certificates that Pods trust besides; each text holds one.
+    """Yield what is wrong with CA certificates that Pods trust in addition; each text has one.
 
     Args:
         further: PEM texts of certificates that are trusted as well, so that an intermediate may rest on them.

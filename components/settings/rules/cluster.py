@@ -86,7 +86,7 @@ SCRATCH_NEEDS: Final = "512Mi"
 
 
 @rule(requires=("database", "registry.storage", "backup"))
-def claims_hold_what_lives_in_them(stack: StackSettings) -> Iterator[Problem]:
+def claims_have_room_for_their_content(stack: StackSettings) -> Iterator[Problem]:
     """A full volume stops MariaDB in the middle of its start, and each push."""
     for key, size, needed, what in _sizes(stack):
         if amount(size) < amount(needed):
@@ -121,7 +121,7 @@ def _scaled(stack: StackSettings) -> Iterator[tuple[str, ScaledSection]]:
 
 @rule()
 def one_decides_the_number_of_copies(stack: StackSettings) -> Iterator[Problem]:
-    """Each ``pulumi up`` would take back what the autoscaler did."""
+    """Each ``pulumi up`` would undo what the autoscaler did."""
     for key, section in _scaled(stack):
         if section.autoscaling is not None and "replicas" in section.model_fields_set:
             yield Problem(

@@ -70,8 +70,8 @@ def database_users_differ(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule()
-def database_is_none_of_the_servers_own(stack: StackSettings) -> Iterator[Problem]:
-    """Portus' account owns its database: of the server's own it would hold the accounts, and a restore would empty it."""
+def database_is_not_one_of_the_servers_own(stack: StackSettings) -> Iterator[Problem]:
+    """Portus' account owns its database. In one of the server's own it could change the accounts, and a restore would empty it."""
     database = stack.database
     own = SYSTEM_DATABASES if isinstance(database, ExternalDatabase) else {*SYSTEM_DATABASES, ROTATION_DATABASE}
     if database.name.lower() in own:
@@ -107,8 +107,8 @@ def backup_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule(requires=("registry.storage",))
-def backups_lie_apart_from_what_they_save(stack: StackSettings) -> Iterator[Problem]:
-    """What takes the database's volume, or fills the registry's, would take the backups along."""
+def backups_have_another_claim_than_the_data(stack: StackSettings) -> Iterator[Problem]:
+    """The loss of the data's volume would be the loss of the backups, and a full volume would stop both."""
     taken = {names.DATABASE_CLAIM: "database", names.REGISTRY_CLAIM: "registry"}
     volume = stack.registry.storage.volume
     if isinstance(volume, ExistingClaim):

@@ -67,7 +67,7 @@ def https_is_not_on_the_registrys_debug_port(stack: StackSettings) -> Iterator[P
 
 @rule()
 def ingress_passes_tls_where_it_can(stack: StackSettings) -> Iterator[Problem]:
-    """Traefik hands encrypted connections on by its own kinds only."""
+    """Traefik passes encrypted connections through by its own kinds only."""
     exposure = stack.exposure
     if (
         isinstance(exposure, IngressExposure)
@@ -83,8 +83,8 @@ def ingress_passes_tls_where_it_can(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule()
-def unknown_controller_is_told(stack: StackSettings) -> Iterator[Problem]:
-    """Without a word every controller speaks plain HTTP to the front proxy and limits the size of a push."""
+def unknown_controller_has_annotations(stack: StackSettings) -> Iterator[Problem]:
+    """Without annotations every controller speaks plain HTTP to the front proxy and limits the size of a push."""
     exposure = stack.exposure
     if isinstance(exposure, IngressExposure) and exposure.controller is IngressController.OTHER and not exposure.annotations:
         yield Problem(
@@ -113,7 +113,7 @@ def two_address_families_need_a_dual_stack(stack: StackSettings) -> Iterator[Pro
 
 @rule()
 def request_timeout_needs_requests(stack: StackSettings) -> Iterator[Problem]:
-    """A Gateway that passes TLS on sees no requests."""
+    """A Gateway that passes TLS through sees no requests."""
     exposure = stack.exposure
     if isinstance(exposure, GatewayExposure) and exposure.tls_mode is TlsMode.PASSTHROUGH and exposure.request_timeout is not None:
         yield Problem(

@@ -19,7 +19,7 @@ PROMOTE: Final = "kubectl exec deployment/portus -- /stack/rake 'portus:make_adm
 
 @rule(requires=("portus.version", *(f"portus.config.ldap.{name}" for name in ("enabled", "port", "encryption.method", "method"))))
 def ldap_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
-    """A server speaks plainly on 389 and 3268, and TLS on 636 and 3269; at the wrong one every log-in fails or hangs."""
+    """A server speaks plain LDAP on 389 and 3268, and TLS on 636 and 3269. At the wrong port every log-in fails or hangs."""
     ldap = stack.portus.config.ldap
     old = stack.portus.version < PortusVersion.V2_3
     method = ldap.method if old else ldap.encryption.method
@@ -45,7 +45,7 @@ def ldap_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("portus.config.ldap.encryption.method", "portus.config.ldap.encryption.options.ca_file"))
 def ldap_encryption_options_need_a_method(stack: StackSettings) -> Iterator[Problem]:
-    """Without a method nothing is encrypted, whatever the options say; the protocol is read only beside a CA."""
+    """Without a method nothing is encrypted, whatever the options say; the protocol is read only if there is a CA."""
     encryption = stack.portus.config.ldap.encryption
     for name, value in (("ca_file", encryption.options.ca_file), ("ssl_version", encryption.options.ssl_version)):
         if value is not None and encryption.method is None:
@@ -66,7 +66,7 @@ def ldap_encryption_options_need_a_method(stack: StackSettings) -> Iterator[Prob
 
 @rule()
 def ldap_closes_sign_up(stack: StackSettings) -> Iterator[Problem]:
-    """Portus ignores ``signup`` under LDAP; who wrote it expects a form that will not be there."""
+    """Portus ignores ``signup`` under LDAP; a user who sets it expects a form that will not be there."""
     config = stack.portus.config
     if config.ldap.enabled and config.signup.enabled:
         yield Problem(

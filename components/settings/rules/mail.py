@@ -30,7 +30,7 @@ def mail_has_a_sender_of_its_own(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule(requires=("portus.version",))
-def smtp_account_is_whole(stack: StackSettings) -> Iterator[Problem]:
+def smtp_account_has_name_and_password(stack: StackSettings) -> Iterator[Problem]:
     """A name without a password, or the other way round, ends in a refused mail; before 2.4 the shipped sample would be sent."""
     smtp, version = stack.portus.config.email.smtp, stack.portus.version
     if not smtp.enabled:
@@ -53,7 +53,7 @@ def smtp_account_is_whole(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def smtp_encrypts_one_way(stack: StackSettings) -> Iterator[Problem]:
-    """Ruby's client raises at each mail where both are on."""
+    """Ruby's client fails at each mail if both are on."""
     smtp = stack.portus.config.email.smtp
     if smtp.ssl_tls is not None and smtp.enable_starttls_auto:
         yield Problem(
@@ -112,7 +112,7 @@ def smtp_verification_has_authorities(stack: StackSettings) -> Iterator[Problem]
 
 @rule(requires=("portus.config.email.smtp.openssl_verify_mode",))
 def smtp_authorities_are_used(stack: StackSettings) -> Iterator[Problem]:
-    """A CA is looked at only where certificates are checked."""
+    """A CA is used only if certificates are checked."""
     smtp = stack.portus.config.email.smtp
     if smtp.openssl_verify_mode not in {None, "none"}:
         return

@@ -99,7 +99,7 @@ def port_ranges_ascend(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule()
-def an_ip_block_stands_alone(stack: StackSettings) -> Iterator[Problem]:
+def an_ip_block_has_no_selector(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses a peer with addresses and a selector, and one with neither."""
     for key, peers in _peers(stack):
         for index, peer in enumerate(peers):
@@ -114,7 +114,7 @@ def an_ip_block_stands_alone(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule()
-def exceptions_lie_within_their_network(stack: StackSettings) -> Iterator[Problem]:
+def exceptions_are_within_their_network(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses the policy."""
     for key, peers in _peers(stack):
         for index, peer in enumerate(peers):

@@ -82,7 +82,7 @@ OF_THE_IMAGE: Final = ("/etc/ssl", "/etc/pki", "/usr/share/pki", "/var/lib/ca-ce
 
 @rule(requires=("tls", "workloads.web", "workloads.worker", "portus.version"))
 def authority_files_are_in_the_container(stack: StackSettings) -> Iterator[Problem]:
-    """Ruby raises at the first connection where the file is missing."""
+    """Ruby fails at the first connection if the file is missing."""
     config, extra = stack.portus.config, len(stack.tls.extra_ca_certificates)
     smtp, options = config.email.smtp, config.ldap.encryption.options
     files = ["portus-stack-ca.crt", *(f"extra-ca-{number}.crt" for number in range(1, extra + 1))]
@@ -119,7 +119,7 @@ def _lies_below(path: str, folders: tuple[str, ...]) -> bool:
 
 
 @rule(requires=("portus.version", "portus.config.delete"))
-def deletion_needs_the_registrys_consent(stack: StackSettings) -> Iterator[Problem]:
+def deletion_is_on_in_the_registry(stack: StackSettings) -> Iterator[Problem]:
     """A registry without ``storage.delete.enabled`` answers 405, and Portus shows its buttons all the same."""
     if stack.registry.delete_enabled:
         return
@@ -150,8 +150,8 @@ def collector_pauses_while_the_registry_is_read_only(stack: StackSettings) -> It
 
 
 @rule()
-def contributors_delete_only_where_deletion_is_on(stack: StackSettings) -> Iterator[Problem]:
-    """Switched off for owners, deletion is off for contributors too."""
+def contributors_delete_only_if_deletion_is_on(stack: StackSettings) -> Iterator[Problem]:
+    """If deletion is off for owners, it is off for contributors, too."""
     delete = stack.portus.config.delete
     if delete.contributors and delete.enabled is False:
         yield Problem(
@@ -163,8 +163,8 @@ def contributors_delete_only_where_deletion_is_on(stack: StackSettings) -> Itera
 
 
 @rule(requires=("portus.version",))
-def contributors_delete_only_where_portus_survives_it(stack: StackSettings) -> Iterator[Problem]:
-    """2.5 asks each team a question that the class does not know (app/policies/team_policy.rb, ``contributor?``)."""
+def contributors_delete_only_in_versions_that_can(stack: StackSettings) -> Iterator[Problem]:
+    """2.5 calls a method that its class does not have, for each team (app/policies/team_policy.rb, ``contributor?``)."""
     if stack.portus.config.delete.contributors and stack.portus.version is PortusVersion.V2_5:
         yield Problem(
             key="portus.config.delete.contributors",

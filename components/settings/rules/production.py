@@ -21,7 +21,7 @@ FLOATING_TAGS: Final = frozenset({"latest", "head", "master", "stable", "edge"})
 
 @rule(requires=("profile", "accept"))
 def production_is_protected(stack: StackSettings) -> Iterator[Problem]:
-    """Data is never lost by a default."""
+    """A default must never lose data."""
     if not stack.protect and not _accepted(stack, Accepted.UNPROTECTED_STATE):
         yield _refused(
             "protect", "false", "must be true, so that claims, secrets and keys cannot be deleted", Accepted.UNPROTECTED_STATE, "remove it"
@@ -30,7 +30,7 @@ def production_is_protected(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("profile", "accept"))
 def production_has_a_trusted_certificate(stack: StackSettings) -> Iterator[Problem]:
-    """Every client and every node would have to be given the private CA."""
+    """Every client and every node would need the private CA."""
     if isinstance(stack.tls, SelfSignedTls) and not _accepted(stack, Accepted.SELF_SIGNED_CERTIFICATE):
         yield _refused(
             "tls.source",
@@ -85,7 +85,7 @@ def production_sends_no_password_in_clear(stack: StackSettings) -> Iterator[Prob
 
 @rule(requires=("profile", "accept"))
 def production_shares_no_secret(stack: StackSettings) -> Iterator[Problem]:
-    """Who learns one of them has them all, and none can be changed alone."""
+    """A client that learns one of them has them all, and none can be changed alone."""
     if _accepted(stack, Accepted.SHARED_PASSWORDS):
         return
     first: dict[str | tuple[str, str], str] = {}

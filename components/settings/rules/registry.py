@@ -28,8 +28,8 @@ HEADERS_OF_SECRETS: Final = frozenset({"authorization", "proxy-authorization", "
 
 
 @rule()
-def catalog_holds_a_page(stack: StackSettings) -> Iterator[Problem]:
-    """The registry refuses a page larger than its maximum, and Portus' synchronisation dies of it."""
+def catalog_has_room_for_a_page(stack: StackSettings) -> Iterator[Problem]:
+    """The registry refuses a page larger than its maximum, which ends Portus' synchronisation."""
     page = stack.portus.config.registry.catalog_page.value
     if page is not None and page > stack.registry.catalog_max_entries:
         yield Problem(
@@ -69,7 +69,7 @@ def registry_image_is_of_its_version(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("registry.version",))
 def extra_config_is_the_registrys_and_free(stack: StackSettings) -> Iterator[Problem]:
-    """An unknown key is ignored in silence, and what ties the registry to Portus is not to be undone."""
+    """The registry ignores an unknown key silently. What connects it to Portus must not be overridden."""
     for found in wrong(stack.registry.extra_config, stack.registry.version):
         hidden = is_secret_name(found.path.rpartition(".")[2])
         shown = HIDDEN if hidden else "" if isinstance(found.value, dict | list | None) else json.dumps(found.value)
@@ -102,7 +102,7 @@ def notification_endpoints_have_names_of_their_own(stack: StackSettings) -> Iter
 
 
 @rule()
-def headers_hold_no_secret(stack: StackSettings) -> Iterator[Problem]:
+def headers_have_no_secret(stack: StackSettings) -> Iterator[Problem]:
     """They are in clear text in a ConfigMap; an endpoint's called Authorization loses to the setting of that name."""
     for name in stack.registry.http.headers:
         if _is_secret_header(name):

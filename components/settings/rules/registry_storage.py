@@ -71,8 +71,8 @@ def storage_has_one_claim(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule()
-def s3_keys_are_whole(stack: StackSettings) -> Iterator[Problem]:
-    """The driver takes half a pair for none."""
+def s3_keys_are_complete(stack: StackSettings) -> Iterator[Problem]:
+    """The driver ignores one key without the other."""
     storage = stack.registry.storage
     if isinstance(storage, S3Storage) and (storage.accesskey is None) != (storage.secretkey is None):
         given, missing = ("secretkey", "accesskey") if storage.accesskey is None else ("accesskey", "secretkey")
@@ -90,7 +90,7 @@ _OPENING: Final = tuple(f"registry.storage.{key_of(driver, name)}" for driver in
 
 
 @rule(requires=("registry.version", "registry.serviceAccount", *_OPENING))
-def storage_is_opened_by_somebody(stack: StackSettings) -> Iterator[Problem]:
+def storage_has_a_key_or_an_identity(stack: StackSettings) -> Iterator[Problem]:
     """Without keys a cloud knows the registry by its service account, if the driver can use one."""
     registry, needed = stack.registry, stack.registry.storage.identity()
     if needed is None:
@@ -113,8 +113,8 @@ def storage_is_opened_by_somebody(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule()
-def azure_credentials_are_whole(stack: StackSettings) -> Iterator[Problem]:
-    """One way in, and all of it."""
+def azure_credentials_are_complete(stack: StackSettings) -> Iterator[Problem]:
+    """One kind of credentials, and all parts of it."""
     storage = stack.registry.storage
     if not isinstance(storage, AzureStorage) or storage.credentials is None:
         return
@@ -358,7 +358,7 @@ def s3_storage_class_is_known(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("profile", "accept"))
 def production_verifies_its_storage(stack: StackSettings) -> Iterator[Problem]:
-    """A server in between could return other images."""
+    """A server between the registry and its store could return other images."""
     storage = stack.registry.storage
     if stack.profile is not Profile.PRODUCTION or Accepted.UNVERIFIED_STORAGE in stack.accept:
         return

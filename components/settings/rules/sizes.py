@@ -44,7 +44,7 @@ class Sized:
 
 
 def sized(stack: StackSettings) -> Iterator[Sized]:
-    """Yield the containers whose sizes the stack file may say."""
+    """Yield the containers whose sizes the stack file may set."""
     web, redis = stack.portus.web, stack.registry.redis
     further = (web.puma_workers - 1) * sizes.WEB_NEEDS_FOR_EACH_FURTHER if stack.portus.version.is_puma else 0
     yield Sized(
@@ -179,7 +179,7 @@ def limits_hold_what_a_workload_needs(stack: StackSettings) -> Iterator[Problem]
     )
 )
 def production_reserves_what_a_workload_needs(stack: StackSettings) -> Iterator[Problem]:
-    """On a node whose memory is promised twice the Pod that takes more than it reserved is the first to go."""
+    """On a node whose memory is reserved twice, the Pod that uses more than it requested is evicted first."""
     if stack.profile is not Profile.PRODUCTION or Accepted.OVERCOMMITTED_MEMORY in stack.accept:
         return
     for each in sized(stack):

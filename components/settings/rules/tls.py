@@ -23,7 +23,7 @@ from components.settings.types.values import seconds
 
 
 @rule(requires=("tls.validityDays", "tls.certificate.duration"))
-def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
+def renewal_is_within_validity(stack: StackSettings) -> Iterator[Problem]:
     """A window as long as the validity would make a new certificate at each run."""
     tls = stack.tls
     if isinstance(tls, SelfSignedTls) and tls.renewal_days >= tls.validity_days:
@@ -44,7 +44,7 @@ def renewal_lies_within_validity(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("host", "registry.host"))
 def provided_certificate_serves_the_stack(stack: StackSettings) -> Iterator[Problem]:
-    """RSA, pair, names and the path to the root: told at preview, not by a client."""
+    """RSA, pair, names and the path to the root: a preview reports a fault, not a client."""
     if isinstance(stack.tls, ProvidedTls | ExistingSecretTls):
         yield from certificate_problems(stack.tls, hosts=stack.hosts)
 
@@ -62,7 +62,7 @@ def authorities_are_certificates(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def authorities_of_redis_are_in_use(stack: StackSettings) -> Iterator[Problem]:
-    """The registry, a Go program, takes several and intermediates, but none that is over."""
+    """The registry, a Go program, accepts several and intermediates, but none that has expired."""
     redis = stack.registry.redis
     if isinstance(redis, ExternalRedis) and redis.tls is not None:
         yield from bundle_problems("registry.redis.tls.rootcas", certificates(redis.tls.rootcas))
@@ -107,7 +107,7 @@ def cert_manager_accepts_the_times(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def signers_are_rsa_leaves(stack: StackSettings) -> Iterator[Problem]:
-    """The registry dies of a bundle that it cannot read."""
+    """The registry ends if it cannot read its bundle."""
     yield from signer_problems("tls.additionalSigners", stack.tls.additional_signers)
 
 
@@ -161,7 +161,7 @@ def separate_signing_key_needs_puma(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def cert_manager_signs_separately(stack: StackSettings) -> Iterator[Problem]:
-    """Pulumi never sees cert-manager's key, so it could not tell the registry whose tokens to accept."""
+    """Pulumi never sees cert-manager's key, so this program could not give the registry the key whose tokens it must accept."""
     if isinstance(stack.tls, CertManagerTls) and not stack.tls.signs_separately:
         yield Problem(
             key="tls.signingKey",

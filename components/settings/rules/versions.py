@@ -85,7 +85,7 @@ def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
 
 @rule(requires=("portus.version",))
 def old_image_family_names_its_image(stack: StackSettings) -> Iterator[Problem]:
-    """No registry holds an image of 2.0-2.2 that this program could choose."""
+    """No public registry has an image of 2.0-2.2 that this program could choose."""
     if stack.images.portus is None and stack.portus.version not in PORTUS_IMAGES:
         yield Problem(
             key="images.portus",
@@ -97,7 +97,7 @@ def old_image_family_names_its_image(stack: StackSettings) -> Iterator[Problem]:
 
 @rule()
 def images_run_the_program_of_their_setting(stack: StackSettings) -> Iterator[Problem]:
-    """Another program finds neither its data nor its configuration there, or worse: MySQL does not read MariaDB's files."""
+    """Another program finds neither its data nor its configuration there. MySQL cannot read MariaDB's files."""
     for setting, own in PROGRAMS.items():
         image = getattr(stack.images, setting)
         name = "" if image is None else re.split("[:@]", image.rpartition("/")[2])[0]

@@ -138,7 +138,7 @@ def extra_variables_have_one_value(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule(requires=(*(f"workloads.{name}.volumes" for name in WORKLOADS),))
-def extra_volumes_are_whole(stack: StackSettings) -> Iterator[Problem]:
+def extra_volumes_are_complete(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses the Pod."""
     for name, workload in _workloads(stack):
         for index, volume in enumerate(workload.volumes):
@@ -195,7 +195,7 @@ def extra_labels_are_free(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule()
-def tolerations_are_whole(stack: StackSettings) -> Iterator[Problem]:
+def tolerations_are_complete(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses the Pod."""
     for name, settings in _pods(stack):
         for index, toleration in enumerate(settings.tolerations):
