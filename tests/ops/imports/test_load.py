@@ -244,7 +244,7 @@ CHANGED: dict[str, tuple[bytes, str, str]] = {
 
 
 @pytest.mark.parametrize(("content", "rule", "fix"), CHANGED.values(), ids=CHANGED)
-def test_what_a_dump_has_become_is_told(tmp_path: Path, content: bytes, rule: str, fix: str) -> None:
+def test_what_a_dump_has_become_is_reported(tmp_path: Path, content: bytes, rule: str, fix: str) -> None:
     (tmp_path / "portus.sql").write_bytes(content)
     with pytest.raises(DumpError) as raised:
         read(tmp_path / "portus.sql")

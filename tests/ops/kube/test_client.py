@@ -305,7 +305,7 @@ def _written(folder: Path, content: str | dict[str, Any], name: str = "kubeconfi
 
 
 @pytest.mark.parametrize(("content", "why", "fix"), [row[1:] for row in NO_KUBECONFIG], ids=[row[0] for row in NO_KUBECONFIG])
-def test_a_kubeconfig_that_cannot_be_used_is_told_in_one_line_with_its_fix(
+def test_a_kubeconfig_that_cannot_be_used_is_reported_in_one_line_with_its_fix(
     tmp_path: Path, content: str | dict[str, Any], why: str, fix: str
 ) -> None:
     file = _written(tmp_path, content)
@@ -316,7 +316,7 @@ def test_a_kubeconfig_that_cannot_be_used_is_told_in_one_line_with_its_fix(
     assert "\n" not in f"{raised.value}"
 
 
-def test_a_kubeconfig_that_is_a_folder_or_missing_is_told(tmp_path: Path) -> None:
+def test_a_kubeconfig_that_is_a_folder_or_missing_is_reported(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match=r"it is a folder\. fix: name the file in it: KUBECONFIG=.*/FILE"):
         require_cluster(tmp_path, None)
     _written(tmp_path, GOOD, "config")
@@ -326,7 +326,7 @@ def test_a_kubeconfig_that_is_a_folder_or_missing_is_told(tmp_path: Path) -> Non
         require_cluster(tmp_path / "absent", None)
 
 
-def test_a_kubeconfig_that_may_not_be_read_or_is_no_text_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kubeconfig_that_may_not_be_read_or_is_no_text_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "kubeconfig"
     file.write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(OpsError, match="cannot be used: it is not text"):
@@ -336,7 +336,7 @@ def test_a_kubeconfig_that_may_not_be_read_or_is_no_text_is_told(tmp_path: Path,
         require_cluster(file, None)
 
 
-def test_a_context_that_is_asked_for_and_missing_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+def test_a_context_that_is_asked_for_and_missing_is_reported_with_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(OpsError) as raised:
         require_cluster(_written(tmp_path, GOOD), "prod")
     assert raised.value.problem.endswith("cannot be used: it has no context 'prod'.")
@@ -368,7 +368,7 @@ def test_a_list_of_kubeconfigs_is_merged_as_kubectl_does(tmp_path: Path) -> None
     assert [kubeconfig_of(each) for each in ("", ":")] == [None, None]
 
 
-def test_a_list_with_a_file_that_is_none_is_told_by_that_file(tmp_path: Path) -> None:
+def test_a_list_with_a_file_that_is_none_is_reported_with_that_file(tmp_path: Path) -> None:
     good, bad = _written(tmp_path, GOOD, "good"), _written(tmp_path, "nothing here", "bad")
     with pytest.raises(OpsError, match=r"the kubeconfig \S+/bad cannot be used: .* is plain text"):
         require_cluster(Path(f"{good}:{bad}"), None)
@@ -419,7 +419,7 @@ NOW = dt.datetime.now(dt.UTC)
     ],
     ids=["another CA", "expired", "another name"],
 )
-def test_a_certificate_that_the_kubeconfig_does_not_trust_is_told_with_its_reason(
+def test_a_certificate_that_the_kubeconfig_does_not_trust_is_reported_with_its_reason(
     tmp_path: Path, host: str, ends: dt.datetime, trusted: str, told: tuple[str, str]
 ) -> None:
     leaf = certificate("server", common_name="kubernetes", issuer="Root", hosts=(host,), is_server=True, ends=ends)
@@ -430,7 +430,7 @@ def test_a_certificate_that_the_kubeconfig_does_not_trust_is_told_with_its_reaso
     assert error.fix.endswith(", or name another kubeconfig: KUBECONFIG=...")
 
 
-def test_a_server_that_is_no_cluster_is_told(tmp_path: Path) -> None:
+def test_a_server_that_is_no_cluster_is_reported(tmp_path: Path) -> None:
     with _cluster(tmp_path, 200, {"hello": "world"}) as file, pytest.raises(OpsError) as raised:
         require_cluster(file, None)
     assert raised.value.problem.startswith("http://127.0.0.1:")
@@ -455,7 +455,7 @@ def _kinds(file: Path) -> None:
         Kube(kubeconfig=file).list(Kind("v1", "Secret"), "portus")
 
 
-def test_a_user_without_credentials_is_told_to_log_in(tmp_path: Path) -> None:
+def test_a_user_without_credentials_must_log_in(tmp_path: Path) -> None:
     words = 'namespaces is forbidden: User "system:anonymous" cannot list resource'
     with _cluster(tmp_path, 403, _status(403, words)) as file, pytest.raises(OpsError, match="log in again, because the cluster does not"):
         require_cluster(file, None)
@@ -483,13 +483,13 @@ def test_a_user_without_credentials_is_told_to_log_in(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_connection_that_fails_is_told_in_plain_words(error: str, told: str, fix: str) -> None:
+def test_a_connection_that_fails_is_reported_in_plain_words(error: str, told: str, fix: str) -> None:
     said = no_answer(HTTPError(error), "config")
     assert said.problem == f"the cluster of config does not answer: {told}"
     assert said.fix.startswith(fix)
 
 
-def test_a_certificate_of_the_kubeconfig_that_cannot_be_read_is_told() -> None:
+def test_a_certificate_of_the_kubeconfig_that_cannot_be_read_is_reported() -> None:
     said = no_answer(HTTPError("[X509] PEM lib (_ssl.c:4154)"), "config")
     assert said.problem == "a certificate or key of the kubeconfig config cannot be read: [X509] PEM lib (_ssl.c:4154)."
     assert said.fix == AGAIN
