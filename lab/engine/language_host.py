@@ -1,7 +1,8 @@
 # ruff: noqa: N802, D102 -- the method names and their meaning are the protocol's own
 """The Python language host where the genuine one is not installed: runs programs in their own virtualenv, in a fresh process.
 
-It serves what running a program takes. Code generation, plugins written in Python and debugging need the genuine host.
+It serves what running a program and a policy pack takes. Code generation, other plugins written in Python and debugging need the genuine
+host.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent import futures
 from pathlib import Path
-from typing import Any, Final
+from queue import SimpleQueue
+from typing import IO, Any, Final
 
 import grpc
 from google.protobuf import empty_pb2
@@ -124,6 +126,23 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
                 self._running.discard(process)
         return _result(code)
 
+    def RunPlugin(self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext) -> Iterator[language_pb2.RunPluginResponse]:
+        """Run a policy pack by the SDK's own module for it, passing on what it says; its first line is the port where it serves."""
+        if request.kind != "analyzer":
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "the lab's language host runs no plugins but policy packs; the genuine host does")
+        interpreter = _interpreter(request.info, context)
+        environment = interpreter.environment(dict(each.split("=", 1) for each in request.env))
+        command = [str(interpreter.python), "-u", "-m", "pulumi.policy", *request.args, request.info.program_directory]
+        process = subprocess.Popen(command, cwd=request.pwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        context.add_callback(lambda: _interrupt(process))
+        said: SimpleQueue[language_pb2.RunPluginResponse | None] = SimpleQueue()
+        for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)):
+            threading.Thread(target=_pass_on, args=(name, stream, said), daemon=True).start()
+        for _ in range(2):
+            while (part := said.get()) is not None:
+                yield part
+        yield language_pb2.RunPluginResponse(exitcode=process.wait())
+
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         del request, context
         self.stop()
@@ -176,6 +195,13 @@ def _interrupt(process: subprocess.Popen[bytes]) -> None:
     last = threading.Timer(KILL_SECONDS, process.kill)
     last.daemon = True
     last.start()
+
+
+def _pass_on(name: str, stream: IO[bytes], said: SimpleQueue[language_pb2.RunPluginResponse | None]) -> None:
+    """Put what comes from ``stream`` into ``said`` under its ``name``, and None at its end."""
+    while part := stream.read1():  # type: ignore[attr-defined]  # of a buffered reader, which a pipe's end is
+        said.put(language_pb2.RunPluginResponse(**{name: part}))
+    said.put(None)
 
 
 def _type_errors(interpreter: Interpreter, options: Mapping[str, Any], program: str) -> str:

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import stat
 import subprocess
@@ -21,7 +22,7 @@ from lab.engine import Engine, cli, official, plugin_home
 from lab.engine.plugin_home import LANGUAGE_HOST, Target, is_genuine_installed, is_launcher, write_launcher
 from ops import paths
 from ops.errors import OpsError
-from tests.engine.harness import Stack
+from tests.engine.harness import PASSPHRASE, Stack
 
 
 def script(path: Path, text: str) -> Path:
@@ -290,3 +291,27 @@ def test_a_command_that_is_terminated_interrupts_pulumi_once(engine: Engine, tmp
     assert process.wait(timeout=SECONDS) != 0
     assert "received; cancelling" in shown
     assert "received; terminating" not in shown
+
+
+@pytest.mark.engine
+def test_pulumi_new_makes_a_project_whose_stack_file_loads(engine: Engine, tmp_path: Path) -> None:
+    """From a folder in place of the repository's address, with options in place of answers, and with what it installs there already."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        (tmp_path / "repository" / name).parent.mkdir(parents=True, exist_ok=True)
+        if (paths.ROOT / name).exists():
+            shutil.copy2(paths.ROOT / name, tmp_path / "repository" / name)
+    mine, state = tmp_path / "mine", tmp_path / "state"
+    for folder in (mine, state):
+        folder.mkdir()
+    (mine / ".venv").symlink_to((paths.ROOT / ".venv").resolve())
+    own = {**os.environ, **engine.environment(), "PULUMI_BACKEND_URL": f"file://{state}", "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
+    answers = ["--name", "portus", "--stack", "qa", "--config", "portus:host=portus.example.com", "--yes", "--force"]
+    for command in (
+        [str(engine.pulumi), "new", str(tmp_path / "repository"), "--dir", str(mine), *answers],
+        [str(mine / ".venv" / "bin" / "python"), "-m", "lab", "verify", "--stack", "qa"],
+    ):
+        done = subprocess.run(command, cwd=mine, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (mine / "stacks" / "Pulumi.qa.yaml").is_file()
+    assert "stackConfigDir: stacks" in (mine / "Pulumi.yaml").read_text()

@@ -3,8 +3,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,9 +18,10 @@ from typing import Any
 import pytest
 import yaml
 
+from lab import cache
 from ops import paths
 from tests.engine.harness import Stack
-from tests.ops.api import kubeconfig
+from tests.ops.api import kubeconfig, serving
 
 pytestmark = pytest.mark.engine
 
@@ -204,3 +209,55 @@ def test_a_killed_engine_leaves_no_process_behind(stack: Stack) -> None:
 def test_about_and_plugin_list_work(stack: Stack) -> None:
     assert "executable=" in stack.run("about").text
     assert "kubernetes" in stack.run("plugin", "ls").text
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The policy pack, installed as policies/README.md says; the packages are kept for the next run."""
+    folder = tmp_path_factory.mktemp("pack") / "policies"
+    shutil.copytree(paths.ROOT / "policies", folder, ignore=shutil.ignore_patterns(".venv", "__pycache__"))
+    requirements = folder / "requirements.txt"
+
+    def install(made: Path) -> None:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", made], check=True)
+        subprocess.run([made / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", requirements], check=True)
+
+    version = cache.key(requirements.read_bytes(), sys.version)
+    (folder / ".venv").symlink_to(cache.build("policies", version, install))
+    return folder
+
+
+PROTECTED = {"portus:protect": "true"}
+FLOATING = {"portus:images": {"portus": "docker.io/opensuse/portus:head"}, "portus:accept": ["floating_image_tags"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "told"),
+    [
+        (PROTECTED, [], ""),
+        ({}, [], "mariadb-data: the claim must be protected from deletion. fix: remove portus:protect from the stack file"),
+        ({}, ["--policy-pack-config", "development.json"], ""),
+        (PROTECTED | FLOATING, [], "portus-web: the image 'docker.io/opensuse/portus:head' must name a version or a digest."),
+    ],
+    ids=["protected", "unprotected", "development", "floating"],
+)
+def test_a_preview_with_the_policy_pack_stops_what_no_review_may_let_pass(
+    change: dict[str, Any], options: list[str], told: str, stack: Stack, pack: Path
+) -> None:
+    """The engine and pulumi-policy are Pulumi's own. The cluster has none of the objects."""
+    with serving(stack.folder, lambda *_: (404, {"kind": "Status", "code": 404, "reason": "NotFound"})) as cluster:
+        stack.environment["KUBECONFIG"] = str(cluster)
+        _real_program(stack, _settings("dev") | change)
+        options = [str(pack / each) if each.endswith(".json") else each for each in options]
+        result = stack.preview("--policy-pack", str(pack), *options, fails=bool(told))
+    assert re.search(r"portus@v[\d.]+ \(local", result.text)
+    assert ("[mandatory]" in result.text) is bool(told)
+    assert told in result.text
+
+
+def test_another_plugin_written_in_python_is_refused_in_words(stack: Stack) -> None:
+    plugin = stack.folder / "plugin"
+    plugin.mkdir()
+    (plugin / "PulumiPlugin.yaml").write_text("runtime: python\n")
+    result = stack.run("package", "get-schema", str(plugin), fails=True)
+    assert "runs no plugins but policy packs" in result.text
