@@ -73,9 +73,18 @@ def provider(stack: StackSettings) -> kubernetes.Provider:
     """Return the provider of everything that goes into the cluster.
 
     Secrets that are not marked immutable change in place: MariaDB's passwords, which must not restart it; every other one is replaced.
+
+    The SDK writes KUBECONFIG into the provider's arguments, and so into the state. A machine with another path, such as a runner of a
+    pipeline, then sees a change, or cannot read the old path. Where the identifier tells the cluster, the plugin reads KUBECONFIG itself.
     """
     cluster = stack.cluster
-    return kubernetes.Provider("kubernetes", context=cluster.context, cluster_identifier=cluster.identifier, enable_secret_mutable=True)
+    return kubernetes.Provider(
+        "kubernetes",
+        kubeconfig="" if cluster.identifier else None,
+        context=cluster.context,
+        cluster_identifier=cluster.identifier,
+        enable_secret_mutable=True,
+    )
 
 
 def stack_context(stack: StackSettings, *, instance: str, opts: pulumi.ResourceOptions) -> StackContext:

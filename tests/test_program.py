@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 
 import pulumi
@@ -166,6 +167,17 @@ def test_no_zero_value_is_sent_that_pulumis_own_plugin_would_drop(program: Progr
 def test_every_resource_belongs_to_the_stack_but_the_provider_that_it_is_given(program: Program) -> None:
     on_top = {resource.type for resource in program.resources if not resource.parent}
     assert on_top == {"portus:index:PortusStack", "pulumi:providers:kubernetes"}
+
+
+@pytest.mark.parametrize(("cluster", "kept"), [({"identifier": "prod"}, ""), ({}, "/home/alice/.kube/config")])
+def test_the_state_keeps_no_path_of_a_machine_where_the_stack_file_names_the_cluster(
+    cluster: dict[str, str], kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runner of a pipeline has the kubeconfig at another path, and must see no change."""
+    monkeypatch.setenv("KUBECONFIG", "/home/alice/.kube/config")
+    program = run_program("dev", stack_configuration("dev") | {"portus:cluster": json.dumps(cluster)})
+    (provider,) = [each for each in program.resources if each.type == "pulumi:providers:kubernetes"]
+    assert provider.inputs["kubeconfig"] == kept
 
 
 @pytest.mark.parametrize("project", ["portus", "our-registry"])

@@ -21,7 +21,8 @@ class ClusterSettings(Section):
 
     identifier: Text | None = None
     """Name of the cluster, as the provider's ``clusterIdentifier``. If it is set, only a change of it means another cluster: new addresses
-    or credentials in the kubeconfig then replace nothing."""
+    or credentials in the kubeconfig then replace nothing. The state then does not keep the kubeconfig's path, so machines with other
+    paths, such as the runners of a pipeline, deploy the same stack."""
 
     namespace: DnsLabel = "portus"
     """Namespace of every object. A later change moves nothing: it is a new deployment."""
