@@ -150,7 +150,7 @@ def _commands(chart: Chart, values: dict[str, Item], release: str, namespace: st
         "registry": f"deployment/{base}-registry",
         "registry_path": mount.text if mount else "/storage",
         "database": chart.database.format(release=release),
-        **({"front": f"deployment/{base}-nginx"} if chart is KUBIC else {}),
+        **({"front": f"deployment/{base}-nginx", "service": f"{base}-nginx"} if chart is KUBIC else {}),
         **({"ephemeral": "yes"} if not persistent else {}),
         "root_variable": "MARIADB_ROOT_PASSWORD",
         "database_name": values["mariadb.mariadbDatabase"].text if "mariadb.mariadbDatabase" in values else "portus",

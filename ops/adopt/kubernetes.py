@@ -264,12 +264,19 @@ def _exposure(objects: Sequence[Object]) -> dict[str, str]:
     hosts = [str(rule.get("host")) for spec in ingresses for rule in spec.get("rules") or [] if rule.get("host")]
     registries = [host for host in hosts if "registry" in host]
     found = {"host": next((host for host in hosts if host not in registries), ""), "registry_name": next(iter([*registries, *hosts]), "")}
-    services = [each.body.get("spec") or {} for each in objects if each.kind == "Service"]
-    open_ports = [port for spec in services if spec.get("type") == "NodePort" for port in spec.get("ports") or [] if port.get("nodePort")]
+    services = [(each.name, each.body.get("spec") or {}) for each in objects if each.kind == "Service"]
+    open_ports = [
+        (name, port)
+        for name, spec in services
+        if spec.get("type") == "NodePort"
+        for port in spec.get("ports") or []
+        if port.get("nodePort")
+    ]
     if ingresses:
         return found | {"exposure": "ingress"}
     if open_ports:
-        return found | {"exposure": "node_port", "node_port": str(open_ports[0]["nodePort"])}
+        name, port = open_ports[0]
+        return found | {"exposure": "node_port", "node_port": str(port["nodePort"]), "service": name}
     return found
 
 

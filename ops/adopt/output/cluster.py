@@ -11,6 +11,7 @@ from ops.adopt.model import Findings, Source
 READ_ONLY: Final = "{enabled: true}"
 """Value of REGISTRY_STORAGE_MAINTENANCE_READONLY; tried on the registry 2.8.2, whose other spelling of it panics."""
 SAVED: Final = "old-ingress.yaml"
+SAVED_SERVICE: Final = "old-service.yaml"
 
 
 def shell(*lines: str) -> str:
@@ -62,8 +63,21 @@ def take_address_over(source: Source, findings: Findings, stack: str) -> Iterato
     if findings.settings[keys.EXPOSURE_KIND] == "ingress":
         commands = [f"{kubectl} get ingress -o yaml > {SAVED}", f"{kubectl} delete ingress NAME"]
     else:
-        commands = [f'{kubectl} patch service NAME -p \'{{"spec": {{"type": "ClusterIP"}}}}\'']
+        name = source.commands.get("service", "NAME")
+        commands = [f"{kubectl} get service {name} -o yaml > {SAVED_SERVICE}"]
+        commands += [f'{kubectl} patch service {name} -p \'{{"spec": {{"type": "ClusterIP"}}}}\'']
     yield shell(*commands, f"pulumi up --stack {stack}")
+
+
+def give_address_back(source: Source, findings: Findings, stack: str) -> Iterator[str]:
+    """Yield how the old deployment gets back the address that `take_address_over` gave to the stack."""
+    if not (temporary := _temporary(source, findings)):
+        return
+    kubectl, _, _ = _names(source)
+    is_ingress = findings.settings[keys.EXPOSURE_KIND] == "ingress"
+    yield f"If the stack has the address, first write `{keys.PREFIX}exposure: {temporary}` again. Deploy, and give the old one its address:"
+    old = f"{kubectl} apply -f {SAVED}" if is_ingress else f"{kubectl} replace --force -f {SAVED_SERVICE}"
+    yield shell(f"pulumi up --stack {stack}", old)
 
 
 def _temporary(source: Source, findings: Findings) -> str:

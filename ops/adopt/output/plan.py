@@ -219,6 +219,7 @@ def _back(source: Source, findings: Findings, stack: str) -> Iterator[str]:
     if source.kind == "compose":
         yield shell(f"{source.commands['compose']} up -d   # without {FREEZE}: as before", hosts.remove(stack))
     else:
+        yield from cluster.give_address_back(source, findings, stack)
         yield from cluster.back(source, findings)
         yield shell(hosts.remove(stack))
     yield "The old database and blobs are untouched by every step above."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -185,7 +186,14 @@ def test_a_registry_on_an_empty_dir_is_never_restarted_by_the_plan(tmp_path: Pat
 )
 def test_the_stack_takes_the_old_address_only_when_the_old_one_has_given_it_up(shape: str, temporary: str, tmp_path: Path) -> None:
     plan = plan_of(shape, tmp_path)
+    there, separator, back = plan.partition("The way back")
+    assert separator
     if temporary:
-        assert plan.index(temporary) < plan.index("Give the address up") < plan.rindex("pulumi up --stack prod")
+        assert there.index(temporary) < there.index("Give the address up") < there.rindex("pulumi up --stack prod")
+        assert back.index(temporary) < back.index("pulumi up --stack prod") < back.index("kubectl -n default ")
+        (saved,) = set(re.findall(r"old-\w+\.yaml", plan))
+        assert f"-o yaml > {saved}" in there
+        assert f"-f {saved}" in back
     else:
         assert "Give the address up" not in plan
+        assert "pulumi up" not in back
