@@ -1,4 +1,4 @@
-"""What a stack tells its user; secrets only as Pulumi secrets."""
+"""The outputs of a stack, for its user; secrets only as Pulumi secrets."""
 
 from __future__ import annotations
 

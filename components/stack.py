@@ -96,7 +96,9 @@ class PortusStack(ServiceComponent):
             credentials=credentials,
             tls=certificate.files,
             after=backup_jobs
-            + (registry.ready if stack.tls.signing_key_version > 1 else ()),  # who verifies knows the next key before it signs
+            + (
+                registry.ready if stack.tls.signing_key_version > 1 else ()
+            ),  # the registry must know the next key before Portus signs with it
             aliases=addresses.for_portus,
             context=context,
             opts=options,

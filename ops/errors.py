@@ -1,4 +1,4 @@
-"""What ends a command: an error that tells its user what is wrong and what to do about it, or a signal."""
+"""What ends a command: an error that says what is wrong and how to fix it, or a signal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other programs: run with their output in a log file and their newest line on screen, and told apart by id and start time."""
+"""Other programs: run with their output in a log file and their newest line on screen, and identified by id and start time."""
 
 from __future__ import annotations
 

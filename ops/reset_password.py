@@ -56,7 +56,7 @@ class User:
     """A row of ``users``, without its hash.
 
     Args:
-        ldap: whether a directory proves who it is.
+        ldap: whether a directory authenticates the user.
         locked: whether too many wrong passwords have locked it.
     """
 

@@ -4,7 +4,7 @@ Owns: the claim with the backups, two CronJobs, their scripts and accounts. A ba
 containers, one after the other, each of which writes the claim; only the first knows a password, of an account that cannot write where
 the database is the stack's own. The second CronJob is always suspended: it holds the shape of a restore's Pod, from which ``make
 restore`` makes a Job once Portus is stopped (docs/operate/restore.md).
-Leaves alone: who may connect (``network``), alerts (``observability``).
+Other components: allowed connections (``network``), alerts (``observability``).
 """
 
 from __future__ import annotations

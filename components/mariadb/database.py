@@ -1,4 +1,4 @@
-"""The one place that chooses who runs the database."""
+"""The one place that chooses where the database runs."""
 
 from __future__ import annotations
 

@@ -36,4 +36,4 @@ class Database(Protocol):
     endpoint: DatabaseEndpoint
 
     def revoke_previous_passwords(self, *, after: Sequence[pulumi.Resource]) -> None:
-        """End what a rotation began, once ``after``, all who log in, are up with the new passwords."""
+        """Revoke the previous passwords of a rotation, once ``after``, all clients, are ready with the new ones."""

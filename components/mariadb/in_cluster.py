@@ -1,9 +1,8 @@
 """MariaDB as a StatefulSet of one, on a claim of its own.
 
-Owns: Service, claim, configuration, passwords' Secret, StatefulSet, the Jobs of a rotation. Leaves alone: backups (``operations``), who
-may connect (``network``). The claim is no ``volumeClaimTemplate``: those can be neither resized nor protected (pulumi-kubernetes#4328);
-the management policy is Parallel, because OrderedReady never recovers from a broken revision (kubernetes#67250) and cannot be
-changed later.
+Owns: Service, claim, configuration, passwords' Secret, StatefulSet, the Jobs of a rotation. Other components: backups (``backup``), allowed
+connections (``network``). The claim is no ``volumeClaimTemplate``: those can be neither resized nor protected (pulumi-kubernetes#4328). The
+management policy is Parallel, because OrderedReady never recovers from a broken revision (kubernetes#67250) and cannot be changed later.
 """
 
 from __future__ import annotations

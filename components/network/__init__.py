@@ -1,4 +1,4 @@
-"""Addresses inside the cluster, and who may talk to whom."""
+"""Addresses inside the cluster, and the connections that are allowed."""
 
 from components.network.addresses import Addresses
 from components.network.flows import Parts

@@ -24,17 +24,17 @@ SLOW_SECONDS: Final = 5
 CLAIM_SHARE: Final = 0.15
 """Free part of a claim: there is still time to grow it. A full one stops pushes (registry) or everything (database)."""
 WORKER_RESTARTS: Final = 2
-"""In an hour. One is a deployment; more is an event that kills it (portus-images.md: a manifest list, an event without a repository)."""
+"""In an hour. One is a deployment; more is an event that ends it (portus-images.md: a manifest list, an event without a repository)."""
 
 RECEIVER: Final = ("endpoint", "exported_endpoint")
-"""Labels that may name who is notified: a monitor of the Prometheus operator names its port by the first, and the registry's own becomes
-the second."""
+"""Labels that may name the receiver of notifications: a monitor of the Prometheus operator names its port by the first, and the
+registry's own becomes the second."""
 
 Group = Mapping[str, Any]
 
 
 PAGES: Final = "docs/operate"
-"""Folder of the pages for who is on call, from the repository's root."""
+"""Folder of the pages for the person on call, from the repository's root."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,7 @@ class Alert:
         wait: how long it must hold.
         summary: one line for a list of alerts, without an end.
         description: what does not work because of it, and where to look.
-        page: the page and section for who is on call, below `PAGES`.
+        page: the page and section for the person on call, below `PAGES`.
     """
 
     name: str

@@ -133,7 +133,7 @@ class Puma:
         """Return None: the environment says everything."""
 
     def stop_command(self, role: Role) -> Sequence[str]:
-        """Return what tells the server alone to end: the first process is a shell that forwards no signal."""
+        """Return the command that ends the server alone: the first process is a shell that forwards no signal."""
         if role is Role.WORKER:
             return signal_command(BACKGROUND, 0)
         return signal_command(SERVER, FORGET_SECONDS)

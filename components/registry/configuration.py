@@ -28,7 +28,7 @@ PATHS: Final = {
     RegistryVersion.V2_8: "/etc/docker/registry/config.yml",
     RegistryVersion.V3_1: "/etc/distribution/config.yml",
 }
-"""Where each series' own image has it, so that its other commands find it without being told."""
+"""Where each series' own image has it, so that its other commands find it without an argument."""
 
 TLS: Final = "/run/secrets/registry-tls"
 TRUST: Final = "/run/registry-trust"
@@ -60,7 +60,7 @@ class Wiring:
     Args:
         authority: the registry's public host, with the port where it is not 443: the token's service and audience.
         realm: where clients get their token.
-        issuer: who signs it: Portus' ``machine_fqdn``.
+        issuer: that signs it: Portus' ``machine_fqdn``.
         events_url: where Portus takes notifications, inside the cluster.
         notification_timeout: Go duration; the image family's own where the stack file says nothing.
         faces_clients: whether clients speak TLS with the registry itself.

@@ -111,7 +111,7 @@ CONFIG: Final = "config.yml"
 def public_texts(
     settings: RegistrySettings, signers: pulumi.Output[str], authorities: Sequence[pulumi.Output[str]]
 ) -> dict[str, pulumi.Input[str]]:
-    """Return the files that show who is trusted: token signers, certificate authorities."""
+    """Return the files with what is trusted: token signers, certificate authorities."""
     texts: dict[str, pulumi.Input[str]] = {f"authority-{number}.crt": text for number, text in enumerate(authorities, start=1)}
     if settings.version is RegistryVersion.V2_8:
         texts[_name(configuration.BUNDLE)] = signers
@@ -171,7 +171,7 @@ def registry_inputs(
     """Make the ConfigMap and the Secret, and return where everything is.
 
     Args:
-        signers: PEM, the certificates of who signs tokens.
+        signers: PEM, the certificates of the tokens' signers.
         authorities: PEM, whom the registry's own clients trust: of Portus' events, of the object store.
     """
     trust, config = public_texts(settings, signers, authorities), {CONFIG: config_text(settings, wiring)}

@@ -181,7 +181,7 @@ def _drop(data: Any, loc: Path) -> str:
 
 
 def _exposed(raw: Mapping[str, object], told: Sequence[Problem]) -> list[Problem]:
-    """Return the secrets in settings that are stored in clear, but for those of which a problem is ``told`` already."""
+    """Return the secrets in settings that are stored in clear, without those that a problem of ``told`` reports."""
     keys = {re.sub(r"(\.env\[\d+\])\.name$", r"\1", problem.key) for problem in told}
     return [each for each in exposed_secrets(raw, (StackSettings,)) if not any(_is_part(each.key, key) for key in keys)]
 

@@ -1,4 +1,4 @@
-"""The certificate and key that Portus, the registry and the front proxy serve, and who signs the registry's tokens."""
+"""The certificate and key that Portus, the registry and the front proxy serve, and the signers of the registry's tokens."""
 
 from components.tls.certificate import Certificate, CertificateSource, KeyPair, Signer
 from components.tls.mounted import ServedTls

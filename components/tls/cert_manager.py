@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from components.tls.certificate import KeyPair, Signer
 
 READY: Final = {"pulumi.com/waitFor": "condition=Ready"}
-"""Pods that mount the Secret wait for it anyhow; this tells why nothing goes on (a refused order, a missing issuer)."""
+"""Pods that mount the Secret wait for it anyhow; this shows why they wait (a refused order, a missing issuer)."""
 
 
 class CertManagerCertificate(ServiceComponent):

@@ -110,7 +110,7 @@ def examine_database(pods: Pods, snapshot: Snapshot) -> Database | NoAnswer | No
 
 
 def account_of(web: Pod) -> str:
-    """Return who Portus is to the database."""
+    """Return the name of Portus' account at the database."""
     return web.setting("PORTUS_DB_USERNAME") or web.setting("MARIADB_USER")
 
 
@@ -195,5 +195,5 @@ def _denied(pods: Pods, snapshot: Snapshot, web: Pod, error: pymysql.MySQLError)
 
 
 def _words(error: pymysql.MySQLError) -> str:
-    """Return what the server said, without its number."""
+    """Return the server's error without its number."""
     return str(error.args[-1]) if error.args else str(error)

@@ -47,7 +47,7 @@ class User:
     """An account, without what proves it.
 
     Args:
-        ldap: whether a directory proves who it is: Portus noted its name there, or holds neither a password nor a provider for it.
+        ldap: whether a directory authenticates the user: Portus noted its name there, or holds neither a password nor a provider for it.
         provider: of OAuth or OpenID, None for none.
     """
 
@@ -170,7 +170,7 @@ class Portus:
     events_waiting: int = 0
 
     def members(self, namespace: Namespace) -> tuple[Member, ...]:
-        """Return who has a role in a namespace; disabled users and Portus' own have none elsewhere."""
+        """Return the users with a role in a namespace; disabled users and Portus' own have none elsewhere."""
         leaving = {user.name for user in self.users if user.leaves}
         team = next((team for team in self.teams if team.name == namespace.team), None)
         return tuple(member for member in (team.members if team else ()) if member.user in leaving)

@@ -1,4 +1,4 @@
-"""``plan.md``: what to do with an export, with this stack's own names; pure. ``docs/operate/leaving.md`` tells when to do it."""
+"""``plan.md``: what to do with an export, with this stack's own names; pure. ``docs/operate/leaving.md`` says when to do it."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def _registry(row: Row) -> Registry:
 
 
 def _user(row: Row) -> User:
-    # Up to 2.2 only ldap_name tells; later Portus makes an account without a password at the first login by LDAP.
+    # Up to 2.2 only ldap_name shows it; later Portus makes an account without a password at the first login by LDAP.
     proved_elsewhere = bool(row["passwordless"]) and not row["provider"] and not row["bot"]
     return User(
         name=row["username"],

@@ -308,7 +308,7 @@ class _Reader:
             )
         else:
             self._after_end(number)
-            if self._whole or line.endswith(b"\n"):  # else it is cut off, as the missing end tells
+            if self._whole or line.endswith(b"\n"):  # else it is cut off, as the missing end shows
                 self._refuse(*refused_statement(number, line))
             self._open = not line.rstrip().endswith(b";")
 

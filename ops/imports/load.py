@@ -76,7 +76,7 @@ def send(pods: Pods, pod: str, path: Path, size: int, step: Step) -> None:
     """
     session = pods.session(pod, ["/bin/bash", "-c", RECEIVE, "receive", str(size)], stdin=True, container=IMPORT)
     sent = 0
-    with contextlib.suppress(OSError, WebSocketException):  # the other side has ended, and what it said counts
+    with contextlib.suppress(OSError, WebSocketException):  # the other side has ended, and its output counts
         for chunk in _chunks(path):
             session.update(timeout=0)
             if not session.is_open():

@@ -271,7 +271,7 @@ def require_cluster(kubeconfig: Path, context: str | None) -> None:
 
 
 def require_namespace(kubeconfig: Path, context: str | None, namespace: str, stack: str) -> None:
-    """Make sure that a cluster is the one where ``stack`` was deployed, as far as the namespace of its objects tells that.
+    """Make sure that a cluster is the one where ``stack`` was deployed, as far as the namespace of its objects shows that.
 
     Skip the check if the user may not read namespaces: they cannot read its objects either, so nothing is dropped from the state.
 

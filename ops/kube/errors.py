@@ -77,7 +77,7 @@ def refusal(error: client.ApiException, command: str = "", rights: str = "") -> 
 
 
 def is_login_refused(error: client.ApiException) -> bool:
-    """Whether the cluster does not know who asks: the kubeconfig's token or certificate is wrong, too old, or missing."""
+    """Whether the cluster does not know the user: the kubeconfig's token or certificate is wrong, too old, or missing."""
     return error.status == HTTPStatus.UNAUTHORIZED or "system:anonymous" in message_of(error)
 
 

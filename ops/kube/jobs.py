@@ -111,7 +111,7 @@ class Jobs:
         return Run(name=made["metadata"]["name"], uid=made["metadata"]["uid"])
 
     def wait(self, run: Run, step: Step, *, follow: bool = False) -> list[str]:
-        """Follow ``run`` to its end; return what its last container said.
+        """Follow ``run`` to its end; return what its last container printed.
 
         Args:
             follow: show each line as it comes. They are read once: a log too large for its node is returned whole, too.

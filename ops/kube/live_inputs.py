@@ -65,7 +65,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _reconcile_lists(mine: Sequence[Any], theirs: Sequence[Any], path: tuple[str, ...]) -> list[Any]:
-    """Match items by the field that tells them apart where all have it (other managers may add their own), else by place."""
+    """Match items by the field that distinguishes them if all have it (other managers may add their own), else by position."""
     key = next((name for name in _MERGE_KEYS if _tells_apart(mine, name)), None)
     if key is not None:
         by_key = {item.get(key): item for item in theirs if isinstance(item, dict)}

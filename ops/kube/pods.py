@@ -39,7 +39,7 @@ class Done:
 
     @property
     def text(self) -> str:
-        """What it said on both streams."""
+        """What it printed on both streams."""
         return f"{self.output}{self.errors}".strip()
 
 
@@ -141,7 +141,7 @@ class Pods:
         return Done(code=code, output=str(session.read_stdout()), errors=str(session.read_stderr()))
 
     def run(self, pod: str, command: Sequence[str], seconds: float = SECONDS) -> tuple[int, str] | NotChecked:
-        """Return the exit code of ``command`` in ``pod`` and what it said on both streams."""
+        """Return the exit code of ``command`` in ``pod`` and what it printed on both streams."""
         with _told() as told:
             try:
                 done = self.execute(pod, command, seconds)

@@ -32,7 +32,7 @@ PROJECT: Final = "portus"
 """``name`` of Pulumi.yaml, under which backends keep the stacks."""
 
 SALT: Final = "encryptionsalt"
-"""Key of a stack file by which Pulumi tells whether a passphrase is the one that encrypted it."""
+"""Key of a stack file by which Pulumi sees whether a passphrase is the one that encrypted it."""
 
 NON_INTERACTIVE: Final = "--non-interactive"
 

@@ -33,7 +33,7 @@ class Destination:
 
     Args:
         name: its key under ``network.destinations``.
-        workloads: who connects to it.
+        workloads: that connect to it.
         ports: where it listens.
         networks: where it is, in CIDR form; empty for everywhere.
     """
@@ -144,7 +144,7 @@ def _port(url: str) -> int:
 
 
 def _networks(said: tuple[str, ...], host: str | None) -> tuple[str, ...]:
-    """Return the networks said, else the host's own where it is an address."""
+    """Return the networks that are set, else the host itself if it is an address."""
     try:
         return said or (str(ipaddress.ip_network(host or "")),)
     except ValueError:

@@ -1,4 +1,4 @@
-"""HTTP proxies: who must be reached without one, and what the workloads' environment says of it.
+"""HTTP proxies: the hosts that must be reached without one, and the variables of the workloads.
 
 Portus (Ruby's ``URI::Generic#find_proxy``) and the registry (Go's ``httpproxy``) read HTTP_PROXY, HTTPS_PROXY and NO_PROXY in capitals or
 in small letters. Both take an entry of NO_PROXY as a name and all names that end in it.
@@ -24,7 +24,7 @@ LOCAL: Final = ("localhost", "127.0.0.1", "svc", "cluster.local")
 """The Pod itself, and every Service by its full name."""
 
 METADATA: Final = ("169.254.169.254", "metadata.google.internal")
-"""Where clouds tell a Pod who it is."""
+"""Addresses at which clouds give a Pod its identity."""
 
 
 def variables(stack: StackSettings) -> Mapping[str, str]:
@@ -41,19 +41,19 @@ def is_proxy_variable(name: str) -> bool:
 
 
 def is_exception_variable(name: str) -> bool:
-    """Whether a program takes from this variable who is reached without a proxy."""
+    """Whether a program takes from this variable the hosts that it reaches without a proxy."""
     return name.lower() == "no_proxy"
 
 
 def completed(said: str, stack: StackSettings, further: tuple[str, ...] = ()) -> str:
-    """Return ``said``, a value of NO_PROXY, with everything that this stack needs in it."""
+    """Return ``said``, a value of NO_PROXY, with everything added that this stack needs."""
     entries = [entry.strip() for entry in said.split(",") if entry.strip()]
     wanted = (*LOCAL, *own_hosts(stack), *further)
     return ",".join((*entries, *(host for host in dict.fromkeys(wanted) if not covers(said, host))))
 
 
 def covers(said: str, host: str) -> bool:
-    """Whether the value ``said`` of NO_PROXY has ``host`` reached without a proxy."""
+    """Whether the value ``said`` of NO_PROXY covers ``host``."""
     entries = [re.sub(r"^\*?\.", "", entry.strip().lower()) for entry in said.split(",")]
     return any(entry and (host == entry or host.endswith(f".{entry}")) for entry in entries)
 

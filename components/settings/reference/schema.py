@@ -21,7 +21,7 @@ SECURE: Final[Mapping[str, Any]] = {
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema; the rules across settings are not in it, ``pulumi preview`` tells those."""
+    """Return the schema; the rules across settings are not in it: ``pulumi preview`` reports those."""
     models = StackSettings.model_json_schema(by_alias=True)
     definitions = {name: _tidy(body) for name, body in models.pop("$defs").items()}
     for model in _models(StackSettings):

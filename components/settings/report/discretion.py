@@ -81,7 +81,7 @@ _STEPS: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 def shown(value: object) -> str:
-    """Return ``value`` as a report shows it, in one line and without the secrets that can be told by their form."""
+    """Return ``value`` as a report shows it, in one line and without the secrets that their form shows."""
     text = json.dumps(redacted(value) if isinstance(value, str) else value, ensure_ascii=False, default=str)
     text = text if isinstance(value, str) else redacted(text)
     if text.strip('"') in {HIDDEN, PEM}:

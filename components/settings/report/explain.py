@@ -1,4 +1,4 @@
-"""From pydantic's errors to problems in the words of who writes a stack file."""
+"""From pydantic's errors to problems in the words of a stack file."""
 
 from __future__ import annotations
 

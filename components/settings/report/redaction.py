@@ -45,7 +45,7 @@ PEM: Final = "[PEM]"
 
 
 def redacted(text: str) -> str:
-    """Return ``text`` without the secrets that can be told by their form."""
+    """Return ``text`` without the secrets that their form shows."""
     if pem.holds_content(text):
         return HIDDEN if pem.holds_a_private_key(text) else PEM
     for pattern in (_USERINFO, _BARE_USERINFO, _JWT):

@@ -248,7 +248,7 @@ def _verified(walk: Walk, chain: Chain, roots: Sequence[x509.Certificate], hosts
         return  # OpenSSL and Go take these, the verifier does not; the walk has checked signatures and names
     for host in hosts:
         if not any(facts.covers(name, host) for name in facts.dns_names(chain.leaf)):
-            continue  # told already
+            continue  # reported already
         try:
             _verifier(roots, host).verify(chain.leaf, list(walk.authorities))
         except VerificationError as error:

@@ -1,4 +1,4 @@
-"""Whether a certificate can serve this stack, told before anything is created: one problem for each mistake.
+"""Whether a certificate can serve this stack, checked before anything is created: one problem for each mistake.
 
 ``cryptography`` is imported inside, so that stacks which bring no certificate do not pay for it in time and memory.
 """
@@ -152,7 +152,7 @@ def _trust_problems(chain: Chain, authority: str | None, hosts: Sequence[str]) -
     flaws = list(_path_periods(walk.steps))
     yield from flaws
     of_root = list(_root_problems(key, walk.anchor)) if walk.anchor is not None and walk.anchor != chain.leaf else []
-    if authority is None:  # else told by root_problems
+    if authority is None:  # else root_problems reports it
         yield from of_root
     yield from path_problems(chain, walk, roots, hosts, root_key=key, sound=not flaws and not of_root)
 

@@ -163,7 +163,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that may be said; ``only``: the one version that knows it."""
+    """A key that may be set; ``only``: the one version that knows it."""
 
     kind: Kind
     only: RegistryVersion | None = None

@@ -1,4 +1,4 @@
-"""The certificate, and who signs tokens."""
+"""The certificate, and the signers of tokens."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class EdgeSettings(ScaledSection):
     registry_passthrough: Annotated[bool, Field(alias="registryPassthrough"), ChangeImpact("connections under way are broken off")] = True
     """Pass connections for ``registry.host`` through to the registry without decrypting them, by the name in the TLS handshake. This saves
     a TLS hop. It needs two hosts, and no Ingress controller or Gateway that ends TLS. Off: the front proxy decrypts them, filters paths and
-    headers, and tells the registry the client's address (docs/deploy/exposure.md)."""
+    headers, and adds the client's address (docs/deploy/exposure.md)."""
     hsts_max_age: Annotated[int | None, Field(ge=0, le=63_072_000), ChangeImpact("browsers keep the last value for as long as it says")] = (
         None
     )
@@ -84,7 +84,7 @@ class NodePortExposure(_DirectExposure):
     public_port: Annotated[Port | None, ChangeImpact("in every URL and image's name")] = None
     """Port that clients use, if something forwards it to the node port. Unset: the node port itself."""
     proxy_protocol: Annotated[bool, ChangeImpact("others' connections are refused at once")] = False
-    """Whether what forwards to the node port begins each connection with the PROXY protocol's header, which tells the client's address."""
+    """Whether what forwards to the node port begins each connection with the PROXY protocol's header, which has the client's address."""
 
     @property
     def https_port(self) -> int:
@@ -115,7 +115,7 @@ class LoadBalancerExposure(_DirectExposure):
     annotations: AnnotationMap = Field(default_factory=dict)
     """Annotations of the Service, which the cloud's controller reads."""
     proxy_protocol: Annotated[bool, ChangeImpact("others' connections are refused at once")] = False
-    """Whether the load balancer begins each connection with the PROXY protocol's header, which tells the client's address. Must be switched
+    """Whether the load balancer begins each connection with the PROXY protocol's header, which has the client's address. Must be switched
     on in the load balancer too, usually by an annotation."""
 
     @property

@@ -1,4 +1,4 @@
-"""Certificates: what the Pods mount, what they present, and who trusts them."""
+"""Certificates: what the Pods mount, what they present, and which programs trust them."""
 
 from __future__ import annotations
 

@@ -114,6 +114,6 @@ class AzureStorage(StorageDriver):
         return given({"REGISTRY_STORAGE_AZURE_ACCOUNTKEY": self.accountkey, "AZURE_CLIENT_SECRET": secret})
 
     def variables(self) -> Mapping[str, str]:
-        """Return who the client is."""
+        """Return the client's ids."""
         said = self.credentials
         return {} if said is None else given({"AZURE_CLIENT_ID": said.clientid, "AZURE_TENANT_ID": said.tenantid})

@@ -45,7 +45,7 @@ class Connections:
     Args:
         urls: of servers that the stack file names. No proxy is asked for those inside the cluster.
         ports: of servers that it does not name.
-        metadata: where a cloud tells a Pod who it is, as a network in CIDR form -> ports.
+        metadata: where a cloud gives a Pod its identity, as a network in CIDR form -> ports.
     """
 
     urls: tuple[str, ...] = ()

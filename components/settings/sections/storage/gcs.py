@@ -17,7 +17,7 @@ from components.settings.types.secrets import ExistingSecret
 
 KEY_FILE: Final = "gcs-keyfile.json"
 METADATA: Final = {"169.254.169.254/32": (80, 8080), "169.254.169.252/32": (987, 988)}
-"""Where GKE tells a Pod who it is: with Dataplane V2 at the first, else at the second, to which its nodes turn the first before a policy
+"""Where GKE gives a Pod its identity: with Dataplane V2 at the first, else at the second, to which its nodes turn the first before a policy
 sees it (cloud.google.com/kubernetes-engine/docs/how-to/workload-identity)."""
 
 
@@ -51,7 +51,7 @@ class GcsStorage(StorageDriver):
     opened_by: ClassVar[tuple[str, ...]] = ("keyfile",)
 
     def connections(self) -> Connections:
-        """Return Google's servers; without a key also the service that tells who the registry is."""
+        """Return Google's servers; without a key also the service that gives the registry its identity."""
         return Connections(ports=(names.HTTPS_PORT,), metadata=METADATA if self.keyfile is None else {})
 
     def identity(self) -> Identity | None:
