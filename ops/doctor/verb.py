@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 import time
+from collections.abc import Iterator
+from typing import Final
 
 from ops.check import check, check_read_only
 from ops.console import Step, console, step
@@ -17,7 +20,7 @@ from ops.doctor.snapshot import Snapshot
 from ops.environment import Environment
 from ops.errors import OpsError
 from ops.kube.http import NoAnswer, NotChecked
-from ops.pulumi.stack import Stack
+from ops.pulumi.stack import EXCERPT, Stack
 
 
 def doctor(stack: Stack, environment: Environment, *, push: bool = False, drift: bool = False, as_data: bool = False) -> bool:
@@ -61,10 +64,26 @@ def diagnose(
 def _drift(stack: Stack) -> str:
     """Return what Pulumi would change; '' for nothing."""
     try:
-        stack.run("preview", "--refresh", "--expect-no-changes", "--stack", stack.name)
+        # With --diff Pulumi names what changes, and nothing else.
+        stack.run("preview", "--refresh", "--diff", "--suppress-outputs", "--expect-no-changes", "--stack", stack.name)
     except OpsError as error:
-        return "\n".join([error.problem, *(line for line in error.excerpt.splitlines() if line.strip())][:40])
+        return "\n".join([error.problem, *_changes(error.excerpt)][:40])
     return ""
+
+
+_READ: Final = re.compile(r"\s*~ \S+: \(refresh\)")
+_PLACE: Final = re.compile(r"\s*\[(id|urn|provider)=")
+
+
+def _changes(excerpt: str) -> Iterator[str]:
+    """Yield the lines that tell what would change, without the objects that were only read, and URNs: the id names an object."""
+    read = False
+    for line in excerpt.splitlines()[len(excerpt) == EXCERPT :]:  # of a longer output, the first line is the rest of one
+        place = _PLACE.match(line)
+        if not place:
+            read = bool(_READ.match(line))
+        if line.strip() and not read and (not place or place[1] == "id"):
+            yield line
 
 
 def _round_trip(stack: Stack, environment: Environment | None, snapshot: Snapshot) -> str | NoAnswer | NotChecked:

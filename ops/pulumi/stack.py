@@ -61,6 +61,10 @@ def stack_names() -> list[str]:
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in STACKS.glob("Pulumi.*.yaml"))
 
 
+EXCERPT: Final = 2000
+"""Characters of an output's end that an error shows."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stack:
     """A stack and the engine that deploys it.
@@ -189,7 +193,7 @@ class Stack:
         done = self._capture(*words)
         if done.returncode != 0:
             said = (done.stderr + done.stdout).strip()
-            raise OpsError(f"'pulumi {words[0]}' of stack {self.name} failed.", "correct what its output names:", said[-2000:])
+            raise OpsError(f"'pulumi {words[0]}' of stack {self.name} failed.", "correct what its output names:", said[-EXCERPT:])
 
     @property
     def context(self) -> str | None:

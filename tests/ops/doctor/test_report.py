@@ -26,8 +26,10 @@ from ops.doctor.expected import copies, objects
 from ops.doctor.facts import Denied, Pod
 from ops.doctor.report import NOTE, as_json, passed, show
 from ops.doctor.servers import CONNECT_SECONDS, _from_registry
+from ops.doctor.verb import _changes
 from ops.environment import Environment
 from ops.kube.http import NoAnswer, NotChecked, late
+from ops.pulumi.stack import EXCERPT
 from tests.ops.doctor.stage import DATABASE, healthy
 
 
@@ -261,3 +263,29 @@ class _WithoutNc:
 def test_a_registry_image_without_the_tool_is_not_checked() -> None:
     found = _from_registry(_WithoutNc(), Pod(name="registry-0", ready=True), "portus.example.test", 443)  # type: ignore[arg-type]
     assert isinstance(found, NotChecked)
+
+
+PREVIEW = """\
+    ~ kubernetes:core/v1:Service: (refresh)
+        [id=portus/mariadb]
+        [urn=urn:pulumi:prod::portus::portus:index:PortusStack$kubernetes:core/v1:Service::mariadb-service]
+    ~ kubernetes:policy/v1:PodDisruptionBudget: (update)
+        [id=portus/edge-budget-1]
+        [urn=urn:pulumi:prod::portus::portus:index:PortusStack$kubernetes:policy/v1:PodDisruptionBudget::edge-budget]
+        [provider=urn:pulumi:prod::portus::pulumi:providers:kubernetes::kubernetes::1]
+      ~ spec: {
+          ~ maxUnavailable: 2 => 1
+        }
+"""
+CHANGES = """\
+    ~ kubernetes:policy/v1:PodDisruptionBudget: (update)
+        [id=portus/edge-budget-1]
+      ~ spec: {
+          ~ maxUnavailable: 2 => 1
+        }
+"""
+
+
+@pytest.mark.parametrize("before", ["", "cut off" + "." * EXCERPT + "\n"])
+def test_of_a_preview_the_report_has_what_would_change_and_not_what_was_read(before: str) -> None:
+    assert list(_changes((before + PREVIEW)[-EXCERPT:])) == CHANGES.splitlines()
