@@ -32,12 +32,13 @@ help: ## List the verbs
 	@echo "  STACK=lab (default), lab-apache: on this machine, needs Linux and root."
 	@echo "  STACK=dev KUBECONFIG=...: on a cluster of yours."
 
+# Not compiled by pip, which would compile all of the SDKs (half of its time): Python compiles what is imported.
 $(READY): requirements.txt requirements-ops.txt requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: '$(PYTHON)' is not installed; it is needed in version 3.11 or later (PYTHON=... names another)." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; PYTHON=... names another." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "error: '$(PYTHON) -m venv' failed; on Debian install python3-venv." >&2; exit 1; }
 	@echo "installing the Python packages of requirements-dev.txt into $(VENV)"
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(VENV)/bin/pip install --quiet --no-compile --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 up: $(READY) ## Deploy STACK and check it with a push and a pull (REFRESH=1: undo changes by hand, too; YES=1: do not ask; IMAGES=public: the genuine images)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 RSA_ONLY: Final = "an RSA key: Portus signs the registry's tokens with it and supports no other kind"
-RSA_REMEDY: Final = "ask for an RSA certificate (certbot: --key-type rsa; cert-manager: privateKey.algorithm RSA)"
+RSA_FIX: Final = "ask for an RSA certificate (certbot: --key-type rsa; cert-manager: privateKey.algorithm RSA)"
 
 _NEVER: Final = dt.timedelta()
 
@@ -99,7 +99,7 @@ def _key_problems(key: PrivateKeyTypes | str, leaf: x509.Certificate) -> Iterato
             fix="give the key that the certificate was made for, or the certificate of this key",
         )
     elif not isinstance(key, rsa.RSAPrivateKey):
-        yield Problem(key="tls.privateKey", value=HIDDEN, rule=f"must be {RSA_ONLY}", fix=RSA_REMEDY)
+        yield Problem(key="tls.privateKey", value=HIDDEN, rule=f"must be {RSA_ONLY}", fix=RSA_FIX)
     elif key.key_size < facts.MINIMUM_RSA_BITS:
         yield Problem(
             key="tls.privateKey",
@@ -307,7 +307,7 @@ def _signer_problems(key: str, leaf: x509.Certificate) -> Iterator[Problem]:
 
     public = leaf.public_key()
     if not isinstance(public, rsa.RSAPublicKey):
-        yield Problem(key=key, value=facts.name(leaf), rule=f"must have {RSA_ONLY}", fix=RSA_REMEDY)
+        yield Problem(key=key, value=facts.name(leaf), rule=f"must have {RSA_ONLY}", fix=RSA_FIX)
     elif public.key_size < facts.MINIMUM_RSA_BITS:
         yield Problem(
             key=key,
