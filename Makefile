@@ -1,4 +1,4 @@
-# One command per verb, the same here and in CI. `make help` lists them.
+# One target for each command, the same here and in CI. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -26,7 +26,7 @@ OPERATORS := up down preview check doctor gc collect export backup backups resto
 
 .PHONY: $(OPERATORS) help verify unit test e2e e2e-share e2e-all genuine replay bench lint lint-manifests types format render golden clean
 
-help: ## List the verbs
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  STACK=lab (default), lab-apache: on this machine, needs Linux and root."

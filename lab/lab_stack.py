@@ -30,7 +30,7 @@ def is_lab_stack(name: str) -> bool:
 
 
 def lab_stack_names() -> list[str]:
-    """Return the stacks of the lab's own cluster. A file that cannot be read is no business of the others: its own verbs tell of it."""
+    """Return the stacks of the lab's own cluster. A file that cannot be read is left out: the commands on that stack report it."""
     found = []
     for name in stack_names():
         with contextlib.suppress(OpsError):

@@ -83,7 +83,7 @@ def check(stack: str, environment: Environment) -> None:
 @click.option("--drift", is_flag=True, help="Have Pulumi compare the cluster with the stack file, too: as slow as a preview.")
 def doctor(stack: str, environment: Environment, *, push: bool = False, drift: bool = False, as_data: bool = False) -> int:
     """Find what does not work, and print the fix. The exit code is 0 if every check passes."""
-    from ops.doctor.verb import doctor as examine  # noqa: PLC0415 - heavy
+    from ops.doctor.command import doctor as examine  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 
     return 0 if examine(known(stack, environment), environment, push=push, drift=drift, as_data=as_data) else 1
@@ -92,19 +92,19 @@ def doctor(stack: str, environment: Environment, *, push: bool = False, drift: b
 @_command(rights=JOBS)
 def backup(stack: str, environment: Environment) -> None:
     """Back up the database of the deployed stack now. The backup is loaded into a throw-away server and compared."""
-    from ops.backup import verbs  # noqa: PLC0415 - heavy
+    from ops.backup import commands  # noqa: PLC0415 - heavy
     from ops.lifecycle import reached  # noqa: PLC0415 - heavy
 
-    verbs.backup(stack, reached(stack, environment))
+    commands.backup(stack, reached(stack, environment))
 
 
 @_command(rights=JOBS)
 def backups(stack: str, environment: Environment) -> None:
     """List the backups of the deployed stack."""
-    from ops.backup import verbs  # noqa: PLC0415 - heavy
+    from ops.backup import commands  # noqa: PLC0415 - heavy
     from ops.lifecycle import reached  # noqa: PLC0415 - heavy
 
-    verbs.backups(stack, reached(stack, environment))
+    commands.backups(stack, reached(stack, environment))
 
 
 @_command(rights=f"{JOBS}, get and patch Deployments, {CHECK}")
@@ -112,11 +112,11 @@ def backups(stack: str, environment: Environment) -> None:
 @click.option("--safety", type=click.Choice(["yes", "no"]), default="yes", show_default=True, help="Back up the present state first.")
 def restore(stack: str, environment: Environment, *, dump: str = "", safety: str = "yes") -> None:
     """Replace the database by a backup, and check Portus."""
-    from ops.backup import verbs  # noqa: PLC0415 - heavy
+    from ops.backup import commands  # noqa: PLC0415 - heavy
     from ops.lifecycle import reached  # noqa: PLC0415 - heavy
 
     environment.require_client(stack)
-    verbs.restore(stack, reached(stack, environment), environment.kubeconfig, dump=dump, safety=safety == "yes")
+    commands.restore(stack, reached(stack, environment), environment.kubeconfig, dump=dump, safety=safety == "yes")
 
 
 @_command(rights=f"{JOBS}, and {EXEC}")
@@ -125,11 +125,11 @@ def restore(stack: str, environment: Environment, *, dump: str = "", safety: str
 )
 def import_database(stack: str, environment: Environment, *, dump: Path) -> None:
     """Make a dump of Portus 2.0 to 2.5 a backup for restore. It is checked and converted first."""
-    from ops.imports import verb  # noqa: PLC0415 - heavy
+    from ops.imports import command  # noqa: PLC0415 - heavy
     from ops.lifecycle import reached  # noqa: PLC0415 - heavy
 
-    found = verb.read_dump(dump)
-    verb.import_database(reached(stack, environment), dump, found)
+    found = command.read_dump(dump)
+    command.import_database(reached(stack, environment), dump, found)
 
 
 @_command(rights=READ)
@@ -160,7 +160,7 @@ def gc(stack: str, environment: Environment, *, confirm: str = "no", untagged: s
 @click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="New folder to write to (make: DIR=...).")
 def export(stack: str, environment: Environment, *, folder: Path) -> None:
     """Write users, rights and images for another registry. The files are for skopeo, Harbor and zot. Changes nothing."""
-    from ops.export.verb import export as write  # noqa: PLC0415 - heavy
+    from ops.export.command import export as write  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 
     write(known(stack, environment), folder)
@@ -182,7 +182,7 @@ def recover_state(stack: str, environment: Environment, *, new_ca: bool = False)
     """Create the lost Pulumi state of a running stack again. Reads the program and the cluster's objects; changes no object."""
     from ops.kube.client import require_cluster  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
-    from ops.state.verb import recover  # noqa: PLC0415 - heavy
+    from ops.state.command import recover  # noqa: PLC0415 - heavy
 
     with environment.alone(stack):
         found = known(stack, environment)

@@ -17,7 +17,8 @@ from lab.environment import Lab
 from ops.check import check
 from ops.console import Step
 from ops.deployment import Deployment
-from ops.doctor import verb
+from ops.doctor import command
+from ops.doctor.command import diagnose
 from ops.doctor.database import examine_database
 from ops.doctor.expected import expected_of
 from ops.doctor.facts import Contact, Database, Expected
@@ -25,7 +26,6 @@ from ops.doctor.objects import examine_objects
 from ops.doctor.report import as_json, passed
 from ops.doctor.services import LDAP, OAUTH, questions
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verb import diagnose
 from ops.doctor.verdicts import Failed
 from ops.kube.pods import Pods, hushed
 from tests.cluster.breaking import Breaker, Template
@@ -58,7 +58,7 @@ def expected(stack: OwnStack) -> Expected:
 @pytest.fixture
 def asked_once(expected: Expected, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare a test the question what is expected. A test that deploys must ask: its objects get other names."""
-    monkeypatch.setattr(verb, "expected_of", lambda _: expected)
+    monkeypatch.setattr(command, "expected_of", lambda _: expected)
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from ops.backup.restore import Restore
 from ops.check import check
 from ops.console import Step, step
 from ops.deployment import Deployment
+from ops.doctor.command import diagnose
 from ops.doctor.report import as_json
-from ops.doctor.verb import diagnose
 from tests.cluster.own_stack import OwnStack, load, namespace, own_stack, published
 
 pytestmark = pytest.mark.cluster

@@ -29,10 +29,10 @@ from ops.console import step
 from ops.deployment import Deployment, Tag
 from ops.doctor.expected import expected_of
 from ops.errors import OpsError
+from ops.export.command import export
 from ops.export.plan import TARGET
 from ops.export.registry_client import MANIFEST_TYPES
 from ops.export.source import Source, source
-from ops.export.verb import export
 from ops.sample_image import write_sample
 from ops.skopeo import Client, administrator_of
 from tests.cluster.breaking import Breaker

@@ -20,8 +20,8 @@ from ops.check import check
 from ops.console import Step, step
 from ops.deployment import Deployment
 from ops.errors import OpsError
+from ops.state.command import recover
 from ops.state.values import name_of
-from ops.state.verb import recover
 from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
 
 pytestmark = pytest.mark.cluster

@@ -85,7 +85,7 @@ def _down(name: str, environment: Environment) -> None:
 
 
 @pytest.mark.parametrize("verb", [check, backup, backups, outputs, password, _down])
-def test_no_verb_that_looks_makes_a_stack(mine: Stack, tmp_path: Path, verb: Callable[[str, Environment], None]) -> None:
+def test_no_command_that_only_reads_makes_a_stack(mine: Stack, tmp_path: Path, verb: Callable[[str, Environment], None]) -> None:
     with pytest.raises(OpsError, match="knows no stack test"):
         verb("test", Lab(mine.kubeconfig))
     assert mine.export() == {}

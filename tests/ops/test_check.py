@@ -1,4 +1,4 @@
-"""A check proves what the stack is there for: one that lets nobody push is proven by a push that is refused, by whatever verb."""
+"""A check proves that the stack works as its file says. A read-only stack is proved by a push that is refused, in every command."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from urllib3.exceptions import HTTPError
 from lab.environment import Lab
 from lab.images.servers import fresh_mariadb
 from ops import check, lifecycle
-from ops.backup import verbs as operations
+from ops.backup import commands as operations
 from ops.backup.restore import Restore
 from ops.check import recorded, tags
 from ops.console import Step
 from ops.credentials import NobodyError
 from ops.deployment import Deployment, Tag
-from ops.doctor import verb as doctor
+from ops.doctor import command as doctor
 from ops.doctor.checks.database import FRESH_SECONDS
 from ops.doctor.snapshot import Snapshot
 from ops.errors import OpsError

@@ -1,4 +1,4 @@
-"""What the verbs have Pulumi do."""
+"""What the commands make Pulumi do."""
 
 from __future__ import annotations
 

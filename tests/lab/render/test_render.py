@@ -308,7 +308,7 @@ def _say(folder: Path, name: str, config: Mapping[str, object]) -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_each_example_in_stacks_is_verified(name: str) -> None:
-    """An operator who changes or adds one runs the same check by its verb; a legal file passes."""
+    """An operator who changes or adds one runs the same check by its command; a valid file passes."""
     verify(name)
 
 

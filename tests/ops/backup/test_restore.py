@@ -13,7 +13,7 @@ from urllib3.exceptions import MaxRetryError
 
 from components.common.names import RESTORE
 from ops.backup import backups, restore
-from ops.backup import verbs as operations
+from ops.backup import commands as operations
 from ops.backup.backups import Backup, CutOff, Listing, read
 from ops.backup.restore import Restore
 from ops.deployment import Deployment

@@ -22,11 +22,11 @@ from lab.images.rootfs import run
 from ops import lifecycle
 from ops.doctor import mounted
 from ops.doctor.catalog import CHECKS, examine
+from ops.doctor.command import _changes
 from ops.doctor.expected import copies, objects
 from ops.doctor.facts import Denied, Pod
 from ops.doctor.report import NOTE, as_json, passed, show
 from ops.doctor.servers import CONNECT_SECONDS, _from_registry
-from ops.doctor.verb import _changes
 from ops.environment import Environment
 from ops.kube.http import NoAnswer, NotChecked, late
 from ops.pulumi.stack import EXCERPT
@@ -95,7 +95,7 @@ def test_the_exit_code_says_whether_all_checks_pass(monkeypatch: pytest.MonkeyPa
         return found
 
     monkeypatch.setattr(lifecycle, "known", lambda name, _: name)
-    monkeypatch.setattr("ops.doctor.verb.doctor", doctor)
+    monkeypatch.setattr("ops.doctor.command.doctor", doctor)
     monkeypatch.setenv("KUBECONFIG", "/some/config")
     assert command.main(["doctor", "--stack", "prod", "--json", "--drift"]) == code
     assert asked == [("prod", Lab(Path("/some/config")), {"push": False, "drift": True, "as_data": True})]

@@ -18,8 +18,8 @@ from ops.commands import export
 from ops.doctor.facts import Expected
 from ops.errors import OpsError
 from ops.export import harbor, zot
+from ops.export.command import PRIVATE, _whole, documents, require_empty
 from ops.export.model import Member, Namespace, Portus, Role, Team, User, Visibility
-from ops.export.verb import PRIVATE, _whole, documents, require_empty
 from tests.ops.export.sample import PULL, PUSH, harbor_allows, inventory, matches, portus, zot_allows
 
 REPOSITORIES = {True: ("busybox", "alice"), False: ("{}/app", "{}/a/b/c")}

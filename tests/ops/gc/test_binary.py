@@ -1,4 +1,4 @@
-"""What the genuine registries do when they collect, 2.8.2 of Debian and 3.1.2: what the verb reads, warns of and heals."""
+"""What the genuine registries do when they collect, 2.8.2 of Debian and 3.1.2: what the command reads, reports and repairs."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class TestUntagged:
 
 @BOTH
 class TestCache:
-    """The corruption that the verb prevents: a registry that remembers a deleted layer has clients leave it out of their push."""
+    """The corruption that the command prevents: a registry that remembers a deleted layer has clients leave it out of their push."""
 
     @contextmanager
     def _remembering(self, tmp_path: Path, stage: Stage) -> Iterator[tuple[httpx.Client, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ops.backup import verbs as operations
+from ops.backup import commands as operations
 from ops.check import checked
 from ops.deployment import Deployment
 from ops.errors import OpsError

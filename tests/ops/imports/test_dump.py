@@ -11,8 +11,8 @@ import pytest
 
 from components.common.versions import NEWEST_MIGRATIONS, PortusVersion
 from lab.images.servers import Database, fresh_mariadb
+from ops.imports.command import judge, version_of
 from ops.imports.dump import DumpError, Record, read
-from ops.imports.verb import judge, version_of
 from tests.ops.export.test_records import VERSIONS, filled
 from tests.ops.imports.stage import dumped, migrated
 

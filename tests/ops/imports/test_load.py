@@ -26,9 +26,9 @@ from ops.backup.backups import Backup
 from ops.console import Step
 from ops.deployment import Deployment
 from ops.errors import OpsError
+from ops.imports.command import told
 from ops.imports.dump import Dump, DumpError, Record, read
 from ops.imports.load import IMPORT, load, with_import
-from ops.imports.verb import told
 from ops.kube import jobs
 from ops.kube.client import CRON_JOB, JOB, Kind, Kube
 from ops.kube.jobs import JobError, Jobs

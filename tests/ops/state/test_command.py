@@ -12,7 +12,7 @@ import pytest
 
 from ops.errors import OpsError
 from ops.pulumi.stack import Stack
-from ops.state import engine, verb
+from ops.state import command, engine
 from ops.state.document import planned
 from ops.state.objects import LiveObjects
 from ops.state.values import HIDDEN, UNKNOWN, name_of
@@ -31,8 +31,8 @@ def cluster(program: Program) -> Cluster:
     return Cluster(program)
 
 
-def _build(program: Program, cluster: Cluster, *, new_ca: bool = False) -> verb.Made:
-    return verb.build(EMPTY, planned(steps(program)), LiveObjects(cluster), new_ca=new_ca)
+def _build(program: Program, cluster: Cluster, *, new_ca: bool = False) -> command.Made:
+    return command.build(EMPTY, planned(steps(program)), LiveObjects(cluster), new_ca=new_ca)
 
 
 def _texts(value: Any) -> list[str]:
@@ -81,7 +81,7 @@ def test_a_certificate_that_must_be_renewed_asks_for_a_new_ca(program: Program, 
         _build(program, cluster)
     made = _build(program, cluster, new_ca=True)
     names = {name_of(each) for each in made.state["deployment"]["resources"]}
-    assert not names & verb.OF_CA
+    assert not names & command.OF_CA
     assert "tls-key" in names, "it signs the tokens"
     assert "all clients must trust the new CA" in made.notes[0]
 
@@ -89,7 +89,7 @@ def test_a_certificate_that_must_be_renewed_asks_for_a_new_ca(program: Program, 
 def test_an_unknown_type_of_resource_is_refused(program: Program, cluster: Cluster) -> None:
     other = {"urn": "urn:pulumi:lab::portus::aws:s3:Bucket::b", "type": "aws:s3:Bucket", "custom": True, "inputs": {}}
     with pytest.raises(OpsError, match="does not know aws:s3:Bucket"):
-        verb.build(EMPTY, [*planned(steps(program)), other], LiveObjects(cluster), new_ca=False)
+        command.build(EMPTY, [*planned(steps(program)), other], LiveObjects(cluster), new_ca=False)
 
 
 class Pulumi:
@@ -131,7 +131,7 @@ def test_a_state_that_would_change_a_secret_is_taken_back(
 ) -> None:
     pulumi = Pulumi(program, monkeypatch, after)
     with pytest.raises(OpsError):
-        verb.recover(stack)
+        command.recover(stack)
     assert pulumi.written[1:] == [EMPTY]
 
 
@@ -139,7 +139,7 @@ def test_a_state_that_changes_nothing_stays_and_the_notes_are_printed(
     program: Program, stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pulumi = Pulumi(program, monkeypatch, list)
-    verb.recover(stack)
+    command.recover(stack)
     assert len(pulumi.written) == 1
     said = capsys.readouterr()
     assert "The state of stack lab is back" in said.out
@@ -159,7 +159,7 @@ def test_what_the_program_reads_from_a_live_object_is_no_difference(
     for each in shown["newState"]["inputs"]["spec"]["template"]["spec"]["hostAliases"]:
         del each["ip"]
     pulumi = Pulumi(program, monkeypatch, lambda: [{**wanted, "op": "update"}], first=first)
-    verb.recover(stack)
+    command.recover(stack)
     assert len(pulumi.written) == 2
     (noted,) = [each for each in pulumi.written[1]["deployment"]["resources"] if each["urn"].endswith("::portus-web")]
     for inputs in (noted["inputs"], noted["outputs"]["__inputs"]):
@@ -173,7 +173,7 @@ def test_a_claim_that_the_next_deployment_makes_is_reported_as_empty(
     kind = "kubernetes:core/v1:PersistentVolumeClaim"
     claim = {"op": "create", "newState": {"urn": f"urn:pulumi:lab::portus::{kind}::mariadb-data", "type": kind, "custom": True}}
     Pulumi(program, monkeypatch, lambda: [claim])
-    verb.recover(stack)
+    command.recover(stack)
     said = " ".join(capsys.readouterr().out.split())
     assert "not in the cluster, and made by the next deployment: PersistentVolumeClaim mariadb-data" in said
     assert "a new claim is empty" in said
@@ -182,7 +182,7 @@ def test_a_claim_that_the_next_deployment_makes_is_reported_as_empty(
 def test_a_stack_that_has_a_state_is_refused(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Stack, "export", lambda _: {"deployment": {"resources": [{}]}})
     with pytest.raises(OpsError, match=r"must be empty, and has 1 resources\. fix: if it is the right state, nothing needs"):
-        verb.recover(stack)
+        command.recover(stack)
 
 
 PULUMI = """#!/bin/sh
@@ -244,7 +244,7 @@ def test_an_import_that_fails_is_reported_with_pulumis_reason(program_called: Pa
 
 def test_the_end_of_a_certificate_is_printed_as_a_day() -> None:
     ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=30)
-    assert verb._of_ca(ends, new_ca=False) == [
+    assert command._of_ca(ends, new_ca=False) == [
         f"the key of the self-signed CA is lost: make a new CA before {ends:%Y-%m-%d} (docs/operate/lost.md#a-new-ca)"
     ]
-    assert verb._of_ca(None, new_ca=False) == []
+    assert command._of_ca(None, new_ca=False) == []
