@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,6 +61,16 @@ def serving(folder: Path, answer: Answer) -> Iterator[Path]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def answering(folder: Path, code: int, body: dict[str, Any]) -> AbstractContextManager[Path]:
+    """Run an API that answers every request with ``code`` and ``body``; give its kubeconfig."""
+    return serving(folder, lambda *_: (code, body))
+
+
+def failure(code: int, message: str) -> dict[str, Any]:
+    """Return the body of a refusal."""
+    return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
 
 
 @dataclass
