@@ -46,8 +46,8 @@ def the_root_file_system_is_read_only(container: Container, _: Workload) -> str 
 
 
 @container_rule("kube-linter/privilege-escalation-container", "polaris/privilegeEscalationAllowed", "kubesec/allowPrivilegeEscalation")
-def no_privilege_is_gained(container: Container, _: Workload) -> str | None:
-    """Set-uid programs and sudo must not lift a process above its parent."""
+def no_process_gains_privileges(container: Container, _: Workload) -> str | None:
+    """Set-uid programs and sudo must not give a process more rights than its parent."""
     return None if _security(container).get("allowPrivilegeEscalation") is False else "privileges can be gained"
 
 
@@ -65,14 +65,14 @@ def no_process_is_root(container: Container, workload: Workload) -> str | None:
 
 
 @container_rule("kubesec/runAsUser")
-def the_user_belongs_to_no_host(container: Container, workload: Workload) -> str | None:
-    """A uid above 10000 is no account of the node, should a process escape."""
+def the_uid_is_no_user_of_the_node(container: Container, workload: Workload) -> str | None:
+    """A uid above 10000 is no account of the node, if a process escapes."""
     return None if (_effective(container, workload, "runAsUser") or 0) > HIGH_ID else "runs with a low uid, or the image's own"
 
 
 @container_rule("kubesec/runAsGroup")
-def the_group_belongs_to_no_host(container: Container, workload: Workload) -> str | None:
-    """As with the user."""
+def the_gid_is_no_group_of_the_node(container: Container, workload: Workload) -> str | None:
+    """As for the user."""
     return None if (_effective(container, workload, "runAsGroup") or 0) > HIGH_ID else "runs with a low gid, or the image's own"
 
 
@@ -80,7 +80,7 @@ def the_group_belongs_to_no_host(container: Container, workload: Workload) -> st
     "kube-linter/drop-net-raw-capability", "polaris/insecureCapabilities", "kubesec/capabilities-drop-all", "kubesec/capabilities-drop"
 )
 def every_capability_is_dropped(container: Container, _: Workload) -> str | None:
-    """What a server on a high port needs of the kernel's root powers is nothing; NET_RAW would let it forge packets."""
+    """A server on a high port needs none of root's capabilities. With NET_RAW it could forge packets."""
     if "ALL" not in _dropped(container):
         return "capabilities are not dropped"
     added = _added(container) & INSECURE
@@ -102,7 +102,7 @@ def system_calls_are_filtered(container: Container, workload: Workload) -> str |
 
 
 @container_rule("kubesec/apparmor-unconfined")
-def apparmor_is_not_lifted(container: Container, workload: Workload) -> str | None:
+def apparmor_is_not_turned_off(container: Container, workload: Workload) -> str | None:
     """If the node confines containers by AppArmor, no container opts out."""
     kind = (_effective(container, workload, "appArmorProfile") or {}).get("type")
     return "unconfined" if kind == "Unconfined" else None
@@ -154,8 +154,8 @@ def an_image_has_a_version(container: Container, _: Workload) -> str | None:
 
 
 @container_rule("polaris/pullPolicyNotAlways")
-def an_image_is_asked_for_at_each_start(container: Container, _: Workload) -> str | None:
-    """With Always a node that once pulled a private image does not give it to a Pod without the right to it."""
+def an_image_is_pulled_at_each_start(container: Container, _: Workload) -> str | None:
+    """With Always, a Pod without the right to a private image does not get it from a node that pulled it before."""
     return None if container.get("imagePullPolicy") == "Always" else f"imagePullPolicy is {container.get('imagePullPolicy')}"
 
 
@@ -172,7 +172,7 @@ def liveness_is_probed(container: Container, _: Workload) -> str | None:
 
 
 @container_rule("kube-linter/liveness-port", "kube-linter/readiness-port", "kube-linter/startup-port")
-def a_probe_asks_a_port_that_is_declared(container: Container, _: Workload) -> str | None:
+def a_probe_uses_a_declared_port(container: Container, _: Workload) -> str | None:
     """A probe of a port that nothing listens on never succeeds."""
     declared = {value for port in container.get("ports", []) for value in (port.get("name"), port["containerPort"])}
     for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
@@ -184,21 +184,21 @@ def a_probe_asks_a_port_that_is_declared(container: Container, _: Workload) -> s
 
 
 @container_rule("kube-linter/privileged-ports")
-def a_server_listens_on_a_port_for_everybody(container: Container, _: Workload) -> str | None:
+def a_server_listens_on_an_unprivileged_port(container: Container, _: Workload) -> str | None:
     """A port below 1024 needs root or a capability."""
     low = [port["containerPort"] for port in container.get("ports", []) if port["containerPort"] < PRIVILEGED_PORT]
     return f"listens on {low}" if low else None
 
 
 @container_rule("kube-linter/ssh-port")
-def nobody_logs_in_to_a_container(container: Container, _: Workload) -> str | None:
-    """A container with an SSH server is a machine without patches."""
+def no_container_has_an_ssh_server(container: Container, _: Workload) -> str | None:
+    """An SSH server in a container gets no patches."""
     return "listens on 22" if any(port["containerPort"] == SSH_PORT for port in container.get("ports", [])) else None
 
 
 @container_rule("polaris/hostPortSet")
-def no_port_of_the_host_is_taken(container: Container, _: Workload) -> str | None:
-    """A host port passes by Services, NetworkPolicies and the scheduler."""
+def no_port_of_the_node_is_used(container: Container, _: Workload) -> str | None:
+    """A host port bypasses Services, NetworkPolicies and the scheduler."""
     return "takes a host port" if any(port.get("hostPort") for port in container.get("ports", [])) else None
 
 
@@ -210,7 +210,7 @@ def a_variable_is_set_once(container: Container, _: Workload) -> str | None:
 
 
 @container_rule("kube-linter/env-var-secret", "polaris/sensitiveContainerEnvVar")
-def no_secret_stands_in_a_manifest(container: Container, _: Workload) -> str | None:
+def no_secret_is_in_a_manifest(container: Container, _: Workload) -> str | None:
     """A variable that is called like a secret takes its value from one, or names a file."""
     clear = [
         each["name"]

@@ -21,19 +21,19 @@ SAFE_SYSCTLS: Final = frozenset(
 
 @pod_rule("kube-linter/host-ipc", "polaris/hostIPCSet", "kubesec/hostIPC")
 def the_hosts_ipc_is_not_shared(workload: Workload) -> str | None:
-    """Shared memory of the node is not theirs."""
+    """The shared memory of the node belongs to the node."""
     return "hostIPC" if workload.pod.get("hostIPC") else None
 
 
 @pod_rule("kube-linter/host-network", "polaris/hostNetworkSet", "kubesec/hostNetwork")
 def the_hosts_network_is_not_shared(workload: Workload) -> str | None:
-    """On the host's network no NetworkPolicy holds."""
+    """On the host's network no NetworkPolicy applies."""
     return "hostNetwork" if workload.pod.get("hostNetwork") else None
 
 
 @pod_rule("kube-linter/host-pid", "polaris/hostPIDSet", "kubesec/hostPID")
 def the_hosts_processes_are_not_seen(workload: Workload) -> str | None:
-    """Environment and memory of other processes are theirs alone."""
+    """A process must not see environment and memory of others."""
     return "hostPID" if workload.pod.get("hostPID") else None
 
 
@@ -55,7 +55,7 @@ def kernel_settings_are_the_safe_ones(workload: Workload) -> str | None:
 
 @pod_rule("polaris/automountServiceAccountToken", "kubesec/automountServiceAccountToken")
 def no_token_of_the_cluster_is_mounted(workload: Workload) -> str | None:
-    """Nothing here talks to the Kubernetes API, so nothing needs a way in."""
+    """No Pod here uses the Kubernetes API, so none needs a token."""
     return None if workload.pod.get("automountServiceAccountToken") is False else "the service account's token is mounted"
 
 
@@ -88,20 +88,20 @@ def a_pod_is_restarted(workload: Workload) -> str | None:
 
 @pod_rule("kube-linter/priority-class-name", "polaris/priorityClassNotSet")
 def a_pod_has_a_priority(workload: Workload) -> str | None:
-    """When a node is full the scheduler must know who yields."""
+    """When a node is full, the scheduler must know which Pod is evicted first."""
     return None if workload.pod.get("priorityClassName") else "no priority class"
 
 
 @pod_rule("kube-linter/dnsconfig-options")
-def names_are_asked_for_once(workload: Workload) -> str | None:
-    """With ndots 5, Kubernetes' default, each foreign name costs five questions."""
+def a_name_is_resolved_by_one_query(workload: Workload) -> str | None:
+    """With ndots 5, Kubernetes' default, each external name costs five queries."""
     options = {each["name"]: each.get("value") for each in workload.pod.get("dnsConfig", {}).get("options", [])}
     return None if "ndots" in options else "ndots is not set"
 
 
 @pod_rule("kubesec/hostAliases")
-def names_come_from_the_dns(workload: Workload) -> str | None:
-    """An entry in /etc/hosts hides where a name leads."""
+def a_pod_has_no_host_aliases(workload: Workload) -> str | None:
+    """An entry in /etc/hosts hides what the DNS says."""
     return "has host aliases" if workload.pod.get("hostAliases") else None
 
 
@@ -112,7 +112,7 @@ def apparmor_confines_it(workload: Workload) -> str | None:
 
 
 @pod_rule("kubesec/hostUsers")
-def root_inside_is_nobody_outside(workload: Workload) -> str | None:
+def a_pod_has_a_user_namespace(workload: Workload) -> str | None:
     """With a user namespace a uid inside is another one on the node."""
     return None if workload.pod.get("hostUsers") is False else "shares the node's user ids"
 
@@ -130,7 +130,7 @@ def _grants(role: Mapping[str, Any], resources: set[str], verbs: set[str]) -> bo
 
 @rule("kube-linter/access-to-secrets")
 def no_role_reads_secrets(objects: Objects) -> Iterator[Verdict]:
-    """Who reads Secrets has every password of the namespace."""
+    """An account that reads Secrets has every password of the namespace."""
     for each in objects.all(*_ROLES):
         reads = _grants(each.document, {"secrets"}, {"get", "list", "watch", "create", "update", "patch"})
         yield each.reference, "grants access to Secrets" if reads else None
@@ -138,14 +138,14 @@ def no_role_reads_secrets(objects: Objects) -> Iterator[Verdict]:
 
 @rule("kube-linter/wildcard-in-rules")
 def a_role_names_what_it_grants(objects: Objects) -> Iterator[Verdict]:
-    """A star grants what is invented tomorrow."""
+    """A star also grants what is added later."""
     for each in objects.all(*_ROLES):
         wild = any("*" in one.get(key, []) for one in each.document.get("rules", []) for key in ("resources", "verbs"))
         yield each.reference, "has a wildcard" if wild else None
 
 
 @rule("polaris/clusterrolePodExecAttach", "polaris/rolePodExecAttach")
-def no_role_enters_a_pod(objects: Objects) -> Iterator[Verdict]:
+def no_role_may_exec_into_pods(objects: Objects) -> Iterator[Verdict]:
     """Exec and attach are a shell in every container."""
     for each in objects.all(*_ROLES):
         enters = _grants(each.document, {"pods/exec", "pods/attach"}, {"get", "create"})
@@ -157,7 +157,7 @@ def no_role_enters_a_pod(objects: Objects) -> Iterator[Verdict]:
     "polaris/rolebindingClusterRolePodExecAttach",
     "polaris/rolebindingRolePodExecAttach",
 )
-def no_binding_gives_a_way_into_pods(objects: Objects) -> Iterator[Verdict]:
+def no_binding_allows_exec_into_pods(objects: Objects) -> Iterator[Verdict]:
     """Neither does a binding give such a role to any account."""
     entering = {each.name for each in objects.all(*_ROLES) if _grants(each.document, {"pods/exec", "pods/attach"}, {"get", "create"})}
     for each in objects.all(*_BINDINGS):
@@ -169,7 +169,7 @@ def no_binding_gives_a_way_into_pods(objects: Objects) -> Iterator[Verdict]:
     "polaris/rolebindingClusterAdminClusterRole",
     "polaris/rolebindingClusterAdminRole",
 )
-def nobody_is_made_cluster_admin(objects: Objects) -> Iterator[Verdict]:
+def no_account_is_cluster_admin(objects: Objects) -> Iterator[Verdict]:
     """Nothing here administers the cluster."""
     admins = {each.name for each in objects.all(*_ROLES) if _grants(each.document, {"*"}, {"*"})} | {"cluster-admin"}
     for each in objects.all(*_BINDINGS):
@@ -177,8 +177,8 @@ def nobody_is_made_cluster_admin(objects: Objects) -> Iterator[Verdict]:
 
 
 @rule("kubesec/system-anonymous")
-def strangers_are_granted_nothing(objects: Objects) -> Iterator[Verdict]:
-    """Callers without a name get no role."""
+def anonymous_users_have_no_role(objects: Objects) -> Iterator[Verdict]:
+    """Anonymous and unauthenticated users get no role."""
     for each in objects.all(*_BINDINGS):
         names = {subject["name"] for subject in each.document.get("subjects", [])}
         yield each.reference, "binds strangers" if names & {"system:anonymous", "system:unauthenticated"} else None

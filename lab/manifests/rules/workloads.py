@@ -18,7 +18,7 @@ PRIVATE: Final = re.compile(
 
 @rule("kube-linter/no-extensions-v1beta")
 def an_api_is_a_stable_one(objects: Objects) -> Iterator[Verdict]:
-    """Objects of APIs that clusters have dropped cannot be made."""
+    """Objects of removed API versions cannot be created."""
     for each in objects.manifests:
         yield each.reference, "of an API that is gone" if each.document["apiVersion"] in OLD_APIS else None
 
@@ -33,7 +33,7 @@ def an_object_names_its_namespace(objects: Objects) -> Iterator[Verdict]:
 
 
 @rule("polaris/metadataAndInstanceMismatched")
-def an_object_says_whose_it_is(objects: Objects) -> Iterator[Verdict]:
+def an_object_has_the_instance_label(objects: Objects) -> Iterator[Verdict]:
     """The instance label tells two stacks in one namespace apart."""
     for each in objects.workloads:
         own = each.manifest.document["metadata"].get("labels", {}).get("app.kubernetes.io/instance")
@@ -52,14 +52,14 @@ def a_workload_selects_its_own_pods(objects: Objects) -> Iterator[Verdict]:
 
 @rule("polaris/deploymentMissingReplicas")
 def a_server_has_two_replicas(objects: Objects) -> Iterator[Verdict]:
-    """A node may go without the service going."""
+    """The loss of a node must not stop the service."""
     for each in objects.workloads:
         if each.kind == "Deployment":
             yield each.reference, None if each.replicas > 1 else "one replica"
 
 
 @pod_rule("kube-linter/no-anti-affinity")
-def replicas_stand_on_different_nodes(workload: Workload) -> str | None:
+def replicas_are_on_different_nodes(workload: Workload) -> str | None:
     """Two replicas on one node are lost together."""
     apart = workload.pod.get("affinity", {}).get("podAntiAffinity") or workload.pod.get("topologySpreadConstraints")
     return None if workload.kind in {"Job", "CronJob"} or workload.replicas < 2 or apart else "replicas may share a node"  # noqa: PLR2004
@@ -67,14 +67,14 @@ def replicas_stand_on_different_nodes(workload: Workload) -> str | None:
 
 @pod_rule("polaris/topologySpreadConstraint")
 def pods_are_spread(workload: Workload) -> str | None:
-    """Replicas lie apart by a topology key."""
+    """Replicas are spread by a topology key."""
     if workload.kind in {"Job", "CronJob"} or workload.pod.get("topologySpreadConstraints"):
         return None
     return "no topology spread constraint"
 
 
 @rule("polaris/missingPodDisruptionBudget")
-def a_drain_waits_for_the_service(objects: Objects) -> Iterator[Verdict]:
+def a_server_has_a_disruption_budget(objects: Objects) -> Iterator[Verdict]:
     """A budget covers each server, so that a drain evicts one Pod at a time."""
     budgets = [each.document["spec"].get("selector") for each in objects.all("PodDisruptionBudget")]
     for each in objects.workloads:
@@ -117,14 +117,14 @@ def an_autoscaler_has_room(objects: Objects) -> Iterator[Verdict]:
 
 
 @rule("kube-linter/job-ttl-seconds-after-finished")
-def a_finished_job_goes_by_itself(objects: Objects) -> Iterator[Verdict]:
+def a_finished_job_is_deleted(objects: Objects) -> Iterator[Verdict]:
     """Jobs that are not removed pile up."""
     for each in objects.all("Job"):
         yield each.reference, None if "ttlSecondsAfterFinished" in each.document["spec"] else "stays when it has ended"
 
 
 @rule("kubesec/volumeClaim-accessModes", "kubesec/volumeClaim-requests-storage")
-def a_claim_says_what_it_needs(objects: Objects) -> Iterator[Verdict]:
+def a_claim_has_size_and_access_mode(objects: Objects) -> Iterator[Verdict]:
     """Size and access mode decide which volume is bound, and whether two nodes may write."""
     for each in objects.all("PersistentVolumeClaim"):
         spec = each.document["spec"]
@@ -133,7 +133,7 @@ def a_claim_says_what_it_needs(objects: Objects) -> Iterator[Verdict]:
 
 
 @rule("polaris/sensitiveConfigmapContent")
-def no_secret_stands_in_a_config_map(objects: Objects) -> Iterator[Verdict]:
+def no_secret_is_in_a_config_map(objects: Objects) -> Iterator[Verdict]:
     """Every user who may read the namespace reads a ConfigMap."""
     for each in objects.all("ConfigMap"):
         found = [match[0] for text in texts(each.document.get("data", {})) if (match := PRIVATE.search(text))]
@@ -141,7 +141,7 @@ def no_secret_stands_in_a_config_map(objects: Objects) -> Iterator[Verdict]:
 
 
 @rule("kube-linter/dangling-service")
-def a_service_leads_somewhere(objects: Objects) -> Iterator[Verdict]:
+def a_service_selects_pods(objects: Objects) -> Iterator[Verdict]:
     """Its selector selects Pods of the stack."""
     for each in objects.all("Service"):
         selector = each.document["spec"].get("selector")
@@ -149,7 +149,7 @@ def a_service_leads_somewhere(objects: Objects) -> Iterator[Verdict]:
 
 
 @rule("kube-linter/invalid-target-ports")
-def a_service_leads_to_a_port_that_is_declared(objects: Objects) -> Iterator[Verdict]:
+def a_service_has_a_declared_target_port(objects: Objects) -> Iterator[Verdict]:
     """A named target port that no container has makes no endpoint."""
     for each in objects.all("Service"):
         hits = objects.selected(each.document["spec"].get("selector"))
@@ -160,15 +160,15 @@ def a_service_leads_to_a_port_that_is_declared(objects: Objects) -> Iterator[Ver
 
 
 @rule("kube-linter/exposed-services")
-def a_service_is_for_the_cluster_alone(objects: Objects) -> Iterator[Verdict]:
-    """What is reached from outside is meant to be."""
+def a_service_is_internal(objects: Objects) -> Iterator[Verdict]:
+    """A Service must not be reachable from outside by accident."""
     for each in objects.all("Service"):
         kind = each.document["spec"].get("type", "ClusterIP")
         yield each.reference, f"is a {kind}" if kind in {"NodePort", "LoadBalancer"} else None
 
 
 @rule("kube-linter/dangling-ingress")
-def an_ingress_leads_to_a_service(objects: Objects) -> Iterator[Verdict]:
+def an_ingress_has_a_service(objects: Objects) -> Iterator[Verdict]:
     """Each backend is a Service of the stack."""
     services = objects.names("Service")
     for each in objects.all("Ingress"):
@@ -186,23 +186,23 @@ def an_ingress_has_tls(objects: Objects) -> Iterator[Verdict]:
 
 
 @rule("kube-linter/non-isolated-pod", "polaris/missingNetworkPolicy")
-def a_policy_says_who_may_talk_to_a_pod(objects: Objects) -> Iterator[Verdict]:
-    """Without a NetworkPolicy every Pod of the cluster may."""
+def a_network_policy_selects_each_pod(objects: Objects) -> Iterator[Verdict]:
+    """Without a NetworkPolicy every Pod of the cluster may connect."""
     isolated = [hit.reference for each in objects.all("NetworkPolicy") for hit in objects.selected(_pods(each.document))]
     for each in objects.workloads:
         yield each.reference, None if each.reference in isolated else "no NetworkPolicy selects it"
 
 
 @rule("kube-linter/dangling-networkpolicy")
-def a_policy_holds_for_somebody(objects: Objects) -> Iterator[Verdict]:
-    """A policy that selects no Pods gives false comfort."""
+def a_network_policy_selects_pods(objects: Objects) -> Iterator[Verdict]:
+    """A policy that selects no Pods protects nothing."""
     for each in objects.all("NetworkPolicy"):
         yield each.reference, None if objects.selected(_pods(each.document)) else "selects no Pods"
 
 
 @rule("kube-linter/dangling-networkpolicypeer-podselector")
-def a_peer_in_the_same_namespace_is_there(objects: Objects) -> Iterator[Verdict]:
-    """A peer that is misspelt never gets through."""
+def a_peer_of_a_policy_exists(objects: Objects) -> Iterator[Verdict]:
+    """A peer with a wrong name can never connect."""
     for each in objects.all("NetworkPolicy"):
         spec = each.document["spec"]
         peers = [peer for one in spec.get("ingress", []) for peer in one.get("from", [])]
@@ -213,7 +213,7 @@ def a_peer_in_the_same_namespace_is_there(objects: Objects) -> Iterator[Verdict]
 
 
 @rule("kube-linter/dangling-servicemonitor")
-def a_monitor_watches_somebody(objects: Objects) -> Iterator[Verdict]:
+def a_monitor_selects_a_target(objects: Objects) -> Iterator[Verdict]:
     """A ServiceMonitor's selector selects a Service, a PodMonitor's a Pod."""
     for each in objects.all("ServiceMonitor", "PodMonitor"):
         selector = each.document["spec"]["selector"]
