@@ -60,7 +60,7 @@ def test_another_version_is_built_beside_the_first() -> None:
     assert second.is_dir()
 
 
-def test_of_several_entries_the_missing_ones_are_built_in_one_go() -> None:
+def test_the_missing_of_several_entries_are_built_together() -> None:
     cache.build("a", "1", _program)
     made = []
     found = cache.build_all([("a", "1"), ("b", "1"), ("c", "1")], lambda folders: made.append(sorted(folders)))

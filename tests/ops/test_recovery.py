@@ -227,30 +227,30 @@ class _Portus(httpx.MockTransport):
         return httpx.Response(self.status, json=None if self.error is None else {"error": self.error})
 
 
-class TestWho:
-    def test_is_the_stacks_administrator_by_default(self) -> None:
+class TestUserOfTheCheck:
+    def test_the_user_is_the_stacks_administrator_by_default(self) -> None:
         assert login_of(_deployment(), environment={}) == Login(user="admin", password="made")
         assert login_of(_deployment(administrator_made=True), environment={}).user == "admin"
 
-    def test_is_the_one_that_the_environment_names(self, tmp_path: Path) -> None:
+    def test_the_user_is_the_one_that_the_environment_names(self, tmp_path: Path) -> None:
         file = tmp_path / "password"
         file.write_text(" mine \n")
         told = login_of(_deployment(administrator_made=False), environment={"CHECK_USER": "alice", "CHECK_PASSWORD_FILE": str(file)})
         assert told == Login(user="alice", password=" mine ", is_given=True)
 
     @pytest.mark.parametrize("half", ["CHECK_USER", "CHECK_PASSWORD_FILE"])
-    def test_is_not_guessed_from_half_a_login(self, half: str) -> None:
+    def test_half_a_login_is_refused(self, half: str) -> None:
         with pytest.raises(OpsError, match=f"{half} is set without CHECK_"):
             login_of(_deployment(), environment={half: "x"})
 
-    def test_is_none_if_the_password_cannot_be_read(self, tmp_path: Path) -> None:
+    def test_there_is_no_user_if_the_password_cannot_be_read(self, tmp_path: Path) -> None:
         absent, empty = tmp_path / "absent", tmp_path / "empty"
         empty.touch()
         for file, problem in ((absent, "absent cannot be read: No such file"), (empty, "empty is empty")):
             with pytest.raises(OpsError, match=problem):
                 login_of(_deployment(), environment={"CHECK_USER": "alice", "CHECK_PASSWORD_FILE": str(file)})
 
-    def test_is_none_if_the_stack_makes_no_administrator(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_there_is_no_user_if_the_stack_makes_no_administrator(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("CHECK_USER", "CHECK_PASSWORD_FILE"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr(check, "require_login", lambda *_: pytest.fail("a login was tried"))
@@ -261,14 +261,14 @@ class TestWho:
 
 
 class TestToken:
-    def test_is_asked_for_once_as_docker_does(self) -> None:
+    def test_a_token_is_requested_once_as_docker_does(self) -> None:
         portus = _Portus(200)
         require_login(_deployment(), Login(user="admin", password="made"), transport=portus)
         (asked,) = portus.asked
         assert str(asked.url) == "https://portus.example.com/v2/token?service=registry.example.com%3A5000&account=admin"
         assert asked.headers["Authorization"].startswith("Basic ")
 
-    def test_that_is_refused_ends_the_check_and_says_how_to_go_on(self) -> None:
+    def test_a_refused_token_ends_the_check_and_says_how_to_go_on(self) -> None:
         portus = _Portus(401)
         with pytest.raises(NobodyError, match="refuses the password of 'admin' that the stack knows") as told:
             require_login(_deployment(paths.STATE / "kubeconfig"), Login(user="admin", password="made"), portus)
@@ -276,7 +276,7 @@ class TestToken:
         assert "if it was changed on Portus' pages, or the database is another one" in told.value.fix
         assert told.value.fix.endswith("CHECK_USER=name CHECK_PASSWORD_FILE=file make check STACK=prod")
 
-    def test_of_the_given_user_names_the_file_and_no_password(self) -> None:
+    def test_a_refused_token_of_the_given_user_names_the_file_and_no_password(self) -> None:
         with pytest.raises(NobodyError, match="the file that CHECK_PASSWORD_FILE names") as told:
             require_login(_deployment(), Login(user="alice", password="mine-alone", is_given=True), transport=_Portus(401))
         assert "mine-alone" not in str(told.value)
@@ -297,17 +297,17 @@ class TestToken:
             ("Your account is locked.", "correct what it reports: Your account is locked."),
         ],
     )
-    def test_that_the_directory_or_a_lock_refuses_blames_no_changed_password(self, login: Login, error: str, named: str) -> None:
+    def test_a_refusal_by_the_directory_or_a_lock_blames_no_changed_password(self, login: Login, error: str, named: str) -> None:
         with pytest.raises(NobodyError) as told:
             require_login(_deployment(), login, _Portus(401, error))
         assert named in told.value.fix
         assert "if it was changed" not in str(told.value)
 
-    def test_that_is_refused_for_its_password_says_so_where_portus_judges_it(self) -> None:
+    def test_a_refusal_for_the_password_says_so_if_portus_checks_it(self) -> None:
         with pytest.raises(NobodyError) as told:
             require_login(_deployment(), Login(user="admin", password="made"), _Portus(401, "Invalid Username or password."))
         assert "if it was changed on Portus' pages" in told.value.fix
 
     @pytest.mark.parametrize("status", [404, 500, 503])
-    def test_that_does_not_come_for_another_reason_is_left_to_the_push(self, status: int) -> None:
+    def test_a_token_that_fails_for_another_reason_is_left_to_the_push(self, status: int) -> None:
         require_login(_deployment(), Login(user="admin", password="made"), transport=_Portus(status))

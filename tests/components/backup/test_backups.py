@@ -175,7 +175,7 @@ def _is_as_before(stage: Stage) -> bool:
 
 @pytest.mark.images
 class TestBackup:
-    def test_is_complete_under_its_name_with_checksums_and_a_manifest(self, stage: Stage) -> None:
+    def test_a_backup_is_complete_under_its_name_with_checksums_and_a_manifest(self, stage: Stage) -> None:
         name = stage.backup()
         folder = stage.claim / name
         assert {path.name for path in folder.iterdir()} == {"portus.sql.gz", "tables.tsv", "SHA256SUMS", "manifest.json"}
@@ -187,18 +187,18 @@ class TestBackup:
         assert folder.stat().st_mode & 0o077 == 0
         assert [path.name for path in (stage.claim / ".unfinished").iterdir()] == []
 
-    def test_holds_the_applications_database_and_nothing_else_of_the_server(self, stage: Stage) -> None:
+    def test_a_backup_has_only_the_applications_database(self, stage: Stage) -> None:
         text = gzip.decompress((stage.claim / stage.backup() / "portus.sql.gz").read_bytes()).decode()
         assert set(re.findall(r"CREATE TABLE `(\w+)`", text)) >= set(TABLES)
         assert "global_priv" not in text
         assert not re.search(r"CREATE DATABASE|^USE ", text, re.MULTILINE)
 
-    def test_is_made_by_an_account_that_cannot_write(self, stage: Stage) -> None:
+    def test_a_backup_is_made_by_an_account_that_cannot_write(self, stage: Stage) -> None:
         for statement in ("DELETE FROM users", "DROP TABLE teams", "INSERT INTO `groups` VALUES (1)", "CREATE TABLE t (i INT)"):
             with pytest.raises(pymysql.err.OperationalError, match="command denied"):
                 stage.sql(statement, user=READER, password=READERS_PASSWORD)
 
-    def test_and_its_restore_need_no_right_that_portus_does_without(self, stage: Stage) -> None:
+    def test_backup_and_restore_need_no_more_rights_than_portus(self, stage: Stage) -> None:
         """Somebody else's server knows the stack by one account, which need not hold more than the preflight asks for."""
         owner = ("owner", "owners-password")
         rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES"
@@ -211,7 +211,7 @@ class TestBackup:
         code, said = stage.step("restore", *stage.names(), account=owner)
         assert code == 0, said
 
-    def test_of_a_truncated_dump_is_none(self, stage: Stage) -> None:
+    def test_a_truncated_dump_is_no_backup(self, stage: Stage) -> None:
         assert stage.step("dump")[0] == 0
         dump = stage.claim / ".unfinished" / "pod" / "portus.sql.gz"
         dump.write_bytes(dump.read_bytes()[:-40])
@@ -229,7 +229,7 @@ class TestBackup:
             (r"'20190101000000'", "another version of the schema"),
         ],
     )
-    def test_that_lacks_something_is_none_although_it_has_its_end(self, stage: Stage, lost: str, problem: str) -> None:
+    def test_a_dump_that_lacks_something_is_no_backup_even_with_its_end(self, stage: Stage, lost: str, problem: str) -> None:
         assert stage.step("dump")[0] == 0
         dump = stage.claim / ".unfinished" / "pod" / "portus.sql.gz"
         text = gzip.decompress(dump.read_bytes()).decode()
@@ -243,7 +243,7 @@ class TestBackup:
         assert problem in said
         assert stage.names() == []
 
-    def test_of_a_database_that_portus_has_not_set_up_is_none_unless_asked_for(self, stage: Stage) -> None:
+    def test_a_database_without_set_up_gets_no_backup_unless_requested(self, stage: Stage) -> None:
         stage.sql("DELETE FROM schema_migrations")
         code, said = stage.step("dump")
         assert code == REFUSED
@@ -251,7 +251,7 @@ class TestBackup:
         stage.sql("DROP TABLE teams, users, `groups`, schema_migrations", "DROP VIEW admins")
         assert stage.manifest(stage.backup(EMPTY="yes"))["tables"] == {}
 
-    def test_of_nothing_is_left_out_before_an_upgrade_and_anything_is_backed_up(self, stage: Stage) -> None:
+    def test_before_an_upgrade_an_empty_database_is_skipped_and_any_other_backed_up(self, stage: Stage) -> None:
         stage.sql("DELETE FROM schema_migrations")
         assert [stage.step(script, EMPTY="skip")[0] for script in ("dump", "verify", "publish")] == [0, 0, 0]
         assert stage.names() == []
@@ -269,7 +269,7 @@ class TestBackup:
             ("20991231000000", "2.6"),
         ],
     )
-    def test_says_which_version_reads_it_not_which_is_being_deployed(self, stage: Stage, newest: str, version: str) -> None:
+    def test_a_backup_names_the_version_that_reads_it_not_the_one_being_deployed(self, stage: Stage, newest: str, version: str) -> None:
         stage.sql(
             "DELETE FROM schema_migrations",
             f"INSERT INTO schema_migrations VALUES ('20150101000000'), ('{newest}')",  # noqa: S608 - of the list above
@@ -277,20 +277,20 @@ class TestBackup:
         assert stage.manifest(stage.backup(PORTUS_VERSION="2.6", MIGRATIONS=KNOWN))["portus"] == version
 
     @pytest.mark.parametrize(("empty", "version"), [("", "2.2"), ("skip", "2.1")])
-    def test_of_a_schema_of_two_versions_is_of_the_one_that_runs(self, stage: Stage, empty: str, version: str) -> None:
+    def test_a_schema_of_two_versions_counts_for_the_one_that_runs(self, stage: Stage, empty: str, version: str) -> None:
         """But before an upgrade, when the one that is told does not run yet."""
         newest = NEWEST_MIGRATIONS[PortusVersion.V2_2]
         stage.sql("DELETE FROM schema_migrations", f"INSERT INTO schema_migrations VALUES ('{newest}')")  # noqa: S608 - of this program
         assert stage.manifest(stage.backup(PORTUS_VERSION="2.2", MIGRATIONS=KNOWN, EMPTY=empty))["portus"] == version
 
-    def test_removes_the_oldest_beyond_those_kept_and_nothing_else(self, stage: Stage, made: Path) -> None:
+    def test_a_backup_removes_only_the_oldest_beyond_those_kept(self, stage: Stage, made: Path) -> None:
         old = [stage.lay(made, name=f"2026010{day}T020000Z") for day in (3, 1, 2)]
         (stage.claim / "lost+found").mkdir()
         (stage.claim / "20250101T020000Z").mkdir()  # somebody's own: no manifest, so no backup of ours
         newest = stage.backup(KEEP="2")
         assert stage.names() == sorted([old[0], newest, "lost+found", "20250101T020000Z"])
 
-    def test_never_removes_the_newest_of_a_version_which_is_the_way_back(self, stage: Stage, made: Path) -> None:
+    def test_a_backup_never_removes_the_newest_of_a_version(self, stage: Stage, made: Path) -> None:
         days = {"2.4": (1, 2), "2.5": (3, 4)}
         old = {version: [stage.lay(made, name=f"2026010{day}T020000Z", portus=version) for day in days[version]] for version in days}
         newest = stage.backup(KEEP="1")
@@ -298,7 +298,7 @@ class TestBackup:
         again = stage.backup(KEEP="1")
         assert stage.names() == [old["2.4"][1], again]
 
-    def test_that_fails_removes_nothing(self, stage: Stage, made: Path) -> None:
+    def test_a_failed_backup_removes_nothing(self, stage: Stage, made: Path) -> None:
         old = [stage.lay(made, name=f"2026010{day}T020000Z") for day in (1, 2)]
         assert stage.step("publish", pod="no-dump", KEEP="1")[0] == 1
         assert stage.step("dump")[0] == stage.step("verify")[0] == 0
@@ -311,7 +311,7 @@ class TestBackup:
 
 @pytest.mark.images
 class TestRestore:
-    def test_brings_back_what_was_there_and_keeps_nothing_newer(self, stage: Stage) -> None:
+    def test_a_restore_brings_back_the_backup_and_keeps_nothing_newer(self, stage: Stage) -> None:
         name = stage.backup()
         _destroy(stage)
         code, said = stage.step("restore", name)
@@ -319,27 +319,27 @@ class TestRestore:
         assert "7 rows in 4 tables" in said
         assert _is_as_before(stage)
 
-    def test_leaves_alone_what_no_backup_holds(self, stage: Stage, made: Path) -> None:
+    def test_a_restore_does_not_change_what_no_backup_has(self, stage: Stage, made: Path) -> None:
         stage.sql("CREATE PROCEDURE of_somebody() SELECT 1")
         assert stage.step("restore", stage.lay(made))[0] == 0
         assert stage.sql("CALL of_somebody()") == [(1,)]
         assert _is_as_before(stage)
 
-    def test_lists_what_there_is_without_a_name_newest_first(self, stage: Stage, made: Path) -> None:
+    def test_without_a_name_the_backups_are_listed_newest_first(self, stage: Stage, made: Path) -> None:
         names = [stage.lay(made, name=f"2026010{day}T020000Z") for day in (1, 2)]
         code, said = stage.step("restore")
         assert code == 0
         assert re.findall(r'"name":"(\w+)"', said) == names[::-1]
 
     @pytest.mark.parametrize("name", ["yesterday", "20200101T000000Z", "../../etc", ""])
-    def test_of_an_unknown_name_lists_the_backups(self, stage: Stage, made: Path, name: str) -> None:
+    def test_an_unknown_name_lists_the_backups(self, stage: Stage, made: Path, name: str) -> None:
         there = stage.lay(made)
         code, said = stage.step("restore", name)
         assert (code, f"there are: {there}" in said) == (REFUSED, True)
         assert _is_as_before(stage)
 
     @pytest.mark.parametrize("harm", ["truncated", "changed"])
-    def test_of_a_harmed_backup_touches_nothing(self, stage: Stage, made: Path, harm: str) -> None:
+    def test_a_damaged_backup_changes_nothing(self, stage: Stage, made: Path, harm: str) -> None:
         dump = stage.claim / stage.lay(made) / "portus.sql.gz"
         content = dump.read_bytes()
         dump.write_bytes(content[:-40] if harm == "truncated" else content[:200] + bytes([content[200] ^ 1]) + content[201:])
@@ -347,13 +347,13 @@ class TestRestore:
         assert (code, "its sums differ" in said) == (REFUSED, True)
         assert _is_as_before(stage)
 
-    def test_of_a_dump_without_its_end_touches_nothing_even_if_its_sums_are_right(self, stage: Stage) -> None:
+    def test_a_dump_without_its_end_changes_nothing_even_with_right_checksums(self, stage: Stage) -> None:
         stage.put("20260101T020000Z", "DROP TABLE users;\n", {})
         code, said = stage.step("restore", "20260101T020000Z")
         assert (code, "has no end" in said) == (REFUSED, True)
         assert _is_as_before(stage)
 
-    def test_that_was_cut_off_is_reported_by_every_command_and_may_be_repeated(self, stage: Stage, made: Path) -> None:
+    def test_an_interrupted_restore_is_reported_by_every_command_and_may_be_repeated(self, stage: Stage, made: Path) -> None:
         name = stage.lay(made)
         stage.put("20260101T020000Z", f"{STATE[0]};\nNONSENSE;\n-- Dump completed\n", {"schema_migrations": 0})
         assert stage.step("restore", "20260101T020000Z", name)[0] == 1
@@ -366,13 +366,13 @@ class TestRestore:
         assert _is_as_before(stage)
         assert stage.step("dump")[0] == 0
 
-    def test_whose_rows_are_not_those_of_the_backup_has_failed(self, stage: Stage) -> None:
+    def test_a_restore_with_other_rows_than_the_backup_fails(self, stage: Stage) -> None:
         stage.put("20260101T020000Z", "CREATE TABLE users (id INT);\n-- Dump completed\n", {"users": 3})
         code, said = stage.step("restore", "20260101T020000Z")
         assert (code, "does not hold what the backup says" in said) == (1, True)
         assert (stage.claim / ".restore").exists()
 
-    def test_and_a_backup_exclude_each_other(self, stage: Stage) -> None:
+    def test_a_restore_and_a_backup_exclude_each_other(self, stage: Stage) -> None:
         import fcntl  # noqa: PLC0415 - Linux only, as the test
 
         name = stage.backup()

@@ -30,7 +30,7 @@ def _container(
     )
 
 
-def test_gives_back_code_and_both_streams() -> None:
+def test_a_run_returns_code_and_both_streams() -> None:
     result = run(_container(), ["sh", "-c", "echo out; echo err >&2; exit 7"])
     assert (result.returncode, result.stdout) == (7, "out\nerr\n")
 

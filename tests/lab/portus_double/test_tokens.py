@@ -87,7 +87,7 @@ def test_actions_after_a_leading_star_are_not_checked_as_in_the_genuine_applicat
     assert granted(parse("repository:a/b:*,push"), allowing()) == ["push"]
 
 
-def test_of_the_registry_only_the_whole_catalogue_is_judged() -> None:
+def test_of_the_registrys_scopes_only_the_whole_catalog_is_checked() -> None:
     assert granted(parse("registry:catalog:*"), allowing()) == []
     assert granted(parse("registry:catalog:pull"), allowing()) == ["pull"]
     assert granted(parse("registry:other:*"), allowing()) == ["*"]

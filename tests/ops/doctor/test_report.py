@@ -287,5 +287,5 @@ CHANGES = """\
 
 
 @pytest.mark.parametrize("before", ["", "cut off" + "." * EXCERPT + "\n"])
-def test_of_a_preview_the_report_has_what_would_change_and_not_what_was_read(before: str) -> None:
+def test_a_report_of_a_preview_has_what_would_change_and_not_what_was_read(before: str) -> None:
     assert list(_changes((before + PREVIEW)[-EXCERPT:])) == CHANGES.splitlines()

@@ -210,7 +210,7 @@ def test_a_cluster_that_does_not_answer_is_distinguished_from_one_that_refuses(t
     assert "the cluster does not answer" in _looked(made.kubeconfig).problem
 
 
-def test_so_it_is_of_an_export(tmp_path: Path) -> None:
+def test_an_export_distinguishes_a_cluster_that_does_not_answer_from_one_that_refuses(tmp_path: Path) -> None:
     expected = Expected(stack="prod", namespace="portus", portus_url="", registry="", portus_version="2.5", trust="")
     with pytest.raises(OpsError, match=r"the kubeconfig \S+/absent must exist") as caught:
         Access.of(expected, Kube(kubeconfig=tmp_path / "absent"))

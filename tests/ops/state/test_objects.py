@@ -58,7 +58,7 @@ def test_a_name_that_pulumi_chose_is_found_by_its_beginning() -> None:
     assert live.leftovers == []
 
 
-def test_of_several_objects_the_one_in_use_is_taken_and_the_others_are_reported() -> None:
+def test_the_object_in_use_of_several_is_taken_and_the_others_are_reported() -> None:
     secrets = [_live("a-00000001"), _live("a-00000002", made="2026-02-01T00:00:00Z")]
     pod = {"template": {"spec": {"volumes": [{"secret": {"secretName": "a-00000001"}}]}}}
     live = LiveObjects(Cluster(Secret=secrets, Deployment=[_live("portus", auto=False, spec=pod)]))
@@ -85,7 +85,7 @@ def test_what_a_deployment_without_the_state_has_made_is_left_alone() -> None:
     assert live.leftovers == ["Secret files-00000002", "Job accept-00000002"]
 
 
-def test_of_several_unused_objects_the_newest_is_taken() -> None:
+def test_the_newest_of_several_unused_objects_is_taken() -> None:
     maps = [_live("a-00000002", made="2026-02-01T00:00:00Z"), _live("a-00000001")]
     found = LiveObjects(Cluster(ConfigMap=maps)).find(_resource(CONFIG_MAP, "a", "a-ffffffff"))
     assert found is not None
