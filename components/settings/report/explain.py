@@ -15,7 +15,7 @@ from components.settings.report.discretion import shown
 from components.settings.report.fixes import SECRET_NAME, as_texts, below, close_to, fix_of, wanted
 from components.settings.report.locate import TAGS, Path, Place, find, keys_of, setting_meant, tag_of, value_at
 from components.settings.report.problems import HIDDEN, UNSET, Problem
-from components.settings.types.base import RULE
+from components.settings.types.base import RULE, camel_case
 from components.settings.types.secrets import EXISTING, ExistingSecret
 from components.settings.types.values import is_object_name
 
@@ -357,5 +357,9 @@ class Reading:
         return key
 
     def is_guess(self, key: str) -> bool:
-        """Whether ``key`` of a problem is a mistyped one whose value does not fit what it was read as: then it was no slip of the pen."""
-        return any(key == Place(right, ()).dotted for right in self._written)
+        """Whether ``key`` of a problem is a mistyped one whose value does not fit what it was read as: then it was no slip of the pen.
+
+        ``ca_certificate`` is none: it is ``caCertificate`` for sure.
+        """
+        guesses = (right for right, wrong in self._written.items() if camel_case(str(wrong[-1])) != right[-1])
+        return any(key == Place(right, ()).dotted for right in guesses)
