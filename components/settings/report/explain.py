@@ -58,7 +58,7 @@ def explain(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypte
 
     moved = [(find(entry["loc"], raw), entry["loc"]) for entry in entries if entry["type"] == "extra_forbidden"]
     told = [(loc, model.moved_keys.get(place.key, "")) for place, loc in moved for model in place.models]
-    written = {(*loc[:-1], match[1]) for loc, text in told if (match := re.match(r"write '(\w+):", text))}
+    written = {(*loc[:-1], key) for loc, text in told if text.startswith("write '") for key in re.findall(r"'(\w+):", text)}
 
     def follows(entry: ErrorDetails) -> bool:
         """Whether ``entry`` only says again what another one does."""

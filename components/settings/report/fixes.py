@@ -122,6 +122,8 @@ def _section(place: Place, given: object, _choices: list[str]) -> str | None:
 def _list(place: Place, given: object, _choices: list[str]) -> str | None:
     if isinstance(given, Mapping) and given:
         return _as_list(place, given)
+    if isinstance(given, int) and len(place.inner) == 1 and (entry := _entry_of(place.inner[0], str(given))):
+        return f"write [{entry}]"
     if not isinstance(given, str) or not given:
         return None
     if pem.holds_content(given):
@@ -187,7 +189,7 @@ def below(sections: list[type[Section]], given: object) -> str:
         return f"write {{{', '.join(f'{key}: {value}' for key, value in filter(None, pairs))}}}"
     if isinstance(given, list) and len(given) == 1 and isinstance(given[0], Mapping):
         return "remove the '-' before its first key"
-    if isinstance(given, str) and (text := _for_text(sections, given)):
+    if isinstance(given, str | int) and not isinstance(given, bool) and (text := _for_text(sections, str(given))):
         return text
     kinds = {str(value): f"'{key}: {value}'" for key, value in map(tag_of, sections) if key}
     if kinds:
@@ -206,6 +208,10 @@ def _for_text(sections: list[type[Section]], given: str) -> str | None:
         return "write its lines as keys below it, without '|' and without quotes around them"
     if choice := next((key for section in sections for key in keys_of((section,)) if _is_choice(section, key, given)), None):
         return f"write '{choice}: {given}' below it"
+    if not keys_of(tuple(sections)) and (pair := _pair(given)):
+        return f"write {{{pair[0]}: {pair[1]}}}"
+    if "host" in keys_of(tuple(sections)) and re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", given):
+        return f"write 'host: {given}' below it"
     if set(keys_of(tuple(sections))) == {"accessModes", "size", "storageClassName"}:
         return "write 'size: ...' below it; a claim that exists has the key existingClaim"
     entry = _entry_of(sections[0], given) if len(sections) == 1 else None
@@ -225,8 +231,8 @@ def _words_of(annotation: object) -> tuple[object, ...]:
 def _for_scalar(keys: list[str], given: object) -> str | None:
     """Return what to write for a value in the place of a section with ``keys``."""
     truth = TRUTH.get(str(given).lower())
-    if keys == ["value"] and isinstance(given, int | str) and not isinstance(given, bool):
-        return f"write 'value: {given}' below it"
+    if keys == ["value"] and not isinstance(given, bool) and (number := re.match("[0-9]+", str(given))):
+        return f"write 'value: {number[0]}' below it"
     return f"write 'enabled: {truth}' below it" if truth and "enabled" in keys else None
 
 
@@ -235,7 +241,12 @@ def _entry_of(section: type[Section], given: str) -> str | None:
     keys, needed = keys_of((section,)), [field.alias or name for name, field in section.model_fields.items() if field.is_required()]
     if (pair := _pair(given)) and {"name", "value"} <= set(keys):
         return f"{{name: {pair[0]}, value: {pair[1]}}}"
-    return f"{{{needed[0]}: {given}}}" if len(needed) == 1 else None
+    if len(needed) != 1:
+        return None
+    kinds = Place((needed[0],), (section,)).kinds
+    if int in kinds and str not in kinds:
+        return f"{{{needed[0]}: {given}}}" if given.isdigit() else None
+    return f"{{{needed[0]}: {given if re.fullmatch('[A-Za-z][A-Za-z0-9./-]*', given) else json.dumps(given)}}}"
 
 
 def _pair(item: object) -> tuple[str, str] | None:

@@ -16,6 +16,10 @@ from components.settings.types.values import Bytes, ClassName, Cpu, DnsLabel, Im
 class ClusterSettings(Section):
     """Where the stack is deployed."""
 
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        "kubeconfig": "remove it: the variable KUBECONFIG names the file, and 'context' the cluster in it",
+    }
+
     context: Annotated[Text | None, ChangeImpact("nothing, as long as it leads to the same cluster")] = None
     """Context of the kubeconfig (KUBECONFIG, else ~/.kube/config). Unset: the current one, which may be the wrong one."""
 

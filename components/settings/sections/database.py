@@ -23,19 +23,28 @@ _NO_YAML_WORD: Final = Checked(
     "must not be a word that YAML reads as a value: Portus writes it unquoted into its database.yml",
     "choose another name",
 )
+
+
+def _nearest_name(value: str, example: str) -> str:
+    near = re.sub("[^a-z0-9]+", "_", value.lower()).strip("_")
+    return f"write {near}" if re.fullmatch("[a-z][a-z0-9_]{1,31}", near) and near not in YAML_WORDS else f"write e.g. {example}"
+
+
 DatabaseName = Annotated[
     str,
     Matching(
         r"[a-z][a-z0-9_]{0,62}",
         "must be a database's name: a lower case letter, then letters, digits and '_'",
-        "write e.g. portus_production",
+        lambda value: _nearest_name(value, "portus_production"),
     ),
     _NO_YAML_WORD,
 ]
 DatabaseUser = Annotated[
     str,
     Matching(
-        r"[a-z][a-z0-9_]{0,31}", "must be a user's name: a lower case letter, then letters, digits and '_', at most 32", "write e.g. portus"
+        r"[a-z][a-z0-9_]{0,31}",
+        "must be a user's name: a lower case letter, then letters, digits and '_', at most 32",
+        lambda value: _nearest_name(value, "portus"),
     ),
     _NO_YAML_WORD,
 ]
@@ -107,6 +116,7 @@ class ExternalDatabase(Section):
 
     synonyms: ClassVar[Mapping[str, str]] = {"database": "name", "username": "user", "dbname": "name"}
     moved_keys: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("url", "uri", "dsn"), "write 'host: ...', 'port: ...', 'name: ...', 'user: ...' and 'password: ...' in its place"),
         "existingSecret": "write password: {secret: <name>, key: <key>}",
         **dict.fromkeys(
             ("ssl", "sslmode", "tls"), "remove it: Portus cannot encrypt its connection to the database (docs/deploy/database.md)"

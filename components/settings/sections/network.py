@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -107,6 +108,11 @@ class Destinations(Section):
 class ExtraEgress(Section):
     """Connections that a workload may open, in addition to those that the stack needs."""
 
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("cidr", "cidrs", "ip"), "write 'to: [{ipBlock: {cidr: ...}}]'"),
+        **dict.fromkeys(("host", "hosts", "name"), "write the addresses of the host: 'to: [{ipBlock: {cidr: ...}}]'"),
+    }
+
     workloads: Annotated[tuple[WorkloadName, ...], Field(min_length=1)]
     """Workloads that open the connections."""
     to: tuple[NetworkPolicyPeer, ...] = ()
@@ -117,6 +123,8 @@ class ExtraEgress(Section):
 
 class ExtraIngress(Section):
     """Connections that a workload may accept, in addition to those that the stack needs."""
+
+    moved_keys: ClassVar[Mapping[str, str]] = dict.fromkeys(("cidr", "cidrs", "ip"), "write 'from: [{ipBlock: {cidr: ...}}]'")
 
     workloads: Annotated[tuple[WorkloadName, ...], Field(min_length=1)]
     """Workloads that accept the connections."""

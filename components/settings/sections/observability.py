@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +15,8 @@ from components.settings.types.values import DnsLabel, WholeDuration
 
 class ObservabilitySettings(Section):
     """Objects of the Prometheus operator and a Grafana dashboard. The registry always serves its metrics on port 5001."""
+
+    moved_keys: ClassVar[Mapping[str, str]] = {"enabled": "write monitor: service, rules: true and dashboard: true, as you need them"}
 
     monitor: Literal["none", "service", "pod"] = "none"
     """How Prometheus finds the registry's metrics: a ServiceMonitor or a PodMonitor."""

@@ -35,6 +35,10 @@ class WorkerSettings(Section):
 class BootstrapSettings(Section):
     """The first administrator and the registry's record. A Job makes them if they are missing."""
 
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        "password": "remove it: it is generated, and an output; one of your own goes to portus:credentials.existing.administrator",
+    }
+
     enabled: bool = True
     """Off: you make them by hand, on the pages of Portus. 2.0 has no task that could do it."""
     username: Username = "admin"

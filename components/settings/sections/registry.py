@@ -135,6 +135,9 @@ RedisAddress = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": 
 class ExternalRedis(Section):
     """A Redis that the stack does not run."""
 
+    synonyms: ClassVar[Mapping[str, str]] = dict.fromkeys(("host", "hostname", "address", "url"), "addr")
+    moved_keys: ClassVar[Mapping[str, str]] = {"port": "write it in addr, behind the host: redis.example.com:6379"}
+
     kind: Literal["external"]
     """Where Redis runs: in this stack or elsewhere."""
     addr: RedisAddress

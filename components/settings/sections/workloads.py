@@ -95,6 +95,13 @@ class RegistryWorkloadSettings(WorkloadSettings):
 class WorkloadsSettings(Section):
     """Every workload's Pods."""
 
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "portus": "web",
+        "background": "worker",
+        **dict.fromkeys(("mariadb", "mysql", "db"), "database"),
+        **dict.fromkeys(("haproxy", "proxy", "frontProxy"), "edge"),
+    }
+
     cpu_limits: Annotated[bool, ChangeImpact("every Pod restarts")] = True
     """Off: no container has a CPU limit, so that none waits while its node is idle. Requests and the limits of memory stay."""
     all: Annotated[PodSettings, ChangeImpact("every Pod restarts")] = PodSettings()

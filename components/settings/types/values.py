@@ -171,7 +171,7 @@ WholeDuration = Annotated[
     Matching(
         r"(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?",
         "must be a duration for the Prometheus operator: whole numbers with units, the largest unit first",
-        "write e.g. 30s, 90s or 1m30s",
+        lambda value: _nearest_duration(value).replace("2000ms, 30s or 5m", "30s, 90s or 1m30s"),
     ),
     Checked(lambda v: re.search("[1-9]", v) is not None, "must be longer than zero", "write e.g. 30s, or remove it"),
 ]
