@@ -136,7 +136,7 @@ def azure_credentials_are_complete(stack: StackSettings) -> Iterator[Problem]:
             )
 
 
-@rule(requires=("registry.version", "registry.storage.encrypt", "registry.storage.regionendpoint"))
+@rule(requires=("registry.version", "registry.storage.bucket", "registry.storage.encrypt", "registry.storage.regionendpoint"))
 def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
     """What the driver ignores or refuses when it starts."""
     storage = stack.registry.storage
@@ -145,6 +145,13 @@ def s3_says_what_its_driver_does(stack: StackSettings) -> Iterator[Problem]:
     if storage.keyid is not None and not storage.encrypt:
         yield Problem(
             key="registry.storage.keyid", value=json.dumps(storage.keyid), rule="has no effect without encrypt", fix="set encrypt: true"
+        )
+    if storage.accelerate and "." in storage.bucket:
+        yield Problem(
+            key="registry.storage.accelerate",
+            value="true",
+            rule="must be false for a bucket with '.' in its name: Amazon accelerates only buckets that are one label of a host's name",
+            fix="remove it",
         )
     if not storage.v4auth and (storage.regionendpoint is None or "s3.amazonaws.com" in storage.regionendpoint):
         yield Problem(
