@@ -155,7 +155,7 @@ def wait_for_record(deployment: Deployment, tag: Tag, seconds: float = FRESH_SEC
     """Wait until Portus has recorded ``tag``, digest and user included.
 
     Args:
-        seconds: by default as long as the doctor lets an event wait for Portus' worker, which a synchronisation may hold up.
+        seconds: by default as long as the doctor lets an event wait for Portus' worker, which a synchronization may hold up.
 
     Raises:
         OpsError: it has not within ``seconds``, or its database cannot be read.

@@ -88,7 +88,7 @@ def require_login(deployment: Deployment, login: Login, transport: httpx.BaseTra
         problem = f"Portus refuses the user '{login.user}' with the password in the file that {PASSWORD_FILE} names."
         raise NobodyError(problem, _by_the_directory(answer) or "correct the password; ten wrong ones lock the user for 10 minutes.")
     if said := _by_the_directory(answer):
-        raise NobodyError(f"Portus refuses the log-in of '{login.user}'.", said)
+        raise NobodyError(f"Portus refuses the login of '{login.user}'.", said)
     raise NobodyError(
         f"Portus refuses the password of '{login.user}' that the stack knows.",
         _another_user(deployment, "if it was changed on Portus' pages, or the database is another one, check as another user"),

@@ -109,7 +109,7 @@ def pinned_images(resources: Sequence[Resource]) -> Iterator[Violation]:
 
 
 def network_policies(resources: Sequence[Resource]) -> Iterator[Violation]:
-    """Portus' events path has no log-in: only the network keeps other Pods from it."""
+    """Portus' events path has no login: only the network keeps other Pods from it."""
     policies = [_mapping(each.props.get("spec")) for each in resources if each.type == NETWORK_POLICY]
     for each in resources:
         template = _template(each)

@@ -25,7 +25,7 @@ WORKER: Final = Resources(
     requests={"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "64Mi"},
     limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "512Mi"},
 )
-"""215 MiB at its peak (the genuine 2.4.3 and 2.5), and room for a synchronisation's lists. With too little its first process lives on and
+"""215 MiB at its peak (the genuine 2.4.3 and 2.5), and room for a synchronization's lists. With too little its first process lives on and
 starts one after the other that the kernel ends."""
 WORKER_NEEDS: Final = 230 * MIB
 

@@ -60,7 +60,7 @@ REGISTRY_IMAGES: Final[dict[RegistryVersion, str]] = {
 the newest that docker-library/official-images lists."""
 
 REDIS_IMAGE: Final = "docker.io/library/redis:7.2.11-alpine"
-"""Docker official image, the last series under the BSD licence; the registry's cache where the stack runs one."""
+"""Docker official image, the last series under the BSD license; the registry's cache where the stack runs one."""
 
 EDGE_IMAGE: Final = "docker.io/library/haproxy:3.2-alpine"
 """Docker official image of HAProxy, long-term series 3.2; anything from 2.4 on reads the configuration rendered here."""

@@ -90,7 +90,7 @@ def haproxy_cfg(routes: Routes) -> str:
 
     Paths are decoded before they are matched (``url_dec``; ``normalize-uri`` is still experimental in the series), after those that
     decoding could make ambiguous were refused. Headers whose names hold ``_`` or ``.`` are dropped: Rack, as CGI does, reads
-    ``X_Forwarded_For`` as ``X-Forwarded-For``. Long time-outs: a push of a large layer is one request. The servers are addresses, not
+    ``X_Forwarded_For`` as ``X-Forwarded-For``. Long timeouts: a push of a large layer is one request. The servers are addresses, not
     names: haproxy looks names up once, at its start, and would keep the address of a Service that was made again since.
     """
     return f"""global

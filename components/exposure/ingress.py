@@ -1,6 +1,6 @@
 """An Ingress in front of the front proxy, and the annotations that each ingress controller needs.
 
-All controllers get the same: bodies of any size, streamed; long time-outs; HTTPS to the front proxy, whose certificate is verified.
+All controllers get the same: bodies of any size, streamed; long timeouts; HTTPS to the front proxy, whose certificate is verified.
 Sources: ingress-nginx "Annotations"; doc.traefik.io "Kubernetes Ressource: Ingress" and "ServersTransport"; haproxytech/kubernetes-ingress
 documentation/annotations.md.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 SECONDS: Final = 900
-"""As the front proxy's own time-outs: a push of a large layer is one request."""
+"""As the front proxy's own timeouts: a push of a large layer is one request."""
 
 TRAEFIK: Final = "traefik.ingress.kubernetes.io"
 TRANSPORT: Final = names.EDGE

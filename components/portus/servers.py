@@ -163,7 +163,7 @@ class PortusWorker(ServiceComponent):
 
     Args:
         web: makes Pods of the same image and settings.
-        after: what must be there first: a schema, and a registry that answers. Otherwise the first synchronisation ends it.
+        after: what must be there first: a schema, and a registry that answers. Otherwise the first synchronization ends it.
     """
 
     ready: tuple[pulumi.Resource, ...]

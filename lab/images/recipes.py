@@ -230,7 +230,7 @@ DIRECTORY: Final = Recipe(
     setup="rm -rf /var/lib/ldap/* /etc/ldap/slapd.d",
     config=ImageConfig(entrypoint=["slapd"], environment={"PATH": PATH}, ports=["389/tcp"]),
 )
-"""OpenLDAP; only the tests of Portus' log-in against a directory run it, with a configuration of their own."""
+"""OpenLDAP; only the tests of Portus' login against a directory run it, with a configuration of their own."""
 
 _PORTUS_CODE: Final = "/usr/lib/portus-double/lab/portus_double"
 """The double's place in the image ends in its place in this repository, so both import it by the same name."""

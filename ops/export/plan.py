@@ -100,6 +100,6 @@ def _lost(portus: Portus) -> Iterator[str]:
         "",
         "## What does not come along",
         "- Passwords: users who log in by LDAP keep theirs, all others get a new one.",
-        f"- Application tokens ({count}, by user in `portus.json`): their users need a new log-in.",
+        f"- Application tokens ({count}, by user in `portus.json`): their users need a new login.",
         "- Activities, comments, stars, scan results; webhooks are listed in `portus.json`, without their logins and header values.",
     )

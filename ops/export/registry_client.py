@@ -189,7 +189,7 @@ class RegistryClient:
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
             raise OpsError(
                 f"Portus refuses its own account '{SYSTEM_USER}' at {self._portus_url}.",
-                "wait 10 minutes, because ten wrong log-ins lock it; or restart the web server, which sets the password again.",
+                "wait 10 minutes, because ten wrong logins lock it; or restart the web server, which sets the password again.",
             )
         _expect(answer, "a token")
         try:

@@ -12,7 +12,7 @@ from components.settings.stack import StackSettings
 
 @rule(requires=("portus.config.oauth", "portus.config.ldap.enabled"))
 def a_user_can_log_in(stack: StackSettings) -> Iterator[Problem]:
-    """Without local accounts, provider and directory the log-in page is empty, also for the administrator."""
+    """Without local accounts, provider and directory the login page is empty, also for the administrator."""
     config = stack.portus.config
     oauth = config.oauth
     providers = (oauth.google_oauth2, oauth.open_id, oauth.openid_connect, oauth.github, oauth.gitlab, oauth.bitbucket)

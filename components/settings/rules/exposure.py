@@ -90,7 +90,7 @@ def unknown_controller_has_annotations(stack: StackSettings) -> Iterator[Problem
         yield Problem(
             key="exposure.annotations",
             value="",
-            rule="must be set with controller: other: they enable HTTPS to the backend, unlimited bodies and long time-outs",
+            rule="must be set with controller: other: they enable HTTPS to the backend, unlimited bodies and long timeouts",
             fix="set the annotations that your controller documents",
         )
 
@@ -119,6 +119,6 @@ def request_timeout_needs_requests(stack: StackSettings) -> Iterator[Problem]:
         yield Problem(
             key="exposure.requestTimeout",
             value=exposure.request_timeout,
-            rule="has no effect while tlsMode is Passthrough: only an HTTPRoute has a request time-out",
+            rule="has no effect while tlsMode is Passthrough: only an HTTPRoute has a request timeout",
             fix="remove it",
         )

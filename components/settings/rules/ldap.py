@@ -19,7 +19,7 @@ PROMOTE: Final = "kubectl exec deployment/portus -- /stack/rake 'portus:make_adm
 
 @rule(requires=("portus.version", *(f"portus.config.ldap.{name}" for name in ("enabled", "port", "encryption.method", "method"))))
 def ldap_port_fits_its_encryption(stack: StackSettings) -> Iterator[Problem]:
-    """A server speaks plain LDAP on 389 and 3268, and TLS on 636 and 3269. At the wrong port every log-in fails or hangs."""
+    """A server speaks plain LDAP on 389 and 3268, and TLS on 636 and 3269. At the wrong port every login fails or hangs."""
     ldap = stack.portus.config.ldap
     old = stack.portus.version < PortusVersion.V2_3
     method = ldap.method if old else ldap.encryption.method

@@ -29,7 +29,7 @@ HEADERS_OF_SECRETS: Final = frozenset({"authorization", "proxy-authorization", "
 
 @rule()
 def catalog_has_room_for_a_page(stack: StackSettings) -> Iterator[Problem]:
-    """The registry refuses a page larger than its maximum, which ends Portus' synchronisation."""
+    """The registry refuses a page larger than its maximum, which ends Portus' synchronization."""
     page = stack.portus.config.registry.catalog_page.value
     if page is not None and page > stack.registry.catalog_max_entries:
         yield Problem(

@@ -182,7 +182,7 @@ class IngressExposure(_Exposure):
     """Which controller serves it. Unset: the cluster's default class."""
     controller: Annotated[IngressController, BeforeValidator(_controller)] = IngressController.NGINX
     """Which controller's annotations are written: ``nginx`` (ingress-nginx), ``traefik``, ``haproxy`` (haproxytech). ``other`` writes none:
-    then ``annotations`` must switch on HTTPS to the backend, bodies of any size and long time-outs."""
+    then ``annotations`` must switch on HTTPS to the backend, bodies of any size and long timeouts."""
     tls_mode: TlsMode = TlsMode.TERMINATE
     """``Passthrough`` hands the encrypted connection to the front proxy; ``nginx`` (started with --enable-ssl-passthrough), ``haproxy``."""
     public_port: PublicPort = 443

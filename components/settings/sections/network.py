@@ -73,7 +73,7 @@ class ProxySettings(Section):
     http: ProxyUrl | None = None
     """HTTP_PROXY. Portus asks its scanners by this one, also where they speak HTTPS."""
     https: ProxyUrl | None = None
-    """HTTPS_PROXY: of log-in by other sites, and of the object store."""
+    """HTTPS_PROXY: of login by other sites, and of the object store."""
     no_proxy: tuple[Unproxied, ...] = ()
     """Hosts, domains and addresses that are reached without it, beside all that this stack needs: its own hosts, names inside the cluster,
     private addresses that settings name. Networks (10.0.0.0/8) are for the registry alone: Ruby does not read them."""

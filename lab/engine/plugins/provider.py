@@ -134,7 +134,7 @@ class Live:
 
 
 class Provider(ABC):
-    """A plugin's behaviour. The methods run on many threads at once."""
+    """A plugin's behavior. The methods run on many threads at once."""
 
     package: str
     """Package name: the first part of every type token."""

@@ -227,5 +227,5 @@ def _back(source: Source, findings: Findings, stack: str) -> Iterator[str]:
 
 def _afterwards() -> Iterator[str]:
     yield "Keep the old deployment stopped and its volumes until the first backup of the stack is verified (`make backups`)."
-    yield "Then switch on what the report left off (synchronisation that deletes, clean-up of old tags)."
+    yield "Then switch on what the report left off (synchronization that deletes, clean-up of old tags)."
     yield "Delete portus.sql.gz: it holds every user's address and password hash."

@@ -23,7 +23,7 @@ MIGRATION: Final = "portus-migration-"
 
 GOOD: Final = ("utf8_unicode_ci", "utf8mb3_unicode_ci")
 FRESH_SECONDS: Final = 60
-"""Of a worker that has started: it looks every two seconds, and a synchronisation may hold it up."""
+"""Of a worker that has started: it looks every two seconds, and a synchronization may hold it up."""
 STUCK_SECONDS: Final = 600
 
 

@@ -45,7 +45,7 @@ def _options(made: Program) -> dict[str, str | None]:
         ("innodb_flush_log_at_trx_commit", "1", "each commit is on the disk before it is answered"),
         ("sync_binlog", "1", "as the log, where a binary log is switched on"),
         ("innodb_file_per_table", "1", "a dropped table gives its space back"),
-        ("skip-name-resolve", None, "addresses of Pods have no names, and each log-in would wait for one"),
+        ("skip-name-resolve", None, "addresses of Pods have no names, and each login would wait for one"),
         ("max_connections", "150", "settings.md: the default"),
     ],
 )

@@ -82,7 +82,7 @@ def test_a_worker_listens_nowhere(stack: str, programs: Programs) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_host_name_and_external_host_name_of_the_record_are_the_tokens_service(stack: str, programs: Programs) -> None:
-    """With another name a log-in works and a push is denied; an event of another host is dropped."""
+    """With another name a login works and a push is denied; an event of another host is dropped."""
     job = programs[stack].one("Job", "first-set-up-job")
     for container in job.containers:
         told = variables(container)

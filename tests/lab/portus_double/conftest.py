@@ -1,4 +1,4 @@
-"""A real LDAP server for the tests of the double's log-in."""
+"""A real LDAP server for the tests of the double's login."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class RubyMinutes(UpstreamSection):
     """2.0 runs this text as Ruby, so only the form 15.minutes is accepted. Portus' default: 5.minutes."""
 
 
-class Synchronisation(Switch):
+class Synchronization(Switch):
     """Portus' database made like the registry's catalog, every 20 s. Portus' default: on."""
 
     strategy: Literal["initial", "on-start", "update", "update-delete"] | None = None
@@ -128,7 +128,7 @@ class Background(UpstreamSection):
 
     registry: Switch = Switch()
     """Whether the registry's events are handled. Portus' default: on; off, no push ever shows."""
-    sync: Synchronisation = Synchronisation()
+    sync: Synchronization = Synchronization()
 
 
 class Pagination(UpstreamSection):

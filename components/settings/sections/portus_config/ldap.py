@@ -80,7 +80,7 @@ class LdapGuessEmail(Feature):
 
 
 class Ldap(Feature):
-    """Log-in against a directory; sign-up is then off, whatever ``signup`` says."""
+    """Login against a directory; sign-up is then off, whatever ``signup`` says."""
 
     needs: ClassVar[tuple[str, ...]] = ("hostname", "base")
 

@@ -1,4 +1,4 @@
-"""``oauth``: log-in through other sites. Docker clients need a password or an application token then (docs/deploy/exposure.md).
+"""``oauth``: login through other sites. Docker clients need a password or an application token then (docs/deploy/exposure.md).
 
 The callback of each is https://<host>/users/auth/<provider>/callback.
 """

@@ -1,4 +1,4 @@
-"""The kubernetes plugin's behaviour: what the engine's calls mean for objects in a cluster."""
+"""The kubernetes plugin's behavior: what the engine's calls mean for objects in a cluster."""
 
 from __future__ import annotations
 
