@@ -146,7 +146,7 @@ def _may_be_misplaced(steps: tuple[str | int, ...], given: str, raw: Mapping[str
     missing = [key for key in secrets if not isinstance(section, Mapping) or key not in section]
     wrong = [key for key in secrets if any(_is_of(Place((*steps[:-1], key), ()).dotted, other) for other in blamed)]
     form = (_NAME, _ADDRESS) if missing or wrong else (_PLAIN,)
-    return not any(pattern.fullmatch(given) for pattern in form)
+    return not any(pattern.fullmatch(given.strip()) for pattern in form)
 
 
 def _is_of(key: str, problem: str) -> bool:

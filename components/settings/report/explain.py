@@ -76,14 +76,15 @@ def explain(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypte
 def _swapped(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> dict[Path, Problem | None]:
     """Return one problem for a certificate and a key that are each in the other's place; the key's own is None."""
     found: dict[Path, Problem | None] = {}
-    for loc in (entry["loc"] for entry in entries if entry["loc"][-1:] == ("certificate",)):
+    for loc in (entry["loc"] for entry in entries if entry["loc"][-1:] in {("certificate",), ("caCertificate",)}):
         other = next((entry["loc"] for entry in entries if entry["loc"] == (*loc[:-1], "privateKey")), None)
         place = find(loc, raw)
         key, certificate = value_at(raw, place.path), value_at(raw, (*place.path[:-1], "privateKey"))
         if other and isinstance(key, str) and isinstance(certificate, str) and _is_key(key) and not _is_key(certificate):
             exposed = "" if encrypted(place.path) else "; replace the key, because the file exposes it"
             rule = "must be the certificate, and privateKey its key: they are swapped"
-            found |= {loc: Problem(key=place.dotted, value=HIDDEN, rule=rule, fix=f"swap certificate and privateKey{exposed}"), other: None}
+            found[loc] = Problem(key=place.dotted, value=HIDDEN, rule=rule, fix=f"swap {place.key} and privateKey{exposed}")
+            found[other] = None
     return found
 
 
@@ -232,7 +233,7 @@ def _unknown(place: Place) -> str:
     if _is_dotted(place):
         section, _, rest = place.key.partition(".")
         where = f"'portus:{section}'; pulumi config set needs --path for it" if len(place.path) == 1 else f"'{section}'"
-        return f"write '{rest.replace('.', ': ')}' below {where}"
+        return f"write {_as_sections(rest)} below {where}"
     if any(place.key == tag_of(model)[1] for model in place.models):
         return f"move its keys directly below '{place.path[-2]}'"
     if under := _under(place):
@@ -244,9 +245,11 @@ def _unknown(place: Place) -> str:
 def _nested(setting: str, place: Place) -> str:
     """Return how ``setting`` is written in place of a key of ``place``: below the sections that both have in common."""
     above = Place(place.path[:-1], ()).dotted
-    first, *rest = (
-        setting.removeprefix(f"{above}.").split(".") if above and setting.startswith(f"{above}.") else f"portus:{setting}".split(".")
-    )
+    return _as_sections(setting.removeprefix(f"{above}.") if above and setting.startswith(f"{above}.") else f"portus:{setting}")
+
+
+def _as_sections(dotted: str) -> str:
+    first, *rest = dotted.split(".")
     return f"'{first}: {''.join(f'{{{step}: ' for step in rest)}...{'}' * len(rest)}'"
 
 

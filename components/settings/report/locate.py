@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 import itertools
 import sys
@@ -324,4 +325,7 @@ def setting_meant(place: Place) -> str | None:
         names = ["_".join(["PORTUS", *above[2:], key]), f"PORTUS_{key}"]
     else:
         return None
-    return next(filter(None, map(setting_of_variable, names)), None)
+    found = next(filter(None, map(setting_of_variable, names)), None)
+    if found is None and key.startswith("PORTUS_"):
+        found = next((settings_by_variable()[each] for each in difflib.get_close_matches(key, settings_by_variable(), 1, 0.9)), None)
+    return found

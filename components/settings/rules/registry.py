@@ -267,8 +267,12 @@ def _wrong(extra: Mapping[str, Any], known: Tree, version: RegistryVersion, abov
         path, entry = f"{above}.{name}".lstrip("."), known.get(name)
         match entry:
             case None:
+                from components.settings.report.locate import setting_of_variable  # noqa: PLC0415 - only a report needs it
+
                 close = difflib.get_close_matches(name, known, n=1)
+                setting = setting_of_variable(name)
                 fix = f"did you mean '{close[0]}'?" if close else f"remove it; known here: {', '.join(sorted(known))}"
+                fix = f"write portus:{setting} instead" if setting else fix
                 yield Wrong(path, value, "unknown key of the registry's config.yml", fix)
             case Decided(where):
                 yield Wrong(path, value, "must not be set: this program decides it", where)

@@ -245,13 +245,15 @@ def secrets_of_the_registry_are_single_lines(stack: StackSettings) -> Iterator[P
     for key, secret in _secrets(stack):
         text = secret.get_secret_value()
         is_key = key.rpartition(".")[2] in {name for _, *names in _KEY_PAIRS for name in names}
-        if is_sealed(secret) or (text.isprintable() and (re.fullmatch(r"\S+", text) if is_key else text and text == text.strip())):
+        if is_sealed(secret) or (text.isprintable() and (re.fullmatch(r"[^\s\"']+", text) if is_key else text and text == text.strip())):
             continue
-        remove = "[:space:]" if is_key or not re.search(r"\S\s+\S", text) else "\\n"
+        remove = '[:space:]"' if is_key else "\\n" if re.search(r"\S\s+\S", text) else "[:space:]"
         yield Problem(
             key=key,
             value=HIDDEN,
-            rule="must be one word, without spaces and line ends" if is_key else "must be one line, not empty and without spaces around it",
+            rule="must be one word, without spaces, line ends and quotes"
+            if is_key
+            else "must be one line, not empty and without spaces around it",
             fix=f"set it again, e.g. from a file: tr -d '{remove}' < file | pulumi config set --secret --path 'portus:{key}'",
         )
 

@@ -26,7 +26,10 @@ def _url(value: str) -> str:
         fix = "put the IPv6 address in square brackets" if bare else "write the host and, if it is not the default, a port up to 65535"
         raise broken("must be a URL with a host name or an address, and a port from 1 to 65535", fix)
     if parts is None or parts.scheme not in {"http", "https"} or not value.isprintable() or " " in value:
-        raise broken("must be a URL that begins with http:// or https://", "write e.g. https://example.com")
+        near = re.sub(r"^(?!https?://)[a-z0-9+]+://", "https://", value.strip())
+        inner = _split(near)
+        fits = inner is not None and _is_url_host(inner) and near.isprintable() and " " not in near
+        raise broken("must be a URL that begins with http:// or https://", f"write {near if fits else 'e.g. https://example.com'}")
     if parts.fragment:
         raise broken("must be a URL without '#': clients never send what follows it", f"write {value.partition('#')[0]}")
     if not _is_url_host(parts):

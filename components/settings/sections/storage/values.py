@@ -24,6 +24,7 @@ _AZURE: Final = r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
 _ALIBABA: Final = r"[a-zA-Z0-9][a-zA-Z0-9-]{1,61}[a-zA-Z0-9]"
 _SWIFT: Final = r"(?! )[^/\x00-\x1f\x7f]{1,256}(?<! )"
 
+_SERVERS: Final = r"[^/]+\.(amazonaws\.com|googleapis\.com|aliyuncs\.com|windows\.net)(:[0-9]+)?(/|$)"
 _STORES: Final = r"s3[.-]|storage\.googleapis\.|oss-"
 """How the host of a store begins, behind the bucket's name where that is a part of it."""
 
@@ -31,7 +32,10 @@ _STORES: Final = r"s3[.-]|storage\.googleapis\.|oss-"
 def _within(value: str) -> tuple[str, str]:
     """Return the bucket's name in an address, a path or an ARN, and the path behind it; a name is returned as it is."""
     plain = re.sub(r"^arn:[a-z-]+:s3:::", "", value.strip())
+    if page := re.search("/(?:browser|buckets)/([^/?;]+)", plain):  # of a cloud's console
+        return page[1], ""
     scheme, _, rest = plain.rpartition("://")
+    scheme = scheme or ("https" if re.match(_SERVERS, rest) else "")
     host, _, path = re.split("[?#]", rest)[0].partition("/")
     of_host = re.match(rf"(.+?)\.(?:{_STORES})", host)
     if scheme.lower() in {"http", "https"} and not of_host:
