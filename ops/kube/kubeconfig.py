@@ -149,7 +149,7 @@ def _read(file: Path) -> Mapping[str, Any]:
         raise unusable(file, "it is a folder", f"name the file in it: KUBECONFIG={inner if inner.is_file() else file / 'FILE'}")
     try:
         text = file.read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader, and a fast one
     except OSError as error:
         raise unusable(file, str(error.strerror), f"let your user read it, {ANOTHER}") from error
     except UnicodeDecodeError as error:

@@ -23,6 +23,8 @@ _GOOGLE: Final = r"(?![0-9]+(\.[0-9]+){3}$)(?!.*\.\.)(?!goog)(?=[^.]{1,63}(\.[^.
 _AZURE: Final = r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
 _ALIBABA: Final = r"[a-zA-Z0-9][a-zA-Z0-9-]{1,61}[a-zA-Z0-9]"
 _SWIFT: Final = r"(?! )[^/\x00-\x1f\x7f]{1,256}(?<! )"
+"""Sources: bucketnamingrules.html of Amazon S3's user guide, cloud.google.com/storage/docs/buckets#naming,
+learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata, Alibaba's bucket naming conventions."""
 
 _SERVERS: Final = r"[^/]+\.(amazonaws\.com|googleapis\.com|aliyuncs\.com|windows\.net)(:[0-9]+)?(/|$)"
 _STORES: Final = r"s3[.-]|storage\.googleapis\.|oss-"
