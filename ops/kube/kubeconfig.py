@@ -149,7 +149,10 @@ def _read(file: Path) -> Mapping[str, Any]:
         raise unusable(file, "it is a folder", f"name the file in it: KUBECONFIG={inner if inner.is_file() else file / 'FILE'}")
     try:
         text = file.read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader, and a fast one
+        try:
+            content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader, and a fast one
+        except yaml.YAMLError:
+            content = yaml.safe_load(text)  # which names the right line
     except OSError as error:
         raise unusable(file, str(error.strerror), f"let your user read it, {ANOTHER}") from error
     except UnicodeDecodeError as error:
