@@ -73,25 +73,15 @@ TARGETS: Final[Mapping[str, str]] = {
 """What docs/develop/bench.md promises of a quiet machine."""
 
 
-def figures(measured: Mapping[str, Mapping[str, Pair]], from_nothing: float, service: Mapping[str, float]) -> dict[str, float]:
-    """Return every figure by name: first the headlines, each the worst of the stacks, then each stack's own.
+def figures(measured: Mapping[str, Pair], from_nothing: float, service: Mapping[str, float]) -> dict[str, float]:
+    """Return every figure by name.
 
     Args:
-        measured: stack -> verb -> its runs.
+        measured: verb -> its runs.
         from_nothing: seconds from no cluster to a checked stack.
         service: what was measured of the deployed stack itself, by name.
     """
-    found: dict[str, float] = {}
-    for verb in VERBS:
-        pairs = [verbs[verb] for verbs in measured.values()]
-        found[f"{verb}.wall.ratio"] = max(pair.ratio("wall") for pair in pairs)
-        found[f"{verb}.memory.ratio"] = max(pair.ratio("peak_mib") for pair in pairs)
-    found["program.seconds"] = max(verbs["preview"].own for verbs in measured.values())
-    found["program.share"] = max(verbs["preview"].share for verbs in measured.values())
-    found["up_from_nothing.seconds"] = from_nothing
-    found |= service
-    for stack, verbs in measured.items():
-        found |= {f"{stack}.{verb}.{name}": value for verb in VERBS for name, value in verbs[verb].figures().items()}
-        found[f"{stack}.program.seconds"] = verbs["preview"].own
-        found[f"{stack}.program.share"] = verbs["preview"].share
+    found = {f"{verb}.{name}": value for verb in VERBS for name, value in measured[verb].figures().items()}
+    found |= {"program.seconds": measured["preview"].own, "program.share": measured["preview"].share}
+    found |= {"up_from_nothing.seconds": from_nothing, **service}
     return {name: round(value, 3) for name, value in found.items()}

@@ -30,19 +30,18 @@ def ratio(folder: Path, step: Step) -> float:
     """
     few, many = (_checkout(folder / str(count), count) for count in (1, FILES))
     seconds: dict[Path, list[float]] = {few: [], many: []}
-    for number in range(RENDERS + 1):  # the first of each compiles the program
+    for number in range(RENDERS):
         for checkout in (few, many):
-            step.say(f"render {number + 1} of {RENDERS + 1}, {checkout.name} stack files")
-            took = _render(checkout, f"env-{number % (1 if checkout is few else FILES)}")
-            seconds[checkout] += [took] if number else []
+            step.say(f"render {number + 1} of {RENDERS}, {checkout.name} stack files")
+            seconds[checkout].append(_render(checkout, f"env-{number % (1 if checkout is few else FILES)}"))
     return median(seconds[many]) / median(seconds[few])
 
 
 def _checkout(folder: Path, count: int) -> Path:
-    """Make a checkout of this program with ``count`` stack files, each a copy of the lab's."""
+    """Make a checkout of this program, as compiled as this one, with ``count`` stack files, each a copy of the lab's."""
     (folder / "stacks").mkdir(parents=True)
     for name in COPIED:
-        shutil.copytree(paths.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(paths.ROOT / name, folder / name)
     for name in LINKED:
         (folder / name).symlink_to(paths.ROOT / name)
     for number in range(count):

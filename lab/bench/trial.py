@@ -31,9 +31,6 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What is measured: on a stack that is deployed and unchanged, for floor and program alike."""
 
-WARM_UPS: Final = 1
-"""Runs of each that do not count: they compile the program and write what the floor registers differently into its state."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
@@ -139,13 +136,17 @@ class Project:
         return self.folder / "report.json"
 
 
+def warm_up(*projects: Project) -> None:
+    """Run each once: that compiles it, and writes what a floor registers differently into its state."""
+    for project in projects:
+        project.measure("noop_up")
+
+
 def compare(verb: str, *, floor: Project, program: Project, runs: int, step: Step) -> Pair:
     """Run ``verb`` by floor and program in turn, so that both meet the same machine."""
     found: dict[str, list[Run]] = {"floor": [], "program": []}
-    for number in range(WARM_UPS + runs):
+    for number in range(runs):
         for name, project in (("floor", floor), ("program", program)):
-            step.say(f"run {number + 1} of {WARM_UPS + runs}, {name}")
-            run = project.measure(verb)
-            if number >= WARM_UPS:
-                found[name].append(run)
+            step.say(f"run {number + 1} of {runs}, {name}")
+            found[name].append(project.measure(verb))
     return Pair(floor=found["floor"], program=found["program"])

@@ -1,4 +1,4 @@
-"""The bench's figures are medians of the program by medians of the floor, and the headline is the worse of the stacks."""
+"""The bench's figures are medians of the program by medians of the floor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.bench import __main__ as bench
 from lab.bench import imports, transfer
 from lab.bench.figures import TARGETS, Pair, Run, figures
 from lab.bench.first_up import objects
-from lab.bench.stage import SLOT, settings_of
+from lab.bench.stage import LAB, SLOT, settings
 from lab.bench.transfer import Speeds, percentile
 from lab.render.stackfile import project_stacks
 from ops.console import Step, console
@@ -24,16 +24,6 @@ from ops.deployment import Deployment
 from ops.errors import OpsError
 from ops.paths import ROOT
 from tests.components.exposure.stage import REGISTRY, certificate, private_key
-
-HEADLINES = [
-    "preview.wall.ratio",
-    "preview.memory.ratio",
-    "noop_up.wall.ratio",
-    "noop_up.memory.ratio",
-    "program.seconds",
-    "program.share",
-    "up_from_nothing.seconds",
-]
 
 
 def runs(*walls: float, peak: float = 100, program: float = 0.5) -> list[Run]:
@@ -46,23 +36,14 @@ def test_a_ratio_is_of_medians_so_that_one_disturbed_run_counts_nothing() -> Non
     assert pair.ratio("peak_mib") == pytest.approx(1.1)
 
 
-def test_the_headline_is_the_worse_stack_in_each_figure() -> None:
+def test_every_figure_has_its_name() -> None:
     slow = Pair(floor=runs(2.0), program=runs(3.0, peak=100, program=0.6))
     large = Pair(floor=runs(2.0), program=runs(2.0, peak=120, program=0.5))
-    found = figures(
-        {"lab": {"preview": slow, "noop_up": slow}, "prod": {"preview": large, "noop_up": large}},
-        from_nothing=60.04,
-        service={"push.ratio": 0.9},
-    )
-    assert (found["preview.wall.ratio"], found["preview.memory.ratio"]) == (1.5, 1.2)
-    assert (found["program.seconds"], found["program.share"]) == (0.6, 0.25)
-    assert (found["lab.noop_up.memory.ratio"], found["prod.noop_up.wall.ratio"]) == (1.0, 1.0)
+    found = figures({"preview": slow, "noop_up": large}, from_nothing=60.04, service={"push.ratio": 0.9})
+    assert (found["preview.wall.ratio"], found["preview.memory.ratio"]) == (1.5, 1.0)
+    assert (found["noop_up.wall.ratio"], found["noop_up.memory.ratio"]) == (1.0, 1.2)
+    assert (found["program.seconds"], found["program.share"]) == (0.6, 0.2)
     assert (found["up_from_nothing.seconds"], found["push.ratio"]) == (60.04, 0.9)
-
-
-def test_the_headlines_come_first_and_under_these_names() -> None:
-    pair = Pair(floor=runs(2.0), program=runs(2.0))
-    assert list(figures({"lab": {"preview": pair, "noop_up": pair}}, from_nothing=1, service={}))[: len(HEADLINES)] == HEADLINES
 
 
 def test_a_ratio_of_speeds_is_the_stacks_by_the_bare_registrys() -> None:
@@ -156,31 +137,19 @@ def test_a_file_that_cannot_be_written_is_reported_before_anything_runs(tmp_path
     assert "cannot be written" in capsys.readouterr().err
 
 
-# The bench deploys the stacks' own settings; what must differ on its cluster, and nothing else, differs.
+# The bench deploys a stack's own settings; what must differ on its cluster, and nothing else, differs.
 
 
-def written(name: str) -> dict[str, Any]:
-    return dict(yaml.safe_load(project_stacks()[name].read_text())["config"])
-
-
-@pytest.mark.parametrize(
-    ("name", "sections_changed"),
-    [
-        ("lab", {"portus:host", "portus:registry", "portus:cluster"}),
-        ("prod", {"portus:cluster", "portus:images", "portus:exposure", "portus:tls", "portus:accept"}),
-    ],
-)
-def test_only_the_place_of_the_deployment_differs(name: str, sections_changed: set[str]) -> None:
-    before, after = written(name), settings_of(name)["config"]
-    assert {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)} == sections_changed
+def test_only_the_place_of_the_deployment_differs() -> None:
+    before, after = dict(yaml.safe_load(project_stacks()[LAB].read_text())["config"]), settings()["config"]
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    assert changed == {"portus:host", "portus:registry", "portus:cluster"}
     assert {**before["portus:cluster"], "context": SLOT} == after["portus:cluster"]
-    assert before.get("portus:profile") == after.get("portus:profile")
 
 
-@pytest.mark.parametrize("name", ["lab", "prod"])
-def test_the_changed_settings_are_still_right(name: str) -> None:
-    text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings_of(name)["config"].items()}
-    stack = parse(sections(text, "portus:"), file=name, encrypted=lambda _: True)
+def test_the_changed_settings_are_still_right() -> None:
+    text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings()["config"].items()}
+    stack = parse(sections(text, "portus:"), file=LAB, encrypted=lambda _: True)
     assert stack.cluster.context == SLOT
     assert stack.images.pull_policy == "Never"
 
