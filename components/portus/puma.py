@@ -48,7 +48,6 @@ SERVER: Final = "puma "
 BACKGROUND: Final = "/srv/Portus/bin/background.rb"
 """How that of the worker begins once its Rails has booted, and not before: ``rails runner`` then takes its script's name (railties,
 commands/runner). Until it handles events it asks once more, by a rake task, whether the database is migrated."""
-WORKER_PERIOD: Final = 5
 WORKER_CHECK_PERIOD: Final = 20
 WORKER_CHECK_FAILURES: Final = 3
 
@@ -146,7 +145,7 @@ class Puma:
         if role is Role.WORKER:
             running = running_command(BACKGROUND)
             return Probes(
-                startup=exec_probe(running, period=WORKER_PERIOD, failures=START_SECONDS // WORKER_PERIOD),
+                startup=exec_probe(running, period=STARTUP_PERIOD, failures=STARTUP_FAILURES),
                 readiness=exec_probe(running, period=WORKER_CHECK_PERIOD, failures=1),
                 liveness=exec_probe(running, period=WORKER_CHECK_PERIOD, failures=WORKER_CHECK_FAILURES),
             )
