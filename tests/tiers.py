@@ -39,16 +39,18 @@ E2E: Final[Mapping[str, int]] = {
 SHARES: Final[Sequence[Mapping[str, int]]] = (
     {
         "cluster/test_rotation.py": 480,
-        "cluster/test_registry_storage.py": 250,
+        "cluster/test_pipeline.py": 390,
     },
     {
         "cluster/test_keys.py": 420,
+        "cluster/test_adopt_chart.py": 240,
         "cluster/test_external_database.py": 130,
         "cluster/test_upgrade.py": 200,
     },
     {
         "cluster/test_complete_sample.py": 150,
         "cluster/test_ingress.py": 200,
+        "cluster/test_registry_storage.py": 250,
         "cluster/test_samples.py": 40,
         "cluster/test_network_policies.py": 170,
         "engine/test_kubernetes_objects.py": 80,

@@ -1,13 +1,20 @@
-"""A stack beside the lab's: its file is the test's, its project a folder with a copy of the program, its state goes with it."""
+"""A stack beside the lab's: its file is the test's, its project a folder with a copy of the program, its state goes with it.
+
+A `Reader` has a whole checkout instead, and runs what the manual says.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import ssl
 import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +129,14 @@ def namespace(name: str) -> Iterator[client.CoreV1Api]:
         kubectl("delete", "--ignore-not-found", "namespace", name)
 
 
+def drop(*names: str) -> None:
+    """Remove namespaces; their Pods need not end well."""
+    kubectl("delete", "--ignore-not-found", "--wait=false", "namespace", *names)
+    for name in names:
+        kubectl("-n", name, "delete", "pods", "--all", "--force", "--grace-period=0")
+    kubectl("wait", "--for=delete", *(f"namespace/{name}" for name in names), "--timeout=180s")
+
+
 def make_secret(api: client.CoreV1Api, namespace: str, name: str, content: Mapping[str, str], *, kind: str = "Opaque") -> None:
     """Make a Secret of somebody else's."""
     metadata = client.V1ObjectMeta(name=name)
@@ -175,3 +190,99 @@ def registry_api(reached: Deployment, repository: str, actions: str = "push,pull
     base, headers = f"https://{reached.registry}/v2/{repository}", {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=base, headers=headers, verify=context, timeout=60) as http:
         yield http
+
+
+CHECKOUT = (
+    *PROGRAM,
+    "Makefile",
+    "Pulumi.yaml",
+    "examples",
+    "lab",
+    "ops",
+    "policies",
+    *(f"requirements{kind}.txt" for kind in ("", "-ops", "-dev")),
+)
+"""What a reader's checkout has, so that each command runs there as it is written."""
+
+
+@dataclass
+class Reader:
+    """Who follows a page, in a checkout of the program."""
+
+    folder: Path
+    stack: str
+    environment: Mapping[str, str]
+    words: Mapping[str, str] = field(default_factory=dict)
+    """The page's -> the reader's own, where a command names what every reader has under a name of its own."""
+    ran: list[str] = field(default_factory=list)
+
+    @property
+    def stack_file(self) -> Path:
+        return self.folder / "stacks" / f"Pulumi.{self.stack}.yaml"
+
+    def own(self, command: str) -> str:
+        """Return a page's command with the reader's own `words`."""
+        for word, other in self.words.items():
+            command = command.replace(word, other)
+        return command
+
+    def run(self, text: str, *, fails: bool = False, stdin: str = "", options: Sequence[str] = ("-euo", "pipefail"), **more: str) -> str:
+        """Run commands as they are pasted, with ``more`` in the environment; return both streams."""
+        self.ran.append(text)
+        done = subprocess.run(
+            ["bash", *options, "-c", text],
+            cwd=self.folder,
+            env={**self.environment, **more},
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        sys.stdout.write(f"$ {text}\n{done.stdout}\n")
+        assert (done.returncode != 0) is fails, f"{text}\n{done.stdout}"
+        return done.stdout
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The stack as its clients see it."""
+        text = subprocess.run(
+            ["pulumi", "stack", "output", "--json", "--show-secrets", "--stack", self.stack],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        kubeconfig = Path(self.environment["KUBECONFIG"])
+        return Deployment(stack=self.stack, outputs=json.loads(text), kubeconfig=kubeconfig, context=None, environment=Lab(kubeconfig))
+
+
+def reader(folder: Path, stack: str, *programs: Path) -> Reader:
+    """Give a reader a checkout in ``folder``, a backend, the lab's cluster as current context, and ``programs`` first on PATH."""
+    for part in CHECKOUT:
+        source = paths.ROOT / part
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / part)
+    waivers = Path("tests", "manifests", "waivers.yaml")
+    (folder / waivers).parent.mkdir(parents=True)
+    shutil.copy2(paths.ROOT / waivers, folder / waivers)
+    (folder / ".venv").symlink_to((paths.ROOT / ".venv").resolve())
+    for name in ("bin", "stacks", "state"):
+        (folder / name).mkdir()
+    (folder / "bin" / "kubectl").symlink_to(cluster.kubectl_program())
+    own = folder / "kubeconfig"
+    own.write_text(cluster.up().read_text().replace("portus-lab", "production"))
+    return Reader(folder, stack, _environment(folder, [*programs, folder / "bin", folder / ".venv" / "bin"], own))
+
+
+def _environment(folder: Path, programs: Sequence[Path], kubeconfig: Path) -> dict[str, str]:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "CHECK_"))}
+    asked = "import json; from lab.engine import ensure_engine; print(json.dumps(ensure_engine().environment()))"
+    engine = subprocess.run([sys.executable, "-c", asked], cwd=folder, env=bare, stdout=subprocess.PIPE, text=True, check=True).stdout
+    variables = json.loads(engine.splitlines()[-1])
+    return {
+        **bare,
+        **variables,
+        "PATH": os.pathsep.join([*map(str, programs), variables.pop("PATH")]),
+        "KUBECONFIG": str(kubeconfig),
+        "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE": "of-the-tests",
+        "PULUMI_SKIP_CONFIRMATIONS": "true",
+    }
