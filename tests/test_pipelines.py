@@ -197,19 +197,19 @@ def _run(place: Path, script: str, more: Mapping[str, str], *options: str) -> su
     )
 
 
-def _github_step(job: str, step: str) -> str:
+def github_step(job: str, step: str) -> str:
     jobs: Any = yaml.safe_load(GITHUB.read_text(encoding="utf-8"))["jobs"]
     (script,) = (each["run"] for each in jobs[job]["steps"] if each.get("name") == step)
     return str(script)
 
 
-def _gitlab_script(job: str) -> str:
+def gitlab_script(job: str) -> str:
     content: Any = yaml.safe_load(GITLAB.read_text(encoding="utf-8"))
     return "\n".join(content[job]["script"])
 
 
 def test_github_shows_which_objects_a_pull_request_changes(place: Path) -> None:
-    done = _run(place, _github_step("verify", "Show what changes in the objects"), {"BASE": _base(place)}, "-e")
+    done = _run(place, github_step("verify", "Show what changes in the objects"), {"BASE": _base(place)}, "-e")
     assert done.returncode == 0, done.stderr
     summary = (place / "summary").read_text(encoding="utf-8").splitlines()
     assert summary[:2] == ["### Objects of prod", "```diff"]
@@ -221,7 +221,7 @@ def test_github_shows_a_new_stacks_objects_as_new(place: Path) -> None:
     subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@y.z", "commit", "-qam", "x"], cwd=place / "checkout", check=True)
     base = subprocess.run(["git", "rev-parse", "HEAD"], cwd=place / "checkout", capture_output=True, text=True, check=True).stdout.strip()
     shutil.move(place / "kept", place / "checkout" / "objects")
-    done = _run(place, _github_step("verify", "Show what changes in the objects"), {"BASE": base}, "-e")
+    done = _run(place, github_step("verify", "Show what changes in the objects"), {"BASE": base}, "-e")
     assert done.returncode == 0, done.stderr
     assert "+replicas: 2" in (place / "summary").read_text(encoding="utf-8")
 
@@ -229,7 +229,7 @@ def test_github_shows_a_new_stacks_objects_as_new(place: Path) -> None:
 def test_gitlab_keeps_which_objects_a_merge_request_changes(place: Path) -> None:
     remote = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": _base(place)}
     subprocess.run(["git", "remote", "add", "origin", str(place / "checkout")], cwd=place / "checkout", check=True)
-    script = _gitlab_script("verify").replace('make verify STACK="$STACK"\n', "")
+    script = gitlab_script("verify").replace('make verify STACK="$STACK"\n', "")
     done = _run(place, script, remote, "-eo", "pipefail")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-2:] == ["-replicas: 1", "+replicas: 2"]
@@ -238,8 +238,8 @@ def test_gitlab_keeps_which_objects_a_merge_request_changes(place: Path) -> None
 @pytest.mark.parametrize("code", [0, 1])
 def test_github_comments_a_preview_whether_it_ends_well_or_not(code: int, place: Path) -> None:
     _program(place, "gh", 'echo "$*" > "$HOME/words"; cp comment.md "$HOME/comment"')
-    assert _run(place, _github_step("preview", "Preview"), {"PREVIEW_CODE": str(code)}, "-e").returncode == code
-    assert _run(place, _github_step("preview", "Comment on the pull request"), {"NUMBER": "7"}, "-e").returncode == 0
+    assert _run(place, github_step("preview", "Preview"), {"PREVIEW_CODE": str(code)}, "-e").returncode == code
+    assert _run(place, github_step("preview", "Comment on the pull request"), {"NUMBER": "7"}, "-e").returncode == 0
     assert (place / "words").read_text(encoding="utf-8").startswith("pr comment 7 --repo team/portus ")
     assert "3 to create, `x` and $(y)" in (place / "comment").read_text(encoding="utf-8")
 
@@ -248,7 +248,7 @@ def test_github_comments_a_preview_whether_it_ends_well_or_not(code: int, place:
 def test_gitlab_comments_a_preview_and_ends_as_it_did(code: int, place: Path) -> None:
     _program(place, "curl", 'echo "$*" > "$HOME/words"; cat > "$HOME/config"')
     more = {"PREVIEW_CODE": str(code), "COMMENT_TOKEN": "glpat-secret", "CI_API_V4_URL": "https://gitlab.example.com/api/v4"}
-    done = _run(place, _gitlab_script("preview"), {**more, "CI_PROJECT_ID": "1", "CI_MERGE_REQUEST_IID": "7"}, "-eo", "pipefail")
+    done = _run(place, gitlab_script("preview"), {**more, "CI_PROJECT_ID": "1", "CI_MERGE_REQUEST_IID": "7"}, "-eo", "pipefail")
     assert done.returncode == code, done.stderr
     words = (place / "words").read_text(encoding="utf-8")
     assert words.endswith("https://gitlab.example.com/api/v4/projects/1/merge_requests/7/notes\n")
@@ -260,7 +260,7 @@ def test_gitlab_comments_a_preview_and_ends_as_it_did(code: int, place: Path) ->
 def test_the_kubeconfig_is_the_runners_alone(place: Path) -> None:
     for job in ("preview", "up", "drift"):
         (place / "temp" / "kubeconfig").unlink(missing_ok=True)
-        assert _run(place, _github_step(job, "Write the kubeconfig"), {"CONTENT": "apiVersion: v1"}, "-e").returncode == 0
+        assert _run(place, github_step(job, "Write the kubeconfig"), {"CONTENT": "apiVersion: v1"}, "-e").returncode == 0
         assert (place / "temp" / "kubeconfig").read_text(encoding="utf-8") == "apiVersion: v1\n"
         assert (place / "temp" / "kubeconfig").stat().st_mode & 0o777 == 0o600
 
@@ -270,7 +270,7 @@ def test_the_nightly_job_shows_each_failed_check_and_fails(place: Path) -> None:
     report = as_json("prod", examine(healthy(database=NoAnswer("gone"))))
     (place / "temp" / "doctor.json").write_text(report, encoding="utf-8")
     (failed,) = (each for each in json.loads(report)["checks"] if each["state"] == "failed")
-    done = _run(place, _github_step("drift", "Show what is broken"), {}, "-e")
+    done = _run(place, github_step("drift", "Show what is broken"), {}, "-e")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"- {failed['check']}: {failed['seen']}. Fix: {failed['fix']} ({failed['page']})\n"
     assert (place / "summary").read_text(encoding="utf-8") == done.stdout
@@ -281,6 +281,6 @@ def test_the_nightly_job_shows_each_failed_check_and_fails(place: Path) -> None:
     (place / "bin" / "python").chmod(0o755)
     (python / "python").symlink_to(place / "bin" / "python")
     _program(place, "make", "exit 0")
-    done = _run(place, _gitlab_script("drift"), {}, "-eo", "pipefail")
+    done = _run(place, gitlab_script("drift"), {}, "-eo", "pipefail")
     assert done.returncode == 1
     assert failed["seen"] in done.stdout
