@@ -37,7 +37,7 @@ class Accepted(StrEnum):
     FLOATING_IMAGE_TAGS = "floating_image_tags"
     CLEAR_TEXT_PASSWORDS = "clear_text_passwords"
     SHARED_PASSWORDS = "shared_passwords"
-    DELETING_SYNCHRONISATION = "deleting_synchronisation"
+    DELETING_SYNCHRONISATION = "deleting_synchronization"
     COLLECTION_OF_PULLED_IMAGES = "collection_of_pulled_images"
     UNRECORDED_PUSHES = "unrecorded_pushes"
     OPEN_NETWORK = "open_network"

@@ -106,7 +106,7 @@ def _off(node: Any) -> None:
 
 def test_what_is_accepted_by_name_is_not_refused() -> None:
     sync = {"background": {"sync": {"strategy": "update-delete"}, "registry": {"enabled": False}}}
-    stack = parsed(portus={"version": "2.5", "config": sync}, accept=["deleting_synchronisation", "unrecorded_pushes"])
+    stack = parsed(portus={"version": "2.5", "config": sync}, accept=["deleting_synchronization", "unrecorded_pushes"])
     assert stack.portus.config.background.sync.strategy == "update-delete"
 
 

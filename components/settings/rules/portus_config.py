@@ -204,7 +204,7 @@ def clair_settings_need_its_server(stack: StackSettings) -> Iterator[Problem]:
 
 
 @rule(requires=("accept",))
-def deleting_synchronisation_is_accepted(stack: StackSettings) -> Iterator[Problem]:
+def deleting_synchronization_is_accepted(stack: StackSettings) -> Iterator[Problem]:
     """One wrong catalog (an empty volume, another registry under the name) empties Portus (SUSE/Portus#1599, #1664)."""
     strategy = stack.portus.config.background.sync.strategy
     if strategy in {"update-delete", "on-start"} and Accepted.DELETING_SYNCHRONISATION not in stack.accept:
