@@ -354,6 +354,8 @@ WAITING = {"endpoints", "events", "replicasets"}
 
 def test_the_rights_suffice_and_each_is_used(deployed: Runner) -> None:
     """Of a rule, at least one verb; tests/test_deployer_rights.py says which verbs go together."""
+    deployed.github("drift", "Write the kubeconfig")
+    deployed.github("drift", "Examine the stack")
     deployed.run(f"make down STACK={STACK} YES=1", KUBECONFIG=str(deployed.temp / "kubeconfig"))
     requests = deployed.way.requests
     assert [each for each in requests if each.code == FORBIDDEN] == []
