@@ -40,8 +40,8 @@ served = SelfSignedCertificate("tls", stack=types.SimpleNamespace(protect=True),
 signer = SigningKey("served-tls-signing", host="portus.example.com", version=1, protect=True)
 for role in {roles!r}:
     pulumi.export(role, getattr(made, role))
-pulumi.export("chain", served.held.chain)
-pulumi.export("key", served.held.private_key)
+pulumi.export("chain", served.key_pair.chain)
+pulumi.export("key", served.key_pair.private_key)
 pulumi.export("trust", served.trust)
 pulumi.export("key_id", served.signers[0].key_id)
 pulumi.export("signing_key", signer.private_key)
