@@ -201,7 +201,7 @@ def connection(kubeconfig: Path, context: str | None) -> client.ApiClient:
 
     chosen = context_of(kubeconfig, context)
     settings = client.Configuration()
-    settings.retries = Retry(total=4, connect=1, read=2, other=0, backoff_factor=0.2, status_forcelist=BUSY, raise_on_status=False)
+    settings.retries = Retry(total=4, connect=1, read=2, other=1, backoff_factor=0.2, status_forcelist=BUSY, raise_on_status=False)
     try:
         with _login_errors(kubeconfig):
             api: client.ApiClient = config.new_client_from_config(str(kubeconfig), chosen, client_configuration=settings)  # type: ignore[no-untyped-call]

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,7 +141,7 @@ def _somebody_restores(reached: Deployment, dump: str) -> Iterator[multiprocessi
 
     def run() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _restore(reached, dump)
+        _restore(replace(reached), dump)  # with connections of its own: two processes cannot speak TLS on one
 
     process = multiprocessing.get_context("fork").Process(target=run)
     process.start()
