@@ -199,13 +199,16 @@ def _kubeconfig(server: str, token: str) -> str:
 
 @pytest.fixture(scope="module")
 def deployed(runner: Runner) -> Runner:
-    """After a pull request was previewed and merged."""
+    """After a pull request was previewed and merged, and the stack was examined."""
     runner.github("preview", "Write the kubeconfig")
     previewed = runner.github("preview", "Preview")
     assert re.search(r"\+ \d+ to create", previewed), previewed
     assert kubectl("-n", NAMESPACE, "get", "deployments,secrets,pvc", "-o", "name") == "", "a preview makes nothing"
     runner.github("up", "Write the kubeconfig")
     runner.github("up", "Deploy, and check with a push and a pull")
+    runner.github("drift", "Write the kubeconfig")
+    runner.github("drift", "Install")
+    runner.github("drift", "Examine the stack")
     return runner
 
 
@@ -354,8 +357,6 @@ WAITING = {"endpoints", "events", "replicasets"}
 
 def test_the_rights_suffice_and_each_is_used(deployed: Runner) -> None:
     """Of a rule, at least one verb; tests/test_deployer_rights.py says which verbs go together."""
-    deployed.github("drift", "Write the kubeconfig")
-    deployed.github("drift", "Examine the stack")
     deployed.run(f"make down STACK={STACK} YES=1", KUBECONFIG=str(deployed.temp / "kubeconfig"))
     requests = deployed.way.requests
     assert [each for each in requests if each.code == FORBIDDEN] == []
