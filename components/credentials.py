@@ -24,7 +24,7 @@ from components.settings.types.secrets import ExistingSecret
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from components.settings.sections.credentials import ExistingCredentials, RotationSettings
+    from components.settings.sections.credentials import CredentialSettings
 
 HEX: Final[Mapping[str, Any]] = {
     "length": 128,
@@ -69,8 +69,8 @@ class Credentials(ServiceComponent):
     The text of a deployment that was taken over counts as the first value, so that raising the counter replaces it.
 
     Args:
-        rotation: the counters of the stack file.
-        existing: the secrets of a deployment that is taken over; the generated ones stay, because a protected resource is never deleted.
+        settings: the counters, and the secrets of a deployment that is taken over. The generated ones stay beside those, because a
+            protected resource is never deleted.
         protect: whether the secrets refuse deletion.
     """
 
@@ -82,16 +82,9 @@ class Credentials(ServiceComponent):
     database_backup: SecretInput
     administrator: SecretInput
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        rotation: RotationSettings,
-        existing: ExistingCredentials,
-        protect: bool,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, *, settings: CredentialSettings, protect: bool, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("credentials:Credentials", name, opts)
+        rotation, existing = settings.rotation, settings.existing
         self._name = name
         self._protect = protect
         self.secret_key_base = self._random("secret-key-base", rotation.secret_key_base, existing.secret_key_base, HEX).current

@@ -11,11 +11,10 @@ from components.common.base import ServiceComponent
 from components.credentials import Credentials
 from components.exposure import client_ports, expose
 from components.images import images
-from components.network import Addresses, NetworkPolicies, Parts
-from components.observability import Observability
+from components.network import Addresses, Parts, restrict
+from components.observability import observe
 from components.outputs import outputs
-from components.portus import Bootstrap, PortusWeb, PortusWorker, image_family
-from components.portus.inputs import FirstSetUp
+from components.portus import PortusWeb, image_family, set_up, start_worker
 from components.registry import Registry
 from components.registry.configuration import wiring
 
@@ -40,53 +39,31 @@ class PortusStack(ServiceComponent):
 
     def __init__(self, name: str, *, stack: StackSettings, instance: str, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("index:PortusStack", name, opts)
-        image = images(stack)
-        family = image_family(stack.portus.version)
+        image, family = images(stack), image_family(stack.portus.version)
         plain_events = "http" in family.ports
-
         options = self.child(was_top_level=True)
         context = stack_context(stack, instance=instance, opts=options)
 
-        credentials = Credentials(
-            "credentials",
-            rotation=stack.credentials.rotation,
-            existing=stack.credentials.existing,
-            protect=stack.protect,
-            opts=options,
-        )
+        credentials = Credentials("credentials", settings=stack.credentials, protect=stack.protect, opts=options)
         source = tls.certificate("tls", stack, context=context, opts=options)
         certificate = tls.ServedTls("served-tls", stack=stack, source=source, context=context, opts=options)
-
-        addresses = Addresses(
-            "addresses",
-            host=stack.host,
-            registry_name=stack.registry_name,
-            https_port=stack.exposure.https_port,
-            plain_events=plain_events,
-            context=context,
-            opts=options,
-        )
-
+        addresses = Addresses("addresses", stack=stack, plain_events=plain_events, context=context, opts=options)
         database = mariadb.database("mariadb", stack.database, image=image.mariadb, credentials=credentials, context=context, opts=options)
-
         registry = Registry(
             "registry",
-            settings=stack.registry,
+            stack=stack,
             wiring=wiring(stack, plain_events=plain_events, notification_timeout=family.notification_timeout),
             image=image.registry,
             cache_image=image.redis,
-            cache_rotation=stack.credentials.rotation.registry_cache,
             http_secret=credentials.http_secret,
             certificate=certificate,
             aliases=addresses.for_registry,
             context=context,
             opts=options,
         )
-
         backup_jobs = backups(
             "backup", stack, images=image, database=database.endpoint, credentials=credentials, context=context, opts=options
         )
-
         web = PortusWeb(
             "portus",
             stack=stack,
@@ -95,15 +72,11 @@ class PortusStack(ServiceComponent):
             database=database.endpoint,
             credentials=credentials,
             tls=certificate.files,
-            after=backup_jobs
-            + (
-                registry.ready if stack.tls.signing_key_version > 1 else ()
-            ),  # the registry must know the next key before Portus signs with it
+            after=backup_jobs + (registry.ready if stack.tls.signing_key_version > 1 else ()),  # it must know a new key before Portus signs
             aliases=addresses.for_portus,
             context=context,
             opts=options,
         )
-
         expose(
             "edge",
             stack=stack,
@@ -114,22 +87,12 @@ class PortusStack(ServiceComponent):
             context=context,
             opts=options,
         )
-
-        ready = web.ready + registry.ready
-        if stack.portus.bootstrap.enabled and family.first_set_up is not FirstSetUp.BY_HAND:
-            ready = Bootstrap("first-set-up", web=web.pods, image=image.client, after=ready, opts=options).ready
-
-        if family.has_worker:
-            ready = PortusWorker("worker", web=web.pods, settings=stack.portus.worker, after=ready, opts=options).ready
-
-        if stack.network.policies:
-            parts = Parts(portus=family.ports, edge=client_ports(stack.exposure), worker=family.has_worker)
-            NetworkPolicies("network", stack=stack, parts=parts, context=context, opts=options)
-
-        if stack.observability.wanted:
-            Observability("observability", stack=stack, certificate_ends=source.ends, context=context, opts=options)
-
-        database.revoke_previous_passwords(after=ready + backup_jobs)
+        ready = set_up("first-set-up", web=web.pods, image=image.client, after=web.ready + registry.ready, opts=options)
+        ready = start_worker("worker", web=web.pods, after=ready, opts=options)
+        parts = Parts(portus=family.ports, edge=client_ports(stack.exposure), worker=family.has_worker)
+        restrict("network", stack=stack, parts=parts, context=context, opts=options)
+        observe("observability", stack=stack, certificate_ends=source.ends, context=context, opts=options)
+        database.revoke_previous_passwords(after=[*ready, *backup_jobs])
 
         self.outputs = outputs(stack, instance, image, certificate, credentials.administrator)
         self.register_outputs({})

@@ -2,6 +2,6 @@
 
 from components.network.addresses import Addresses
 from components.network.flows import Parts
-from components.network.policies import NetworkPolicies
+from components.network.policies import restrict
 
-__all__ = ["Addresses", "NetworkPolicies", "Parts"]
+__all__ = ["Addresses", "Parts", "restrict"]

@@ -19,15 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from components.common.stack_context import Labels, StackContext
+    from components.settings.stack import StackSettings
 
 
 class Addresses(ServiceComponent):
     """The Services of Portus, the registry and, where one host serves both, of the front proxy.
 
     Args:
-        host: public name of Portus.
-        registry_name: public name of the registry; equal to ``host`` where one name serves both by path.
-        https_port: port in the public URLs.
         plain_events: whether Portus takes the registry's notifications on port 80 (2.0-2.2).
     """
 
@@ -40,26 +38,19 @@ class Addresses(ServiceComponent):
     """Addresses of the Services of Portus and the registry by their names, for the front proxy."""
 
     def __init__(
-        self,
-        name: str,
-        *,
-        host: str,
-        registry_name: str,
-        https_port: int,
-        plain_events: bool,
-        context: StackContext,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, *, stack: StackSettings, plain_events: bool, context: StackContext, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("network:Addresses", name, opts)
         self._name = name
         self._context = context
+        host, https_port = stack.host, stack.exposure.https_port  # of the public URLs
         ports = {"https": https_port, "http": names.HTTP_PORT} if plain_events else {"https": https_port}
         portus = self._service(names.PORTUS, names.WEB, ports)
         registry = self._service(names.REGISTRY, names.REGISTRY, {"https": https_port, "debug": names.REGISTRY_DEBUG_PORT})
-        if registry_name == host:
+        if stack.registry_name == host:  # one name serves both by path
             self.for_portus = {host: self._service(names.EDGE, names.EDGE, {"https": https_port})}
         else:
-            self.for_portus = {host: portus, registry_name: registry}
+            self.for_portus = {host: portus, stack.registry_name: registry}
         self.for_registry = {host: portus}
         self.servers = {names.PORTUS: portus, names.REGISTRY: registry}
         self.register_outputs({"portus": portus, "registry": registry})

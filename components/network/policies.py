@@ -57,3 +57,9 @@ def _denied(stack: StackSettings, context: StackContext) -> dict[str, Any]:
     """
     alone = stack.cluster.create_namespace and not isinstance(stack.tls, CertManagerTls)
     return {} if alone else {"matchLabels": flows.of_stack(context.instance)}
+
+
+def restrict(name: str, *, stack: StackSettings, parts: flows.Parts, context: StackContext, opts: pulumi.ResourceOptions) -> None:
+    """Make the policies, unless the stack file leaves them to the cluster's own rules."""
+    if stack.network.policies:
+        NetworkPolicies(name, stack=stack, parts=parts, context=context, opts=opts)

@@ -1,5 +1,5 @@
 """What a monitoring system gets from the stack: the registry's metrics, alerts, a dashboard."""
 
-from components.observability.component import Observability
+from components.observability.component import observe
 
-__all__ = ["Observability"]
+__all__ = ["observe"]

@@ -131,3 +131,16 @@ class Observability(ServiceComponent):
             data={"portus.json": text},
             opts=self.child(after=self._context.after),
         )
+
+
+def observe(
+    name: str,
+    *,
+    stack: StackSettings,
+    certificate_ends: pulumi.Output[float] | None,
+    context: StackContext,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Make monitor, alerts and dashboard if the stack file asks for one of them; arguments as `Observability`'s."""
+    if stack.observability.wanted:
+        Observability(name, stack=stack, certificate_ends=certificate_ends, context=context, opts=opts)

@@ -1,8 +1,7 @@
 """Portus: web, worker, first set-up; the two image families behind one Protocol."""
 
-from components.portus.bootstrap import Bootstrap
-from components.portus.image_family import ImageFamily, image_family
-from components.portus.inputs import PortusSecrets
-from components.portus.servers import PortusWeb, PortusWorker
+from components.portus.bootstrap import set_up
+from components.portus.image_family import image_family
+from components.portus.servers import PortusWeb, start_worker
 
-__all__ = ["Bootstrap", "ImageFamily", "PortusSecrets", "PortusWeb", "PortusWorker", "image_family"]
+__all__ = ["PortusWeb", "image_family", "set_up", "start_worker"]

@@ -147,3 +147,15 @@ class Bootstrap(ServiceComponent):
 def _email(web: PortusPods) -> str:
     stack = web.inputs.stack
     return stack.portus.bootstrap.email or f"{stack.portus.bootstrap.username}@{stack.host}"
+
+
+def set_up(
+    name: str, *, web: PortusPods, image: str, after: Sequence[pulumi.Resource], opts: pulumi.ResourceOptions
+) -> Sequence[pulumi.Resource]:
+    """Make the first set-up if the stack has one, and return what must be ready before its result is used: ``after`` if it has none.
+
+    Arguments as `Bootstrap`'s.
+    """
+    if not web.inputs.stack.portus.bootstrap.enabled or web.family.first_set_up is FirstSetUp.BY_HAND:
+        return after
+    return Bootstrap(name, web=web, image=image, after=after, opts=opts).ready

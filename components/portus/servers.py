@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from components.mariadb import DatabaseEndpoint
     from components.portus.image_family import ImageFamily
     from components.portus.settings_text import Document
-    from components.settings.sections.portus import WorkerSettings
     from components.settings.stack import StackSettings
 
 
@@ -173,13 +172,12 @@ class PortusWorker(ServiceComponent):
         name: str,
         *,
         web: PortusPods,
-        settings: WorkerSettings,
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("portus:Worker", name, opts)
         labels = web.context.labels(name=names.PORTUS, component=names.WORKER, version=web.family.version)
-        container = web.container(Role.WORKER, resources=pods.merged(sizes.WORKER, settings.resources))
+        container = web.container(Role.WORKER, resources=pods.merged(sizes.WORKER, web.inputs.stack.portus.worker.resources))
         deployment = apps.Deployment(
             f"{name}-deployment",
             metadata=web.context.metadata(labels, names.PORTUS_WORKER),
@@ -195,3 +193,13 @@ class PortusWorker(ServiceComponent):
         )
         self.ready = (deployment,)
         self.register_outputs({})
+
+
+def start_worker(
+    name: str, *, web: PortusPods, after: Sequence[pulumi.Resource], opts: pulumi.ResourceOptions
+) -> Sequence[pulumi.Resource]:
+    """Make the worker if this Portus has one (2.3 on), and return what is ready once events are handled: ``after`` if it has none.
+
+    Arguments as `PortusWorker`'s.
+    """
+    return PortusWorker(name, web=web, after=after, opts=opts).ready if web.family.has_worker else after

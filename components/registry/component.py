@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from components.registry.configuration import Wiring
     from components.registry.inputs import RegistryInputs
     from components.settings.sections.registry import RegistrySettings
+    from components.settings.stack import StackSettings
     from components.tls import Certificate
 
 SYSTEM_TRUST: Final = "/etc/ssl/certs"
@@ -68,7 +69,6 @@ class Registry(ServiceComponent):
     Args:
         wiring: what ties it to Portus.
         cache_image: of Redis, where the stack runs one.
-        cache_rotation: counter of its password.
         http_secret: the registry reads it as YAML: letters and digits.
         certificate: what it serves, the token signer's bundle, and what the clients inside it must trust.
         aliases: host aliases for Portus' public name.
@@ -80,11 +80,10 @@ class Registry(ServiceComponent):
         self,
         name: str,
         *,
-        settings: RegistrySettings,
+        stack: StackSettings,
         wiring: Wiring,
         image: str,
         cache_image: str,
-        cache_rotation: int,
         http_secret: SecretInput,
         certificate: Certificate,
         aliases: Mapping[str, pulumi.Input[str]],
@@ -93,7 +92,7 @@ class Registry(ServiceComponent):
     ) -> None:
         super().__init__("registry:Registry", name, opts)
         self._name = name
-        self._settings = settings
+        self._settings = settings = stack.registry
         self._context = context
         self._host_aliases = aliases
         self._labels = context.labels(name=names.REGISTRY, component=names.REGISTRY, version=settings.version.value)
@@ -116,7 +115,7 @@ class Registry(ServiceComponent):
                 f"{name}-cache",
                 settings=settings.redis,
                 image=cache_image,
-                rotation=cache_rotation,
+                rotation=stack.credentials.rotation.registry_cache,
                 context=context,
                 opts=self.child(),
             )

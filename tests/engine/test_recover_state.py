@@ -29,12 +29,12 @@ pytestmark = pytest.mark.engine
 PROGRAM = """
 import types
 from components.credentials import Credentials
-from components.settings.sections.credentials import ExistingCredentials, RotationSettings
+from components.settings.sections.credentials import CredentialSettings, RotationSettings
 from components.settings.sections.tls import SelfSignedTls
 from components.tls import SelfSignedCertificate
 from components.tls.signing_key import SigningKey
 
-made = Credentials("credentials", rotation=RotationSettings(secretKeyBase=2), existing=ExistingCredentials(), protect=True)
+made = Credentials("credentials", settings=CredentialSettings(rotation=RotationSettings(secretKeyBase=2)), protect=True)
 served = SelfSignedCertificate("tls", stack=types.SimpleNamespace(protect=True), settings=SelfSignedTls(),
                                hosts=["portus.example.com", "registry.example.com"])
 signer = SigningKey("served-tls-signing", host="portus.example.com", version=1, protect=True)

@@ -22,10 +22,10 @@ pytestmark = pytest.mark.engine
 
 PROGRAM = """
 from components.credentials import Credentials
-from components.settings.sections.credentials import ExistingCredentials, RotationSettings
+from components.settings.sections.credentials import CredentialSettings, RotationSettings
 
-made = Credentials("credentials", rotation=RotationSettings(secretKeyBase=2, databaseApplication=2), existing=ExistingCredentials(),
-                   protect={protect})
+rotation = RotationSettings(secretKeyBase=2, databaseApplication=2)
+made = Credentials("credentials", settings=CredentialSettings(rotation=rotation), protect={protect})
 ca = tls.PrivateKey("tls-ca-key", algorithm="RSA", rsa_bits=2048)
 tls.SelfSignedCert("tls-ca", private_key_pem=ca.private_key_pem, is_ca_certificate=True, allowed_uses=["cert_signing"],
                    validity_period_hours=48, subject={{"common_name": "CA"}})
