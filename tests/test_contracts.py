@@ -125,9 +125,20 @@ def test_only_the_base_component_makes_resource_options() -> None:
         assert not made or path == COMPONENTS / "common" / "base.py", path
 
 
+def _checked_for_length() -> list[Path]:
+    return [*FILES, *sorted((ROOT / "ops").rglob("*.py")), *sorted((ROOT / "lab").rglob("*.py"))]
+
+
 def test_no_file_grows_past_four_hundred_lines() -> None:
-    for path in [*FILES, *sorted((ROOT / "ops").rglob("*.py")), *sorted((ROOT / "lab").rglob("*.py"))]:
+    for path in _checked_for_length():
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
+
+
+def test_no_function_grows_past_sixty_lines() -> None:
+    for path in _checked_for_length():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert (node.end_lineno or node.lineno) - node.lineno < 60, f"{path}: {node.name}"
 
 
 def test_the_program_only_loads_makes_and_exports() -> None:

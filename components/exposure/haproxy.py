@@ -91,8 +91,14 @@ def haproxy_cfg(routes: Routes) -> str:
     Paths are decoded before they are matched (``url_dec``; ``normalize-uri`` is still experimental in the series), after those that
     decoding could make ambiguous were refused. Headers whose names hold ``_`` or ``.`` are dropped: Rack, as CGI does, reads
     ``X_Forwarded_For`` as ``X-Forwarded-For``. Long timeouts: a push of a large layer is one request. The servers are addresses, not
-    names: haproxy looks names up once, at its start, and would keep the address of a Service that was made again since.
+    names: haproxy looks names up once, at its start, and would keep the address of a Service that was deleted and created again.
     """
+    sections = (_defaults(routes), _passing(routes), _https(routes), _http(routes), _health(routes), _servers(routes))
+    return "\n".join(section for section in sections if section)
+
+
+def _defaults(routes: Routes) -> str:
+    """Return what holds for every connection."""
     return f"""global
     log stdout format raw local0 info
     maxconn 2000
@@ -115,8 +121,12 @@ defaults
     timeout http-request 30s
     timeout http-keep-alive 60s
     default-server verify required ca-file {TRUST}
+"""
 
-{_passing(routes)}frontend https
+
+def _https(routes: Routes) -> str:
+    """Return the frontend that decrypts, refuses what must not come from outside, and chooses between Portus and the registry."""
+    return f"""frontend https
 {_https_binds(routes)}
 {_hosts(routes)}
     acl token path,url_dec,lower -m reg '{paths.TOKEN}'
@@ -134,20 +144,32 @@ defaults
     use_backend registry if for_registry registry_path
     use_backend portus if for_portus
     default_backend nowhere
+"""
 
-frontend http
+
+def _http(routes: Routes) -> str:
+    """Return the frontend that redirects plain HTTP."""
+    return f"""frontend http
 {_binds(routes, HTTP, PROXIED_HTTP)}
 {_hosts(routes)}
     http-request deny deny_status 421 unless for_portus or for_registry
     http-request redirect code 301 location https://%[req.hdr(host),field(1,:),lower]{_port(routes)}%[pathq]
+"""
 
-frontend health
+
+def _health(routes: Routes) -> str:
+    """Return the frontend that answers the kubelet's probes."""
+    return f"""frontend health
     bind {_address(routes, HEALTH)}
     option dontlog-normal
     http-request return status 200 content-type text/plain string ok if {{ path /healthz }}
     http-request deny deny_status 404
+"""
 
-backend portus
+
+def _servers(routes: Routes) -> str:
+    """Return the backends, each verified by its name, and the one that refuses everything."""
+    return f"""backend portus
     timeout connect {PORTUS_CONNECT_SECONDS}s
 {SECURE_COOKIES}
 {_hsts(routes)}    server portus "{routes.portus}" ssl sni str({routes.host}) verifyhost {routes.host}{_queue(routes)}
@@ -209,7 +231,6 @@ backend registry-tls
 backend decrypted
     mode tcp
     server https {_inside()} send-proxy-v2
-
 """
 
 
