@@ -101,12 +101,12 @@ replay: $(READY) ## Play RECORDINGS=file.json against a fresh Portus double (COR
 	@$(RUN) -m lab replay "$$RECORDINGS" $(if $(CORE),--core) $(if $(VERSION),--version "$$VERSION")
 
 bench: $(READY) ## Compare preview and no-op up with a floor of literal dictionaries (JSON=file)
-	@$(RUN) -m lab.bench $(if $(JSON),--json "$$JSON")
+	@$(RUN) -m lab bench $(if $(JSON),--json "$$JSON")
 
 lint: $(READY) ## Style of the Python code, wording of the pages
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(RUN) -m lab.prose
+	@$(RUN) -m lab prose
 
 lint-manifests: $(READY) ## Lint the YAML of every stack against tests/manifests/waivers.yaml; keep the score in docs/develop/manifests.md
 	@$(RUN) -m pytest -q -m linters tests/manifests

@@ -61,6 +61,28 @@ def replay(file: Path, *, core: bool, version: str | None) -> int:
     return play(file, version or "", core=core)
 
 
+@click.command()
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures to this file, too (make: JSON=...).")
+@click.option("--runs", type=click.IntRange(min=5), default=5, show_default=True, help="Runs of each command. A figure is their median.")
+def bench(file: Path | None, *, runs: int) -> None:
+    """Measure what the program costs. The floor is a program of literals; docs/develop/bench.md explains each figure.
+
+    It takes about five minutes and runs on a cluster of its own, which it removes. It needs Linux and root.
+    """
+    from lab.bench.measure import bench as measure  # noqa: PLC0415 - heavy
+
+    measure(file, runs=runs)
+
+
+@click.command()
+@click.argument("files", metavar="[FILE]...", nargs=-1)
+def prose(files: tuple[str, ...]) -> int:
+    """Check the wording of pages and docstrings. Without FILE, of all of them. The exit code is 0 if nothing is to change."""
+    from lab.prose import report  # noqa: PLC0415 - heavy
+
+    return report(files)
+
+
 @click.group("cluster")
 def cluster_commands() -> None:
     """Start, stop and inspect the lab's Kubernetes."""
@@ -164,6 +186,8 @@ COMMANDS: Final[dict[str, click.Command]] = {
     "lint-manifests": lint_manifests,
     "genuine": genuine,
     "replay": replay,
+    "bench": bench,
+    "prose": prose,
     "cluster": cluster_commands,
     "images": image_commands,
 }

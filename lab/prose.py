@@ -12,8 +12,7 @@ import re
 import subprocess
 import sys
 import tokenize
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from proselint.checks import __register__ as PROSELINT  # noqa: N812  # the library's own name for its list
@@ -176,17 +175,13 @@ def hits(text: str) -> list[Hit]:
     return sorted(set(found))
 
 
-def main(named: list[str]) -> int:
+def report(named: Sequence[str] = ()) -> int:
     """Print what is to change in the files that are named, else in every page and module; return the exit code."""
     listed = ["git", "ls-files", "*.md", *(f"{folder}/*.py" for folder in PYTHON)]
-    files = named or subprocess.run(listed, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout.split()
+    files: Sequence[str] = named or subprocess.run(listed, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout.split()
     found = []
     for name in files:
         text = (paths.ROOT / name).read_text(encoding="utf-8")
         found += [f"{name}:{hit.line}: {hit.message}" for hit in (words(text) if name.endswith(".py") else hits(text))]
     sys.stdout.write("".join(f"{line}\n" for line in found))
     return bool(found)
-
-
-if __name__ == "__main__":
-    sys.exit(main([str(Path(name)) for name in sys.argv[1:]]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.prose import WORDS, hits, main, sentences, words
+from lab.prose import WORDS, hits, report, sentences, words
 
 
 def _messages(text: str) -> list[str]:
@@ -74,4 +74,4 @@ def test_docstrings_and_comments_are_read_and_code_is_not() -> None:
 
 
 def test_every_page_and_module_passes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 0, capsys.readouterr().out
+    assert report() == 0, capsys.readouterr().out

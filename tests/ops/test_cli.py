@@ -163,7 +163,7 @@ def _program(folder: Path, text: str) -> Path:
         ("restore", {"STACK": "prod", "DUMP": ODD, "SAFETY": ODD}, ["restore", "--stack", "prod", "--dump", ODD, "--safety", ODD]),
         ("collect", {"CONFIRM": ODD, "UNTAGGED": ODD}, ["collect", "--stack", "lab", "--confirm", ODD, "--untagged", ODD]),
         ("replay", {"RECORDINGS": ODD, "VERSION": ODD}, ["replay", ODD, "--version", ODD]),
-        ("bench", {"JSON": ODD}, ["--json", ODD]),
+        ("bench", {"JSON": ODD}, ["bench", "--json", ODD]),
     ],
 )
 def test_a_value_with_spaces_and_quotes_is_one_argument(tmp_path: Path, target: str, values: dict[str, str], given: list[str]) -> None:

@@ -12,8 +12,8 @@ import yaml
 
 from components.settings.load import sections
 from components.settings.parse import parse
-from lab.bench import __main__ as bench
-from lab.bench import imports, transfer
+from lab.__main__ import main as lab
+from lab.bench import imports, measure, transfer
 from lab.bench.figures import TARGETS, Pair, Run, figures
 from lab.bench.first_up import objects
 from lab.bench.stage import LAB, SLOT, settings
@@ -118,22 +118,21 @@ def _console() -> Iterator[None]:
 
 
 def test_fewer_than_five_runs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        bench.main(["--runs", "4"])
-    assert "fewer than 5" in capsys.readouterr().err
+    assert lab(["bench", "--runs", "4"]) == 2
+    assert "'--runs': 4 is not in the range x>=5" in capsys.readouterr().err
 
 
 def test_one_figure_a_line_and_the_same_in_the_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench, "_measured", lambda runs: {"preview.wall.ratio": 1.05, "runs": float(runs)})
-    assert bench.main(["--json", str(tmp_path / "figures.json")]) == 0
+    monkeypatch.setattr(measure, "_measured", lambda runs: {"preview.wall.ratio": 1.05, "runs": float(runs)})
+    assert lab(["bench", "--json", str(tmp_path / "figures.json")]) == 0
     assert capsys.readouterr().out == "preview.wall.ratio: 1.05\nruns: 5.0\n"
     assert json.loads((tmp_path / "figures.json").read_text()) == {"preview.wall.ratio": 1.05, "runs": 5.0}
 
 
 def test_a_file_that_cannot_be_written_is_reported_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench.main(["--json", str(tmp_path / "no" / "such" / "folder.json")]) == 1
+    assert lab(["bench", "--json", str(tmp_path / "no" / "such" / "folder.json")]) == 1
     assert "cannot be written" in capsys.readouterr().err
 
 
