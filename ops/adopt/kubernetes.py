@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -61,6 +62,8 @@ class Stores:
 
     def __init__(self, objects: Sequence[Object]) -> None:
         self._found = {(each.kind, each.name): each for each in objects if each.kind in {"ConfigMap", "Secret"}}
+        self.addresses = {f"{each.name.upper().replace('-', '_')}_SERVICE_HOST": each.name for each in objects if each.kind == "Service"}
+        """Variable that Kubernetes makes of a Service -> the Service's name."""
         self.used: set[tuple[str, str, str]] = set()
         """Kind, name and key."""
         self.problems: list[Problem] = []
@@ -113,7 +116,10 @@ class Pod:
         for index, entry in enumerate(container.get("env") or []):
             place = self._owner.place(*path, "env", index)
             name = str(entry.get("name"))
-            workload.environment[name] = Item(place, f"{prefix}.env.{name}", self._value(entry, place))
+            value = self._value(entry, place)
+            if "valueFrom" not in entry:
+                value = _expanded(value, {**self._stores.addresses, **{each: item.text for each, item in workload.environment.items()}})
+            workload.environment[name] = Item(place, f"{prefix}.env.{name}", value)
 
     def _value(self, entry: dict[str, Any], place: Place) -> str:
         source = entry.get("valueFrom") or {}
@@ -143,7 +149,9 @@ class Pod:
         target, inner = str(mount.get("mountPath", "")), mount.get("subPath")
         for field, kind, name in (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName")):
             if field in volume:
-                store = self._stores.find(kind, volume[field].get(name))
+                reference = {**volume[field], "name": volume[field].get(name)}
+                may_configure = any(PurePosixPath(each).is_relative_to(target) for each in (*REGISTRY_CONFIGS, *PORTUS_CONFIGS))
+                store = self._store(kind, reference, item.place) if may_configure else self._stores.find(kind, reference["name"])
                 yield Mount(item, "", target, field, files=tuple(self._files(store, volume[field], target, inner)))
                 return
         claim = (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
@@ -160,6 +168,14 @@ class Pod:
                 self._stores.used.add((store.kind, store.name, key))
                 if key in data:
                     yield target if inner else str(PurePosixPath(target, path)), data[key], store.place("data", key)
+
+
+_REFERENCE: Final = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
+
+
+def _expanded(value: str, known: Mapping[str, str]) -> str:
+    """Return ``value`` as Kubernetes gives it to the container: ``$(NAME)`` is replaced if an earlier variable has the name."""
+    return _REFERENCE.sub(lambda found: "$" if found[0] == "$$" else known.get(found[1], found[0]), value)
 
 
 def read(objects: Sequence[Object], namespace: str, source_name: str) -> Source:

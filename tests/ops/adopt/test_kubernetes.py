@@ -29,6 +29,10 @@ spec:
             - name: PORTUS_MACHINE_FQDN_VALUE
               value: portus.team.test
 """
+CONFIGURED = """\
+          volumeMounts: [{{name: own, mountPath: {at}}}]
+      volumes: [{{name: own, configMap: {{name: gone}}}}]
+"""
 
 
 def read(shape: str) -> Source:
@@ -122,6 +126,8 @@ def test_the_plan_names_the_old_objects(tmp_path: Path) -> None:
             WEB + "            - name: PORTUS_PASSWORD\n              valueFrom: {configMapKeyRef: {name: gone, key: x}}\n",
             ["objects.yaml:12", "the ConfigMap gone must be among"],
         ),
+        (WEB + CONFIGURED.format(at="/srv/Portus/config"), ["objects.yaml:12", "the ConfigMap gone must be among"]),
+        (WEB + CONFIGURED.format(at="/srv/Portus/config/config-local.yml"), ["objects.yaml:12", "the ConfigMap gone must be among"]),
         ("kind: Service\nmetadata: {name: x}\n", ["one service must run Portus"]),
         ("replicas: 1\n", ["objects.yaml:1", "must be Kubernetes objects"]),
         ("kind: [\n", ["must be YAML"]),
@@ -137,15 +143,43 @@ def test_bad_objects_are_refused_with_place_and_fix(text: str, words: list[str],
     assert support.is_unchanged(tmp_path / "new")
 
 
-def test_an_optional_reference_may_be_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [
+        "          envFrom: [{secretRef: {name: gone, optional: true}}]\n",
+        CONFIGURED.format(at="/certificates"),
+        CONFIGURED.format(at="/srv/Portus/config").replace("gone", "gone, optional: true"),
+    ],
+)
+def test_what_is_optional_or_cannot_be_a_configuration_may_be_missing(more: str, tmp_path: Path) -> None:
     file = tmp_path / "objects.yaml"
-    file.write_text(WEB + "          envFrom: [{secretRef: {name: gone, optional: true}}]\n")
+    file.write_text(WEB + more)
     assert (
         support.run(
             "kubernetes", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path / "new"), env=support.ENVIRONMENT
         ).exit_code
         == 0
     )
+
+
+def test_references_to_variables_are_read_as_kubernetes_replaces_them(tmp_path: Path) -> None:
+    file = tmp_path / "objects.yaml"
+    service = "---\nkind: Service\nmetadata: {name: team-store}\n"
+    more = "".join(
+        f"            - {{name: {name}, value: {value}}}\n"
+        for name, value in {
+            "PORTUS_DB_HOST": "$(TEAM_STORE_SERVICE_HOST)",
+            "DOMAIN": "team.test",
+            "PORTUS_EMAIL_FROM": "portus@$(DOMAIN)",
+            "PORTUS_EMAIL_NAME": "$(UNKNOWN) $$(DOMAIN)",
+        }.items()
+    )
+    file.write_text(WEB + more + service)
+    source = kubernetes.read(objects.load([file]), "portus", str(file))
+    findings = classify(source, Answers())
+    assert support.of(findings, "PORTUS_DB_HOST").fate is Fate.NOT_NEEDED, "the database is not a server elsewhere"
+    assert findings.settings["portus.config.email.from"] == "portus@team.test"
+    assert findings.settings["portus.config.email.name"] == "$(UNKNOWN) $(DOMAIN)"
 
 
 def test_a_namespace_is_read_where_no_file_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
