@@ -143,7 +143,7 @@ def _children(node: yaml.Node | None, step: Step) -> Iterator[tuple[yaml.Node, y
 def _unreadable(error: Exception, text: str, name: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else 0
-    fix = "correct the file at this line; 'docker compose config' must read it"
+    fix = "correct the file at this line"
     if "{{" in text:
         line = next(number for number, each in enumerate(text.splitlines(), start=1) if "{{" in each)
         fix = "this is a template: render it first, and give the result"

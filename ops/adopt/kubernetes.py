@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from ops.adopt import keys, roles
+from ops.adopt.classify.registry import blob_folder
 from ops.adopt.compose import PORTUS_CONFIGS, REGISTRY_CONFIGS
 from ops.adopt.files import config_entries, parse_config
 from ops.adopt.model import AdoptError, Fate, Item, Mount, Place, Problem, Role, Source, Verdict, Workload
@@ -299,7 +300,9 @@ def _exposure(objects: Sequence[Object]) -> dict[str, str]:
 def _claim(source: Source, objects: Sequence[Object]) -> dict[str, str]:
     """Return path, name and size of the registry's claim."""
     registry = source.with_role(Role.REGISTRY)
-    mount = next((each for each in registry.mounts if each.kind == "claim"), None) if registry else None
+    mounted = [each for each in registry.mounts if each.kind == "claim"] if registry else []
+    folder = PurePosixPath(blob_folder(source) or "/")
+    mount = next(iter([*(each for each in mounted if folder.is_relative_to(each.target)), *mounted]), None)
     if mount is None:
         return {"ephemeral": "yes"} if registry and not any(each.kind == "volume" for each in registry.mounts) else {}
     claims = [each.body.get("spec") or {} for each in objects if each.kind == "PersistentVolumeClaim" and each.name == mount.source]

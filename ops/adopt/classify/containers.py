@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 from typing import Final
 
 from ops.adopt import keys
+from ops.adopt.classify import registry
 from ops.adopt.compose import PORTUS_CONFIGS, REGISTRY_CONFIGS
 from ops.adopt.model import Findings, Item, Mount, Role, Source, Workload
 
@@ -50,11 +52,12 @@ _SIZES: Final = re.compile(r"(mem_|memswap_|cpu|deploy$|shm_size|mem_limit|pids_
 
 def classify(source: Source, findings: Findings) -> None:
     """Judge images, volumes and all other keys of every workload."""
+    blobs = registry.blob_folder(source)
     for workload in source.workloads:
         judged = {Role.DATABASE: _database, Role.PROXY: _proxy, Role.CACHE: _cache, Role.OTHER: _other}.get(workload.role, _portus)
         judged(workload, findings)
         for mount in workload.mounts:
-            _mount(workload, mount, findings)
+            _mount(workload, mount, blobs, findings)
         for item in workload.rest:
             _rest(workload, item, findings)
 
@@ -99,7 +102,7 @@ def _other(workload: Workload, findings: Findings) -> None:
         findings.drop(item, f"belongs to {workload.name}")
 
 
-def _mount(workload: Workload, mount: Mount, findings: Findings) -> None:
+def _mount(workload: Workload, mount: Mount, blobs: str, findings: Findings) -> None:
     item = mount.item
     configs = REGISTRY_CONFIGS if workload.role is Role.REGISTRY else PORTUS_CONFIGS
     targets = {mount.target, *(path for path, _, _ in mount.files)}
@@ -107,7 +110,7 @@ def _mount(workload: Workload, mount: Mount, findings: Findings) -> None:
         findings.not_needed(item, "read: its keys are judged one by one")
     elif mount.kind == "secret":
         findings.not_needed(item, "judged at the variable that names it")
-    elif workload.role is Role.REGISTRY and _holds_blobs(mount.target):
+    elif workload.role is Role.REGISTRY and _holds_blobs(mount.target, blobs):
         findings.not_needed(item, "the images: the plan copies them into the stack's claim")
     elif workload.role is Role.DATABASE:
         findings.not_needed(item, "the database comes by the dump, not by its files")
@@ -123,7 +126,9 @@ def _mount(workload: Workload, mount: Mount, findings: Findings) -> None:
         findings.ask(item, f"what does {mount.target} hold? The stack mounts nothing there")
 
 
-def _holds_blobs(target: str) -> bool:
+def _holds_blobs(target: str, blobs: str) -> bool:
+    if blobs:
+        return PurePosixPath(blobs).is_relative_to(target)
     return target in {"/var/lib/registry", "/registry_data", "/storage", "/registry", "/tmp/registry"}  # noqa: S108 - a path of the source
 
 

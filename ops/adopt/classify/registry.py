@@ -76,6 +76,15 @@ def classify(source: Source, findings: Findings) -> None:
         _entry(key, item, inner, findings)
 
 
+def blob_folder(source: Source) -> str:
+    """Return the folder of the images in the registry's container, "" where no line sets it: variable over file."""
+    found = dict(source.registry_config).get("storage.filesystem.rootdirectory")
+    for workload in source.workloads:
+        if workload.role is Role.REGISTRY:
+            found = workload.environment.get("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", found)
+    return found.text if found else ""
+
+
 def _dotted(name: str) -> str:
     return name.removeprefix("REGISTRY_").lower().replace("_", ".")
 

@@ -12,6 +12,7 @@ import yaml
 
 from ops.adopt import keys
 from ops.adopt.classify.overview import RECORD_QUERY, SCHEMA_QUERY, Names
+from ops.adopt.classify.registry import blob_folder
 from ops.adopt.classify.values import host_and_port
 from ops.adopt.model import Findings, Mount, Role, Source, Workload
 from ops.adopt.output import cluster, hosts
@@ -179,14 +180,15 @@ def _old_blobs(source: Source, findings: Findings) -> tuple[str, str] | None:
     """Return what runs a command where the old blobs are, and their path there; None for a store that both registries use."""
     if str(findings.settings.get(f"{keys.REGISTRY_STORAGE}.driver", "filesystem")) != "filesystem":
         return None
+    folder = blob_folder(source)
     if source.kind != "compose":
         kubectl, name = source.commands.get("kubectl", "kubectl"), source.commands.get("registry", "deployment/registry")
-        return f"{kubectl} exec {name} -- ", source.commands.get("registry_path", BLOBS)
+        return f"{kubectl} exec {name} -- ", folder or source.commands.get("registry_path", BLOBS)
     registry = source.with_role(Role.REGISTRY)
     if registry is None:
         return "", "/PATH/OF/THE/REGISTRY"
     mount = next((each for each in registry.mounts if _is_blobs(each)), None)
-    return f"{_exec(source, registry)} ", mount.target if mount else BLOBS
+    return f"{_exec(source, registry)} ", folder or (mount.target if mount else BLOBS)
 
 
 def _is_blobs(mount: Mount) -> bool:

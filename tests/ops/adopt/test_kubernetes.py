@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,19 @@ def test_the_stack_gets_a_namespace_of_its_own() -> None:
 
 def test_the_size_of_the_registrys_claim_is_taken() -> None:
     assert adopted("ingress-claims-sidecar").settings[keys.REGISTRY_CLAIM_SIZE] == "300Gi"
+
+
+def test_the_claim_of_the_images_is_the_one_that_the_registry_is_configured_to_use(tmp_path: Path) -> None:
+    text = (OBJECTS / "ingress-claims-sidecar.yaml").read_text()
+    for entry, other in (
+        ("{name: data, mountPath: /registry}", "{name: certs, mountPath: /certs}"),
+        ("{name: data, persistentVolumeClaim: {claimName: images-data}}", "{name: certs, persistentVolumeClaim: {claimName: certs}}"),
+    ):
+        text = re.sub(rf"^( *- ){re.escape(entry)}$", rf"\1{other}\n\g<0>", text, flags=re.MULTILINE)
+    file = tmp_path / "objects.yaml"
+    file.write_text(text)
+    findings = classify(kubernetes.read(objects.load([file]), "portus", str(file)), Answers())
+    assert findings.settings[keys.REGISTRY_CLAIM_SIZE] == "300Gi"
 
 
 def test_the_plan_names_the_old_objects(tmp_path: Path) -> None:

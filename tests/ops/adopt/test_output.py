@@ -209,6 +209,29 @@ def test_the_blobs_are_measured_and_the_name_is_asked_before_the_claim_is_made(t
     assert "du -sh" not in plan[deployed:]
 
 
+ELSEWHERE = """\
+services:
+  web: {image: opensuse/portus:2.5, environment: {PORTUS_MACHINE_FQDN_VALUE: portus.team.test}}
+  images:
+    image: registry:2
+    volumes: ["/srv/blobs:/data", "./config.yml:/etc/docker/registry/config.yml:ro"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "folder"), [("", "/data/images"), ("    environment: {REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: /data}\n", "/data")]
+)
+def test_the_blobs_are_copied_from_the_folder_that_the_old_registry_is_configured_to_use(
+    variables: str, folder: str, tmp_path: Path
+) -> None:
+    config = "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: /data/images\n"
+    file = support.lay(tmp_path / "old", {"docker-compose.yml": ELSEWHERE + variables, "config.yml": config})
+    assert "copies them" in support.of(support.adopted(file), "services.images.volumes[0]").text
+    plan = support.results(tmp_path / "new", "compose", "--file", file)["plan.md"]
+    assert f"images tar -C {folder} -cf - docker" in plan
+    assert f"images du -sh {folder}" in plan
+
+
 def test_images_are_copied_one_by_one_only_where_the_two_registries_have_two_names(tmp_path: Path) -> None:
     file = support.COMPOSE / "tls-and-nginx" / "docker-compose.yml"
     folder = support.program(tmp_path)
