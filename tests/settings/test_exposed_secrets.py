@@ -324,6 +324,45 @@ def test_headers_with_credentials_inside_a_snippet_are_refused_and_not_shown(sni
         assert BASIC[6:] not in text
 
 
+ASSIGNED = [
+    ("workloads.web.env", ["DB_PASSWORD={}"]),
+    ("workloads.web.env", ["SMTP_TOKEN: {}", "TZ=UTC"]),
+    ("workloads.web.env", "DB_PASSWORD={} TZ=UTC"),
+    ("workloads.web.env", [{"name": "DB_PASSWORD={}", "value": "x"}]),
+    ("workloads.all.annotations", "api-token={}"),
+    ("database", "kind: external\nhost: db.example.com\npassword: {}\n"),
+    ("registry.storage", "s3 accesskey=AKIA secretkey={}"),
+    ("registry.extraConfig", "redis: {{password: {}}}"),
+    ("portus.config.email.smtp", "user_name=x;password={}"),
+    ("network.extraEgress", ["API_KEY={}"]),
+    ("backup.keep", "token={}"),
+    ("nonsense", "password={}"),
+]
+"""Texts in the place of sections, lists and numbers, as Docker Compose, a shell and a block of YAML bring them."""
+
+
+def _filled(value: Any, password: str) -> Any:
+    if isinstance(value, str):
+        return value.format(password)
+    if isinstance(value, list):
+        return [_filled(item, password) for item in value]
+    return {key: _filled(item, password) for key, item in value.items()}
+
+
+@pytest.mark.parametrize(("path", "value"), ASSIGNED, ids=[f"{path} {value}" for path, value in ASSIGNED])
+def test_a_secret_that_a_text_assigns_is_not_shown(path: str, value: Any) -> None:
+    text, problems = report(stack(path, _filled(value, PASSWORD)), encrypted=False)
+    assert problems
+    assert PASSWORD not in text
+
+
+def test_a_variable_with_its_secret_in_one_text_is_told_to_come_from_a_secret() -> None:
+    _, (problem,) = report(stack("workloads.web.env", [f"DB_PASSWORD={PASSWORD}"]), encrypted=False)
+    assert problem.fix == (
+        "write {name: <name>, valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}}}; replace the secret, because the file exposes it"
+    )
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"Authorization": [BASIC]}, {"authorization": BASIC}, {"X-Auth-Token": ["abc"]}, {"Proxy-Authorization": ["x", "y"]}],

@@ -15,6 +15,8 @@ from components.settings.report.discretion import shown
 from components.settings.report.fixes import SECRET_NAME, as_texts, below, close_to, fix_of, wanted
 from components.settings.report.locate import TAGS, Path, Place, find, keys_of, setting_meant, tag_of, value_at
 from components.settings.report.problems import HIDDEN, UNSET, Problem
+from components.settings.report.redaction import assigns_a_secret
+from components.settings.sections.kubernetes import EnvVar
 from components.settings.types.base import RULE, camel_case
 from components.settings.types.secrets import EXISTING, ExistingSecret
 from components.settings.types.values import is_object_name
@@ -46,6 +48,8 @@ COUNTED: Final = re.compile("[0-9]{1,2}")
 
 CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 """Its letters are as good as random: one in thirty has "pwd" in it."""
+
+FROM_A_SECRET: Final = "write {name: <name>, valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}}}"  # noqa: S105 - it names one
 
 GENERIC: Final = frozenset({"name", "kind", "type", "enabled", "key", "value", "host", "port", "labels", "annotations"})
 """Keys that so many sections have that another one's says nothing of what was meant."""
@@ -136,8 +140,12 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
     if kind in {"missing", "union_tag_not_found"}:
         return Problem(key=place.dotted, value="", rule=UNSET, fix=_missing(place, entry["input"]))
     given = value_at(raw, place.path, entry["input"])
-    value = _shown(place, given, encrypted)
+    assigns = kind != RULE and isinstance(given, str) and assigns_a_secret(given)
+    value = HIDDEN if assigns else _shown(place, given, encrypted)
     rule, fix = _words(entry, place, given if value != HIDDEN else None)
+    if assigns:
+        fix = FROM_A_SECRET if EnvVar in place.inner and not place.is_list else fix
+        fix = f"{fix}; replace the secret, because the file exposes it"
     return Problem(key=place.dotted, value=value, rule=rule, fix=fix)
 
 

@@ -17,6 +17,17 @@ _SECRET_PARAMETER: Final = re.compile(
     r"=(?P<value>[^\s&;#\"']+)",
     re.IGNORECASE,
 )
+_ASSIGNED: Final = re.compile(
+    r"(?<![\w?&;%-])(?P<name>[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|account|private)[_-]?key|secretkey|credentials?))"
+    r"=(?P<value>[^\s&;,#\"'\[{<]+)",
+    re.IGNORECASE,
+)
+"""A variable with its value, as a shell or Docker Compose has it."""
+_ASSIGNS: Final = re.compile(
+    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|account|private|secret)[_-]?key|credentials?)[\"']?\s*[:=]\s*[\"']?[^\s\"'{<\[]",
+    re.IGNORECASE,
+)
+"""The same or a line of YAML, in a text that holds several."""
 _CREDENTIALS: Final = re.compile(
     r"\b(?P<scheme>Basic|Bearer|Token|ApiKey|Digest|AWS4-HMAC-SHA256)\s+(?P<value>(?=[^\s\"']*(?:\d|=|[^\s\"'][A-Z]))[^\s\"']{8,})",
     re.IGNORECASE,
@@ -51,7 +62,8 @@ def redacted(text: str) -> str:
     for pattern in (_USERINFO, _BARE_USERINFO, _JWT):
         text = pattern.sub(HIDDEN, text)
     text = _HEADER_INSIDE.sub(lambda match: match[0].replace(match["value"], HIDDEN), text)
-    text = _SECRET_PARAMETER.sub(lambda match: f"{match['name']}={HIDDEN}", text)
+    for pattern in (_SECRET_PARAMETER, _ASSIGNED):
+        text = pattern.sub(lambda match: f"{match['name']}={HIDDEN}", text)
     return _CREDENTIALS.sub(lambda match: f"{match['scheme']} {HIDDEN}", text)
 
 
@@ -59,6 +71,11 @@ def without_userinfo(text: str) -> str | None:
     """Return ``text`` without user and password of its URLs, None where it has none."""
     plain = _USERINFO.sub("", text)
     return None if plain == text else plain.replace("://@", "://")
+
+
+def assigns_a_secret(text: str) -> bool:
+    """Whether ``text`` gives a value to a name of a secret: ``DB_PASSWORD=...``, or lines of YAML in a text."""
+    return _ASSIGNS.search(text) is not None
 
 
 def secret_parameters(text: str) -> list[str]:
