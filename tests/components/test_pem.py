@@ -22,7 +22,8 @@ from lab.images.build import build_images
 from lab.images.rootfs import Bind, run
 from tests.recorder import Program, run_program, texts
 from tests.settings.chains import KEY, intermediate, leaf, root
-from tests.settings.test_certificate_paths import BASE, existing, problems_of, provided
+from tests.settings.tables import BASE
+from tests.settings.test_certificate_paths import existing, problems_of, provided
 
 CHAIN = leaf() + intermediate()
 

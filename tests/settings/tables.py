@@ -82,6 +82,15 @@ def problems(raw: Mapping[str, Any]) -> tuple[Problem, ...]:
     return ()
 
 
+def report(raw: Mapping[str, Any], *, encrypted: bool = True) -> tuple[str, tuple[Problem, ...]]:
+    """Return the report on ``raw`` and its problems, both empty where it is accepted; every secret counts as ``encrypted``."""
+    try:
+        parse(raw, file="stack.yaml", encrypted=lambda _: encrypted)
+    except SettingsError as error:
+        return str(error), error.problems
+    return "", ()
+
+
 def below(path: str, value: Any) -> dict[str, Any]:
     """Return ``value`` at a dotted path."""
     for step in reversed(path.split(".")):
@@ -122,3 +131,32 @@ def storage(base: dict[str, Any], version: str = "2.8", /, **settings: Any) -> d
 def env(workload: str, *variables: tuple[str, str]) -> dict[str, Any]:
     """Return a stack file's part with variables."""
     return below(f"workloads.{workload}.env", [{"name": name, "value": value} for name, value in variables])
+
+
+BESIDE: Mapping[str, Mapping[str, Any]] = {
+    "s3": below("registry.storage", S3),
+    "swift": below("registry.storage", SWIFT),
+    "redis": below("registry.redis", {"kind": "external", "addr": "redis.example.com:6379"}),
+    "redis with its password": below("registry.redis", {"kind": "external", "addr": "redis.example.com:6379", "password": "p"}),
+    "endpoint": below("registry.notifications.extraEndpoints", [{"name": "ci", "url": "https://ci.example.com"}]),
+    "external database": {"database": {"kind": "external", "host": "db.example.com", "user": "portus", "password": "a" * 40}},
+    "ldap": below("portus.config.ldap", {"enabled": False, "authentication": {"enabled": False, "password": "p"}}),
+    "smtp": below("portus.config.email.smtp", {"enabled": False, "password": "p"}),
+    "oauth": below(
+        "portus.config.oauth",
+        {"openid_connect": {"enabled": False, "secret": "s"}, "gitlab": {"enabled": False}, "open_id": {"enabled": False}},
+    ),
+    "ingress": below("exposure.kind", "ingress"),
+}
+"""Parts of a stack file that a value of `stack_with` is beside; most have a secret."""
+
+
+def stack_with(path: str, value: Any, beside: str = "") -> dict[str, Any]:
+    """Return a stack file with ``value`` at a dotted path, and the part of `BESIDE` that has the name ``beside``."""
+    raw = merged(BASE, BESIDE.get(beside, {}))
+    *above, last = path.split(".")
+    node: Any = raw
+    for step in above:
+        node = node[int(step)] if isinstance(node, list) else node.setdefault(step, {})
+    node[last] = value
+    return raw

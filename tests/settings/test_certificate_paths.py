@@ -13,29 +13,17 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from components.settings.parse import parse
-from components.settings.report.problems import Problem, SettingsError
+from components.settings.report.problems import Problem
 from tests.settings.authority import HOSTS, private
 from tests.settings.chains import ANY, CLIENT, KEY, SERVER, by_sha1, intermediate, is_trusted_by_openssl, leaf, made, root
+from tests.settings.tables import BASE, report
 
 Tls = Mapping[str, Any]
-
-BASE: Mapping[str, Any] = {
-    "profile": "development",
-    "host": HOSTS[0],
-    "portus": {"version": "2.5"},
-    "registry": {"host": HOSTS[1]},
-    "exposure": {"kind": "load_balancer"},
-}
 
 
 def problems_of(tls: Tls, **changes: Any) -> tuple[Problem, ...]:
     """Return what a stack file with ``tls`` is told."""
-    try:
-        parse({**BASE, "tls": tls, **changes}, file="stack.yaml", encrypted=lambda _: True)
-    except SettingsError as error:
-        return error.problems
-    return ()
+    return report({**BASE, "tls": tls, **changes})[1]
 
 
 def provided(certificate: str, authority: str | None = None, key: str = KEY) -> Tls:
