@@ -53,11 +53,13 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--file", "files", type=File, multiple=True, required=True, help="A compose file; several are merged in this order.")
 @click.option("--env-file", "env_files", type=File, multiple=True, help="Variables; without it, the file .env beside the first file.")
 @click.option("--portus-config", type=File, multiple=True, help="Portus' config-local.yml, if no service mounts it.")
+@click.option("--swarm", default="", help="Name of the Swarm stack, if docker stack deploy runs the file; for the plan's commands.")
 @_common
-def compose_command(files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequence[Path], **options: Any) -> None:
+def compose_command(files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequence[Path], swarm: str, **options: Any) -> None:
     """Adopt what a compose file runs."""
     given = _words("--file", files) + _words("--env-file", env_files) + _words("--portus-config", portus_config)
-    _run(lambda: compose.read(files, env_files, portus_config, os.environ), "compose", given, files, **options)
+    given += ["--swarm", swarm] if swarm else []
+    _run(lambda: compose.read(files, env_files, portus_config, os.environ, swarm), "compose", given, files, **options)
 
 
 @adopt.command("helm")

@@ -17,8 +17,10 @@ PORTUS_CONFIGS: Final = ("/srv/Portus/config/config-local.yml", "/srv/Portus/con
 """Portus' own and shipped configuration; the second is a full copy where a team mounts it."""
 
 
-def read(files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequence[Path], environment: Mapping[str, str]) -> Source:
-    """Return what the Compose files say.
+def read(
+    files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequence[Path], environment: Mapping[str, str], swarm: str = ""
+) -> Source:
+    """Return what the Compose files say; ``swarm`` is the name of the Swarm stack that they are deployed as.
 
     Raises:
         AdoptError: a file is missing or wrong, a variable has no value, or nothing runs Portus.
@@ -35,11 +37,37 @@ def read(files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequen
     parts += [part for path in env_files for part in ("--env-file", shlex.quote(str(path.absolute())))]
     first = project.files[0].content
     form = "" if "services" in first else "1"
+    used = {name for lines in project.files for name in lines.uses}
+    where = [f"PWD={shlex.quote(str(project.folder))}"] if "PWD" in used else []
     source.commands = {
-        "compose": " ".join(["docker-compose" if form else "docker compose", *parts]),
+        "compose": " ".join([*where, "docker-compose" if form else "docker compose", *parts]),
         "form": form or str(first.get("version", "")),
+        "shell": " ".join(sorted(name for name in used | _passed_through(project) if name in environment and name != "PWD")),
+        "swarm": swarm,
+        "swarm_signs": "" if swarm else ", ".join(_swarm_signs(project)),
     }
     return source
+
+
+def _passed_through(project: compose_run.Compose) -> set[str]:
+    """Return the variables of services that are named without a value, which Compose takes from the shell."""
+    services = [service for lines in project.files for service in ((lines.content or {}).get("services") or lines.content or {}).values()]
+    environments = [service.get("environment") for service in services if isinstance(service, dict)]
+    names = {name for each in environments if isinstance(each, dict) for name, value in each.items() if value is None}
+    return names | {name for each in environments if isinstance(each, list) for name in each if isinstance(name, str) and "=" not in name}
+
+
+_OF_SWARM: Final = ("endpoint_mode", "labels", "mode", "placement", "rollback_config", "update_config")
+"""Keys of ``deploy`` that Docker Swarm alone reads."""
+
+
+def _swarm_signs(project: compose_run.Compose) -> Iterator[str]:
+    """Yield the keys that hardly any file has that Swarm does not run."""
+    for name, service in (project.document.get("services") or {}).items():
+        found = (service or {}).get("deploy") or {}
+        yield from (f"services.{name}.deploy.{key}" for key in _OF_SWARM if found.get(key))
+    for kind in ("secrets", "configs"):
+        yield from (f"{kind}.{name}" for name, value in (project.document.get(kind) or {}).items() if (value or {}).get("external"))
 
 
 def _workload(project: compose_run.Compose, name: str, service: dict[str, Any]) -> Workload:

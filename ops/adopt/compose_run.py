@@ -63,6 +63,7 @@ def read(files: Sequence[Path], env_files: Sequence[Path], environment: Mapping[
         command += ["--env-file", str(path)]
     command += ["-f", "-"] if wrapped else [part for path in files for part in ("-f", str(path))]
     command += ["config", "--format", "json", "--no-normalize"]
+    environment = {**environment, "PWD": str(folder)}  # as where its operator runs it
     done = _run(command, _wrapped(texts[0]) if wrapped else None, environment)
     _refuse_unset(done.stderr, lines, env_files, environment)
     if done.returncode:

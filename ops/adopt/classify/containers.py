@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from ops.adopt import keys
-from ops.adopt.classify import registry
+from ops.adopt.classify import registry, values
 from ops.adopt.compose import PORTUS_CONFIGS, REGISTRY_CONFIGS
 from ops.adopt.model import Findings, Item, Mount, Role, Source, Workload
 
@@ -47,7 +47,8 @@ _DOCKER: Final[Mapping[str, str]] = {
     "ulimits": "the node's own",
     "sysctls": "the node's own",
 }
-_SIZES: Final = re.compile(r"(mem_|memswap_|cpu|deploy$|shm_size|mem_limit|pids_)")
+_SIZES: Final = re.compile(r"(mem_|memswap_|cpu|shm_size|mem_limit|pids_)")
+_LIMITS = f"limits of the old machine: write {keys.PREFIX}*.resources only if the program's own do not fit"
 
 
 def classify(source: Source, findings: Findings) -> None:
@@ -143,11 +144,27 @@ def _rest(workload: Workload, item: Item, findings: Findings) -> None:
     elif key in {"extra_hosts", "dns"}:
         findings.ask(item, f"which names must Pods find that DNS does not have? Write them under {keys.PREFIX}{keys.WORKLOADS}")
     elif _SIZES.match(key):
-        findings.ask(item, "limits of the old machine: write portus:*.resources only if the program's own do not fit")
+        findings.ask(item, _LIMITS)
+    elif key == "deploy":
+        _deploy(workload, item, findings)
     elif key in _DOCKER:
         findings.not_needed(item, _DOCKER[key])
     else:
         findings.drop(item, "a key of Compose that the stack does not need")
+
+
+def _deploy(workload: Workload, item: Item, findings: Findings) -> None:
+    """Take the number of web servers; labels, placement and updates are the program's own."""
+    written = item.value if isinstance(item.value, dict) else {}
+    count = values.number(written.get("replicas")) if workload.role is Role.PORTUS else None
+    if count and count > 1:
+        findings.settings[keys.WEB_REPLICAS] = min(count, MOST_REPLICAS)
+    if written.get("resources"):
+        findings.ask(item, _LIMITS)
+    elif keys.WEB_REPLICAS in findings.settings and count:
+        findings.take(item, keys.WEB_REPLICAS, findings.settings[keys.WEB_REPLICAS], "the rest is the program's own")
+    else:
+        findings.not_needed(item, "labels, placement and updates are the program's own")
 
 
 def _build(workload: Workload, item: Item, findings: Findings) -> None:
@@ -189,6 +206,7 @@ def _database_flags(item: Item, findings: Findings) -> None:
         findings.not_needed(item, "the stack's own flags: utf8, every commit written to disk")
 
 
+MOST_REPLICAS: Final = 20
 DEFAULT_PUMA_WORKERS: Final = 2
 DEFAULT_LIMIT_MIB: Final = 1024
 DEFAULT_POOL_MIB: Final = 256

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ops.adopt import keys
 from ops.adopt.classify import values
+from ops.adopt.classify.containers import MOST_REPLICAS
 from ops.adopt.model import Findings, Item, Source
 
 _OWN_SIZES = "the program's own sizes, measured; raise them under portus:*.resources if needed"
@@ -105,7 +106,7 @@ def _take(key: str, item: Item, findings: Findings) -> None:
 
 def _replicas(item: Item, findings: Findings) -> None:
     count = values.number(item.text) or 1
-    findings.take(item, keys.WEB_REPLICAS, max(1, min(count, 20)))
+    findings.take(item, keys.WEB_REPLICAS, max(1, min(count, MOST_REPLICAS)))
 
 
 def _registry_replicas(item: Item, findings: Findings) -> None:

@@ -157,6 +157,11 @@ def complete(source: Source, findings: Findings) -> None:
         "The certificate: the stack makes one of its own CA, which every client must trust. A certificate of yours, or cert-manager's: "
         f"docs/deploy/tls.md; then remove `self_signed_certificate` from {keys.PREFIX}{keys.ACCEPT}."
     )
+    if signs := source.commands.get("swarm_signs"):
+        findings.questions.append(
+            f"Does Docker Swarm run the file ({signs})? The plan's commands are those of Compose. If `docker stack deploy` runs it, "
+            f"{AGAIN} --swarm and the name of the stack."
+        )
     _from_cluster(source, findings)
     if keys.EXPOSURE_KIND not in findings.settings:
         findings.settings[keys.EXPOSURE_KIND] = "load_balancer"

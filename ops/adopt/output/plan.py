@@ -15,7 +15,7 @@ from ops.adopt.classify.overview import RECORD_QUERY, SCHEMA_QUERY, Names
 from ops.adopt.classify.registry import blob_folder
 from ops.adopt.classify.values import host_and_port
 from ops.adopt.model import Findings, Mount, Role, Source, Workload
-from ops.adopt.output import cluster, hosts
+from ops.adopt.output import cluster, hosts, swarm
 from ops.adopt.output.cluster import READ_ONLY, shell
 
 BLOBS: Final = "/var/lib/registry"
@@ -26,7 +26,7 @@ FREEZE: Final = "freeze.yml"
 def freeze(source: Source) -> str:
     """Return the Compose file that makes the old registry read-only, "" where there is none."""
     registry = source.with_role(Role.REGISTRY)
-    if source.kind != "compose" or registry is None:
+    if source.kind != "compose" or registry is None or source.commands.get("swarm"):
         return ""
     form = source.commands.get("form", "")
     service: dict[str, object] = {registry.name: {"environment": {"REGISTRY_STORAGE_MAINTENANCE_READONLY": READ_ONLY}}}
@@ -64,6 +64,11 @@ def _prepare(source: Source, findings: Findings, stack: str, namespace: str) -> 
     yield "Read report.md; answer its decisions in the stack file. Lower the TTL of the public names to 60 s."
     yield "For every step below: run the commands in the folder of this program, with its `.venv` activated, and set the cluster:"
     yield shell("export KUBECONFIG=~/.kube/config   # of the stack's cluster, which is its current context")
+    if source.commands.get("swarm"):
+        yield from swarm.nodes(source)
+    elif names_of_shell := source.commands.get("shell"):
+        yield "The compose file takes variables from the shell. Export them as for the old Portus: without them Compose takes empty texts."
+        yield shell("export " + " ".join(f"{name}=..." for name in names_of_shell.split()))
     if command := _sql(source, SCHEMA_QUERY):
         yield "Which release is the database of, and by which name do clients pull?"
         yield shell(command, _sql(source, RECORD_QUERY))
@@ -89,6 +94,9 @@ def _prepare(source: Source, findings: Findings, stack: str, namespace: str) -> 
 def _freeze(source: Source, findings: Findings, folder: Path) -> Iterator[str]:
     yield "From here on pushes are refused, pulls continue. Ask people not to change users and teams."
     worker, registry = source.with_role(Role.WORKER), source.with_role(Role.REGISTRY)
+    if source.commands.get("swarm"):
+        yield from swarm.freeze(source)
+        return
     if source.kind == "compose":
         compose = source.commands["compose"]
         lines = []
@@ -114,6 +122,8 @@ def _sql(source: Source, query: str) -> str:
 
 
 def _exec(source: Source, workload: Workload) -> str:
+    if source.commands.get("swarm"):
+        return swarm.execute(source, workload)
     if source.kind == "compose":
         return f"{source.commands['compose']} exec -T {shlex.quote(workload.name)}"
     name = (
@@ -218,7 +228,10 @@ def _dns(source: Source, findings: Findings, stack: str, namespace: str) -> Iter
 def _back(source: Source, findings: Findings, stack: str) -> Iterator[str]:
     yield "Until step 6: nothing to undo but the freeze and the line of step 1 in /etc/hosts."
     yield "After it: DNS back first; the old one lacks what was pushed since then."
-    if source.kind == "compose":
+    if source.commands.get("swarm"):
+        yield from swarm.back(source)
+        yield shell(hosts.remove(stack))
+    elif source.kind == "compose":
         yield shell(f"{source.commands['compose']} up -d   # without {FREEZE}: as before", hosts.remove(stack))
     else:
         yield from cluster.give_address_back(source, findings, stack)

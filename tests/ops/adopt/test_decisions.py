@@ -263,6 +263,25 @@ def test_a_url_of_portus_with_a_password_is_asked_and_not_written(tmp_path: Path
     assert "zebra" not in str(findings.settings) + str(findings.verdicts[0].text)
 
 
+@pytest.mark.parametrize(
+    ("written", "fate", "replicas"),
+    [
+        ("{labels: [a=b], placement: {constraints: [node.role == worker]}}", Fate.NOT_NEEDED, None),
+        ("{replicas: 3}", Fate.TAKEN, 3),
+        ("{replicas: 1, mode: replicated}", Fate.NOT_NEEDED, None),
+        ("{replicas: 2, resources: {limits: {memory: 2G}}}", Fate.DECISION, 2),
+        ("{resources: {limits: {memory: 2G}}}", Fate.DECISION, None),
+    ],
+)
+def test_of_deploy_only_limits_are_asked_and_the_web_servers_replicas_are_taken(
+    written: str, fate: Fate, replicas: int | None, tmp_path: Path
+) -> None:
+    findings = web(tmp_path, more=f"    deploy: {written}\n")
+    assert support.of(findings, "services.web.deploy").fate is fate
+    assert findings.settings.get(keys.WEB_REPLICAS) == replicas
+    assert support.complaints(findings) == []
+
+
 def test_an_image_of_2_2_that_is_pinned_by_digest_is_kept_as_it_is(tmp_path: Path) -> None:
     image = "registry.team.test/own/portus@sha256:" + "a" * 64
     findings = web(tmp_path, image=image, version="2.2")

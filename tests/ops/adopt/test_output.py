@@ -216,6 +216,80 @@ services:
     image: registry:2
     volumes: ["/srv/blobs:/data", "./config.yml:/etc/docker/registry/config.yml:ro"]
 """
+IN_A_SWARM = """\
+services:
+  web:
+    image: opensuse/portus:2.5
+    environment: {PORTUS_MACHINE_FQDN_VALUE: portus.team.test}
+    deploy: {placement: {constraints: [node.role == worker]}}
+  jobs: {image: opensuse/portus:2.5, environment: {PORTUS_BACKGROUND: "true"}}
+  store: {image: mariadb:10.3, environment: {MYSQL_ROOT_PASSWORD: zebra}}
+  images: {image: registry:2}
+"""
+
+
+def test_the_plan_for_a_swarm_has_commands_of_swarm_alone(tmp_path: Path) -> None:
+    file = support.lay(
+        tmp_path / "old", {"docker-compose.yml": IN_A_SWARM.replace("registry:2", "registry:2, volumes: [blobs:/var/lib/registry]")}
+    )
+    (tmp_path / "old" / "docker-compose.yml").open("a").write("volumes: {blobs: {}}\n")
+    written = support.results(tmp_path / "new", "compose", "--file", file, "--swarm", "hub")
+    plan = written["plan.md"]
+    container = 'docker exec -i "$(docker ps -q -f label=com.docker.swarm.service.name=hub_{})"'
+    for part in (
+        f"{container.format('store')} sh -c",
+        f"{container.format('images')} tar -C /var/lib/registry -cf -",
+        "docker service update --env-add 'REGISTRY_STORAGE_MAINTENANCE_READONLY={enabled: true}' hub_images\n",
+        "docker service scale hub_jobs=0\n",
+        "docker service update --env-rm REGISTRY_STORAGE_MAINTENANCE_READONLY hub_images\ndocker service scale hub_jobs=1\n",
+        "docker service ps -f desired-state=running hub_store",
+    ):
+        assert part in plan, part
+    assert "docker compose" not in plan
+    assert "freeze.yml" not in written
+    assert "Swarm" not in written["report.md"]
+
+
+def test_a_registry_of_a_swarm_without_a_volume_is_never_restarted_by_the_plan(tmp_path: Path) -> None:
+    file = support.lay(tmp_path / "old", {"docker-compose.yml": IN_A_SWARM})
+    plan = support.results(tmp_path / "new", "compose", "--file", file, "--swarm", "hub")["plan.md"]
+    assert "each new task loses the images" in plan
+    assert "docker service update" not in plan
+
+
+@pytest.mark.parametrize(("text", "sign"), [
+    (IN_A_SWARM, "services.web.deploy.placement"),
+    ("services: {web: {image: opensuse/portus:2.5, secrets: [key]}}\nsecrets: {key: {external: true}}\n", "secrets.key"),
+])  # fmt: skip
+def test_a_file_that_a_swarm_may_run_is_asked_for_the_stack(text: str, sign: str, tmp_path: Path) -> None:
+    findings = support.adopted(support.lay(tmp_path, {"docker-compose.yml": text}))
+    assert [question for question in findings.questions if sign in question and "--swarm" in question]
+    assert not [question for question in support.adopted("tls-and-nginx").questions if "Swarm" in question]
+
+
+def test_the_plan_names_the_variables_that_the_compose_file_takes_from_the_shell(tmp_path: Path) -> None:
+    text = IN_A_SWARM.replace("portus.team.test", "'${NAME}'").replace("{MYSQL_ROOT_PASSWORD: zebra}", "[MYSQL_ROOT_PASSWORD]")
+    file = support.lay(tmp_path / "old", {"docker-compose.yml": text, ".env": "OTHER=x\n"})
+    env = {**support.ENVIRONMENT, "NAME": "portus.team.test", "MYSQL_ROOT_PASSWORD": "zebra", "OTHER": "y"}
+    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", project(tmp_path), env=env)
+    assert result.exit_code == 0, result.output
+    plan = (tmp_path / "program" / "adopt-prod" / "plan.md").read_text()
+    assert "export MYSQL_ROOT_PASSWORD=... NAME=...\n" in plan
+    assert "zebra" not in plan
+    assert (
+        "takes variables from the shell"
+        not in support.results(tmp_path / "new", "compose", "--file", support.COMPOSE / "anchors" / "docker-compose.yml")["plan.md"]
+    )
+
+
+def test_pwd_is_the_folder_of_the_compose_file_here_and_in_the_plan(tmp_path: Path) -> None:
+    text = ELSEWHERE.replace("./config.yml", "$PWD/config.yml").replace("/srv/blobs", "${PWD}/blobs")
+    config = "version: 0.1\nstorage:\n  delete:\n    enabled: true\n"
+    file = support.lay(tmp_path / "old", {"docker-compose.yml": text, "config.yml": config})
+    plan = support.results(tmp_path / "new", "compose", "--file", file)["plan.md"]
+    commands = [line for line in plan.splitlines() if "docker compose -f" in line]
+    assert commands
+    assert [line for line in commands if f"PWD={tmp_path}/old docker compose -f" not in line] == []
 
 
 @pytest.mark.parametrize(
