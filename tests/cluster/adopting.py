@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from lab.portus_double.replay.stage import certificate
 from ops import paths
 from ops.sample_image import write_sample
+from ops.skopeo import client_of
 from tests.cluster.conftest import until
 from tests.cluster.own_stack import SHARE, WORKLOADS, Reader, load
 
@@ -119,6 +120,13 @@ class Old(ABC):
     def has_recorded(self, digests: set[str]) -> bool:
         return digests <= set(self.sql("SELECT digest FROM tags").split())
 
+    def check_return(self) -> None:
+        """Push, record and pull as before the freeze."""
+        until(lambda: self.push("bob", "products/app:9").returncode == 0, "the old registry takes a push")
+        assert self.pulls("bob", "products/app:9")
+        until(lambda: self.has_recorded({self.digests["products/app:9"]}), "the old Portus has recorded it")
+        assert self.pulls("alice", "alice/own:latest")
+
 
 def answer(file: Path, decisions: Mapping[str, Any]) -> None:
     """Write the operator's ``decisions`` into the stack file; other settings stay as they were adopted, but for their sizes."""
@@ -147,6 +155,49 @@ def plan(operator: Reader, step: str) -> list[str]:
     text = (operator.folder / f"adopt-{operator.stack}" / "plan.md").read_text()
     (found,) = [each for each in re.split(r"^## \d\. ", text, flags=re.MULTILINE) if each.startswith(step)]
     return [operator.own(block) for block in re.findall(r"```sh\n(.*?)```", found, re.DOTALL)]
+
+
+def ask_old_portus(operator: Reader, registry: str, blobs: str) -> tuple[str, str]:
+    """Run the questions of step 1; return its blocks that deploy, and that lead the names here.
+
+    Args:
+        registry: host and port that the old database has.
+        blobs: the old registry's folder.
+    """
+    export, question, measure, deploy, names = plan(operator, "Prepare")
+    assert export.startswith("export KUBECONFIG=")
+    said = operator.run(question)
+    assert VERSION in said
+    assert registry in said
+    assert re.search(rf"^[\d.]+[KM]?\s+{blobs}$", operator.run(measure), re.MULTILINE)
+    return deploy, names
+
+
+def run_checks(operator: Reader) -> str:
+    """Run the step that checks images and stack; return its last command, a pull for the reader to fill in."""
+    (block,) = plan(operator, "Check")
+    images, check, doctor, pull = block.splitlines()
+    assert "has every image of Portus' database with all layers" in operator.run(images)
+    operator.run(filled(operator, check, "carol"))
+    operator.run(doctor)
+    return pull
+
+
+def pull_old_images(operator: Reader, old: Old) -> None:
+    """Pull every old image by its digest, each as its owner."""
+    for image, user in IMAGES.items():
+        with client_of(operator.deployment, user, PASSWORDS[user]) as client:
+            answer = client.pull(f"{image.partition(':')[0]}@{old.digests[image]}", "pulled")
+            assert answer.code == 0, answer.output
+
+
+def push_new_image(operator: Reader) -> None:
+    """Push an image, and wait until Portus has recorded it."""
+    with client_of(operator.deployment, "bob", PASSWORDS["bob"]) as client:
+        write_sample(client.folder / "pushed", text="of the new registry")
+        answer = client.push("pushed", "products/app:2.0")
+        assert answer.code == 0, answer.output
+    until(lambda: ["2.0"] in operator.deployment.sql("SELECT name FROM tags"), "Portus has recorded the push")
 
 
 def filled(operator: Reader, command: str, user: str) -> str:

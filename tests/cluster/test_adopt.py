@@ -18,17 +18,18 @@ from ops.sample_image import write_sample
 from ops.skopeo import client_of
 from tests.cluster.adopting import (
     FILES,
-    IMAGES,
     PAGE,
     PASSWORDS,
-    VERSION,
     Old,
     answer,
-    filled,
+    ask_old_portus,
     key_and_certificate,
     load_images,
     move_database,
     plan,
+    pull_old_images,
+    push_new_image,
+    run_checks,
     run_report,
 )
 from tests.cluster.compose_double import Machine, machine
@@ -117,12 +118,7 @@ def operator(old: OldMachine, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def prepared(operator: Reader) -> Reader:
     """After step 1: the stack runs empty, and the plan's questions to the old database are answered."""
-    export, question, measure, deploy, names = plan(operator, "Prepare")
-    assert export.startswith("export KUBECONFIG=")
-    said = operator.run(question)
-    assert VERSION in said
-    assert OLD_REGISTRY in said
-    assert re.search(r"^[\d.]+[KM]?\s+/var/lib/registry$", operator.run(measure), re.MULTILINE)
+    deploy, names = ask_old_portus(operator, OLD_REGISTRY, "/var/lib/registry")
     operator.run(deploy)
     (operator.folder / "hosts").write_text("127.0.0.1 localhost\n")
     balancer, *others = names.splitlines(keepends=True)
@@ -167,12 +163,7 @@ def test_a_frozen_registry_gives_images_and_takes_none(old: OldMachine, frozen: 
 
 
 def test_the_plan_s_own_checks_find_every_image_of_the_old_database(moved: Reader) -> None:
-    (block,) = plan(moved, "Check")
-    images, check, doctor, pull = block.splitlines()
-    assert "has every image of Portus' database with all layers" in moved.run(images)
-    moved.run(filled(moved, check, "carol"))
-    moved.run(doctor)
-    assert pull.startswith(f"docker pull {HOST}/NAMESPACE/IMAGE@sha256:")
+    assert run_checks(moved).startswith(f"docker pull {HOST}/NAMESPACE/IMAGE@sha256:")
     names, clean = plan(moved, "DNS")
     assert "edge-public" in moved.run(names)
     assert ADDRESS in moved.run(clean)
@@ -188,20 +179,14 @@ def test_every_user_logs_in_with_the_old_password(moved: Reader) -> None:
 
 
 def test_every_old_image_is_pulled_by_its_digest_under_the_new_name(old: OldMachine, moved: Reader) -> None:
-    for image, user in IMAGES.items():
-        repository, digest = image.partition(":")[0], old.digests[image]
-        with client_of(moved.deployment, user, PASSWORDS[user]) as client:
-            answer = client.pull(f"{repository}@{digest}", "pulled")
-            assert answer.code == 0, answer.output
+    pull_old_images(moved, old)
 
 
 def test_the_rights_of_the_old_teams_hold(moved: Reader) -> None:
+    push_new_image(moved)
     with client_of(moved.deployment, "bob", PASSWORDS["bob"]) as client:
-        write_sample(client.folder / "pushed", text="of the new registry")
-        answer = client.push("pushed", "products/app:2.0")
-        assert answer.code == 0, answer.output
+        write_sample(client.folder / "pushed", text="of another user")
         assert client.push("pushed", "carol/deep/er:8").code != 0
-    until(lambda: ["2.0"] in moved.deployment.sql("SELECT name FROM tags"), "Portus has recorded the push")
     assert len(moved.deployment.sql("SELECT id FROM registries")) == 1
 
 
@@ -218,7 +203,4 @@ def test_a_user_without_a_password_gets_a_new_one(moved: Reader) -> None:
 def test_the_old_registry_serves_again_after_the_return(old: OldMachine, moved: Reader) -> None:
     for block in plan(moved, "The way back"):
         moved.run(block)
-    until(lambda: old.push("bob", "products/app:9").returncode == 0, "the old registry takes a push")
-    assert old.pulls("bob", "products/app:9")
-    until(lambda: old.has_recorded({old.digests["products/app:9"]}), "the old Portus has recorded it")
-    assert old.pulls("alice", "alice/own:latest")
+    old.check_return()

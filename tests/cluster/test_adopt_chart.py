@@ -16,25 +16,22 @@ from lab import cluster
 from lab.cluster import Publication, access, hosts, kubectl
 from lab.cluster.home import Home, one_at_a_time
 from lab.environment import Lab
-from ops.sample_image import write_sample
-from ops.skopeo import client_of
 from tests.cluster.adopting import (
     FILES,
-    IMAGES,
     PAGE,
-    PASSWORDS,
-    VERSION,
     Old,
     answer,
-    filled,
+    ask_old_portus,
     key_and_certificate,
     load_images,
     move_database,
     plan,
+    pull_old_images,
+    push_new_image,
+    run_checks,
     run_report,
-)  # fmt: skip
+)
 from tests.cluster.compose_double import IMAGES as SHORT_IMAGES
-from tests.cluster.conftest import until
 from tests.cluster.own_stack import Reader, drop, load, published, reader
 
 pytestmark = pytest.mark.cluster
@@ -182,12 +179,7 @@ def _forwarded(operator: Reader) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def moved(old: OldRelease, operator: Reader) -> Reader:
     """After step 6: the stack has the address of the old release."""
-    export, question, measure, deploy, names = plan(operator, "Prepare")
-    assert export.startswith("export KUBECONFIG=")
-    said = operator.run(question)
-    assert VERSION in said
-    assert REGISTRY in said
-    assert re.search(r"^[\d.]+[KM]?\s+/storage$", operator.run(measure), re.MULTILINE)
+    deploy, names = ask_old_portus(operator, REGISTRY, "/storage")
     (until_dns,) = re.findall(r"Until step 6 write `portus:exposure: (.+)`", _text(operator))
     exposure = yaml.safe_load(operator.stack_file.read_text())["config"]["portus:exposure"]
     _expose(operator, yaml.safe_load(until_dns))
@@ -201,11 +193,7 @@ def moved(old: OldRelease, operator: Reader) -> Reader:
         move_database(operator, f"names {RELEASE}-portus-registry:5000")
         (copy,) = plan(operator, "Blobs")
         operator.run(copy)
-        (check,) = plan(operator, "Check")
-        images, push, doctor, _ = check.splitlines()
-        assert "has every image of Portus' database with all layers" in operator.run(images)
-        operator.run(filled(operator, push, "carol"))
-        operator.run(doctor)
+        run_checks(operator)
     assert old.pulls("bob", "products/app:1.0"), "the old registry serves until now"
     assert old.push("bob", "products/app:1.2").returncode != 0
 
@@ -220,18 +208,11 @@ def moved(old: OldRelease, operator: Reader) -> Reader:
 
 def test_every_user_logs_in_and_pulls_each_old_image_by_its_old_name(old: OldRelease, moved: Reader) -> None:
     assert moved.deployment.registry == REGISTRY
-    for image, user in IMAGES.items():
-        with client_of(moved.deployment, user, PASSWORDS[user]) as client:
-            answer = client.pull(f"{image.partition(':')[0]}@{old.digests[image]}", "pulled")
-            assert answer.code == 0, answer.output
+    pull_old_images(moved, old)
 
 
 def test_a_push_is_recorded(moved: Reader) -> None:
-    with client_of(moved.deployment, "bob", PASSWORDS["bob"]) as client:
-        write_sample(client.folder / "pushed", text="of the new registry")
-        answer = client.push("pushed", "products/app:2.0")
-        assert answer.code == 0, answer.output
-    until(lambda: ["2.0"] in moved.deployment.sql("SELECT name FROM tags"), "Portus has recorded the push")
+    push_new_image(moved)
 
 
 def test_the_release_serves_again_after_the_return(old: OldRelease, moved: Reader) -> None:
@@ -240,6 +221,4 @@ def test_the_release_serves_again_after_the_return(old: OldRelease, moved: Reade
     for block in plan(moved, "The way back"):
         moved.run(block)
     _wait()
-    until(lambda: old.push("bob", "products/app:9").returncode == 0, "the old registry takes a push")
-    until(lambda: old.has_recorded({old.digests["products/app:9"]}), "the old Portus has recorded it")
-    assert old.pulls("alice", "alice/own:latest")
+    old.check_return()
