@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+from ops import paths
+
+OPERATE = paths.ROOT / "docs" / "operate"
+"""The pages for operators."""
 
 
 def anchors(page: Path) -> set[str]:
@@ -24,3 +29,22 @@ def commands(page: Path) -> Iterator[str]:
             yield line.strip()
         else:
             yield from re.findall(r"`([^`]+)`", line)
+
+
+def whole_commands(
+    pattern: str, *, gap: str = r"<|\.\.\.", elsewhere: Iterable[str] = (), spelled: Callable[[str], str] = str
+) -> dict[str, str]:
+    """Return each command of the pages for operators that can be run as it is, and the first page that has it.
+
+    Args:
+        pattern: of the commands that are wanted.
+        gap: what a reader must fill in first.
+        elsewhere: parts of commands that other tests run.
+        spelled: gives a command the spelling by which it is compared and run.
+    """
+    found: dict[str, str] = {}
+    for page in sorted(OPERATE.glob("*.md")):
+        for command in map(spelled, commands(page)):
+            if re.search(pattern, command) and not re.search(gap, command) and not any(part in command for part in elsewhere):
+                found.setdefault(command, page.stem)
+    return found

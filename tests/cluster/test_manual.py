@@ -14,11 +14,10 @@ from ops import paths
 from ops.check import check
 from ops.console import step
 from tests.cluster.conftest import Deployed, LabStacks
-from tests.pages import commands
+from tests.pages import whole_commands
 
 pytestmark = pytest.mark.cluster
 
-PAGES = sorted((paths.ROOT / "docs" / "operate").glob("*.md"))
 ELSEWHERE = {
     "--previous": "no container of a healthy stack has ended",
     "cronjob": "tests/cluster/test_backup.py; the lab's own stack has no backups",
@@ -38,18 +37,8 @@ ELSEWHERE = {
 """Part of a command that is not run here -> who runs it, or why nobody does."""
 
 
-def _written() -> dict[str, str]:
-    """Return each command that can be run as it is, and the first page that has it."""
-    found: dict[str, str] = {}
-    for page in PAGES:
-        for command in commands(page):
-            whole = re.match(r"kubectl (-n portus|get|describe) .|curl |echo \| openssl ", command)
-            if whole and not re.search(r"<|\.\.\.|-it ", command) and not any(part in command for part in ELSEWHERE):
-                found.setdefault(command, page.stem)
-    return found
-
-
-COMMANDS = _written()
+COMMANDS = whole_commands(r"^(kubectl (-n portus|get|describe) .|curl |echo \| openssl )", gap=r"<|\.\.\.|-it ", elsewhere=ELSEWHERE)
+"""Command of kubectl, curl or openssl -> its page."""
 
 
 def test_the_pages_have_commands() -> None:

@@ -23,7 +23,7 @@ from lab.cluster import Publication, kubectl
 from ops import paths
 from tests.cluster.conftest import RAKE
 from tests.cluster.own_stack import FILE, Reader, drop, load, published, reader
-from tests.pages import commands
+from tests.pages import OPERATE, commands, whole_commands
 from tests.settings.corpus import changed
 from tests.test_pipelines import github_step, gitlab_script
 
@@ -276,21 +276,17 @@ ELSEWHERE = {
 """Part of a command -> where it is run, or why it is not."""
 
 
-def _of_the_manual() -> dict[str, str]:
-    """Return each command of make, pulumi and ops that can be run as it is, and the first page that has it."""
-    found: dict[str, str] = {}
-    for page in sorted((paths.ROOT / "docs" / "operate").glob("*.md")):
-        for command in commands(page):
-            words = " ".join(command.split()).replace("KUBECONFIG=...", "KUBECONFIG=~/.kube/config")
-            whole = re.search(
-                r"(^|\| )(CHECK_\w+=\S+ )*(make|python -m ops) .*(STACK=|--stack )prod\b|^pulumi (config set|preview|stack -|up)", words
-            )
-            if whole and not re.search(r"<|\.\.\.", words) and not any(part in words for part in ELSEWHERE):
-                found.setdefault(re.sub(r" KUBECONFIG=~/.kube/config", "", words).removesuffix(" | grep randomBytes"), page.stem)
-    return found
+def _spelled(command: str) -> str:
+    """Return ``command`` as the environment of `on_call` has it run: with a kubeconfig already, and its whole output."""
+    return re.sub(r" KUBECONFIG=(\.\.\.|~/\.kube/config)", "", " ".join(command.split())).removesuffix(" | grep randomBytes")
 
 
-MANUAL = _of_the_manual()
+MANUAL = whole_commands(
+    r"(^|\| )(CHECK_\w+=\S+ )*(make|python -m ops) .*(STACK=|--stack )prod\b|^pulumi (config set|preview|stack -|up)",
+    elsewhere=ELSEWHERE,
+    spelled=_spelled,
+)
+"""Command of make, pulumi or ops -> its page."""
 
 
 @pytest.fixture(scope="module")
@@ -318,7 +314,7 @@ def test_a_command_of_the_manual_runs(command: str, on_call: Runner) -> None:
 
 
 def test_a_wrong_state_is_replaced_by_the_cluster_s(on_call: Runner) -> None:
-    page = (paths.ROOT / "docs" / "operate" / "lost.md").read_text(encoding="utf-8")
+    page = (OPERATE / "lost.md").read_text(encoding="utf-8")
     lines = re.findall(r"pulumi stack (?:export|rm) .*prod.*|python -m ops recover-state --stack prod", page)
     recover, keep, remove = [re.sub(r"\bprod\b", STACK, line) for line in lines]
     for command in (keep, f"{remove} --yes", recover, f"make preview STACK={STACK}"):
