@@ -12,7 +12,7 @@ import yaml
 from pydantic import SecretStr
 
 from components.common.pods import SecretKey
-from components.settings.sections.portus_config.leaves import all_leaves
+from components.settings.sections.portus_config.flatten import all_leaves
 from components.settings.types.secrets import ExistingSecret
 
 if TYPE_CHECKING:

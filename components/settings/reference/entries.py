@@ -11,8 +11,8 @@ from pydantic import AfterValidator, SecretStr
 from pydantic.fields import FieldInfo
 
 from components.settings.report.locate import Place, annotations_of, bounds_of, documentation, kinds_of, sections_of, tag_of
-from components.settings.sections.portus_config.kinds import Feature
-from components.settings.sections.portus_config.leaves import versions_of
+from components.settings.sections.portus_config.flatten import versions_of
+from components.settings.sections.portus_config.shapes import Feature
 from components.settings.stack import StackSettings
 from components.settings.types.base import ChangeImpact, Checked, KubernetesShape, Matching, Section
 from components.settings.types.known_by import EVERY, Since

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
-from components.settings.sections.portus_config.kinds import Feature
-from components.settings.sections.portus_config.leaves import leaves
+from components.settings.sections.portus_config.flatten import leaves
+from components.settings.sections.portus_config.shapes import Feature
 from components.settings.stack import StackSettings
 from components.settings.types.base import Section, key_of, names_and_keys_set
 

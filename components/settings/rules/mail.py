@@ -8,7 +8,7 @@ from typing import Final
 from components.common.versions import PortusVersion
 from components.settings.report.problems import Problem
 from components.settings.rules.rule import rule
-from components.settings.sections.portus_config.leaves import SUBMISSION_PORT
+from components.settings.sections.portus_config.flatten import SUBMISSION_PORT
 from components.settings.stack import StackSettings
 
 TLS_PORT: Final = 465

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from components.common.versions import PortusVersion
 from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
-from components.settings.sections.portus_config.leaves import leaves
+from components.settings.sections.portus_config.flatten import leaves
 from components.settings.stack import Accepted, StackSettings
 from components.settings.types.secrets import ExistingSecret
 

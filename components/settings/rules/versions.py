@@ -14,7 +14,7 @@ from components.settings.report.problems import HIDDEN, Problem
 from components.settings.rules.rule import rule
 from components.settings.sections.portus import WebSettings
 from components.settings.sections.portus_config import Since, leaves
-from components.settings.sections.portus_config.leaves import known_keys
+from components.settings.sections.portus_config.flatten import known_keys
 from components.settings.stack import StackSettings
 from components.settings.types.base import Section, key_of
 from components.settings.types.known_by import EVERY

@@ -19,11 +19,11 @@ from components.settings.sections.portus_config.behaviour import (
     Security,
     UserPermission,
 )
-from components.settings.sections.portus_config.kinds import Switch
+from components.settings.sections.portus_config.flatten import Leaf, leaves
 from components.settings.sections.portus_config.ldap import Ldap
-from components.settings.sections.portus_config.leaves import Leaf, leaves
 from components.settings.sections.portus_config.mail import Mail
 from components.settings.sections.portus_config.oauth import OAuth
+from components.settings.sections.portus_config.shapes import Switch
 from components.settings.types.base import UpstreamSection
 from components.settings.types.known_by import Since
 

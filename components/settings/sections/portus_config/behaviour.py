@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from components.settings.sections.portus_config.kinds import Count, Feature, Minutes, Seconds, Switch
+from components.settings.sections.portus_config.shapes import Count, Feature, Minutes, Seconds, Switch
 from components.settings.types.base import Matching, UpstreamSection
 from components.settings.types.known_by import Since
 from components.settings.types.urls import BaseUrl

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from components.settings.sections.portus_config.kinds import Feature, Switch
+from components.settings.sections.portus_config.shapes import Feature, Switch
 from components.settings.types.base import Matching, UpstreamSection, broken
 from components.settings.types.hosts import NetworkHost
 from components.settings.types.known_by import Since

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from components.settings.sections.portus_config.kinds import Feature
+from components.settings.sections.portus_config.shapes import Feature
 from components.settings.types.base import Checked, UpstreamSection
 from components.settings.types.hosts import Fqdn, NetworkHost
 from components.settings.types.known_by import Since

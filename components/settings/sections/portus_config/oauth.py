@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from components.settings.sections.portus_config.kinds import Feature, Switch
+from components.settings.sections.portus_config.shapes import Feature, Switch
 from components.settings.types.base import UpstreamSection, broken
 from components.settings.types.hosts import Fqdn
 from components.settings.types.known_by import Since

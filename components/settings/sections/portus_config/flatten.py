@@ -1,4 +1,4 @@
-"""The settings that Portus gets, one by one: those that a stack file says, and those that follow from others."""
+"""The settings that Portus gets as a flat list: those that the stack file sets, and those that follow from others."""
 
 from __future__ import annotations
 

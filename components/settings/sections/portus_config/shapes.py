@@ -1,4 +1,4 @@
-"""The shapes that Portus' settings share."""
+"""Sections of Portus' settings that occur more than once: a switch, a feature, a number with its unit."""
 
 from __future__ import annotations
 
