@@ -157,8 +157,10 @@ def _refuse(error: AdoptError) -> NoReturn:
 
 def _tell(source: Source, findings: Findings, target: Target, files: Sequence[Path], *, complete: bool) -> None:
     found = names(source, findings)
-    verb = "survive" if found.survive else "do not survive"
-    click.echo(f"Image names {verb}: {found.old or 'not in the source'} ({found.why}).")
+    if found.old:
+        click.echo(f"Image names {'survive' if found.survive else 'do not survive'}: {found.old} ({found.why}).")
+    else:
+        click.echo(f"Image names are not known: {found.why}.")
     click.echo(f"{len(findings.verdicts)} keys: {report.summary(findings)}.")
     if findings.missing:
         click.echo("The stack file does not load until you set: " + ", ".join(f"portus:{key}" for key in findings.missing))

@@ -11,8 +11,9 @@ _BY_NAME = {
     "registry": Role.REGISTRY, "distribution": Role.REGISTRY, "docker-registry": Role.REGISTRY,
     "mariadb": Role.DATABASE, "mysql": Role.DATABASE, "percona": Role.DATABASE, "mysql-server": Role.DATABASE,
     "nginx": Role.PROXY, "haproxy": Role.PROXY, "traefik": Role.PROXY, "caddy": Role.PROXY, "httpd": Role.PROXY,
-    "redis": Role.CACHE,
+    "nginx-proxy": Role.PROXY, "redis": Role.CACHE,
 }  # fmt: skip
+"""Name of an image -> role; a team's own image often has it as its last word: ``portus-registry``."""
 
 
 def image_name(reference: str) -> str:
@@ -26,8 +27,8 @@ def role_of(workload: Workload) -> Role:
     runs_portus = name == "portus" or any(variable in workload.environment for variable in _PORTUS_VARIABLES)
     if runs_portus:
         return Role.WORKER if _is_worker(workload) else Role.PORTUS
-    if name in _BY_NAME:
-        return _BY_NAME[name]
+    if role := _BY_NAME.get(name) or _BY_NAME.get(name.rpartition("-")[2]):
+        return role
     if any(variable.startswith("REGISTRY_") for variable in workload.environment):
         return Role.REGISTRY
     if any(re.match(r"(MYSQL|MARIADB)_(ROOT_PASSWORD|DATABASE)$", variable) for variable in workload.environment):

@@ -9,6 +9,8 @@ from typing import Final
 
 from ops.adopt import keys
 from ops.adopt.classify import values
+from ops.adopt.classify.portus import resolved
+from ops.adopt.classify.settings import UNREAD
 from ops.adopt.model import Answers, Findings, Item, Role, Source
 from ops.adopt.portus_keys import HOST_KEY
 from ops.adopt.roles import image_name
@@ -18,6 +20,8 @@ SCHEMA_QUERY: Final = "SELECT MAX(version) FROM schema_migrations"
 RECORD_QUERY: Final = "SELECT name, hostname, external_hostname, use_ssl FROM registries"
 AGAIN: Final = "delete the stack file and the folder of this report, and run this again with"
 """How an answer that changes more than one key is given later."""
+NEVER_HTTPS: Final = ("80", "5001")
+"""Ports of the front proxy and of the registry that have another use (rules of the setting ``exposure.publicPort``)."""
 _TAGS: Final = {"head": "2.5", "development": "2.5", "latest": "2.4", "": "2.4"}
 
 
@@ -88,6 +92,12 @@ def choose_hosts(source: Source, answers: Answers, findings: Findings) -> None:
         )
     if values.is_public_name(registry) and registry != host:
         findings.settings[keys.REGISTRY_HOST] = registry
+    tokens = _token_host(source)
+    if tokens not in {"", host, registry} and not answers.host and keys.HOST in findings.settings:
+        findings.questions.append(
+            f"Two names of Portus: it calls itself {host}, and clients get their tokens at {tokens}. The stack's Portus has the first one. "
+            f"If users open {tokens}, {AGAIN} --host {tokens}."
+        )
 
 
 def old_host(source: Source) -> str:
@@ -99,9 +109,19 @@ def _hosts(source: Source) -> Iterator[str]:
     for name in ("PORTUS_MACHINE_FQDN_VALUE", "PORTUS_MACHINE_FQDN"):
         for workload in source.workloads:
             if workload.role in {Role.PORTUS, Role.WORKER} and (item := workload.environment.get(name)):
-                yield item.text
+                yield resolved(name, item, workload).text.replace(UNREAD, "")
     yield from (item.text for key, item in reversed(source.portus_config) if key == HOST_KEY)
     yield source.commands.get("host", "")
+    yield _token_host(source)
+
+
+def _token_host(source: Source) -> str:
+    """Return the host that the registry sends clients to for their tokens; "" where it is no public name."""
+    found = [item.text for key, item in source.registry_config if key == "auth.token.realm"]
+    if (registry := source.with_role(Role.REGISTRY)) and (item := registry.environment.get("REGISTRY_AUTH_TOKEN_REALM")):
+        found.append(item.text)
+    host = values.host_and_port(found[-1])[0] if found else ""
+    return host if values.is_public_name(host) else ""
 
 
 def _best(found: Iterable[str]) -> str:
@@ -139,6 +159,8 @@ def names(source: Source, findings: Findings) -> Names:
         why = "no certificate and no stack has an IP address for a name"
     elif not values.is_public_name(host):
         why = "it is no public DNS name; where clients use another one, the database's external_hostname says which"
+    elif port in NEVER_HTTPS:
+        why = f"no stack serves HTTPS on port {port}"
     elif (port or "443") != str(findings.settings.get(keys.EXPOSURE_NODE_PORT, 443)):
         why = f"both names have one port here; set {keys.PREFIX}{keys.EXPOSURE_PUBLIC_PORT} to {port or 443}, and the names survive"
     elif host != new:

@@ -82,10 +82,10 @@ def _environment(
     workload: Workload, entries: dict[str, Item], findings: Findings, *, first: Workload | None, inner: frozenset[str]
 ) -> None:
     for name, written in workload.environment.items():
-        item = _resolved(name, written, workload)
+        item = resolved(name, written, workload)
         plain = name.removesuffix("_FILE") if name in FILES else name
         if first and name in first.environment and name != "PORTUS_BACKGROUND":
-            if _resolved(name, first.environment[name], first).text == item.text:
+            if resolved(name, first.environment[name], first).text == item.text:
                 findings.not_needed(item, f"as in {first.name}")
             else:
                 findings.ask(item, f"{first.name} has another value, which is taken: is it right for both?")
@@ -187,7 +187,7 @@ def _hidden_user(item: Item, findings: Findings) -> None:
         )
 
 
-def _resolved(name: str, item: Item, workload: Workload) -> Item:
+def resolved(name: str, item: Item, workload: Workload) -> Item:
     """Return the item with the text of the file that it names: ``*_FILE``, and a bare path below /run/secrets."""
     text = item.text
     is_path = name in FILES or (text.startswith("/run/secrets/") and not name.endswith(("_PATH", "_TLS_KEY", "_TLS_CERT", "_CA_FILE")))

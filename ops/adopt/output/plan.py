@@ -52,8 +52,10 @@ def render(source: Source, findings: Findings, names: Names, stack: str, folder:
     parts = [f"# Plan: from the running Portus to the stack `{stack}`\n"]
     if names.survive:
         parts.append(f"Images keep their names: `{names.old}/...`.\n")
+    elif names.old:
+        parts.append(f"**Images get new names.** {names.old}: {names.why}. Inform all users who pull before you start.\n")
     else:
-        parts.append(f"**Images get new names.** {names.old or 'The old name'}: {names.why}. Inform all users who pull before you start.\n")
+        parts.append(f"**Do images keep their names?** Not known: {names.why}. Step 1 asks it. Inform all users who pull if they change.\n")
     for number, (title, lines) in enumerate(steps, start=1):
         parts.append(f"## {number}. {title}\n")
         parts += [*lines, ""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,7 @@ def test_the_answer_decides_the_release(tmp_path: Path) -> None:
         ("[2001:db8::7]:5000", False, "IP address"),
         ("localhost:5000", False, "no public DNS name"),
         ("registry:5000", False, "no public DNS name"),
+        ("portus.team.test:80", False, "no stack serves HTTPS on port 80"),
     ],
 )
 def test_the_report_says_whether_image_names_survive(service: str, survive: bool, why: str, tmp_path: Path) -> None:  # noqa: FBT001 - a case
@@ -100,6 +102,57 @@ def test_image_names_are_reported_first(tmp_path: Path) -> None:
     for name in ("report.md", "plan.md"):
         text = (tmp_path / "adopt-prod" / name).read_text()
         assert text.index("192.0.2.7:5000") < 250
+
+
+def test_a_source_that_does_not_name_the_registry_leaves_the_names_open(tmp_path: Path) -> None:
+    file = support.COMPOSE / "bare" / "docker-compose.yml"
+    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path))
+    assert result.output.startswith("Image names are not known: the source does not name the registry")
+    assert "**Do images keep their names?** Not known" in (tmp_path / "adopt-prod" / "plan.md").read_text()
+
+
+REGISTRY = "  images:\n    image: registry:2\n    environment:\n      REGISTRY_AUTH_TOKEN_SERVICE: registry.team.test\n"
+
+
+@pytest.mark.parametrize(("host", "asked"), [("portus.team.test", False), ("registry.team.test", False), ("hub.team.test", True)])
+def test_another_name_at_which_clients_get_tokens_is_asked(host: str, asked: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a case
+    findings = web(tmp_path, more=f"{REGISTRY}      REGISTRY_AUTH_TOKEN_REALM: https://{host}/v2/token\n")
+    assert [question for question in findings.questions if f"--host {host}" in question] == findings.questions[: int(asked)]
+    assert findings.settings[keys.HOST] == "portus.team.test"
+
+
+def test_portus_gets_the_name_at_which_clients_get_tokens_if_its_own_is_unusable(tmp_path: Path) -> None:
+    findings = web(
+        tmp_path,
+        "PORTUS_MACHINE_FQDN_VALUE=portus",
+        more=f"{REGISTRY}      REGISTRY_AUTH_TOKEN_REALM: https://hub.team.test:3000/v2/token\n",
+    )
+    assert findings.settings[keys.HOST] == "hub.team.test"
+
+
+@pytest.mark.parametrize(("secret", "host"), [("{file: ./name}", "portus.team.test"), ("{external: true}", None)])
+def test_the_public_name_is_read_from_a_secret(secret: str, host: str | None, tmp_path: Path) -> None:
+    text = (
+        "services:\n  web:\n    image: opensuse/portus:2.5\n    environment: {PORTUS_MACHINE_FQDN_VALUE: /run/secrets/name}\n"
+        f"    secrets: [name]\nsecrets:\n  name: {secret}\n"
+    )
+    findings = support.adopted(support.lay(tmp_path, {"docker-compose.yml": text, "name": "portus.team.test\n"}))
+    assert findings.settings.get(keys.HOST) == host
+    assert "\0" not in findings.missing.get(keys.HOST, "")
+
+
+@pytest.mark.parametrize(
+    ("image", "part"),
+    [
+        ("registry.team.test/hub/portus-registry:3", "the tag names no release|newest of that series"),
+        ("hub/portus-nginx", "front proxy of its own"),
+        ("hub/portus-mariadb:1", "MariaDB of its own"),
+        ("hub/registry-browser", "no part of this program"),
+    ],
+)
+def test_an_image_of_a_team_is_known_by_the_last_word_of_its_name(image: str, part: str, tmp_path: Path) -> None:
+    findings = web(tmp_path, more=f"  other: {{image: '{image}'}}\n")
+    assert re.search(part, support.of(findings, "services.other.image").text)
 
 
 def test_an_unusable_host_is_named_as_missing_and_answered_by_an_option() -> None:
