@@ -80,8 +80,9 @@ unit: $(READY) ## The tests that start nothing, without Go, root or network, on 
 	@$(RUN) -m tests.guard "make unit" 10 $(RUN) -m pytest -q -n auto --dist worksteal --timeout 120 \
 		-m "not cluster and not linters and not images and not engine"
 
+# Twice the processes of a small machine's processors: these tests wait for others' time limits, too.
 test: unit ## Every test but those that need the cluster
-	@$(RUN) -m tests.guard "make test" 30 $(RUN) -m pytest -q -n 2 --dist loadgroup --timeout 900 --durations=10 \
+	@$(RUN) -m tests.guard "make test" 30 $(RUN) -m pytest -q -n 4 --dist loadgroup --timeout 900 --durations=10 \
 		-m "(images or engine) and not cluster and not linters"
 
 e2e: $(READY) ## What a user does with a stack, on the lab's cluster and both image families of Portus; starts what it needs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -84,6 +85,12 @@ PROGRAM = (
 
 BETWEEN_COLLECTIONS = 50_000
 """Objects that Python makes between two looks for garbage; 700 by default. A run of the program makes millions that last until its end."""
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted: a shell's background job ignores SIGINT, and so would each process that it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

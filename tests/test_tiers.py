@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ops import paths
-from tests import guard, tiers
+from tests import conftest, guard, tiers
 from tests.conftest import TOGETHER
 
 MARK = "pytest." + "mark.cluster"
@@ -72,6 +72,20 @@ def test_an_interrupted_run_waits_until_pytest_has_cleaned_up_and_reported() -> 
     os.killpg(process.pid, signal.SIGINT)
     assert process.stdout.read() == "told\n"
     assert process.wait() == 0
+
+
+def test_a_background_job_of_a_shell_starts_processes_that_can_be_interrupted() -> None:
+    """It ignores SIGINT itself, and a test that interrupts what it has started would wait for its own limit."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        conftest.pytest_configure()
+        process = subprocess.Popen([sys.executable, "-c", f"print('begun', flush=True); {SLEEPS}"], stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == -signal.SIGINT
 
 
 def test_what_one_process_runs_is_there() -> None:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from lab import cache, versions
+from lab import cache, golang, versions
 from lab.engine import ensure_engine
 from ops import paths, process
 from ops.console import step
@@ -22,6 +22,9 @@ EMBEDDED: Final = ("schema.json", "terraform-mapping.json")
 """Files of the module that the plugin embeds; Go embeds none of another module's, so the build copies them."""
 
 EXECUTABLE: Final = "pulumi-resource-kubernetes"
+MEMORY: Final = "4GiB"
+"""From which on a compiler collects garbage: one package of the plugin, Pulumi's SDK for Kubernetes, needs more than `golang` allows."""
+
 _BUILD_GIB: Final = 5.0
 """Free space that the build needs, GiB: the binary takes 0.3, the rest is Go's own cache of a cold build."""
 
@@ -71,12 +74,11 @@ def plugin_home() -> Path:
 
 
 def _built(version: str) -> Path:
-    flags = f"-s -w -X {MODULE}/pkg/version.Version={version}"
+    flags = f"{golang.STRIPPED} -X {MODULE}/pkg/version.Version={version}"
 
     def make(work: Path) -> None:
-        if shutil.which("go") is None:
-            raise OpsError("'go' is not on PATH: the plugin is built from its Go module.", "install Go 1.25 or newer.")
-        environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
+        golang.require_go("Pulumi's Kubernetes plugin")
+        environment = golang.ENVIRONMENT | {"GOMEMLIMIT": MEMORY}
         log = paths.LOGS / f"build-{EXECUTABLE}.log"
         source = work / "source"
         shutil.copytree(SOURCE, source, dirs_exist_ok=True)
@@ -84,7 +86,7 @@ def _built(version: str) -> Path:
             process.run(["go", "mod", "download", MODULE], log=log, step=shown, cwd=source, env=environment)
             for name in EMBEDDED:
                 shutil.copyfile(_module_folder(source, environment) / "cmd" / EXECUTABLE / name, source / name)
-            command: list[str | Path] = ["nice", "go", "build", "-v", "-trimpath", "-ldflags", flags, "-o", work / EXECUTABLE, "."]
+            command: list[str | Path] = ["nice", "go", "build", "-v", *golang.FAST, "-ldflags", flags, "-o", work / EXECUTABLE, "."]
             process.run(command, log=log, step=shown, cwd=source, env=environment)
 
     return cache.build(EXECUTABLE, cache.key(cache.tree_key(SOURCE), flags), make, needs_gib=_BUILD_GIB) / EXECUTABLE
