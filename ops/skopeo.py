@@ -7,7 +7,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,11 +91,6 @@ class Client:
             except subprocess.TimeoutExpired as error:
                 raise OpsError(f"'{argv[0]}' took longer than {seconds:.0f} s.", "check that the stack's Pods are ready.") from error
         return Answer(code=done.returncode, output=done.stdout)
-
-
-def administrator_of(deployment: Deployment) -> AbstractContextManager[Client]:
-    """Give a client of the registry that has logged in as the first administrator."""
-    return client_of(deployment, str(deployment.outputs["administrator"]), deployment.administrator_password)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from components.settings.rules import certificates
-from tests.recorder import STACKS, Programs, run_program
+from tests.recorder import STACKS, Program, Programs, run_program
 
 os.environ.setdefault("PULUMI_ERROR_OUTPUT_STRING", "true")  # an Output in a text raises instead of warning
 
@@ -125,3 +125,15 @@ def _one_look_at_each_key() -> Iterator[None]:
 def programs() -> Programs:
     """Every stack's program, run once."""
     return Programs(STACKS, run_program)
+
+
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest) -> str:
+    """Each of the project's own stacks."""
+    return str(request.param)
+
+
+@pytest.fixture
+def program(stack: str, programs: Programs) -> Program:
+    """What `stack` registers."""
+    return programs[stack]

@@ -12,15 +12,10 @@ import pytest
 from components.common.jobs import INIT_ERROR
 from lab.engine.plugins.kube.objects import without_zeros
 from lab.render import recorder
-from tests.recorder import ROOT, STACKS, Program, Programs, Registered, run_program, stack_configuration, texts
+from tests.recorder import ROOT, Program, Programs, Registered, run_program, stack_configuration, texts
 
 SECRET_VALUES = ("generated-password", "generated-private-key")
 MAXIMUM_RESOURCES = 60
-
-
-@pytest.fixture(params=STACKS)
-def program(request: pytest.FixtureRequest, programs: Programs) -> Program:
-    return programs[request.param]
 
 
 def _workload_ids(program: Program) -> list[Registered]:

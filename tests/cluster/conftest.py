@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import pytest
@@ -13,7 +14,7 @@ from lab.environment import Lab
 from ops import lifecycle
 from ops.deployment import Deployment
 from ops.pulumi.stack import Stack
-from ops.skopeo import Client, administrator_of, client_of
+from ops.skopeo import Client, client_of
 from tests.cluster.own_stack import OwnStack, deployment
 
 PAUSE_SECONDS = 0.05
@@ -96,6 +97,11 @@ def administrator(reached: Deployment) -> Iterator[Client]:
     """A client that has logged in as the administrator of the module's own stack."""
     with administrator_of(reached) as made:
         yield made
+
+
+def administrator_of(deployment: Deployment) -> AbstractContextManager[Client]:
+    """Give a client of the registry that has logged in as the first administrator."""
+    return client_of(deployment, str(deployment.outputs["administrator"]), deployment.administrator_password)
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 180) -> None:

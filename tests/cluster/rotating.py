@@ -17,8 +17,7 @@ import httpx
 from lab.cluster import Publication
 from ops.deployment import DATABASE_POD, Deployment
 from ops.sample_image import MANIFEST_TYPE, write_sample
-from ops.skopeo import administrator_of
-from tests.cluster.conftest import PAUSE_SECONDS, until
+from tests.cluster.conftest import PAUSE_SECONDS, administrator_of, until
 from tests.cluster.own_stack import OwnStack, deployment, namespace, own_stack, published
 
 IMAGE = "admin/kept:1"

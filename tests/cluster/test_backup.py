@@ -26,8 +26,8 @@ from ops.deployment import DATABASE_POD, Deployment
 from ops.errors import OpsError
 from ops.kube.jobs import JobError
 from ops.sample_image import write_sample
-from ops.skopeo import administrator_of, client_of
-from tests.cluster.conftest import RAKE, USER, USER_PASSWORD, until
+from ops.skopeo import client_of
+from tests.cluster.conftest import RAKE, USER, USER_PASSWORD, administrator_of, until
 from tests.cluster.own_stack import OwnStack, own_stack, published
 
 pytestmark = pytest.mark.cluster

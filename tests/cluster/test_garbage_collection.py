@@ -20,8 +20,8 @@ from ops.gc.registry import BLOBS, registry_of
 from ops.kube.client import JOB
 from ops.kube.status import has_ended
 from ops.sample_image import MANIFEST_TYPE, write_sample
-from ops.skopeo import Client, administrator_of
-from tests.cluster.conftest import until
+from ops.skopeo import Client
+from tests.cluster.conftest import administrator_of, until
 from tests.cluster.own_stack import OwnStack, own_stack, published, registry_api
 from tests.ops.gc.images import INDEX_TYPE, blobs_of, hexadecimal, index_of, write_sharing
 

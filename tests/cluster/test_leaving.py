@@ -34,9 +34,9 @@ from ops.export.plan import TARGET
 from ops.export.registry_client import MANIFEST_TYPES
 from ops.export.source import Source, source
 from ops.sample_image import write_sample
-from ops.skopeo import Client, administrator_of
+from ops.skopeo import Client
 from tests.cluster.breaking import Breaker
-from tests.cluster.conftest import RAKE, Deployed
+from tests.cluster.conftest import RAKE, Deployed, administrator_of
 from tests.cluster.own_stack import OwnStack, deployment, own_stack, published
 from tests.ops.export.sample import PULL, PUSH, zot_allows
 

@@ -179,11 +179,6 @@ DEFAULT_PROGRESS_DEADLINE = 600
 """Kubernetes' own (apps/v1)."""
 
 
-@pytest.fixture(params=STACKS)
-def program(request: pytest.FixtureRequest, programs: Programs) -> Program:
-    return programs[request.param]
-
-
 def test_a_drain_takes_one_copy_at_a_time_and_is_never_blocked(program: Program) -> None:
     budgets = program.all("PodDisruptionBudget")
     hit = set()

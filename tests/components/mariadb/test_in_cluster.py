@@ -10,29 +10,19 @@ import configparser
 import pytest
 
 from tests.components.rendered import FACTS, files, identity, ports, variables, workload
-from tests.recorder import STACKS, Program, Programs, Registered
+from tests.recorder import Program, Registered
 
 BUFFER_POOLS = {"dev": "256M", "lab": "64M", "lab-apache": "64M", "prod": "512M", "staging": "256M"}
 
 
-@pytest.fixture(params=STACKS)
-def stack(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
-def made(stack: str, programs: Programs) -> Program:
-    return programs[stack]
+def server(program: Program) -> Registered:
+    return workload(program, "database")
 
 
-@pytest.fixture
-def server(made: Program) -> Registered:
-    return workload(made, "database")
-
-
-def _options(made: Program) -> dict[str, str | None]:
+def _options(program: Program) -> dict[str, str | None]:
     parser = configparser.ConfigParser(allow_no_value=True, interpolation=None)
-    parser.read_string(made.one("ConfigMap", "mariadb-configuration").inputs["data"]["my.cnf"])
+    parser.read_string(program.one("ConfigMap", "mariadb-configuration").inputs["data"]["my.cnf"])
     return dict(parser["mariadbd"])
 
 
@@ -49,14 +39,14 @@ def _options(made: Program) -> dict[str, str | None]:
         ("max_connections", "150", "settings.md: the default"),
     ],
 )
-def test_the_server_is_set_as_portus_needs_it(option: str, value: str | None, reason: str, made: Program) -> None:
-    options = _options(made)
+def test_the_server_is_set_as_portus_needs_it(option: str, value: str | None, reason: str, program: Program) -> None:
+    options = _options(program)
     assert option in options, reason
     assert options[option] == value, reason
 
 
-def test_the_buffer_pool_is_the_stack_files(stack: str, made: Program) -> None:
-    assert _options(made)["innodb_buffer_pool_size"] == BUFFER_POOLS[stack]
+def test_the_buffer_pool_is_the_stack_files(stack: str, program: Program) -> None:
+    assert _options(program)["innodb_buffer_pool_size"] == BUFFER_POOLS[stack]
 
 
 def test_the_server_reads_the_file_with_its_options(server: Registered) -> None:
@@ -66,13 +56,13 @@ def test_the_server_reads_the_file_with_its_options(server: Registered) -> None:
     assert mount["mountPath"].endswith(".cnf")
 
 
-def test_the_data_is_on_the_claim(made: Program, server: Registered) -> None:
+def test_the_data_is_on_the_claim(program: Program, server: Registered) -> None:
     """/var/lib/mysql is the image's data folder; on any other the data would be lost with the Pod."""
     (mount,) = [each for each in server.containers[0]["volumeMounts"] if each["mountPath"] == "/var/lib/mysql"]
     assert not mount.get("readOnly", False)
     (volume,) = [each for each in server.pod["volumes"] if each["name"] == mount["name"]]
     assert volume["persistentVolumeClaim"] == {"claimName": "mariadb-data"}
-    assert made.one("PersistentVolumeClaim", "mariadb-data").inputs["metadata"]["name"] == "mariadb-data"
+    assert program.one("PersistentVolumeClaim", "mariadb-data").inputs["metadata"]["name"] == "mariadb-data"
 
 
 def test_one_server_at_a_time_writes_the_data(server: Registered) -> None:
@@ -131,11 +121,11 @@ def test_a_server_still_at_its_first_set_up_is_not_called_ready(server: Register
     assert startup["periodSeconds"] * startup["failureThreshold"] >= 600, "crash recovery takes minutes"
 
 
-def test_portus_finds_the_server_by_the_name_and_port_that_it_is_given(stack: str, made: Program, server: Registered) -> None:
+def test_portus_finds_the_server_by_the_name_and_port_that_it_is_given(stack: str, program: Program, server: Registered) -> None:
     """2.0 to 2.2 have no variable for the port: always 3306 (The two image families)."""
     assert ports(server.containers[0]) == {"mariadb": 3306}
-    service = made.one("Service", "mariadb-service")
+    service = program.one("Service", "mariadb-service")
     assert service.inputs["metadata"]["name"] == "mariadb"
     assert service.inputs["metadata"]["namespace"] == FACTS[stack].namespace
     assert [(each["port"], each["targetPort"]) for each in service.spec["ports"]] == [(3306, "mariadb")]
-    assert server.spec["serviceName"] == made.one("Service", "mariadb-peers").inputs["metadata"]["name"]
+    assert server.spec["serviceName"] == program.one("Service", "mariadb-peers").inputs["metadata"]["name"]
