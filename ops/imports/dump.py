@@ -53,12 +53,9 @@ STATEMENTS: Final = (
     (_begins(rb".*TRIGGER "), "triggers", "dump again with --skip-triggers"),
     (_begins(rb"/\*!\d+ (?:CREATE\*/|DROP).*EVENT |CREATE .*EVENT "), "events", "dump again without --events"),
     (_begins(rb".*(?:PROCEDURE|FUNCTION) "), "routines", "dump again without --routines"),
-    (
-        _begins(rb"/\*!5000\d (?:CREATE|DROP)|.*VIEW |.*SQL SECURITY"),
-        "views",
-        "dump again with --ignore-table=DATABASE.VIEW for each view",
-    ),
+    (_begins(rb"/\*!5000\d (?:CREATE|DROP)|.*VIEW |.*SQL SECURITY"), "views", "dump again with --ignore-table=DATABASE.VIEW for each view"),
     (_begins(rb".*DEFINER"), "a DEFINER", "dump again with --skip-triggers, without --events and --routines"),
+    (_begins(rb'(?:CREATE TABLE|INSERT INTO) "'), "names in double quotes", "dump again without --compatible, and without ANSI_QUOTES"),
     (
         _begins(rb"CREATE DATABASE|USE `|/\*!40000 DROP DATABASE"),
         "the choice of a database",
@@ -233,6 +230,11 @@ def _truncated(line: int, why: str) -> Problem:
     return Problem(line, f"must end with '{END.decode()}': the dump is truncated ({why})", fix)
 
 
+def _message(number: int, line: bytes) -> Problem:
+    rule = f"must not have messages, and has '{line[:SHOWN].decode(errors='replace').strip()}'"
+    return Problem(number, rule, "correct what it says, and dump again without 2>&1; with docker exec without -t")
+
+
 class _Reader:
     """One pass over a dump."""
 
@@ -247,6 +249,7 @@ class _Reader:
         self._unreadable = 0
         self._open = False
         self._body = False
+        self._before: tuple[int, bytes] | None = None  # a message of docker or kubectl, for one
 
     def read(self, file: IO[bytes] | gzip.GzipFile) -> Dump:
         dump = self._dump
@@ -262,12 +265,10 @@ class _Reader:
                 self._say(f"{dump.bytes >> 20} MiB, line {number}")
         dump.lines = number
         if not dump.program:
-            self._problems.pop(OTHER, None)  # statements of the other program
             self._refuse("program", self._another_program(dump.bytes))
         elif not self._whole and not self._problems:
             self._problems["end"] = _truncated(number, "its last line is another")
-        if not dump.charset:
-            dump.charset = "latin1" if self._unreadable else "utf8mb4"
+        dump.charset = dump.charset or ("latin1" if self._unreadable else "utf8mb4")
         if self._problems:
             raise DumpError(self._path, list(self._problems.values()))
         return dump
@@ -302,10 +303,9 @@ class _Reader:
         elif HARMLESS.match(line):
             self._comment(line)
         elif MESSAGE.match(line):
-            fix = "correct what it says, and dump again without 2>&1; with docker exec without -t"
-            self._refuse(
-                "message", Problem(number, f"must not have messages, and has '{line[:SHOWN].decode(errors='replace').strip()}'", fix)
-            )
+            self._refuse("message", _message(number, line))
+        elif not self._dump.program:
+            self._before = self._before or (number, line)
         else:
             self._after_end(number)
             if self._whole or line.endswith(b"\n"):  # else it is cut off, as the missing end shows
@@ -333,6 +333,8 @@ class _Reader:
         dump = self._dump
         if not dump.program and HEADER.match(line):
             dump.program = line[3:].decode(errors="replace").strip()
+            if self._before:
+                self._refuse("message", _message(*self._before))
         elif line.startswith(END):
             self._whole = True
         elif not dump.charset and (found := NAMES.search(line)):

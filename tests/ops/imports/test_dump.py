@@ -155,6 +155,19 @@ def test_any_other_statement_is_refused_and_its_values_are_not_shown(plain: byte
     assert "a-password" not in refused.excerpt
 
 
+@pytest.mark.parametrize("said", [b"the input device is not a TTY\n", b"Defaulted container store out of: store, exporter\n\n"])
+def test_what_another_program_said_before_the_dump_is_shown(plain: bytes, tmp_path: Path, said: bytes) -> None:
+    (problem,) = _refused(tmp_path / "a.sql", said + plain).problems
+    assert problem.line == 1
+    assert said.splitlines()[0].decode() in problem.rule
+    assert "without 2>&1" in problem.fix
+
+
+def test_names_in_double_quotes_are_refused_with_the_option_that_makes_them(plain: bytes, tmp_path: Path) -> None:
+    content = re.sub(rb"^CREATE TABLE `(\w+)`", rb'CREATE TABLE "\1"', plain, flags=re.MULTILINE)
+    assert "without --compatible" in _refused(tmp_path / "a.sql", content).problems[0].fix
+
+
 OF_MYSQL = (
     (rb"^/\*M!999999.*\n", b""),
     (rb"^-- MariaDB dump .*", b"-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)"),
