@@ -180,6 +180,8 @@ def command(
     version = version or _choose("Release of Portus", VERSIONS)
     image = _fit("--image", image, lambda said: problem_of_image(said, version), "Portus' image", asking=asking)
     exposure = exposure or _choose("How clients reach it", EXPOSURES)
+    if gateway and exposure != "gateway":
+        raise click.UsageError(f"--gateway must not be set with --exposure {exposure}: only --exposure gateway uses it.")
     if exposure == "gateway":
         gateway = _fit("--gateway", gateway, problem_of_gateway, "The Gateway, as NAMESPACE/NAME", asking=asking)
     profile = profile or _choose("Profile", PROFILES)

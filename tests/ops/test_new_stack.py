@@ -103,6 +103,7 @@ def test_production_lists_what_it_still_needs(stacks: Path, capsys: pytest.Captu
         (["new-stack", "qa", *FLAGS, "--exposure", "gateway"], "--gateway must be NAME or NAMESPACE/NAME"),
         (["new-stack", "qa", *FLAGS, "--exposure", "gateway", "--gateway", "a/b/c"], "--gateway must be NAME or NAMESPACE/NAME"),
         (["new-stack", "qa", *FLAGS, "--exposure", "nodeport"], "'nodeport' is not one of"),
+        (["new-stack", "qa", *FLAGS, "--gateway", "gateways/public"], "--gateway must not be set with --exposure load_balancer"),
     ],
 )
 def test_a_wrong_answer_is_refused_and_nothing_is_written(
