@@ -42,7 +42,7 @@ $(READY): requirements.txt requirements-ops.txt requirements-dev.txt
 	@touch $@
 
 up: $(READY) ## Deploy STACK and check it with a push and a pull (REFRESH=1: undo changes by hand, too; YES=1: do not ask; IMAGES=public: the genuine images)
-down: $(READY) ## Remove STACK; for a lab stack the whole lab (YES=1: do not ask)
+down: $(READY) ## Delete STACK; for a lab stack, the whole lab (YES=1: do not ask)
 preview: $(READY) ## Show what `make up` would change (REFRESH=1: what was changed by hand, too)
 check: $(READY) ## Push and pull an image through the deployed STACK
 doctor: $(READY) ## Find what does not work in the deployed STACK, and print the fix (JSON=1; PUSH=1: an image, too; DRIFT=1: Pulumi's comparison, too)

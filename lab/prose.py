@@ -50,6 +50,7 @@ WORDS: Final = {
     r"simply|just|easily|of course|obviously": "nothing",
     r"as ever|for ever": "always, without end",
     r", for (?:it|they|there|nothing|neither)": "because",
+    r", for X+ (?:is|are|was|has|have|can|cannot|must|takes|would)": "because",  # of code, whose letters are all X here
     r", for (?:the|a|an|no|its|each|only|that|this|those|both|every) [^,.;:()]{1,50} "
     r"(?:is|are|was|has|have|can|cannot|must|takes|ignores|stops|holds|would)": "because",
 }

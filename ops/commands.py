@@ -58,7 +58,7 @@ def preview(stack: str, environment: Environment, *, refresh: bool = False) -> N
 @_command()
 @click.option("--yes", is_flag=True, help="Do not ask. The preview is shown all the same.")
 def down(stack: str, environment: Environment, *, yes: bool = False) -> None:
-    """Remove a stack; of the lab's stacks the whole lab. A stack with protected resources is refused."""
+    """Delete a stack. For a lab stack, delete the whole lab. A stack with protected resources is refused."""
     from ops import lifecycle  # noqa: PLC0415 - heavy
 
     lifecycle.down(stack, environment, yes=yes)

@@ -60,7 +60,7 @@ SHOWN_NAMES: Final = 5
 """Names in one message: enough to know the stack by, and one line."""
 
 REFRESH: Final = "--refresh"
-"""Has Pulumi look at the cluster first: without it an object that was deleted or changed by hand is as its state says, and left alone."""
+"""Has Pulumi read the cluster first. Without it, Pulumi does not see what was deleted or changed by hand."""
 
 
 def up(name: str, environment: Environment, *, refresh: bool = False, yes: bool = False) -> None:
@@ -121,14 +121,14 @@ def preview(name: str, environment: Environment, *, refresh: bool = False) -> No
 
 
 def down(name: str, environment: Environment, *, yes: bool = False) -> None:
-    """Remove stack ``name``. For a lab stack the whole lab goes, whatever state it is in: it holds nothing that is not made again.
+    """Delete stack ``name``. For a lab stack, delete the whole lab in whatever state it is: all of it can be created again.
 
     Args:
         yes: remove a stack of a cluster that is not the lab's without asking; the preview is made and shown all the same.
 
     Raises:
-        OpsError: a step failed; the user declined, or cannot be asked; the stack holds protected resources, of which Pulumi would tell when
-            it had deleted others; or the user's cluster does not answer, or is not the stack's.
+        OpsError: a step failed; the user declined, or cannot be asked; the stack holds protected resources, which Pulumi would report
+            after it had deleted others; or the user's cluster does not answer, or is not the stack's.
     """
     if environment.is_disposable(name):
         environment.remove(name)
@@ -188,8 +188,8 @@ def _require_unprotected(stack: Stack) -> None:
 def _require_its_cluster(stack: Stack, environment: Environment) -> None:
     """Refuse a cluster that was never the stack's: Pulumi drops from the state what a cluster lacks, protected or not.
 
-    The lab's own cluster may be a fresh one: its stacks hold nothing that is not made again. Where the state has the Namespace alone, a
-    removal was cut off while that went, and has to be repeatable.
+    The lab's own cluster may be a new one: its stacks can be created again. If the state has only the Namespace, a removal was interrupted
+    while that was deleted, and can be repeated.
     """
     if environment.is_disposable(stack.name):
         return

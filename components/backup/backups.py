@@ -1,9 +1,9 @@
 """Backups of Portus' database, and the template of a restore.
 
 Owns: the claim with the backups, two CronJobs, their scripts and accounts. A backup's Pod dumps, verifies and publishes in three
-containers, one after the other, each of which writes the claim; only the first knows a password, of an account that cannot write where
-the database is the stack's own. The second CronJob is always suspended: it holds the shape of a restore's Pod, from which ``make
-restore`` makes a Job once Portus is stopped (docs/operate/restore.md).
+containers, one after the other. Each writes the claim. Only the first has a password; in the stack's own database its account cannot write.
+The second CronJob is always suspended: it is the template of a restore's Pod. ``make restore`` makes a Job of it after it has stopped
+Portus (docs/operate/restore.md).
 Other components: allowed connections (``network``), alerts (``observability``).
 """
 
@@ -42,14 +42,14 @@ PASSWORD_FOLDER: Final = "/run/secrets/database"  # noqa: S105 - a path
 PASSWORD: Final = "password"  # noqa: S105 - a file's name
 
 STARTING_DEADLINE_SECONDS: Final = 3600
-"""A backup that could not begin on time, as in an upgrade of the cluster, is made up for within an hour."""
+"""A backup that could not start on time, for example during an upgrade of the cluster, still starts within an hour."""
 SUCCESSFUL_JOBS: Final = 1
 FAILED_JOBS: Final = 3
-"""Jobs are kept for their logs, with no time to live: what failed is looked at in the morning."""
+"""Jobs are kept for their logs, without a time to live: a failed one is read in the morning."""
 SCHEDULING_SECONDS: Final = 300
 """Beyond a Job's deadline, until ``pulumi up`` gives up: its Pod waits for a node, an image and its volume."""
 REFUSED: Final = 65
-"""Exit code of the scripts where trying again would not help."""
+"""Exit code of the scripts if another try would not help."""
 
 
 def backups(
@@ -62,7 +62,7 @@ def backups(
     context: StackContext,
     opts: pulumi.ResourceOptions,
 ) -> tuple[pulumi.Resource, ...]:
-    """Return the backups of ``database`` where the stack file has any; what they are followed by finds one made before an upgrade."""
+    """Return the backups of ``database``, if the stack file turns them on. What follows them starts after the backup before an upgrade."""
     if not stack.backup.enabled:
         return ()
     return (Backups(name, stack, images=images, database=database, credentials=credentials, context=context, opts=opts),)
@@ -70,7 +70,7 @@ def backups(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """Who a container is to the database."""
+    """The account by which a container logs in to the database."""
 
     user: str
     password: pods.SecretKey

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from components.common.stack_context import Labels, StackContext
 
 MIN_READY_SECONDS: Final = 3
-"""A new copy has to stay ready for so long before an old one goes: every node has heard of its address by then, and one that dies at its
-first requests stops the rollout."""
+"""How long a new copy must stay ready before an old one ends. By then every node has its address, and a copy that ends at its first
+requests stops the rollout."""
 
 REVISIONS: Final = 2
-"""Old ReplicaSets that are kept. Each names Secrets and ConfigMaps that the next ``pulumi up`` deletes, so ``kubectl rollout undo`` leads
-nowhere far: go back by the stack file."""
+"""Old ReplicaSets that are kept. Each names Secrets and ConfigMaps that the next ``pulumi up`` deletes, so ``kubectl rollout undo`` does
+not help: go back by the stack file."""
 
 FORGET_SECONDS: Final = 5
-"""How long a container goes on serving once it is to stop: until then nodes may still send it new connections."""
+"""How long a container that must stop still serves: until then, nodes may send it new connections."""
 
 
 def disruption_budget(name: str, labels: Labels, context: StackContext, parent: ServiceComponent) -> policy.PodDisruptionBudget:
     """Return a budget that lets a node's drain take one copy at a time, and a copy that is broken already at any time.
 
-    With a single copy it hinders nothing (a budget that did would block every drain), and holds as soon as there are more.
+    With a single copy it allows every drain; a stricter budget would block them all. It has an effect with two copies or more.
     """
     return policy.PodDisruptionBudget(
         name,

@@ -1,8 +1,7 @@
 """The shape of every Job: steps, one after the other, in a Pod that is not started again, so that a failed one stays with its log.
 
-Kubernetes would delete a Pod that restarts too often, and its log with it. A Job itself cannot be changed, and the provider gives one that
-failed an empty update without end (pulumi-kubernetes#856). So a failed one is replaced by the next ``pulumi up``, by what the
-stack file says then.
+Kubernetes would delete a Pod that restarts too often, and its log with it. A Job cannot be changed, and the provider shows an empty update
+of a failed one in every preview (pulumi-kubernetes#856). So the next ``pulumi up`` replaces a failed Job by what the stack file says then.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
     from components.common.stack_context import Labels, StackContext
 
 BACKOFF_LIMIT: Final = 2
-"""Further tries: a script waits for its servers by itself and looks first what is done, so more would only repeat a wrong setting."""
+"""Further tries. A script waits for its servers and checks first what is done, so more tries would only repeat a wrong setting."""
 GRACE_SECONDS: Final = 30
-"""Kubernetes' own default; what a step does in the middle, its successor repeats."""
+"""Kubernetes' own default. The next try repeats a step that was cut off."""
 INIT_ERROR: Final = "#initerror"
 """The engine's own key for a resource that exists and did not get ready (``deploy/step_generator.go``)."""
 

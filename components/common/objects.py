@@ -29,10 +29,10 @@ def secret(
 ) -> core.Secret:
     """Return a Secret of ``content``.
 
-    The values are encoded here, for ``stringData`` has shown differences where there were none (pulumi-kubernetes#2507, #2681).
+    The values are encoded here, because ``stringData`` has shown differences where there were none (pulumi-kubernetes#2507, #2681).
 
     Args:
-        immutable: off for what must change under a Pod that goes on running: the kubelet brings the new files within two minutes.
+        immutable: off if it must change while the Pods that mount it run: the kubelet writes the new files within two minutes.
     """
     data = {key: pulumi.Output.secret(value).apply(_encoded) for key, value in content.items()}
     return core.Secret(name, metadata=context.metadata(labels), type=kind, immutable=immutable or None, data=data, opts=opts)

@@ -2,7 +2,7 @@
 
 The first gives each account both passwords, before any client restarts; the second revokes the old one, after all have restarted. Both call
 procedures that run with root's rights (``scripts/rotation.sql``, docs/decisions/README.md#7-password-rotation). They may run any number
-of times. They are made once a counter was raised, and replaced only when one is raised again.
+of times. They exist after a counter was raised, and are replaced only when one is raised again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Rotation(ServiceComponent):
     """The Jobs; the clients that log in follow ``accepted``.
 
     Args:
-        passwords: of the accounts; a counter of one at least was raised.
+        passwords: of the accounts. At least one counter was raised.
         image: MariaDB's, for its client.
         server: the database.
     """

@@ -1,8 +1,8 @@
 """The database's schema, brought to the release that is deployed by one Job before any web server of it starts.
 
-The images' own start does this, each copy by itself, and wrongly: with a migration pending they take the database for an empty one, and
-2.3 then loads the schema again, which drops the tables, while 2.5 gives up (portus-images.md; SUSE/Portus#1639,
-#1712). Two copies that start on an empty database cut each other off. After this Job they find nothing left to do.
+The images migrate at their own start, each copy by itself, and fail: if a migration is pending, they take the database for an empty one.
+2.3 then loads the schema again, which drops the tables; 2.5 ends with an error (portus-images.md; SUSE/Portus#1639, #1712). Two copies that
+start on an empty database interrupt each other. After this Job they have nothing to do.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ SCRIPTS: Final = "/scripts"
 WORK: Final = "/work"
 
 SECONDS: Final = 3600
-"""How long it may take, and how long it may go on once it must stop: MariaDB cannot take back half a migration. Portus' own take
-seconds, a long one minutes on a big table of activities."""
+"""How long it may take, and how long it may still run when it must stop: MariaDB cannot undo half a migration. Portus' own migrations take
+seconds, a long one takes minutes on a large table of activities."""
 
 REFUSED: Final = 3
-"""Exit code of migrate.sh that no further try changes: the database is a newer Portus'."""
+"""Exit code of migrate.sh if the database is a newer Portus'. Another try would not help."""
 
 CLIENT: Final = replace(PRIVILEGES, guest=True)
 

@@ -138,7 +138,7 @@ class Puma:
         return signal_command(SERVER, FORGET_SECONDS)
 
     def probes(self, role: Role) -> Probes:
-        """Return the web's probes on ``_ping`` alone, for ``/api/v1/health`` takes seconds and says 503 until a registry is recorded.
+        """Return the web's probes on ``_ping`` alone, because ``/api/v1/health`` takes seconds and says 503 until a registry is recorded.
 
         The worker listens nowhere: its probes look for its process, which a lack of memory ends while the Pod goes on running.
         """

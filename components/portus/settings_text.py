@@ -28,7 +28,7 @@ class Document:
 
     Args:
         text: its content.
-        secret: whether it has to live in a Secret.
+        secret: whether it must be in a Secret.
     """
 
     text: str

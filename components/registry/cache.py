@@ -35,8 +35,8 @@ class RedisCache(ServiceComponent):
     """The cache; ``password`` is where its clients read their password, ``ready`` comes before them.
 
     Args:
-        rotation: counter of the password. A new one restarts Redis and then its clients; a registry of before that is refused meanwhile
-            reads from the storage instead. No client holds an old password, so the state keeps none.
+        rotation: counter of the password. A new password restarts Redis, and then the registry. Until then Redis refuses the registry,
+            which reads from its storage. No client keeps an old password, so the state has none.
     """
 
     password: pods.SecretKey

@@ -202,7 +202,7 @@ def _lists(headers: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
 
 
 def holds_a_secret(settings: RegistrySettings) -> bool:
-    """Whether config.yml has to live in a Secret; the query of a URL often holds a token."""
+    """Whether config.yml must be in a Secret: the query of a URL often has a token."""
     return any(extra.authorization is not None or "?" in extra.url for extra in settings.notifications.extra_endpoints)
 
 

@@ -72,7 +72,7 @@ class StackSettings(Section):
     """Public name of Portus. Token issuer, realm, PORTUS_MACHINE_FQDN_VALUE, exposure and certificate checks follow from it."""
     protect: Annotated[bool, ChangeImpact("nothing that runs; only what Pulumi may delete")] = True
     """Whether claims, generated secrets and keys refuse deletion and replacement. Deploy with ``false`` before
-    ``pulumi destroy``. To remove a single object, keep it on (docs/operate/protection.md)."""
+    ``pulumi destroy``. To remove a single object, keep ``true`` (docs/operate/protection.md)."""
     cluster: Annotated[ClusterSettings, ChangeImpact("a new deployment in another place")] = ClusterSettings()
     images: Annotated[ImageSettings, ChangeImpact("the Pods of that image restart")] = ImageSettings()
     credentials: Annotated[CredentialSettings, ChangeImpact("Pods that use the secret restart")] = CredentialSettings()

@@ -44,7 +44,7 @@ class Consent(Enum):
     """How a change of a stack is agreed to; the value is the argument for ``pulumi``."""
 
     UNASKED = ("--yes", "--skip-preview")
-    """A stack of the lab: it holds nothing that is not made again."""
+    """A stack of the lab: all of it can be created again."""
 
     BEFOREHAND = ("--yes",)
     """The user said yes on the command line. The preview is made and shown all the same: one that fails ends the run before any change."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -39,7 +38,7 @@ class Deployed:
     def is_puma(self) -> bool:
         return str(self.deployment.outputs["versions"]["portus"]) >= "2.3"
 
-    def client(self, username: str = "", password: str = "") -> contextlib.AbstractContextManager[Client]:
+    def client(self, username: str = "", password: str = "") -> AbstractContextManager[Client]:
         return client_of(self.deployment, username, password)
 
     def pod(self, component: str) -> str:

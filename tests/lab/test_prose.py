@@ -22,6 +22,7 @@ def _messages(text: str) -> list[str]:
         ("The Pods roll.", "roll"),
         ("One worker, for it takes no locks.", ", for it"),
         ("It waits, for the images' shell ignores the signal.", ", for the images' shell ignores"),
+        ("It is encoded, for `stringData` has no order.", ", for XXXXXXXXXXXX has"),
     ],
 )
 def test_a_word_of_the_list_is_found(text: str, found: str) -> None:

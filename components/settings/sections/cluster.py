@@ -81,9 +81,7 @@ class ImageSettings(Section):
 
     registry: ImageRef | None = None
     """The registry (distribution)."""
-    mariadb: Annotated[ImageRef | None, ChangeImpact("MariaDB restarts and brings its system tables along; never to an older version")] = (
-        None
-    )
+    mariadb: Annotated[ImageRef | None, ChangeImpact("MariaDB restarts and upgrades its system tables; never to an older version")] = None
     """MariaDB, at the official image's paths."""
     edge: ImageRef | None = None
     """The front proxy (HAProxy)."""
@@ -130,7 +128,7 @@ class ScaledSection(Section):
     """Number of copies."""
     autoscaling: Annotated[
         Autoscaling | None,
-        ChangeImpact("switched on, there is one copy for a moment, which is Kubernetes' own default; then the autoscaler decides"),
+        ChangeImpact("when you turn it on, there is one copy for a moment, Kubernetes' own default; then the autoscaler decides"),
     ] = None
     """In place of ``replicas``: the cluster decides, by the processor time used. Unset: ``replicas`` says how many."""
 

@@ -85,7 +85,7 @@ class Schedule:
     either_day: bool
 
     def dates(self) -> Iterator[date]:
-        """Yield the days of the calendar on which it comes to pass."""
+        """Yield the days of the calendar on which the schedule runs."""
         for number in range(CALENDAR_DAYS):
             day = FIRST_DAY + timedelta(days=number)
             by_month, by_week = day.day in self.days, day.isoweekday() % 7 in self.weekdays
@@ -139,7 +139,7 @@ def _values(part: str, field: Field) -> frozenset[int]:
 
 
 def _schedule(text: str) -> str:
-    """A schedule that comes to pass."""
+    """A schedule that runs at some time."""
     if "TZ=" in text:
         raise broken("must be a schedule without a time zone: Kubernetes refuses one here", "write the zone under timeZone")
     try:

@@ -81,7 +81,7 @@ def give_address_back(source: Source, findings: Findings, stack: str) -> Iterato
 
 
 def _temporary(source: Source, findings: Findings) -> str:
-    """Return the exposure until then, "" where the two do not meet; the port stays in the images' names."""
+    """Return the exposure until the DNS step, "" if both can have theirs at once; the port stays in the images' names."""
     kind = findings.settings.get(keys.EXPOSURE_KIND)
     if source.kind == "compose" or kind not in {"ingress", "node_port"}:
         return ""

@@ -33,7 +33,7 @@ def answers(role: str) -> Judge:
 
 
 def database_from_portus(snapshot: Snapshot) -> Verdict:
-    """Portus' Pod reaches the database's server, whatever that thinks of its account."""
+    """Portus' Pod connects to the database's server. Whether the server accepts the account is another check."""
     why, web = snapshot.database_reached, snapshot.pod(WEB)
     if isinstance(why, NotChecked) or web is None:
         return why if isinstance(why, NotChecked) else NotChecked("there is no Pod of Portus")

@@ -84,7 +84,7 @@ def test_the_server_runs_as_the_user_who_owns_its_data(server: Registered) -> No
         ("MARIADB_DATABASE", "portus_production", "the database that Portus asks for"),
         ("MARIADB_USER", "portus", "the account by which Portus logs in"),
         ("MARIADB_ROOT_HOST", "localhost", "root logs in inside the Pod only"),
-        ("MARIADB_AUTO_UPGRADE", "1", "a newer server brings its system tables along"),
+        ("MARIADB_AUTO_UPGRADE", "1", "a newer server upgrades its system tables"),
         ("ACCOUNTS_BACKUP_USER", "portus_backup", "the account that backups log in with"),
         ("ACCOUNTS_ROTATION_USER", "portus_rotation", "the account of the rotation's Jobs"),
     ],

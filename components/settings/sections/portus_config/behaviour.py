@@ -119,8 +119,8 @@ class Synchronization(Switch):
 
     strategy: Literal["initial", "on-start", "update", "update-delete"] | None = None
     """initial: once, into an empty database; update: adds what is missing; update-delete: also deletes what the registry does not list;
-    on-start: that once at each start. The last two lose repositories, with their history, to one wrong answer of the registry
-    (SUSE/Portus#1599, #1664) and so need ``accept``. Portus' default: initial."""
+    on-start: the same as update-delete, once at each start. The last two lose repositories, with their history, to one wrong answer of the
+    registry (SUSE/Portus#1599, #1664) and so need ``accept``. Portus' default: initial."""
 
 
 class Background(UpstreamSection):
