@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from components.mariadb import configuration
 from components.settings.sections.database import InClusterDatabase
 from ops.adopt import objects
 from ops.adopt.commands import adopt
@@ -43,15 +44,16 @@ def test_each_stack_of_the_page_is_new_in_a_fresh_clone(command: str) -> None:
     assert not (ROOT / "stacks" / f"Pulumi.{words[words.index('--stack') + 1]}.yaml").exists()
 
 
-def test_each_page_opens_the_database_that_a_stack_has() -> None:
-    default = InClusterDatabase.model_fields["name"].default
+def test_each_page_opens_the_database_by_the_name_that_its_container_has() -> None:
+    """An adopted stack has another name than the default."""
+    assert "MARIADB_DATABASE" in configuration.environment(InClusterDatabase.model_construct(name="a", user="b", backup_user="c"))
     opened = {
         (page.name, name)
         for page in (ROOT / "docs").rglob("*.md")
-        for name in re.findall(r"mariadb -u root (<[^>]+>|\w+)", page.read_text())
+        for name in re.findall(r"mariadb -u root (<[^>]+>|[\w\"$]+)", page.read_text())
     }
-    assert [each for each in opened if each[1] not in {default, "<database name>"}] == []
-    assert "adopt.md" in {page for page, _ in opened}
+    assert [each for each in opened if each[1] != '"$MARIADB_DATABASE"'] == []
+    assert {page for page, _ in opened} == {"adopt.md", "database.md", "disk.md", "pushes.md"}
 
 
 def test_each_option_of_the_page_exists() -> None:
