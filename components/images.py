@@ -28,15 +28,15 @@ class Images:
 
 def images(stack: StackSettings) -> Images:
     """Return every image of ``stack``; the rules have refused a version without one."""
-    said, mirror, version = stack.images, stack.images.mirror, stack.portus.version.value
+    named, mirror, version = stack.images, stack.images.mirror, stack.portus.version.value
     return Images(
-        release=version if said.portus is None else f"{version}-{hashlib.sha256(said.portus.encode()).hexdigest()[:8]}",
-        portus=said.portus or _mirrored(versions.PORTUS_IMAGES[stack.portus.version], mirror),
-        registry=said.registry or _mirrored(versions.REGISTRY_IMAGES[stack.registry.version], mirror),
-        mariadb=said.mariadb or _mirrored(versions.MARIADB_IMAGE, mirror),
-        edge=said.edge or _mirrored(versions.EDGE_IMAGE, mirror),
-        client=said.client or _mirrored(versions.CLIENT_IMAGE, mirror),
-        redis=said.redis or _mirrored(versions.REDIS_IMAGE, mirror),
+        release=version if named.portus is None else f"{version}-{hashlib.sha256(named.portus.encode()).hexdigest()[:8]}",
+        portus=named.portus or _mirrored(versions.PORTUS_IMAGES[stack.portus.version], mirror),
+        registry=named.registry or _mirrored(versions.REGISTRY_IMAGES[stack.registry.version], mirror),
+        mariadb=named.mariadb or _mirrored(versions.MARIADB_IMAGE, mirror),
+        edge=named.edge or _mirrored(versions.EDGE_IMAGE, mirror),
+        client=named.client or _mirrored(versions.CLIENT_IMAGE, mirror),
+        redis=named.redis or _mirrored(versions.REDIS_IMAGE, mirror),
     )
 
 

@@ -90,10 +90,10 @@ def _word(tls: object) -> str:
 def _digest(public: str, *, tls: bool) -> str:
     with step(f"asking for {public}"):
         words = [f"--tls-verify={_word(tls)}", "--format", "{{.Digest}}"]
-        said = _skopeo(Path.cwd(), public, "inspect", *words, f"docker://{public}", seconds=ASK_SECONDS)
-    found = re.search(r"sha256:[0-9a-f]{64}", said)
+        output = _skopeo(Path.cwd(), public, "inspect", *words, f"docker://{public}", seconds=ASK_SECONDS)
+    found = re.search(r"sha256:[0-9a-f]{64}", output)
     if found is None:
-        raise _unusable(public, said)
+        raise _unusable(public, output)
     return found[0]
 
 
@@ -111,5 +111,5 @@ def _skopeo(folder: Path, public: str, *words: str, seconds: int) -> str:
     return answer.output
 
 
-def _unusable(public: str, said: str) -> OpsError:
-    return OpsError(f"{public} cannot be copied from its registry.", "leave IMAGES out to run the lab's own images.", said.strip()[-600:])
+def _unusable(public: str, output: str) -> OpsError:
+    return OpsError(f"{public} cannot be copied from its registry.", "leave IMAGES out to run the lab's own images.", output.strip()[-600:])

@@ -87,8 +87,8 @@ def require_login(deployment: Deployment, login: Login, transport: httpx.BaseTra
     if login.is_given:
         problem = f"Portus refuses the user '{login.user}' with the password in the file that {PASSWORD_FILE} names."
         raise NobodyError(problem, _by_the_directory(answer) or "correct the password; ten wrong ones lock the user for 10 minutes.")
-    if said := _by_the_directory(answer):
-        raise NobodyError(f"Portus refuses the login of '{login.user}'.", said)
+    if fix := _by_the_directory(answer):
+        raise NobodyError(f"Portus refuses the login of '{login.user}'.", fix)
     raise NobodyError(
         f"Portus refuses the password of '{login.user}' that the stack knows.",
         _another_user(deployment, "if it was changed on Portus' pages, or the database is another one, check as another user"),
@@ -98,26 +98,26 @@ def require_login(deployment: Deployment, login: Login, transport: httpx.BaseTra
 def _by_the_directory(answer: httpx.Response) -> str:
     """Return what an LDAP directory has to do with a refusal; '' where Portus itself judged the password."""
     try:
-        said = str(answer.json()["error"])
+        error = str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
         return ""
-    if said in REFUSED:
+    if error in REFUSED:
         return ""
-    if said in OF_THE_ACCOUNT:
-        return f"correct what it reports: {said}"
-    if any(words in said for words in UNTRUSTED):
+    if error in OF_THE_ACCOUNT:
+        return f"correct what it reports: {error}"
+    if any(words in error for words in UNTRUSTED):
         return (
             "correct portus.config.ldap: encryption.options.ca_file must hold the CA of its LDAP directory, whose certificate must name "
-            f"ldap.hostname. Portus does not trust the certificate, so no user can log in: {said}"
+            f"ldap.hostname. Portus does not trust the certificate, so no user can log in: {error}"
         )
-    if said.startswith(UNKNOWN) or CODE.search(said):
+    if error.startswith(UNKNOWN) or CODE.search(error):
         return (
-            f"correct what its LDAP directory reports: {said}. Up to Portus 2.4 the directory must have every account except Portus' own: "
+            f"correct what its LDAP directory reports: {error}. Up to Portus 2.4 the directory must have every account except Portus' own: "
             f"name one that it has, with its password there, by {USER} and {PASSWORD_FILE}."
         )
     return (
         "check ldap.hostname, port and encryption, the directory itself, and the NetworkPolicies: Portus cannot reach its LDAP directory "
-        f"(portus.config.ldap), so no user can log in: {' '.join(said.split())}"
+        f"(portus.config.ldap), so no user can log in: {' '.join(error.split())}"
     )
 
 
@@ -125,9 +125,9 @@ def _password(file: Path) -> str:
     try:
         password = file.expanduser().read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         fix = "write the password into a file that only you can read."
-        raise OpsError(f"{PASSWORD_FILE}: {file} cannot be read: {said}.", fix) from error
+        raise OpsError(f"{PASSWORD_FILE}: {file} cannot be read: {reason}.", fix) from error
     if not password:
         raise OpsError(f"{PASSWORD_FILE}: {file} is empty.", "write the password into it.")
     return password

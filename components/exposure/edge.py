@@ -200,9 +200,9 @@ class Edge(ServiceComponent):
 
 
 def _hsts(stack: StackSettings) -> int | None:
-    said = stack.exposure.edge.hsts_max_age
-    if said is not None:
-        return said
+    max_age = stack.exposure.edge.hsts_max_age
+    if max_age is not None:
+        return max_age
     return YEAR if stack.exposure.https_port == names.HTTPS_PORT else None
 
 

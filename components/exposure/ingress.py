@@ -60,8 +60,8 @@ def service_annotations(exposure: IngressExposure, namespace: str) -> dict[str, 
     if exposure.controller is not IngressController.TRAEFIK:
         return {}
     transport = f"{namespace}-{TRANSPORT}@kubernetescrd"
-    told = _under(TRAEFIK, {"service.serversscheme": "https", "service.serverstransport": transport})
-    return told | {key: value for key, value in exposure.annotations.items() if is_for_service(key)}
+    own = _under(TRAEFIK, {"service.serversscheme": "https", "service.serverstransport": transport})
+    return own | {key: value for key, value in exposure.annotations.items() if is_for_service(key)}
 
 
 def is_for_service(annotation: str) -> bool:
@@ -154,9 +154,9 @@ class EdgeIngress(ServiceComponent):
 
         def annotations(name: str) -> dict[str, str]:
             trust = f"{self._context.namespace}/{name}"
-            told = ingress_annotations(exposure.controller, exposure.tls_mode, host=host, trust=trust)
+            derived = ingress_annotations(exposure.controller, exposure.tls_mode, host=host, trust=trust)
             own = {key: value for key, value in exposure.annotations.items() if not is_for_service(key)}
-            return {**told, **own, **skip}
+            return {**derived, **own, **skip}
 
         return authority.apply(annotations)
 

@@ -135,11 +135,11 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         command = [str(interpreter.python), "-u", "-m", "pulumi.policy", *request.args, request.info.program_directory]
         process = subprocess.Popen(command, cwd=request.pwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         context.add_callback(lambda: _interrupt(process))
-        said: SimpleQueue[language_pb2.RunPluginResponse | None] = SimpleQueue()
+        parts: SimpleQueue[language_pb2.RunPluginResponse | None] = SimpleQueue()
         for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)):
-            threading.Thread(target=_pass_on, args=(name, stream, said), daemon=True).start()
+            threading.Thread(target=_pass_on, args=(name, stream, parts), daemon=True).start()
         for _ in range(2):
-            while (part := said.get()) is not None:
+            while (part := parts.get()) is not None:
                 yield part
         yield language_pb2.RunPluginResponse(exitcode=process.wait())
 
@@ -197,11 +197,11 @@ def _interrupt(process: subprocess.Popen[bytes]) -> None:
     last.start()
 
 
-def _pass_on(name: str, stream: IO[bytes], said: SimpleQueue[language_pb2.RunPluginResponse | None]) -> None:
-    """Put what comes from ``stream`` into ``said`` under its ``name``, and None at its end."""
+def _pass_on(name: str, stream: IO[bytes], parts: SimpleQueue[language_pb2.RunPluginResponse | None]) -> None:
+    """Put what comes from ``stream`` into ``parts`` under its ``name``, and None at its end."""
     while part := stream.read1():  # type: ignore[attr-defined]  # of a buffered reader, which a pipe's end is
-        said.put(language_pb2.RunPluginResponse(**{name: part}))
-    said.put(None)
+        parts.put(language_pb2.RunPluginResponse(**{name: part}))
+    parts.put(None)
 
 
 def _type_errors(interpreter: Interpreter, options: Mapping[str, Any], program: str) -> str:

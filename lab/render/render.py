@@ -67,10 +67,10 @@ def rendered(name: str, file: Path | None = None) -> list[Manifest]:
     """
     if file is None and name not in stack_names():
         raise OpsError(f"there is no stack '{name}'.", f"choose one of: {', '.join(stack_names())}.")
-    said = stackfile.read(file or STACKS / f"Pulumi.{name}.yaml")
+    stack_file = stackfile.read(file or STACKS / f"Pulumi.{name}.yaml")
     program = Program(name)
     try:
-        run_program(paths.ROOT, name, said.values, secret_keys=said.secret_keys, preview=True, into=program)
+        run_program(paths.ROOT, name, stack_file.values, secret_keys=stack_file.secret_keys, preview=True, into=program)
     except pulumi.RunError as error:
         raise OpsError(f"the program refuses stack {name}.", "correct what its output names:", str(error)) from None
     return program.manifests()

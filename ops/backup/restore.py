@@ -80,10 +80,10 @@ class Restore:
 
     def _require_whole_deployment(self, deployed: str | None) -> None:
         """Refuse if the outputs name another version than the web server has: an interrupted deployment writes the outputs, too."""
-        said = str(self.deployment.outputs["versions"]["portus"])
-        if deployed not in {None, said}:
+        named = str(self.deployment.outputs["versions"]["portus"])
+        if deployed not in {None, named}:
             raise OpsError(
-                f"the last deployment did not finish: the web server runs {deployed}, the stack's outputs name {said}.",
+                f"the last deployment did not finish: the web server runs {deployed}, the stack's outputs name {named}.",
                 f"deploy again, then repeat this command: make up STACK={self.deployment.stack}",
             )
 
@@ -125,14 +125,14 @@ class Restore:
         try:
             _to_the_end(jobs, run, current)
         except (OpsError, HTTPError, ApiException) as error:
-            said = error.excerpt if isinstance(error, OpsError) else str(error)[:200]
+            output = error.excerpt if isinstance(error, OpsError) else str(error)[:200]
             self._whole = _is_whole(jobs, current)
             if self._whole:
-                raise OpsError("restore failed before any data was changed.", "correct what its output names:", said) from error
+                raise OpsError("restore failed before any data was changed.", "correct what its output names:", output) from error
             raise OpsError(
                 "restore failed half-way. Portus stays stopped, because it would initialize an incomplete database.",
                 f"correct the cause and repeat: {self._command(chosen.name)}. {self._way_back(before)}",
-                said,
+                output,
             ) from error
         except KeyboardInterrupt:
             errors.print(

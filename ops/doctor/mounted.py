@@ -39,7 +39,7 @@ def claims(pod: Object) -> dict[str, str]:
     """Return PersistentVolumeClaim -> where the first container mounts it."""
     places = {mount["name"]: mount["mountPath"] for mount in pod["spec"]["containers"][0].get("volumeMounts") or ()}
     named = ((volume["name"], volume.get("persistentVolumeClaim")) for volume in pod["spec"].get("volumes") or ())
-    return {said["claimName"]: places[name] for name, said in named if said and name in places}
+    return {claim["claimName"]: places[name] for name, claim in named if claim and name in places}
 
 
 def variables(pod: Object, content: Texts) -> dict[str, str]:
@@ -49,8 +49,8 @@ def variables(pod: Object, content: Texts) -> dict[str, str]:
         value = variable.get("value")
         source = variable.get("valueFrom") or {}
         for kind, reference in (("Secret", "secretKeyRef"), ("ConfigMap", "configMapKeyRef")):
-            if said := source.get(reference):
-                value = content.get((kind, said["name"]), {}).get(said["key"])
+            if place := source.get(reference):
+                value = content.get((kind, place["name"]), {}).get(place["key"])
         if value is not None:
             found[variable["name"]] = value
     return found
@@ -59,7 +59,7 @@ def variables(pod: Object, content: Texts) -> dict[str, str]:
 def _files(volume: Object, content: Texts) -> Iterator[tuple[str, str]]:
     for source in (volume, *(volume.get("projected") or {}).get("sources", ())):
         for kind, reference, name in (("Secret", "secret", "secretName"), ("ConfigMap", "configMap", "name")):
-            if said := source.get(reference):
-                found = content.get((kind, said.get(name) or said.get("name", "")), {})
-                paths = {item["key"]: item["path"] for item in said.get("items") or ()} or {key: key for key in found}
+            if origin := source.get(reference):
+                found = content.get((kind, origin.get(name) or origin.get("name", "")), {})
+                paths = {item["key"]: item["path"] for item in origin.get("items") or ()} or {key: key for key in found}
                 yield from ((path, found[key]) for key, path in paths.items() if key in found)

@@ -63,8 +63,8 @@ def examine_objects(kube: Kube, snapshot: Snapshot) -> Snapshot:
     except ApiException as error:
         if error.status == HTTPStatus.FORBIDDEN and not is_login_refused(error):
             return dataclasses.replace(snapshot, cluster=NotChecked(f"the API server refuses: {message_of(error)}"))
-        told = no_api_server(kube.api.configuration.host) if error.status == HTTPStatus.NOT_FOUND else refusal(error)
-        return dataclasses.replace(snapshot, cluster=_none(told))
+        reason = no_api_server(kube.api.configuration.host) if error.status == HTTPStatus.NOT_FOUND else refusal(error)
+        return dataclasses.replace(snapshot, cluster=_none(reason))
     except OpsError as error:
         return dataclasses.replace(snapshot, cluster=_none(error))
     except HTTPError as error:
@@ -138,9 +138,9 @@ def _claims(kube: Kube, expected: Expected) -> Iterator[Claim]:
     for each in _own(kube, CLAIM, expected):
         name, phase = each["metadata"]["name"], each["status"].get("phase", "")
         events = [] if phase == "Bound" else kube.list(EVENT, expected.namespace, fields=f"involvedObject.name={name}")
-        told = dict.fromkeys(f"{event.get('reason')}: {event.get('message')}" for event in events)
+        messages = dict.fromkeys(f"{event.get('reason')}: {event.get('message')}" for event in events)
         waits = bool(events) and {event.get("reason") for event in events} == {"WaitForFirstConsumer"}
-        yield Claim(name=name, phase=phase, problems=tuple(told)[-SHOWN_LINES:], waits=waits)
+        yield Claim(name=name, phase=phase, problems=tuple(messages)[-SHOWN_LINES:], waits=waits)
 
 
 def _jobs(kube: Kube, expected: Expected) -> Iterator[tuple[str, str]]:
@@ -151,5 +151,5 @@ def _jobs(kube: Kube, expected: Expected) -> Iterator[tuple[str, str]]:
         if name not in made or condition(each, "Complete").get("status") == "True":
             continue
         failed = condition(each, "Failed")
-        told = problems(selected(kube, each))
-        yield name, shortened("\n".join(told)) if told else str(failed.get("message") or "it has not ended yet")
+        lines = problems(selected(kube, each))
+        yield name, shortened("\n".join(lines)) if lines else str(failed.get("message") or "it has not ended yet")

@@ -140,12 +140,12 @@ def _from_registry(pods: Pods, pod: Pod, name: str, port: int) -> str | NotCheck
     done = pods.run(pod.name, ["timeout", str(SILENT_SECONDS), "nc", "-w", str(CONNECT_SECONDS), name, str(port)])
     if isinstance(done, NotChecked):
         return done
-    code, said = done[0], done[1].strip().removeprefix("nc: ")
+    code, output = done[0], done[1].strip().removeprefix("nc: ")
     if code in (0, *TIMED_OUT):
         return ""
     if code != 1:
-        return NotChecked(f"nc in Pod {pod.name} ended with code {code}: {said[:200]}")
-    return late(CONNECT_SECONDS) if "timed out" in said.lower() else said
+        return NotChecked(f"nc in Pod {pod.name} ended with code {code}: {output[:200]}")
+    return late(CONNECT_SECONDS) if "timed out" in output.lower() else output
 
 
 def _through(pods: Pods, snapshot: Snapshot) -> Iterator[tuple[str, Callable[[], Reply]]]:

@@ -64,22 +64,22 @@ def _top_project(portus: Portus) -> str:
 
 
 def _harbor(portus: Portus) -> Iterator[str]:
-    said = harbor.plan(portus)
+    bodies = harbor.plan(portus)
     yield from (
         "",
         "## Harbor",
-        f"`harbor.json` holds the bodies of requests to `{said['api']}`, in this order; 409 means that it is there already.",
+        f"`harbor.json` holds the bodies of requests to `{bodies['api']}`, in this order; 409 means that it is there already.",
         "",
-        f"1. Users ({len(said['users'])}): `POST /users` with each of `users`, after adding a `password` (8 to 128 characters, upper and",
+        f"1. Users ({len(bodies['users'])}): `POST /users` with each of `users`, after adding a `password` (8 to 128 characters, upper and",
         "   lower case and a digit). Where Harbor authenticates by LDAP or OpenID this is not possible nor needed.",
-        f'2. {len(said["system_administrators"])} administrators: `PUT /users/{{user_id}}/sysadmin` with `{{"sysadmin_flag": true}}`.',
-        f"3. Projects ({len(said['projects'])}): `POST /projects` with each `project`; then with each of its `members`",
+        f'2. {len(bodies["system_administrators"])} administrators: `PUT /users/{{user_id}}/sysadmin` with `{{"sysadmin_flag": true}}`.',
+        f"3. Projects ({len(bodies['projects'])}): `POST /projects` with each `project`; then with each of its `members`",
         "   `POST /projects/{project_name}/members` (Portus' owner: project admin; contributor: developer; viewer: guest).",
         "   Before the images: Harbor takes none without its project.",
-        f"4. Users of a directory ({len(said['by_directory'])}) come by themselves with their first login, and are members then.",
+        f"4. Users of a directory ({len(bodies['by_directory'])}) come by themselves with their first login, and are members then.",
     )
-    if said["look_at"]:
-        yield from ("", "To look at:", "", *(f"- {each}" for each in said["look_at"]))
+    if bodies["look_at"]:
+        yield from ("", "To look at:", "", *(f"- {each}" for each in bodies["look_at"]))
 
 
 def _zot(portus: Portus) -> Iterator[str]:

@@ -233,17 +233,17 @@ def _strip_token(settings: client.Configuration) -> None:
 @contextmanager
 def _login_errors(kubeconfig: Path) -> Iterator[None]:
     """Raise what the client only logs: that the program which logs a user in has failed."""
-    said: list[str] = []
+    warnings: list[str] = []
     handler = logging.Handler()
-    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]
     root = logging.getLogger()
     root.addHandler(handler)
     try:
         yield
     finally:
         root.removeHandler(handler)
-    if said:
-        raise unusable(kubeconfig, f"its user's login fails: {' '.join(said[0].split())[:200]}", f"log in again, {ANOTHER}")
+    if warnings:
+        raise unusable(kubeconfig, f"its user's login fails: {' '.join(warnings[0].split())[:200]}", f"log in again, {ANOTHER}")
 
 
 def require_cluster(kubeconfig: Path, context: str | None) -> None:

@@ -85,13 +85,13 @@ def message_of(error: client.ApiException) -> str:
     """Return the API server's own sentence; a stream's refusal has it in the words of the handshake."""
     body = error.body.decode(errors="replace") if isinstance(error.body, bytes) else str(error.body or "")
     try:
-        said = str(json.loads(body)["message"])
+        message = str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
         plain = body if body and "<" not in body and len(body) < SHOWN else ""
         reason = str(plain or error.reason or "no reason given").strip()
         found = _MESSAGE.search(f"{body} {reason}")
-        said = found.group(1).replace('\\"', '"') if found else reason.partition(" -+-+- ")[0]
-    return " ".join(said.split())[:SHOWN]
+        message = found.group(1).replace('\\"', '"') if found else reason.partition(" -+-+- ")[0]
+    return " ".join(message.split())[:SHOWN]
 
 
 CLOSED: Final = ("Connection aborted", "UNEXPECTED_EOF", "EOF occurred", "reset by peer")

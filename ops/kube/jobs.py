@@ -120,7 +120,7 @@ class Jobs:
             JobError: it did not do its work.
         """
         began, started, answered = time.monotonic(), False, time.monotonic()
-        said: list[str] | None = None
+        log: list[str] | None = None
         while True:
             try:
                 job, pod = self._look(run)
@@ -133,18 +133,18 @@ class Jobs:
                 time.sleep(POLL_SECONDS)
                 continue
             answered = time.monotonic()
-            if follow and said is None and pod is not None and _has_begun(pod, pod["spec"]["containers"][-1]["name"]):
-                said = self._followed(pod, pod["spec"]["containers"][-1]["name"], step)
+            if follow and log is None and pod is not None and _has_begun(pod, pod["spec"]["containers"][-1]["name"]):
+                log = self._followed(pod, pod["spec"]["containers"][-1]["name"], step)
             if condition(job, "Complete").get("status") == "True" and pod is not None:
-                return said if said is not None else self._log(pod, pod["spec"]["containers"][-1]["name"])
+                return log if log is not None else self._log(pod, pod["spec"]["containers"][-1]["name"])
             if condition(job, "Failed").get("status") == "True":
-                raise self._failure(run, job, pod, said)
+                raise self._failure(run, job, pod, log)
             container = None if pod is None else _running(pod)
             started = started or container is not None or (pod is not None and bool(_ended(pod)))
             if container is not None:
                 step.say(f"{run.name}: {container}")
             if time.monotonic() - began > (LONGEST_SECONDS if started else START_SECONDS):
-                failure = self._failure(run, job, pod, said)
+                failure = self._failure(run, job, pod, log)
                 self.delete(run)  # or it would begin when it is not expected any more
                 raise failure
             time.sleep(POLL_SECONDS)
@@ -226,7 +226,7 @@ class Jobs:
             return None
         return lines
 
-    def _failure(self, run: Run, job: Object, pod: Object | None, said: list[str] | None) -> JobError:
+    def _failure(self, run: Run, job: Object, pod: Object | None, log: list[str] | None) -> JobError:
         if pod is None:
             refused = "no Pod was made: a quota or an admission controller of the namespace may refuse it"
             excerpt = condition(job, "Failed").get("message") or refused
@@ -235,7 +235,7 @@ class Jobs:
         if not failed:
             return JobError(run.name, None, "\n".join(dict.fromkeys((*problems([pod]), *warnings(self.kube, [pod])))))
         name = failed[-1]["name"]
-        lines = said if said is not None and name == pod["spec"]["containers"][-1]["name"] else self._log(pod, name)
+        lines = log if log is not None and name == pod["spec"]["containers"][-1]["name"] else self._log(pod, name)
         return JobError(run.name, failed[-1]["state"]["terminated"]["exitCode"], "\n".join(lines[-TAIL_LINES:]), lines)
 
 

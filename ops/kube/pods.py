@@ -76,11 +76,11 @@ class Pods:
 
     def ask(self, pod: str, port: int, request: Request) -> Reply:
         """Return what ``pod`` answers; its certificate is noted and not judged."""
-        with _told(request.seconds) as told, self.connection(pod, port, request.seconds) as plain:
+        with _recorded_failures(request.seconds) as failures, self.connection(pod, port, request.seconds) as plain:
             end = plain if request.plain else unverified().wrap_socket(plain, server_hostname=request.host)
             leaf = end.getpeercert(binary_form=True) if isinstance(end, ssl.SSLSocket) else None
             return exchange(end, request, leaf)
-        return told[0]
+        return failures[0]
 
     def refusal(self, pod: str, port: int, host: str, trust: str, *, system: bool) -> str | NotChecked:
         """Return why a client that trusts ``trust`` (and public CAs where ``system``) refuses the server as ``host``; '' if it does not.
@@ -91,11 +91,11 @@ class Pods:
         if isinstance(context, NoAnswer):
             return context.reason
         try:
-            with _told() as told, self.connection(pod, port) as plain, context.wrap_socket(plain, server_hostname=host):
+            with _recorded_failures() as failures, self.connection(pod, port) as plain, context.wrap_socket(plain, server_hostname=host):
                 return ""
         except ssl.SSLCertVerificationError as error:
             return error.verify_message or str(error)
-        return NotChecked(told[0].reason)
+        return NotChecked(failures[0].reason)
 
     def session(self, pod: str, command: Sequence[str], *, stdin: bool = False, container: str = "") -> Any:
         """Return ``command`` as it runs in ``pod``, with bytes and its standard input open where ``stdin``.
@@ -142,13 +142,13 @@ class Pods:
 
     def run(self, pod: str, command: Sequence[str], seconds: float = SECONDS) -> tuple[int, str] | NotChecked:
         """Return the exit code of ``command`` in ``pod`` and what it printed on both streams."""
-        with _told() as told:
+        with _recorded_failures() as failures:
             try:
                 done = self.execute(pod, command, seconds)
             except NeverEndedError as error:
                 return NotChecked(error.problem)
             return done.code, done.text
-        return NotChecked(told[0].reason)
+        return NotChecked(failures[0].reason)
 
 
 def selected(kube: Kube, owner: Object) -> list[dict[str, Any]]:
@@ -173,17 +173,17 @@ def warnings(kube: Kube, pods: Sequence[Object]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _told(seconds: float = SECONDS) -> Iterator[list[NoAnswer | NotChecked]]:
+def _recorded_failures(seconds: float = SECONDS) -> Iterator[list[NoAnswer | NotChecked]]:
     """Turn an error of the connection into words. The caller judges a certificate that is refused."""
-    told: list[NoAnswer | NotChecked] = []
+    failures: list[NoAnswer | NotChecked] = []
     try:
-        yield told
+        yield failures
     except ApiException as error:
-        told.append(NotChecked(no_way_to_pod(error)))
+        failures.append(NotChecked(no_way_to_pod(error)))
     except ssl.SSLCertVerificationError:
         raise
     except (OSError, http.client.HTTPException) as error:
-        told.append(NoAnswer(saying(error, seconds)))
+        failures.append(NoAnswer(saying(error, seconds)))
 
 
 @contextlib.contextmanager

@@ -83,8 +83,8 @@ def _container_problems(container: Object) -> Iterator[str]:
         yield f"container '{name}': {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
     for terminated in (state.get("terminated"), (container.get("lastState") or {}).get("terminated")):
         if terminated and (terminated.get("exitCode") or terminated.get("reason") not in ("Completed", None)):
-            said = (terminated.get("message") or "").strip()
+            message = (terminated.get("message") or "").strip()
             words = (
                 f"container '{name}' ended with exit code {terminated.get('exitCode')} ({terminated.get('reason') or 'no reason given'})"
             )
-            yield f"{words}: {said}" if said else words
+            yield f"{words}: {message}" if message else words

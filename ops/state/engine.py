@@ -47,8 +47,8 @@ def preview(stack: Stack, variables: Mapping[str, str] | None = None) -> Sequenc
     except ValueError:
         digest = {}
     if done.returncode != 0:
-        said = [str(each.get("message", "")).strip() for each in digest.get("diagnostics") or [] if each.get("severity") == "error"]
-        lines = [line for text in said or [done.stderr] for line in text.strip().splitlines()]
+        errors = [str(each.get("message", "")).strip() for each in digest.get("diagnostics") or [] if each.get("severity") == "error"]
+        lines = [line for text in errors or [done.stderr] for line in text.strip().splitlines()]
         raise OpsError(f"'pulumi preview' of stack {stack.name} failed.", "correct what its output names:", "\n".join(lines[-SHOWN_LINES:]))
     return list(digest.get("steps") or [])
 
@@ -61,9 +61,9 @@ def write(stack: Stack, state: Mapping[str, Any]) -> None:
     """
     done = _pulumi(stack, "stack", "import", stdin=json.dumps(state))
     if done.returncode != 0:
-        said = (done.stderr + done.stdout).strip().splitlines()
+        output = (done.stderr + done.stdout).strip().splitlines()
         raise OpsError(
-            f"'pulumi stack import' of stack {stack.name} failed.", "correct what its output names:", "\n".join(said[-SHOWN_LINES:])
+            f"'pulumi stack import' of stack {stack.name} failed.", "correct what its output names:", "\n".join(output[-SHOWN_LINES:])
         )
 
 

@@ -143,9 +143,9 @@ def _port(url: str) -> int:
     return parts.port or SCHEME_PORTS[parts.scheme]
 
 
-def _networks(said: tuple[str, ...], host: str | None) -> tuple[str, ...]:
+def _networks(networks: tuple[str, ...], host: str | None) -> tuple[str, ...]:
     """Return the networks that are set, else the host itself if it is an address."""
     try:
-        return said or (str(ipaddress.ip_network(host or "")),)
+        return networks or (str(ipaddress.ip_network(host or "")),)
     except ValueError:
         return ()

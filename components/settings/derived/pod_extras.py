@@ -68,8 +68,8 @@ def _spec(*settings: PodSettings, nodes: Mapping[str, str] = ANY) -> dict[str, A
     spec: dict[str, Any] = {"node_selector": selector}
     spec |= {"tolerations": tolerations} if tolerations else {}
     for one in settings:
-        said = {"priority_class_name": one.priority_class_name, "runtime_class_name": one.runtime_class_name}
-        spec |= {key: value for key, value in said.items() if value is not None}
+        classes = {"priority_class_name": one.priority_class_name, "runtime_class_name": one.runtime_class_name}
+        spec |= {key: value for key, value in classes.items() if value is not None}
         if one.dns_config is not None:
             spec["dns_config"] = shape(one.dns_config)
         if isinstance(one, WorkloadSettings) and one.affinity is not None:
@@ -81,8 +81,8 @@ def _spec(*settings: PodSettings, nodes: Mapping[str, str] = ANY) -> dict[str, A
 
 def _renamed(part: KubernetesShape) -> dict[str, Any]:
     """Return a volume or mount under a name that is none of the stack's own."""
-    said = shape(part)
-    return {**said, "name": f"{VOLUME_PREFIX}{said['name']}"}
+    renamed = shape(part)
+    return {**renamed, "name": f"{VOLUME_PREFIX}{renamed['name']}"}
 
 
 def _account(settings: WorkloadSettings) -> str | None:

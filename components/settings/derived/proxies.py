@@ -30,8 +30,8 @@ METADATA: Final = ("169.254.169.254", "metadata.google.internal")
 def variables(stack: StackSettings) -> Mapping[str, str]:
     """Return the variables of ``network.proxy``, none where it is not set."""
     proxy = stack.network.proxy
-    said = {"HTTP_PROXY": proxy.http, "HTTPS_PROXY": proxy.https}
-    found = {name: value for name, value in said.items() if value is not None}
+    urls = {"HTTP_PROXY": proxy.http, "HTTPS_PROXY": proxy.https}
+    found = {name: value for name, value in urls.items() if value is not None}
     return {**found, "NO_PROXY": completed("", stack, proxy.no_proxy)} if found else {}
 
 
@@ -45,16 +45,16 @@ def is_exception_variable(name: str) -> bool:
     return name.lower() == "no_proxy"
 
 
-def completed(said: str, stack: StackSettings, further: tuple[str, ...] = ()) -> str:
-    """Return ``said``, a value of NO_PROXY, with everything added that this stack needs."""
-    entries = [entry.strip() for entry in said.split(",") if entry.strip()]
+def completed(no_proxy: str, stack: StackSettings, further: tuple[str, ...] = ()) -> str:
+    """Return ``no_proxy``, a value of NO_PROXY, with everything added that this stack needs."""
+    entries = [entry.strip() for entry in no_proxy.split(",") if entry.strip()]
     wanted = (*LOCAL, *own_hosts(stack), *further)
-    return ",".join((*entries, *(host for host in dict.fromkeys(wanted) if not covers(said, host))))
+    return ",".join((*entries, *(host for host in dict.fromkeys(wanted) if not covers(no_proxy, host))))
 
 
-def covers(said: str, host: str) -> bool:
-    """Whether the value ``said`` of NO_PROXY covers ``host``."""
-    entries = [re.sub(r"^\*?\.", "", entry.strip().lower()) for entry in said.split(",")]
+def covers(no_proxy: str, host: str) -> bool:
+    """Whether the value ``no_proxy`` of NO_PROXY covers ``host``."""
+    entries = [re.sub(r"^\*?\.", "", entry.strip().lower()) for entry in no_proxy.split(",")]
     return any(entry and (host == entry or host.endswith(f".{entry}")) for entry in entries)
 
 

@@ -28,7 +28,7 @@ class Sized:
 
     Args:
         key: of its resources in the stack file.
-        said: the value in the stack file.
+        resources: the value in the stack file.
         default: the value if nothing is set.
         always: bytes of memory that it takes as soon as it works.
         at_most: bytes that what the stack file allows may make of it.
@@ -36,7 +36,7 @@ class Sized:
     """
 
     key: str
-    said: WorkloadResources
+    resources: WorkloadResources
     default: Resources
     always: int
     at_most: int
@@ -49,7 +49,7 @@ def sized(stack: StackSettings) -> Iterator[Sized]:
     further = (web.puma_workers - 1) * sizes.WEB_NEEDS_FOR_EACH_FURTHER if stack.portus.version.is_puma else 0
     yield Sized(
         key="portus.web.resources",
-        said=web.resources,
+        resources=web.resources,
         default=sizes.WEB,
         always=sizes.WEB_NEEDS + further,
         at_most=sizes.WEB_NEEDS,  # forked processes share pages until Ruby touches them: how many stay shared is unknown
@@ -63,7 +63,7 @@ def sized(stack: StackSettings) -> Iterator[Sized]:
         always = _buffer_pool(database.innodb_buffer_pool_size) + sizes.DATABASE_NEEDS
         yield Sized(
             key="database.resources",
-            said=database.resources,
+            resources=database.resources,
             default=sizes.DATABASE,
             always=always,
             at_most=always + database.max_connections * sizes.DATABASE_NEEDS_FOR_A_CONNECTION,
@@ -74,7 +74,7 @@ def sized(stack: StackSettings) -> Iterator[Sized]:
         entries = redis.max_memory_mb * sizes.MIB
         yield Sized(
             key="registry.redis.resources",
-            said=redis.resources,
+            resources=redis.resources,
             default=default,
             always=0,  # it begins empty, and the cluster may take what it does not use
             at_most=entries + sizes.REDIS_NEEDS_BESIDE_ENTRIES,
@@ -89,7 +89,7 @@ def _steps_of_a_backup(stack: StackSettings) -> Sized:
     server = sizes.backup_server(stack.backup.scratch_size)
     return Sized(
         key="backup.resources",
-        said=stack.backup.resources,
+        resources=stack.backup.resources,
         default=Resources(requests=server.requests, limits=sizes.BACKUP.limits),
         always=0,
         at_most=0,
@@ -97,8 +97,8 @@ def _steps_of_a_backup(stack: StackSettings) -> Sized:
     )
 
 
-def _fixed(key: str, said: WorkloadResources, default: Resources, needs: int) -> Sized:
-    return Sized(key=key, said=said, default=default, always=needs, at_most=needs, because="measured")
+def _fixed(key: str, resources: WorkloadResources, default: Resources, needs: int) -> Sized:
+    return Sized(key=key, resources=resources, default=default, always=needs, at_most=needs, because="measured")
 
 
 def _buffer_pool(size: str) -> int:
@@ -121,7 +121,7 @@ def requests_fit_into_default_limits(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses a Pod that asks for more than it may have, the default's too."""
     for each in sized(stack):
         for kind in ("cpu", "memory"):
-            request, limit = getattr(each.said.requests, kind), getattr(each.said.limits, kind)
+            request, limit = getattr(each.resources.requests, kind), getattr(each.resources.limits, kind)
             if kind == "cpu" and not stack.workloads.cpu_limits:
                 continue
             if request is not None and limit is None and amount(request) > amount(each.default.limits[kind]):
@@ -156,7 +156,7 @@ def requests_fit_into_default_limits(stack: StackSettings) -> Iterator[Problem]:
 def limits_hold_what_a_workload_needs(stack: StackSettings) -> Iterator[Problem]:
     """The kernel would end the process again and again, MariaDB in the middle of its work."""
     for each in sized(stack):
-        limit = each.said.limits.memory or each.default.limits["memory"]
+        limit = each.resources.limits.memory or each.default.limits["memory"]
         if amount(limit) < each.at_most:
             yield Problem(
                 key=f"{each.key}.limits.memory",
@@ -183,7 +183,7 @@ def production_reserves_what_a_workload_needs(stack: StackSettings) -> Iterator[
     if stack.profile is not Profile.PRODUCTION or Accepted.OVERCOMMITTED_MEMORY in stack.accept:
         return
     for each in sized(stack):
-        request = each.said.requests.memory or each.default.requests["memory"]
+        request = each.resources.requests.memory or each.default.requests["memory"]
         if amount(request) < each.always:
             yield Problem(
                 key=f"{each.key}.requests.memory",
@@ -195,7 +195,7 @@ def production_reserves_what_a_workload_needs(stack: StackSettings) -> Iterator[
 
 def _raised(each: Sized) -> str:
     """Return how to raise the limit of ``each``, to its request at least."""
-    request = each.said.requests.memory or each.default.requests["memory"]
+    request = each.resources.requests.memory or each.default.requests["memory"]
     return f"write {request} or more, the request" if amount(request) > each.at_most else "raise it"
 
 

@@ -69,12 +69,12 @@ def puma_settings_need_puma(stack: StackSettings) -> Iterator[Problem]:
     """2.0-2.2 run Passenger inside Apache and have no worker."""
     if stack.portus.version.is_puma:
         return
-    said = [
+    unknown = [
         *(f"web.{key_of(WebSettings, name)}" for name in ("puma_workers", "puma_max_threads") if name in stack.portus.web.model_fields_set),
         *(["logLevel"] if "log_level" in stack.portus.model_fields_set else []),
         *(["worker"] if "worker" in stack.portus.model_fields_set else []),
     ]
-    for name in said:
+    for name in unknown:
         yield Problem(
             key=f"portus.{name}",
             value="",

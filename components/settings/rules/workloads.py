@@ -281,9 +281,9 @@ def _requirements(stack: StackSettings) -> Iterator[tuple[str, NodeRequirement]]
 def spread_constraints_differ(stack: StackSettings) -> Iterator[Problem]:
     """Kubernetes refuses two with the same key and the same answer."""
     for name, workload in _workloads(stack):
-        said = [(each.topology_key, each.when_unsatisfiable) for each in workload.topology_spread_constraints]
-        for index, each in enumerate(said):
-            if each in said[:index]:
+        constraints = [(each.topology_key, each.when_unsatisfiable) for each in workload.topology_spread_constraints]
+        for index, each in enumerate(constraints):
+            if each in constraints[:index]:
                 key = f"workloads.{name}.topologySpreadConstraints[{index}]"
                 yield Problem(key=key, value="", rule="must differ from the others in topologyKey or whenUnsatisfiable", fix="remove it")
 

@@ -111,9 +111,9 @@ def read(text: str) -> Schedule:
     if len(parts) != len(FIELDS):
         raise ValueError(f"it has {len(parts)} field{'' if len(parts) == 1 else 's'}")
     values = [_values(part, field) for part, field in zip(parts, FIELDS, strict=True)]
-    said = [not _any(part) for part in parts]
+    restricted = [not _any(part) for part in parts]
     minutes, hours, days, months, weekdays = values
-    return Schedule(minutes, hours, days, months, weekdays, either_day=said[2] and said[4])
+    return Schedule(minutes, hours, days, months, weekdays, either_day=restricted[2] and restricted[4])
 
 
 def _any(part: str) -> bool:

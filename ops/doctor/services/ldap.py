@@ -45,15 +45,15 @@ def _talk(settings: Configured, host: str, end: socket.socket) -> str:
         end = _context(settings).wrap_socket(end, server_hostname=host)
     connection = _connection(settings, end)
     if method == "start_tls":
-        with _told("tls"):
+        with _refusals("tls"):
             connection.extended(START_TLS)
         _require(connection, (0,), "tls", "it refuses start_tls")
         connection.socket = _context(settings).wrap_socket(end, server_hostname=host)
-    with _told("login"):
+    with _refusals("login"):
         connection.bind()
     _require(connection, (0,), "login", f"it refuses {_who(connection)}")
     base, user = settings.text("ldap.base"), f"({settings.text('ldap.uid', 'uid')}={ABSENT})"
-    with _told("answer"):
+    with _refusals("answer"):
         connection.search(base, user, attributes=["1.1"], size_limit=1, time_limit=int(SECONDS))
     _require(connection, FOUND, "answer", f"it refuses {_who(connection)} a search below '{base}'")
     return f"{method or 'not encrypted'}, it accepts {_who(connection)}, and a search below '{base}'"
@@ -85,7 +85,7 @@ def _connection(settings: Configured, end: socket.socket) -> ldap3.Connection:
         connection.socket, connection.closed = end, False
 
     connection.strategy._open_socket = given  # noqa: SLF001 - its own connects from this machine, which may not reach the directory
-    with _told("answer"):
+    with _refusals("answer"):
         connection.open(read_server_info=False)
     return connection
 
@@ -107,7 +107,7 @@ def _require(connection: ldap3.Connection, codes: tuple[int, ...], step: Step, w
 
 
 @contextlib.contextmanager
-def _told(step: Step) -> Iterator[None]:
+def _refusals(step: Step) -> Iterator[None]:
     """Turn what goes wrong in the library into a refusal: none of its texts has the password."""
     from ldap3.core.exceptions import LDAPException  # noqa: PLC0415 - only stacks with LDAP need it
     from pyasn1.error import PyAsn1Error  # noqa: PLC0415 - only stacks with LDAP need it

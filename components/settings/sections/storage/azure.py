@@ -102,11 +102,11 @@ class AzureStorage(StorageDriver):
 
     def parameters(self, version: RegistryVersion) -> dict[str, Any]:
         """Return them, for 3.1 with the kind of ``credentials``."""
-        said = super().parameters(version)
+        options = super().parameters(version)
         if version is RegistryVersion.V2_8:
-            return said
+            return options
         # A secret cannot reach ``credentials`` by a variable; the SDK's default credentials read AZURE_CLIENT_SECRET and its kin.
-        return {**said, "credentials": {"type": "shared_key" if self.accountkey else "default_credentials"}}
+        return {**options, "credentials": {"type": "shared_key" if self.accountkey else "default_credentials"}}
 
     def secret_variables(self) -> Mapping[str, SecretStr | ExistingSecret]:
         """Return the account's key, and the client's secret."""
@@ -115,5 +115,5 @@ class AzureStorage(StorageDriver):
 
     def variables(self) -> Mapping[str, str]:
         """Return the client's ids."""
-        said = self.credentials
-        return {} if said is None else given({"AZURE_CLIENT_ID": said.clientid, "AZURE_TENANT_ID": said.tenantid})
+        credentials = self.credentials
+        return {} if credentials is None else given({"AZURE_CLIENT_ID": credentials.clientid, "AZURE_TENANT_ID": credentials.tenantid})

@@ -64,8 +64,8 @@ class GcsStorage(StorageDriver):
 
     def parameters(self, version: RegistryVersion) -> dict[str, Any]:
         """Return them with the path of the key."""
-        said = super().parameters(version)
-        return said if self.keyfile is None else {**said, "keyfile": f"{KEY_FILES}/{KEY_FILE}"}
+        options = super().parameters(version)
+        return options if self.keyfile is None else {**options, "keyfile": f"{KEY_FILES}/{KEY_FILE}"}
 
     def secret_files(self) -> Mapping[str, SecretStr | ExistingSecret]:
         """Return the key."""

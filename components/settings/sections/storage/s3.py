@@ -170,9 +170,9 @@ class S3Storage(StorageDriver):
 
     def parameters(self, version: RegistryVersion) -> dict[str, Any]:
         """Return them; the bucket is in the path, as 2.8 always has it."""
-        said = super().parameters(version)
+        options = super().parameters(version)
         with_path = version is RegistryVersion.V3_1 and self.regionendpoint is not None and self.forcepathstyle is None
-        return {**said, "forcepathstyle": True} if with_path else said
+        return {**options, "forcepathstyle": True} if with_path else options
 
     def secret_variables(self) -> Mapping[str, SecretStr | ExistingSecret]:
         """Return the keys as AWS_*: both series of the registry ask the SDK's environment, which takes a key as it is."""

@@ -170,17 +170,17 @@ class Waiter:
         if rule is None:
             return live
         limit = timeout_of(inputs, custom_timeout)
-        began, said = time.monotonic(), ""
+        began, last_message = time.monotonic(), ""
         progress = Progress(ready=False, message="")
         for seconds in self._ticks(began, limit):
             progress = rule(Look(self._cluster, live, seconds))
             if progress.ready:
-                if said:
+                if last_message:
                     self._engine.status("", urn)
                 return live
             if progress.failed:
                 raise self._failure(progress.message, live, progress)
-            said = self._tell(urn, said, progress)
+            last_message = self._tell(urn, last_message, progress)
             found = self._cluster.get(kind_of(live), namespace_of(live), name_of(live))
             if found is None:
                 raise NotReadyError(f"'{id_of(live)}' was deleted while it was waited for", live, [])
@@ -209,19 +209,19 @@ class Waiter:
         if annotation(obj, SKIP_AWAIT) == "true" and kind_of(obj) in SKIP_DELETE_WAIT:
             return
         limit = timeout_of(obj, custom_timeout)
-        uid, said, holders = metadata(obj).get("uid"), "", ""
+        uid, last_message, holders = metadata(obj).get("uid"), "", ""
         began = time.monotonic()
         for seconds in self._ticks(began, limit):
             found = self._cluster.get(kind_of(obj), namespace_of(obj), name_of(obj))
             if found is None or (uid and metadata(found).get("uid") != uid):
-                if said:
+                if last_message:
                     self._engine.status("", urn)
                 return
             holders = self._holders(found)
             message = "waiting until it is gone" + (f", held by {holders}" if holders else "")
-            if seconds > 1.0 and said != message:
+            if seconds > 1.0 and last_message != message:
                 self._engine.status(message, urn)
-                said = message
+                last_message = message
         why = "was cancelled" if self._cancelled.is_set() else f"timed out after {limit:.0f} s"
         raise ProviderError(f"the delete of '{id_of(obj)}' {why}; it is still there" + (f", held by {holders}." if holders else "."))
 
@@ -243,9 +243,9 @@ class Waiter:
                 return
             pause = min(pause * _GROWTH, _LONGEST_PAUSE)
 
-    def _tell(self, urn: Urn, said: str, progress: Progress) -> str:
+    def _tell(self, urn: Urn, last_message: str, progress: Progress) -> str:
         message = "; ".join([progress.message, *progress.problems])
-        if message != said:
+        if message != last_message:
             self._engine.status(message, urn)
         return message
 
