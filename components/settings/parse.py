@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from components.settings.report.plaintext_secrets import clear_secrets, exposed_secrets
+from components.settings.report.plaintext_secrets import clear_secrets, exposed_secrets, in_one
 from components.settings.report.problems import UNSET, Problem, SettingsError
 from components.settings.rules import all_rules
 from components.settings.sections.cluster import ClusterSettings
@@ -59,7 +59,7 @@ def parse(
         misplaced = {stray(key).key for key in unknown_namespaces}  # not missing, too
         wrong = [each for each in _wrong(raw, error, encrypted) if each.rule != UNSET or each.key not in misplaced]
         raise SettingsError(file, [*wrong, *outside]) from None
-    problems = [*_broken_rules(stack, set()), *clear_secrets(raw, encrypted, (StackSettings,))]
+    problems = in_one(_broken_rules(stack, set()), clear_secrets(raw, encrypted, (StackSettings,)))
     problems += [*_exposed(raw, problems), *outside]
     if problems:
         from components.settings.report.discretion import discreet  # noqa: PLC0415 - a report may take its time, a good stack file must not
@@ -82,7 +82,7 @@ def _broken_rules(stack: StackSettings, blamed: set[str]) -> Iterator[Problem]:
 def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callable[[Path], bool]) -> list[Problem]:
     """Return everything that is wrong with ``raw``, which ``error`` refuses."""
     from components.settings.report.discretion import discreet  # noqa: PLC0415 - a report may take its time, a good stack file must not
-    from components.settings.report.explain import Reading, explain  # noqa: PLC0415
+    from components.settings.report.explain import Reading, explain, told_to_write  # noqa: PLC0415
 
     reading, problems, stack = Reading(raw), [], None
     remaining: ValidationError | None = error
@@ -107,10 +107,12 @@ def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callabl
     if remaining is not None:
         further = explain(remaining.errors(include_url=False), reading.raw, is_encrypted)
         stack, left_out = _salvage(json.dumps(reading.raw), remaining)
-        blamed = left_out | {problem.key for problem in further}
+        blamed = left_out | {problem.key for problem in further} | told_to_write(remaining.errors(include_url=False), reading.raw)
     if stack is not None:
         further += _broken_rules(stack, blamed)
-    further += clear_secrets(reading.raw, is_encrypted, (StackSettings,))
+    blamed |= {each.key for each in further}
+    further = [each for each in further if not reading.is_inside_a_guess(each.key)]
+    further = in_one(further, clear_secrets(reading.raw, is_encrypted, (StackSettings,)))
     further += _exposed(reading.raw, further)
     blamed |= {each.key for each in further}
     further = [discreet(each, reading.raw, blamed) for each in further if not reading.is_guess(each.key)]

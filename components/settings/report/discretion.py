@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from enum import Enum
 from typing import Final, Literal, get_args, get_origin
 
 from pydantic import SecretStr
 
-from components.settings.report.locate import TAGS, Place, find, kinds_of, tag_of, value_at
+from components.settings.report.fixes import SECRET_NAME, close_to
+from components.settings.report.locate import TAGS, Path, Place, find, keys_of, kinds_of, tag_of, value_at
 from components.settings.report.problems import HIDDEN, Problem
 from components.settings.report.redaction import PEM, redacted, without_userinfo
 from components.settings.types.base import Section
@@ -77,6 +78,12 @@ _SHORT: Final = 5
 _LONG: Final = frozenset({"keyfile"})
 """Secrets that are whole files: no text of one line is one of them in the wrong line."""
 
+_COUNTED: Final = re.compile("[0-9]{1,2}")
+"""A number of two digits counts something (``types.RotationCount``), also beside secrets; no password is as short."""
+
+_CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+"""Its letters are as good as random: one in thirty has "pwd" in it."""
+
 _STEPS: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -87,6 +94,28 @@ def shown(value: object) -> str:
     if text.strip('"') in {HIDDEN, PEM}:
         return text.strip('"')
     return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…"
+
+
+def shown_at(place: Place, value: object, encrypted: Callable[[Path], bool]) -> str:
+    """Return the ``value`` at ``place`` as a report shows it, hidden if it is encrypted or may be a secret."""
+    if any(encrypted(place.path[: length + 1]) for length in range(len(place.path))) or _may_be_secret(place, value):
+        return HIDDEN
+    return shown(value)
+
+
+def _may_be_secret(place: Place, value: object) -> bool:
+    """Return whether ``value`` may be a secret: by its setting's type, and where that does not fit by the names around it."""
+    if value is None or (isinstance(value, Mapping) and value and set(value) <= {"name", "namespace"}):  # which is a reference
+        return False
+    close = close_to(place.key, keys_of(place.models))
+    meant = place.kinds or (Place((close,), place.models).kinds if close else set())
+    if SecretStr in meant:
+        return True
+    if isinstance(value, bool) or (isinstance(value, int | str) and _COUNTED.fullmatch(str(value))):
+        return False
+    if isinstance(value, Mapping | list) and SECRET_NAME.search(_CERTIFICATE.sub("", json.dumps(value, default=str))):
+        return True
+    return type(value) not in place.kinds and any(SECRET_NAME.search(str(step)) for step in place.path)
 
 
 def discreet(problem: Problem, raw: Mapping[str, object], blamed: Collection[str] = ()) -> Problem:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
-from components.common import pem
-from components.settings.report.discretion import shown
-from components.settings.report.fixes import SECRET_NAME, as_texts, below, close_to, fix_of, wanted
-from components.settings.report.locate import TAGS, Path, Place, find, keys_of, setting_meant, tag_of, value_at
+from components.settings.report.discretion import shown, shown_at
+from components.settings.report.fixes import SECRET_NAME, as_entries, as_texts, below, close_to, fix_of, is_slip, plain, wanted
+from components.settings.report.locate import NAMED, TAGS, Path, Place, find, keys_of, setting_meant, tag_of, value_at
+from components.settings.report.plaintext_secrets import swapped_keys
 from components.settings.report.problems import HIDDEN, UNSET, Problem
 from components.settings.report.redaction import assigns_a_secret
 from components.settings.sections.kubernetes import EnvVar
-from components.settings.types.base import RULE, camel_case
+from components.settings.types.base import RULE, Section, camel_case
 from components.settings.types.secrets import EXISTING, ExistingSecret
 from components.settings.types.values import is_object_name
 
@@ -43,11 +43,11 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """pydantic's kinds of errors; ``tests/settings`` holds that each is met and no other is."""
 
-COUNTED: Final = re.compile("[0-9]{1,2}")
-"""A number of two digits counts something (``types.RotationCount``), also beside secrets; no password is as short."""
+NAMES_A_SECRET: Final = frozenset({"existingSecret", "existingSecretName", "existing_secret", "secretName", "secretRef", "secretKeyRef"})
+"""Keys by which charts name a Secret."""
 
-CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
-"""Its letters are as good as random: one in thirty has "pwd" in it."""
+MOST_OWNERS: Final = 3
+"""Sections in which a key may be known, so that the report names them all."""
 
 FROM_A_SECRET: Final = "write {name: <name>, valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}}}"  # noqa: S105 - it names one
 
@@ -60,9 +60,7 @@ def explain(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypte
     inside = {entry["loc"][:length] for entry in entries for length in range(len(entry["loc"]))}
     strange = {entry["loc"][:-1] for entry in entries if entry["type"] == "extra_forbidden"}
 
-    moved = [(find(entry["loc"], raw), entry["loc"]) for entry in entries if entry["type"] == "extra_forbidden"]
-    told = [(loc, model.moved_keys.get(place.key, "")) for place, loc in moved for model in place.models]
-    written = {(*loc[:-1], key) for loc, text in told if text.startswith("write '") for key in re.findall(r"'(\w+):", text)}
+    written = {(*loc[:-1], key) for loc, _, key in _written_instead(entries, raw)}
 
     def follows(entry: ErrorDetails) -> bool:
         """Whether ``entry`` only says again what another one does."""
@@ -71,31 +69,24 @@ def explain(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypte
         return lacks or (entry["type"] == "too_short" and entry["loc"] in inside)
 
     left = [entry for entry in entries if not follows(entry)]
-    whole = {**_no_references(left, raw, encrypted), **_lists_of_sections(left, raw, encrypted)}
-    swapped = _swapped(left, raw, encrypted)
+    whole = {**_no_references(left, raw, encrypted), **_lists_of_sections(left, raw, encrypted), **_lists_of_texts(left, raw)}
+    swapped = swapped_keys(left, raw, encrypted)
     rest = [_problem(entry, raw, encrypted) for entry in left if entry["loc"][:-1] not in whole and entry["loc"] not in swapped]
     return [*whole.values(), *filter(None, swapped.values()), *rest]
 
 
-def _swapped(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> dict[Path, Problem | None]:
-    """Return one problem for a certificate and a key that are each in the other's place; the key's own is None."""
-    found: dict[Path, Problem | None] = {}
-    for loc in (entry["loc"] for entry in entries if entry["loc"][-1:] in {("certificate",), ("caCertificate",)}):
-        other = next((entry["loc"] for entry in entries if entry["loc"] == (*loc[:-1], "privateKey")), None)
-        place = find(loc, raw)
-        key, certificate = value_at(raw, place.path), value_at(raw, (*place.path[:-1], "privateKey"))
-        if other and isinstance(key, str) and isinstance(certificate, str) and _is_key(key) and not _is_key(certificate):
-            exposed = "" if encrypted(place.path) else "; replace the key, because the file exposes it"
-            rule = "must be the certificate, and privateKey its key: they are swapped"
-            found[loc] = Problem(key=place.dotted, value=HIDDEN, rule=rule, fix=f"swap {place.key} and privateKey{exposed}")
-            found[other] = None
-    return found
+def _written_instead(entries: Sequence[ErrorDetails], raw: Mapping[str, object]) -> Iterator[tuple[Path, Place, str]]:
+    """Yield, for each unknown key, the keys beside it that its fix tells to write: they are not missing."""
+    for entry in entries:
+        place = find(entry["loc"], raw)
+        text = _unknown(place) if entry["type"] == "extra_forbidden" else ""
+        if text.startswith("write '"):
+            yield from ((entry["loc"], place, key) for key in re.findall(r"'(?:portus:)?(\w+):", text))
 
 
-def _is_key(text: str) -> bool:
-    """Whether ``text`` is a private key without a certificate; the other's place decides about a text that is neither."""
-    labels = {block.label for block in pem.blocks(text)}
-    return any(label.endswith(pem.PRIVATE_KEY) for label in labels) and pem.CERTIFICATE not in labels
+def told_to_write(entries: Sequence[ErrorDetails], raw: Mapping[str, object]) -> set[str]:
+    """Return the settings that the fixes of unknown keys tell to write: no rule may call them missing."""
+    return {Place((*place.path[:-1], key), ()).dotted for _, place, key in _written_instead(entries, raw)}
 
 
 def _no_references(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> dict[Path, Problem]:
@@ -123,9 +114,23 @@ def _lists_of_sections(
         given = value_at(raw, place.path)
         texts = as_texts(given)
         if count > 1 and texts:
-            hidden = HIDDEN in (_shown(Place((*place.path, index), place.models), text, encrypted) for index, text in enumerate(texts))
+            hidden = HIDDEN in (shown_at(Place((*place.path, index), place.models), text, encrypted) for index, text in enumerate(texts))
             value, fix = HIDDEN if hidden else shown(given), f"write [{', '.join(texts)}]"
             found[loc] = Problem(key=place.dotted, value=value, rule="must be a list of texts", fix=fix)
+    return found
+
+
+def _lists_of_texts(entries: Sequence[ErrorDetails], raw: Mapping[str, object]) -> dict[Path, Problem]:
+    """Return one problem for each list of sections that has several texts or numbers instead (``ports: [443, 8443]``)."""
+    found: dict[Path, Problem] = {}
+    wrong = Counter(entry["loc"][:-1] for entry in entries if entry["type"] == "model_type" and isinstance(entry["loc"][-1], int))
+    for loc, count in wrong.items():
+        place = find(loc, raw)
+        given = value_at(raw, place.path)
+        sections = as_entries(place, given) if count > 1 and isinstance(given, list) and len(given) == count else None
+        if sections and not SECRET_NAME.search(json.dumps(given)):
+            rule, fix = "must be a list of sections", f"write [{', '.join(sections)}]"
+            found[loc] = Problem(key=place.dotted, value=shown(given), rule=rule, fix=fix)
     return found
 
 
@@ -140,8 +145,9 @@ def _problem(entry: ErrorDetails, raw: Mapping[str, object], encrypted: Callable
     if kind in {"missing", "union_tag_not_found"}:
         return Problem(key=place.dotted, value="", rule=UNSET, fix=_missing(place, entry["input"]))
     given = value_at(raw, place.path, entry["input"])
-    assigns = kind != RULE and isinstance(given, str) and assigns_a_secret(given)
-    value = HIDDEN if assigns else _shown(place, given, encrypted)
+    value = shown_at(place, given, encrypted)
+    assigns = value != HIDDEN and kind != RULE and isinstance(given, str) and assigns_a_secret(given)
+    value = HIDDEN if assigns else value
     rule, fix = _words(entry, place, given if value != HIDDEN else None)
     if assigns:
         fix = FROM_A_SECRET if EnvVar in place.inner and not place.is_list else fix
@@ -162,6 +168,7 @@ def mistyped_tag(tag: str, section: Mapping[str, object]) -> str | None:
 
 def _missing(place: Place, section: object) -> str:
     """Return how to set the key of ``place`` that ``section`` lacks."""
+    purpose = place.purpose.replace("``", "")
     if place.inner and tag_of(place.inner[0])[0]:
         return f"set it: {below(place.inner, None)}"
     if place.key not in TAGS and place.inner and SecretStr not in place.kinds:
@@ -170,14 +177,23 @@ def _missing(place: Place, section: object) -> str:
             f"'{item}{each.key}: {{{inner[0].key}: ...}}'" if (inner := _needed(each)) else f"'{item}{each.key}' ({wanted(each)})"
             for each in _needed(place)
         )
-        return f"set it: write {keys} below it" if keys else f"set it. {_purpose(place)}".strip()
+        return f"set it: write {keys} below it" if keys else f"set it. {purpose}".strip()
     if place.key not in TAGS:
-        return f"set it: {wanted(place)}. {_purpose(place)}".strip()
+        return f"set it: {wanted(place)}. {purpose}".strip()
+    if kind := _kind_that_fits(place.models, section):
+        return f"set it to {kind}, to which the other keys belong"
     tags = [str(tag_of(model)[1]) for model in place.models]
     nested = next((tag for tag in tags if isinstance(section, Mapping) and tag in section), None)
     if nested:
         return f"write '{place.key}: {nested}', and move the keys below '{nested}' beside it"
     return f"set it to one of {', '.join(tags)}"
+
+
+def _kind_that_fits(models: Sequence[type[Section]], section: object) -> str | None:
+    """Return the kind of the only one of ``models`` that knows all keys of ``section``, None for none or several."""
+    keys = {camel_case(key) for key in section} if isinstance(section, Mapping) else set()
+    fit = [model for model in models if keys and keys <= set(map(camel_case, keys_of((model,))))]
+    return str(tag_of(fit[0])[1]) if len(fit) == 1 else None
 
 
 def _needed(place: Place) -> list[Place]:
@@ -187,17 +203,12 @@ def _needed(place: Place) -> list[Place]:
     return [Place((field.alias or name,), (model,)) for name, field in fields.items() if model and field.is_required()]
 
 
-def _purpose(place: Place) -> str:
-    return place.purpose.replace("``", "")
-
-
 def _words(entry: ErrorDetails, place: Place, given: object) -> tuple[str, str]:
     """Return rule and fix; ``given`` is None where it must not be shown."""
     kind, context = entry["type"], entry.get("ctx", {})
     if kind == RULE:
         looks = place.takes_existing_secret and _may_name_a_secret(entry["input"])
-        named = "; or name a Secret of the namespace: {secret: <name>, key: <key>}" if looks else ""
-        return str(context["rule"]), f"{context['fix']}{named}"
+        return str(context["rule"]), f"{context['fix']}{NAMED if looks else ''}"
     if kind == "extra_forbidden":
         return "unknown key", _unknown(place)
     if kind not in KINDS:
@@ -244,8 +255,8 @@ def _unknown(place: Place) -> str:
         return f"write {_as_sections(rest)} below {where}"
     if any(place.key == tag_of(model)[1] for model in place.models):
         return f"move its keys directly below '{place.path[-2]}'"
-    if under := _under(place):
-        return f"write it under {under}"
+    if other := _under(place) or _secret_named(place) or _joined(place):
+        return f"write {other}"
     close = meant(place)
     return f"did you mean '{close}'?" if close else f"remove it; known here: {', '.join(keys_of(place.models))}"
 
@@ -279,42 +290,44 @@ def meant(place: Place) -> str | None:
     synonym = next((model.synonyms[place.key] for model in place.models if place.key in model.synonyms), None)
     if synonym:
         return synonym
-    beside = _under(place) or any(place.key in model.moved_keys for model in place.models)
+    beside = _under(place) or _secret_named(place) or _joined(place) or any(place.key in model.moved_keys for model in place.models)
     beside = beside or any(place.key in keys_of((sibling,)) for sibling in place.siblings)
     return None if beside or any(place.key == tag_of(model)[1] for model in place.models) else close_to(place.key, keys_of(place.models))
 
 
 def _under(place: Place) -> str:
-    """Return the keys beside ``place`` below which its key is known, "" where there is none."""
-    beside = (Place((*place.path[:-1], key), place.models) for key in keys_of(place.models))
-    found = [other.key for other in beside if place.key in keys_of(tuple(each for each in other.inner if each is not ExistingSecret))]
-    return f"'{found[0]}'" if len(found) == 1 and place.key not in GENERIC else ""
+    """Return how to write the key of ``place`` below the few beside it that know it, "" where there are none, or many."""
+    beside = [Place((*place.path[:-1], key), place.models) for key in keys_of(place.models)]
+    for key in () if place.key in GENERIC else dict.fromkeys((place.key, camel_case(place.key))):
+        found = [other.key for other in beside if key in keys_of(tuple(each for each in other.inner if each is not ExistingSecret))]
+        if 0 < len(found) <= MOST_OWNERS:
+            return f"{'it' if key == place.key else key} under {' or '.join(map(repr, found))}"
+    return ""
+
+
+def _secret_named(place: Place) -> str:
+    """Return how to name a Secret for the secrets beside ``place``, whose key does so in the way of charts; "" for another key."""
+    if place.key not in NAMES_A_SECRET:
+        return ""
+    beside = [Place((*place.path[:-1], key), place.models) for key in keys_of(place.models)]
+    return " and ".join(f"'{other.key}: {{secret: <name>, key: <key>}}'" for other in beside if other.takes_existing_secret)
+
+
+def _joined(place: Place) -> str:
+    """Return how a key is written that joins a section's and one inside it, such as ``serviceAccountName``; "" for another one."""
+    known = {plain(key): key for key in keys_of(place.models)}
+    words = [] if plain(place.key) in known else re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", place.key)
+    for end in range(len(words) - 1, 0, -1):
+        section = Place((*place.path[:-1], known.get(plain("".join(words[:end])), "")), place.models)
+        inner = next((key for key in keys_of(tuple(section.inner)) if plain(key) == plain("".join(words[end:]))), None)
+        if inner and not section.is_list:
+            return _nested(f"{section.dotted}.{inner}", place)
+    return ""
 
 
 def _choices(context: Mapping[str, Any]) -> list[str]:
     text = str(context.get("expected_tags") or context.get("expected") or "")
     return re.findall(r"'([^']*)'", text) or [part.strip() for part in re.split(r",| or ", text) if part.strip()]
-
-
-def _shown(place: Place, value: object, encrypted: Callable[[Path], bool]) -> str:
-    if any(encrypted(place.path[: length + 1]) for length in range(len(place.path))) or _may_be_secret(place, value):
-        return HIDDEN
-    return shown(value)
-
-
-def _may_be_secret(place: Place, value: object) -> bool:
-    """Return whether ``value`` may be a secret: by its setting's type, and where that does not fit by the names around it."""
-    if value is None or (isinstance(value, Mapping) and value and set(value) <= {"name", "namespace"}):  # which is a reference
-        return False
-    close = close_to(place.key, keys_of(place.models))
-    meant = place.kinds or (Place((close,), place.models).kinds if close else set())
-    if SecretStr in meant:
-        return True
-    if isinstance(value, bool) or (isinstance(value, int | str) and COUNTED.fullmatch(str(value))):
-        return False
-    if isinstance(value, Mapping | list) and SECRET_NAME.search(CERTIFICATE.sub("", json.dumps(value, default=str))):
-        return True
-    return type(value) not in place.kinds and any(SECRET_NAME.search(str(step)) for step in place.path)
 
 
 class Reading:
@@ -340,7 +353,11 @@ class Reading:
             right = meant(place)
         elif entry["type"] == "union_tag_not_found":
             right = str(entry["ctx"]["discriminator"]).strip("'")
-            place = Place((*place.path, mistyped_tag(right, entry["input"]) or right), ())
+            mistyped = mistyped_tag(right, entry["input"])
+            if mistyped is None and (kind := _kind_that_fits(place.inner, entry["input"])):
+                value_at(self.raw, place.path)[right] = kind
+                return True
+            place = Place((*place.path, mistyped or right), ())
         section = self._section(place.path)
         if right is None or section is None or right in section or place.path[-1] not in section:
             return False
@@ -374,3 +391,8 @@ class Reading:
         """
         guesses = (right for right, wrong in self._written.items() if camel_case(str(wrong[-1])) != right[-1])
         return any(key == Place(right, ()).dotted for right in guesses)
+
+    def is_inside_a_guess(self, key: str) -> bool:
+        """Whether ``key`` of a problem is inside another word than the one that it was read as: it may be right for what was meant."""
+        words = (Place(right, ()).dotted for right, wrong in self._written.items() if not is_slip(str(wrong[-1]), str(right[-1])))
+        return any(key.startswith((f"{word}.", f"{word}[")) for word in words)

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, get_args, get_origin
 
+from pydantic import ValidationError
+
 from components.common import pem
 from components.settings.report.locate import Place, keys_of, tag_of
 from components.settings.types.base import Section
@@ -106,10 +108,12 @@ def _whole_number(place: Place, given: object, _choices: list[str]) -> str | Non
     if size and isinstance(least, int) and isinstance(most, int):
         count = int(size[1]) * 1024 ** (1 + "KMG".index(size[2].upper()))
         return f"write {count}" if least <= count <= most else None
-    return "write it without quotes" if given.lstrip("-").isdigit() else None
+    return ("write it without quotes" if str(int(given)) == given else f"write {int(given)}") if given.lstrip("-").isdigit() else None
 
 
 def _truth(_place: Place, given: object, _choices: list[str]) -> str | None:
+    if isinstance(given, Mapping) and len(given) == 1 and isinstance(value := next(iter(given.values())), bool):
+        return f"write only {json.dumps(value)}, without '{next(iter(given))}:'"
     truth = TRUTH.get(str(given).lower())
     quoted = isinstance(given, str) and given.lower() in {"true", "false"}  # yes and on are texts in YAML 1.2, with and without quotes
     return None if truth is None else f"write {truth}" + (", without quotes" if quoted else "")
@@ -122,13 +126,14 @@ def _section(place: Place, given: object, _choices: list[str]) -> str | None:
 def _list(place: Place, given: object, _choices: list[str]) -> str | None:
     if isinstance(given, Mapping) and given:
         return _as_list(place, given)
-    if isinstance(given, int) and len(place.inner) == 1 and (entry := _entry_of(place.inner[0], str(given))):
-        return f"write [{entry}]"
-    if not isinstance(given, str) or not given:
-        return None
-    if pem.holds_content(given):
+    if isinstance(given, str) and pem.holds_content(given):
         return "write '- |' on the line before it and indent it: each entry of the list is one text"
-    parts = [part for part in re.split(r"[,;\s]+", given) if part]
+    parts = [part for part in re.split(r"[,;\s]+", given) if part] if isinstance(given, str) else []
+    if place.inner:
+        entries = as_entries(place, parts or [given])
+        return f"write [{', '.join(entries)}]" if entries else None
+    if not parts:
+        return None
     if broken := place.rule_for(parts):
         return f"write a list, '-' before each entry; {broken[1]}"
     return f"write [{', '.join(parts)}]"
@@ -182,6 +187,15 @@ def as_texts(given: object) -> list[str] | None:
     return [text for text in texts if text is not None] if texts and None not in texts else None
 
 
+def as_entries(place: Place, given: list[object]) -> list[str] | None:
+    """Return the entries of the list at ``place`` for the texts and numbers ``given``, None where not all can be known."""
+    (section, *others) = place.inner or (None,)
+    if section is None or others or not all(isinstance(item, str | int) and not isinstance(item, bool) for item in given):
+        return None
+    entries = [_entry_of(section, str(item)) for item in given]
+    return [entry for entry in entries if entry] if all(entries) else None
+
+
 def below(sections: list[type[Section]], given: object) -> str:
     """Return what to write below a key that has ``given`` in place of one of ``sections``."""
     pairs = [_pair(item) for item in given] if isinstance(given, list) else []
@@ -204,8 +218,11 @@ def below(sections: list[type[Section]], given: object) -> str:
 
 def _for_text(sections: list[type[Section]], given: str) -> str | None:
     """Return what to write for the text ``given`` in a section's place."""
-    if re.match(r"\s*[\w.-]+:(\s|$)", given):
-        return "write its lines as keys below it, without '|' and without quotes around them"
+    if re.match(r"\s*([{[]|[\w.-]+:(\s|$))", given):
+        flow = given.lstrip()[0] in "{["
+        return (
+            "write it without quotes around it" if flow else "write its lines as keys below it, without '|' and without quotes around them"
+        )
     if choice := next((key for section in sections for key in keys_of((section,)) if _is_choice(section, key, given)), None):
         return f"write '{choice}: {given}' below it"
     if not keys_of(tuple(sections)) and (pair := _pair(given)):
@@ -237,16 +254,45 @@ def _for_scalar(keys: list[str], given: object) -> str | None:
 
 
 def _entry_of(section: type[Section], given: str) -> str | None:
-    """Return ``section`` with the text ``given`` in it, None if its place cannot be known."""
-    keys, needed = keys_of((section,)), [field.alias or name for name, field in section.model_fields.items() if field.is_required()]
-    if (pair := _pair(given)) and {"name", "value"} <= set(keys):
-        return f"{{name: {pair[0]}, value: {pair[1]}}}"
+    """Return ``section`` with the text ``given`` in it, None if its place cannot be known or the text does not fit there."""
+    if (pair := _pair(given)) and {"name", "value"} <= set(keys_of((section,))):
+        return f"{{name: {pair[0]}, value: {pair[1]}}}" if _fits(section, {"name": pair[0], "value": json.loads(pair[1])}) else None
+    if (ports := re.fullmatch(r"([0-9]+)[-:]([0-9]+)", given)) and {"port", "endPort"} <= set(keys_of((section,))):
+        return f"{{port: {ports[1]}, endPort: {ports[2]}}}" if int(ports[1]) < int(ports[2]) else None
+    entry = _with(section, given)
+    inner = {key: _with(each, given) for key in keys_of((section,)) for each in Place((key,), (section,)).inner if _needed(each)}
+    entries = [entry] if entry else [{key: each} for key, each in inner.items() if each]
+    return _flow(entries[0]) if len(entries) == 1 and _fits(section, entries[0]) else None
+
+
+def _needed(section: type[Section]) -> list[str]:
+    return [field.alias or name for name, field in section.model_fields.items() if field.is_required()]
+
+
+def _with(section: type[Section], given: str) -> dict[str, object] | None:
+    """Return ``section`` with ``given`` at the only key that it must have, None where it does not fit there."""
+    needed = _needed(section)
     if len(needed) != 1:
         return None
-    kinds = Place((needed[0],), (section,)).kinds
-    if int in kinds and str not in kinds:
-        return f"{{{needed[0]}: {given}}}" if given.isdigit() else None
-    return f"{{{needed[0]}: {given if re.fullmatch('[A-Za-z][A-Za-z0-9./-]*', given) else json.dumps(given)}}}"
+    is_number = Place((needed[0],), (section,)).kinds == {int} and given.isdigit()
+    entry: dict[str, object] = {needed[0]: int(given) if is_number else given}
+    return entry if _fits(section, entry) else None
+
+
+def _fits(section: type[Section], entry: Mapping[str, object]) -> bool:
+    try:
+        section.model_validate_json(json.dumps(entry))
+    except ValidationError:
+        return False
+    return True
+
+
+def _flow(value: object) -> str:
+    """Return ``value`` as YAML in one line, a text in quotes only where it needs them."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_flow(item)}' for key, item in value.items())}}}"
+    is_plain = isinstance(value, str) and re.fullmatch("[A-Za-z][A-Za-z0-9./-]*|[0-9.]+/[0-9]+", value)
+    return str(value) if is_plain else json.dumps(value)
 
 
 def _pair(item: object) -> tuple[str, str] | None:
@@ -264,18 +310,33 @@ def _version(major: str, minor: str | None, valid: list[str]) -> str | None:
     return same[0] if len(same) == 1 else None
 
 
+ALIKE: Final = 0.85
+"""Ratio of letters that two words share in their order, from which on one is the other with a slip of the pen."""
+
+
+def plain(key: str) -> str:
+    """Return the letters and digits of ``key``, all small: what its spellings have in common."""
+    return re.sub(r"[^a-z0-9]", "", key.lower())
+
+
+def is_slip(given: str, meant: str) -> bool:
+    """Whether ``given`` has the letters of ``meant``, all but one or two of them in their order: no other word for it."""
+    one, other = plain(given), plain(meant)
+    return sorted(one) == sorted(other) or difflib.SequenceMatcher(None, one, other).ratio() >= ALIKE
+
+
 def close_to(given: str, valid: list[str]) -> str | None:
     """Return what ``given`` may have meant: the same letters, its beginning, or nearly the same."""
     if version := re.fullmatch(r"v?([0-9]+)(?:\.([0-9]+))?(?:[.-].*)?", given):
         return _version(version[1], version[2], valid)
-    plain = {re.sub(r"[^a-z0-9]", "", choice.lower()): choice for choice in valid}
-    key = re.sub(r"[^a-z0-9]", "", given.lower())
-    if key in plain:
-        return plain[key]
-    anagrams = [choice for name, choice in plain.items() if sorted(name) == sorted(key)]
+    names = {plain(choice): choice for choice in valid}
+    key = plain(given)
+    if key in names:
+        return names[key]
+    anagrams = [choice for name, choice in names.items() if sorted(name) == sorted(key)]
     if len(anagrams) == 1 and not key.isdigit():
         return anagrams[0]
-    begun = [choice for name, choice in plain.items() if key and (name.startswith(key) or key.startswith(name))]
+    begun = [choice for name, choice in names.items() if key and (name.startswith(key) or key.startswith(name))]
     if len(begun) == 1:
         return begun[0]
     if key.isdigit():  # sizes: the nearest spelling is another one, not the one meant

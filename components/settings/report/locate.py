@@ -60,6 +60,9 @@ Path = tuple[str | int, ...]
 MAPPING_KEY: Final = "[key]"
 """pydantic's last step where the key of a mapping is wrong."""
 
+NAMED: Final = "; or name a Secret of the namespace: {secret: <name>, key: <key>}"
+"""The other way to give a secret, behind the first one of a fix."""
+
 TAGS: Final = ("source", "kind", "driver")
 """The keys by which unions of sections tell their members apart."""
 
@@ -134,7 +137,7 @@ class Place:
         """How a secret is given."""
         section, _, rest = self.dotted.partition(".")
         command = f"pulumi config set --secret --path 'portus:{section}.{rest}'"
-        return command + ("; or name a Secret of the namespace: {secret: <name>, key: <key>}" if self.takes_existing_secret else "")
+        return command + (NAMED if self.takes_existing_secret else "")
 
     @property
     def takes_existing_secret(self) -> bool:

@@ -1,4 +1,4 @@
-"""Secrets that the stack file has in clear, and secrets in settings that end in an object that is not secret.
+"""Secrets that the stack file has in clear or in each other's place, and those in settings that end in an object that is not secret.
 
 They are searched in the file itself, so that they are found in a file that is wrong otherwise, too.
 """
@@ -6,14 +6,15 @@ They are searched in the file itself, so that they are found in a file that is w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
 from components.common import pem
-from components.settings.report.locate import Path, Place, tag_of
+from components.settings.report.locate import NAMED, Path, Place, find, tag_of, value_at
 from components.settings.report.problems import HIDDEN, Problem
 from components.settings.report.redaction import (
     holds_credentials,
@@ -25,6 +26,9 @@ from components.settings.report.redaction import (
 from components.settings.sections.kubernetes import EnvVar
 from components.settings.types.base import Section
 from components.settings.types.pem_types import EXPOSED_KEY
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _STORED: Final = "this setting is stored as plain text"
 
@@ -43,6 +47,42 @@ def clear_secrets(raw: Any, encrypted: Callable[[Path], bool], models: tuple[typ
         for key, value in section.items():
             if isinstance(value, str) and _is_secret(meant, key) and not encrypted((*path, key)):
                 yield _in_clear(Place((*path, key), meant))
+
+
+def swapped_keys(
+    entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]
+) -> dict[Path, Problem | None]:
+    """Return one problem for a certificate and a key that are each in the other's place; the key's own is None."""
+    found: dict[Path, Problem | None] = {}
+    for loc in (entry["loc"] for entry in entries if entry["loc"][-1:] in {("certificate",), ("caCertificate",)}):
+        other = next((entry["loc"] for entry in entries if entry["loc"] == (*loc[:-1], "privateKey")), None)
+        place = find(loc, raw)
+        key, certificate = value_at(raw, place.path), value_at(raw, (*place.path[:-1], "privateKey"))
+        if other and isinstance(key, str) and isinstance(certificate, str) and _is_key(key) and not _is_key(certificate):
+            exposed = "" if encrypted(place.path) else "; replace the key, because the file exposes it"
+            rule = "must be the certificate, and privateKey its key: they are swapped"
+            found[loc] = Problem(key=place.dotted, value=HIDDEN, rule=rule, fix=f"swap {place.key} and privateKey{exposed}")
+            found[other] = None
+    return found
+
+
+def _is_key(text: str) -> bool:
+    """Whether ``text`` is a private key without a certificate; the other's place decides about a text that is neither."""
+    labels = {block.label for block in pem.blocks(text)}
+    return any(label.endswith(pem.PRIVATE_KEY) for label in labels) and pem.CERTIFICATE not in labels
+
+
+def in_one(told: Iterable[Problem], clear: Iterable[Problem]) -> list[Problem]:
+    """Return ``told`` and ``clear``; a secret in clear that also has the wrong form is one problem, because one new secret solves both."""
+    found, rest = {problem.key: problem for problem in clear}, []
+    for problem in told:
+        if problem.rule.startswith("must ") and not problem.fix.startswith("swap ") and (plain := found.get(problem.key)):
+            seen, _, encrypt = plain.fix.partition(", then ")
+            form = problem.fix.removesuffix(NAMED)
+            found[problem.key] = replace(plain, rule=f"{plain.rule}; it {problem.rule}", fix=f"{seen}: {form}; then {encrypt}")
+        else:
+            rest.append(problem)
+    return [*rest, *found.values()]
 
 
 def exposed_secrets(raw: Any, models: tuple[type[Section], ...]) -> Iterator[Problem]:

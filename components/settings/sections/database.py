@@ -117,7 +117,6 @@ class ExternalDatabase(Section):
     synonyms: ClassVar[Mapping[str, str]] = {"database": "name", "username": "user", "dbname": "name"}
     moved_keys: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("url", "uri", "dsn"), "write 'host: ...', 'port: ...', 'name: ...', 'user: ...' and 'password: ...' in its place"),
-        "existingSecret": "write password: {secret: <name>, key: <key>}",
         **dict.fromkeys(
             ("ssl", "sslmode", "tls"), "remove it: Portus cannot encrypt its connection to the database (docs/deploy/database.md)"
         ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.settings.kinds.messages import names, secrets, shapes, strangers, versions
+from tests.settings.kinds.keys import charts, joined, strangers, unsaid, words
+from tests.settings.kinds.messages import names, secrets, shapes, versions
 from tests.settings.kinds.sections import files, filters, images, ports, proxies, sizes
 from tests.settings.kinds.stores import fixes, stores
 
@@ -20,4 +21,8 @@ ROWS = [
     *versions(),
     *strangers(),
     *fixes(),
+    *words(),
+    *joined(),
+    *charts(),
+    *unsaid(),
 ]

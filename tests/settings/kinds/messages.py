@@ -1,4 +1,4 @@
-"""What a report says of the shape of a value, of names and addresses, and of keys of another section or version."""
+"""What a report says of the shape of a value, of names and addresses, and of versions."""
 
 from __future__ import annotations
 
@@ -215,27 +215,6 @@ def versions() -> Iterator[Wrong]:
         fix="remove it: without it Portus encrypts nothing",
         fixed=below("portus.config.ldap.encryption.method", REMOVED),
     )
-
-
-def strangers() -> Iterator[Wrong]:
-    """Yield keys that many sections have: nobody can know which one was meant."""
-    top = (
-        "accept, backup, cluster, credentials, database, exposure, host, images, network, observability, portus, profile, protect, "
-        "registry, tls, workloads"
-    )
-    registry = (
-        "autoscaling, catalogMaxEntries, deleteEnabled, extraConfig, host, http, logLevel, maintenance, notifications, redirect, "
-        "redis, replicas, resources, serviceAccount, storage, version"
-    )
-    for key, known in (("name", top), ("registry.name", registry), ("portus.name", "bootstrap, config, logLevel, version, web, worker")):
-        yield Wrong(
-            name=key,
-            change=below(key, "hub"),
-            key=key,
-            rule="unknown key",
-            fix=f"remove it; known here: {known}",
-            fixed=below(key, REMOVED),
-        )
 
 
 def names() -> Iterator[Wrong]:

@@ -1,0 +1,178 @@
+"""What a report says of keys by another name, in another section, or without their section's kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.settings.kinds.messages import EXTERNAL, LIST, SECTION
+from tests.settings.tables import REMOVED, S3, Wrong, below, ldap, mail, merged, storage
+
+
+def strangers() -> Iterator[Wrong]:
+    """Yield keys that many sections have: nobody can know which one was meant."""
+    top = (
+        "accept, backup, cluster, credentials, database, exposure, host, images, network, observability, portus, profile, protect, "
+        "registry, tls, workloads"
+    )
+    registry = (
+        "autoscaling, catalogMaxEntries, deleteEnabled, extraConfig, host, http, logLevel, maintenance, notifications, redirect, "
+        "redis, replicas, resources, serviceAccount, storage, version"
+    )
+    for key, known in (("name", top), ("registry.name", registry), ("portus.name", "bootstrap, config, logLevel, version, web, worker")):
+        yield Wrong(
+            name=key,
+            change=below(key, "hub"),
+            key=key,
+            rule="unknown key",
+            fix=f"remove it; known here: {known}",
+            fixed=below(key, REMOVED),
+        )
+
+
+def _moved(key: str, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Return ``fixed``, with ``key`` taken away."""
+    *above, last = key.split(".")
+    result = node = merged({}, fixed)
+    for step in above:
+        node = node.setdefault(step, {})
+    node[last] = REMOVED
+    return result
+
+
+def words() -> Iterator[Wrong]:
+    """Yield sections under another word: what is inside them is no problem of its own, because it may be right for what was meant."""
+    peer = {"ipBlock": {"cidr": "10.0.0.0/8"}}
+    rows: list[tuple[str, Any, str, Any]] = [
+        ("network.egress", [{"to": [peer], "ports": [{"port": 443}]}], "extraEgress", [{"workloads": ["web"], "ports": [{"port": 443}]}]),
+        ("network.ingress", [{"from": [peer]}], "extraIngress", [{"workloads": ["edge"], "from": [peer], "ports": [{"port": 8443}]}]),
+        ("networkPolicy", {"enabled": True}, "network", {"policies": True}),
+        ("workloads.web.environment", ["TZ=UTC"], "env", [{"name": "TZ", "value": "UTC"}]),
+        ("workloads.web.envFrom", [{"secretRef": {"name": "x"}}], "env", []),
+    ]
+    for key, value, right, fixed in rows:
+        above, _, _ = key.rpartition(".")
+        yield Wrong(
+            name=key,
+            change=below(key, value),
+            key=key,
+            rule="unknown key",
+            fix=f"did you mean '{right}'?",
+            fixed=_moved(key, below(f"{above}.{right}".lstrip("."), fixed)),
+        )
+
+
+def joined() -> Iterator[Wrong]:
+    """Yield keys that join a section's key and one inside it, and keys one section too high."""
+    rows: list[tuple[str, Any, str, dict[str, Any]]] = [
+        (
+            "registry.serviceAccountAnnotations",
+            {"a": "b"},
+            "write 'serviceAccount: {annotations: ...}'",
+            below("registry.serviceAccount.annotations", {"a": "b"}),
+        ),
+        (
+            "workloads.web.serviceAccountName",
+            "portus",
+            "write 'serviceAccount: {name: ...}'",
+            below("workloads.web.serviceAccount.name", "portus"),
+        ),
+        ("databaseName", "portus", "write 'portus:database: {name: ...}'", {"database": {"kind": "in_cluster", "name": "portus"}}),
+        ("registry_log_level", "warn", "write 'portus:registry: {logLevel: ...}'", below("registry.logLevel", "warn")),
+        ("backup.claimSize", "20Gi", "write 'claim: {size: ...}'", below("backup.claim.size", "20Gi")),
+        ("portus.puma_workers", 2, "write pumaWorkers under 'web'", below("portus.web.pumaWorkers", 2)),
+        ("web", {"replicas": 2}, "write it under 'portus' or 'workloads'", below("portus.web.replicas", 2)),
+        ("schedule", "@daily", "write it under 'backup'", below("backup.schedule", "@daily")),
+        ("portus.web.resources.cpu", "1", "write it under 'limits' or 'requests'", below("portus.web.resources.limits.cpu", "1")),
+    ]
+    for key, value, fix, fixed in rows:
+        yield Wrong(name=key, change=below(key, value), key=key, rule="unknown key", fix=fix, fixed=_moved(key, fixed))
+    yield Wrong(
+        name="portusVersion in place of its section",
+        change={"portus": REMOVED, "portusVersion": "2.5"},
+        key="portusVersion",
+        rule="unknown key",
+        fix="write 'portus:portus: {version: ...}'",
+        fixed={"portusVersion": REMOVED, "portus": {"version": "2.5"}},
+    )
+
+
+def charts() -> Iterator[Wrong]:
+    """Yield Secrets that are named in the way of charts: the secrets that they stand for are not missing."""
+    place = {"secret": "portus", "key": "password"}
+    account = {"enabled": True, "bind_dn": "cn=portus,dc=example"}
+    keys = {"accesskey": REMOVED, "secretkey": REMOVED}
+    rows: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
+        ("database.existingSecret", {"database": merged(EXTERNAL, {"password": REMOVED})}, ("password",)),
+        ("registry.storage.existingSecret", storage(merged(S3, keys)), ("accesskey", "secretkey")),
+        ("portus.config.ldap.authentication.secretName", ldap(authentication=account), ("password",)),
+        ("portus.config.email.smtp.secretRef", mail(user_name="portus"), ("password",)),
+    ]
+    for key, change, wanted in rows:
+        above, _, _ = key.rpartition(".")
+        right = [below(f"{above}.{name}", place) for name in wanted]
+        yield Wrong(
+            name=key,
+            change=merged(change, below(key, "portus")),
+            key=key,
+            rule="unknown key",
+            fix="write " + " and ".join(f"'{name}: {{secret: <name>, key: <key>}}'" for name in wanted),
+            fixed=_moved(key, merged(right[0], right[-1])),
+        )
+
+
+def unsaid() -> Iterator[Wrong]:
+    """Yield sections whose kind is missing, although their keys tell it, and values with a key too many or quotes that mislead."""
+    for key, section, kind in (
+        ("database.kind", {"claim": {"size": "20Gi"}}, "in_cluster"),
+        ("database.kind", {"host": "db", "user": "portus", "password": {"secret": "db", "key": "password"}}, "external"),
+        ("registry.storage.driver", {"claim": {"size": "20Gi"}}, "filesystem"),
+        ("registry.redis.kind", {"addr": "redis.example.com:6379"}, "external"),
+        ("tls.source", {"validityDays": 90}, "self_signed"),
+    ):
+        above, _, tag = key.rpartition(".")
+        yield Wrong(
+            name=f"{key} of {', '.join(section)}",
+            change=below(above, section),
+            key=key,
+            rule="must be set",
+            fix=f"set it to {kind}, to which the other keys belong",
+            fixed=below(f"{above}.{tag}", kind),
+        )
+    peers = [{"ipBlock": {"cidr": "10.0.0.0/8"}}, {"ipBlock": {"cidr": "192.168.0.0/16"}}]
+    rows: list[tuple[str, Any, str, str, Any]] = [
+        ("network.policies", {"enabled": True}, "must be true or false", "write only true, without 'enabled:'", True),
+        ("exposure.edge.hstsMaxAge", "0600", "must be a whole number", "write 600", 600),
+        ("portus", '{version: "2.5"}', SECTION, "write it without quotes around it", {"version": "2.5"}),
+        (
+            "network.clients",
+            ["10.0.0.0/8", "192.168.0.0/16"],
+            "must be a list of sections",
+            "write [{ipBlock: {cidr: 10.0.0.0/8}}, {ipBlock: {cidr: 192.168.0.0/16}}]",
+            peers,
+        ),
+        ("network.clients", "10.0.0.0/8", LIST, "write [{ipBlock: {cidr: 10.0.0.0/8}}]", peers[:1]),
+        ("workloads.web.env", "TZ=UTC", LIST, 'write [{name: TZ, value: "UTC"}]', [{"name": "TZ", "value": "UTC"}]),
+    ]
+    for key, value, rule, fix, fixed in rows:
+        yield Wrong(name=f"{key} {value}", change=below(key, value), key=key, rule=rule, fix=fix, fixed=below(key, fixed))
+    for ports, fix, right in (
+        ([443, 8443], "[{port: 443}, {port: 8443}]", [{"port": 443}, {"port": 8443}]),
+        (["8000-8099", 443], "[{port: 8000, endPort: 8099}, {port: 443}]", [{"port": 8000, "endPort": 8099}, {"port": 443}]),
+    ):
+        yield Wrong(
+            name=f"ports {ports}",
+            change=below("network.extraEgress", [{"workloads": ["web"], "ports": ports}]),
+            key="network.extraEgress[0].ports",
+            rule="must be a list of sections",
+            fix=f"write {fix}",
+            fixed=below("network.extraEgress", [{"workloads": ["web"], "ports": right}]),
+        )
+    yield Wrong(
+        name="volume of Docker Compose",
+        change=below("workloads.web.volumes", ["./ca.crt:/etc/ca.crt:ro"]),
+        key="workloads.web.volumes[0]",
+        rule=SECTION,
+        fix="write keys below it: configMap, csi, emptyDir, name, persistentVolumeClaim, secret",
+        fixed=below("workloads.web.volumes", [{"name": "ca", "configMap": {"name": "ca"}}]),
+    )
