@@ -70,7 +70,7 @@ class StackSettings(Section):
         ),
     ]
     """Public name of Portus. Token issuer, realm, PORTUS_MACHINE_FQDN_VALUE, exposure and certificate checks follow from it."""
-    protect: Annotated[bool, ChangeImpact("nothing that runs; only what Pulumi may delete")] = True
+    protect: Annotated[bool, ChangeImpact("nothing that runs changes; only what Pulumi may delete")] = True
     """Whether claims, generated secrets and keys refuse deletion and replacement. Deploy with ``false`` before
     ``pulumi destroy``. To remove a single object, keep ``true`` (docs/operate/protection.md)."""
     cluster: Annotated[ClusterSettings, ChangeImpact("a new deployment in another place")] = ClusterSettings()
@@ -79,12 +79,12 @@ class StackSettings(Section):
     tls: Annotated[TlsSettings, ChangeImpact("Portus, the registry and the front proxy restart")] = SelfSignedTls()
     database: Annotated[DatabaseSettings, ChangeImpact("Portus restarts and uses the other database")] = InClusterDatabase()
     portus: Annotated[PortusSettings, ChangeImpact("Portus' web server and worker restart")]
-    registry: Annotated[RegistrySettings, ChangeImpact("the registry restarts; uploads under way start again")] = RegistrySettings()
+    registry: Annotated[RegistrySettings, ChangeImpact("the registry restarts; uploads in progress start again")] = RegistrySettings()
     exposure: Annotated[ExposureSettings, ChangeImpact("the front proxy restarts")]
     network: Annotated[NetworkSettings, ChangeImpact("at once, for new connections")] = NetworkSettings()
     workloads: Annotated[WorkloadsSettings, ChangeImpact("every Pod restarts")] = WorkloadsSettings()
-    backup: Annotated[BackupSettings, ChangeImpact("from the next backup on; nothing that runs")] = BackupSettings()
-    observability: Annotated[ObservabilitySettings, ChangeImpact("nothing that runs")] = ObservabilitySettings()
+    backup: Annotated[BackupSettings, ChangeImpact("from the next backup on")] = BackupSettings()
+    observability: Annotated[ObservabilitySettings, ChangeImpact("nothing that runs changes")] = ObservabilitySettings()
 
     @property
     def registry_name(self) -> str:

@@ -31,7 +31,7 @@ class ClusterSettings(Section):
     namespace: DnsLabel = "portus"
     """Namespace of every object. A later change moves nothing: it is a new deployment."""
 
-    check_apis: Annotated[bool, ChangeImpact("nothing that runs")] = True
+    check_apis: Annotated[bool, ChangeImpact("nothing that runs changes")] = True
     """Whether a preview looks up the kinds that a cluster may lack (cert-manager's, the Gateway API's), to name a missing one. Turn off
     if the deployer may not read CustomResourceDefinitions."""
 

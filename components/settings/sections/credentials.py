@@ -30,8 +30,8 @@ class RotationSettings(Section):
     """Password of the hidden user ``portus``, by which Portus reads the registry. 2.3 and later set it at each start. 2.0 to 2.2 keep
     the one that the user was created with, so their counter stays 1."""
 
-    http_secret: Annotated[RotationCount, ChangeImpact("the registry restarts; uploads under way start again")] = 1
-    """The registry's ``http.secret``. Uploads under way during the change start again."""
+    http_secret: Annotated[RotationCount, ChangeImpact("the registry restarts; uploads in progress start again")] = 1
+    """The registry's ``http.secret``. Uploads in progress start again."""
 
     registry_cache: Annotated[RotationCount, ChangeImpact("Redis and the registry restart; the cache fills again")] = 1
     """Password of the Redis that this stack runs for the registry (``registry.redis``). Only the cache's content is lost."""
@@ -66,9 +66,9 @@ class ExistingCredentials(Section):
         None
     )
     """Password of the hidden user ``portus``."""
-    http_secret: Annotated[UnquotedSecretSource | None, ChangeImpact("the registry restarts; uploads under way start again")] = None
+    http_secret: Annotated[UnquotedSecretSource | None, ChangeImpact("the registry restarts; uploads in progress start again")] = None
     """The registry's ``http.secret``."""
-    administrator: Annotated[UnquotedSecretSource | None, ChangeImpact("nothing once there is a user")] = None
+    administrator: Annotated[UnquotedSecretSource | None, ChangeImpact("nothing, if Portus has a user")] = None
     """The first administrator's password, letters and digits."""
     database_root: Annotated[UnquotedSecretSource | None, ChangeImpact(_AT_FIRST_START)] = None
     """Password of MariaDB's administrator, if MariaDB runs in the cluster."""

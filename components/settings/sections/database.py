@@ -64,7 +64,7 @@ def _nearest_size(value: str) -> str:
 BufferPoolSize = Annotated[str, Matching(r"[1-9][0-9]*[MG]", "must be a size in MariaDB's notation: a number and M or G", _nearest_size)]
 
 
-OTHER_DATABASE: Final = ChangeImpact("another, empty database: move the data first, and unprotect the claim (docs/operate/protection.md)")
+OTHER_DATABASE: Final = ChangeImpact("an empty database: move the data first, and unprotect the claim (docs/operate/protection.md)")
 
 
 class InClusterDatabase(Section):
@@ -79,10 +79,10 @@ class InClusterDatabase(Section):
     backup_user: Annotated[DatabaseUser, ChangeImpact("MariaDB reads it at its first start only: backups would fail")] = "portus_backup"
     """Account of the backups. It may only read and lock: SELECT, LOCK TABLES, SHOW VIEW."""
     claim: ClaimSettings = ClaimSettings()
-    resources: Annotated[WorkloadResources, ChangeImpact("MariaDB restarts; Portus waits for seconds")] = WorkloadResources()
-    innodb_buffer_pool_size: Annotated[BufferPoolSize, ChangeImpact("MariaDB restarts; Portus waits for seconds")] = "256M"
+    resources: Annotated[WorkloadResources, ChangeImpact("MariaDB restarts; Portus waits some seconds")] = WorkloadResources()
+    innodb_buffer_pool_size: Annotated[BufferPoolSize, ChangeImpact("MariaDB restarts; Portus waits some seconds")] = "256M"
     """Under MariaDB's name and in its notation. Portus' data is small: 256M has room for all of it."""
-    max_connections: Annotated[int, Field(ge=20, le=2000), ChangeImpact("MariaDB restarts; Portus waits for seconds")] = 150
+    max_connections: Annotated[int, Field(ge=20, le=2000), ChangeImpact("MariaDB restarts; Portus waits some seconds")] = 150
     """Each thread of Puma and the worker hold one connection; each takes about 1 MiB. 150 serves eight replicas of the default size."""
 
 
@@ -159,9 +159,9 @@ class BackupSettings(Section):
     most jobs of a cluster start."""
     time_zone: TimeZone = "Etc/UTC"
     """Time zone of ``schedule``."""
-    before_upgrade: Annotated[bool, ChangeImpact("nothing that runs")] = True
+    before_upgrade: Annotated[bool, ChangeImpact("nothing that runs changes")] = True
     """Whether a deployment of another Portus version, which migrates the database, first makes a backup, and stops if that fails."""
-    keep: Annotated[int, Field(ge=1, le=1000), ChangeImpact("after the next backup; the oldest ones beyond it go")] = 14
+    keep: Annotated[int, Field(ge=1, le=1000), ChangeImpact("the next backup deletes the oldest ones beyond it")] = 14
     """How many backups are kept. Older ones are deleted after a new one has been proven, never before. The newest of each Portus version
     is always kept: an upgrade is undone with it."""
     claim: ClaimSettings = ClaimSettings(size="5Gi")

@@ -13,7 +13,7 @@ from components.settings.sections.kubernetes import AnnotationMap, LabelName
 from components.settings.types.base import ChangeImpact, Matching, Section, broken
 from components.settings.types.values import Cidr, DnsLabel, GatewayDuration, IpAddress, NodePort, ObjectName, Port
 
-PublicPort = Annotated[Port, ChangeImpact("in every URL and image's name")]
+PublicPort = Annotated[Port, ChangeImpact("changes every URL and every image's name")]
 
 IpFamilyPolicy = Literal["SingleStack", "PreferDualStack", "RequireDualStack"]
 IpFamily = Literal["IPv4", "IPv6"]
@@ -27,7 +27,7 @@ class EdgeSettings(ScaledSection):
     """Refuse the paths by which any user can make, list or delete another user's application tokens, an administrator's included
     (portus-images.md). From 2.4 on Portus' own page uses the same paths: users cannot make tokens there while this is on
     (docs/deploy/exposure.md says how to make them then). Turn off only if you trust every user with everything."""
-    registry_passthrough: Annotated[bool, Field(alias="registryPassthrough"), ChangeImpact("connections under way are broken off")] = True
+    registry_passthrough: Annotated[bool, Field(alias="registryPassthrough"), ChangeImpact("open connections are closed")] = True
     """Pass connections for ``registry.host`` through to the registry without decrypting them, by the name in the TLS handshake. This saves
     a TLS hop. It needs two hosts, and no Ingress controller or Gateway that ends TLS. Off: the front proxy decrypts them, filters paths and
     headers, and adds the client's address (docs/deploy/exposure.md)."""
@@ -68,8 +68,16 @@ class _Exposure(Section):
 class _DirectExposure(_Exposure):
     """The front proxy's Service is what clients connect to."""
 
-    external_traffic_policy: Annotated[Literal["Cluster", "Local"], ChangeImpact("connections under way may break")] = "Cluster"
+    external_traffic_policy: Annotated[Literal["Cluster", "Local"], ChangeImpact("open connections may break")] = "Cluster"
     """``Local`` keeps the client's address and answers only on nodes that run the front proxy."""
+    proxy_protocol: Annotated[bool, ChangeImpact("connections without the header are refused at once")] = False
+    """Whether what forwards to the node port, or the load balancer, begins each connection with the PROXY protocol's header, which has the
+    client's address. Turn it on there, too: for a load balancer, usually by an annotation."""
+
+    @property
+    def speaks_proxy_protocol(self) -> bool:
+        """Whether connections begin with the PROXY protocol's header."""
+        return self.proxy_protocol
 
 
 class NodePortExposure(_DirectExposure):
@@ -77,24 +85,17 @@ class NodePortExposure(_DirectExposure):
 
     kind: Annotated[Literal["node_port"], ChangeImpact("another address: clients lose the old one")]
     """How clients connect."""
-    https_node_port: Annotated[NodePort, ChangeImpact("in every URL and image's name, unless ``publicPort`` is set")]
+    https_node_port: Annotated[NodePort, ChangeImpact("changes every URL and every image's name, unless ``publicPort`` is set")]
     """Port of every node for HTTPS."""
     http_node_port: NodePort | None = None
     """Port of every node for plain HTTP, which redirects to HTTPS. Unset: no plain HTTP."""
-    public_port: Annotated[Port | None, ChangeImpact("in every URL and image's name")] = None
+    public_port: Annotated[Port | None, ChangeImpact("changes every URL and every image's name")] = None
     """Port that clients use, if something forwards it to the node port. Unset: the node port itself."""
-    proxy_protocol: Annotated[bool, ChangeImpact("others' connections are refused at once")] = False
-    """Whether what forwards to the node port begins each connection with the PROXY protocol's header, which has the client's address."""
 
     @property
     def https_port(self) -> int:
         """The port in every public URL."""
         return self.public_port or self.https_node_port
-
-    @property
-    def speaks_proxy_protocol(self) -> bool:
-        """Whether connections begin with the PROXY protocol's header."""
-        return self.proxy_protocol
 
 
 class LoadBalancerExposure(_DirectExposure):
@@ -104,7 +105,7 @@ class LoadBalancerExposure(_DirectExposure):
     """How clients connect."""
     public_port: PublicPort = 443
     """Port that clients use; 443 is in no URL."""
-    load_balancer_source_ranges: Annotated[tuple[Cidr, ...], ChangeImpact("others are let in, at once")] = ()
+    load_balancer_source_ranges: Annotated[tuple[Cidr, ...], ChangeImpact("other clients may connect, at once")] = ()
     """Networks that may connect. Empty: all of them."""
     load_balancer_class: Annotated[LabelName | None, ChangeImpact("Kubernetes refuses it: make a new Service")] = None
     """Which of the cluster's controllers creates the load balancer. Unset: the cluster's default."""
@@ -114,19 +115,11 @@ class LoadBalancerExposure(_DirectExposure):
     """Address to request from the controller."""
     annotations: AnnotationMap = Field(default_factory=dict)
     """Annotations of the Service, which the cloud's controller reads."""
-    proxy_protocol: Annotated[bool, ChangeImpact("others' connections are refused at once")] = False
-    """Whether the load balancer begins each connection with the PROXY protocol's header, which has the client's address. Must be switched
-    on in the load balancer too, usually by an annotation."""
 
     @property
     def https_port(self) -> int:
         """The port in every public URL."""
         return self.public_port
-
-    @property
-    def speaks_proxy_protocol(self) -> bool:
-        """Whether connections begin with the PROXY protocol's header."""
-        return self.proxy_protocol
 
 
 class ClusterIpExposure(_Exposure):
@@ -189,7 +182,7 @@ class IngressExposure(_Exposure):
     """Port that clients use; 443 is in no URL."""
     annotations: AnnotationMap = Field(default_factory=dict)
     """Annotations of the Ingress, in addition to those that this program writes. A key here replaces theirs."""
-    await_address: Annotated[bool, ChangeImpact("nothing that runs")] = True
+    await_address: Annotated[bool, ChangeImpact("nothing that runs changes")] = True
     """Whether ``pulumi up`` waits until the controller has written an address into the Ingress; off for controllers that write none."""
 
     @property

@@ -141,7 +141,7 @@ class NetworkSettings(Section):
     """Whether the stack has NetworkPolicies. Turn off if the cluster's own rules do this. A network that enforces no policies ignores
     them."""
     dns: DnsSettings = DnsSettings()
-    clients: Annotated[tuple[NetworkPolicyPeer, ...], ChangeImpact("others are let in, at once")] = ()
+    clients: Annotated[tuple[NetworkPolicyPeer, ...], ChangeImpact("other clients may connect, at once")] = ()
     """Clients that may connect to the front proxy: networks, or the Pods of an ingress controller. Empty: all. Behind a load balancer or
     node port a Pod often sees a node's address in place of the client's."""
     destinations: Destinations = Destinations()

@@ -65,6 +65,6 @@ class PortusSettings(Section):
     """PORTUS_LOG_LEVEL; ``debug`` is not offered: the images' start script would print its environment, secrets included. 2.3 on."""
     web: WebSettings = WebSettings()
     worker: Annotated[WorkerSettings, Since("2.3"), ChangeImpact("the worker restarts; events wait")] = WorkerSettings()
-    bootstrap: Annotated[BootstrapSettings, ChangeImpact("nothing once there is a user")] = BootstrapSettings()
+    bootstrap: Annotated[BootstrapSettings, ChangeImpact("nothing, if Portus has a user")] = BootstrapSettings()
     config: PortusConfig = PortusConfig()
     """Portus' own settings, under the names of its config.yml; what is not set keeps Portus' default."""

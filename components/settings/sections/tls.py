@@ -29,7 +29,7 @@ SigningKeyChoice = Annotated[
 ]
 
 
-PubliclyTrusted = Annotated[bool, ChangeImpact("nothing that runs; the output first_steps changes")]
+PubliclyTrusted = Annotated[bool, ChangeImpact("only the output first_steps changes")]
 
 
 class _Trust(Section):

@@ -11,7 +11,7 @@ from components.settings.types.base import ChangeImpact, Matching
 
 MIB: Final = 1024 * 1024
 
-OTHER_STORE: Final = ChangeImpact("another, empty store: copy the blobs first, and unprotect the claim (docs/operate/protection.md)")
+OTHER_STORE: Final = ChangeImpact("an empty store: copy the blobs first, and unprotect the claim (docs/operate/protection.md)")
 
 ChunkSize = Annotated[int, Field(ge=5 * MIB, le=5 * 1024 * MIB)]
 """Bytes of one part of an upload; object stores take parts from 5 MiB to 5 GiB."""
