@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ops.adopt import keys, roles
 from ops.adopt.classify.registry import blob_folder
+from ops.adopt.classify.values import host_and_port
 from ops.adopt.compose import PORTUS_CONFIGS, REGISTRY_CONFIGS
 from ops.adopt.files import config_entries, parse_config
 from ops.adopt.model import AdoptError, Fate, Item, Mount, Place, Problem, Role, Source, Verdict, Workload
@@ -272,11 +273,19 @@ def _commands(source: Source, objects: Sequence[Object], namespace: str) -> dict
     for role, name in ((Role.REGISTRY, "registry"), (Role.DATABASE, "database"), (Role.WORKER, "worker"), (Role.PROXY, "front")):
         if workload := source.with_role(role):
             commands[name] = f"{kinds.get(workload.name.partition(' ')[0], 'deployment')}/{workload.name}"
-    return commands | _exposure(objects) | _claim(source, objects)
+    return commands | _exposure(objects, _port_of_names(source)) | _claim(source, objects)
 
 
-def _exposure(objects: Sequence[Object]) -> dict[str, str]:
-    """Return public names and exposure, by Ingresses and Services."""
+def _port_of_names(source: Source) -> str:
+    """Return the port in the images' names, as the registry's tokens have it; "" for none."""
+    found = [item.text for key, item in source.registry_config if key == "auth.token.service"]
+    if (registry := source.with_role(Role.REGISTRY)) and (item := registry.environment.get("REGISTRY_AUTH_TOKEN_SERVICE")):
+        found.append(item.text)
+    return host_and_port(found[-1])[1] if found else ""
+
+
+def _exposure(objects: Sequence[Object], port_of_names: str) -> dict[str, str]:
+    """Return public names and exposure, by Ingresses and Services: of several node ports the one of the images' names."""
     ingresses = [each.body.get("spec") or {} for each in objects if each.kind == "Ingress"]
     hosts = [str(rule.get("host")) for spec in ingresses for rule in spec.get("rules") or [] if rule.get("host")]
     registries = [host for host in hosts if "registry" in host]
@@ -292,8 +301,9 @@ def _exposure(objects: Sequence[Object]) -> dict[str, str]:
     if ingresses:
         return found | {"exposure": "ingress"}
     if open_ports:
-        name, port = open_ports[0]
-        return found | {"exposure": "node_port", "node_port": str(port["nodePort"]), "service": name}
+        name, port = next((each for each in open_ports if str(each[1]["nodePort"]) == port_of_names), open_ports[0])
+        others = ", ".join(f"{each['nodePort']} of {other}" for other, each in open_ports if other != name)
+        return found | {"exposure": "node_port", "node_port": str(port["nodePort"]), "service": name, "other_ports": others}
     return found
 
 

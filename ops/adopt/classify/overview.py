@@ -209,6 +209,8 @@ def _from_cluster(source: Source, findings: Findings) -> None:
         if port:
             findings.settings[keys.EXPOSURE_NODE_PORT] = port
             findings.questions.append(f"The node port {port} is the old Service's: free it before you deploy, or choose another one.")
+            if others := said.get("other_ports"):
+                findings.questions.append(f"The stack has one node port. Users of the other ones ({others}) get a new address: tell them.")
         else:
             findings.questions.append(
                 f"The Ingress: ingress-nginx is assumed ({keys.PREFIX}{keys.EXPOSURE_CONTROLLER}). Others: docs/deploy/exposure.md."

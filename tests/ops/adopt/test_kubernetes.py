@@ -104,6 +104,21 @@ def test_the_names_with_a_node_port_survive_behind_the_same_one() -> None:
     assert (found.old, found.survive) == ("192-0-2-30.names.test:32123", True)
 
 
+@pytest.mark.parametrize(("service", "port"), [("hub.team.test:32001", 32001), ("hub.team.test:32000", 32000), ("inner:5000", 32000)])
+def test_of_several_node_ports_the_one_of_the_images_names_is_taken(service: str, port: int, tmp_path: Path) -> None:
+    images = "---\nkind: Deployment\nmetadata: {name: images}\nspec:\n  template:\n    spec:\n      containers:\n        - name: images\n"
+    images += f"          image: registry:2\n          env: [{{name: REGISTRY_AUTH_TOKEN_SERVICE, value: '{service}'}}]\n"
+    ports = {"portus": 32000, "images": 32001}
+    services = [f"---\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{type: NodePort, ports: [{{port: 1, nodePort: {each}}}]}}\n"
+                for name, each in ports.items()]  # fmt: skip
+    file = tmp_path / "objects.yaml"
+    file.write_text(WEB + images + "".join(services))
+    findings = classify(kubernetes.read(objects.load([file]), "portus", str(file)), Answers())
+    assert findings.settings[keys.EXPOSURE_NODE_PORT] == port
+    (other,) = [f"{each} of {name}" for name, each in ports.items() if each != port]
+    assert [question for question in findings.questions if f"({other})" in question]
+
+
 def test_the_stack_gets_a_namespace_of_its_own() -> None:
     assert adopted("ingress-claims-sidecar").settings[keys.NAMESPACE] != "portus"
 
