@@ -77,17 +77,20 @@ def helm_command(files: Sequence[Path], chart: Path | None, release: str, namesp
 
 @adopt.command("kubernetes")
 @click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Objects in YAML or JSON, or a folder of such files.")
-@click.option("--namespace", default="default", show_default=True, help="Namespace of the old deployment; read, if there is no --file.")
+@click.option("--namespace", default="", help="Namespace of the old deployment. Without it: that of the objects in --file, else default.")
 @click.option("--context", help="Context of the kubeconfig, if it is not the current one.")
 @click.option("--kubeconfig", envvar="KUBECONFIG", default="~/.kube/config", show_default=True, help="The kubeconfig.")
 @_common
 def kubernetes_command(files: Sequence[Path], namespace: str, context: str | None, kubeconfig: str, **options: Any) -> None:
     """Adopt the objects of a namespace, or of files. The files are those of kubectl get -o yaml, or helm get manifest."""
-    given = [*_words("--file", files), "--namespace", namespace, *(["--context", context] if context else [])]
+    given = [*_words("--file", files), *(["--namespace", namespace] if namespace else []), *(["--context", context] if context else [])]
 
     def read() -> Source:
-        found = objects.load(files) if files else objects.live(kubeconfig_of(kubeconfig) or Path(), context, namespace)
-        return kubernetes.read(found, namespace, str(files[0]) if files else f"namespace {namespace}")
+        if files:
+            found = objects.load(files)
+            return kubernetes.read(found, namespace or objects.namespace_of(found), str(files[0]))
+        asked = namespace or objects.DEFAULT_NAMESPACE
+        return kubernetes.read(objects.live(kubeconfig_of(kubeconfig) or Path(), context, asked), asked, f"namespace {asked}")
 
     _run(read, "kubernetes", given, files, **options)
 

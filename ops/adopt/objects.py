@@ -80,6 +80,7 @@ def wrong(
                 yield from wrong(value.get(each), inner, (*path, each))
 
 
+DEFAULT_NAMESPACE: Final = "default"
 WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicationController", "Pod")
 READ: Final = ("Deployment", "StatefulSet", "DaemonSet", "Service", "Ingress", "ConfigMap", "Secret", "PersistentVolumeClaim")
 """Kinds that a live namespace is asked for."""
@@ -145,6 +146,12 @@ def load(paths: Sequence[Path]) -> list[Object]:
     if problems:
         raise AdoptError(problems)
     return found
+
+
+def namespace_of(found: Sequence[Object]) -> str:
+    """Return the namespace of the first workload that names one: kubectl writes it into each object."""
+    named = (str((each.body.get("metadata") or {}).get("namespace") or "") for each in found if each.kind in WORKLOADS)
+    return next(filter(None, named), DEFAULT_NAMESPACE)
 
 
 def _problems(each: Object) -> Iterator[Problem]:

@@ -123,6 +123,16 @@ def test_the_stack_gets_a_namespace_of_its_own() -> None:
     assert adopted("ingress-claims-sidecar").settings[keys.NAMESPACE] != "portus"
 
 
+@pytest.mark.parametrize(("words", "old", "new"), [((), "portus", "portus-stack"), (("--namespace", "team"), "team", "portus")])
+def test_the_objects_say_the_namespace_unless_an_option_does(words: tuple[str, ...], old: str, new: str, tmp_path: Path) -> None:
+    file = tmp_path / "objects.yaml"
+    file.write_text(WEB.replace("{name: portus}", "{name: portus, namespace: portus}"))
+    written = support.results(tmp_path / "new", "kubernetes", "--file", file, *words)
+    assert f"kubectl -n {old} " in written["plan.md"]
+    assert f"kubectl -n {new} get service edge-public" in written["plan.md"]
+    assert ("namespace: portus-stack" in written["Pulumi.prod.yaml"]) == (new == "portus-stack")
+
+
 def test_the_size_of_the_registrys_claim_is_taken() -> None:
     assert adopted("ingress-claims-sidecar").settings[keys.REGISTRY_CLAIM_SIZE] == "300Gi"
 
