@@ -77,30 +77,15 @@ class Edge(ServiceComponent):
         self.register_outputs({})
 
     def _volumes(self, certificate: Certificate) -> list[core.VolumeArgs]:
-        texts: dict[str, pulumi.Input[str]] = {"haproxy.cfg": haproxy.haproxy_cfg(self._routes()), "ca.crt": certificate.trust}
+        texts: dict[str, pulumi.Input[str]] = {
+            "haproxy.cfg": haproxy.haproxy_cfg(routes(self._stack, wildcards=self._wildcards)),
+            "ca.crt": certificate.trust,
+        }
         config = config_map(f"{self._name}-config", texts, self._labels, self._context, self.child(after=self._context.after))
         return [
             pods.secret_volume("tls", certificate.files.secret, haproxy.CERTIFICATE_FILES),
             pods.config_volume("config", config.metadata.name),
         ]
-
-    def _routes(self) -> haproxy.Routes:
-        stack, port = self._stack, self._stack.exposure.https_port
-        return haproxy.Routes(
-            host=stack.host,
-            registry_name=stack.registry_name,
-            public_port=port,
-            portus=f"${{{PORTUS_ADDRESS}}}:{port}",
-            registry=f"${{{REGISTRY_ADDRESS}}}:{port}",
-            shield=stack.exposure.edge.shield_application_tokens,
-            wildcards=self._wildcards,
-            behind_proxy=stack.exposure.behind_proxy,
-            proxy_protocol=stack.exposure.speaks_proxy_protocol,
-            ipv6=stack.exposure.speaks_ipv6,
-            hsts_max_age=_hsts(stack),
-            passes_registry_through=stack.passes_registry_through,
-            portus_threads=_threads(stack),
-        )
 
     def _deployment(self, image: str, volumes: list[core.VolumeArgs]) -> apps.Deployment:
         settings = self._stack.exposure.edge
@@ -197,6 +182,30 @@ class Edge(ServiceComponent):
     def _port(self, name: str, port: int, node_port: int | None = None) -> core.ServicePortArgs:
         target = f"proxied-{name}" if self._stack.exposure.speaks_proxy_protocol else name
         return core.ServicePortArgs(name=name, port=port, target_port=target, node_port=node_port)
+
+
+def routes(stack: StackSettings, *, wildcards: bool) -> haproxy.Routes:
+    """Return what the front proxy serves; pure.
+
+    Args:
+        wildcards: whether Portus checks ``*`` in a repository.
+    """
+    port = stack.exposure.https_port
+    return haproxy.Routes(
+        host=stack.host,
+        registry_name=stack.registry_name,
+        public_port=port,
+        portus=f"${{{PORTUS_ADDRESS}}}:{port}",
+        registry=f"${{{REGISTRY_ADDRESS}}}:{port}",
+        shield=stack.exposure.edge.shield_application_tokens,
+        wildcards=wildcards,
+        behind_proxy=stack.exposure.behind_proxy,
+        proxy_protocol=stack.exposure.speaks_proxy_protocol,
+        ipv6=stack.exposure.speaks_ipv6,
+        hsts_max_age=_hsts(stack),
+        passes_registry_through=stack.passes_registry_through,
+        portus_threads=_threads(stack),
+    )
 
 
 def _hsts(stack: StackSettings) -> int | None:

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 import yaml
 
-from components.exposure import paths
+from components.exposure import edge as front_proxy
+from components.exposure import haproxy, paths
+from components.portus.image_family import image_family
 from components.settings.sections.exposure import IngressController
 from lab.render import recorder
 from tests.components.rendered import http_get, identity, ports, program, run_again, variable, variables, workload
 from tests.recorder import STACKS, Program, Programs, Registered
+from tests.settings.tables import BASE, accepted
 
 KINDS: dict[str, dict[str, Any]] = {
     "node_port": {"kind": "node_port", "httpsNodePort": 30443},
@@ -20,11 +23,32 @@ KINDS: dict[str, dict[str, Any]] = {
     "ingress": {"kind": "ingress"},
     "gateway": {"kind": "gateway", "parentRefs": [{"name": "public"}]},
 }
+PASSING = {
+    "nginx": KINDS["ingress"] | {"tlsMode": "Passthrough"},
+    "haproxy": KINDS["ingress"] | {"controller": "haproxy", "tlsMode": "Passthrough"},
+    "gateway": KINDS["gateway"] | {"tlsMode": "Passthrough", "tlsRouteVersion": "v1"},
+}
+TRANSPORT = {"traefik.ingress.kubernetes.io/service.serverstransport": "portus_edge@kubernetescrd"}
+OWN = {"nginx.ingress.kubernetes.io/proxy-body-size": "8g", "example.com/x": "y"}
+CHOSEN = KINDS["ingress"] | {"annotations": OWN | TRANSPORT, "ingressClassName": "public", "awaitAddress": False}
+"""An ingress of which the stack file says more; each controller has it (``_chosen``)."""
+BUILT = {"portus": "portus.example.com/portus:built"}
+OLDEST: dict[str, Any] = {"images": BUILT, "portus": {"version": "2.0", "bootstrap": {"enabled": False}}}
 HOSTS = ["portus.example.com", "registry.example.com"]
 
 
 def _public(made: Program) -> Registered:
     return made.one("Service", "edge-public")
+
+
+def _chosen(controller: str) -> Program:
+    return program(exposure=CHOSEN | {"controller": controller})
+
+
+def _haproxy_cfg(**sections: Any) -> str:
+    """Return what the front proxy reads with ``sections``, without a run of the program."""
+    stack = accepted(BASE | sections)
+    return haproxy.haproxy_cfg(front_proxy.routes(stack, wildcards=image_family(stack.portus.version).judges_wildcards))
 
 
 def _configuration(made: Program) -> str:
@@ -75,23 +99,27 @@ def test_with_two_names_portus_reaches_each_server_by_its_own_name_whichever_sor
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_clients_address_from_another_proxy_is_used_only_behind_one(kind: str) -> None:
     """Else anybody could say to be anybody."""
-    configuration = _configuration(program(exposure=KINDS[kind]))
+    configuration = _haproxy_cfg(exposure=KINDS[kind])
     behind = kind in {"ingress", "gateway"}
     assert ("del-header X-Forwarded-For" in configuration) is not behind
     assert ("option forwardfor if-none" in configuration) is behind
     if behind:
-        passed = program(exposure=KINDS[kind] | {"tlsMode": "Passthrough"})
-        assert "del-header X-Forwarded-For" in _configuration(passed)
+        assert "del-header X-Forwarded-For" in _haproxy_cfg(exposure=KINDS[kind] | {"tlsMode": "Passthrough"})
+
+
+@pytest.mark.parametrize("sections", [*({"exposure": exposure} for exposure in KINDS.values()), OLDEST], ids=[*KINDS, "2.0"])
+def test_the_front_proxy_reads_the_file_of_its_settings(sections: dict[str, Any]) -> None:
+    assert _configuration(program(**sections)) == _haproxy_cfg(**sections)
 
 
 def test_an_ingress_holds_every_host_and_the_stacks_certificate() -> None:
-    ingress = program(exposure=KINDS["ingress"] | {"ingressClassName": "public"}).one("Ingress", "edge-ingress-ingress")
+    ingress = _chosen("nginx").one("Ingress", "edge-ingress-ingress")
     assert ingress.spec["ingressClassName"] == "public"
     assert ingress.spec["tls"] == [{"hosts": HOSTS, "secretName": "served-tls-certificate-auto"}]
     assert [rule["host"] for rule in ingress.spec["rules"]] == HOSTS
     backend = {"service": {"name": "edge-public", "port": {"name": "https"}}}
     assert [rule["http"]["paths"] for rule in ingress.spec["rules"]] == [[{"path": "/", "pathType": "Prefix", "backend": backend}]] * 2
-    assert "pulumi.com/skipAwait" not in _annotations(ingress)
+    assert "pulumi.com/skipAwait" not in _annotations(program(exposure=KINDS["ingress"]).one("Ingress", "edge-ingress-ingress"))
 
 
 def test_nginx_gets_body_size_timeouts_and_the_ca_to_trust() -> None:
@@ -117,8 +145,7 @@ def test_nginx_gets_body_size_timeouts_and_the_ca_to_trust() -> None:
 
 
 def test_haproxys_controller_gets_the_ca_to_trust() -> None:
-    made = program(exposure=KINDS["ingress"] | {"controller": "haproxy"})
-    told = _annotations(made.one("Ingress", "edge-ingress-ingress"))
+    told = _annotations(_chosen("haproxy").one("Ingress", "edge-ingress-ingress"))
     assert told["haproxy.org/server-ssl"] == "true"
     assert told["haproxy.org/server-ca"] == "portus/edge-ingress-authority-auto"
     assert told["haproxy.org/timeout-server"] == "900s"
@@ -137,15 +164,14 @@ def test_traefik_is_configured_by_the_service_and_its_own_transport() -> None:
 
 def test_what_traefik_reads_at_the_service_goes_there() -> None:
     """With its option safeNaming the transport has another name."""
-    own = {"traefik.ingress.kubernetes.io/service.serverstransport": "portus_edge@kubernetescrd"}
-    made = program(exposure=KINDS["ingress"] | {"controller": "traefik", "annotations": own})
-    assert own.items() <= _annotations(_public(made)).items()
-    assert not own.keys() & _annotations(made.one("Ingress", "edge-ingress-ingress")).keys()
+    made = _chosen("traefik")
+    assert TRANSPORT.items() <= _annotations(_public(made)).items()
+    assert not TRANSPORT.keys() & _annotations(made.one("Ingress", "edge-ingress-ingress")).keys()
 
 
 @pytest.mark.parametrize(("controller", "prefix"), [("nginx", "nginx.ingress.kubernetes.io"), ("haproxy", "haproxy.org")])
 def test_a_controller_that_passes_tls_on_gets_neither_key_nor_trust(controller: str, prefix: str) -> None:
-    made = program(exposure=KINDS["ingress"] | {"controller": controller, "tlsMode": "Passthrough"})
+    made = program(exposure=PASSING[controller])
     ingress = made.one("Ingress", "edge-ingress-ingress")
     assert _annotations(ingress) == {f"{prefix}/ssl-passthrough": "true"}
     assert ingress.spec["tls"] == [{"hosts": HOSTS}]
@@ -154,20 +180,27 @@ def test_a_controller_that_passes_tls_on_gets_neither_key_nor_trust(controller: 
 
 @pytest.mark.parametrize("controller", IngressController)
 def test_the_stack_files_annotations_win(controller: str) -> None:
-    own = {"nginx.ingress.kubernetes.io/proxy-body-size": "8g", "example.com/x": "y"}
-    exposure = KINDS["ingress"] | {"controller": str(controller), "annotations": own, "awaitAddress": False}
-    told = _annotations(program(exposure=exposure).one("Ingress", "edge-ingress-ingress"))
-    assert own.items() <= told.items()
+    told = _annotations(_chosen(str(controller)).one("Ingress", "edge-ingress-ingress"))
+    assert OWN.items() <= told.items()
     assert told["pulumi.com/skipAwait"] == "true"
 
 
-def test_a_gateway_encrypts_to_the_front_proxy_and_verifies_it() -> None:
-    parents = [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
-    made = program(exposure={"kind": "gateway", "parentRefs": parents, "requestTimeout": "15m"})
-    route = made.one("HTTPRoute", "edge-gateway-route").inputs
+PARENTS = [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
+PLAIN = [{"name": "public", "sectionName": "http"}]
+GATEWAY = {"kind": "gateway", "parentRefs": PARENTS, "requestTimeout": "15m", "redirectParentRefs": PLAIN, "publicPort": 8443}
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Program:
+    """Behind a gateway whose kinds are not looked for."""
+    return program(exposure=GATEWAY, cluster={"checkApis": False})
+
+
+def test_a_gateway_encrypts_to_the_front_proxy_and_verifies_it(gateway: Program) -> None:
+    route = gateway.one("HTTPRoute", "edge-gateway-route").inputs
     assert route["apiVersion"] == "gateway.networking.k8s.io/v1"
     assert route["spec"] == {
-        "parentRefs": parents,
+        "parentRefs": PARENTS,
         "hostnames": HOSTS,
         "rules": [
             {
@@ -177,7 +210,7 @@ def test_a_gateway_encrypts_to_the_front_proxy_and_verifies_it() -> None:
             }
         ],
     }
-    policy = made.one("BackendTLSPolicy", "edge-gateway-policy").inputs
+    policy = gateway.one("BackendTLSPolicy", "edge-gateway-policy").inputs
     assert policy["apiVersion"] == "gateway.networking.k8s.io/v1"
     assert policy["spec"] == {
         "targetRefs": [{"group": "", "kind": "Service", "name": "edge-public"}],
@@ -186,21 +219,20 @@ def test_a_gateway_encrypts_to_the_front_proxy_and_verifies_it() -> None:
             "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "served-tls-trust-auto"}],
         },
     }
-    assert not made.all("TLSRoute")
+    assert not gateway.all("TLSRoute")
 
 
 def test_a_gateway_that_passes_tls_on_gets_a_tls_route_alone() -> None:
-    made = program(exposure=KINDS["gateway"] | {"tlsMode": "Passthrough", "tlsRouteVersion": "v1"})
+    made = program(exposure=PASSING["gateway"])
     route = made.one("TLSRoute", "edge-gateway-route").inputs
     assert route["apiVersion"] == "gateway.networking.k8s.io/v1"
     assert route["spec"]["rules"] == [{"backendRefs": [{"name": "edge-public", "port": 443}]}]
     assert not made.all("HTTPRoute") + made.all("BackendTLSPolicy")
 
 
-def test_a_gateways_plain_listener_redirects() -> None:
-    made = program(exposure=KINDS["gateway"] | {"redirectParentRefs": [{"name": "public", "sectionName": "http"}], "publicPort": 8443})
-    redirect = made.one("HTTPRoute", "edge-gateway-redirect").inputs["spec"]
-    assert redirect["parentRefs"] == [{"name": "public", "sectionName": "http"}]
+def test_a_gateways_plain_listener_redirects(gateway: Program) -> None:
+    redirect = gateway.one("HTTPRoute", "edge-gateway-redirect").inputs["spec"]
+    assert redirect["parentRefs"] == PLAIN
     assert redirect["rules"] == [
         {"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "port": 8443, "statusCode": 301}}]}
     ]
@@ -236,35 +268,32 @@ def test_the_proxy_protocol_has_ports_of_its_own_which_no_pod_uses(kind: str) ->
     assert "accept-proxy" not in _configuration(program(exposure=KINDS[kind], registry={}))
 
 
-def test_a_kind_that_a_cluster_may_lack_can_go_unchecked() -> None:
-    made = program(exposure=KINDS["gateway"], cluster={"checkApis": False})
-    assert made.one("HTTPRoute", "edge-gateway-route")
+def test_a_kind_that_a_cluster_may_lack_can_go_unchecked(gateway: Program) -> None:
+    assert gateway.one("HTTPRoute", "edge-gateway-route")
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.5"])
 def test_only_for_2_0_every_wildcard_is_refused(version: str) -> None:
-    own = {"portus": "portus.example.com/portus:built"}
-    made = program(exposure=KINDS["load_balancer"], images=own, portus={"version": version, "bootstrap": {"enabled": version != "2.0"}})
-    assert (paths.REPOSITORY_WILDCARD in _configuration(made)) is (version == "2.0")
-    assert paths.MIXED_WILDCARD in _configuration(made)
+    configuration = _haproxy_cfg(images=BUILT, portus={"version": version, "bootstrap": {"enabled": version != "2.0"}})
+    assert (paths.REPOSITORY_WILDCARD in configuration) is (version == "2.0")
+    assert paths.MIXED_WILDCARD in configuration
 
 
 def test_the_front_proxys_pods_restart_when_a_service_behind_it_has_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Service that is made again gets another address: what looked its name up at its start would keep the old one."""
 
-    def template() -> tuple[dict[str, Any], dict[str, str]]:
-        made = run_again()
+    def template(made: Program) -> tuple[dict[str, Any], dict[str, str]]:
         addresses = {name: made.one("Service", f"addresses-{name}").spec for name in ("portus", "registry")}
         assert set(addresses) == {"portus", "registry"}
         edge = made.one("Deployment", "edge-deployment")
         return edge.template, {name: variable(edge, f"{name.upper()}_ADDRESS") for name in addresses}
 
-    before, first = template()
+    before, first = template(program())
     moved = recorder._address("another")
     for service in ("portus", "registry"):
         with monkeypatch.context() as patch:
             patch.setattr(recorder, "_address", lambda name, s=service: moved if name == f"addresses-{s}" else f"10.96.0.{len(name)}")
-            after, second = template()
+            after, second = template(run_again())
         assert after != before
         assert (second[service], first[service] != moved) == (moved, True)
 
@@ -289,7 +318,7 @@ def test_haproxy_reads_the_servers_addresses_from_its_pods_variables_and_looks_n
 )
 def test_hsts_is_on_by_default_only_on_port_443(edge: dict[str, int], kind: str, sent: str | None) -> None:
     """Browsers apply it to every port of the host."""
-    text = _configuration(program(exposure={**KINDS[kind], "edge": edge}))
+    text = _haproxy_cfg(exposure={**KINDS[kind], "edge": edge})
     assert (f"Strict-Transport-Security {sent}" in text) is (sent is not None)
     assert ("Strict-Transport-Security" in text) is (sent is not None)
 
@@ -304,7 +333,7 @@ def test_hsts_is_on_by_default_only_on_port_443(edge: dict[str, int], kind: str,
 )
 def test_no_more_requests_are_handed_to_portus_than_it_has_threads(portus: dict[str, Any], queue: str) -> None:
     images = {"portus": "registry.example.com/portus:2.2"} if portus["version"] == "2.2" else {}
-    lines = _configuration(program(portus=portus, images=images)).splitlines()
+    lines = _haproxy_cfg(portus=portus, images=images).splitlines()
     (line,) = (line for line in lines if line.strip().startswith("server portus"))
     assert f"{line}\n".endswith(queue)
     assert ("maxconn" in line) is bool(queue)
@@ -316,9 +345,9 @@ def test_no_more_requests_are_handed_to_portus_than_it_has_threads(portus: dict[
         ({"kind": "load_balancer"}, HOSTS[1], True),
         (KINDS["node_port"], HOSTS[1], True),
         (KINDS["cluster_ip"], HOSTS[1], True),
-        ({"kind": "ingress", "tlsMode": "Passthrough"}, HOSTS[1], True),
-        ({**KINDS["gateway"], "tlsMode": "Passthrough"}, HOSTS[1], True),
-        ({"kind": "ingress"}, HOSTS[1], False),
+        (PASSING["nginx"], HOSTS[1], True),
+        (PASSING["gateway"], HOSTS[1], True),
+        (KINDS["ingress"], HOSTS[1], False),
         (KINDS["gateway"], HOSTS[1], False),
         ({"kind": "load_balancer"}, None, False),
         ({"kind": "load_balancer", "edge": {"registryPassthrough": False}}, HOSTS[1], False),
