@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ def read(
         "compose": " ".join([*where, "docker-compose" if form else "docker compose", *parts]),
         "form": form or str(first.get("version", "")),
         "shell": " ".join(sorted(name for name in used | _passed_through(project) if name in environment and name != "PWD")),
+        "other_files": ", ".join(_other_files(project, files)),
         "swarm": swarm,
         "swarm_signs": "" if swarm else ", ".join(_swarm_signs(project)),
     }
@@ -55,6 +57,19 @@ def _passed_through(project: compose_run.Compose) -> set[str]:
     environments = [service.get("environment") for service in services if isinstance(service, dict)]
     names = {name for each in environments if isinstance(each, dict) for name, value in each.items() if value is None}
     return names | {name for each in environments if isinstance(each, list) for name in each if isinstance(name, str) and "=" not in name}
+
+
+def _other_files(project: compose_run.Compose, files: Sequence[Path]) -> Iterator[str]:
+    """Yield the files that Compose merges where its operator gives none: the override beside the first, and those of COMPOSE_FILE."""
+    first = files[0]
+    names = [f"{first.stem}.override{ending}" for ending in (".yml", ".yaml") if first.stem in {"compose", "docker-compose"}]
+    for path in project.env_files:
+        settings = re.findall(r"^\s*COMPOSE_FILE\s*=\s*[\"']?([^\"'\n]+)", path.read_text("utf-8", "replace"), re.MULTILINE)
+        names += [name for text in settings for name in text.strip().split(":")]
+    given = {path.resolve() for path in files}
+    for path in dict.fromkeys(project.folder / name for name in names):
+        if path.is_file() and path.resolve() not in given:
+            yield path.name
 
 
 _OF_SWARM: Final = ("endpoint_mode", "labels", "mode", "placement", "rollback_config", "update_config")

@@ -179,6 +179,11 @@ def complete(source: Source, findings: Findings) -> None:
         "The certificate: the stack makes one of its own CA, which every client must trust. A certificate of yours, or cert-manager's: "
         f"docs/deploy/tls.md; then remove `self_signed_certificate` from {keys.PREFIX}{keys.ACCEPT}."
     )
+    if others := source.commands.get("other_files"):
+        findings.questions.append(
+            f"Compose merges {others} where its operator gives no file: is it so here? Then {AGAIN} --file for each file. "
+            "Else the plan's commands start the old services without it."
+        )
     if signs := source.commands.get("swarm_signs"):
         findings.questions.append(
             f"Does Docker Swarm run the file ({signs})? The plan's commands are those of Compose. If `docker stack deploy` runs it, "

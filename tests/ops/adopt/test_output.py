@@ -267,6 +267,28 @@ def test_a_file_that_a_swarm_may_run_is_asked_for_the_stack(text: str, sign: str
     assert not [question for question in support.adopted("tls-and-nginx").questions if "Swarm" in question]
 
 
+@pytest.mark.parametrize(
+    ("more", "asked"),
+    [
+        ({"docker-compose.override.yml": ""}, "docker-compose.override.yml"),
+        ({"prod.yml": "", ".env": "COMPOSE_FILE=docker-compose.yml:prod.yml\n"}, "prod.yml"),
+        ({"prod.yml": "", ".env": "COMPOSE_FILE=docker-compose.yml\n"}, ""),
+        ({"other.override.yml": ""}, ""),
+    ],
+)
+def test_a_file_that_compose_merges_by_itself_is_asked(more: dict[str, str], asked: str, tmp_path: Path) -> None:
+    file = support.lay(tmp_path, {"docker-compose.yml": IN_A_SWARM, **more})
+    questions = [question for question in support.adopted(file).questions if question.startswith("Compose merges")]
+    assert len(questions) == bool(asked)
+    assert [question for question in questions if asked not in question] == []
+
+
+def test_a_file_that_is_given_is_not_asked(tmp_path: Path) -> None:
+    file = support.lay(tmp_path / "old", {"docker-compose.yml": IN_A_SWARM, "docker-compose.override.yml": "services: {}\n"})
+    words = ("--file", file, "--file", file.with_name("docker-compose.override.yml"))
+    assert "Compose merges" not in support.results(tmp_path / "new", "compose", *words)["report.md"]
+
+
 def test_the_plan_names_the_variables_that_the_compose_file_takes_from_the_shell(tmp_path: Path) -> None:
     text = IN_A_SWARM.replace("portus.team.test", "'${NAME}'").replace("{MYSQL_ROOT_PASSWORD: zebra}", "[MYSQL_ROOT_PASSWORD]")
     file = support.lay(tmp_path / "old", {"docker-compose.yml": text, ".env": "OTHER=x\n"})
