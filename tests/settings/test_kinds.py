@@ -108,6 +108,7 @@ VALID: list[tuple[str, dict[str, Any]]] = [
     ("uploads broken off at once", below("registry.http.draintimeout", "0s")),
     ("proxy with all hosts", env("web", ("http_proxy", PROXY), ("no_proxy", OWN))),
     ("proxy with the domain of all hosts", env("web", ("HTTP_PROXY", PROXY), ("NO_PROXY", ".example.com"))),
+    ("proxy with a star, which Go reads", env("registry", ("HTTPS_PROXY", PROXY), ("NO_PROXY", "*.example.com"))),
     ("proxy of the front proxy, which reads none", env("edge", ("HTTP_PROXY", PROXY))),
     ("mail by TLS", mail(port=465, ssl_tls="ssl")),
     ("mail by STARTTLS", mail(enable_starttls_auto=True)),

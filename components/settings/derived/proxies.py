@@ -52,9 +52,13 @@ def completed(no_proxy: str, stack: StackSettings, further: tuple[str, ...] = ()
     return ",".join((*entries, *(host for host in dict.fromkeys(wanted) if not covers(no_proxy, host))))
 
 
-def covers(no_proxy: str, host: str) -> bool:
-    """Whether the value ``no_proxy`` of NO_PROXY covers ``host``."""
-    entries = [re.sub(r"^\*?\.", "", entry.strip().lower()) for entry in no_proxy.split(",")]
+def covers(no_proxy: str, host: str, *, stars: bool = False) -> bool:
+    """Whether the value ``no_proxy`` of NO_PROXY covers ``host``.
+
+    Args:
+        stars: whether the program knows ``*.example.com``: Go's do, and Ruby compares the star itself (URI, ``use_proxy?``).
+    """
+    entries = [re.sub(r"^\*?\." if stars else r"^\.", "", entry.strip().lower()) for entry in no_proxy.split(",")]
     return any(entry and (host == entry or host.endswith(f".{entry}")) for entry in entries)
 
 

@@ -6,6 +6,7 @@ import ipaddress
 import json
 from collections.abc import Iterator
 
+from components.common import names
 from components.settings.derived import proxies
 from components.settings.derived.egress import destinations
 from components.settings.report.problems import Problem
@@ -174,7 +175,8 @@ def proxied_workloads_reach_the_stack_without_it(stack: StackSettings) -> Iterat
             yield _problem(f"workloads.{name}.env", "", "NO_PROXY", proxies.completed("", stack))
         for index, variable in exceptions:
             said = variable.value
-            if said is not None and not all(proxies.covers(said, host) for host in proxies.own_hosts(stack)):
+            stars = name == names.REGISTRY
+            if said is not None and not all(proxies.covers(said, host, stars=stars) for host in proxies.own_hosts(stack)):
                 yield _problem(f"workloads.{name}.env[{index}].value", said, variable.name, proxies.completed(said, stack))
 
 

@@ -13,7 +13,7 @@ from components.settings.report.problems import Problem
 from components.settings.report.redaction import is_secret_variable
 from components.settings.rules.rule import rule
 from components.settings.sections.database import ExternalDatabase
-from components.settings.sections.kubernetes import LabelSelector, NodeRequirement, Toleration
+from components.settings.sections.kubernetes import LabelSelector, NodeRequirement, Toleration, Volume
 from components.settings.sections.workloads import PodSettings, WorkloadSettings
 from components.settings.stack import StackSettings
 
@@ -144,7 +144,7 @@ def extra_volumes_are_complete(stack: StackSettings) -> Iterator[Problem]:
         for index, volume in enumerate(workload.volumes):
             key = f"workloads.{name}.volumes[{index}]"
             if sum(getattr(volume, field) is not None for field in type(volume).model_fields if field != "name") != 1:
-                yield Problem(key=key, value=volume.name, rule="must have exactly one source", fix="write one of secret, configMap, ...")
+                yield Problem(key=key, value=volume.name, rule="must have exactly one source", fix=_source(volume))
             if volume.name in {other.name for other in workload.volumes[:index]}:
                 yield Problem(key=f"{key}.name", value=volume.name, rule="must be the name of one volume only", fix="choose another name")
         known = {volume.name for volume in workload.volumes}
@@ -156,6 +156,11 @@ def extra_volumes_are_complete(stack: StackSettings) -> Iterator[Problem]:
                     rule=f"must be a volume of workloads.{name}.volumes",
                     fix=f"known here: {', '.join(sorted(known)) or 'none'}",
                 )
+
+
+def _source(volume: Volume) -> str:
+    is_empty = "empty_dir" in volume.model_fields_set and volume.empty_dir is None  # null, where nothing follows the colon
+    return "write 'emptyDir: {}'" if is_empty else "write one of secret, configMap, persistentVolumeClaim, emptyDir and csi"
 
 
 @rule()

@@ -61,6 +61,7 @@ MirrorPrefix = Annotated[str, AfterValidator(_mirror), WithJsonSchema({"type": "
 class ImageSettings(Section):
     """Which images run; by default the ones of ``components/common/versions.py``."""
 
+    synonyms: ClassVar[Mapping[str, str]] = {**dict.fromkeys(("database", "db", "mysql"), "mariadb"), "proxy": "edge", "curl": "client"}
     moved_keys: ClassVar[Mapping[str, str]] = {
         "imagePullSecrets": "write 'pullSecrets: [NAME]'",
         **dict.fromkeys(("tag", "repository"), "write the whole image under the name of its program, e.g. portus: opensuse/portus:2.5"),

@@ -152,6 +152,12 @@ class BackupSettings(Section):
     The registry's blobs and Pulumi's state, which holds the keys and passwords, are not in them.
     """
 
+    synonyms: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("retention", "retain", "history", "copies"), "keep"),
+        "cron": "schedule",
+        "tz": "timeZone",
+    }
+
     enabled: Annotated[bool, ChangeImpact("off: the schedule ends; unprotect its claim, which stays (docs/operate/protection.md)")] = True
     """Off if something else backs up the database, or if its data has no value."""
     schedule: CronSchedule = "17 2 * * *"

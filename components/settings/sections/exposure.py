@@ -83,6 +83,8 @@ class _DirectExposure(_Exposure):
 class NodePortExposure(_DirectExposure):
     """The front proxy on a port of every node."""
 
+    synonyms: ClassVar[Mapping[str, str]] = dict.fromkeys(("nodePort", "port"), "httpsNodePort")
+
     kind: Annotated[Literal["node_port"], ChangeImpact("another address: clients lose the old one")]
     """How clients connect."""
     https_node_port: Annotated[NodePort, ChangeImpact("changes every URL and every image's name, unless ``publicPort`` is set")]

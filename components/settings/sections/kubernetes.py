@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -299,6 +299,8 @@ class KeyToPath(KubernetesShape):
 class SecretVolumeSource(KubernetesShape):
     """A Secret's keys as files."""
 
+    synonyms: ClassVar[Mapping[str, str]] = {"name": "secretName"}
+
     secret_name: ObjectName
     """Name of the Secret."""
     items: tuple[KeyToPath, ...] | None = None
@@ -324,6 +326,8 @@ class ConfigMapVolumeSource(KubernetesShape):
 
 class ClaimVolumeSource(KubernetesShape):
     """A PersistentVolumeClaim."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {"name": "claimName"}
 
     claim_name: ObjectName
     """Name of the claim."""
@@ -370,6 +374,8 @@ class Volume(KubernetesShape):
 
 class VolumeMount(KubernetesShape):
     """Where a volume is mounted in the workload's container."""
+
+    synonyms: ClassVar[Mapping[str, str]] = dict.fromkeys(("path", "target"), "mountPath")
 
     name: DnsLabel
     """Name of the volume."""

@@ -59,9 +59,13 @@ def _fits(value: str) -> bool:
 Unproxied = Annotated[
     str,
     Matching(
-        r"(\*?\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5}|/[0-9]{1,2})?",
+        r"\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5}|/[0-9]{1,2})?",
         _UNPROXIED,
-        "write e.g. [git.example.com, corp.example.com]",
+        lambda v: (
+            f"write {v[1:]}, because Ruby reads no '*'"
+            if re.fullmatch(r"\*\.[A-Za-z0-9.-]+", v)
+            else "write e.g. [git.example.com, corp.example.com]"
+        ),
     ),
     Checked(_fits, _UNPROXIED, "write a port up to 65535, or a network such as 10.0.0.0/8"),
 ]

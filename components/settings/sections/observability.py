@@ -16,7 +16,13 @@ from components.settings.types.values import DnsLabel, WholeDuration
 class ObservabilitySettings(Section):
     """Objects of the Prometheus operator and a Grafana dashboard. The registry always serves its metrics on port 5001."""
 
-    moved_keys: ClassVar[Mapping[str, str]] = {"enabled": "write monitor: service, rules: true and dashboard: true, as you need them"}
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        "enabled": "write monitor: service, rules: true and dashboard: true, as you need them",
+        "serviceMonitor": "write monitor: service",
+        "podMonitor": "write monitor: pod",
+        "grafana": "write dashboard: true",
+        "prometheusRule": "write rules: true",
+    }
 
     monitor: Literal["none", "service", "pod"] = "none"
     """How Prometheus finds the registry's metrics: a ServiceMonitor or a PodMonitor."""

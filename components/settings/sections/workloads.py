@@ -50,9 +50,14 @@ class PodSettings(Section):
 class WorkloadSettings(PodSettings):
     """One workload's Pods; what is set here overrides ``workloads.all``, and lists are added to it."""
 
-    moved_keys: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("resources", "replicas", "autoscaling"), "write it under portus.web, portus.worker, database or exposure.edge, where it exists"
-    )
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("resources", "replicas", "autoscaling"), "write it under portus.web, portus.worker, database or exposure.edge, where it exists"
+        ),
+        **dict.fromkeys(
+            ("livenessProbe", "readinessProbe", "startupProbe", "securityContext", "podSecurityContext"), "remove it: this program sets it"
+        ),
+    }
 
     affinity: Affinity | None = None
     """Unset: copies of a workload run on different nodes if possible."""

@@ -7,6 +7,7 @@ Kubernetes' controller. A time zone has a key of its own.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -147,7 +148,7 @@ def _schedule(text: str) -> str:
     except ValueError as error:
         raise broken(
             f"must be a schedule of five fields as in cron (minute, hour, day of the month, month, day of the week): {error}",
-            "write e.g. '17 2 * * *' for every night, or @daily",
+            _nearest(text),
         ) from error
     if len(schedule.minutes) > MOST_IN_AN_HOUR:
         rule = f"must come to pass at most {MOST_IN_AN_HOUR} times an hour: it says {len(schedule.minutes)} of the 60 minutes"
@@ -155,6 +156,22 @@ def _schedule(text: str) -> str:
     if next(schedule.dates(), None) is None:
         raise broken("must be a schedule that can occur: none of its months has that day", "write a day that every month has, e.g. 1")
     return text
+
+
+def _nearest(text: str) -> str:
+    """Return what to write for a time of the day, a word, whole names of days and months, or a schedule with seconds."""
+    time = re.fullmatch(r"\s*([01]?[0-9]|2[0-3]):([0-5][0-9])\s*", text)
+    near = [
+        f"{int(time[2])} {int(time[1])} * * *" if time else "",
+        f"@{text.strip().lower().replace('nightly', 'daily')}",
+        re.sub(r"[A-Za-z]{4,}", lambda name: name[0][:3], text).strip(),
+        text.strip().partition(" ")[2].strip(),
+    ]
+    for each in near:
+        with contextlib.suppress(ValueError):
+            read(each)
+            return f"write '{each}'"
+    return "write e.g. '17 2 * * *' for every night, or @daily"
 
 
 def _zone(name: str) -> str:

@@ -11,7 +11,17 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
 from components.settings.types.base import Checked, Matching, broken
-from components.settings.types.hosts import DNS_LABEL, DNS_NAME_LENGTH, REGISTRY, REPOSITORY, ascii_name, has_port, nearest_name
+from components.settings.types.hosts import (
+    DNS_LABEL,
+    DNS_NAME_LENGTH,
+    REGISTRY,
+    REPOSITORY,
+    ascii_name,
+    has_port,
+    is_address,
+    names_a_server,
+    nearest_name,
+)
 from components.settings.types.sealed import is_sealed
 
 _IMAGE: Final = re.compile(
@@ -45,6 +55,8 @@ def _cidr(value: str) -> str:
     """A network in CIDR form."""
     if not re.search("/[0-9]+$", value):
         fix = "end it with '/' and the prefix's length; one address is 10.1.2.3/32"
+        if names_a_server(value) and not is_address(value):
+            fix = "write the addresses of that host, each with its prefix, e.g. 10.1.2.3/32: a name is not possible here"
         if re.fullmatch(r"[0-9.]+/255[0-9.]+", value):
             with contextlib.suppress(ValueError):
                 fix = f"write {ipaddress.ip_network(value, strict=False)}"
@@ -92,7 +104,9 @@ def _image(value: str) -> str:
         fix = f"write {near}{tag}" if _IMAGE.fullmatch(near) and near != value else "write e.g. registry.example.com/team/portus:2.5"
         raise broken("must be an image reference: registry/name:tag, optionally @sha256:digest", fix)
     if not match["tag"] and not match["digest"]:
-        raise broken("must have a tag or a digest", f"write '{value}:<tag>' or '{value}@sha256:<digest>'")
+        is_tag = re.fullmatch("v?[0-9][0-9.]*", value)
+        fix = f"write the image before it: <image>:{value}" if is_tag else f"write '{value}:<tag>' or '{value}@sha256:<digest>'"
+        raise broken("must have a tag or a digest", fix)
     return value
 
 

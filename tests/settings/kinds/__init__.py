@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.settings.kinds.keys import charts, joined, strangers, unsaid, words
-from tests.settings.kinds.messages import names, secrets, shapes, versions
-from tests.settings.kinds.sections import files, filters, images, ports, proxies, sizes
+from tests.settings.kinds.keys import charts, joined, strangers, synonyms, unsaid, words
+from tests.settings.kinds.messages import names, secrets, shapes, times, versions
+from tests.settings.kinds.sections import files, filters, images, ports, proxies, sizes, sources, stars
 from tests.settings.kinds.stores import fixes, stores
 
 ROWS = [
@@ -23,6 +23,10 @@ ROWS = [
     *fixes(),
     *words(),
     *joined(),
+    *synonyms(),
+    *times(),
+    *sources(),
+    *stars(),
     *charts(),
     *unsaid(),
 ]

@@ -97,6 +97,63 @@ def joined() -> Iterator[Wrong]:
     )
 
 
+def synonyms() -> Iterator[Wrong]:
+    """Yield keys by the name that other programs give them: a guess by the letters would be none, or another key."""
+    smtp = {"enabled": True, "address": "smtp.example.com"}
+    volume = {"name": "s", "emptyDir": {}}
+    rows: list[tuple[str, Any, str, dict[str, Any]]] = [
+        (
+            "portus.config.email.smtp.starttls",
+            True,
+            "enable_starttls_auto",
+            {"portus": {"config": {"email": {"from": "p@example.com", "smtp": smtp}}}},
+        ),
+        ("portus.config.ldap.user_base", "dc=corp", "base", below("portus.config.ldap", {"enabled": True, "hostname": "dc1.example.com"})),
+        ("backup.retention", 30, "keep", {}),
+        ("backup.cron", "17 3 * * *", "schedule", {}),
+        ("images.db", "mariadb:10.11", "mariadb", {}),
+        ("exposure.nodePort", 30443, "httpsNodePort", {"exposure": {"kind": "node_port"}}),
+    ]
+    for key, value, right, change in rows:
+        above, _, _ = key.rpartition(".")
+        yield Wrong(
+            name=key,
+            change=merged(change, below(key, value)),
+            key=key,
+            rule="unknown key",
+            fix=f"did you mean '{right}'?",
+            fixed=_moved(key, below(f"{above}.{right}", value)),
+        )
+    for source, wrong, right in (
+        ("secret", "name", "secretName"),
+        ("persistentVolumeClaim", "name", "claimName"),
+    ):
+        volumes = [{"name": "s", source: {wrong: "ca"}}]
+        yield Wrong(
+            name=f"{wrong} of {source}",
+            change=below("workloads.web", {"volumes": volumes, "volumeMounts": [{"name": "s", "mountPath": "/s"}]}),
+            key=f"workloads.web.volumes[0].{source}.{wrong}",
+            rule="unknown key",
+            fix=f"did you mean '{right}'?",
+            fixed=below("workloads.web.volumes", [{"name": "s", source: {right: "ca"}}]),
+        )
+    yield Wrong(
+        name="path of a mount",
+        change=below("workloads.web", {"volumes": [volume], "volumeMounts": [{"name": "s", "path": "/s"}]}),
+        key="workloads.web.volumeMounts[0].path",
+        rule="unknown key",
+        fix="did you mean 'mountPath'?",
+        fixed=below("workloads.web.volumeMounts", [{"name": "s", "mountPath": "/s"}]),
+    )
+    for key, value, fix in (
+        ("workloads.web.livenessProbe", {"initialDelaySeconds": 30}, "remove it: this program sets it"),
+        ("workloads.edge.securityContext", {"runAsUser": 1000}, "remove it: this program sets it"),
+        ("observability.serviceMonitor", True, "write monitor: service"),
+        ("observability.grafana", {"enabled": True}, "write dashboard: true"),
+    ):
+        yield Wrong(name=key, change=below(key, value), key=key, rule="unknown key", fix=fix, fixed=below(key, REMOVED))
+
+
 def charts() -> Iterator[Wrong]:
     """Yield Secrets that are named in the way of charts: the secrets that they stand for are not missing."""
     place = {"secret": "portus", "key": "password"}

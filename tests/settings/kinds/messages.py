@@ -217,6 +217,29 @@ def versions() -> Iterator[Wrong]:
     )
 
 
+CRON = "must be a schedule of five fields as in cron (minute, hour, day of the month, month, day of the week)"
+
+
+def times() -> Iterator[Wrong]:
+    """Yield schedules that cron does not read, and say what they mean."""
+    for text, why, right in (
+        ("02:30", "it has 1 field", "30 2 * * *"),
+        ("nightly", "it has 1 field", "@daily"),
+        ("Weekly", "it has 1 field", "@weekly"),
+        ("0 17 2 * * *", "it has 6 fields", "17 2 * * *"),
+        ("0 2 * * sunday", "'sunday' is not a day of the week (0 to 6)", "0 2 * * sun"),
+        ("0 2 1 january *", "'january' is not a month (1 to 12)", "0 2 1 jan *"),
+    ):
+        yield Wrong(
+            name=f"schedule {text}",
+            change=below("backup.schedule", text),
+            key="backup.schedule",
+            rule=f"{CRON}: {why}",
+            fix=f"write '{right}'",
+            fixed=below("backup.schedule", right),
+        )
+
+
 def names() -> Iterator[Wrong]:
     """Yield names and addresses that are nearly right."""
     rows: list[tuple[str, Any, str, str, Any]] = [
@@ -276,6 +299,14 @@ def names() -> Iterator[Wrong]:
             "write 'team-portus'",
             "team-portus",
         ),
+        (
+            "exposure.loadBalancerSourceRanges",
+            ["office.example.com"],
+            "must be a network in CIDR form, e.g. 10.0.0.0/8",
+            "write the addresses of that host, each with its prefix, e.g. 10.1.2.3/32: a name is not possible here",
+            ["10.1.2.3/32"],
+        ),
+        ("images.redis", "7.2", "must have a tag or a digest", "write the image before it: <image>:7.2", "redis:7.2"),
         (
             "images.pullSecrets",
             ["Reg_Cred"],

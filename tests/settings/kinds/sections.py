@@ -162,6 +162,7 @@ def proxies() -> Iterator[Wrong]:
         ("no_proxy", "git.corp.example.com", f"git.corp.example.com,{OWN}"),
         ("NO_PROXY", "portus.example.com", f"portus.example.com,{LOCAL},registry.example.com"),
         ("NO_PROXY", "*", f"*,{OWN}"),
+        ("no_proxy", "*.example.com", f"*.example.com,{OWN}"),
     ):
         yield Wrong(
             name=f"{variable}={said}",
@@ -343,4 +344,30 @@ def files() -> Iterator[Wrong]:
         rule=rule.format("web"),
         fix=f"write /etc/ssl/certs{mounted}",
         fixed=mail(ca_path="/etc/ssl/certs"),
+    )
+
+
+def stars() -> Iterator[Wrong]:
+    """Yield domains with a star, which Ruby compares letter by letter."""
+    for said, right in (("*.example.com", ".example.com"), ("*.corp.example.com", ".corp.example.com"), ("*.svc", ".svc")):
+        yield Wrong(
+            name=f"noProxy {said}",
+            change=below("network.proxy", {"https": PROXY, "noProxy": ["git.example.com", said]}),
+            key="network.proxy.noProxy[1]",
+            rule="must be a host, a domain, an address or a network, one in each entry of the list",
+            fix=f"write {right}, because Ruby reads no '*'",
+            fixed=below("network.proxy.noProxy", ["git.example.com", right]),
+        )
+
+
+def sources() -> Iterator[Wrong]:
+    """Yield a volume whose source is nothing."""
+    mounts = [{"name": "s", "mountPath": "/s"}]
+    yield Wrong(
+        name="empty folder without its braces",
+        change=below("workloads.web", {"volumes": [{"name": "s", "emptyDir": None}], "volumeMounts": mounts}),
+        key="workloads.web.volumes[0]",
+        rule="must have exactly one source",
+        fix="write 'emptyDir: {}'",
+        fixed=below("workloads.web.volumes", [{"name": "s", "emptyDir": {}}]),
     )

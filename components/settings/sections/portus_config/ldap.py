@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field
@@ -82,6 +83,7 @@ class LdapGuessEmail(Feature):
 class Ldap(Feature):
     """Login against a directory; sign-up is then off, whatever ``signup`` says."""
 
+    synonyms: ClassVar[Mapping[str, str]] = dict.fromkeys(("user_base", "users_base", "search_base", "userbase"), "base")
     needs: ClassVar[tuple[str, ...]] = ("hostname", "base")
 
     hostname: NetworkHost | None = None

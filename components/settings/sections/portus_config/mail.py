@@ -27,7 +27,10 @@ SenderName = Annotated[
 class Smtp(Feature):
     """Delivery by SMTP. Without it Portus looks for sendmail, which its images do not have: no mail leaves."""
 
-    synonyms: ClassVar[Mapping[str, str]] = dict.fromkeys(("host", "hostname", "server"), "address")
+    synonyms: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("host", "hostname", "server"), "address"),
+        **dict.fromkeys(("starttls", "start_tls", "starttls_auto", "enable_starttls"), "enable_starttls_auto"),
+    }
     needs: ClassVar[tuple[str, ...]] = ("address",)
 
     address: NetworkHost | None = None
