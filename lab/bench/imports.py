@@ -84,4 +84,4 @@ def _client(image: Image, server: Database, folder: Path, command: str) -> None:
     line = f"{program} --host={server.host} --port={server.port} --user=root {rest}"
     done = run(container, ["/bin/bash", "-c", line], seconds=SECONDS)
     if done.returncode != 0:
-        raise OpsError(f"{program} ended with code {done.returncode}.", "look at what it said:", done.stdout)
+        raise OpsError(f"{program} ended with code {done.returncode}.", "read its output:", done.stdout)

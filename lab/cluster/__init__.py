@@ -10,15 +10,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from lab.cluster import access, checks, lifecycle, publishing
-from lab.cluster.binaries import Binaries, ensure_binaries, ensure_debian
+from lab.cluster.binaries import ensure_binaries, ensure_debian
 from lab.cluster.home import Home
 from lab.cluster.lifecycle import ClusterStatus
 from lab.cluster.publishing import Publication
 from ops.errors import OpsError
 
 __all__ = [
-    "Binaries",
-    "ClusterStatus",
     "Home",
     "Publication",
     "down",

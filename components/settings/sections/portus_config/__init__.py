@@ -19,7 +19,7 @@ from components.settings.sections.portus_config.behaviour import (
     Security,
     UserPermission,
 )
-from components.settings.sections.portus_config.flatten import Leaf, leaves
+from components.settings.sections.portus_config.flatten import leaves
 from components.settings.sections.portus_config.ldap import Ldap
 from components.settings.sections.portus_config.mail import Mail
 from components.settings.sections.portus_config.oauth import OAuth
@@ -27,7 +27,7 @@ from components.settings.sections.portus_config.shapes import Switch
 from components.settings.types.base import UpstreamSection
 from components.settings.types.known_by import Since
 
-__all__ = ["Leaf", "PortusConfig", "Since", "leaves"]
+__all__ = ["PortusConfig", "Since", "leaves"]
 
 
 class PortusConfig(UpstreamSection):
