@@ -137,12 +137,16 @@ def _refusal(stderr: str, files: Sequence[YamlLines], shift: int) -> Problem:
     if line := _LINE.search(message):
         place = Place(named.name, int(line[1]) + shift)
     elif key := _KEY.search(message):
-        place = named.place(key[1].split("."))
+        place = named.place(key[1].split(".")[1 if shift else 0 :])
     else:
         missing = re.search(r"(?:env file |open |stat )(\S+?)(?: not found|:)", message)
         place = _mention(missing[1] if missing else "", files)
     message = re.sub(r"^(?:validating|failed to parse) \S+:\s*(?:line \d+:\s*)?", "", message.strip())
     fix = "correct the file until 'docker compose config' reads it"
+    if shift and "additional properties" in message:
+        fix = (
+            "Compose 2 has no such keys: take them out of a copy in the same folder, give it, and name the old file in the plan's commands"
+        )
     if "not found" in message or "no such file" in message:
         fix = "put the file there, or run this where it is"
     return Problem(place, f"Compose refuses the file: {message.strip()}", fix)

@@ -85,7 +85,8 @@ def _environment(
         item = resolved(name, written, workload)
         plain = name.removesuffix("_FILE") if name in FILES else name
         if first and name in first.environment and name != "PORTUS_BACKGROUND":
-            if resolved(name, first.environment[name], first).text == item.text:
+            same_file = written.text == first.environment[name].text  # the worker may not mount it
+            if same_file or resolved(name, first.environment[name], first).text == item.text:
                 findings.not_needed(item, f"as in {first.name}")
             else:
                 findings.ask(item, f"{first.name} has another value, which is taken: is it right for both?")

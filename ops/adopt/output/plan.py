@@ -119,7 +119,7 @@ def _sql(source: Source, query: str) -> str:
     if database is None:
         return ""
     name = _database_name(source)
-    client = f'MYSQL_PWD="${_root_variable(source, database)}" exec $(command -v mariadb || command -v mysql) -uroot {name} -e "{query}"'
+    client = f'{_login(source, database)} exec $(command -v mariadb || command -v mysql) -u{_user(database)} {name} -e "{query}"'
     return f"{_exec(source, database)} sh -c {shlex.quote(client)}"
 
 
@@ -134,9 +134,23 @@ def _exec(source: Source, workload: Workload) -> str:
     return f"{source.commands.get('kubectl', 'kubectl')} exec -i {name} --"
 
 
-def _root_variable(source: Source, database: Workload) -> str:
-    known = source.commands.get("root_variable", "MYSQL_ROOT_PASSWORD")
-    return next((name for name in ("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD") if name in database.environment), known)
+def _login(source: Source, database: Workload) -> str:
+    """Return the variable that gives the client its password, which the container has as a variable or in a file."""
+    names = [f"{server}_{kind}_PASSWORD" for kind in ("ROOT", "USER") for server in ("MARIADB", "MYSQL")]
+    names = [name.replace("_USER_", "_") for name in names]
+    for name in names:
+        if name in database.environment:
+            return f'MYSQL_PWD="${name}"'
+        if f"{name}_FILE" in database.environment:
+            return f'MYSQL_PWD="$(cat "${name}_FILE")"'
+    return f'MYSQL_PWD="${source.commands.get("root_variable", "MYSQL_ROOT_PASSWORD")}"'
+
+
+def _user(database: Workload) -> str:
+    """Return root, or the account of Portus where the container does not know root's password."""
+    if any(re.fullmatch(r"(MARIADB|MYSQL)_ROOT_PASSWORD(_FILE)?", name) for name in database.environment):
+        return "root"
+    return next((f'"${name}"' for name in ("MARIADB_USER", "MYSQL_USER") if name in database.environment), "root")
 
 
 def _database_name(source: Source) -> str:
@@ -152,8 +166,8 @@ def _database(source: Source, findings: Findings, stack: str, namespace: str) ->
     database, name = source.with_role(Role.DATABASE), _database_name(source)
     if database:
         tool = "$(command -v mariadb-dump || command -v mysqldump)"
-        options = f"--single-transaction --no-tablespaces -uroot {name}"
-        dump = f'MYSQL_PWD="${_root_variable(source, database)}" exec {tool} {options}'
+        options = f"--single-transaction --no-tablespaces -u{_user(database)} {name}"
+        dump = f"{_login(source, database)} exec {tool} {options}"
         yield "The password stays inside the old container."
         yield shell("umask 077", f"{_exec(source, database)} sh -c {shlex.quote(dump)} | gzip > portus.sql.gz")
     else:

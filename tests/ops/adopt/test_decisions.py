@@ -275,6 +275,16 @@ def test_a_worker_with_another_value_than_the_web_server_is_asked(tmp_path: Path
     assert findings.settings[f"{CONFIG}.signup.enabled"] is False
 
 
+def test_a_secrets_file_that_the_worker_does_not_mount_is_no_other_value(tmp_path: Path) -> None:
+    text = (
+        "services:\n  web: &web\n    image: opensuse/portus:2.5\n    environment: &own {PORTUS_DB_PASSWORD_FILE: /run/secrets/x}\n"
+        "    secrets: [x]\n  jobs:\n    image: opensuse/portus:2.5\n    environment: {<<: *own, PORTUS_BACKGROUND: 'true'}\n"
+        "secrets: {x: {file: ./x}}\n"
+    )
+    findings = support.adopted(support.lay(tmp_path, {"docker-compose.yml": text, "x": "zebra\n"}))
+    assert support.of(findings, "services.jobs.environment.PORTUS_DB_PASSWORD_FILE").text == "as in web"
+
+
 @pytest.mark.parametrize(
     "flags", ["--innodb-buffer-pool-size=2G", "--max_connections=900", "--innodb_buffer_pool_size=64m --max-connections=50"]
 )

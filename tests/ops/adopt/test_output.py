@@ -228,6 +228,22 @@ services:
 """
 
 
+@pytest.mark.parametrize(
+    ("variables", "login"),
+    [
+        ("{MYSQL_ROOT_PASSWORD: zebra}", ('MYSQL_PWD="$MYSQL_ROOT_PASSWORD"', "-uroot")),
+        ("{MARIADB_ROOT_PASSWORD_FILE: /run/secrets/x}", ('MYSQL_PWD="$(cat "$MARIADB_ROOT_PASSWORD_FILE")"', "-uroot")),
+        ("{MYSQL_RANDOM_ROOT_PASSWORD: 1, MYSQL_USER: a, MYSQL_PASSWORD: zebra}", ('MYSQL_PWD="$MYSQL_PASSWORD"', '-u"$MYSQL_USER"')),
+    ],
+)
+def test_the_dump_of_the_plan_uses_the_account_that_the_old_container_knows(variables: str, login: tuple[str, str], tmp_path: Path) -> None:
+    file = support.lay(tmp_path / "old", {"docker-compose.yml": IN_A_SWARM.replace("{MYSQL_ROOT_PASSWORD: zebra}", variables)})
+    plan = support.results(tmp_path / "new", "compose", "--file", file)["plan.md"]
+    lines = [line for line in plan.splitlines() if "exec $(command -v mariadb" in line]
+    assert len(lines) == 3
+    assert [line for line in lines if not all(part in line for part in login)] == []
+
+
 def test_the_plan_for_a_swarm_has_commands_of_swarm_alone(tmp_path: Path) -> None:
     file = support.lay(
         tmp_path / "old", {"docker-compose.yml": IN_A_SWARM.replace("registry:2", "registry:2, volumes: [blobs:/var/lib/registry]")}

@@ -132,6 +132,10 @@ CASES = {
         {"docker-compose.yml": "include: ['https://git.team.test/compose.git']\n" + GOOD},
         ["docker-compose.yml:1", "is not fetched"],
     ),
+    "a key of the oldest form that Compose 2 does not have": (
+        {"docker-compose.yml": "store: {image: 'mysql:5.7'}\nweb:\n  image: opensuse/portus:2.0\n  net: host\n"},
+        ["docker-compose.yml:2", "'net' not allowed", "take them out of a copy"],
+    ),
     "a list for a file": ({"docker-compose.yml": "- portus\n"}, ["docker-compose.yml"]),
     "an empty file": ({"docker-compose.yml": ""}, ["docker-compose.yml"]),
 }
