@@ -16,12 +16,13 @@ from lab import __main__ as command
 from lab.engine.plugins.codec import UNKNOWN, Properties, Secret
 from lab.render import render as rendering
 from lab.render.objects import KNOWN_LATER, SECRET, SECRET_DATA, in_order, manifest, outputs
+from lab.render.recorder import Program, run_program
 from lab.render.render import render, rendered, write
 from lab.render.stackfile import read
 from lab.render.verify import verify
 from ops.errors import OpsError
 from tests.recorder import FILES, ROOT
-from tests.settings.corpus import SAMPLES, StackFile
+from tests.settings.corpus import SAMPLES, StackFile, sample_of
 
 SEALED = {"secure": "v1:dGhpcyBub25jZQ==:bm90IGRlY3J5cHRlZCBieSBhbnlib2R5"}
 
@@ -44,6 +45,12 @@ def test_a_render_leaves_one_file_per_object_and_what_it_did_not_write(tmp_path:
     assert all(name == f"{each['kind'].lower()}-{each['metadata']['name']}.yaml" for name, each in files.items())
 
 
+@pytest.fixture
+def nothing_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "rendered", lambda _: [])
+
+
+@pytest.mark.usefixtures("nothing_is_rendered")
 @pytest.mark.parametrize("folder", ["file/below", "file", "/proc/nowhere"])
 def test_a_render_into_an_impossible_folder_is_one_clear_line(
     folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -194,11 +201,6 @@ def test_a_render_of_one_stack_does_not_change_the_next(tmp_path: Path, monkeypa
 # A folder that cannot take the YAML is told in a line.
 
 
-@pytest.fixture
-def nothing_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "rendered", lambda _: [])
-
-
 @pytest.mark.usefixtures("nothing_is_rendered")
 @pytest.mark.parametrize(
     ("folder", "told"),
@@ -330,21 +332,18 @@ def test_a_stack_of_a_few_lines_is_verified_without_passphrase_cluster_or_engine
 def test_a_difference_from_the_committed_render_is_shown_and_fails(stacks: Path) -> None:
     said = {**MINIMAL, "portus:tls": {"source": "self_signed"}, "portus:accept": ["self_signed_certificate"]}
     _say(stacks, "qa", said)
-    folder = stacks / "rendered" / "qa"
-    write(rendered("qa"), "qa", folder)
-    verify("qa")
+    write(rendered("qa"), "qa", stacks / "rendered" / "qa")
     _say(stacks, "qa", {**said, "portus:host": "portus.other.example.com"})
     with pytest.raises(OpsError) as raised:
         verify("qa")
     assert "portus.other.example.com" in raised.value.excerpt
     assert "make render STACK=qa" in raised.value.fix
-    write(rendered("qa"), "qa", folder)
+    _say(stacks, "qa", said)
     verify("qa")
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_every_encrypted_secret_is_taken_unseen(sample: Path, stacks: Path) -> None:
-    """No check of a secret's content may refuse a ciphertext: the samples set every secret there is."""
+def _encrypted(sample: Path) -> dict[str, Any]:
+    """Return the configuration of ``sample`` as its file has it, with a ciphertext for each secret."""
     file = StackFile(sample)
     config: dict[str, Any] = {key: json.loads(value) if value[:1] in "{[" else value for key, value in file.configuration.items()}
     for path in file.secrets:
@@ -352,7 +351,20 @@ def test_every_encrypted_secret_is_taken_unseen(sample: Path, stacks: Path) -> N
         for step in (f"portus:{path[0]}", *path[1:-1]):
             node = node[step]
         node[path[-1]] = {"secure": f"v1:{'/'.join(map(str, path))}"}
-    _say(stacks, "sample", config)
+    return config
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_every_encrypted_secret_is_taken_unseen(sample: Path, stacks: Path) -> None:
+    """No check of a secret's content may refuse a ciphertext: the samples set every secret there is. Every check is in ``load``."""
+    _say(stacks, "sample", _encrypted(sample))
+    (stacks / "__main__.py").write_text("from components.settings.load import load_or_end\nload_or_end()\n")
+    said = read(stacks / "Pulumi.sample.yaml")
+    run_program(stacks, "sample", said.values, secret_keys=said.secret_keys, preview=True, into=Program("sample"))
+
+
+def test_a_stack_with_encrypted_secrets_is_rendered(stacks: Path) -> None:
+    _say(stacks, "sample", _encrypted(sample_of("complete").path))
     assert rendered("sample")
 
 
