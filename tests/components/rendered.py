@@ -128,6 +128,12 @@ def program(**sections: Any) -> Program:
     return _run(sections, into=None)
 
 
+def of_version(version: str) -> Program:
+    """Return what the program registers for ``BASE`` with this Portus: before 2.3 with an image of its own, 2.0 without a first set-up."""
+    own = {"images": {"portus": "registry.example.com/portus:built"}} if version < "2.3" else {}
+    return program(portus={"version": version} | ({"bootstrap": {"enabled": False}} if version == "2.0" else {}), **own)
+
+
 def run_again(**sections: Any) -> Program:
     """Return the same, of a run of its own: for a test that changes what answers the program."""
     return _run(sections, into=Program("sample"))

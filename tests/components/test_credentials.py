@@ -104,7 +104,7 @@ def test_the_cache_and_the_registry_get_a_new_password_together() -> None:
 
 
 def test_clients_restart_after_both_passwords_are_accepted_and_before_the_previous_one_is_revoked() -> None:
-    after = _dependencies(credentials={"rotation": {"databaseApplication": 2}}, backup={"enabled": True})
+    after = _dependencies(program(credentials={"rotation": {"databaseApplication": 2}}, backup={"enabled": True}))
     assert "mariadb-server" in after["mariadb-rotation-accept"]
     clients = {"portus-web", "worker-deployment", "backup-schedule", "backup-restore"}
     for name in clients - {"worker-deployment"}:  # which follows the web server
@@ -114,11 +114,11 @@ def test_clients_restart_after_both_passwords_are_accepted_and_before_the_previo
 
 
 def test_the_registry_knows_the_next_signer_before_it_signs() -> None:
-    first = _dependencies(tls={"source": "self_signed"})
-    second = _dependencies(tls={"source": "self_signed", "signingKeyVersion": 2})
+    first = _dependencies(program(tls={"source": "self_signed"}))
+    second = _dependencies(program(tls={"source": "self_signed", "signingKeyVersion": 2}))
     assert ("registry-deployment" in first["portus-web"], "registry-deployment" in second["portus-web"]) == (False, True)
 
 
-def _dependencies(**sections: Any) -> dict[str, frozenset[str]]:
+def _dependencies(registered: Program) -> dict[str, frozenset[str]]:
     """Return what each resource waits for, by logical name; a component's children in its place."""
-    return {resource.name: resource.after for resource in program(**sections).resources}
+    return {resource.name: resource.after for resource in registered.resources}

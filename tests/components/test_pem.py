@@ -18,6 +18,7 @@ import pytest
 from components.common import pem
 from components.settings.parse import parse
 from components.settings.sections.tls import ProvidedTls
+from components.settings.stack import StackSettings
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, run
 from tests.recorder import Program, run_program, texts
@@ -25,7 +26,8 @@ from tests.settings.chains import KEY, intermediate, leaf, root
 from tests.settings.tables import BASE
 from tests.settings.test_certificate_paths import existing, problems_of, provided
 
-CHAIN = leaf() + intermediate()
+CHAIN, AUTHORITY = leaf() + intermediate(), root()
+WHOLE = provided(CHAIN, AUTHORITY, KEY)
 
 SHAPES: Mapping[str, Callable[[str], str]] = {
     "as OpenSSL writes it": lambda text: text,
@@ -77,7 +79,7 @@ def test_every_public_setting_holds_the_form_that_all_programs_read(shape: Calla
         "extraCaCertificates": [shape(root())],
         "additionalSigners": [shape(leaf())],
     }
-    settings = parse({**BASE, "tls": tls}, file="stack.yaml", encrypted=lambda _: True).tls
+    settings = _settings(tls).tls
     assert isinstance(settings, ProvidedTls)
     assert settings.certificate == CHAIN
     assert settings.private_key.get_secret_value() == KEY
@@ -100,7 +102,8 @@ def test_what_stands_in_another_teams_secret_is_refused_unless_openssl_and_go_re
 
 @pytest.mark.parametrize("name", ["byte-order mark", "one line, spaces", "no line end between blocks", "indentation", "Windows"])
 def test_secrets_and_config_maps_hold_the_form_that_all_programs_read(name: str) -> None:
-    program = _run(provided(SHAPES[name](CHAIN), SHAPES[name](root()), SHAPES[name](KEY)))
+    assert _settings(provided(*map(SHAPES[name], (CHAIN, AUTHORITY, KEY)))) == _settings(WHOLE), "which is all that the program gets"
+    program = _run(WHOLE)
     assert _served(program) == (CHAIN, KEY)
     for resource in program.all("ConfigMap"):
         for text in texts(resource.inputs):
@@ -110,7 +113,7 @@ def test_secrets_and_config_maps_hold_the_form_that_all_programs_read(name: str)
 
 def test_a_key_file_with_its_certificates_gives_the_key_alone() -> None:
     assert problems_of(provided(CHAIN, root(), leaf() + KEY + intermediate())) == ()
-    assert _served(_run(provided(CHAIN, root(), leaf() + KEY))) == (CHAIN, KEY)
+    assert _settings(provided(CHAIN, AUTHORITY, leaf() + KEY)) == _settings(WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -153,9 +156,13 @@ def test_what_is_no_certificate_is_refused_with_the_way_to_one(text: str, fix: s
 
 def test_the_old_name_of_a_certificate_is_written_as_the_new_one() -> None:
     old = root().replace("CERTIFICATE", "X509 CERTIFICATE")
-    settings = parse({**BASE, "tls": {"source": "self_signed", "extraCaCertificates": [old]}}, file="stack.yaml", encrypted=lambda _: True)
+    settings = _settings({"source": "self_signed", "extraCaCertificates": [old]})
     assert settings.tls.extra_ca_certificates[0] == "".join(pem.certificates(settings.tls.extra_ca_certificates[0]))
     assert "X509" not in settings.tls.extra_ca_certificates[0]
+
+
+def _settings(tls: Mapping[str, Any]) -> StackSettings:
+    return parse({**BASE, "tls": tls}, file="stack.yaml", encrypted=lambda _: True)
 
 
 def _served(program: Program) -> tuple[str, ...]:
@@ -201,7 +208,7 @@ def _accepts(folder: Path, chain: str, key: str, authority: str) -> bool:
 def test_haproxy_reads_every_text_that_the_settings_have_rewritten(tmp_path: Path) -> None:
     for name, shape in SHAPES.items():
         tls = provided(shape(CHAIN), shape(root()), shape(KEY))
-        settings = parse({**BASE, "tls": tls}, file="stack.yaml", encrypted=lambda _: True).tls
+        settings = _settings(tls).tls
         assert isinstance(settings, ProvidedTls)
         authority = settings.ca_certificate or ""
         assert _accepts(tmp_path, settings.certificate, settings.private_key.get_secret_value(), authority), name

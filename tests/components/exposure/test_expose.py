@@ -32,7 +32,7 @@ TRANSPORT = {"traefik.ingress.kubernetes.io/service.serverstransport": "portus_e
 OWN = {"nginx.ingress.kubernetes.io/proxy-body-size": "8g", "example.com/x": "y"}
 CHOSEN = KINDS["ingress"] | {"annotations": OWN | TRANSPORT, "ingressClassName": "public", "awaitAddress": False}
 """An ingress of which the stack file says more; each controller has it (``_chosen``)."""
-BUILT = {"portus": "portus.example.com/portus:built"}
+BUILT = {"portus": "registry.example.com/portus:built"}
 OLDEST: dict[str, Any] = {"images": BUILT, "portus": {"version": "2.0", "bootstrap": {"enabled": False}}}
 HOSTS = ["portus.example.com", "registry.example.com"]
 

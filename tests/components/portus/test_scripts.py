@@ -16,7 +16,7 @@ from components.portus.pod import SCRIPTS
 from lab.images.build import build_images
 from lab.images.rootfs import Bind, run
 from lab.images.servers import Database, fresh_mariadb
-from tests.components.rendered import program
+from tests.components.rendered import of_version, program
 
 PROVE = """set -eu
 fail() { echo "failed: $1"; exit 1; }
@@ -226,16 +226,12 @@ def test_a_load_that_was_cut_off_before_the_users_is_left_unchanged(server: Data
 # No web server starts on a database that lacks a migration, and no schema is loaded over data: by one Job, before all of them.
 
 
-OWN = "registry.example.com/portus:built"
-
-
 @pytest.mark.parametrize(
     ("version", "rake"),
     [(f"2.{minor}", ["portusctl", "rake"]) for minor in (0, 1, 2, 3)] + [(f"2.{minor}", ["portusctl", "exec", "rake"]) for minor in (4, 5)],
 )
 def test_each_version_has_a_job_that_calls_rake_as_its_image_does(version: str, rake: list[str]) -> None:
-    own = {"images": {"portus": OWN}} if version < "2.3" else {}
-    made = program(portus={"version": version, "bootstrap": {"enabled": version != "2.0"}}, **own)
+    made = of_version(version)
     (job,) = [each for each in made.all("Job") if each.name.startswith(f"portus-migration-{version}")]
     look, migrate = job.containers
     assert look["command"] == ["/bin/sh", "/scripts/look.sh"]
@@ -245,8 +241,8 @@ def test_each_version_has_a_job_that_calls_rake_as_its_image_does(version: str, 
 def test_another_image_of_the_same_version_has_a_job_of_its_own() -> None:
     names = {
         job.name
-        for images in ({}, {"portus": OWN}, {"portus": f"{OWN}-again"})
-        for job in program(images=images).all("Job")
+        for made in (program(), *(program(images={"portus": f"registry.example.com/portus:{tag}"}) for tag in ("built", "again")))
+        for job in made.all("Job")
         if job.name.startswith("portus-migration")
     }
     assert len(names) == 3
@@ -340,8 +336,7 @@ def test_an_older_portus_does_not_start_on_the_database_of_a_newer_one(
 
 
 def test_a_refused_migration_is_not_tried_again_and_the_stack_file_can_accept_it() -> None:
-    for accept, said in (([], "no"), (["newer_database"], "yes")):
-        made = program(portus={"version": "2.4"}, accept=accept)
+    for made, said in ((of_version("2.4"), "no"), (program(portus={"version": "2.4"}, accept=["newer_database"]), "yes")):
         (job,) = [each for each in made.all("Job") if each.name.startswith("portus-migration-2.4")]
         (rule,) = job.spec["podFailurePolicy"]["rules"]
         assert rule["onExitCodes"]["values"] == [3]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import signal
@@ -24,17 +23,11 @@ from components.portus.puma import BACKGROUND, SERVER
 from components.portus.settings_text import as_document
 from components.settings.rules.portus_config import is_mangled
 from tests.components.portus.stage import environment, stack_of
-from tests.components.rendered import program, variable, volume
+from tests.components.rendered import of_version, variable, volume
 from tests.recorder import Program, Registered
 
-OWN = {"images": {"portus": "registry.example.com/portus:built"}}
 PUMA = ("2.3", "2.4", "2.5")
 APACHE = ("2.1", "2.2")
-
-
-@functools.cache
-def _made(version: str) -> Program:
-    return program(portus={"version": version}, **(OWN if version in APACHE else {}))
 
 
 def _workload(made: Program, component: str) -> Registered:
@@ -43,7 +36,7 @@ def _workload(made: Program, component: str) -> Registered:
 
 @pytest.mark.parametrize("version", [*APACHE, *PUMA])
 def test_every_container_of_portus_reads_its_texts_as_utf_8(version: str) -> None:
-    made = _made(version)
+    made = of_version(version)
     containers = [each for workload in (*made.workloads(), *made.all("Job")) for each in workload.pod["containers"]]
     containers += [each for workload in made.all("Job") for each in workload.pod.get("initContainers") or ()]
     images = {_workload(made, "web").containers[0]["image"]}
@@ -55,7 +48,7 @@ def test_every_container_of_portus_reads_its_texts_as_utf_8(version: str) -> Non
 
 @pytest.mark.parametrize(("version", "rake"), [("2.2", "portusctl rake"), ("2.3", "portusctl rake"), ("2.5", "portusctl exec rake")])
 def test_web_and_worker_have_the_tool_for_rake(version: str, rake: str) -> None:
-    made = _made(version)
+    made = of_version(version)
     for component in ("web", *(("worker",) if version in PUMA else ())):
         workload = _workload(made, component)
         assert volume(workload, "tools")["configMap"]["defaultMode"] == 0o555
@@ -67,20 +60,20 @@ def test_web_and_worker_have_the_tool_for_rake(version: str, rake: str) -> None:
 @pytest.mark.parametrize("version", PUMA)
 def test_the_web_may_start_for_ten_minutes_and_pulumi_waits_longer(version: str) -> None:
     for component in ("web", "worker"):
-        workload = _workload(_made(version), component)
+        workload = _workload(of_version(version), component)
         startup = workload.containers[0]["startupProbe"]
         assert startup["periodSeconds"] * startup["failureThreshold"] == 600
         assert workload.spec["progressDeadlineSeconds"] > 600
 
 
 def test_an_apache_may_start_for_ten_minutes_too() -> None:
-    startup = _workload(_made("2.2"), "web").containers[0]["startupProbe"]
+    startup = _workload(of_version("2.2"), "web").containers[0]["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] == 600
 
 
 @pytest.mark.parametrize("version", PUMA)
 def test_a_worker_is_ready_once_it_has_booted_and_restarts_when_its_process_is_gone(version: str) -> None:
-    container = _workload(_made(version), "worker").containers[0]
+    container = _workload(of_version(version), "worker").containers[0]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert tuple(container[probe]["exec"]["command"]) == running_command(BACKGROUND)
     assert container["livenessProbe"]["periodSeconds"] * container["livenessProbe"]["failureThreshold"] == 60
@@ -88,7 +81,7 @@ def test_a_worker_is_ready_once_it_has_booted_and_restarts_when_its_process_is_g
 
 @pytest.mark.parametrize("version", PUMA)
 def test_each_stop_command_names_its_own_server(version: str) -> None:
-    made = _made(version)
+    made = of_version(version)
     for component, title, seconds in (("web", SERVER, 5), ("worker", BACKGROUND, 0)):
         workload = _workload(made, component)
         command = workload.containers[0]["lifecycle"]["preStop"]["exec"]["command"]
@@ -97,7 +90,7 @@ def test_each_stop_command_names_its_own_server(version: str) -> None:
 
 
 def test_the_2_5_workers_log_is_written_line_by_line() -> None:
-    assert variable(_workload(_made("2.5"), "worker"), "RUBYOPT") == f"-r{UNBUFFERED}"
+    assert variable(_workload(of_version("2.5"), "worker"), "RUBYOPT") == f"-r{UNBUFFERED}"
     assert "$stdout.sync = true" in tools(("rake",))[Path(UNBUFFERED).name]
 
 

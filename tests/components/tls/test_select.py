@@ -19,8 +19,15 @@ SOURCES: dict[str, dict[str, Any]] = {
     },
     "self_signed": {"source": "self_signed"},
     "existing_secret": {"source": "existing_secret", "secret": "of-somebody", "certificate": pem("chain"), "caCertificate": pem("ca")},
-    "cert_manager": {"source": "cert_manager", "certificate": {"issuerRef": {"name": "le"}}, "caCertificate": pem("ca")},
+    "cert_manager": {
+        "source": "cert_manager",
+        "certificate": {"issuerRef": {"name": "le", "kind": "Issuer"}, "renewBefore": "48h"},
+        "caCertificate": pem("ca"),
+    },
 }
+KEYS: dict[str, dict[str, Any]] = {"shared": {}, "separate": {"signingKey": "separate"}}
+"""By default the certificate's key signs."""
+FURTHER = {"extraCaCertificates": [pem("ca"), pem("ca.other")], "caValidityDays": 3000, "validityDays": 200, "renewalDays": 40}
 SERVED = {"existing_secret": "of-somebody", "cert_manager": "portus-tls"}
 
 
@@ -71,14 +78,14 @@ def test_by_default_the_certificates_key_signs_tokens(name: str) -> None:
 def test_a_changed_certificate_in_an_existing_secret_reaches_the_registry_alone(choice: str, told: set[str]) -> None:
     """And that only where its key signs tokens; so whoever renews it restarts the Deployments, as docs/deploy/tls.md says."""
     before, after = (
-        program(tls=SOURCES["existing_secret"] | {"signingKey": choice, "certificate": pem(name)}) for name in ("chain", "chain.wildcard")
+        program(tls=SOURCES["existing_secret"] | KEYS[choice] | {"certificate": pem(name)}) for name in ("chain", "chain.wildcard")
     )
     there, then = ({r.name: r.inputs for r in (*made.all("ConfigMap"), *made.workloads())} for made in (before, after))
     assert {name for name, inputs in then.items() if inputs != there[name]} == told
 
 
 def test_a_separate_key_signs_tokens_and_only_portus_gets_it(source: str) -> None:
-    made = program(tls=SOURCES[source] | {"signingKey": "separate"})
+    made = program(tls=SOURCES[source] | KEYS["separate"])
     for workload in ("portus-web", "worker-deployment"):
         assert variable(made.one("Deployment", workload), "PORTUS_KEY_PATH") == "/secrets/signing.key"
     assert variable(made.one("Deployment", "portus-web"), "PORTUS_PUMA_TLS_KEY") == "/secrets/portus.key"
@@ -89,11 +96,15 @@ def test_a_separate_key_signs_tokens_and_only_portus_gets_it(source: str) -> Non
     assert {w.name for w in others} == {"portus-web", "worker-deployment", "portus-migration-2.5"}
 
 
+def _with_a_next_key(choice: str) -> Program:
+    return program(protect="true", tls=SOURCES["self_signed"] | KEYS[choice] | {"signingKeyVersion": 2})
+
+
 @pytest.mark.parametrize("choice", ["separate", "shared"])
 def test_a_next_key_signs_while_the_registry_accepts_the_previous_one_too(choice: str) -> None:
-    first = program(tls=SOURCES["self_signed"] | {"signingKey": choice})
-    second = program(tls=SOURCES["self_signed"] | {"signingKey": choice, "signingKeyVersion": 2})
-    third = program(tls=SOURCES["self_signed"] | {"signingKey": choice, "signingKeyVersion": 2, "minSigningKeyVersion": 2})
+    first = program(tls=SOURCES["self_signed"] | KEYS[choice])
+    second = _with_a_next_key(choice)
+    third = program(tls=SOURCES["self_signed"] | KEYS[choice] | {"signingKeyVersion": 2, "minSigningKeyVersion": 2})
     signer = "generated-ca" if choice == "separate" else "generated-certificate"
     assert [_bundle(made).count(signer) for made in (first, second, third)] == [1, 2, 1]
     key = "served-tls-signing-key" if choice == "separate" else "tls-key"
@@ -104,7 +115,7 @@ def test_a_next_key_signs_while_the_registry_accepts_the_previous_one_too(choice
 def test_only_the_key_that_signs_is_protected() -> None:
     """So that the engine refuses to drop it in the deployment that brings its successor (tests/engine/test_random_and_tls.py)."""
     for choice in ("separate", "shared"):
-        made = program(protect="true", tls=SOURCES["self_signed"] | {"signingKey": choice, "signingKeyVersion": 2})
+        made = _with_a_next_key(choice)
         key = "served-tls-signing-key" if choice == "separate" else "tls-key"
         assert {r.name: r.protect for r in made.all("PrivateKey") if r.name.startswith(key)} == {key: False, f"{key}-2": True}
 
@@ -118,7 +129,7 @@ def test_the_bundle_takes_the_next_signer_in_before_its_turn() -> None:
 
 
 def test_further_authorities_reach_portus_its_worker_and_the_registry_and_no_one_else() -> None:
-    made = program(tls=SOURCES["self_signed"] | {"extraCaCertificates": [pem("ca"), pem("ca.other")]})
+    made = program(tls=SOURCES["self_signed"] | FURTHER)
     for component in ("web", "worker"):
         files = _mounted(made, component, "tls-certificates")
         assert files["extra-ca-1.crt"] == files["extra-ca-2.crt"] == files["portus-stack-ca.crt"] == "configMap/served-tls-trust-auto"
@@ -140,8 +151,7 @@ def test_the_old_images_get_further_authorities_beside_their_certificate() -> No
 
 
 def test_cert_manager_is_asked_for_an_rsa_certificate_of_every_host() -> None:
-    made = program(tls=SOURCES["cert_manager"] | {"certificate": {"issuerRef": {"name": "le", "kind": "Issuer"}, "renewBefore": "48h"}})
-    certificate = made.one("Certificate", "tls-certificate").inputs
+    certificate = program(tls=SOURCES["cert_manager"]).one("Certificate", "tls-certificate").inputs
     assert certificate["apiVersion"] == "cert-manager.io/v1"
     assert certificate["spec"] == {
         "secretName": "portus-tls",
@@ -204,7 +214,7 @@ def test_the_leaf_is_renewed_before_it_ends_and_the_authority_outlives_it(stack:
 
 
 def test_days_in_the_stack_file_are_days_of_24_hours() -> None:
-    made = program(tls={"source": "self_signed", "caValidityDays": 3000, "validityDays": 200, "renewalDays": 40})
+    made = program(tls=SOURCES["self_signed"] | FURTHER)
     leaf, authority = made.one("LocallySignedCert", "tls-certificate").inputs, made.one("SelfSignedCert", "tls-ca").inputs
     assert (leaf["validityPeriodHours"], leaf["earlyRenewalHours"]) == (200 * HOURS, 40 * HOURS)
     assert authority["validityPeriodHours"] == 3000 * HOURS
