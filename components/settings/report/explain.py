@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
+from components.settings.report import fixes
 from components.settings.report.discretion import shown, shown_at
 from components.settings.report.fixes import SECRET_NAME, as_entries, as_texts, below, close_to, fix_of, is_slip, plain, wanted
 from components.settings.report.locate import NAMED, TAGS, Path, Place, find, keys_of, setting_meant, tag_of, value_at
@@ -80,8 +81,8 @@ def _written_instead(entries: Sequence[ErrorDetails], raw: Mapping[str, object])
     for entry in entries:
         place = find(entry["loc"], raw)
         text = _unknown(place) if entry["type"] == "extra_forbidden" else ""
-        if text.startswith("write '"):
-            yield from ((entry["loc"], place, key) for key in re.findall(r"'(?:portus:)?(\w+):", text))
+        if text.startswith(("write '", "write it under '")):
+            yield from ((entry["loc"], place, key) for key in re.findall(r"'(?:portus:)?(\w+)[:']", text))
 
 
 def told_to_write(entries: Sequence[ErrorDetails], raw: Mapping[str, object]) -> set[str]:
@@ -258,7 +259,7 @@ def _unknown(place: Place) -> str:
     if other := _under(place) or _secret_named(place) or _joined(place):
         return f"write {other}"
     close = meant(place)
-    return f"did you mean '{close}'?" if close else f"remove it; known here: {', '.join(keys_of(place.models))}"
+    return f"did you mean '{close}'?" if close else fixes.without_a_guess(place.key, keys_of(place.models))
 
 
 def _nested(setting: str, place: Place) -> str:
@@ -292,7 +293,8 @@ def meant(place: Place) -> str | None:
         return synonym
     beside = _under(place) or _secret_named(place) or _joined(place) or any(place.key in model.moved_keys for model in place.models)
     beside = beside or any(place.key in keys_of((sibling,)) for sibling in place.siblings)
-    return None if beside or any(place.key == tag_of(model)[1] for model in place.models) else close_to(place.key, keys_of(place.models))
+    beside = beside or any(place.key == tag_of(model)[1] for model in place.models)
+    return None if beside else fixes.key_close_to(place.key, keys_of(place.models))
 
 
 def _under(place: Place) -> str:

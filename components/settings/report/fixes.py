@@ -325,6 +325,36 @@ def is_slip(given: str, meant: str) -> bool:
     return sorted(one) == sorted(other) or difflib.SequenceMatcher(None, one, other).ratio() >= ALIKE
 
 
+NEGATIONS: Final = ("un", "in", "dis", "no", "non", "not", "skip", "without")
+"""How a key begins that says the opposite of another one."""
+SHORTEST: Final = 4
+"""Letters of a word that can follow a negation."""
+
+
+def _is_opposite(one: str, other: str) -> bool:
+    """Whether two keys say the opposite of each other, as ``disabled`` and ``enabled`` do: the same value would be the wrong one."""
+    for given, meant in ((plain(one), plain(other)), (plain(other), plain(one))):
+        if given.startswith("disabl") and meant.startswith("enabl"):
+            return True
+        for negation in (each for each in NEGATIONS if given.startswith(each)):
+            rest, word = given[len(negation) :].replace("skip", ""), meant.replace("skip", "")
+            if min(len(rest), len(word)) >= SHORTEST and (rest.startswith(word) or word.startswith(rest)):
+                return True
+    return False
+
+
+def key_close_to(given: str, keys: list[str]) -> str | None:
+    """Return the key that ``given`` may have meant, None for one of the opposite sense."""
+    close = close_to(given, keys)
+    return None if close and _is_opposite(given, close) else close
+
+
+def without_a_guess(given: str, keys: list[str]) -> str:
+    """Return what to do with the unknown key ``given`` that is close to none of ``keys``, or says the opposite of one."""
+    opposite = [key for key in keys if _is_opposite(given, key)]
+    return f"write '{opposite[0]}' with the opposite value" if len(opposite) == 1 else f"remove it; known here: {', '.join(keys)}"
+
+
 def close_to(given: str, valid: list[str]) -> str | None:
     """Return what ``given`` may have meant: the same letters, its beginning, or nearly the same."""
     if version := re.fullmatch(r"v?([0-9]+)(?:\.([0-9]+))?(?:[.-].*)?", given):

@@ -17,6 +17,7 @@ class ClusterSettings(Section):
     """Where the stack is deployed."""
 
     moved_keys: ClassVar[Mapping[str, str]] = {
+        "name": "write 'identifier' for the cluster's name, or 'namespace' for that of the namespace",
         "kubeconfig": "remove it: the variable KUBECONFIG names the file, and 'context' the cluster in it",
     }
 

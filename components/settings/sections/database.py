@@ -156,6 +156,7 @@ class BackupSettings(Section):
         **dict.fromkeys(("retention", "retain", "history", "copies"), "keep"),
         "cron": "schedule",
         "tz": "timeZone",
+        "claimName": "existingClaim",
     }
 
     enabled: Annotated[bool, ChangeImpact("off: the schedule ends; unprotect its claim, which stays (docs/operate/protection.md)")] = True

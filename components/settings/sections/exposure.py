@@ -84,6 +84,7 @@ class NodePortExposure(_DirectExposure):
     """The front proxy on a port of every node."""
 
     synonyms: ClassVar[Mapping[str, str]] = dict.fromkeys(("nodePort", "port"), "httpsNodePort")
+    moved_keys: ClassVar[Mapping[str, str]] = {"nodePorts": "write 'httpsNodePort: ...', and for plain HTTP 'httpNodePort: ...'"}
 
     kind: Annotated[Literal["node_port"], ChangeImpact("another address: clients lose the old one")]
     """How clients connect."""

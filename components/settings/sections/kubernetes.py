@@ -74,6 +74,8 @@ class IpBlock(KubernetesShape):
 class NetworkPolicyPeer(KubernetesShape):
     """The other side of a connection."""
 
+    moved_keys: ClassVar[Mapping[str, str]] = {"namespace": "write 'namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ...}}'"}
+
     namespace_selector: LabelSelector | None = None
     """Namespaces; alone: every Pod in them."""
     pod_selector: LabelSelector | None = None

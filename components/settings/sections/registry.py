@@ -220,6 +220,8 @@ class RegistrySettings(ScaledSection):
         "catalog": "write catalogMaxEntries",
         "log": "write logLevel; the rest under extraConfig",
         "image": "write it under portus:images",
+        "health": "write it under extraConfig",
+        "proxy": "remove it: a registry that mirrors another one accepts no push",
     }
 
     version: Annotated[RegistryVersion, ChangeImpact("the registry restarts; its data stays")] = RegistryVersion.V2_8

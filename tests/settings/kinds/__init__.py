@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.settings.kinds.keys import charts, joined, strangers, synonyms, unsaid, words
+from tests.settings.kinds.keys import charts, joined, opposites, strangers, synonyms, unsaid, words
 from tests.settings.kinds.messages import names, secrets, shapes, times, versions
 from tests.settings.kinds.sections import files, filters, images, ports, proxies, sizes, sources, stars
 from tests.settings.kinds.stores import fixes, stores
@@ -23,6 +23,7 @@ ROWS = [
     *fixes(),
     *words(),
     *joined(),
+    *opposites(),
     *synonyms(),
     *times(),
     *sources(),

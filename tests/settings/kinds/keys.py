@@ -82,11 +82,31 @@ def joined() -> Iterator[Wrong]:
         ("backup.claimSize", "20Gi", "write 'claim: {size: ...}'", below("backup.claim.size", "20Gi")),
         ("portus.puma_workers", 2, "write pumaWorkers under 'web'", below("portus.web.pumaWorkers", 2)),
         ("web", {"replicas": 2}, "write it under 'portus' or 'workloads'", below("portus.web.replicas", 2)),
+        (
+            "registry.health",
+            {"storagedriver": {"enabled": True}},
+            "write it under extraConfig",
+            below("registry.extraConfig.health.storagedriver.enabled", value=True),
+        ),
+        (
+            "registry.storage.claimName",
+            "blobs",
+            "write 'existingClaim: {name: ...}'",
+            below("registry.storage", {"driver": "filesystem", "existingClaim": {"name": "blobs"}}),
+        ),
         ("schedule", "@daily", "write it under 'backup'", below("backup.schedule", "@daily")),
         ("portus.web.resources.cpu", "1", "write it under 'limits' or 'requests'", below("portus.web.resources.limits.cpu", "1")),
     ]
     for key, value, fix, fixed in rows:
         yield Wrong(name=key, change=below(key, value), key=key, rule="unknown key", fix=fix, fixed=_moved(key, fixed))
+    yield Wrong(
+        name="ports of a node by their names",
+        change={"exposure": {"kind": "node_port", "nodePorts": {"https": 30443}}},
+        key="exposure.nodePorts",
+        rule="unknown key",
+        fix="write 'httpsNodePort: ...', and for plain HTTP 'httpNodePort: ...'",
+        fixed={"exposure": {"nodePorts": REMOVED, "httpsNodePort": 30443}},
+    )
     yield Wrong(
         name="portusVersion in place of its section",
         change={"portus": REMOVED, "portusVersion": "2.5"},
@@ -113,6 +133,8 @@ def synonyms() -> Iterator[Wrong]:
         ("backup.cron", "17 3 * * *", "schedule", {}),
         ("images.db", "mariadb:10.11", "mariadb", {}),
         ("exposure.nodePort", 30443, "httpsNodePort", {"exposure": {"kind": "node_port"}}),
+        ("portus.config.oauth.keycloak", {"enabled": False}, "openid_connect", {}),
+        ("backup.claimName", "dumps", "existingClaim", {}),
     ]
     for key, value, right, change in rows:
         above, _, _ = key.rpartition(".")
@@ -152,6 +174,42 @@ def synonyms() -> Iterator[Wrong]:
         ("observability.grafana", {"enabled": True}, "write dashboard: true"),
     ):
         yield Wrong(name=key, change=below(key, value), key=key, rule="unknown key", fix=fix, fixed=below(key, REMOVED))
+
+
+def opposites() -> Iterator[Wrong]:
+    """Yield keys that say the opposite of the one that their letters are close to: its name alone would turn the setting around."""
+    minio = {**S3, "regionendpoint": "https://minio.example.com"}
+    hook = {"name": "ci", "url": "https://ci.example.com"}
+    rows: list[tuple[str, Any, str, dict[str, Any]]] = [
+        ("backup.disabled", True, "enabled", {}),
+        ("portus.config.signup.disabled", True, "enabled", {}),
+        ("portus.config.gravatar.disable", True, "enabled", {}),
+        ("registry.http.http2.enabled", False, "disabled", {}),
+        ("registry.redirect.enabled", False, "disable", {}),
+        ("unprotect", True, "protect", {}),
+        ("network.noPolicies", True, "policies", {}),
+        ("cluster.skipCreateNamespace", True, "createNamespace", {}),
+        ("registry.storage.verify", False, "skipverify", storage(minio)),
+        ("registry.storage.unencrypted", True, "encrypt", storage(minio)),
+    ]
+    for key, value, right, change in rows:
+        above, _, _ = key.rpartition(".")
+        yield Wrong(
+            name=key,
+            change=merged(change, below(key, value)),
+            key=key,
+            rule="unknown key",
+            fix=f"write '{right}' with the opposite value",
+            fixed=_moved(key, below(f"{above}.{right}".lstrip("."), not value)),
+        )
+    yield Wrong(
+        name="an endpoint that is enabled",
+        change=below("registry.notifications.extraEndpoints", [{**hook, "enabled": True}]),
+        key="registry.notifications.extraEndpoints[0].enabled",
+        rule="unknown key",
+        fix="write 'disabled' with the opposite value",
+        fixed=below("registry.notifications.extraEndpoints", [{**hook, "disabled": False}]),
+    )
 
 
 def charts() -> Iterator[Wrong]:

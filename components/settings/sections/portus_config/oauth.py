@@ -150,6 +150,8 @@ class Bitbucket(Provider):
 class OAuth(UpstreamSection):
     """The sites that may identify users."""
 
+    synonyms: ClassVar[Mapping[str, str]] = dict.fromkeys(("oidc", "keycloak"), "openid_connect")
+
     local_login: Annotated[Switch, Since("2.4")] = Switch()
     """Whether Portus' own accounts may log in on its page. Portus' default: on."""
     google_oauth2: Google = Google()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, final
 
 from pydantic import Field
@@ -15,6 +16,8 @@ from components.settings.sections.storage.values import OTHER_STORE
 @final
 class FilesystemStorage(StorageDriver):
     """Blobs on a claim: of this stack, or one that exists."""
+
+    moved_keys: ClassVar[Mapping[str, str]] = {**StorageDriver.moved_keys, "claimName": "write 'existingClaim: {name: ...}'"}
 
     driver: Annotated[Literal["filesystem"], OTHER_STORE] = "filesystem"
     """The driver's name."""
