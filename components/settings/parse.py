@@ -56,7 +56,7 @@ def parse(
     try:
         stack = StackSettings.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        misplaced = {stray(key).key for key in unknown_namespaces}  # not missing, too
+        misplaced = {name_in(key) for key in unknown_namespaces}  # not missing, too
         wrong = [each for each in _wrong(raw, error, encrypted) if each.rule != UNSET or each.key not in misplaced]
         raise SettingsError(file, [*wrong, *outside]) from None
     problems = in_one(_broken_rules(stack, set()), clear_secrets(raw, encrypted, (StackSettings,)))
@@ -133,10 +133,16 @@ def _unfit(name: str) -> Iterator[Problem]:
         )
 
 
+def name_in(key: str) -> str:
+    """Return the name in ``key``, behind its namespace: ``host`` of ``other:host``, ``portus.host`` and ``portus_host``."""
+    return key.partition(":")[2] if ":" in key else re.sub(r"^portus[^A-Za-z0-9]+", "", key)
+
+
 def stray(key: str) -> Problem:
     """Return the problem of a ``key`` in a namespace that no program reads."""
     namespace, _, name = key.partition(":") if ":" in key else ("", "", key)
-    fix = f"write 'portus:{name}'" if name in StackSettings.model_fields else "remove it; this program's keys begin with 'portus:'"
+    right = name_in(key)
+    fix = f"write 'portus:{right}'" if right in StackSettings.model_fields else "remove it; this program's keys begin with 'portus:'"
     if namespace == "kubernetes" and name in ClusterSettings.model_fields:  # as for the provider that Pulumi would make by itself
         fix = f"write '{name}' under 'portus:cluster'"
     return Problem(

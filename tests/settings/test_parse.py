@@ -287,6 +287,12 @@ def _refused(tmp_path: Path, configuration: Mapping[str, str]) -> list[tuple[str
     return [(problem.namespace, problem.key, problem.fix) for problem in found]
 
 
+@pytest.mark.parametrize("sign", [".", "_", "-", "/"])
+def test_keys_with_another_sign_behind_the_prefix_are_one_problem(tmp_path: Path, sign: str) -> None:
+    fix = f"write 'portus:host' instead of 'portus{sign}host', and the same for every other key"
+    assert _refused(tmp_path, {f"portus{sign}{key}": value for key, value in ALL_BARE.items()}) == [("", "config", fix)]
+
+
 def test_keys_without_the_prefix_are_one_problem_for_each_mistake(tmp_path: Path) -> None:
     everything = "write 'portus:host' instead of 'host', and the same for every other key"
     assert _refused(tmp_path, ALL_BARE) == [("", "config", everything)]

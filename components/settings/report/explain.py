@@ -93,7 +93,7 @@ def told_to_write(entries: Sequence[ErrorDetails], raw: Mapping[str, object]) ->
 def _no_references(entries: Sequence[ErrorDetails], raw: Mapping[str, object], encrypted: Callable[[Path], bool]) -> dict[Path, Problem]:
     """Return one problem for each secret that is given as a section, such as a key file in JSON, and names no Secret by any of its keys."""
     found: dict[Path, Problem] = {}
-    known = {*keys_of((ExistingSecret,)), *ExistingSecret.synonyms, *ExistingSecret.moved_keys, "secure"}
+    known = {*keys_of((ExistingSecret,)), *ExistingSecret.synonyms, *ExistingSecret.moved_keys} - {"Secure", "encrypted"}
     for loc in dict.fromkeys(entry["loc"][:-1] for entry in entries if entry["type"] == "extra_forbidden"):
         place = find(loc, raw)
         given = value_at(raw, place.path)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from components.settings.parse import stray
+from components.settings.parse import name_in, stray
 from components.settings.report.fixes import close_to
 from components.settings.report.problems import Problem, SettingsError
 from components.settings.stack import StackSettings
@@ -89,5 +89,6 @@ def _without_settings(content: object, project: str) -> Problem:
     else:
         settings = content["config"]
         bare = [str(name) for name in settings if ":" not in str(name)] if isinstance(settings, Mapping) else []
-        fix = f"write '{project}:{bare[0]}' instead of '{bare[0]}', and the same for every other key" if bare else f"write {EXAMPLE}"
+        also = "and the same for every other key"
+        fix = f"write '{project}:{name_in(bare[0])}' instead of '{bare[0]}', {also}" if bare else f"write {EXAMPLE}"
     return Problem(namespace="", key=key, value=value, rule=rule, fix=fix)

@@ -25,7 +25,9 @@ class ExistingSecret(Section):
     synonyms: ClassVar[Mapping[str, str]] = {"name": "secret", "secretName": "secret"}
     moved_keys: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("valueFrom", "secretKeyRef"), "write only {secret: <name>, key: <key>}"),
-        "secure": "write {secure: <encrypted text>} without another key, or {secret: <name>, key: <key>}",
+        **dict.fromkeys(
+            ("secure", "Secure", "encrypted"), "write {secure: <encrypted text>} without another key, or {secret: <name>, key: <key>}"
+        ),
     }
 
     secret: ObjectName
