@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -189,6 +189,12 @@ def read(objects: Sequence[Object], namespace: str, source_name: str) -> Source:
     source = Source("kubernetes")
     source.services = {each.name for each in objects if each.kind == "Service"}
     stores = Stores(objects)
+    owners = {(each.kind, each.name) for each in objects}
+    made = {each.key: owner for each in objects if (owner := _owner(each, owners))}
+    source.decided += [
+        Verdict(Item(each.place("kind"), each.key), Fate.NOT_NEEDED, f"made by {made[each.key]}") for each in objects if each.key in made
+    ]
+    objects = [each for each in objects if each.key not in made]
     for each in objects:
         if each.kind in WORKLOADS:
             source.workloads += _workloads(each, stores, source)
@@ -201,6 +207,19 @@ def read(objects: Sequence[Object], namespace: str, source_name: str) -> Source:
         source.decided += _other_objects(each, stores.used)
     source.commands = _commands(source, objects, namespace)
     return source
+
+
+def _owner(each: Object, known: Collection[tuple[str, str]]) -> str:
+    """Return what made an object, "" if that is not among the ``known``; a Deployment's name is the first part of its ReplicaSets'."""
+    references = (each.body.get("metadata") or {}).get("ownerReferences")
+    for reference in references if isinstance(references, list) else []:
+        if not isinstance(reference, dict):
+            continue
+        kind, name = str(reference.get("kind")), str(reference.get("name"))
+        for owner in ((kind, name), ("Deployment", name.rpartition("-")[0])):
+            if owner in known:
+                return "/".join(owner)
+    return ""
 
 
 def _workloads(owner: Object, stores: Stores, source: Source) -> Iterator[Workload]:

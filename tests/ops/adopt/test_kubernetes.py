@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ops.adopt import keys, kubernetes, objects
 from ops.adopt.classify import Answers, classify
@@ -121,6 +122,24 @@ def test_of_several_node_ports_the_one_of_the_images_names_is_taken(service: str
 
 def test_the_stack_gets_a_namespace_of_its_own() -> None:
     assert adopted("ingress-claims-sidecar").settings[keys.NAMESPACE] != "portus"
+
+
+def test_what_a_workload_made_is_not_read_again(tmp_path: Path) -> None:
+    """``kubectl get all`` lists the ReplicaSets and Pods of each Deployment."""
+    pod = yaml.safe_load(WEB)["spec"]["template"]["spec"]
+
+    def owned(kind: str, name: str, by: tuple[str, str], spec: object) -> dict[str, object]:
+        return {"kind": kind, "metadata": {"name": name, "ownerReferences": [{"kind": by[0], "name": by[1]}]}, "spec": spec}
+
+    replicas = owned("ReplicaSet", "portus-5d8", ("Deployment", "portus"), {"template": {"spec": pod}})
+    pods = [owned("Pod", f"portus-5d8-{end}", ("ReplicaSet", "portus-5d8"), pod) for end in "ab"]
+    for made in ([replicas, *pods], pods):
+        file = tmp_path / "objects.yaml"
+        file.write_text(WEB + "---\n" + yaml.safe_dump({"kind": "List", "items": made}))
+        findings = classify(kubernetes.read(objects.load([file]), "portus", str(file)), Answers())
+        assert support.of(findings, "Pod/portus-5d8-a").text.startswith("made by")
+    file.write_text(yaml.safe_dump(pods[0]))
+    assert kubernetes.read(objects.load([file]), "portus", str(file)).workloads, "a Pod alone is read"
 
 
 @pytest.mark.parametrize(("words", "old", "new"), [((), "portus", "portus-stack"), (("--namespace", "team"), "team", "portus")])
