@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import log, rake, release, ruby, schema, serve, worker
+from . import log, rake, release, ruby, schema, worker
 from .core import Core
 from .database import State
 from .errors import ApplicationError
@@ -30,6 +30,8 @@ def main(arguments: list[str]) -> int:
             sys.stdout.write(f"{state}\n")
             return 0
         if command == "web":
+            from . import serve  # noqa: PLC0415 - half of the start of a command that serves nothing
+
             return serve.run(core)
         if command == "worker":
             return worker.run(core)

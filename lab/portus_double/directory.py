@@ -13,7 +13,7 @@ from . import log, ruby, users
 from .config import Settings
 from .core import Core
 from .database import Row, now
-from .errors import ApplicationError
+from .errors import ApplicationError, RefusalError
 from .net_ldap import RESULTS, Encryption, NetLdapError, connected
 from .release import Release
 
@@ -24,10 +24,6 @@ BASE: Final = "dc=com"
 SUCCESS: Final = (0, 3, 4)
 """Results of a search whose entries count: all, or as many as a limit lets pass."""
 Method = Literal["simple_tls", "start_tls"]
-
-
-class RefusalError(Exception):
-    """The directory does not let the user in, or could not be asked; the text is what the client sees."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +51,8 @@ def login(core: Core, name: str, password: str, account: str | None) -> Row | No
         RefusalError: no other source is asked then.
         ApplicationError: the filter cannot be joined to the user's name, or an error that the release does not rescue.
     """
-    settings = core.settings
     user = users.by_name(core.db, name)
-    if not settings.enabled("ldap") or account == users.HIDDEN_USER or (user is not None and user.get("bot")):
+    if account == users.HIDDEN_USER or (user is not None and user.get("bot")):
         return None
     try:
         bound = _bind_admin_or_user(core, name, password)

@@ -17,6 +17,10 @@ class ApplicationError(Exception):
         self.message = message
 
 
+class RefusalError(Exception):
+    """The directory does not let the user in, or could not be asked; the text is what the client sees."""
+
+
 class RegistryUnreachableError(Exception):
     """The registry could not be asked; the text is what the user sees (``Errno::ECONNREFUSED: connection refused``)."""
 
