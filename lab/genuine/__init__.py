@@ -57,7 +57,7 @@ def _is_used() -> bool:
 
 
 def plugin_home() -> Path:
-    """Return a ``PULUMI_HOME`` that holds the plugin, built unless the cache holds it (26 minutes of processor time, 4.5 GB of memory).
+    """Return a ``PULUMI_HOME`` that holds the plugin, built unless the cache holds it (14 minutes of processor time, 4.5 GB of memory).
 
     It answers with the version that requirements.txt asks for; the code is that of `versions.KUBERNETES_PLUGIN`.
 
@@ -82,7 +82,7 @@ def _built(version: str) -> Path:
         log = paths.LOGS / f"build-{EXECUTABLE}.log"
         source = work / "source"
         shutil.copytree(SOURCE, source, dirs_exist_ok=True)
-        with step(f"building Pulumi's Kubernetes plugin {versions.KUBERNETES_PLUGIN} (about 15 minutes on two cores, once)") as shown:
+        with step(f"building Pulumi's Kubernetes plugin {versions.KUBERNETES_PLUGIN} (about 10 minutes on two cores, once)") as shown:
             process.run(["go", "mod", "download", MODULE], log=log, step=shown, cwd=source, env=environment)
             for name in EMBEDDED:
                 shutil.copyfile(_module_folder(source, environment) / "cmd" / EXECUTABLE / name, source / name)
