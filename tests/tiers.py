@@ -34,38 +34,41 @@ E2E: Final[Mapping[str, int]] = {
     "cluster/test_availability.py": 220,
     "cluster/test_garbage_collection.py": 150,
 }
-"""Module -> seconds it takes alone, warm, on two cores; so are all figures here. The longest come first: two processes share them."""
+"""Module -> seconds it takes alone, warm, on two cores; so are all figures here. The longest come first: `PROCESSES` share them."""
 
 SHARES: Final[Sequence[Mapping[str, int]]] = (
     {
         "cluster/test_rotation.py": 480,
-        "cluster/test_pipeline.py": 390,
+        "cluster/test_registry_storage.py": 250,
+        "cluster/test_adopt_chart.py": 240,
     },
     {
         "cluster/test_keys.py": 420,
-        "cluster/test_adopt_chart.py": 240,
+        "cluster/test_lost.py": 290,
         "cluster/test_external_database.py": 130,
-        "cluster/test_upgrade.py": 200,
+        "engine/test_kubernetes_objects.py": 80,
     },
     {
-        "cluster/test_complete_sample.py": 150,
+        "cluster/test_pipeline.py": 390,
         "cluster/test_ingress.py": 200,
-        "cluster/test_registry_storage.py": 250,
+        "cluster/test_complete_sample.py": 150,
         "cluster/test_samples.py": 40,
         "cluster/test_network_policies.py": 170,
-        "engine/test_kubernetes_objects.py": 80,
-        "engine/test_kubernetes_workloads.py": 80,
     },
     {
         "cluster/test_adopt.py": 240,
-        "cluster/test_lost.py": 290,
+        "cluster/test_upgrade.py": 200,
         "cluster/test_cert_manager.py": 130,
+        "engine/test_kubernetes_workloads.py": 80,
         "cluster/test_lab_cluster.py": 200,
     },
 )
 
 ALONE: Final = "tests/cluster/test_lab_cluster.py"
 """Starts and ends clusters, and compares all that they leave on the machine."""
+
+PROCESSES: Final = 3
+"""How many modules run at once. Two leave a fifth of two processors idle, for a module waits for Pods; three take 4 GB of memory."""
 
 LIMITS: Final = {"e2e": 40, "share": 25, "e2e-all": 80}
 """Minutes after which a tier is ended: it hangs."""
@@ -83,11 +86,11 @@ def modules(tier: str, number: int = 0) -> list[str]:
 
 
 def commands(chosen: Sequence[str]) -> list[list[str]]:
-    """Return the runs of pytest for ``chosen`` modules: two processes share them, each takes one (or a group of `conftest`) at a time."""
+    """Return the runs of pytest for ``chosen`` modules: `PROCESSES` share them, each takes one (or a group of `conftest`) at a time."""
     pytest = [sys.executable, "-m", "pytest", "-m", "cluster", "--durations=0", "--durations-min=1", "-v"]
-    two = [*pytest, "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    beside = [*pytest, "-n", str(PROCESSES), "--dist", "loadgroup", "--no-loadscope-reorder"]
     shared = [each for each in chosen if each != ALONE]
-    return ([[*two, *shared]] if shared else []) + ([[*pytest, ALONE]] if ALONE in chosen else [])
+    return ([[*beside, *shared]] if shared else []) + ([[*pytest, ALONE]] if ALONE in chosen else [])
 
 
 def _commit() -> str:
