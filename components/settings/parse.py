@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from components.settings.report.plaintext_secrets import clear_secrets, exposed_secrets, in_one
+from components.settings.report.plaintext_secrets import Found, clear_secrets, exposed_secrets, found_in, in_one
 from components.settings.report.problems import UNSET, Problem, SettingsError
 from components.settings.rules import all_rules
 from components.settings.sections.cluster import ClusterSettings
@@ -59,8 +59,9 @@ def parse(
         misplaced = {name_in(key) for key in unknown_namespaces}  # not missing, too
         wrong = [each for each in _wrong(raw, error, encrypted) if each.rule != UNSET or each.key not in misplaced]
         raise SettingsError(file, [*wrong, *outside]) from None
-    problems = in_one(_broken_rules(stack, set()), clear_secrets(raw, encrypted, (StackSettings,)))
-    problems += [*_exposed(raw, problems), *outside]
+    found = found_in(raw, StackSettings)
+    problems = in_one(_broken_rules(stack, set()), clear_secrets(found, encrypted))
+    problems += [*_exposed(found, problems), *outside]
     if problems:
         from components.settings.report.discretion import discreet  # noqa: PLC0415 - a report may take its time, a good stack file must not
 
@@ -112,8 +113,9 @@ def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callabl
         further += _broken_rules(stack, blamed)
     blamed |= {each.key for each in further}
     further = [each for each in further if not reading.is_inside_a_guess(each.key)]
-    further = in_one(further, clear_secrets(reading.raw, is_encrypted, (StackSettings,)))
-    further += _exposed(reading.raw, further)
+    found = found_in(reading.raw, StackSettings)
+    further = in_one(further, clear_secrets(found, is_encrypted))
+    further += _exposed(found, further)
     blamed |= {each.key for each in further}
     further = [discreet(each, reading.raw, blamed) for each in further if not reading.is_guess(each.key)]
     return problems + [replace(each, key=reading.written_key(each.key)) for each in further]
@@ -188,10 +190,10 @@ def _drop(data: Any, loc: Path) -> str:
     return ".".join(path)
 
 
-def _exposed(raw: Mapping[str, object], told: Sequence[Problem]) -> list[Problem]:
-    """Return the secrets in settings that are stored in clear, without those that a problem of ``told`` reports."""
+def _exposed(found: Sequence[Found], told: Sequence[Problem]) -> list[Problem]:
+    """Return the secrets that settings of ``found`` store in clear, without those that a problem of ``told`` reports."""
     keys = {re.sub(r"(\.env\[\d+\])\.name$", r"\1", problem.key) for problem in told}
-    return [each for each in exposed_secrets(raw, (StackSettings,)) if not any(_is_part(each.key, key) for key in keys)]
+    return [each for each in exposed_secrets(found) if not any(_is_part(each.key, key) for key in keys)]
 
 
 def _is_part(key: str, of: str) -> bool:

@@ -40,10 +40,13 @@ _MARKS: Final = re.compile(r"://|-----BEGIN|LS0t|eyJ|[=\s]")
 
 _VARIABLE: Final = re.compile(r"workloads\.\w+\.env\[\d+\]\.value")
 
+Found = tuple[Path, tuple[type[Section], ...], Mapping[str, Any]]
+"""A section of the stack file: its path, the models that it may be of, and what it holds."""
 
-def clear_secrets(raw: Any, encrypted: Callable[[Path], bool], models: tuple[type[Section], ...]) -> Iterator[Problem]:
-    """Yield a problem for each secret that ``raw``, one of ``models``, holds in clear."""
-    for path, meant, section in _sections(raw, models):
+
+def clear_secrets(found: Sequence[Found], encrypted: Callable[[Path], bool]) -> Iterator[Problem]:
+    """Yield a problem for each secret that the sections ``found`` hold in clear."""
+    for path, meant, section in found:
         for key, value in section.items():
             if isinstance(value, str) and _is_secret(meant, key) and not encrypted((*path, key)):
                 yield _in_clear(Place((*path, key), meant))
@@ -85,13 +88,17 @@ def in_one(told: Iterable[Problem], clear: Iterable[Problem]) -> list[Problem]:
     return [*rest, *found.values()]
 
 
-def exposed_secrets(raw: Any, models: tuple[type[Section], ...]) -> Iterator[Problem]:
-    """Yield a problem for each setting of ``raw`` that carries a secret into an object which is none, encrypted in the file or not."""
-    for path, meant, section in _sections(raw, models):
+def exposed_secrets(found: Sequence[Found]) -> Iterator[Problem]:
+    """Yield a problem for each setting that carries a secret into an object which is none, encrypted in the file or not."""
+    for path, meant, section in found:
         for key, value in section.items():
-            if isinstance(value, (str, list)) and not _is_secret(meant, key):
+            if _may_expose(value) and not _is_secret(meant, key):
                 yield from _exposed_at((*path, key), value)
         yield from _named_secrets(path, meant, section)
+
+
+def _may_expose(value: Any) -> bool:
+    return isinstance(value, list) or (isinstance(value, str) and _MARKS.search(value) is not None)
 
 
 def _exposed_at(path: Path, value: Any) -> Iterator[Problem]:
@@ -99,7 +106,7 @@ def _exposed_at(path: Path, value: Any) -> Iterator[Problem]:
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _exposed_at((*path, index), item)
-    elif isinstance(value, str) and _MARKS.search(value):
+    elif _may_expose(value):
         place = Place(path, ())
         if found := _exposed(place, value):
             yield Problem(key=place.dotted, value=HIDDEN, rule=found[0], fix=found[1])
@@ -157,17 +164,19 @@ def _annotation(place: Place, label: str) -> Problem:
     )
 
 
-def _sections(raw: Any, models: tuple[type[Section], ...]) -> Iterator[tuple[Path, tuple[type[Section], ...], Mapping[str, Any]]]:
-    """Yield every section in ``raw`` with its path and the models that it may be of."""
-    waiting: list[tuple[Path, tuple[type[Section], ...], Any]] = [((), models, raw)]
+def found_in(raw: Mapping[str, Any], model: type[Section]) -> list[Found]:
+    """Return every section in ``raw``, which should be a ``model``."""
+    found: list[Found] = []
+    waiting: list[tuple[Path, tuple[type[Section], ...], Any]] = [((), (model,), raw)]
     while waiting:
         path, may_be, node = waiting.pop()
         if isinstance(node, list):
-            waiting += [((*path, index), may_be, item) for index, item in enumerate(node) if not isinstance(item, str)]
-        elif isinstance(node, Mapping):
+            waiting += [((*path, index), may_be, item) for index, item in enumerate(node) if isinstance(item, (dict, list))]
+        else:
             meant = _meant(node, may_be)
-            yield path, meant, node
+            found.append((path, meant, node))
             waiting += [((*path, key), _inner(meant, key), value) for key, value in node.items() if isinstance(value, (dict, list))]
+    return found
 
 
 @cache
