@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final, Protocol
 
@@ -40,6 +40,7 @@ class LiveObjects:
     def __init__(self, cluster: Reader) -> None:
         self._cluster = cluster
         self._listed: dict[tuple[Kind, str], list[dict[str, Any]]] = {}
+        self._texts_of: dict[tuple[str, tuple[Kind, ...]], set[str]] = {}
         self._unused: dict[str, None] = {}
 
     @property
@@ -83,15 +84,17 @@ class LiveObjects:
         self._unused |= dict.fromkeys(f"{kind.kind} {each['metadata']['name']}" for each in matching[:-1])
         return matching[-1]
 
-    def _used(self, namespace: str, kinds: Sequence[Kind]) -> set[str]:
+    def _used(self, namespace: str, kinds: tuple[Kind, ...]) -> set[str]:
         """Return every text in the Pod templates of what is of ``kinds``: the names of their Secrets and ConfigMaps are among them.
 
         A Job that has not ended well is passed over: a deployment without a state may have made it.
         """
-        found = (
-            each for kind in kinds for each in self._list(kind, namespace) if kind != JOB or (each.get("status") or {}).get("succeeded")
-        )
-        return {text for each in found for text in _texts(each.get("spec"))}
+        if (namespace, kinds) not in self._texts_of:
+            found = (
+                each for kind in kinds for each in self._list(kind, namespace) if kind != JOB or (each.get("status") or {}).get("succeeded")
+            )
+            self._texts_of[namespace, kinds] = {text for each in found for text in _texts(each.get("spec"))}
+        return self._texts_of[namespace, kinds]
 
     def _list(self, kind: Kind, namespace: str) -> list[dict[str, Any]]:
         if (kind, namespace) not in self._listed:

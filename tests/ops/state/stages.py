@@ -61,12 +61,13 @@ class Cluster:
 
     def __init__(self, program: Program) -> None:
         self.objects: list[dict[str, Any]] = []
+        held = texts()
         for each in program.resources:
             if each.type.startswith("kubernetes:"):
                 live = copy.deepcopy(_shown(each.inputs, each.name, each.type))
                 if (live["metadata"].get("annotations") or {}).get(AUTONAMED):
                     live["metadata"]["name"] = f"{each.name}-00000001"
-                for (name, key), text in texts().items():
+                for (name, key), text in held.items():
                     if name == each.name:
                         live["data"][key] = base64.b64encode(text.encode()).decode() if live["kind"] == "Secret" else text
                 self.objects.append(live)
