@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from components.common import pem
 from components.settings.report.locate import Place, keys_of, tag_of
@@ -136,7 +137,16 @@ def _list(place: Place, given: object, _choices: list[str]) -> str | None:
         return None
     if broken := place.rule_for(parts):
         return f"write a list, '-' before each entry; {broken[1]}"
-    return f"write [{', '.join(parts)}]"
+    return f"write [{', '.join(parts)}]" if _takes(place, parts) else None
+
+
+def _takes(place: Place, value: object) -> bool:
+    """Whether ``value`` would be right at ``place``; yes at a key that the user names."""
+    for field in place.fields:
+        with contextlib.suppress(ValidationError):
+            TypeAdapter[Any](field.rebuild_annotation()).validate_json(json.dumps(value))
+            return True
+    return not place.fields
 
 
 def _entry(_place: Place, _given: object, _choices: list[str]) -> str | None:
@@ -160,6 +170,7 @@ def wanted(place: Place) -> str:
     from components.settings.reference.entries import in_words  # noqa: PLC0415 - the manual's words, which only a report needs
 
     words = next((in_words(field) for field in place.fields), "a value")
+    words = re.sub(r"^(.*) \(list\)$", r"a list; each entry is \1", words)
     return re.sub(r"^number, (\S+) to (\S+)$", r"a number from \1 to \2", re.sub("^list, each ", "a list; each entry is ", words))
 
 
@@ -167,17 +178,17 @@ def _as_list(place: Place, given: Mapping[str, object]) -> str:
     """Return how the mapping ``given`` is written as the list that belongs at ``place``."""
     keys = keys_of(tuple(place.inner))
     texts = [item for item in given.values() if isinstance(item, str)]
-    if not keys and texts and not any(SECRET_NAME.search(str(key)) for key in given):
-        certificates = f"write '- |' instead of '{next(iter(given))}: |', and do the same for every other key"
-        return certificates if all(map(pem.holds_content, texts)) else f"write [{', '.join(texts)}]"
+    if not keys and not any(SECRET_NAME.search(str(key)) for key in given):
+        if texts and all(map(pem.holds_content, texts)):
+            return f"write '- |' instead of '{next(iter(given))}: |', and do the same for every other key"
+        if entries := next((each for each in (texts, list(given)) if each and _takes(place, each)), None):
+            return f"write [{', '.join(entries)}]"
     if keys and set(given) & set(keys):
         return f"write '- ' before its first key, {next(iter(given))}: it is a list of such entries"
     if "name" in keys and all(isinstance(item, Mapping) for item in given.values()):
         return f"write '- name: {next(iter(given))}' with its keys below it, instead of '{next(iter(given))}:'"
     if {"name", "value"} <= set(keys) and len(texts) == len(given):
         return f"write [{', '.join(f'{{name: {key}, value: {json.dumps(value)}}}' for key, value in given.items())}]"
-    if not keys and all(value is True for value in given.values()):
-        return f"write [{', '.join(given)}]"
     return "write a list, '-' before each entry" + (f", with the keys {', '.join(keys)}" if keys else "")
 
 

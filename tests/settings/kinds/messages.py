@@ -18,6 +18,15 @@ def shapes() -> Iterator[Wrong]:
         ("images.pullSecrets", "regcred", LIST, "write [regcred]", ["regcred"]),
         ("images.pullSecrets", {"name": "regcred"}, LIST, "write [regcred]", ["regcred"]),
         ("accept", {"no_backups": True}, LIST, "write [no_backups]", ["no_backups"]),
+        ("accept", {"no_backups": "yes"}, LIST, "write [no_backups]", ["no_backups"]),
+        (
+            "backup.claim.accessModes",
+            "RWO",
+            LIST,
+            "write a list; each entry is one of ReadWriteOnce, ReadWriteMany, ReadWriteOncePod",
+            ["ReadWriteOnce"],
+        ),
+        ("exposure.ipFamilies", "dual", LIST, "write a list; each entry is one of IPv4, IPv6", ["IPv4"]),
         ("backup.claim.accessModes", {"mode": "ReadWriteOnce"}, LIST, "write [ReadWriteOnce]", ["ReadWriteOnce"]),
         ("workloads.web.env", {"TZ": "UTC"}, LIST, 'write [{name: TZ, value: "UTC"}]', [{"name": "TZ", "value": "UTC"}]),
         (
@@ -88,7 +97,7 @@ def shapes() -> Iterator[Wrong]:
         change=below("workloads.web.env", {}),
         key="workloads.web.env",
         rule="must be a list",
-        fix="write Kubernetes' EnvVar (list)",
+        fix="write a list; each entry is Kubernetes' EnvVar",
         fixed=below("workloads.web.env", [{"name": "TZ", "value": "UTC"}]),
     )
 
