@@ -12,7 +12,7 @@ import pytest
 from components.common.jobs import INIT_ERROR
 from lab.engine.plugins.kube.objects import without_zeros
 from lab.render import recorder
-from tests.recorder import ROOT, Program, Programs, Registered, run_program, stack_configuration, texts
+from tests.recorder import ROOT, STACKS, Program, Programs, Registered, run_program, stack_configuration, texts
 
 SECRET_VALUES = ("generated-password", "generated-private-key")
 MAXIMUM_RESOURCES = 60
@@ -243,3 +243,10 @@ def test_what_may_take_longer_is_waited_for_longer(program: Program) -> None:
 def test_a_migration_is_never_cut_off(program: Program) -> None:
     """MariaDB cannot take back half of one."""
     assert _starting(program, "portus-migration-").pod["terminationGracePeriodSeconds"] >= 3600
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_an_address_that_a_preview_does_not_give_is_unknown_and_not_left_out(stack: str) -> None:
+    """Kubernetes refuses two host aliases without an address, so the preview of a changed port would fail."""
+    aliases = [alias for made in run_program(stack, preview=True).workloads() for alias in made.pod.get("hostAliases", [])]
+    assert {str(alias.get("ip")) for alias in aliases} == {"UNKNOWN"}

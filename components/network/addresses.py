@@ -7,7 +7,7 @@ addresses, and the Services listen on the public port. The Services exist before
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pulumi
 from pulumi_kubernetes.core import v1 as core
@@ -66,4 +66,12 @@ class Addresses(ServiceComponent):
             ),
             opts=self.child(after=self._context.after),
         )
-        return service.spec.cluster_ip
+        return service.spec.apply(address)
+
+
+def address(spec: core.outputs.ServiceSpec) -> str:
+    """Return the address of a Service, unknown where a preview has none: Kubernetes refuses two host aliases whose addresses are empty.
+
+    A plugin answers without it in the first preview (up to 4.31), and where it cannot ask the server what becomes of a changed port.
+    """
+    return spec.cluster_ip or cast("str", pulumi.UNKNOWN)

@@ -226,8 +226,8 @@ class Monitor(mocks.MockMonitor):
         outputs.CopyFrom(request.object)
         for key, text in GENERATED.get(request.type, {}).items():
             outputs.fields[key].string_value = (KNOWN_LATER if key in _PASSED_ON else rpc.UNKNOWN) if self._preview else text
-        if request.type == "kubernetes:core/v1:Service":
-            _add(outputs, "spec", "clusterIP", rpc.UNKNOWN if self._preview else _address(request.name))
+        if request.type == "kubernetes:core/v1:Service" and not self._preview:  # before 4.32 a preview's answer lacks the address
+            _add(outputs, "spec", "clusterIP", _address(request.name))
         if "metadata" in outputs.fields:
             _add(outputs, "metadata", "name", request.name if self._preview else f"{request.name}-auto")
         return outputs
