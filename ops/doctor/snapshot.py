@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -78,14 +79,19 @@ class Snapshot:
         pod = self.pod(REGISTRY)
         files = pod.files if pod else {}
         text = next((text for path, text in sorted(files.items()) if path.endswith("/config.yml")), "")
-        try:
-            config = yaml.safe_load(text)
-        except yaml.YAMLError:  # the registry does not start with it, and its Pods say so
-            return {}
-        return config if isinstance(config, dict) else {}
+        return _section(text)
 
     @property
     def is_read_only(self) -> bool:
         """Whether the registry's configuration refuses pushes: ``storage.maintenance.readonly``."""
         maintenance = (self.registry_config().get("storage") or {}).get("maintenance") or {}
         return (maintenance.get("readonly") or {}).get("enabled") is True
+
+
+@lru_cache(maxsize=16)
+def _section(text: str) -> Mapping[str, Any]:
+    try:
+        config = yaml.safe_load(text)
+    except yaml.YAMLError:  # the registry does not start with it, and its Pods say so
+        return {}
+    return config if isinstance(config, dict) else {}
