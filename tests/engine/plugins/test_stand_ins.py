@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,17 @@ from google.protobuf import struct_pb2
 from lab.engine.plugins import random_plugin, tls_plugin
 from lab.engine.plugins.codec import SIGNATURE, UNKNOWN, Properties, Secret, decode, encode, has_secret, has_unknown, plain
 from lab.engine.plugins.generated import Kind
-from lab.engine.plugins.kube import waiting
+from lab.engine.plugins.kube import cluster, waiting
 from lab.engine.plugins.kube.apply import merge_patch
 from lab.engine.plugins.kube.cluster import _ambient_kubeconfig
 from lab.engine.plugins.kube.differences import difference, force_new_fields
 from lab.engine.plugins.kube.objects import ObjectKind, mark_secrets, without_zeros
 from lab.engine.plugins.kube.readiness import Look, rule_for
-from lab.engine.plugins.kube.settings import settings_difference
+from lab.engine.plugins.kube.settings import Settings, settings_difference
 from lab.engine.plugins.kube.waiting import Waiter, wait_for_rule
 from lab.engine.plugins.provider import ProviderError, Urn
 from ops.kube.live_inputs import live_inputs, same_quantity
+from tests.ops.api import kubeconfig
 
 NOTHING: Any = None
 """In the place of a cluster that a rule must not ask."""
@@ -361,3 +364,14 @@ def test_other_objects_are_reported_with_their_finalizers(monkeypatch: pytest.Mo
     monkeypatch.setattr(waiting, "_LONGEST_PAUSE", 0.2)
     for obj in (CLAIM, CLAIM | {"kind": "ConfigMap"}):
         assert "kubernetes.io/pvc-protection" in _waits(obj)[0]
+
+
+def test_a_question_to_a_silent_server_ends_when_the_engine_cancels(tmp_path: Path) -> None:
+    """As the genuine plugin's: else a cancelled preview lasts until the question's own limit of a minute."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = Settings.of({"kubeconfig": str(kubeconfig(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}"))})
+        cancelled = threading.Event()
+        threading.Timer(0.1, cancelled.set).start()
+        began = time.monotonic()
+        assert "cancelled" in cluster.Cluster(settings, cancelled).problem
+    assert time.monotonic() - began < 10

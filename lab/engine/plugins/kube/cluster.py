@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,12 @@ from lab.engine.plugins.codec import Properties
 from lab.engine.plugins.kube.objects import ObjectKind
 from lab.engine.plugins.kube.settings import Settings, load_kubeconfig
 from lab.engine.plugins.provider import ProviderError
+
+Answer = tuple[int, Mapping[str, str], Properties]
+"""Status, headers and content."""
+
+CANCEL_SECONDS: Final = 0.2
+"""How soon a request ends after the engine has cancelled."""
 
 CONNECT_SECONDS: Final = 3.0
 """How long a connection may take: a preview against a dead cluster must not hang (pulumi-kubernetes#349)."""
@@ -159,7 +167,8 @@ class Cluster:
         if self._problem:
             raise UnreachableError(self._problem)
         for attempt in range(BUSY_RETRIES):
-            status, headers, answer = self._exchange(method, path, query or {}, body, content_type)
+            ask = partial(self._exchange, method, path, query or {}, body, content_type)
+            status, headers, answer = self._unless_cancelled(ask) if method == "GET" or "dryRun" in (query or {}) else ask()
             if status not in _BUSY or attempt == BUSY_RETRIES - 1:
                 break
             self._cancelled.wait(min(float(headers.get("Retry-After") or 2**attempt * 0.2), 5.0))
@@ -169,9 +178,22 @@ class Cluster:
             )
         return answer
 
-    def _exchange(
-        self, method: str, path: str, query: Mapping[str, str], body: Any, content_type: str
-    ) -> tuple[int, Mapping[str, str], Properties]:
+    def _unless_cancelled(self, ask: Callable[[], Answer]) -> Answer:
+        """Return what ``ask`` returns, which changes nothing: a cancel by the engine ends the wait for it.
+
+        Raises:
+            UnreachableError: no answer, or the engine cancelled.
+        """
+        answer: Future[Answer] = Future()
+        threading.Thread(target=_settle, args=(answer, ask), daemon=True).start()
+        while True:
+            try:
+                return answer.result(timeout=CANCEL_SECONDS)
+            except TimeoutError:
+                if self._cancelled.is_set():
+                    raise UnreachableError("the engine cancelled the request.") from None
+
+    def _exchange(self, method: str, path: str, query: Mapping[str, str], body: Any, content_type: str) -> Answer:
         headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": self._client.user_agent}
         self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         url = f"{self._client.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -189,6 +211,13 @@ class Cluster:
         except ValueError:
             answer = {"message": f"{response.status}: {content[:200].decode(errors='replace')}"}
         return response.status, response.headers, answer
+
+
+def _settle(answer: Future[Answer], ask: Callable[[], Answer]) -> None:
+    try:
+        answer.set_result(ask())
+    except Exception as error:  # noqa: BLE001 - it is the caller's
+        answer.set_exception(error)
 
 
 def _cause(error: BaseException) -> str:
