@@ -44,6 +44,8 @@ class _Bound:
 def login(core: Core, name: str, password: str, account: str | None) -> Row | None:
     """Return the user whom the directory lets in, made where Portus does not know it; None where the password in the database counts.
 
+    For a Portus with ``ldap.enabled``: `login` does not load this module for another one.
+
     Args:
         account: the request's parameter, by which Portus' own user passes the directory by.
 
