@@ -37,12 +37,18 @@ ALLOWED = {
 
 
 @cache
+def _nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return every node of the module's syntax tree."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@cache
 def _imports(path: Path) -> tuple[str, ...]:
     return tuple(_imported(path))
 
 
 def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             for alias in node.names:
@@ -125,7 +131,7 @@ def test_only_the_base_component_makes_resource_options() -> None:
     for path in FILES:
         made = [
             node
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in _nodes(path)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "ResourceOptions"
         ]
         assert not made or path == COMPONENTS / "common" / "base.py", path
@@ -142,7 +148,7 @@ def test_no_file_grows_past_four_hundred_lines() -> None:
 
 def test_no_function_grows_past_sixty_lines() -> None:
     for path in _checked_for_length():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in _nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert (node.end_lineno or node.lineno) - node.lineno < 60, f"{path}: {node.name}"
 
@@ -158,7 +164,7 @@ def test_nothing_imports_the_whole_stack() -> None:
 
 def test_no_component_is_named_after_an_environment() -> None:
     for path in [*FILES, ROOT / "__main__.py"]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in _nodes(path):
             if isinstance(node, ast.Compare):
                 values = [c.value for c in node.comparators if isinstance(c, ast.Constant)]
                 assert not {"prod", "dev", "staging", "lab"} & set(values), path
@@ -173,7 +179,7 @@ OPEN = {"components/settings/report/explain.py"}
 
 def _matches() -> Iterator[tuple[str, ast.Match]]:
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in _nodes(path):
             if isinstance(node, ast.Match):
                 yield str(path.relative_to(ROOT)), node
 
@@ -191,7 +197,5 @@ def _is_frozen(model: ast.ClassDef) -> bool:
 
 
 def test_what_components_hand_to_each_other_cannot_be_changed() -> None:
-    classes = [
-        (path, node) for path in FILES for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef)
-    ]
+    classes = [(path, node) for path in FILES for node in _nodes(path) if isinstance(node, ast.ClassDef)]
     assert [f"{path.relative_to(ROOT)}:{node.name}" for path, node in classes if not _is_frozen(node)] == []
