@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -73,9 +74,14 @@ def parse(
 def _broken_rules(stack: StackSettings, blamed: set[str]) -> Iterator[Problem]:
     """Yield what the rules across settings say of ``stack``, and nothing that rests on a key that is ``blamed`` already."""
     void: set[str] = set()
+    above = {outer for key in blamed for outer in _within(key)}
+
+    def rests_on_blamed(key: str) -> bool:
+        return key in above or not blamed.isdisjoint(_within(key))
+
     for rule in all_rules():
-        if not any(_rests_on(key, blamed) for key in rule.requires):
-            found = [problem for problem in rule.check(stack) if not _rests_on(problem.key, blamed)]
+        if not (blamed and any(map(rests_on_blamed, rule.requires))):
+            found = [problem for problem in rule.check(stack) if not rests_on_blamed(problem.key)]
             yield from (problem for problem in found if rule.voids or not _lies_below(problem.key, void))
             void |= {problem.key for problem in found} if rule.voids else set()
 
@@ -206,5 +212,7 @@ def _lies_below(key: str, others: set[str]) -> bool:
     return any(key == other or key.startswith((f"{other}.", f"{other}[")) for other in others)
 
 
-def _rests_on(key: str, blamed: set[str]) -> bool:
-    return any(key == other or key.startswith(other + ".") or other.startswith(key + ".") for other in blamed)
+@cache
+def _within(key: str) -> tuple[str, ...]:
+    """Return ``key`` and the sections around it: ``a.b.c``, ``a.b``, ``a``."""
+    return (key, *_within(key.rpartition(".")[0])) if "." in key else (key,)
