@@ -41,6 +41,10 @@ CIPHER_SUITES: Final = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS
 """Of TLS 1.3: all three that there are in practice, the fastest with AES in hardware first."""
 CURVES: Final = ("X25519", "prime256v1", "secp384r1")
 
+PIPE_BYTES: Final = 256 * 1024
+"""Of the pipes through which the kernel moves what is passed on undecrypted: four times its default, for fewer calls per layer. An ordinary
+user may have 64 MiB of pipes (pipe(7), pipe-user-pages-soft): 256 of these; further ones get the kernel's smallest size."""
+
 HELLO_SECONDS: Final = 5
 """How long a client may take for the first message of its TLS handshake."""
 CONNECT_SECONDS: Final = 5
@@ -102,6 +106,7 @@ def _defaults(routes: Routes) -> str:
     return f"""global
     log stdout format raw local0 info
     maxconn 2000
+    tune.pipesize {PIPE_BYTES}
     ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets prefer-client-ciphers
     ssl-default-bind-ciphers {":".join(CIPHERS)}
     ssl-default-bind-ciphersuites {":".join(CIPHER_SUITES)}
