@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ServiceAccounts(ServiceComponent):
-    """One account for each workload of ``wanted`` (workload -> annotations); ``context`` gives them to its Pods.
+    """One account for each workload, with its ``annotations``; ``context`` gives them to its Pods.
 
     Made only if a cloud must tell Pods apart by them. No Pod mounts their token.
     """
@@ -28,11 +28,11 @@ class ServiceAccounts(ServiceComponent):
     context: StackContext
 
     def __init__(
-        self, name: str, *, wanted: Mapping[str, Mapping[str, str]], context: StackContext, opts: pulumi.ResourceOptions | None = None
+        self, name: str, *, annotations: Mapping[str, Mapping[str, str]], context: StackContext, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("common:ServiceAccounts", name, opts)
         extras = dict(context.extras)
-        for workload, marks in wanted.items():
+        for workload, marks in annotations.items():
             labels = context.labels(name="portus", component=workload)
             account = core.ServiceAccount(
                 f"{name}-{workload}",
@@ -109,5 +109,5 @@ def stack_context(stack: StackSettings, *, instance: str, opts: pulumi.ResourceO
         extras=extensions(stack),
         after=(owned.resource,) if owned else (),
     )
-    wanted = accounts(stack.workloads)
-    return ServiceAccounts("accounts", wanted=wanted, context=context, opts=opts).context if wanted else context
+    annotated = accounts(stack.workloads)
+    return ServiceAccounts("accounts", annotations=annotated, context=context, opts=opts).context if annotated else context

@@ -142,8 +142,8 @@ def _save(download: Download, archive: Path, current: Step) -> None:
             if time.monotonic() > until:
                 raise _UnusableError(f"{download.url} takes longer than {WHOLE_SECONDS:.0f} s")
     if digest.hexdigest() != download.sha512:
-        found, wanted = digest.hexdigest()[:16], download.sha512[:16]
-        raise _UnusableError(f"{download.url} is refused: its SHA-512 must be {wanted}… as its publisher says, and is {found}…")
+        found, expected = digest.hexdigest()[:16], download.sha512[:16]
+        raise _UnusableError(f"{download.url} is refused: its SHA-512 must be {expected}… as its publisher says, and is {found}…")
 
 
 def _unpack(download: Download, archive: Path, folder: Path) -> None:

@@ -80,17 +80,17 @@ def ensure(programs: Sequence[Program], *, needs_gib: float = 1.0) -> dict[str, 
     Raises:
         OpsError: no ``go``, too little disk, or a build failed (with its last lines).
     """
-    wanted = {_entry(each): each for each in programs}
+    by_entry = {_entry(each): each for each in programs}
 
     def make(folders: Mapping[tuple[str, str], Path]) -> None:
-        missing = {wanted[entry]: folder for entry, folder in folders.items()}
-        with step(f"programs: {', '.join(each.name for each in missing)}") as shown:
-            built = {each: folder for each, folder in missing.items() if not _download(each, folder, shown)}
+        missing = {by_entry[entry]: folder for entry, folder in folders.items()}
+        with step(f"programs: {', '.join(each.name for each in missing)}") as progress:
+            built = {each: folder for each, folder in missing.items() if not _download(each, folder, progress)}
             for together in _commands(built):
-                _compile({each: built[each] for each in together}, shown)
+                _compile({each: built[each] for each in together}, progress)
 
-    folders = cache.build_all(list(wanted), make, needs_gib=needs_gib)
-    return {each.name: folders[entry] for entry, each in wanted.items()}
+    folders = cache.build_all(list(by_entry), make, needs_gib=needs_gib)
+    return {each.name: folders[entry] for entry, each in by_entry.items()}
 
 
 def has(program: Program) -> bool:
@@ -104,9 +104,9 @@ def _entry(program: Program) -> tuple[str, str]:
     )
 
 
-def _download(program: Program, folder: Path, shown: Step) -> bool:
+def _download(program: Program, folder: Path, progress: Step) -> bool:
     download = downloads.for_this_machine(program.name, program.version)
-    return download is not None and downloads.fetch(download, folder, shown)
+    return download is not None and downloads.fetch(download, folder, progress)
 
 
 def _commands(programs: Iterable[Program]) -> list[list[Program]]:
@@ -117,7 +117,7 @@ def _commands(programs: Iterable[Program]) -> list[list[Program]]:
     return list(groups.values())
 
 
-def _compile(programs: Mapping[Program, Path], shown: Step) -> None:
+def _compile(programs: Mapping[Program, Path], progress: Step) -> None:
     require_go(", ".join(each.name for each in programs))
     first = next(iter(programs))
     built = programs[first] / ".built"
@@ -125,7 +125,7 @@ def _compile(programs: Mapping[Program, Path], shown: Step) -> None:
     packages = [each.package for each in programs]
     flags = [word for each in programs for word in ("-ldflags", f"{each.package}={each.linker_flags}")]
     words: list[str | Path] = ["nice", "go", "build", "-v", *FAST, "-tags", first.tags, *flags, "-o", f"{built}/", *packages]
-    counted = _Progress(shown, _count_packages(first.source, packages))
+    counted = _Progress(progress, _count_packages(first.source, packages))
     process.run(words, log=LOG, step=counted, cwd=first.source, env=ENVIRONMENT, fix=RESUME)
     for each, folder in programs.items():
         (built / each.executable).replace(folder / each.name)
@@ -143,22 +143,22 @@ RESUME: Final = f"repeat the command, which continues where it stopped; the whol
 class _Progress:
     """Turns Go's list of compiled packages into how many are left, and how long that takes at the pace so far."""
 
-    def __init__(self, shown: Step, total: int) -> None:
-        self._shown = shown
+    def __init__(self, step: Step, total: int) -> None:
+        self._step = step
         self._total = total
         self._done = 0
-        self._began = shown.seconds
+        self._began = step.seconds
 
     def say(self, line: str) -> None:
         """Take one line of ``go build -v``."""
         if re.fullmatch(r"[\w./~-]+", line.strip()) is None:
-            self._shown.say(line)
+            self._step.say(line)
             return
         self._done = min(self._done + 1, self._total)
-        pace = (self._shown.seconds - self._began) / self._done
+        pace = (self._step.seconds - self._began) / self._done
         left = pace * (self._total - self._done)
         time = "less than a minute" if left < 60 else f"at most {round(left / 60)} min"  # noqa: PLR2004 - seconds of a minute
-        self._shown.say(f"{self._done} of {self._total} packages, {time} left: {line.strip()}")
+        self._step.say(f"{self._done} of {self._total} packages, {time} left: {line.strip()}")
 
 
 def require_go(purpose: str) -> None:

@@ -125,12 +125,14 @@ def note_images() -> None:
     Raises:
         OpsError: it runs on others, or IMAGES is neither.
     """
-    wanted, record = _source(), paths.STATE / "images"
-    noted = record.read_text(encoding="utf-8") if record.is_file() else wanted
-    if noted != wanted:
-        raise OpsError(f"the lab of this checkout runs on IMAGES={noted}, and IMAGES={wanted} is requested.", "remove it first: make down")
+    requested, record = _source(), paths.STATE / "images"
+    noted = record.read_text(encoding="utf-8") if record.is_file() else requested
+    if noted != requested:
+        raise OpsError(
+            f"the lab of this checkout runs on IMAGES={noted}, and IMAGES={requested} is requested.", "remove it first: make down"
+        )
     record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(wanted, encoding="utf-8")
+    record.write_text(requested, encoding="utf-8")
 
 
 def _source() -> str:

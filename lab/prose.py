@@ -117,8 +117,8 @@ def checks() -> list[Check]:
     registry = CheckRegistry()
     if not registry.checks:
         registry.register_many((*PROSELINT, *_own()))
-    wanted = dict.fromkeys(OFF, False) | DEFAULT["checks"] | dict.fromkeys(OFF, False) | {"own": True}
-    enabled: list[Check] = registry.get_all_enabled(wanted)
+    on_by_name = dict.fromkeys(OFF, False) | DEFAULT["checks"] | dict.fromkeys(OFF, False) | {"own": True}
+    enabled: list[Check] = registry.get_all_enabled(on_by_name)
     return enabled
 
 
@@ -167,11 +167,11 @@ def hits(text: str) -> list[Hit]:
     plain = f"\n{prose(text)}\n"
     found = [_hit(plain, result) for check in checks() for result in check.check_with_flags(plain)]
     found += sentences(prose(text))
-    shown = prose(text).splitlines()
+    plain_lines = prose(text).splitlines()
     found += [
         Hit(number, f"{len(line)} characters: at most {LINE}")
         for number, line in enumerate(text.splitlines(), 1)
-        if len(line) > LINE and not line.startswith("|") and shown[number - 1].strip()
+        if len(line) > LINE and not line.startswith("|") and plain_lines[number - 1].strip()
     ]
     return sorted(set(found))
 

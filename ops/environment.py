@@ -120,8 +120,8 @@ class Operator:
         if found is None:
             raise OpsError("pulumi is not on PATH.", f"install Pulumi {oldest} or later.")
         if not is_suitable(version := version_of(found)):
-            shown = ".".join(map(str, version)) if version else "of no known version"
-            raise OpsError(f"{found} is {shown}; it must be {oldest} or later.", "install a newer Pulumi.")
+            text = ".".join(map(str, version)) if version else "of no known version"
+            raise OpsError(f"{found} is {text}; it must be {oldest} or later.", "install a newer Pulumi.")
         return _OwnPulumi(Path(found))
 
     def backend(self, stack: str) -> Mapping[str, str] | None:

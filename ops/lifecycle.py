@@ -176,9 +176,9 @@ def _require_unprotected(stack: Stack) -> None:
     if not protected:
         return
     names = sorted(urn.rpartition("::")[2] for urn in protected)
-    shown = ", ".join(names[:SHOWN_NAMES]) + (f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else "")
+    examples = ", ".join(names[:SHOWN_NAMES]) + (f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else "")
     raise OpsError(
-        f"stack {stack.name} holds {len(protected)} protected resources ({shown}).",
+        f"stack {stack.name} holds {len(protected)} protected resources ({examples}).",
         'to delete the stack and its data for good, set portus:protect: "false" and portus:accept: [unprotected_state], then '
         f"make up STACK={stack.name} and make down STACK={stack.name}: this deletes the claims and backups (docs/operate/protection.md). "
         "Nothing was changed.",

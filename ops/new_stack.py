@@ -174,11 +174,11 @@ def command(
     require_name(name)
     asking = _is_terminal()
     answers = {"host": host, "version": version, "exposure": exposure, "profile": profile}
-    if not asking and (missing := [f"--{option}" for option, said in answers.items() if not said]):
+    if not asking and (missing := [f"--{option}" for option, answer in answers.items() if not answer]):
         raise click.UsageError(f"{', '.join(missing)} must be set where there is no terminal to ask at.")
     host = _fit("--host", host, problem_of_host, "Public name of Portus", asking=asking)
     version = version or _choose("Release of Portus", VERSIONS)
-    image = _fit("--image", image, lambda said: problem_of_image(said, version), "Portus' image", asking=asking)
+    image = _fit("--image", image, lambda answer: problem_of_image(answer, version), "Portus' image", asking=asking)
     exposure = exposure or _choose("How clients reach it", EXPOSURES)
     if gateway and exposure != "gateway":
         raise click.UsageError(f"--gateway must not be set with --exposure {exposure}: only --exposure gateway uses it.")
@@ -200,17 +200,17 @@ def _choose(question: str, choices: tuple[str, ...]) -> str:
     return chosen
 
 
-def _fit(option: str, said: str, problem_of: Callable[[str], str], question: str, *, asking: bool) -> str:
+def _fit(option: str, answer: str, problem_of: Callable[[str], str], question: str, *, asking: bool) -> str:
     """Return what fits: what an option says, or the first fitting answer."""
-    if said or not asking:
-        if problem := problem_of(said):
+    if answer or not asking:
+        if problem := problem_of(answer):
             raise click.UsageError(f"{option} {problem}")
-        return said
-    while problem := problem_of(said):
-        if said:
+        return answer
+    while problem := problem_of(answer):
+        if answer:
             click.echo(f"It {problem}")
-        said = click.prompt(question, type=str).strip()
-    return said
+        answer = click.prompt(question, type=str).strip()
+    return answer
 
 
 def _is_terminal() -> bool:

@@ -107,8 +107,8 @@ def find(rows: Rows, name: str, *, with_ldap: bool, falls_back: bool) -> User:
 
 def _users(rows: Rows) -> list[User]:
     columns = _columns(rows)
-    wanted = ("id", "username", "enabled", "admin", "bot", "ldap_name", "provider", "locked_at")
-    listed = ", ".join(name if name in columns else "NULL" for name in wanted)
+    fields = ("id", "username", "enabled", "admin", "bot", "ldap_name", "provider", "locked_at")
+    listed = ", ".join(name if name in columns else "NULL" for name in fields)
     # Later than 2.2 the directory's accounts may have no ldap_name, and never had a password of their own.
     read = rows(f"SELECT {listed}, encrypted_password = '' FROM users ORDER BY id")  # noqa: S608 - of the constants above
     return [

@@ -203,9 +203,9 @@ def _containers(resource: Resource) -> Iterator[Mapping[str, Any]]:
 
 def _selects(selector: Any, labels: Mapping[str, Any]) -> bool:
     """Whether a selector of labels chooses; an expression is taken for one that does not."""
-    wanted = _mapping(selector)
-    return not wanted.get("matchExpressions") and all(
-        labels.get(key) == value for key, value in _mapping(wanted.get("matchLabels")).items()
+    conditions = _mapping(selector)
+    return not conditions.get("matchExpressions") and all(
+        labels.get(key) == value for key, value in _mapping(conditions.get("matchLabels")).items()
     )
 
 

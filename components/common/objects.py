@@ -68,7 +68,7 @@ class ClaimSpec(Protocol):
 def claim(
     name: str,
     physical: str,
-    wanted: ClaimSpec,
+    spec: ClaimSpec,
     *,
     labels: Labels,
     context: StackContext,
@@ -82,9 +82,9 @@ def claim(
         name,
         metadata=context.metadata(labels, physical),
         spec=core.PersistentVolumeClaimSpecArgs(
-            access_modes=list(wanted.access_modes),
-            storage_class_name=wanted.storage_class_name,
-            resources=core.VolumeResourceRequirementsArgs(requests={"storage": wanted.size}),
+            access_modes=list(spec.access_modes),
+            storage_class_name=spec.storage_class_name,
+            resources=core.VolumeResourceRequirementsArgs(requests={"storage": spec.size}),
         ),
         opts=parent.child(protect=context.protect, retain=context.protect, after=context.after),
     )

@@ -124,12 +124,12 @@ class Amounts(Protocol):
         """A Kubernetes quantity."""
 
 
-def merged(default: Resources, wanted: ResourceSpec) -> Resources:
+def merged(default: Resources, spec: ResourceSpec) -> Resources:
     """Return ``default`` with what the stack file says instead."""
-    return Resources(requests={**default.requests, **_said(wanted.requests)}, limits={**default.limits, **_said(wanted.limits)})
+    return Resources(requests={**default.requests, **_set_values(spec.requests)}, limits={**default.limits, **_set_values(spec.limits)})
 
 
-def _said(amounts: Amounts) -> dict[str, str]:
+def _set_values(amounts: Amounts) -> dict[str, str]:
     return {kind: amount for kind, amount in (("cpu", amounts.cpu), ("memory", amounts.memory)) if amount is not None}
 
 

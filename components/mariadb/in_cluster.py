@@ -101,14 +101,14 @@ class InClusterMariaDb(ServiceComponent):
             )
 
     def _credentials(self, passwords: MariaDbPasswords) -> core.VolumeArgs:
-        wanted = {
+        passwords_by_file = {
             configuration.ROOT_PASSWORD: passwords.root.current,
             configuration.PREVIOUS_ROOT_PASSWORD: passwords.root.previous,
             configuration.APPLICATION_PASSWORD: passwords.application.current,
             configuration.BACKUP_PASSWORD: passwords.backup.current,
         }
-        places = {file: value for file, value in wanted.items() if isinstance(value, pods.SecretKey)}
-        content = {file: value for file, value in wanted.items() if not isinstance(value, pods.SecretKey)}
+        places = {file: value for file, value in passwords_by_file.items() if isinstance(value, pods.SecretKey)}
+        content = {file: value for file, value in passwords_by_file.items() if not isinstance(value, pods.SecretKey)}
         if content:
             # Of an earlier program's, which was immutable, and the API server never takes that back.
             options = self.child(after=self._context.after, replace_on_changes=["immutable"])

@@ -142,5 +142,5 @@ def observe(
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Make monitor, alerts and dashboard if the stack file asks for one of them; arguments as `Observability`'s."""
-    if stack.observability.wanted:
+    if stack.observability.creates_objects:
         Observability(name, stack=stack, certificate_ends=certificate_ends, context=context, opts=opts)

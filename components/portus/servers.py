@@ -98,7 +98,7 @@ class PortusWeb(ServiceComponent):
         self, stack: StackSettings, family: ImageFamily, credentials: Credentials, database: DatabaseEndpoint
     ) -> dict[str, SecretKey]:
         """Make the Secret of the secrets that this stack knows; return where each of all is."""
-        wanted: dict[str, pulumi.Input[str] | SecretKey] = {
+        secrets: dict[str, pulumi.Input[str] | SecretKey] = {
             keys.SECRET_KEY_BASE: credentials.secret_key_base,
             keys.PORTUS_PASSWORD: credentials.portus_password,
             keys.DATABASE_PASSWORD: database.password,
@@ -106,13 +106,13 @@ class PortusWeb(ServiceComponent):
             **existing_secrets(stack),
         }
         if family.secret_files:  # else config-local.yml holds them
-            wanted |= given_secrets(stack)
-        content = {key: value for key, value in wanted.items() if not isinstance(value, SecretKey)}
-        elsewhere = {key: value for key, value in wanted.items() if isinstance(value, SecretKey)}
+            secrets |= given_secrets(stack)
+        content = {key: value for key, value in secrets.items() if not isinstance(value, SecretKey)}
+        existing = {key: value for key, value in secrets.items() if isinstance(value, SecretKey)}
         if not content:
-            return elsewhere
-        made = secret(f"{self._name}-credentials", content, self._labels, self._context, self.child(after=self._context.after))
-        return {**{key: SecretKey(made.metadata.name, key) for key in content}, **elsewhere}
+            return existing
+        own = secret(f"{self._name}-credentials", content, self._labels, self._context, self.child(after=self._context.after))
+        return {**{key: SecretKey(own.metadata.name, key) for key in content}, **existing}
 
     def _scripts(self, family: ImageFamily) -> pulumi.Output[str]:
         """Return the name of the ConfigMap with the scripts of the Jobs, and with what is in every container."""
@@ -126,10 +126,10 @@ class PortusWeb(ServiceComponent):
             return None
         content, options = {LOCAL_CONFIG_FILE: document.text}, self.child(after=self._context.after)
         if document.secret:
-            made = secret(f"{self._name}-config", content, self._labels, self._context, options)
-            return pods.secret_volume(LOCAL_CONFIG_VOLUME, made.metadata.name)
-        shown = config_map(f"{self._name}-config", content, self._labels, self._context, options)
-        return pods.config_volume(LOCAL_CONFIG_VOLUME, shown.metadata.name)
+            from_secret = secret(f"{self._name}-config", content, self._labels, self._context, options)
+            return pods.secret_volume(LOCAL_CONFIG_VOLUME, from_secret.metadata.name)
+        plain = config_map(f"{self._name}-config", content, self._labels, self._context, options)
+        return pods.config_volume(LOCAL_CONFIG_VOLUME, plain.metadata.name)
 
     def _deployment(self, stack: StackSettings, after: Sequence[pulumi.Resource]) -> apps.Deployment:
         container = self.pods.container(Role.WEB, resources=pods.merged(sizes.WEB, stack.portus.web.resources))

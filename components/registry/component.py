@@ -143,11 +143,11 @@ class Registry(ServiceComponent):
     def _storage_volumes(self, inputs: RegistryInputs) -> Iterator[core.VolumeArgs]:
         if inputs.files:
             yield pods.secrets_volume("storage-keys", inputs.files)
-        wanted = self._settings.storage.volume
-        if isinstance(wanted, ExistingClaim):
-            yield pods.claim_volume("data", wanted.name)
-        elif wanted is not None:
-            data = claim(f"{self._name}-data", names.REGISTRY_CLAIM, wanted, labels=self._labels, context=self._context, parent=self)
+        volume = self._settings.storage.volume
+        if isinstance(volume, ExistingClaim):
+            yield pods.claim_volume("data", volume.name)
+        elif volume is not None:
+            data = claim(f"{self._name}-data", names.REGISTRY_CLAIM, volume, labels=self._labels, context=self._context, parent=self)
             yield pods.claim_volume("data", data.metadata.name)
 
     def _container(self, image: str, variables: Mapping[str, pods.EnvironmentValue], inputs: RegistryInputs) -> core.ContainerArgs:
@@ -207,12 +207,12 @@ class Registry(ServiceComponent):
         )
 
     def _service_account(self) -> pulumi.Input[str] | None:
-        wanted = self._settings.service_account
-        if wanted is None or wanted.name is not None:
-            return None if wanted is None else wanted.name
+        settings = self._settings.service_account
+        if settings is None or settings.name is not None:
+            return None if settings is None else settings.name
         account = core.ServiceAccount(
             f"{self._name}-account",
-            metadata=self._context.metadata(self._labels, names.REGISTRY, annotations=dict(wanted.annotations)),
+            metadata=self._context.metadata(self._labels, names.REGISTRY, annotations=dict(settings.annotations)),
             automount_service_account_token=False,
             opts=self.child(after=self._context.after),
         )

@@ -176,8 +176,8 @@ def registry_inputs(
     """
     trust, config = public_texts(settings, signers, authorities), {CONFIG: config_text(settings, wiring)}
     in_secret = configuration.holds_a_secret(settings)
-    wanted, files = secret_variables(settings), settings.storage.secret_files()
-    content: dict[str, pulumi.Input[str]] = {**_texts(wanted), **_texts(files), **(config if in_secret else {})}
+    variables, files = secret_variables(settings), settings.storage.secret_files()
+    content: dict[str, pulumi.Input[str]] = {**_texts(variables), **_texts(files), **(config if in_secret else {})}
     if not isinstance(http_secret, SecretKey):
         content[HTTP_SECRET] = http_secret
     config_name = config_map(f"{name}-config", trust if in_secret else {**config, **trust}, labels, context, opts).metadata.name
@@ -187,7 +187,7 @@ def registry_inputs(
     return RegistryInputs(
         config=pods.secret_volume("config", secret_name, items) if in_secret else pods.config_volume("config", config_name, items),
         trust=pods.config_volume("trust", config_name, {file: file for file in trust}),
-        variables={"REGISTRY_HTTP_SECRET": own_or_foreign, **_places(wanted, secret_name)},
+        variables={"REGISTRY_HTTP_SECRET": own_or_foreign, **_places(variables, secret_name)},
         files=_places(files, secret_name),
     )
 

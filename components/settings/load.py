@@ -80,8 +80,8 @@ def load() -> StackSettings:
 def _unreadable(error: SettingsError, raw: Mapping[str, Any]) -> SettingsError:
     """Return the report with its own words for values that were not decrypted and are no secrets."""
     rule = "must be readable without the passphrase: only secrets may be encrypted"
-    told = [replace(each, rule=rule, fix="write it as plain text") if _is_sealed_at(raw, each.key) else each for each in error.problems]
-    return SettingsError(error.file, told)
+    problems = [replace(each, rule=rule, fix="write it as plain text") if _is_sealed_at(raw, each.key) else each for each in error.problems]
+    return SettingsError(error.file, problems)
 
 
 def _is_sealed_at(raw: Any, key: str) -> bool:

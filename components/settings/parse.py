@@ -102,9 +102,9 @@ def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callabl
         renamed = reading.correct(remaining.errors(include_url=False))
         if not renamed:
             break
-        told = explain(renamed, before, is_encrypted)
-        told = [discreet(problem, before, {each.key for each in told}) for problem in told]
-        problems += [replace(problem, key=reading.written_key(problem.key)) for problem in told]
+        reported = explain(renamed, before, is_encrypted)
+        reported = [discreet(problem, before, {each.key for each in reported}) for problem in reported]
+        problems += [replace(problem, key=reading.written_key(problem.key)) for problem in reported]
         try:
             stack, remaining = StackSettings.model_validate_json(json.dumps(reading.raw)), None
         except ValidationError as next_error:
@@ -196,9 +196,9 @@ def _drop(data: Any, loc: Path) -> str:
     return ".".join(path)
 
 
-def _exposed(found: Sequence[Found], told: Sequence[Problem]) -> list[Problem]:
-    """Return the secrets that settings of ``found`` store in clear, without those that a problem of ``told`` reports."""
-    keys = {re.sub(r"(\.env\[\d+\])\.name$", r"\1", problem.key) for problem in told}
+def _exposed(found: Sequence[Found], reported: Sequence[Problem]) -> list[Problem]:
+    """Return the secrets that settings of ``found`` store in clear, without those that a problem of ``reported`` reports."""
+    keys = {re.sub(r"(\.env\[\d+\])\.name$", r"\1", problem.key) for problem in reported}
     return [each for each in exposed_secrets(found) if not any(_is_part(each.key, key) for key in keys)]
 
 

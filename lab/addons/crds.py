@@ -85,13 +85,13 @@ EVERY: Final = (GATEWAY_API, MONITORING, CERT_MANAGER, TRAEFIK)
 
 
 @contextmanager
-def served(*wanted: Definitions) -> Iterator[None]:
-    """Let the lab's cluster serve the kinds of ``wanted`` until the block ends; their objects go with them.
+def served(*definitions: Definitions) -> Iterator[None]:
+    """Let the lab's cluster serve the kinds of ``definitions`` until the block ends; their objects go with them.
 
     Raises:
         OpsError: no ``go``, the module proxy does not answer, a module has another content, or the cluster refuses.
     """
-    files = [word for each in wanted for file in each.files for word in ("--filename", str(fetched(each) / file))]
+    files = [word for each in definitions for file in each.files for word in ("--filename", str(fetched(each) / file))]
     try:
         with step("definitions of other projects' kinds"):
             names = kubectl("apply", "--server-side", "--output", "name", *files).split()
@@ -101,32 +101,34 @@ def served(*wanted: Definitions) -> Iterator[None]:
         kubectl("delete", "--ignore-not-found", *files)
 
 
-def fetched(wanted: Definitions) -> Path:
-    """Return the folder with the files of ``wanted``, fetched unless the cache holds them; raises as `served`."""
+def fetched(definitions: Definitions) -> Path:
+    """Return the folder with the files of ``definitions``, fetched unless the cache holds them; raises as `served`."""
 
     def make(folder: Path) -> None:
-        source = _module(wanted) / wanted.folder
-        for file in wanted.files:
+        source = _module(definitions) / definitions.folder
+        for file in definitions.files:
             shutil.copyfile(source / file, folder / file)
 
-    return cache.build("definitions", cache.key(repr(wanted)), make, needs_gib=0.2)
+    return cache.build("definitions", cache.key(repr(definitions)), make, needs_gib=0.2)
 
 
-def _module(wanted: Definitions) -> Path:
+def _module(definitions: Definitions) -> Path:
     if shutil.which("go") is None:
-        raise OpsError(f"'go' is not on PATH: the lab fetches {wanted.module} with it.", "install Go 1.25 or newer.")
-    command = ["go", "mod", "download", "-json", f"{wanted.module}@v{wanted.version}"]
+        raise OpsError(f"'go' is not on PATH: the lab fetches {definitions.module} with it.", "install Go 1.25 or newer.")
+    command = ["go", "mod", "download", "-json", f"{definitions.module}@v{definitions.version}"]
     environment = {**os.environ, "GOWORK": "off", "GOFLAGS": "-mod=mod"}
     with tempfile.TemporaryDirectory(prefix="lab-definitions-") as nowhere:  # outside any module, whose go.mod would have a say
         done = subprocess.run(command, cwd=nowhere, env=environment, capture_output=True, text=True, check=False)
     found = json.loads(done.stdout or "{}")
     if done.returncode != 0 or "Dir" not in found:
         raise OpsError(
-            f"{wanted.module} {wanted.version} cannot be fetched.", "correct what go reports:", found.get("Error", "") + done.stderr[-2000:]
+            f"{definitions.module} {definitions.version} cannot be fetched.",
+            "correct what go reports:",
+            found.get("Error", "") + done.stderr[-2000:],
         )
-    if found["Sum"] != wanted.digest:
+    if found["Sum"] != definitions.digest:
         raise OpsError(
-            f"{wanted.module} {wanted.version} is {found['Sum']}, not {wanted.digest}.",
+            f"{definitions.module} {definitions.version} is {found['Sum']}, not {definitions.digest}.",
             "correct lab/versions.py if the new content is right.",
         )
     return Path(found["Dir"])

@@ -270,8 +270,8 @@ def _bare(deployment: Deployment, folder: Path) -> Iterator[Target]:
 def _certificate(deployment: Deployment) -> dict[str, str]:
     """Return certificate and key that every server of the stack presents."""
     found: list[Any] = deployment.api().list_namespaced_secret(deployment.namespace).items
-    held = next(each.data for each in found if each.metadata.name.startswith(CERTIFICATE_SECRET))
-    return {name: base64.b64decode(held[name]).decode() for name in ("tls.crt", "tls.key")}
+    secret = next(each.data for each in found if each.metadata.name.startswith(CERTIFICATE_SECRET))
+    return {name: base64.b64decode(secret[name]).decode() for name in ("tls.crt", "tls.key")}
 
 
 def _write(file: Path, text: str, *, mode: int = 0o600) -> None:

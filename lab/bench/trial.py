@@ -105,7 +105,7 @@ class Project:
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
             try:
-                said, complaint = (stream.decode(errors="replace") for stream in process.communicate())
+                output, complaint = (stream.decode(errors="replace") for stream in process.communicate())
             except BaseException:
                 process.send_signal(signal.SIGINT)
                 process.communicate()
@@ -114,9 +114,9 @@ class Project:
             raise OpsError(
                 f"'pulumi {words[0]}' of the bench's stack {self.name} failed.",
                 "correct what its output names:",
-                f"{said}\n{complaint}".strip()[-3000:],
+                f"{output}\n{complaint}".strip()[-3000:],
             )
-        return said
+        return output
 
     def measure(self, verb: str) -> Run:
         """Run ``verb`` of `COMMANDS` once.

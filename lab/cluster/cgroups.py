@@ -37,8 +37,8 @@ def create(name: str) -> None:
         delegated = root / "cgroup.subtree_control"
         if delegated.exists():
             offered = (root / "cgroup.controllers").read_text(encoding="utf-8").split()
-            wanted = set(V2_CONTROLLERS) & set(offered) - set(delegated.read_text(encoding="utf-8").split())
-            for controller in sorted(wanted):
+            missing = set(V2_CONTROLLERS) & set(offered) - set(delegated.read_text(encoding="utf-8").split())
+            for controller in sorted(missing):
                 delegated.write_text(f"+{controller}", encoding="utf-8")
         group = root / name
         group.mkdir(exist_ok=True)

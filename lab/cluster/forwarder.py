@@ -39,9 +39,9 @@ class Forwarder:
         self._servers: dict[tuple[str, int], asyncio.Server] = {}
         self._targets: dict[tuple[str, int], int] = {}
 
-    async def establish(self, wanted: list[Route]) -> str | None:
-        """Listen on exactly ``wanted``; return the first address that is taken, and then change nothing."""
-        targets = {(address, port): inner for address, port, inner in wanted}
+    async def establish(self, routes: list[Route]) -> str | None:
+        """Listen on exactly ``routes``; return the first address that is taken, and then change nothing."""
+        targets = {(address, port): inner for address, port, inner in routes}
         opened: dict[tuple[str, int], socket.socket] = {}
         for place in targets.keys() - self._servers.keys():
             try:
@@ -105,8 +105,8 @@ async def _serve(home: Home, box: Process) -> None:
 
     async def told(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
-            wanted = [(str(address), int(port), int(inner)) for address, port, inner in json.loads(await reader.readline())]
-            writer.write(json.dumps(await forwarder.establish(wanted)).encode() + b"\n")
+            routes = [(str(address), int(port), int(inner)) for address, port, inner in json.loads(await reader.readline())]
+            writer.write(json.dumps(await forwarder.establish(routes)).encode() + b"\n")
             await writer.drain()
         writer.close()
 
@@ -128,7 +128,7 @@ def main() -> None:
         asyncio.run(_serve(home, box))
 
 
-def tell(home: Home, wanted: list[Route]) -> str | None:
+def tell(home: Home, routes: list[Route]) -> str | None:
     """Tell the running forwarder what to forward; return what could not be taken, else None.
 
     Raises:
@@ -137,7 +137,7 @@ def tell(home: Home, wanted: list[Route]) -> str | None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
         connection.connect(str(home.run / SOCKET_NAME))
-        connection.sendall(json.dumps(wanted).encode() + b"\n")
+        connection.sendall(json.dumps(routes).encode() + b"\n")
         with connection.makefile("rb") as answer:
             refused = json.loads(answer.readline() or b'"the forwarder ended"')
     return None if refused is None else str(refused)

@@ -42,10 +42,10 @@ def publish(publications: Sequence[Publication], *, home: Home, addresses: Colle
     with one_at_a_time(home, "publications"):
         before = recorded(home)
         kept = [] if addresses is None else [each for each in before if each.address not in addresses]
-        wanted = sorted([*kept, *publications], key=lambda each: (each.address, each.port))
-        establish(wanted, home=home)
-        write_whole(home.publications, json.dumps([asdict(each) for each in wanted], indent=1))
-        return wanted != before
+        current = sorted([*kept, *publications], key=lambda each: (each.address, each.port))
+        establish(current, home=home)
+        write_whole(home.publications, json.dumps([asdict(each) for each in current], indent=1))
+        return current != before
 
 
 def recorded(home: Home) -> list[Publication]:

@@ -84,9 +84,9 @@ def _install(folder: Path, current: Step) -> None:
     if done.returncode != 0:
         last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "it says nothing")
         raise OpsError(f"Pulumi's installer failed: {last.strip()[:200]}", "Wait.")
-    said = subprocess.run([folder / "bin" / "pulumi", "version"], capture_output=True, text=True, check=False).stdout.strip()
-    if said != f"v{versions.PULUMI}" or not (folder / "bin" / LANGUAGE_HOST).is_file():
-        raise OpsError(f"Pulumi's installer was to bring v{versions.PULUMI} with {LANGUAGE_HOST}, and brought {said!r}", "Wait.")
+    version = subprocess.run([folder / "bin" / "pulumi", "version"], capture_output=True, text=True, check=False).stdout.strip()
+    if version != f"v{versions.PULUMI}" or not (folder / "bin" / LANGUAGE_HOST).is_file():
+        raise OpsError(f"Pulumi's installer was to bring v{versions.PULUMI} with {LANGUAGE_HOST}, and brought {version!r}", "Wait.")
 
 
 def _refuse(reason: str) -> None:

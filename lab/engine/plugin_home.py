@@ -108,11 +108,11 @@ def is_genuine_installed(name: str, version: str, target: Target) -> bool:
     on_path = shutil.which(executable)
     if on_path is not None and not is_launcher(Path(on_path)):
         return True
-    wanted = _parse(version)
+    required = _parse(version)
     for folder in target.plugins.glob(f"resource-{name}-v*"):
         found = _parse(folder.name.rpartition("-v")[2])
         file = folder / executable
-        if found[0] == wanted[0] and found >= wanted and file.is_file() and not is_launcher(file):
+        if found[0] == required[0] and found >= required and file.is_file() and not is_launcher(file):
             return True
     return False
 

@@ -82,12 +82,12 @@ def _built(version: str) -> Path:
         log = paths.LOGS / f"build-{EXECUTABLE}.log"
         source = work / "source"
         shutil.copytree(SOURCE, source, dirs_exist_ok=True)
-        with step(f"building Pulumi's Kubernetes plugin {versions.KUBERNETES_PLUGIN} (about 10 minutes on two cores, once)") as shown:
-            process.run(["go", "mod", "download", MODULE], log=log, step=shown, cwd=source, env=environment)
+        with step(f"building Pulumi's Kubernetes plugin {versions.KUBERNETES_PLUGIN} (about 10 minutes on two cores, once)") as progress:
+            process.run(["go", "mod", "download", MODULE], log=log, step=progress, cwd=source, env=environment)
             for name in EMBEDDED:
                 shutil.copyfile(_module_folder(source, environment) / "cmd" / EXECUTABLE / name, source / name)
             command: list[str | Path] = ["nice", "go", "build", "-v", *golang.FAST, "-ldflags", flags, "-o", work / EXECUTABLE, "."]
-            process.run(command, log=log, step=shown, cwd=source, env=environment)
+            process.run(command, log=log, step=progress, cwd=source, env=environment)
 
     return cache.build(EXECUTABLE, cache.key(cache.tree_key(SOURCE), flags), make, needs_gib=_BUILD_GIB) / EXECUTABLE
 

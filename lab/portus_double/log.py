@@ -21,8 +21,8 @@ def gather() -> None:
 
 def say(message: str, *, tag: str = "", level: str = "info") -> None:
     """Write one message (``[tag] message``) unless ``PORTUS_LOG_LEVEL`` is above ``level``."""
-    wanted = os.environ.get("PORTUS_LOG_LEVEL", "info")
-    threshold = LEVELS.index(wanted) if wanted in LEVELS else LEVELS.index("info")
+    configured = os.environ.get("PORTUS_LOG_LEVEL", "info")
+    threshold = LEVELS.index(configured) if configured in LEVELS else LEVELS.index("info")
     if LEVELS.index(level) < threshold:
         return
     line = f"[{tag}] {message}\n" if tag else f"{message}\n"

@@ -232,12 +232,12 @@ def _matches(host: str, pattern: str) -> bool:
     """Return whether a host has a name of a certificate, in whose first label ``*`` is at least one letter."""
     if not (host.isascii() and pattern.isascii()):
         return False
-    wanted, own = pattern.lower().split("."), host.lower().split(".")
+    labels, own = pattern.lower().split("."), host.lower().split(".")
     if "." not in pattern:
         return pattern == host
-    before, star, after = wanted[0].partition("*")
+    before, star, after = labels[0].partition("*")
     if not star:
-        return wanted == own
-    if "*" in after or wanted[1:] != own[1:] or (own[0].startswith("xn--") and wanted[0] != "*"):
+        return labels == own
+    if "*" in after or labels[1:] != own[1:] or (own[0].startswith("xn--") and labels[0] != "*"):
         return False
     return len(before) + len(after) < len(own[0]) and own[0].startswith(before) and own[0].endswith(after)

@@ -87,8 +87,8 @@ def granted(scope: Scope, allows: Callable[[str], bool]) -> list[str]:
         judged: Iterable[str] = ("all",) if scope.name == "catalog" and leading == ("*",) else ()
     else:
         judged = ("all",) if leading == ("*",) else scope.actions
-    gone = {"*" if action == "all" else action for action in judged if not allows(action)}
-    return [action for action in scope.actions if action not in gone]
+    denied = {"*" if action == "all" else action for action in judged if not allows(action)}
+    return [action for action in scope.actions if action not in denied]
 
 
 def merge(scopes: Iterable[tuple[Scope, list[str]]]) -> list[dict[str, Any]]:

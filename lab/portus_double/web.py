@@ -108,11 +108,11 @@ class Web:
         return Response(json.dumps(body), 200, content_type=_JSON_UTF8)
 
     def _access(self, registry: Row, user: Row | None, query: str) -> list[dict[str, Any]] | None:
-        wanted = requested(query)
-        if not wanted:
+        scopes = requested(query)
+        if not scopes:
             return None
         found: list[tuple[Scope, list[str]]] = []
-        for text in wanted:
+        for text in scopes:
             if text is None:
                 raise ApplicationError("NoMethodError", "undefined method `split' for nil:NilClass")
             scope = parse(text)

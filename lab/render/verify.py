@@ -32,14 +32,14 @@ def verify(name: str) -> None:
     waivers = read_waivers(WAIVERS)
     found = [f"{each.of} {each.reference}: {each.problem}" for each in failures(judge(Objects(manifests)), waivers)]
     folder = STACKS / RENDERED / name
-    shown = folder.relative_to(paths.ROOT) if folder.is_relative_to(paths.ROOT) else folder
-    again = f"make render STACK={name} DIR={shown}"
+    display_path = folder.relative_to(paths.ROOT) if folder.is_relative_to(paths.ROOT) else folder
+    again = f"make render STACK={name} DIR={display_path}"
     if folder.is_dir():
         changed = difference(manifests, name, folder)
         if changed:
             fix = f"review the difference; to accept it: {again}"
-            raise OpsError(f"stack {name} differs from its committed render in {shown}.", fix, "\n".join([*found, *changed]))
-        console.print(f"{name}: the objects are those of {escape(str(shown))}")
+            raise OpsError(f"stack {name} differs from its committed render in {display_path}.", fix, "\n".join([*found, *changed]))
+        console.print(f"{name}: the objects are those of {escape(str(display_path))}")
     else:
         console.print(f"{name}: no committed render to compare with; to add one: {again}")
     if found:

@@ -240,15 +240,17 @@ def _load_configs(project: compose_run.Compose, source: Source, portus_config: S
     for workload in source.workloads:
         if workload.role not in {Role.PORTUS, Role.WORKER, Role.REGISTRY}:
             continue
-        wanted = REGISTRY_CONFIGS if workload.role is Role.REGISTRY else PORTUS_CONFIGS
+        config_paths = REGISTRY_CONFIGS if workload.role is Role.REGISTRY else PORTUS_CONFIGS
         for mount in workload.mounts:
-            is_config = mount.target in wanted and not (portus_config and workload.role is not Role.REGISTRY)
+            is_config = mount.target in config_paths and not (portus_config and workload.role is not Role.REGISTRY)
             if mount.kind == "volume" or not mount.source or not (is_config or mount.kind == "secret"):
                 continue
             file = Path(mount.source)
             if not file.is_file():
-                shown = file.relative_to(project.folder) if file.is_relative_to(project.folder) else file
-                problems.append(Problem(mount.item.place, f"the file {shown} must exist", "run this where the file is, or put it there"))
+                short_path = file.relative_to(project.folder) if file.is_relative_to(project.folder) else file
+                problems.append(
+                    Problem(mount.item.place, f"the file {short_path} must exist", "run this where the file is, or put it there")
+                )
             elif is_config and workload.role is not Role.WORKER:
                 entries = config_entries(read_config(file, project.folder))
                 (source.registry_config if workload.role is Role.REGISTRY else source.portus_config).extend(entries)

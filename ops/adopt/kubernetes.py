@@ -248,11 +248,11 @@ def _owner_keys(owner: Object) -> Iterator[Verdict]:
 
 def _configs(source: Source, workload: Workload) -> None:
     """Read the configuration files that ConfigMaps and Secrets bring."""
-    wanted = {Role.REGISTRY: REGISTRY_CONFIGS, Role.PORTUS: PORTUS_CONFIGS}.get(workload.role, ())
+    config_paths = {Role.REGISTRY: REGISTRY_CONFIGS, Role.PORTUS: PORTUS_CONFIGS}.get(workload.role, ())
     local = workload.environment.get("PORTUS_LOCAL_CONFIG_PATH")
     for mount in workload.mounts:
         for path, text, place in mount.files:
-            if path in wanted or (local and workload.role is Role.PORTUS and path == local.text):
+            if path in config_paths or (local and workload.role is Role.PORTUS and path == local.text):
                 entries = config_entries(parse_config(text, place.file, shift=place.line))
                 (source.registry_config if workload.role is Role.REGISTRY else source.portus_config).extend(entries)
 

@@ -45,7 +45,7 @@ def ask(expected: Expected, request: Request) -> Reply:
     if isinstance(context, NoAnswer):
         return context
     host = request.host if expected.https_port == 443 else f"{request.host}:{expected.https_port}"  # noqa: PLR2004 - HTTPS
-    shown = Request(
+    sent = Request(
         path=request.path, host=request.host, method=request.method, headers={**(request.headers or {}), "Host": host}, body=request.body
     )
     try:
@@ -53,7 +53,7 @@ def ask(expected: Expected, request: Request) -> Reply:
             socket.create_connection((request.host, expected.https_port), timeout=SECONDS) as plain,
             context.wrap_socket(plain, server_hostname=request.host) as end,
         ):
-            return exchange(end, shown, end.getpeercert(binary_form=True))
+            return exchange(end, sent, end.getpeercert(binary_form=True))
     except ssl.SSLCertVerificationError as error:
         return NoAnswer(f"its certificate is refused: {error.verify_message}")
     except (OSError, http.client.HTTPException) as error:

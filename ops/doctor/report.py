@@ -62,14 +62,14 @@ def show(stack: str, findings: Sequence[Finding], console: Console, seconds: flo
     width = max(len(finding.check.name) for finding in findings)
     for finding in findings:
         first, *more = _seen(finding).splitlines() or [""]
-        said = f"{first} ..." if more else first
-        console.print(f"{SHOWN[state(finding)]} {finding.check.name:<{width}}  {escape(finding.check.says)} [dim]({escape(said)})[/dim]")
+        seen = f"{first} ..." if more else first
+        console.print(f"{SHOWN[state(finding)]} {finding.check.name:<{width}}  {escape(finding.check.says)} [dim]({escape(seen)})[/dim]")
     failed = [finding for finding in findings if finding.has_failed]
     for finding in failed:
         assert isinstance(finding.verdict, Failed)
         console.print(f"\n[red]✗ {finding.check.name}[/red]: failed: {escape(finding.check.says)}")
-        told = {"seen": finding.verdict.seen, "effect": finding.check.why, "fix": finding.verdict.fix, "page": finding.check.page}
-        for label, text in told.items():
+        details = {"seen": finding.verdict.seen, "effect": finding.check.why, "fix": finding.verdict.fix, "page": finding.check.page}
+        for label, text in details.items():
             first, *more = text.splitlines()
             console.print(f"    {label:<7} {escape(first)}", *(f"            {escape(line)}" for line in more), sep="\n")
     unchecked = sum(state(finding) == NOT_CHECKED for finding in findings)

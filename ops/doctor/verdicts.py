@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ops.doctor.snapshot import Snapshot
 from ops.kube.http import Answer, NotChecked, Reply
 
-__all__ = ["Failed", "Judge", "NotChecked", "Ok", "Skipped", "Verdict", "deploy_again", "kubectl", "no_answer", "said", "sql"]
+__all__ = ["Failed", "Judge", "NotChecked", "Ok", "Skipped", "Verdict", "deploy_again", "in_words", "kubectl", "no_answer", "sql"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ Verdict = Ok | Failed | Skipped | NotChecked
 Judge = Callable[[Snapshot], Verdict]
 
 
-def said(reply: Reply) -> str:
+def in_words(reply: Reply) -> str:
     """Return an answer in words."""
     if isinstance(reply, Answer):
         text = " ".join(reply.body.split())[:160]

@@ -123,13 +123,13 @@ def _summary(folder: Path, portus: Portus, inventory: Inventory, differences: Ma
         f"\n{len(portus.users)} users, {len(portus.teams)} teams, {len(portus.namespaces)} namespaces;"
         f" {len(inventory.images)} tags in {repositories} repositories."
     )
-    told = {
+    meanings = {
         "only_in_registry": "tags that Portus does not know; they move all the same",
         "only_in_portus": "tags that Portus lists and the registry does not have",
         "other_digest": "tags that are another image in the registry than Portus recorded",
         "not_readable": "repositories whose tags cannot be listed: they do NOT move",
     }
-    for key, text in told.items():
+    for key, text in meanings.items():
         if count := len(differences[key]):
             console.print(f"  [yellow]{count}[/yellow] {text}: {escape(str(folder / 'drift.json'))}, {key}")
     if differences["events_waiting"]:

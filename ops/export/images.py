@@ -106,6 +106,6 @@ def _text(registry: str, images: Iterable[Image], *, private_ca: bool) -> str:
     tags: defaultdict[str, list[str]] = defaultdict(list)
     for image in images:
         tags[image.repository].append(image.tag)
-    said: dict[str, Any] = {"images": dict(tags), **({"cert-dir": CERTIFICATES} if private_ca else {})}
+    entry: dict[str, Any] = {"images": dict(tags), **({"cert-dir": CERTIFICATES} if private_ca else {})}
     # In quotes throughout: tags such as 1.10, 1e3 or 0o7 are numbers to one YAML or another.
-    return yaml.safe_dump({registry: said}, default_style='"', width=1000)
+    return yaml.safe_dump({registry: entry}, default_style='"', width=1000)

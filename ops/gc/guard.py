@@ -34,9 +34,9 @@ def flush(registry: Registry, pods: Pods) -> None:
     for pod in registry.redis_pods:
         done = pods.run(pod, ["redis-cli", "flushall"], FLUSH_SECONDS)
         if isinstance(done, NotChecked) or done != (0, "OK"):
-            said = done.reason if isinstance(done, NotChecked) else done[1]
+            reason = done.reason if isinstance(done, NotChecked) else done[1]
             raise OpsError(
-                f"the registry's cache in Pod {pod} could not be emptied: {said}",
+                f"the registry's cache in Pod {pod} could not be emptied: {reason}",
                 "keep the registry read-only until this command succeeds: pushes would leave out layers.",
             )
 

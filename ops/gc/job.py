@@ -153,9 +153,9 @@ class Runner:
 def _failed(error: JobError) -> OpsError:
     if error.code is None:
         return OpsError("the collection's Pod did not start; nothing was deleted.", "correct what the cluster reports:", error.excerpt)
-    said = [line for line in error.lines if line.strip()][-SHOWN_LINES:]
+    last_lines = [line for line in error.lines if line.strip()][-SHOWN_LINES:]
     problem = "the collection failed; the registry still has everything that its images need."
-    return OpsError(problem, "correct what the registry reports:", "\n".join(said) or error.excerpt)
+    return OpsError(problem, "correct what the registry reports:", "\n".join(last_lines) or error.excerpt)
 
 
 def _running(namespace: str) -> OpsError:

@@ -57,14 +57,14 @@ class Registry:
     def unsettled(self) -> str:
         """Why some Pod may run another configuration than `config`, in words; '' when none does."""
         spec, status = self.deployment["spec"], self.deployment.get("status") or {}
-        wanted = spec.get("replicas", 1)
+        replicas = spec.get("replicas", 1)
         if status.get("observedGeneration", 0) < self.deployment["metadata"]["generation"]:
             return "its rollout has not begun"
         if leaving := [each["metadata"]["name"] for each in self.pods if each["metadata"].get("deletionTimestamp")]:
             return f"Pod {leaving[0]} is on its way out and may finish uploads"
         counts = {name: status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas")}
-        if wanted == 0 or set(counts.values()) != {wanted}:
-            return f"of {wanted} Pods {counts['updatedReplicas']} have the newest configuration and {counts['readyReplicas']} are ready"
+        if replicas == 0 or set(counts.values()) != {replicas}:
+            return f"of {replicas} Pods {counts['updatedReplicas']} have the newest configuration and {counts['readyReplicas']} are ready"
         return ""
 
     @property

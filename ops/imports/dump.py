@@ -35,12 +35,12 @@ class DumpError(OpsError):
     """A dump that is refused; nothing was touched."""
 
     def __init__(self, path: Path, problems: list[Problem]) -> None:
-        shown = [f"{path.name}{f', line {each.line}' if each.line else ''}: {each.rule}\n    fix: {each.fix}" for each in problems]
+        lines = [f"{path.name}{f', line {each.line}' if each.line else ''}: {each.rule}\n    fix: {each.fix}" for each in problems]
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         super().__init__(
             f"the dump {path} is refused: {count}; nothing was touched.",
             "change what these lines name, and run this again.",
-            "\n".join(shown),
+            "\n".join(lines),
         )
         self.problems = problems
 

@@ -86,10 +86,10 @@ def send(pods: Pods, pod: str, path: Path, size: int, step: Step) -> None:
             step.say(f"sent {sent >> 20} of {size >> 20} MiB")
         session.run_forever(timeout=END_SECONDS)
     ended = not session.is_open()
-    said = bytes(session.read_stderr(timeout=0) or b"").decode(errors="replace").strip()
+    complaint = bytes(session.read_stderr(timeout=0) or b"").decode(errors="replace").strip()
     session.close()
-    if sent != size or not ended or said:
-        raise OpsError(f"Pod {pod} does not take the dump: {sent} of {size} bytes were sent.", "run this again. The Pod said:", said)
+    if sent != size or not ended or complaint:
+        raise OpsError(f"Pod {pod} does not take the dump: {sent} of {size} bytes were sent.", "run this again. The Pod said:", complaint)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -80,8 +80,8 @@ def exchange(end: socket.socket, request: Request, leaf: bytes | None) -> Answer
     response = http.client.HTTPResponse(end, method=request.method)
     response.begin()
     text = response.read().decode(errors="replace")
-    shown = {name.lower(): value for name, value in response.getheaders()}
-    return Answer(status=response.status, headers=shown, body=text, certificate=leaf, at=time.time())
+    response_headers = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(status=response.status, headers=response_headers, body=text, certificate=leaf, at=time.time())
 
 
 def trusting(trust: str, *, system: bool) -> ssl.SSLContext | NoAnswer:

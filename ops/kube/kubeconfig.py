@@ -188,5 +188,5 @@ def _is_pem(text: str) -> bool:
         return False
 
 
-def _line(said: object) -> str:
-    return " ".join(str(said).split())[:SHOWN]
+def _line(error: object) -> str:
+    return " ".join(str(error).split())[:SHOWN]

@@ -193,8 +193,8 @@ class Stack:
         """
         done = self._capture(*words)
         if done.returncode != 0:
-            said = (done.stderr + done.stdout).strip()
-            raise OpsError(f"'pulumi {words[0]}' of stack {self.name} failed.", "correct what its output names:", said[-EXCERPT:])
+            output = (done.stderr + done.stdout).strip()
+            raise OpsError(f"'pulumi {words[0]}' of stack {self.name} failed.", "correct what its output names:", output[-EXCERPT:])
 
     @property
     def context(self) -> str | None:
@@ -348,17 +348,17 @@ def document_of(name: str) -> Mapping[str, Any]:
         OpsError: there is no such stack, or its file is no YAML.
     """
     path = STACKS / f"Pulumi.{name}.yaml"
-    shown = f"{STACKS.name}/{path.name}"
+    file_name = f"{STACKS.name}/{path.name}"
     if not path.is_file():
-        raise OpsError(f"there is no stack '{name}' (no {shown}).", f"choose one of: {', '.join(stack_names())}.")
+        raise OpsError(f"there is no stack '{name}' (no {file_name}).", f"choose one of: {', '.join(stack_names())}.")
     try:
         return _mapping(_content(path.read_text(encoding="utf-8")))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise OpsError(f"{shown}{place}: {error.problem or error.context}.", NO_YAML) from error
+        raise OpsError(f"{file_name}{place}: {error.problem or error.context}.", NO_YAML) from error
     except (yaml.YAMLError, ValueError) as error:
-        raise OpsError(f"{shown}: {str(error).splitlines()[0]}.", NO_YAML) from error
+        raise OpsError(f"{file_name}: {str(error).splitlines()[0]}.", NO_YAML) from error
 
 
 @lru_cache(maxsize=16)

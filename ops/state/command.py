@@ -60,24 +60,24 @@ def recover(stack: Stack, *, new_ca: bool = False) -> None:
             Secrets and claims as they are; then the stack is empty as before.
     """
     empty = stack.export()
-    if resources := (empty.get("deployment") or {}).get("resources"):
+    if existing := (empty.get("deployment") or {}).get("resources"):
         raise OpsError(
-            f"the state of stack {stack.name} must be empty, and has {len(resources)} resources.",
+            f"the state of stack {stack.name} must be empty, and has {len(existing)} resources.",
             f"if it is the right state, nothing needs to be recovered: make preview STACK={stack.name}. If a deployment wrote it that"
             f" failed because the objects exist, remove it first ({PAGE}#a-deployment-was-tried-without-the-state). Nothing was changed.",
         )
     with step("asking the program for its resources"):
-        wanted = engine.program(stack)
+        resources = engine.program(stack)
     live = LiveObjects(stack.kube)
     with step("reading the objects of the cluster"):
-        made = build(empty, wanted, live, new_ca=new_ca)
+        made = build(empty, resources, live, new_ca=new_ca)
     try:
         with step(f"writing the state of {made.resources} resources"):
             engine.write(stack, made.state)
         with step("comparing it with the program"):
             steps = engine.preview(stack)
-            if objects := _with_inputs(refined(wanted, steps), made, live):
-                made = replace(made, state=document(empty, wanted, objects), known=objects)
+            if objects := _with_inputs(refined(resources, steps), made, live):
+                made = replace(made, state=document(empty, resources, objects), known=objects)
                 engine.write(stack, made.state)
                 steps = engine.preview(stack)
             found = judged(steps, expected=OF_CA | WITH_CA if new_ca else ())
@@ -88,10 +88,10 @@ def recover(stack: Stack, *, new_ca: bool = False) -> None:
     _report(stack, made, found.made, found.changed)
 
 
-def _with_inputs(wanted: Sequence[Resource], made: Made, live: LiveObjects) -> dict[str, Mapping[str, Any]] | None:
-    """Return what is known of each resource, with the inputs of the ``wanted`` objects; None where that is nothing new."""
+def _with_inputs(resources: Sequence[Resource], made: Made, live: LiveObjects) -> dict[str, Mapping[str, Any]] | None:
+    """Return what is known of each resource, with the inputs of its object; None if no input differs."""
     found = dict(made.known)
-    for each in wanted:
+    for each in resources:
         urn = str(each["urn"])
         if provider_of(each) == "kubernetes" and urn in found and (there := live.find(each)) is not None:
             inputs = as_deployed(each, there)["inputs"]
@@ -108,18 +108,18 @@ def _require_nothing_lost(names: Sequence[str]) -> None:
         )
 
 
-def build(empty: Mapping[str, Any], wanted: Sequence[Resource], live: LiveObjects, *, new_ca: bool) -> Made:
-    """Return the state of the ``wanted`` resources.
+def build(empty: Mapping[str, Any], resources: Sequence[Resource], live: LiveObjects, *, new_ca: bool) -> Made:
+    """Return the state of the program's ``resources``.
 
     Raises:
         OpsError: the cluster has not what it needs.
     """
-    if others := sorted({str(each["type"]) for each in wanted if provider_of(each) not in SUPPORTED}):
+    if others := sorted({str(each["type"]) for each in resources if provider_of(each) not in SUPPORTED}):
         raise OpsError(
             f"this command must know every type of resource, and does not know {', '.join(others)}.",
             "give their secrets by the stack file, and make the stack again (docs/operate/lost.md#cluster-lost). Nothing was changed.",
         )
-    objects = [each for each in wanted if provider_of(each) == "kubernetes"]
+    objects = [each for each in resources if provider_of(each) == "kubernetes"]
     there = {str(each["urn"]): found for each in objects if (found := live.find(each)) is not None}
     if not there:
         raise OpsError(
@@ -127,17 +127,17 @@ def build(empty: Mapping[str, Any], wanted: Sequence[Resource], live: LiveObject
             "name the right cluster: KUBECONFIG=..., or cluster.context and cluster.namespace of the stack file. If the cluster is lost"
             " too, see docs/operate/lost.md#cluster-lost. Nothing was changed.",
         )
-    content = Contents(list(wanted), there)
+    content = Contents(list(resources), there)
     known: dict[str, Mapping[str, Any]] = {urn: as_deployed(each, there[urn]) for each in objects if (urn := str(each["urn"])) in there}
-    passwords, new = recovered(wanted, content)
-    certificates = Certificates([each for each in wanted if not (new_ca and name_of(each) in OF_CA)], content)
+    passwords, new = recovered(resources, content)
+    certificates = Certificates([each for each in resources if not (new_ca and name_of(each) in OF_CA)], content)
     known |= passwords | certificates.recovered()
     notes = [*_of_ca(certificates.renewal, new_ca=new_ca)]
     if new:
         notes.append(f"{len(new)} passwords that nothing reads got a new value: {', '.join(new)}")
     if live.leftovers:
         notes.append(f"not in the state, because newer ones are in use: {', '.join(live.leftovers)}; delete them after the next deployment")
-    return Made(state=document(empty, wanted, known), known=known, objects=len(there), notes=notes)
+    return Made(state=document(empty, resources, known), known=known, objects=len(there), notes=notes)
 
 
 def _of_ca(renewal: dt.datetime | None, *, new_ca: bool) -> Sequence[str]:

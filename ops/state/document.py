@@ -82,16 +82,16 @@ def judged(steps: Iterable[Mapping[str, Any]], *, expected: Iterable[str] = ()) 
     lost, made, changed = [], [], []
     for step in steps:
         resource = step.get("newState") or step["oldState"]
-        shown = f"{str(resource['type']).rpartition(':')[2]} {name_of(resource)}"
+        label = f"{str(resource['type']).rpartition(':')[2]} {name_of(resource)}"
         if step["op"] in {"same", "read", "refresh"} or not resource.get("custom") or name_of(resource) in expected:
             continue
         is_object = str(resource["type"]).startswith("kubernetes:")
         if step["op"] == "create" and is_object:
-            made.append(shown)
+            made.append(label)
         elif not is_object or (_must_stay(resource) and _ends(step)):
-            lost.append(shown)
+            lost.append(label)
         else:
-            changed.append(shown)
+            changed.append(label)
     return Judgement(_once(lost), _once(made), _once(changed))
 
 
@@ -122,11 +122,11 @@ def _providers(resources: Sequence[Resource]) -> dict[str, str]:
     return {urn: str(uuid.uuid4()) for urn in dict.fromkeys([*declared, *named]) if urn}
 
 
-def _defaults(providers: Mapping[str, str], shown: set[str]) -> Iterator[dict[str, Any]]:
+def _defaults(providers: Mapping[str, str], known: set[str]) -> Iterator[dict[str, Any]]:
     """Give the providers that no preview shows. Their name has their version."""
     for urn, identity in providers.items():
         name = urn.rpartition("::")[2]
-        if urn not in shown and name.startswith(DEFAULT):
+        if urn not in known and name.startswith(DEFAULT):
             inputs = {"__internal": {}, "version": name.removeprefix(DEFAULT).replace("_", ".")}
             kind = urn.split("::")[2]
             yield {"urn": urn, "custom": True, "id": identity, "type": kind, "inputs": inputs, "outputs": _settings(inputs)}
@@ -150,6 +150,6 @@ def _referring(resource: dict[str, Any], providers: Mapping[str, str], there: se
     if "dependencies" in resource:
         resource["dependencies"] = [each for each in resource["dependencies"] if each in there]
     if "propertyDependencies" in resource:
-        wanted = resource["propertyDependencies"] or {}
-        resource["propertyDependencies"] = {key: [each for each in urns or () if each in there] for key, urns in wanted.items()}
+        dependencies = resource["propertyDependencies"] or {}
+        resource["propertyDependencies"] = {key: [each for each in urns or () if each in there] for key, urns in dependencies.items()}
     return resource

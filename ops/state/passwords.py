@@ -94,9 +94,9 @@ def _found(name: str, where: Sequence[tuple[str, str]], content: Callable[[str, 
     for secret, key in where:
         if (value := content(secret, key)) is not None:
             return value
-    shown = " or ".join(f"key {key} of Secret {secret}-..." for secret, key in where) or "no Secret that this command knows"
+    places = " or ".join(f"key {key} of Secret {secret}-..." for secret, key in where) or "no Secret that this command knows"
     raise OpsError(
-        f"the password {name} must be in the cluster, in {shown}, and is not.",
+        f"the password {name} must be in the cluster, in {places}, and is not.",
         "restore that Secret with the old value (docs/operate/lost.md#secrets-that-the-cluster-does-not-have). Nothing was changed.",
     )
 

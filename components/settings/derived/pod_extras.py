@@ -92,5 +92,5 @@ def _account(settings: WorkloadSettings) -> str | None:
 
 def accounts(settings: WorkloadsSettings) -> Mapping[str, Mapping[str, str]]:
     """Return the annotations of each service account that is to be made, by workload."""
-    wanted = {name: getattr(getattr(settings, name), "service_account", None) for name in WORKLOADS}
-    return {name: account.annotations for name, account in wanted.items() if account is not None and account.name is None}
+    service_accounts = {name: getattr(getattr(settings, name), "service_account", None) for name in WORKLOADS}
+    return {name: account.annotations for name, account in service_accounts.items() if account is not None and account.name is None}

@@ -48,8 +48,8 @@ def is_exception_variable(name: str) -> bool:
 def completed(no_proxy: str, stack: StackSettings, further: tuple[str, ...] = ()) -> str:
     """Return ``no_proxy``, a value of NO_PROXY, with everything added that this stack needs."""
     entries = [entry.strip() for entry in no_proxy.split(",") if entry.strip()]
-    wanted = (*LOCAL, *own_hosts(stack), *further)
-    return ",".join((*entries, *(host for host in dict.fromkeys(wanted) if not covers(no_proxy, host))))
+    direct_hosts = (*LOCAL, *own_hosts(stack), *further)
+    return ",".join((*entries, *(host for host in dict.fromkeys(direct_hosts) if not covers(no_proxy, host))))
 
 
 def covers(no_proxy: str, host: str, *, stars: bool = False) -> bool:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from components.settings.report import fixes
 from components.settings.report.discretion import shown, shown_at
-from components.settings.report.fixes import SECRET_NAME, as_entries, as_texts, below, close_to, fix_of, is_slip, plain, wanted
+from components.settings.report.fixes import SECRET_NAME, allowed_value, as_entries, as_texts, below, close_to, fix_of, is_slip, plain
 from components.settings.report.locate import NAMED, TAGS, Path, Place, find, keys_of, setting_meant, tag_of, value_at
 from components.settings.report.plaintext_secrets import swapped_keys
 from components.settings.report.problems import HIDDEN, UNSET, Problem
@@ -175,12 +175,12 @@ def _missing(place: Place, section: object) -> str:
     if place.key not in TAGS and place.inner and SecretStr not in place.kinds:
         item = "- " if place.is_list else ""
         keys = " and ".join(
-            f"'{item}{each.key}: {{{inner[0].key}: ...}}'" if (inner := _needed(each)) else f"'{item}{each.key}' ({wanted(each)})"
+            f"'{item}{each.key}: {{{inner[0].key}: ...}}'" if (inner := _needed(each)) else f"'{item}{each.key}' ({allowed_value(each)})"
             for each in _needed(place)
         )
         return f"set it: write {keys} below it" if keys else f"set it. {purpose}".strip()
     if place.key not in TAGS:
-        return f"set it: {wanted(place)}. {purpose}".strip()
+        return f"set it: {allowed_value(place)}. {purpose}".strip()
     if kind := _kind_that_fits(place.models, section):
         return f"set it to {kind}, to which the other keys belong"
     tags = [str(tag_of(model)[1]) for model in place.models]
@@ -213,7 +213,7 @@ def _words(entry: ErrorDetails, place: Place, given: object) -> tuple[str, str]:
     if kind == "extra_forbidden":
         return "unknown key", _unknown(place)
     if kind not in KINDS:
-        return f"must be valid: {entry['msg']}", f"write {wanted(place)}"
+        return f"must be valid: {entry['msg']}", f"write {allowed_value(place)}"
     if kind == "string_type" and SecretStr in place.kinds:
         reference = ", or {secret: <name>, key: <key>}" if place.takes_existing_secret else "; it may name no existing Secret"
         return f"must be an encrypted text{reference}", place.encrypted
@@ -225,7 +225,7 @@ def _words(entry: ErrorDetails, place: Place, given: object) -> tuple[str, str]:
     fix = fix_of(kind, place, given, _choices(context))
     if entry["input"] is None or (entry["input"] == "" and kind in {"model_type", "dict_type", "tuple_type"}):
         fix = _filled(place, fix)
-    return rule, fix or f"write {wanted(place)}"
+    return rule, fix or f"write {allowed_value(place)}"
 
 
 def _may_name_a_secret(given: object) -> bool:
@@ -235,7 +235,7 @@ def _may_name_a_secret(given: object) -> bool:
 
 def _filled(place: Place, fix: str | None) -> str:
     """Return what to do with a key without a value: null in YAML, and on the top level an empty text for Pulumi."""
-    fix = fix or f"write {wanted(place)}"
+    fix = fix or f"write {allowed_value(place)}"
     return fix if any(field.is_required() for field in place.fields) else f"remove it, or {fix}"
 
 

@@ -165,7 +165,7 @@ _BY_KIND: Final[Mapping[str, Fix]] = {
 }
 
 
-def wanted(place: Place) -> str:
+def allowed_value(place: Place) -> str:
     """Return in words what ``place`` may contain."""
     from components.settings.reference.entries import in_words  # noqa: PLC0415 - the manual's words, which only a report needs
 

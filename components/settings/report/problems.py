@@ -50,10 +50,10 @@ class SettingsError(Exception):
 
 def _block(number: int, problem: Problem) -> str:
     where = f"  (line {problem.line})" if problem.line else ""
-    shown = f" = {problem.value}" if problem.value else ""
+    value = f" = {problem.value}" if problem.value else ""
     return "\n".join(
         [
-            f"{number:3}. {problem.namespace}{':' if problem.namespace else ''}{problem.key}{shown}{where}",
+            f"{number:3}. {problem.namespace}{':' if problem.namespace else ''}{problem.key}{value}{where}",
             f"     {problem.rule}",
             f"     fix: {problem.fix}",
         ]

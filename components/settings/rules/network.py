@@ -174,16 +174,16 @@ def proxied_workloads_reach_the_stack_without_it(stack: StackSettings) -> Iterat
         if not exceptions:
             yield _problem(f"workloads.{name}.env", "", "NO_PROXY", proxies.completed("", stack))
         for index, variable in exceptions:
-            said = variable.value
+            given = variable.value
             stars = name == names.REGISTRY
-            if said is not None and not all(proxies.covers(said, host, stars=stars) for host in proxies.own_hosts(stack)):
-                yield _problem(f"workloads.{name}.env[{index}].value", said, variable.name, proxies.completed(said, stack))
+            if given is not None and not all(proxies.covers(given, host, stars=stars) for host in proxies.own_hosts(stack)):
+                yield _problem(f"workloads.{name}.env[{index}].value", given, variable.name, proxies.completed(given, stack))
 
 
-def _problem(key: str, said: str, variable: str, value: str) -> Problem:
+def _problem(key: str, given: str, variable: str, value: str) -> Problem:
     return Problem(
         key=key,
-        value=json.dumps(said) if said else "",
+        value=json.dumps(given) if given else "",
         rule="must have NO_PROXY with every host of the stack: otherwise its own requests go to the proxy",
         fix=f"set {variable} to {json.dumps(value)}; or remove the variables and use network.proxy, which does this",
     )

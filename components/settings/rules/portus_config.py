@@ -98,13 +98,13 @@ def authority_files_are_in_the_container(stack: StackSettings) -> Iterator[Probl
         workloads = ["web", *(["worker"] if both else [])]
         lacking = [name for name in workloads if not _lies_below(path, tuple(_mounts(stack, name)))]
         if lacking:
-            wanted = "/etc/ssl/certs" if is_folder else f"{FOLDER}/{files[-1]}"
+            mounted_path = "/etc/ssl/certs" if is_folder else f"{FOLDER}/{files[-1]}"
             also = "" if extra or is_folder else "; a CA under portus:tls.extraCaCertificates is /certificates/extra-ca-1.crt"
             yield Problem(
                 key=f"portus.config.{key}",
                 value=path,
                 rule=f"must be a path in the container: this path is not mounted in the Pods of {' and '.join(lacking)}",
-                fix=f"write {wanted}{also}; or mount the file with volumes and volumeMounts",
+                fix=f"write {mounted_path}{also}; or mount the file with volumes and volumeMounts",
             )
 
 
@@ -178,8 +178,8 @@ def contributors_delete_only_in_versions_that_can(stack: StackSettings) -> Itera
 def collection_by_age_is_accepted(stack: StackSettings) -> Iterator[Problem]:
     """2.4 deletes what was not pushed for a while, however often it is pulled (portus-images.md)."""
     collector = stack.portus.config.delete.garbage_collector
-    wanted = collector.enabled and stack.portus.version is PortusVersion.V2_4
-    if wanted and Accepted.COLLECTION_OF_PULLED_IMAGES not in stack.accept:
+    unsafe = collector.enabled and stack.portus.version is PortusVersion.V2_4
+    if unsafe and Accepted.COLLECTION_OF_PULLED_IMAGES not in stack.accept:
         yield Problem(
             key="portus.config.delete.garbage_collector.enabled",
             value="true",

@@ -72,8 +72,8 @@ def extra_config_is_the_registrys_and_free(stack: StackSettings) -> Iterator[Pro
     """The registry ignores an unknown key silently. What connects it to Portus must not be overridden."""
     for found in wrong(stack.registry.extra_config, stack.registry.version):
         hidden = is_secret_name(found.path.rpartition(".")[2])
-        shown = HIDDEN if hidden else "" if isinstance(found.value, dict | list | None) else json.dumps(found.value)
-        yield Problem(key=f"registry.extraConfig.{found.path}", value=shown, rule=found.rule, fix=found.fix)
+        value = HIDDEN if hidden else "" if isinstance(found.value, dict | list | None) else json.dumps(found.value)
+        yield Problem(key=f"registry.extraConfig.{found.path}", value=value, rule=found.rule, fix=found.fix)
 
 
 @rule(requires=("registry.redis",))

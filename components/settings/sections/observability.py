@@ -46,6 +46,6 @@ class ObservabilitySettings(Section):
     """Labels of that ConfigMap, by which Grafana's sidecar selects it."""
 
     @property
-    def wanted(self) -> bool:
+    def creates_objects(self) -> bool:
         """Whether any object is created."""
         return self.monitor != "none" or self.rules or self.dashboard

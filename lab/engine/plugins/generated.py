@@ -166,6 +166,6 @@ def _problems_of(kind: Kind, name: str, value: Any) -> list[tuple[str, str]]:
         return [(name, f"'{name}' is not a property of {type(kind).__name__}")]
     if value is None or value is UNKNOWN:
         return []
-    wanted = kind.inputs[name]
-    wrong = not isinstance(value, wanted) or (isinstance(value, bool) and wanted is int)
+    expected = kind.inputs[name]
+    wrong = not isinstance(value, expected) or (isinstance(value, bool) and expected is int)
     return [(name, f"'{name}' has the wrong type ({type(value).__name__})")] if wrong else []

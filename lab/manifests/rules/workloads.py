@@ -154,8 +154,8 @@ def a_service_has_a_declared_target_port(objects: Objects) -> Iterator[Verdict]:
     for each in objects.all("Service"):
         hits = objects.selected(each.document["spec"].get("selector"))
         ports = {value for hit in hits for c in hit.containers for p in c.get("ports", []) for value in (p.get("name"), p["containerPort"])}
-        wanted = {port.get("targetPort", port["port"]) for port in each.document["spec"].get("ports", [])}
-        missing = sorted(map(str, wanted - ports))
+        target_ports = {port.get("targetPort", port["port"]) for port in each.document["spec"].get("ports", [])}
+        missing = sorted(map(str, target_ports - ports))
         yield each.reference, f"leads to {', '.join(missing)}, which nobody has" if hits and missing else None
 
 
@@ -208,8 +208,8 @@ def a_peer_of_a_policy_exists(objects: Objects) -> Iterator[Verdict]:
         peers = [peer for one in spec.get("ingress", []) for peer in one.get("from", [])]
         peers += [peer for one in spec.get("egress", []) for peer in one.get("to", [])]
         own = [peer["podSelector"] for peer in peers if "podSelector" in peer and "namespaceSelector" not in peer]
-        lost = [selector for selector in own if not objects.selected(selector)]
-        yield each.reference, f"nobody is {lost[0]}" if lost else None
+        unmatched = [selector for selector in own if not objects.selected(selector)]
+        yield each.reference, f"nobody is {unmatched[0]}" if unmatched else None
 
 
 @rule("kube-linter/dangling-servicemonitor")
@@ -220,8 +220,8 @@ def a_monitor_selects_a_target(objects: Objects) -> Iterator[Verdict]:
         if each.kind == "PodMonitor":
             hit = bool(objects.selected(selector))
         else:
-            wanted = selector.get("matchLabels", {})
-            hit = any(wanted.items() <= service.document["metadata"].get("labels", {}).items() for service in objects.all("Service"))
+            match_labels = selector.get("matchLabels", {})
+            hit = any(match_labels.items() <= service.document["metadata"].get("labels", {}).items() for service in objects.all("Service"))
         yield each.reference, None if hit else "selects nobody"
 
 

@@ -140,23 +140,23 @@ def differences(case: Case, answer: Answer, values: Values) -> Iterator[str]:
 
 def _headers(expected: dict[str, Any], answer: Answer, values: Values, *, empty: bool) -> Iterator[str]:
     for name in _RECORDED_HEADERS:
-        got = answer.header(name)
-        wanted = expected.get(name)
-        wanted = [] if wanted is None else wanted if isinstance(wanted, list) else [wanted]
+        actual = answer.header(name)
+        recorded = expected.get(name)
+        recorded = [] if recorded is None else recorded if isinstance(recorded, list) else [recorded]
         if name == "Content-Type" and empty:
             continue  # the recorded servers' own doing
         if name == "Set-Cookie":  # flags and values are not the application's
-            wanted = [cookie.split("=")[0] for cookie in wanted]
-            got = [cookie.split("=")[0] for cookie in got]
-        if len(wanted) != len(got) or not all(values.matches(w, g) for w, g in zip(wanted, got, strict=True)):
-            yield f"header {name}: recorded {_short(values.fill(wanted))}, got {_short(got)}"
+            recorded = [cookie.split("=")[0] for cookie in recorded]
+            actual = [cookie.split("=")[0] for cookie in actual]
+        if len(recorded) != len(actual) or not all(values.matches(w, g) for w, g in zip(recorded, actual, strict=True)):
+            yield f"header {name}: recorded {_short(values.fill(recorded))}, got {_short(actual)}"
 
 
 def _body(expected: Any, answer: Answer, values: Values) -> Iterator[str]:
     content = _content(answer)
     if isinstance(expected, dict) and {"html_title", "html_text"} <= set(expected):
-        got = {"html_title": _title(answer), "html_text": _text(answer)}
-        yield from compared(expected, got, values, "page")
+        actual = {"html_title": _title(answer), "html_text": _text(answer)}
+        yield from compared(expected, actual, values, "page")
     else:
         yield from compared(expected, content, values, "body")
 
@@ -171,44 +171,44 @@ def _content(answer: Answer) -> Any:
         return text
 
 
-def _cautious(expected: Any, got: Any, caution: str) -> Iterator[str]:
+def _cautious(expected: Any, actual: Any, caution: str) -> Iterator[str]:
     if "names" not in caution or not isinstance(expected, dict):
         return
-    wanted = _names(expected.get("message"))
-    found = _names(got.get("message") if isinstance(got, dict) else None)
-    if wanted != found:
-        yield f"names in the message: recorded {sorted(wanted)}, got {sorted(found)}"
+    recorded = _names(expected.get("message"))
+    found = _names(actual.get("message") if isinstance(actual, dict) else None)
+    if recorded != found:
+        yield f"names in the message: recorded {sorted(recorded)}, got {sorted(found)}"
 
 
 def _names(message: Any) -> set[str]:
     return {re.sub(r'["\[\] ]+', ".", key).strip(".") for key in message} if isinstance(message, dict) else set()
 
 
-def compared(expected: Any, got: Any, values: Values, where: str) -> Iterator[str]:
+def compared(expected: Any, actual: Any, values: Values, where: str) -> Iterator[str]:
     """Yield a line for each difference of two contents; ids are compared only by kind, since a double may number otherwise."""
-    if isinstance(expected, dict) and isinstance(got, dict):
-        yield from _objects(expected, got, values, where)
-    elif isinstance(expected, list) and isinstance(got, list):
-        if len(expected) != len(got):
-            yield f"{where}: recorded {len(expected)} entries, got {len(got)}: {_short(got)}"
-        for index, (one, other) in enumerate(zip(expected, got, strict=False)):
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        yield from _objects(expected, actual, values, where)
+    elif isinstance(expected, list) and isinstance(actual, list):
+        if len(expected) != len(actual):
+            yield f"{where}: recorded {len(expected)} entries, got {len(actual)}: {_short(actual)}"
+        for index, (one, other) in enumerate(zip(expected, actual, strict=False)):
             yield from compared(one, other, values, f"{where}[{index}]")
-    elif isinstance(expected, str) and isinstance(got, str):
-        if not values.matches(expected, got):
-            yield f"{where}: recorded {_short(values.fill(expected))}, got {_short(got)}"
-    elif expected != got or isinstance(expected, bool) != isinstance(got, bool):
-        yield f"{where}: recorded {_short(expected)}, got {_short(got)}"
+    elif isinstance(expected, str) and isinstance(actual, str):
+        if not values.matches(expected, actual):
+            yield f"{where}: recorded {_short(values.fill(expected))}, got {_short(actual)}"
+    elif expected != actual or isinstance(expected, bool) != isinstance(actual, bool):
+        yield f"{where}: recorded {_short(expected)}, got {_short(actual)}"
 
 
-def _objects(expected: dict[str, Any], got: dict[str, Any], values: Values, where: str) -> Iterator[str]:
-    for name in [*expected, *(name for name in got if name not in expected)]:
+def _objects(expected: dict[str, Any], actual: dict[str, Any], values: Values, where: str) -> Iterator[str]:
+    for name in [*expected, *(name for name in actual if name not in expected)]:
         place = f"{where}.{name}"
-        if name not in got:
+        if name not in actual:
             yield f"{place}: recorded {_short(expected[name])}, missing"
         elif name not in expected:
-            yield f"{place}: not recorded, got {_short(got[name])}"
-        elif not (_is_id(name) and isinstance(expected[name], int) and isinstance(got[name], int)):
-            yield from compared(expected[name], got[name], values, place)
+            yield f"{place}: not recorded, got {_short(actual[name])}"
+        elif not (_is_id(name) and isinstance(expected[name], int) and isinstance(actual[name], int)):
+            yield from compared(expected[name], actual[name], values, place)
 
 
 def _is_id(name: str) -> bool:
@@ -220,16 +220,16 @@ def _token(expected: dict[str, Any], answer: Answer, values: Values) -> Iterator
         yield "token: none, or not signed by the application's key"
         return
     issued = answer.jwt["claims"].get("iat", 0)
-    wanted = {"header": dict(expected["header"]), "claims": dict(expected["claims"])}
-    wanted["header"] = {name: answer.key_id if value == "<libtrust-key-id>" else value for name, value in wanted["header"].items()}
-    for name, value in wanted["claims"].items():
+    filled = {"header": dict(expected["header"]), "claims": dict(expected["claims"])}
+    filled["header"] = {name: answer.key_id if value == "<libtrust-key-id>" else value for name, value in filled["header"].items()}
+    for name, value in filled["claims"].items():
         if isinstance(value, str) and (match := _RELATIVE.fullmatch(value)):
-            wanted["claims"][name] = issued + int((match.group(1) or "+") + (match.group(2) or "0"))
-    length = _LENGTH.fullmatch(str(wanted["claims"].get("jti")))
+            filled["claims"][name] = issued + int((match.group(1) or "+") + (match.group(2) or "0"))
+    length = _LENGTH.fullmatch(str(filled["claims"].get("jti")))
     unique = answer.jwt["claims"].get("jti")
     if length and isinstance(unique, str) and len(unique) == int(length.group(1)):
-        wanted["claims"]["jti"] = unique
-    yield from compared(wanted, answer.jwt, values, "token")
+        filled["claims"]["jti"] = unique
+    yield from compared(filled, answer.jwt, values, "token")
 
 
 def _title(answer: Answer) -> str | None:

@@ -85,9 +85,9 @@ def choose_hosts(source: Source, answers: Answers, findings: Findings) -> None:
     if values.is_public_name(host):
         findings.settings[keys.HOST] = host
     else:
-        shown = host or "nothing"
+        name = host or "nothing"
         findings.missing[keys.HOST] = (
-            f"the public DNS name of Portus (the source has {shown}, which is none): write {keys.PREFIX}{keys.HOST} into the stack file, "
+            f"the public DNS name of Portus (the source has {name}, which is none): write {keys.PREFIX}{keys.HOST} into the stack file, "
             f"or {AGAIN} --host portus.example.com"
         )
     if values.is_public_name(registry) and registry != host:
@@ -204,26 +204,27 @@ def complete(source: Source, findings: Findings) -> None:
 
 def _from_cluster(source: Source, findings: Findings) -> None:
     """Write what the objects of the old deployment say together."""
-    said = source.commands
-    if said.get("namespace") == "portus":
+    commands = source.commands
+    if commands.get("namespace") == "portus":
         findings.settings[keys.NAMESPACE] = "portus-stack"
         findings.questions.append("The old deployment has the namespace portus, so the stack gets portus-stack: is that name free?")
-    if said.get("exposure") and keys.EXPOSURE_KIND not in findings.settings:
-        port = values.number(said.get("node_port", ""))
-        findings.settings[keys.EXPOSURE_KIND] = said["exposure"]
+    if commands.get("exposure") and keys.EXPOSURE_KIND not in findings.settings:
+        port = values.number(commands.get("node_port", ""))
+        findings.settings[keys.EXPOSURE_KIND] = commands["exposure"]
         if port:
             findings.settings[keys.EXPOSURE_NODE_PORT] = port
             findings.questions.append(f"The node port {port} is the old Service's: free it before you deploy, or choose another one.")
-            if others := said.get("other_ports"):
+            if others := commands.get("other_ports"):
                 findings.questions.append(f"The stack has one node port. Users of the other ones ({others}) get a new address: tell them.")
         else:
             findings.questions.append(
                 f"The Ingress: ingress-nginx is assumed ({keys.PREFIX}{keys.EXPOSURE_CONTROLLER}). Others: docs/deploy/exposure.md."
             )
-    if said.get("registry_size") and findings.settings.get(f"{keys.REGISTRY_STORAGE}.driver", "filesystem") == "filesystem":
-        findings.settings[keys.REGISTRY_CLAIM_SIZE] = said["registry_size"]
+    if commands.get("registry_size") and findings.settings.get(f"{keys.REGISTRY_STORAGE}.driver", "filesystem") == "filesystem":
+        findings.settings[keys.REGISTRY_CLAIM_SIZE] = commands["registry_size"]
         findings.questions.append(
-            f"The images: copy them, or use the claim {said['registry_claim']} where it is ({keys.PREFIX}{keys.REGISTRY_EXISTING_CLAIM})?"
+            f"The images: copy them, or use the claim {commands['registry_claim']} where it is"
+            f" ({keys.PREFIX}{keys.REGISTRY_EXISTING_CLAIM})?"
         )
 
 

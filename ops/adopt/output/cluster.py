@@ -96,9 +96,13 @@ def _is_ephemeral(source: Source, findings: Findings) -> bool:
 
 def _names(source: Source) -> tuple[str, str, str]:
     """Return kubectl with the namespace, the registry, and the worker where it is a Deployment of its own."""
-    said = source.commands
-    worker = said.get("worker", "")
-    return said.get("kubectl", "kubectl"), said.get("registry", "deployment/registry").partition(" ")[0], "" if " " in worker else worker
+    commands = source.commands
+    worker = commands.get("worker", "")
+    return (
+        commands.get("kubectl", "kubectl"),
+        commands.get("registry", "deployment/registry").partition(" ")[0],
+        "" if " " in worker else worker,
+    )
 
 
 def _close(source: Source, kubectl: str) -> list[str]:

@@ -63,8 +63,8 @@ def encrypt(secrets: Mapping[str, str], stack: str, folder: Path) -> str:
         except subprocess.TimeoutExpired:
             return "pulumi did not answer"
         if done.returncode:
-            said = next((line for line in done.stderr.splitlines() if line.strip()), "no reason given")
-            return "pulumi could not encrypt" if value in said else f"pulumi says: {said.strip()}"
+            message = next((line for line in done.stderr.splitlines() if line.strip()), "no reason given")
+            return "pulumi could not encrypt" if value in message else f"pulumi says: {message.strip()}"
     return ""
 
 

@@ -79,9 +79,9 @@ def presented(snapshot: Snapshot) -> Verdict:
                 return NotChecked(f"Pod {pod}: {reply.reason}")
             if reply.certificate is None:
                 return Failed(f"Pod {pod} presents no certificate: it answers without TLS", kubectl(snapshot, f"logs {pod}"))
-            shown, expected = leaf(reply.certificate), leaf(pair[0])
-            if shown.der != expected.der:
-                return Failed(f"Pod {pod} still presents the certificate {shown.serial}, its Secret holds {expected.serial}", restart)
+            presented, expected = leaf(reply.certificate), leaf(pair[0])
+            if presented.der != expected.der:
+                return Failed(f"Pod {pod} still presents the certificate {presented.serial}, its Secret holds {expected.serial}", restart)
             seen.append(pod)
     return Ok(", ".join(seen)) if seen else NotChecked("no server was asked")
 

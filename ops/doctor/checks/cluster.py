@@ -23,8 +23,8 @@ def cluster(snapshot: Snapshot) -> Verdict:
     if isinstance(version, NotChecked):
         return version
     if not snapshot.namespace:
-        lost = f"pulumi refresh --stack {expected.stack}, then follow docs/operate/lost.md#cluster-lost"
-        recovery = f"if it is the right cluster: {lost}; a stack of the lab's own: make up REFRESH=1 STACK={expected.stack}"
+        steps = f"pulumi refresh --stack {expected.stack}, then follow docs/operate/lost.md#cluster-lost"
+        recovery = f"if it is the right cluster: {steps}; a stack of the lab's own: make up REFRESH=1 STACK={expected.stack}"
         return Failed(f"there is no namespace {expected.namespace}", recovery)
     if snapshot.namespace != "Active":
         return Failed(f"the namespace {expected.namespace} is {snapshot.namespace}", f"kubectl get namespace {expected.namespace} -o yaml")
@@ -35,9 +35,9 @@ def objects(snapshot: Snapshot) -> Verdict:
     """Everything that Pulumi has made is there."""
     if isinstance(snapshot.missing, NotChecked):
         return snapshot.missing
-    gone = [f"{kind} {name}" for kind, name in snapshot.missing if kind != "NetworkPolicy"]
-    if gone:
-        return Failed(f"gone from the cluster: {', '.join(gone)}", deploy_again(snapshot))
+    missing = [f"{kind} {name}" for kind, name in snapshot.missing if kind != "NetworkPolicy"]
+    if missing:
+        return Failed(f"gone from the cluster: {', '.join(missing)}", deploy_again(snapshot))
     return Ok(f"all {len(snapshot.expected.objects)} objects of Pulumi's state are there")
 
 
@@ -46,9 +46,9 @@ def network_policies(snapshot: Snapshot) -> Verdict:
     if isinstance(snapshot.missing, NotChecked):
         return snapshot.missing
     made = [name for token, name in snapshot.expected.objects if token.endswith(POLICY)]
-    gone = [name for kind, name in snapshot.missing if kind == "NetworkPolicy"]
-    if gone:
-        return Failed(f"gone from the cluster: {', '.join(gone)}", deploy_again(snapshot))
+    missing = [name for kind, name in snapshot.missing if kind == "NetworkPolicy"]
+    if missing:
+        return Failed(f"gone from the cluster: {', '.join(missing)}", deploy_again(snapshot))
     if not made:
         return Skipped("the stack file switches them off (network.policies)")
     return Ok(f"{len(made)} are there; the network plugin must enforce them")

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from components.common.names import EVENTS_PATH
 from ops.doctor.servers import events_url
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Failed, Ok, Verdict, deploy_again, kubectl, said
+from ops.doctor.verdicts import Failed, Ok, Verdict, deploy_again, in_words, kubectl
 from ops.kube.http import Answer, NoAnswer, NotChecked
 
 
@@ -28,7 +28,7 @@ def taken(snapshot: Snapshot) -> Verdict:
         return snapshot.event
     if isinstance(snapshot.event, Answer) and snapshot.event.status == HTTPStatus.ACCEPTED:
         return Ok(f"202 at {EVENTS_PATH}")
-    return Failed(f"Portus answers {EVENTS_PATH} with {said(snapshot.event)}", kubectl(snapshot, "logs deployment/portus"))
+    return Failed(f"Portus answers {EVENTS_PATH} with {in_words(snapshot.event)}", kubectl(snapshot, "logs deployment/portus"))
 
 
 def delivered(snapshot: Snapshot) -> Verdict:
@@ -42,6 +42,6 @@ def delivered(snapshot: Snapshot) -> Verdict:
             statuses = ", ".join(f"{count} times {status}" for status, count in queue.statuses.items()) or "no answer yet"
             seen = f"{queue.pending} notifications wait in Pod {queue.pod} for the endpoint {queue.name}; so far {statuses}"
             logs = kubectl(snapshot, f"logs {queue.pod}")
-            lost = "a restart of the registry drops them: only background.sync.strategy: update then finds what was pushed"
-            return Failed(seen, f"{logs} says why; one that Portus refuses holds up all behind it, and {lost}")
+            warning = "a restart of the registry drops them: only background.sync.strategy: update then finds what was pushed"
+            return Failed(seen, f"{logs} says why; one that Portus refuses holds up all behind it, and {warning}")
     return Ok(f"{sum(queue.pending for queue in snapshot.queues)} wait")

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from ops.doctor.checks.tokens import challenged, claims_of
 from ops.doctor.outside import CLOSED, PORTUS, REGISTRY, TOKEN
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Failed, Ok, Skipped, Verdict, deploy_again, kubectl, said
+from ops.doctor.verdicts import Failed, Ok, Skipped, Verdict, deploy_again, in_words, kubectl
 from ops.kube.http import Answer, NoAnswer, NotChecked
 
 EDGE_LOGS = "logs deployment/edge"
@@ -23,7 +23,8 @@ def public_portus(snapshot: Snapshot) -> Verdict:
             return Failed(f"{expected.portus_url}: {reply.reason}", _way(snapshot, reply.reason))
         if not good(reply):
             return Failed(
-                f"{expected.portus_url} answers {said(reply)}", f"check what is in front of the front proxy: {kubectl(snapshot, EDGE_LOGS)}"
+                f"{expected.portus_url} answers {in_words(reply)}",
+                f"check what is in front of the front proxy: {kubectl(snapshot, EDGE_LOGS)}",
             )
     return Ok(f"{expected.portus_url} answers, and issues tokens")
 
@@ -45,7 +46,7 @@ def events_closed(snapshot: Snapshot) -> Verdict:
         return NotChecked(reply.reason if reply else "not asked")
     if reply.status < HTTPStatus.BAD_REQUEST:
         fix = "remove what bypasses the front proxy: Service portus must be reachable only inside the cluster (docs/deploy/exposure.md)"
-        return Failed(f"any client may post events to {snapshot.expected.portus_url}: it answers {said(reply)}", fix)
+        return Failed(f"any client may post events to {snapshot.expected.portus_url}: it answers {in_words(reply)}", fix)
     return Ok(f"{reply.status} from outside")
 
 

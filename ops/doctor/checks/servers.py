@@ -98,5 +98,5 @@ def public_names(snapshot: Snapshot) -> Verdict:
         if isinstance(found, NoAnswer):
             address = kubectl(snapshot, "get service edge-public (or your Ingress, or Gateway)")
             return Failed(f"{name} has no address on this machine: {found.reason}", f"a DNS record for it; the address: {address}")
-    shown = (f"{name} is {', '.join(found)}" for name, found in snapshot.names.items() if not isinstance(found, NoAnswer))
-    return Ok("; ".join(shown))
+    addresses = (f"{name} is {', '.join(found)}" for name, found in snapshot.names.items() if not isinstance(found, NoAnswer))
+    return Ok("; ".join(addresses))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from components.common.names import REGISTRY
 from ops.doctor.pem import trusted_signers
 from ops.doctor.snapshot import Snapshot
-from ops.doctor.verdicts import Failed, Ok, Skipped, Verdict, deploy_again, kubectl, no_answer, said
+from ops.doctor.verdicts import Failed, Ok, Skipped, Verdict, deploy_again, in_words, kubectl, no_answer
 from ops.kube.http import Answer, NoAnswer, NotChecked, Reply
 
 SKEW_SECONDS: Final = 60
@@ -39,7 +39,7 @@ def web(snapshot: Snapshot) -> Verdict:
         if isinstance(reply, NoAnswer):
             return no_answer(snapshot, f"Pod {pod}, asked for {snapshot.expected.ping}", reply.reason, "deployment/portus")
         if reply.status != HTTPStatus.OK:
-            return Failed(f"Pod {pod} answers {snapshot.expected.ping} with {said(reply)}", kubectl(snapshot, f"logs {pod}"))
+            return Failed(f"Pod {pod} answers {snapshot.expected.ping} with {in_words(reply)}", kubectl(snapshot, f"logs {pod}"))
     return Ok(f"200 at {snapshot.expected.ping}") if snapshot.served.get("web") else NotChecked("no Pod was asked")
 
 
@@ -52,7 +52,7 @@ def health(snapshot: Snapshot) -> Verdict:
     try:
         parts = {name: part for name, part in json.loads(snapshot.health.body).items() if isinstance(part, dict)}
     except ValueError:
-        return Failed(f"/api/v1/health answers {said(snapshot.health)}", kubectl(snapshot, "logs deployment/portus"))
+        return Failed(f"/api/v1/health answers {in_words(snapshot.health)}", kubectl(snapshot, "logs deployment/portus"))
     wrong = [f"{name}: {part.get('msg')}" for name, part in parts.items() if not part.get("success")]
     if wrong:
         return Failed(f"Portus says of {'; '.join(wrong)}", kubectl(snapshot, "logs deployment/portus"))
@@ -76,7 +76,7 @@ def challenged(snapshot: Snapshot, reply: Reply, who: str) -> Failed | None:
     expected = snapshot.expected
     config = f"auth.token of the registry's config.yml ({kubectl(snapshot, 'get configmap')}), rendered again by {deploy_again(snapshot)}"
     if not isinstance(reply, Answer) or reply.status != HTTPStatus.UNAUTHORIZED:
-        return Failed(f"{who} answers /v2/ with {said(reply)}, not with 401 and a challenge", config)
+        return Failed(f"{who} answers /v2/ with {in_words(reply)}, not with 401 and a challenge", config)
     given = dict(PARAMETER.findall(reply.headers.get("www-authenticate", "")))
     for name, right in (("realm", f"{expected.portus_url}/v2/token"), ("service", expected.registry)):
         if given.get(name) != right:
@@ -93,7 +93,7 @@ def token(snapshot: Snapshot) -> Verdict:
     if isinstance(snapshot.token, NoAnswer):
         return no_answer(snapshot, "/v2/token", snapshot.token.reason, "deployment/portus")
     key = "PORTUS_KEY_PATH must be an unencrypted RSA key, and secret_key_base must be set"
-    return Failed(f"/v2/token answers {said(snapshot.token)}", f"{key}: {kubectl(snapshot, 'logs deployment/portus')}")
+    return Failed(f"/v2/token answers {in_words(snapshot.token)}", f"{key}: {kubectl(snapshot, 'logs deployment/portus')}")
 
 
 def issuer(snapshot: Snapshot) -> Verdict:
@@ -155,7 +155,9 @@ def portus_login(snapshot: Snapshot) -> Verdict:
         return no_answer(snapshot, "/v2/token, asked by the user portus", reply.reason, "deployment/portus")
     if reply.status != HTTPStatus.OK:
         fix = "web and worker must read the same password of Portus' user, and start after it: "
-        return Failed(f"/v2/token answers the user portus with {said(reply)}", fix + kubectl(snapshot, "rollout restart deployment/portus"))
+        return Failed(
+            f"/v2/token answers the user portus with {in_words(reply)}", fix + kubectl(snapshot, "rollout restart deployment/portus")
+        )
     if not claims_of(reply).get("access"):
         seen = f"the user portus gets a token without access for the service {snapshot.expected.registry}"
         return Failed(seen, "Portus started before its registry was recorded as it is now: " + kubectl(snapshot, "logs deployment/portus"))
@@ -172,5 +174,5 @@ def catalog(snapshot: Snapshot) -> Verdict:
         return Ok("200 at /v2/_catalog")
     logs = kubectl(snapshot, "logs deployment/registry")
     restart = kubectl(snapshot, "rollout restart deployment/registry")
-    seen = f"the registry answers a good token with {said(snapshot.catalog)}"
+    seen = f"the registry answers a good token with {in_words(snapshot.catalog)}"
     return Failed(seen, f"{restart} where its config or bundle was changed in place (it reads them once); else {logs}")

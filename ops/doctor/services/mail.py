@@ -96,5 +96,5 @@ def _login(settings: Configured, server: smtplib.SMTP, user: str) -> str:
 
 def _words(error: smtplib.SMTPResponseException) -> str:
     text = error.smtp_error
-    said = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-    return f"{error.smtp_code} {' '.join(said.split())[:200]}"
+    reply = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    return f"{error.smtp_code} {' '.join(reply.split())[:200]}"

@@ -24,8 +24,8 @@ def _realm(value: str) -> str:
     name = re.sub(r"^[a-z]+://|/.*$", "", value.strip().lower())
     domain = name.partition(".blob.")[2] or name.removeprefix("blob.")
     if domain != value or not is_object_name(domain):
-        wanted = domain if is_object_name(domain) else "core.windows.net"
-        fix = "remove it: that is the default" if wanted == "core.windows.net" else f"write {wanted}"
+        realm = domain if is_object_name(domain) else "core.windows.net"
+        fix = "remove it: that is the default" if realm == "core.windows.net" else f"write {realm}"
         raise broken("must be only the domain: the registry adds https://<accountname>.blob. before it", fix)
     return value
 

@@ -98,16 +98,16 @@ class Writer:
         Raises:
             ApiError: the server refused.
         """
-        wanted = _with_ignored(obj, live, ignored)
+        desired = _with_ignored(obj, live, ignored)
         if kind_of(obj) == _DEFINITION:
-            return self._replace(wanted, live, manager, preview=preview)
+            return self._replace(desired, live, manager, preview=preview)
         if not self._settings.server_side_apply:
-            return self._merge(wanted, old, manager, preview=preview)
+            return self._merge(desired, old, manager, preview=preview)
         inherited = _inherited(live, manager)
         if inherited is not None and not preview:
             self._take_over(live, inherited)
         try:
-            return self._apply(wanted, manager, force=self._forces(obj) or (preview and inherited is not None), preview=preview)
+            return self._apply(desired, manager, force=self._forces(obj) or (preview and inherited is not None), preview=preview)
         except ApiError as error:
             if preview and inherited is not None and error.status == HTTPStatus.UNPROCESSABLE_ENTITY:
                 raise UndecidedError(error.status, error.reason, error.message) from error

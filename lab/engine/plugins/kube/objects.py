@@ -192,9 +192,9 @@ def _marked(value: Any, mark: Any) -> Any:
 
 def checkpoint(inputs: Properties, live: Mapping[str, Any], marked: Mapping[str, Any], manager: str) -> Properties:
     """Return the outputs that the state keeps: the live object, and the inputs that made it."""
-    shown = {**live, "metadata": {key: value for key, value in metadata(live).items() if key != "managedFields"}}
+    visible = {**live, "metadata": {key: value for key, value in metadata(live).items() if key != "managedFields"}}
     return {
-        **mark_secrets(shown, marked),
+        **mark_secrets(visible, marked),
         INPUTS_KEY: mark_secrets(inputs, marked),
         API_VERSION_KEY: inputs.get("apiVersion", ""),
         MANAGER_KEY: manager,

@@ -113,10 +113,10 @@ def _workload(look: Look, *, ready: bool, message: str) -> Progress:
 
 
 def _deployment(look: Look) -> Progress:
-    wanted = int(look.spec.get("replicas", 1))
+    desired = int(look.spec.get("replicas", 1))
     updated, total, available = (int(look.status.get(key) or 0) for key in ("updatedReplicas", "replicas", "availableReplicas"))
-    ready = look.observed and updated >= wanted and total == updated and available >= wanted
-    progress = _workload(look, ready=ready, message=f"waiting for its Pods ({min(available, updated)}/{wanted} updated and available)")
+    ready = look.observed and updated >= desired and total == updated and available >= desired
+    progress = _workload(look, ready=ready, message=f"waiting for its Pods ({min(available, updated)}/{desired} updated and available)")
     stalled = status.condition(look.obj, "Progressing")
     if not ready and look.observed and stalled.get("reason") == "ProgressDeadlineExceeded":
         return Progress(ready=False, message=str(stalled.get("message")), problems=progress.problems, failed=True)
@@ -124,21 +124,21 @@ def _deployment(look: Look) -> Progress:
 
 
 def _stateful_set(look: Look) -> Progress:
-    wanted = int(look.spec.get("replicas", 1))
+    desired = int(look.spec.get("replicas", 1))
     strategy = look.spec.get("updateStrategy") or {}
     kept = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
     ready_pods, updated = int(look.status.get("readyReplicas") or 0), int(look.status.get("updatedReplicas") or 0)
     same_revision = look.status.get("currentRevision") == look.status.get("updateRevision")
-    rolled_out = strategy.get("type") == "OnDelete" or same_revision or (kept > 0 and updated >= wanted - kept)
-    ready = look.observed and ready_pods >= wanted and int(look.status.get("replicas") or 0) == wanted and rolled_out
-    return _workload(look, ready=ready, message=f"waiting for its Pods ({ready_pods}/{wanted} ready, {updated}/{wanted} updated)")
+    rolled_out = strategy.get("type") == "OnDelete" or same_revision or (kept > 0 and updated >= desired - kept)
+    ready = look.observed and ready_pods >= desired and int(look.status.get("replicas") or 0) == desired and rolled_out
+    return _workload(look, ready=ready, message=f"waiting for its Pods ({ready_pods}/{desired} ready, {updated}/{desired} updated)")
 
 
 def _daemon_set(look: Look) -> Progress:
-    wanted = int(look.status.get("desiredNumberScheduled") or 0)
+    desired = int(look.status.get("desiredNumberScheduled") or 0)
     updated, available = int(look.status.get("updatedNumberScheduled") or 0), int(look.status.get("numberAvailable") or 0)
-    ready = look.observed and updated >= wanted and available >= wanted
-    return _workload(look, ready=ready, message=f"waiting for its Pods ({available}/{wanted} available, {updated}/{wanted} updated)")
+    ready = look.observed and updated >= desired and available >= desired
+    return _workload(look, ready=ready, message=f"waiting for its Pods ({available}/{desired} available, {updated}/{desired} updated)")
 
 
 def _job(look: Look) -> Progress:
@@ -147,8 +147,8 @@ def _job(look: Look) -> Progress:
         message = f"the Job failed: {failed.get('message') or failed.get('reason')}"
         return Progress(ready=False, message=message, problems=status.problems(look.pods()), failed=True)
     done = status.condition(look.obj, "Complete").get("status") == "True" or look.spec.get("suspend") is True
-    succeeded, wanted = int(look.status.get("succeeded") or 0), int(look.spec.get("completions") or 1)
-    return _workload(look, ready=done, message=f"waiting for the Job to succeed ({succeeded}/{wanted} completions)")
+    succeeded, completions = int(look.status.get("succeeded") or 0), int(look.spec.get("completions") or 1)
+    return _workload(look, ready=done, message=f"waiting for the Job to succeed ({succeeded}/{completions} completions)")
 
 
 def _pod(look: Look) -> Progress:

@@ -72,19 +72,19 @@ def _rule(expression: str) -> Rule:
         return _json_path_rule(expression, rest)
     if kind == "condition":
         name, _, value = rest.partition("=")
-        wanted = value or "True"
-        return lambda look: Progress(condition(look.obj, name).get("status", "").lower() == wanted.lower(), f"waiting for {expression}")
+        expected = value or "True"
+        return lambda look: Progress(condition(look.obj, name).get("status", "").lower() == expected.lower(), f"waiting for {expression}")
     raise ProviderError(f"the annotation {WAIT_FOR} begins with 'jsonpath=' or 'condition=', not '{expression}'.")
 
 
 def _json_path_rule(expression: str, rest: str) -> Rule:
     path, closed, value = rest.partition("}") if rest.startswith("{") else rest.partition("=")
-    wanted = value.lstrip("=") if closed else None
+    expected = value.lstrip("=") if closed else None
     steps = _steps(path.strip("{} "), expression)
 
     def rule(look: Look) -> Progress:
         found = evaluate(look.obj, steps)
-        return Progress(bool(found) and (not wanted or all(_text(item) == wanted for item in found)), f"waiting for {expression}")
+        return Progress(bool(found) and (not expected or all(_text(item) == expected for item in found)), f"waiting for {expression}")
 
     return rule
 
