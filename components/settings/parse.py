@@ -204,8 +204,7 @@ def _exposed(found: Sequence[Found], reported: Sequence[Problem]) -> list[Proble
 
 def _is_part(key: str, of: str) -> bool:
     """Whether one of the two keys holds the other, so that one problem says it all."""
-    inner, outer = max(key, of, key=len), min(key, of, key=len)
-    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
+    return key == of or key.startswith((f"{of}.", f"{of}[")) or of.startswith((f"{key}.", f"{key}["))
 
 
 def _lies_below(key: str, others: set[str]) -> bool:

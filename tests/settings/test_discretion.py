@@ -57,6 +57,12 @@ def test_what_may_be_the_password_is_hidden_where_the_password_is_missing_or_wro
         assert re.sub("[^a-z]", "", password.casefold()) not in re.sub("[^a-z]", "", text.casefold())
 
 
+def test_a_host_with_a_dot_at_its_end_is_shown_in_the_fix_although_the_password_beside_it_is_missing() -> None:
+    smtp = {"enabled": True, "address": "smtp.example.com."}
+    _, (problem,) = report(stack_with("portus.config.email", {"from": "a@example.com", "smtp": smtp}))
+    assert problem.fix == "write 'smtp.example.com', if the DNS has that name"
+
+
 SECRETS = {"accesskey", "secretkey", "password", "secret"}
 HARMLESS = [
     ("database.host", "Db.Example.com", "external database"),

@@ -61,6 +61,78 @@ def test_a_password_in_a_url_is_refused_and_not_shown(path: str, base: str, url:
     assert any("change the password" in problem.fix for problem in problems), text
 
 
+ACCOUNTS = {
+    "encoded colon": "https://portus%3Ageheim123@ci.example.com/hook",
+    "token alone": "https://Geheim123abcde@ci.example.com/hook",
+    "no user": "https://:geheim123@ci.example.com/hook",
+    "quote": "https://portus:o'geheim123@ci.example.com/hook",
+    "double quote": 'https://portus:o"geheim123@ci.example.com/hook',
+    "capitals": "HTTPS://portus:geheim123@ci.example.com/hook",
+}
+
+
+@pytest.mark.parametrize("url", ACCOUNTS.values(), ids=ACCOUNTS)
+@pytest.mark.parametrize(("path", "base"), URLS, ids=[path for path, _ in URLS])
+def test_no_spelling_of_an_account_in_a_url_is_accepted_or_shown(path: str, base: str, url: str) -> None:
+    """Also beside a secret in clear whose key is as long as the URL's: both are reported."""
+    value: Any = {"env": [{"name": "HTTP_UPSTREAM", "value": url}], "fields": {"upstream": url}, "annotations": {"upstream": url}}.get(
+        path.rpartition(".")[2], url
+    )
+    text, problems = report(stack_with(path, [url] if path.endswith("allow") else value, base), encrypted=False)
+    assert len({problem.key for problem in problems if "encrypted" not in problem.rule}) == 1, text
+    assert "geheim" not in text.casefold()
+
+
+FREE = [
+    "host=db.example.com user=portus password=geheim123",
+    "portus:geheim123@tcp(db.example.com:3306)/portus",
+    "portus:geheim123@db.example.com:3306",
+    "//portus:geheim123@db.example.com",
+    "https:/portus:geheim123@ci.example.com",
+    r"https:\\portus:geheim123@ci.example.com",
+    "-Djavax.net.ssl.trustStorePassword=geheim123",
+    '{"user": "portus", "password": "geheim123"}',
+    "password: geheim123",
+]
+"""Secrets by their form alone, in places that take any text."""
+
+
+@pytest.mark.parametrize("secret", FREE)
+def test_secrets_in_free_texts_are_refused_and_not_shown(secret: str) -> None:
+    for path, value, base in (
+        ("workloads.web.env", [{"name": "UPSTREAM", "value": secret}], ""),
+        ("workloads.all.annotations", {"example.com/upstream": secret}, ""),
+        ("exposure.annotations", {"example.com/upstream": secret}, "ingress"),
+        ("registry.extraConfig.log.fields", {"upstream": secret}, ""),
+        ("registry.http.headers", {"X-Upstream": [secret]}, ""),
+        ("registry.notifications.extraEndpoints.0.headers", {"X-Upstream": [secret]}, "endpoint"),
+    ):
+        text, problems = report(stack_with(path, value, base))
+        assert len(problems) == 1, (path, text)
+        assert PASSWORD not in text
+        assert "exposed" in problems[0].fix
+        assert ("secretKeyRef" in problems[0].fix) == (path == "workloads.web.env")
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "value"),
+    [
+        ("registry.storage.bucket", "s3", f"mysql2://portus:{PASSWORD}@db.example.com/portus"),
+        ("registry.storage.bucket", "s3", f"portus:{PASSWORD}@db.example.com:443"),
+        ("registry.storage.bucket", "s3", f"BUCKET_TOKEN={PASSWORD}"),
+        ("registry.storage.container", "swift", f"https://portus:a/{PASSWORD}@db.example.com"),
+        ("portus.config.ldap.hostname", "ldap", f"Bearer {PASSWORD}"),
+        ("network.proxy.http", "", f"password: {PASSWORD}"),
+        ("network.proxy.https", "", json.dumps({"password": PASSWORD})),
+    ],
+)
+def test_no_fix_is_made_of_a_secret(path: str, base: str, value: str) -> None:
+    """The nearest name for a bucket or a host would be the password in small letters."""
+    text, problems = report(stack_with(path, value, base))
+    assert len(problems) == 1
+    assert PASSWORD not in text
+
+
 def test_the_text_that_the_report_gives_in_place_of_a_url_with_a_password_is_accepted() -> None:
     wrong = f"https://u:{PASSWORD}@ci.example.com/hook"
     for path in ("registry.extraConfig.log.fields", "workloads.all.annotations"):
@@ -304,6 +376,12 @@ def test_annotations_named_like_a_secret_are_refused() -> None:
         ("workloads.web.env", [{"name": "UPSTREAM", "value": "https://user@example.com:8443/a?b=c"}], ""),
         ("registry.extraConfig.middleware.storage", [{"name": "cloudfront", "options": {"privatekey": "/etc/cf.pem"}}], ""),
         ("registry.extraConfig.log.fields", {"service": "https://example.com:5000/path@2"}, ""),
+        ("workloads.web.annotations", {"example.com/source": "git+ssh://git@git.example.com:22/portus"}, ""),
+        ("workloads.web.annotations", {"example.com/contact": "sip:alice1@example.com:5060"}, ""),
+        ("workloads.web.annotations", {"example.com/note": "Password: see the wiki; auth-secret: basic1; max-token: 4096"}, ""),
+        ("workloads.web.annotations", {"example.com/server": "http://[fd00::1]:443/a@b"}, ""),
+        ("exposure.annotations", {"example.com/snippet": "set $token=$http_x_token; password={{ .Values.own }}"}, "ingress"),
+        ("exposure.annotations", {"example.com/idp": '{"issuer":"https://a.example.com","secretName":"oidc-2026"}'}, "ingress"),
     ],
     ids=str,
 )

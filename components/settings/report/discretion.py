@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from components.settings.report.fixes import SECRET_NAME, close_to
 from components.settings.report.locate import TAGS, Path, Place, find, keys_of, kinds_of, tag_of, value_at
 from components.settings.report.problems import HIDDEN, Problem
-from components.settings.report.redaction import PEM, redacted, without_userinfo
+from components.settings.report.redaction import PEM, redacted, secrets_in, without_userinfo
 from components.settings.types.base import Section
 
 SHOWN_LENGTH: Final = 80
@@ -69,11 +69,14 @@ _NAME: Final = re.compile(r"/?[a-z]{1,20}(?:[._/-][a-z0-9]{1,20}){0,6}[0-9]{0,2}
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]{3,12}){1,3}-?[0-9]", re.IGNORECASE)
 """A region of Amazon's, perhaps misspelt: the report names the endpoint that goes with it."""
 
-_ADDRESS: Final = re.compile(r"(?:[a-z]+://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}(?::\d+)?(?:/[^\s@?#]*)?")
+_ADDRESS: Final = re.compile(r"(?:[a-z]+://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\.?(?::\d+)?(?:/[^\s@?#]*)?")
 """A host or a URL of one, which a fix may repeat: a fix says what to write."""
 
 _SHORT: Final = 5
 """Characters of a wrong switch, port or size ("yes", "587,", "50Gi"): no password."""
+
+_TELLING: Final = 4
+"""Characters of a part of a secret; fewer are in every sentence."""
 
 _LONG: Final = frozenset({"keyfile"})
 """Secrets that are whole files: no text of one line is one of them in the wrong line."""
@@ -136,9 +139,17 @@ def discreet(problem: Problem, raw: Mapping[str, object], blamed: Collection[str
             value = MASKED
         if not _WORD.fullmatch(given) and not _ADDRESS.fullmatch(given):
             rule, fix = _without(given, rule), _without(given, fix)
-    if isinstance(given, str) and without_userinfo(given) is not None and "change the password" not in fix:
+    if isinstance(given, str) and _repeats_a_secret(fix, given):
+        fix = "write it without the secret, and change the secret: it is exposed"
+    elif isinstance(given, str) and without_userinfo(given) is not None and "change the password" not in fix:
         fix = f"{fix}; change the password: it is exposed"
     return replace(problem, value=value, rule=rule, fix=fix)
+
+
+def _repeats_a_secret(fix: str, given: str) -> bool:
+    """Whether ``fix`` is made of a secret that ``given`` has in it, e.g. has it in small letters as a part of a name."""
+    words = [word for secret in secrets_in(given) for word in re.split(r"[\W_]+", secret) if len(word) >= _TELLING]
+    return any(word.casefold() in fix.casefold() for word in words)
 
 
 def _without(given: str, text: str) -> str:

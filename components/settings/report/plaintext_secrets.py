@@ -17,6 +17,7 @@ from components.common import pem
 from components.settings.report.locate import NAMED, Path, Place, find, tag_of, value_at
 from components.settings.report.problems import HIDDEN, Problem
 from components.settings.report.redaction import (
+    gives_a_secret,
     holds_credentials,
     is_secret_annotation,
     is_secret_variable,
@@ -31,14 +32,18 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _STORED: Final = "this setting is stored as plain text"
+_REMOVE: Final = "remove them, and replace them: they are exposed"
+_BY_REFERENCE: Final = "put the text into a Secret, write valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}} instead of value"
 
 _HELD_IN_A_SECRET: Final = re.compile(r"registry\.notifications\.extraEndpoints\[\d+\]\.url")
 """Settings whose query is none of a ConfigMap (``components.registry.configuration.holds_a_secret``)."""
 
-_MARKS: Final = re.compile(r"://|-----BEGIN|LS0t|eyJ|[=\s]")
+_MARKS: Final = re.compile(r"//|:/|\\\\|-----BEGIN|LS0t|eyJ|[=:@\s]")
 """Every text that holds a secret has one of these; most texts of a stack file have none."""
 
 _VARIABLE: Final = re.compile(r"workloads\.\w+\.env\[\d+\]\.value")
+_FREE: Final = re.compile(rf"{_VARIABLE.pattern}|registry\.extraConfig\..+|.*(?:annotations|headers)\..+", re.IGNORECASE | re.DOTALL)
+"""Settings that take any text, so that only the text itself tells that it holds a secret."""
 
 Found = tuple[Path, tuple[type[Section], ...], Mapping[str, Any]]
 """A section of the stack file: its path, the models that it may be of, and what it holds."""
@@ -125,14 +130,15 @@ def _exposed(place: Place, text: str) -> tuple[str, str] | None:
             f"must not have a secret in its query ({', '.join(names)}): {_STORED}",
             f"remove {' and '.join(names)}, and change the secret: it is exposed",
         )
-    if holds_credentials(text):
-        return f"must not have credentials: {_STORED}", "remove them, and replace them: they are exposed"
+    if holds_credentials(text) or (_FREE.fullmatch(place.dotted) and gives_a_secret(text)):
+        fix = f"{_BY_REFERENCE}, and replace the secret: it is exposed" if _VARIABLE.fullmatch(place.dotted) else _REMOVE
+        return f"must not have credentials: {_STORED}", fix
     return None
 
 
 def _instead(place: Place, plain: str) -> str:
     if _VARIABLE.fullmatch(place.dotted):
-        return "put the text into a Secret, write valueFrom: {secretKeyRef: {name: <Secret>, key: <key>}} instead of value"
+        return _BY_REFERENCE
     return f"write '{plain}'" if "\n" not in plain else "remove both from the URL"
 
 

@@ -8,10 +8,19 @@ from typing import Final
 from components.common import pem
 from components.settings.report.problems import HIDDEN
 
-_USERINFO: Final = re.compile(r"(?<=://)[^\s/?#@:\"']*:(?!\d{1,5}(?:[/?#\"'\s]|$))[^\s\"']*(?=@)")
-"""User and password of a URL; no port follows the colon."""
+_USERINFO: Final = re.compile(
+    r"(?:(?<=//)|(?<=:/)|(?<=\\\\))"  # as in a URL, or with a slash too few, or backslashes
+    r"[^\s/?#@:\"'\[]*(?::(?!\d{1,5}(?:[/?#\"'\s]|$))|%3a)(?:[^\s\"']|[\"'](?!$|[\s\"',:;)}\]]))*(?=@(?!sha\d+:))"
+    r"|(?:(?<=http://)|(?<=https://))(?=[^\s@]*\d)[\w%.~+-]{12,}(?=@)",
+    re.IGNORECASE,
+)
+"""User and password of a URL, also with the colon encoded (no port follows it), or a token without a user."""
 _BARE_USERINFO: Final = re.compile(r"(?<![^\s\"'=,(])[^\s:/@\"',=(]+:[^\s@\"',/]+(?=@(?!sha\d+:))")
 """The same without a scheme; ``name:tag@sha256:`` of an image is none."""
+_DATA_SOURCE: Final = re.compile(
+    r"(?<![^\s\"'=,(])(?!sips?:|xmpp:)[^\s:/@\"',=(]+:(?!//)[^\s@\"']+@(?:(?:tcp|udp|unix)\(|[\w.-]+:\d{2,5}(?!\w))", re.IGNORECASE
+)
+"""The same in front of a server and its port, as Go's and Python's database drivers have it; an address of mail has no port."""
 _SECRET_PARAMETER: Final = re.compile(
     r"(?<=[?&;])(?P<name>[\w.%-]*?(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|auth|credentials?|signature|sig|jwt))"
     r"=(?P<value>[^\s&;#\"']+)",
@@ -33,6 +42,12 @@ _CREDENTIALS: Final = re.compile(
     re.IGNORECASE,
 )
 """As in the header Authorization; a word behind the scheme, as in "Basic authentication", is none."""
+_GIVEN: Final = re.compile(
+    r"(?:(?:pass(?:word|wd|phrase)?|pwd|(?:api|access|account|private|secret)[_-]?key)(?:=|[\"']?\s*:\s*[\"']?(?=[^\s,;]*\d))|(?:secret|token)=)"
+    r"(?!true\b|false\b|\d{1,6}(?!\w))[^\s\"'\[{<$%/,;&]{4,}",
+    re.IGNORECASE,
+)
+"""A secret behind its name, as in ``host=db password=...`` and in JSON; no variable, path or number and, behind a colon, no mere word."""
 _HEADER: Final = re.compile(
     r"(Basic|Bearer|Token|ApiKey)\s+[A-Za-z0-9+/=._~-]{8,}|(Digest|AWS4-HMAC-SHA256)\s+\w+=.*", re.IGNORECASE | re.DOTALL
 )
@@ -67,15 +82,27 @@ def redacted(text: str) -> str:
     return _CREDENTIALS.sub(lambda match: f"{match['scheme']} {HIDDEN}", text)
 
 
+def secrets_in(text: str) -> list[str]:
+    """Return the secrets that their form shows in ``text``, without the users and names before them."""
+    accounts = [match[0] for pattern in (_USERINFO, _BARE_USERINFO, _JWT) for match in pattern.finditer(text)]
+    named = [match["value"] for pattern in (_HEADER_INSIDE, _SECRET_PARAMETER, _ASSIGNED, _CREDENTIALS) for match in pattern.finditer(text)]
+    return [re.split(":|%3[Aa]", account, maxsplit=1)[-1] for account in accounts] + named
+
+
 def without_userinfo(text: str) -> str | None:
     """Return ``text`` without user and password of its URLs, None where it has none."""
     plain = _USERINFO.sub("", text)
-    return None if plain == text else plain.replace("://@", "://")
+    return None if plain == text else re.sub(r"([/\\])@", r"\1", plain)
 
 
 def assigns_a_secret(text: str) -> bool:
     """Whether ``text`` gives a value to a name of a secret: ``DB_PASSWORD=...``, or lines of YAML in a text."""
     return _ASSIGNS.search(text) is not None
+
+
+def gives_a_secret(text: str) -> bool:
+    """Whether a free text has a secret behind its name, or an account in front of a database server."""
+    return _GIVEN.search(text) is not None or _DATA_SOURCE.search(text) is not None
 
 
 def secret_parameters(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from components.settings.sections.kubernetes import LabelMap, NetworkPolicyPeer, NetworkPolicyPort
 from components.settings.types.base import ChangeImpact, Checked, Matching, Section, broken
-from components.settings.types.hosts import has_port
+from components.settings.types.hosts import has_port, names_a_server
 from components.settings.types.urls import Url
 from components.settings.types.values import Cidr, DnsLabel, Port
 
@@ -40,7 +40,8 @@ def _proxy(value: object) -> object:
     rule = "must be the URL of an HTTP proxy: http://, its host and its port"
     if scheme.startswith("socks"):
         raise broken(rule, "name a proxy that speaks HTTP: Portus does not support SOCKS")
-    raise broken(rule, f"write http://{host}" if host else "write e.g. http://proxy.example.com:3128")
+    known = names_a_server(re.sub(r":[0-9]+$", "", host).strip("[]"))
+    raise broken(rule, f"write http://{host}" if known else "write e.g. http://proxy.example.com:3128")
 
 
 ProxyUrl = Annotated[Url, BeforeValidator(_proxy)]
