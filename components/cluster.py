@@ -12,6 +12,7 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.common.base import ServiceComponent
+from components.common.objects import service_account
 from components.common.stack_context import MANAGED_BY, PART_OF, StackContext
 from components.settings.derived.pod_extras import accounts, extensions
 
@@ -34,12 +35,8 @@ class ServiceAccounts(ServiceComponent):
         extras = dict(context.extras)
         for workload, marks in annotations.items():
             labels = context.labels(name="portus", component=workload)
-            account = core.ServiceAccount(
-                f"{name}-{workload}",
-                metadata=context.metadata(labels, f"portus-{workload}", annotations=dict(marks)),
-                automount_service_account_token=False,
-                opts=self.child(after=context.after),
-            )
+            options = self.child(after=context.after)
+            account = service_account(f"{name}-{workload}", f"portus-{workload}", labels, context, annotations=marks, opts=options)
             extras[workload] = replace(context.extras_of(workload), service_account=account.metadata.name)
         self.context = replace(context, extras=extras)
         self.register_outputs({})

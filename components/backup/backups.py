@@ -18,7 +18,7 @@ from pulumi_kubernetes.core import v1 as core
 
 from components.common import jobs, names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.objects import claim, config_map, secret
+from components.common.objects import claim, config_map, secret_keys
 from components.common.versions import NEWEST_MIGRATIONS
 from components.mariadb.configuration import PRIVILEGES
 from components.settings.sections.database import InClusterDatabase
@@ -129,11 +129,7 @@ class Backups(ServiceComponent):
         passwords = {"owner": database.password}
         if isinstance(settings, InClusterDatabase):
             passwords["reader"] = credentials.database_backup
-        texts = {role: value for role, value in passwords.items() if not isinstance(value, pods.SecretKey)}
-        places = {role: value for role, value in passwords.items() if isinstance(value, pods.SecretKey)}
-        if texts:
-            made = secret(f"{self._name}-accounts", texts, self._labels, self._context, self.child(after=self._context.after))
-            places |= {role: pods.SecretKey(made.metadata.name, role) for role in texts}
+        places = secret_keys(f"{self._name}-accounts", passwords, self._labels, self._context, self.child(after=self._context.after))
         owner = Account(user=database.user, password=places["owner"])
         if isinstance(settings, InClusterDatabase):
             return Account(user=settings.backup_user, password=places["reader"]), owner

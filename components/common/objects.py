@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import pulumi
 from pulumi_kubernetes.core import v1 as core
 
+from components.common.pods import SecretKey
 from components.common.stack_context import Labels, StackContext
 
 if TYPE_CHECKING:
@@ -38,11 +39,37 @@ def secret(
     return core.Secret(name, metadata=context.metadata(labels), type=kind, immutable=immutable or None, data=data, opts=opts)
 
 
+def secret_keys(
+    name: str,
+    values: Mapping[str, pulumi.Input[str] | SecretKey],
+    labels: Labels,
+    context: StackContext,
+    opts: pulumi.ResourceOptions,
+    *,
+    immutable: bool = True,
+) -> dict[str, SecretKey]:
+    """Make a Secret of the values that are texts, if there are any; return where every value is. Arguments as ``secret``'s."""
+    texts = {key: value for key, value in values.items() if not isinstance(value, SecretKey)}
+    existing = {key: value for key, value in values.items() if isinstance(value, SecretKey)}
+    if not texts:
+        return existing
+    made = secret(name, texts, labels, context, opts, immutable=immutable)
+    return {**{key: SecretKey(made.metadata.name, key) for key in texts}, **existing}
+
+
 def config_map(
     name: str, content: Mapping[str, pulumi.Input[str]], labels: Labels, context: StackContext, opts: pulumi.ResourceOptions
 ) -> core.ConfigMap:
     """Return an immutable ConfigMap of ``content``, which must hold no secret."""
     return core.ConfigMap(name, metadata=context.metadata(labels), immutable=True, data=dict(content), opts=opts)
+
+
+def service_account(
+    name: str, physical: str, labels: Labels, context: StackContext, *, annotations: Mapping[str, str], opts: pulumi.ResourceOptions
+) -> core.ServiceAccount:
+    """Return a ServiceAccount whose token no Pod mounts; a cloud recognises Pods by its ``annotations``."""
+    metadata = context.metadata(labels, physical, annotations=dict(annotations))
+    return core.ServiceAccount(name, metadata=metadata, automount_service_account_token=False, opts=opts)
 
 
 def _encoded(text: str) -> str:

@@ -10,7 +10,7 @@ from pulumi_kubernetes.batch import v1 as batch
 
 from components.common import jobs, names, pods
 from components.common.base import ServiceComponent
-from components.common.objects import config_map, secret
+from components.common.objects import config_map, secret_keys
 from components.mariadb.configuration import CLIENT_RESOURCES, PRIVILEGES
 from components.mariadb.endpoint import DatabaseEndpoint
 from components.settings.types.secrets import ExistingSecret
@@ -62,10 +62,8 @@ class ExternalMariaDb(ServiceComponent):
         """Do nothing: the accounts are not this stack's (docs/operate/credentials.md)."""
 
     def _key(self, password: pulumi.Output[str] | pods.SecretKey) -> pods.SecretKey:
-        if isinstance(password, pods.SecretKey):
-            return password
-        made = secret(f"{self._name}-account", {PASSWORD: password}, self._labels, self._context, self.child(after=self._context.after))
-        return pods.SecretKey(made.metadata.name, PASSWORD)
+        options = self.child(after=self._context.after)
+        return secret_keys(f"{self._name}-account", {PASSWORD: password}, self._labels, self._context, options)[PASSWORD]
 
     def _preflight(self, settings: ExternalDatabase, image: str, password: pods.SecretKey) -> batch.Job:
         text = {PREFLIGHT.name: PREFLIGHT.read_text(encoding="utf-8")}

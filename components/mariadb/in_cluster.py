@@ -15,7 +15,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.objects import claim, config_map, secret
+from components.common.objects import claim, config_map, secret_keys
 from components.common.versions import MARIADB_VERSION
 from components.mariadb import configuration
 from components.mariadb.configuration import PRIVILEGES
@@ -101,20 +101,16 @@ class InClusterMariaDb(ServiceComponent):
             )
 
     def _credentials(self, passwords: MariaDbPasswords) -> core.VolumeArgs:
-        passwords_by_file = {
+        files = {
             configuration.ROOT_PASSWORD: passwords.root.current,
             configuration.PREVIOUS_ROOT_PASSWORD: passwords.root.previous,
             configuration.APPLICATION_PASSWORD: passwords.application.current,
             configuration.BACKUP_PASSWORD: passwords.backup.current,
         }
-        places = {file: value for file, value in passwords_by_file.items() if isinstance(value, pods.SecretKey)}
-        content = {file: value for file, value in passwords_by_file.items() if not isinstance(value, pods.SecretKey)}
-        if content:
-            # Of an earlier program's, which was immutable, and the API server never takes that back.
-            options = self.child(after=self._context.after, replace_on_changes=["immutable"])
-            made = secret(f"{self._name}-credentials", content, self._labels, self._context, options, immutable=False)
-            places |= {file: pods.SecretKey(made.metadata.name, file) for file in content}
-        return pods.secrets_volume("credentials", places)
+        # An earlier program's Secret was immutable, and the API server never takes that back.
+        options = self.child(after=self._context.after, replace_on_changes=["immutable"])
+        name = f"{self._name}-credentials"
+        return pods.secrets_volume("credentials", secret_keys(name, files, self._labels, self._context, options, immutable=False))
 
     def _configuration(self) -> core.ConfigMap:
         content = {"my.cnf": configuration.my_cnf(self._settings), **configuration.scripts()}

@@ -14,7 +14,7 @@ from pulumi_kubernetes.batch import v1 as batch
 
 from components.common import jobs, names, pods
 from components.common.base import ServiceComponent
-from components.common.objects import config_map, secret
+from components.common.objects import config_map, secret_keys
 from components.mariadb.configuration import CLIENT_RESOURCES, PRIVILEGES, ROTATION_USER, native_hash
 
 if TYPE_CHECKING:
@@ -76,14 +76,11 @@ class Rotation(ServiceComponent):
 
     def _files(self, passwords: MariaDbPasswords, opts: pulumi.ResourceOptions) -> dict[str, pods.SecretKey]:
         """Return file name -> where its content is: every password that root may have by now, and the new ones as the server keeps them."""
-        logins = {f"login-{number:02}": value for number, value in enumerate(passwords.root.values, start=1)}
-        content = {file: value for file, value in logins.items() if not isinstance(value, pods.SecretKey)}
+        files = {f"login-{number:02}": value for number, value in enumerate(passwords.root.values, start=1)}
         for role, password in passwords.rotated.items():
             if not isinstance(password.current, pods.SecretKey):
-                content[f"hash-{role}"] = password.current.apply(native_hash)
-        made = secret(f"{self._name}-files", content, self._labels, self._context, opts)
-        elsewhere = {file: value for file, value in logins.items() if isinstance(value, pods.SecretKey)}
-        return {**{file: pods.SecretKey(made.metadata.name, file) for file in content}, **elsewhere}
+                files[f"hash-{role}"] = password.current.apply(native_hash)
+        return secret_keys(f"{self._name}-files", files, self._labels, self._context, opts)
 
     def _job(self, step: str, after: Sequence[pulumi.Resource]) -> batch.Job:
         container = pods.container(

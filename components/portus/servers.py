@@ -12,7 +12,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.objects import config_map, secret
+from components.common.objects import config_map, secret, secret_keys
 from components.common.pods import SecretKey
 from components.portus import inputs as keys
 from components.portus.inputs import READY_SECONDS, PortusInputs, PortusSecrets, Role
@@ -107,12 +107,7 @@ class PortusWeb(ServiceComponent):
         }
         if family.secret_files:  # else config-local.yml holds them
             secrets |= given_secrets(stack)
-        content = {key: value for key, value in secrets.items() if not isinstance(value, SecretKey)}
-        existing = {key: value for key, value in secrets.items() if isinstance(value, SecretKey)}
-        if not content:
-            return existing
-        own = secret(f"{self._name}-credentials", content, self._labels, self._context, self.child(after=self._context.after))
-        return {**{key: SecretKey(own.metadata.name, key) for key in content}, **existing}
+        return secret_keys(f"{self._name}-credentials", secrets, self._labels, self._context, self.child(after=self._context.after))
 
     def _scripts(self, family: ImageFamily) -> pulumi.Output[str]:
         """Return the name of the ConfigMap with the scripts of the Jobs, and with what is in every container."""

@@ -14,7 +14,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.common import availability, names, pods, sizes
 from components.common.base import ServiceComponent
-from components.common.objects import claim
+from components.common.objects import claim, service_account
 from components.common.versions import RegistryVersion
 from components.registry import configuration
 from components.registry.cache import RedisCache
@@ -210,10 +210,12 @@ class Registry(ServiceComponent):
         settings = self._settings.service_account
         if settings is None or settings.name is not None:
             return None if settings is None else settings.name
-        account = core.ServiceAccount(
+        account = service_account(
             f"{self._name}-account",
-            metadata=self._context.metadata(self._labels, names.REGISTRY, annotations=dict(settings.annotations)),
-            automount_service_account_token=False,
+            names.REGISTRY,
+            self._labels,
+            self._context,
+            annotations=settings.annotations,
             opts=self.child(after=self._context.after),
         )
         return account.metadata.name
