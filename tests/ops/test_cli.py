@@ -47,6 +47,14 @@ def test_help_is_there_at_once() -> None:
     assert time.monotonic() - began < 10, "seconds mean that it waits for something"
 
 
+@pytest.mark.parametrize("module", ["components.settings.load", "ops.__main__", "lab.__main__"])
+def test_an_older_python_is_refused_in_one_line_before_any_other_import(module: str) -> None:
+    program = f"import sys; sys.version_info = (3, 10, 12); sys.version = '3.10.12 (main)'; import {module}"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "error: Python must be 3.11 or later, and is 3.10.12. fix: make .venv again with a later one\n"
+    assert done.returncode == 1
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
