@@ -1,9 +1,9 @@
 """Our own form of the checks of kube-linter, polaris and kubesec, which no package registry holds; each rule in our own words.
 
-A rule names the checks that it replaces, so that waivers and scores speak of what readers know.
+A rule names the checks that it replaces, so that a waiver names what its readers know.
 """
 
 from lab.manifests.rules import containers, pods, workloads
 from lab.manifests.rules.rule import RULES, TOOLS, Rule, judge
 
-__all__ = ["RULES", "TOOLS", "Rule", "access", "containers", "judge", "network", "pods", "workloads"]
+__all__ = ["RULES", "TOOLS", "Rule", "containers", "judge", "pods", "workloads"]
