@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -16,13 +17,15 @@ from ops.adopt import compose, helm, kubernetes, objects
 from ops.adopt.classify import Answers, classify
 from ops.adopt.classify.overview import RELEASES, names
 from ops.adopt.classify.values import is_public_name
-from ops.adopt.model import AdoptError, Findings, Place, Problem, Source
+from ops.adopt.model import AdoptError, Findings, Place, Problem, Role, Source
 from ops.adopt.output import report
 from ops.adopt.output.write import Target, refuse_existing, write
 from ops.cli import kubeconfig_of
 from ops.errors import OpsError
 
 File = click.Path(path_type=Path, dir_okay=False)
+Configs = Mapping[Role, Sequence[Path]]
+"""Whose configuration -> the files that options name."""
 
 
 @click.group()
@@ -49,17 +52,33 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _configs(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name a configuration file, as the argument ``configs``."""
+
+    @functools.wraps(command)
+    def joined(*, portus_config: Sequence[Path], registry_config: Sequence[Path], **options: Any) -> None:
+        command(configs={Role.PORTUS: portus_config, Role.REGISTRY: registry_config}, **options)
+
+    unread = "if it is in an image or a volume that this command cannot read."
+    portus = click.option("--portus-config", type=File, multiple=True, help=f"Portus' config-local.yml, {unread}")
+    return portus(click.option("--registry-config", type=File, multiple=True, help=f"The registry's config.yml, {unread}")(joined))
+
+
+def _config_words(configs: Configs) -> list[str]:
+    return _words("--portus-config", configs[Role.PORTUS]) + _words("--registry-config", configs[Role.REGISTRY])
+
+
 @adopt.command("compose")
 @click.option("--file", "files", type=File, multiple=True, required=True, help="A compose file; several are merged in this order.")
 @click.option("--env-file", "env_files", type=File, multiple=True, help="Variables; without it, the file .env beside the first file.")
-@click.option("--portus-config", type=File, multiple=True, help="Portus' config-local.yml, if no service mounts it.")
 @click.option("--swarm", default="", help="Name of the Swarm stack, if docker stack deploy runs the file; for the plan's commands.")
+@_configs
 @_common
-def compose_command(files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequence[Path], swarm: str, **options: Any) -> None:
+def compose_command(files: Sequence[Path], env_files: Sequence[Path], configs: Configs, swarm: str, **options: Any) -> None:
     """Adopt what a compose file runs."""
-    given = _words("--file", files) + _words("--env-file", env_files) + _words("--portus-config", portus_config)
+    given = [*_words("--file", files), *_words("--env-file", env_files), *_config_words(configs)]
     given += ["--swarm", swarm] if swarm else []
-    _run(lambda: compose.read(files, env_files, portus_config, os.environ, swarm), "compose", given, files, **options)
+    _run(lambda: compose.read(files, env_files, configs, os.environ, swarm), "compose", given, files, **options)
 
 
 @adopt.command("helm")
@@ -80,17 +99,21 @@ def helm_command(files: Sequence[Path], chart: Path | None, release: str, namesp
 @click.option("--namespace", default="", help="Namespace of the old deployment. Without it: that of the objects in --file, else default.")
 @click.option("--context", help="Context of the kubeconfig, if it is not the current one.")
 @click.option("--kubeconfig", envvar="KUBECONFIG", default="~/.kube/config", show_default=True, help="The kubeconfig.")
+@_configs
 @_common
-def kubernetes_command(files: Sequence[Path], namespace: str, context: str | None, kubeconfig: str, **options: Any) -> None:
+def kubernetes_command(
+    files: Sequence[Path], namespace: str, context: str | None, kubeconfig: str, configs: Configs, **options: Any
+) -> None:
     """Adopt the objects of a namespace, or of files. The files are those of kubectl get -o yaml, or helm get manifest."""
     given = [*_words("--file", files), *(["--namespace", namespace] if namespace else []), *(["--context", context] if context else [])]
+    given += _config_words(configs)
 
     def read() -> Source:
         if files:
             found = objects.load(files)
-            return kubernetes.read(found, namespace or objects.namespace_of(found), str(files[0]))
+            return kubernetes.read(found, namespace or objects.namespace_of(found), str(files[0]), configs)
         asked = namespace or objects.DEFAULT_NAMESPACE
-        return kubernetes.read(objects.live(kubeconfig_of(kubeconfig) or Path(), context, asked), asked, f"namespace {asked}")
+        return kubernetes.read(objects.live(kubeconfig_of(kubeconfig) or Path(), context, asked), asked, f"namespace {asked}", configs)
 
     _run(read, "kubernetes", given, files, **options)
 

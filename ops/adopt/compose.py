@@ -5,23 +5,23 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ops.adopt import compose_run, roles
-from ops.adopt.files import YamlLines, config_entries, read_config, variable_lines
+from ops.adopt.files import YamlLines, config_paths, read_configs, variable_lines
 from ops.adopt.model import AdoptError, Fate, Item, Mount, Place, Problem, Role, Source, Verdict, Workload
-
-REGISTRY_CONFIGS: Final = ("/etc/docker/registry/config.yml", "/etc/distribution/config.yml")
-"""Where the registry 2 and 3 read their configuration."""
-PORTUS_CONFIGS: Final = ("/srv/Portus/config/config-local.yml", "/srv/Portus/config/config.yml")
-"""Portus' own and shipped configuration; the second is a full copy where a team mounts it."""
 
 
 def read(
-    files: Sequence[Path], env_files: Sequence[Path], portus_config: Sequence[Path], environment: Mapping[str, str], swarm: str = ""
+    files: Sequence[Path],
+    env_files: Sequence[Path],
+    configs: Mapping[Role, Sequence[Path]],
+    environment: Mapping[str, str],
+    swarm: str = "",
 ) -> Source:
-    """Return what the Compose files say; ``swarm`` is the name of the Swarm stack that they are deployed as.
+    """Return what the Compose files say; ``configs`` replace mounted ones, ``swarm`` names the Swarm stack that they are deployed as.
 
     Raises:
         AdoptError: a file is missing or wrong, a variable has no value, or nothing runs Portus.
@@ -33,7 +33,7 @@ def read(
     roles.assign(source.workloads, project.files[0].name)
     source.decided += _top_level(project)
     source.decided += _variables(project)
-    _load_configs(project, source, portus_config)
+    _load_configs(project, source, configs)
     parts = [part for path in files for part in ("-f", shlex.quote(str(path.absolute())))]
     parts += [part for path in env_files for part in ("--env-file", shlex.quote(str(path.absolute())))]
     first = project.files[0].content
@@ -228,34 +228,39 @@ def _variables(project: compose_run.Compose) -> Iterator[Verdict]:
                 yield Verdict(item, Fate.NO_COUNTERPART, "no key of the compose file uses it")
 
 
-def _load_configs(project: compose_run.Compose, source: Source, portus_config: Sequence[Path]) -> None:
+def _load_configs(project: compose_run.Compose, source: Source, given: Mapping[Role, Sequence[Path]]) -> None:
     """Read the configuration files that Portus and the registry are given.
 
     Raises:
         AdoptError: one of them, or a secret's file, is missing or no YAML.
     """
     problems = list(_without_value(source))
-    for path in portus_config:
-        source.portus_config += config_entries(read_config(path))
     for workload in source.workloads:
-        if workload.role not in {Role.PORTUS, Role.WORKER, Role.REGISTRY}:
-            continue
-        config_paths = REGISTRY_CONFIGS if workload.role is Role.REGISTRY else PORTUS_CONFIGS
-        for mount in workload.mounts:
-            is_config = mount.target in config_paths and not (portus_config and workload.role is not Role.REGISTRY)
-            if mount.kind == "volume" or not mount.source or not (is_config or mount.kind == "secret"):
-                continue
-            file = Path(mount.source)
-            if not file.is_file():
-                short_path = file.relative_to(project.folder) if file.is_relative_to(project.folder) else file
-                problems.append(
-                    Problem(mount.item.place, f"the file {short_path} must exist", "run this where the file is, or put it there")
-                )
-            elif is_config and workload.role is not Role.WORKER:
-                entries = config_entries(read_config(file, project.folder))
-                (source.registry_config if workload.role is Role.REGISTRY else source.portus_config).extend(entries)
+        paths = () if given.get(Role.REGISTRY if workload.role is Role.REGISTRY else Role.PORTUS) else config_paths(workload)
+        if workload.role in {Role.PORTUS, Role.WORKER, Role.REGISTRY}:
+            workload.mounts = [_with_files(mount, paths, project.folder, problems) for mount in workload.mounts]
     if problems:
         raise AdoptError(problems)
+    read_configs(source, given)
+
+
+def _with_files(mount: Mount, paths: Sequence[str], folder: Path, problems: list[Problem]) -> Mount:
+    """Return ``mount`` with what it brings to ``paths``: one file, or a folder with some of them."""
+    if mount.kind == "volume" or not mount.source:
+        return mount
+    source = Path(mount.source)
+    below = [(path, PurePosixPath(path).relative_to(mount.target)) for path in paths if PurePosixPath(path).is_relative_to(mount.target)]
+    is_folder = any(str(PurePosixPath(path).parent) == mount.target for path, _ in below)
+    needed = mount.kind == "secret" or mount.target in paths or is_folder
+    if needed and not (source.is_dir() if is_folder else source.is_file()):
+        rule = f"the {'folder' if is_folder else 'file'} {_short_path(source, folder)} must exist"
+        problems.append(Problem(mount.item.place, rule, "run this where it is, or put it there"))
+    files = [(path, source / inner) for path, inner in below if (source / inner).is_file()]
+    return replace(mount, files=tuple((path, file.read_text("utf-8", "replace"), Place(_short_path(file, folder))) for path, file in files))
+
+
+def _short_path(file: Path, folder: Path) -> str:
+    return str(file.relative_to(folder) if file.is_relative_to(folder) else file)
 
 
 def _without_value(source: Source) -> Iterator[Problem]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from ops.adopt.model import AdoptError, Item, Place, Problem
+from ops.adopt.model import AdoptError, Item, Place, Problem, Role, Source, Workload
 
 _VARIABLE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*(?:=|:|$)")
 _LIST_VARIABLE = re.compile(r"^([A-Za-z_][A-Za-z0-9_.]*)(?:=|$)")
 MOST_KEYS: Final = 100_000
 """Of one file: more is an anchor that repeats itself."""
 Step = str | int
+REGISTRY_CONFIGS: Final = ("/etc/docker/registry/config.yml", "/etc/distribution/config.yml")
+"""Where the registry 2 and 3 read their configuration."""
+PORTUS_CONFIGS: Final = ("/srv/Portus/config/config.yml", "/srv/Portus/config/config-local.yml")
+"""Portus' shipped and own configuration; the first is a full copy where a team mounts it, and the second overrides it."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml may be missing
@@ -199,3 +203,31 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
             yield from leaves(each, (*path, str(key)))
     elif path:
         yield path, value
+
+
+def config_paths(workload: Workload) -> tuple[str, ...]:
+    """Return where the program of ``workload`` looks for its configuration, in the order in which files override others."""
+    named = [workload.environment.get(name) for name in ("REGISTRY_CONFIGURATION_PATH", "PORTUS_LOCAL_CONFIG_PATH")]
+    others = [item.text for item in named if item and item.text.startswith("/")]
+    if workload.role is Role.REGISTRY:
+        return (*REGISTRY_CONFIGS, *others, *re.findall(r"(?:^|\s)(/\S+\.ya?ml)(?=[\s'\"]|$)", workload.command))
+    return (*PORTUS_CONFIGS, *others) if workload.role in {Role.PORTUS, Role.WORKER} else ()
+
+
+def read_configs(source: Source, given: Mapping[Role, Sequence[Path]]) -> None:
+    """Read the configuration of Portus and of the registry: from the ``given`` files, else from those that mounts bring.
+
+    Raises:
+        AdoptError: one of them is missing or no YAML.
+    """
+    entries = {Role.PORTUS: source.portus_config, Role.REGISTRY: source.registry_config}
+    for role, files in given.items():
+        source.given |= {role, Role.WORKER} if files and role is Role.PORTUS else {role} if files else set()
+        for file in files:
+            entries[role].extend(config_entries(read_config(file)))
+    for workload in source.workloads:
+        found = [file for mount in workload.mounts for file in mount.files] if workload.role in entries.keys() - source.given else []
+        for path in dict.fromkeys(config_paths(workload)):
+            for name, text, place in found:
+                if name == path:
+                    entries[workload.role].extend(config_entries(parse_config(text, place.file, shift=place.line)))

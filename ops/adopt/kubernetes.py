@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ops.adopt import keys, roles
 from ops.adopt.classify.registry import blob_folder
 from ops.adopt.classify.values import host_and_port
-from ops.adopt.compose import PORTUS_CONFIGS, REGISTRY_CONFIGS
-from ops.adopt.files import config_entries, parse_config
+from ops.adopt.files import PORTUS_CONFIGS, REGISTRY_CONFIGS, read_configs
 from ops.adopt.model import AdoptError, Fate, Item, Mount, Place, Problem, Role, Source, Verdict, Workload
 from ops.adopt.objects import WORKLOADS, Object
 
@@ -149,13 +148,17 @@ class Pod:
     def _mounts(self, mount: dict[str, Any], item: Item) -> Iterator[Mount]:
         volume = self._volumes.get(mount.get("name")) or {}
         target, inner = str(mount.get("mountPath", "")), mount.get("subPath")
-        for field, kind, name in (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName")):
-            if field in volume:
-                reference = {**volume[field], "name": volume[field].get(name)}
-                may_configure = any(PurePosixPath(each).is_relative_to(target) for each in (*REGISTRY_CONFIGS, *PORTUS_CONFIGS))
+        brought = [(field, each) for each in _brought(volume) for field in _STORES if field in each]
+        if brought:
+            may_configure = any(PurePosixPath(each).is_relative_to(target) for each in (*REGISTRY_CONFIGS, *PORTUS_CONFIGS))
+            files: list[tuple[str, str, Place]] = []
+            for field, each in brought:
+                reference = {**each[field], "name": each[field].get("name") or each[field].get("secretName")}
+                kind = _STORES[field]
                 store = self._store(kind, reference, item.place) if may_configure else self._stores.find(kind, reference["name"])
-                yield Mount(item, "", target, field, files=tuple(self._files(store, volume[field], target, inner)))
-                return
+                files += self._files(store, reference, target, inner)
+            yield Mount(item, "", target, brought[0][0], files=tuple(files))
+            return
         claim = (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
         yield Mount(item, str(claim), target, "claim" if claim else "emptyDir" if "emptyDir" in volume else "volume")
 
@@ -172,6 +175,15 @@ class Pod:
                     yield target if inner else str(PurePosixPath(target, path)), data[key], store.place("data", key)
 
 
+_STORES: Final = {"configMap": "ConfigMap", "secret": "Secret"}
+"""Key of a volume -> kind of the object whose entries it brings as files."""
+
+
+def _brought(volume: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the parts of a volume: those of a projected one, else itself."""
+    return (volume.get("projected") or {}).get("sources") or [volume]
+
+
 _REFERENCE: Final = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
 
 
@@ -180,8 +192,8 @@ def _expanded(value: str, known: Mapping[str, str]) -> str:
     return _REFERENCE.sub(lambda found: "$" if found[0] == "$$" else known.get(found[1], found[0]), value)
 
 
-def read(objects: Sequence[Object], namespace: str, source_name: str) -> Source:
-    """Return what the objects say.
+def read(objects: Sequence[Object], namespace: str, source_name: str, configs: Mapping[Role, Sequence[Path]] | None = None) -> Source:
+    """Return what the objects say; ``configs`` replace mounted ones.
 
     Raises:
         AdoptError: a Secret or ConfigMap is missing, or nothing runs Portus.
@@ -201,8 +213,7 @@ def read(objects: Sequence[Object], namespace: str, source_name: str) -> Source:
     if stores.problems:
         raise AdoptError(stores.problems)
     roles.assign(source.workloads, source_name)
-    for workload in source.workloads:
-        _configs(source, workload)
+    read_configs(source, configs or {})
     for each in objects:
         source.decided += _other_objects(each, stores.used)
     source.commands = _commands(source, objects, namespace)
@@ -244,17 +255,6 @@ def _owner_keys(owner: Object) -> Iterator[Verdict]:
     for key in owner.body.get("spec") or {}:
         if key != "template":
             yield Verdict(Item(owner.place("spec", key), f"{owner.key}.spec.{key}"), Fate.NOT_NEEDED, "the program's own Deployments")
-
-
-def _configs(source: Source, workload: Workload) -> None:
-    """Read the configuration files that ConfigMaps and Secrets bring."""
-    config_paths = {Role.REGISTRY: REGISTRY_CONFIGS, Role.PORTUS: PORTUS_CONFIGS}.get(workload.role, ())
-    local = workload.environment.get("PORTUS_LOCAL_CONFIG_PATH")
-    for mount in workload.mounts:
-        for path, text, place in mount.files:
-            if path in config_paths or (local and workload.role is Role.PORTUS and path == local.text):
-                entries = config_entries(parse_config(text, place.file, shift=place.line))
-                (source.registry_config if workload.role is Role.REGISTRY else source.portus_config).extend(entries)
 
 
 def _other_objects(each: Object, used: set[tuple[str, str, str]]) -> Iterator[Verdict]:

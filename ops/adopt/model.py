@@ -97,7 +97,7 @@ class Mount:
     kind: str = "bind"
     """``bind`` (a path of the host), ``volume`` (a name), ``claim``, ``emptyDir``, ``secret`` or ``config``."""
     files: tuple[tuple[str, str, Place], ...] = ()
-    """Path in the container, content and place of each file that a ConfigMap or Secret brings."""
+    """Path in the container, content and place of each file that could be read: of a ConfigMap or Secret, or a configuration."""
 
 
 @dataclass
@@ -130,6 +130,8 @@ class Source:
     """Dotted key of the registry's config.yml -> item."""
     values: list[tuple[str, Item]] = field(default_factory=list)
     """Dotted key of a chart's values -> item."""
+    given: set[Role] = field(default_factory=set)
+    """Whose configuration an option names, so that no mount is read for it."""
     services: set[str] = field(default_factory=set)
     """Names, besides the workloads', that only the old deployment resolves."""
     decided: list[Verdict] = field(default_factory=list)

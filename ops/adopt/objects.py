@@ -36,6 +36,7 @@ _POD: Final = {
             "name": TEXT,
             "configMap": {"name": TEXT, "items": _ITEMS},
             "secret": {"secretName": TEXT, "items": _ITEMS},
+            "projected": {"sources": [{"configMap": {"name": TEXT, "items": _ITEMS}, "secret": {"name": TEXT, "items": _ITEMS}}]},
             "persistentVolumeClaim": {"claimName": TEXT},
         }
     ],

@@ -9,7 +9,8 @@ from typing import Final
 
 from ops.adopt import keys
 from ops.adopt.classify import registry, values
-from ops.adopt.compose import PORTUS_CONFIGS, REGISTRY_CONFIGS
+from ops.adopt.classify.overview import AGAIN
+from ops.adopt.files import config_paths
 from ops.adopt.model import Findings, Item, Mount, Role, Source, Workload
 
 _DOCKER: Final[Mapping[str, str]] = {
@@ -53,12 +54,11 @@ _LIMITS = f"limits of the old machine: write {keys.PREFIX}*.resources only if th
 
 def classify(source: Source, findings: Findings) -> None:
     """Judge images, volumes and all other keys of every workload."""
-    blobs = registry.blob_folder(source)
     for workload in source.workloads:
         judged = {Role.DATABASE: _database, Role.PROXY: _proxy, Role.CACHE: _cache, Role.OTHER: _other}.get(workload.role, _portus)
         judged(workload, findings)
         for mount in workload.mounts:
-            _mount(workload, mount, blobs, findings)
+            _mount(workload, mount, source, findings)
         for item in workload.rest:
             _rest(workload, item, findings)
 
@@ -103,15 +103,13 @@ def _other(workload: Workload, findings: Findings) -> None:
         findings.drop(item, f"belongs to {workload.name}")
 
 
-def _mount(workload: Workload, mount: Mount, blobs: str, findings: Findings) -> None:
+def _mount(workload: Workload, mount: Mount, source: Source, findings: Findings) -> None:
     item = mount.item
-    configs = REGISTRY_CONFIGS if workload.role is Role.REGISTRY else PORTUS_CONFIGS
-    targets = {mount.target, *(path for path, _, _ in mount.files)}
-    if workload.role in {Role.PORTUS, Role.WORKER, Role.REGISTRY} and targets & set(configs):
-        findings.not_needed(item, "read: its keys are judged one by one")
+    if _brings_configuration(workload, mount):
+        _configuration(workload, mount, source, findings)
     elif mount.kind == "secret":
         findings.not_needed(item, "judged at the variable that names it")
-    elif workload.role is Role.REGISTRY and _holds_blobs(mount.target, blobs):
+    elif workload.role is Role.REGISTRY and _holds_blobs(mount.target, registry.blob_folder(source)):
         findings.not_needed(item, "the images: the plan copies them into the stack's claim")
     elif workload.role is Role.DATABASE:
         findings.not_needed(item, "the database comes by the dump, not by its files")
@@ -125,6 +123,34 @@ def _mount(workload: Workload, mount: Mount, blobs: str, findings: Findings) -> 
         findings.drop(item, f"belongs to {workload.name}")
     else:
         findings.ask(item, f"what does {mount.target} hold? The stack mounts nothing there")
+
+
+def _brings_configuration(workload: Workload, mount: Mount) -> bool:
+    """Whether ``mount`` is where the program looks for its configuration, or has been found to hold it."""
+    paths = config_paths(workload)
+    folders = {str(PurePosixPath(path).parent) for path in paths}
+    return mount.target.rstrip("/") in {*paths, *folders} or any(path in paths for path, _, _ in mount.files)
+
+
+def _configuration(workload: Workload, mount: Mount, source: Source, findings: Findings) -> None:
+    """Judge a configuration by whether this command could read it: nothing of one that it could not read is taken."""
+    paths = config_paths(workload)
+    texts = {text for path, text, _ in mount.files if path in paths}
+    web = source.with_role(Role.PORTUS)
+    known = {text for each in (web.mounts if web else []) for path, text, _ in each.files if path in paths}
+    option = "--registry-config" if workload.role is Role.REGISTRY else "--portus-config"
+    if workload.role in source.given:
+        findings.not_needed(mount.item, f"the file of {option} is read in its place")
+    elif workload.role is Role.WORKER and texts - known:
+        findings.ask(mount.item, f"{workload.name} has a configuration of its own, which is not read: which of its keys must both have?")
+    elif texts:
+        findings.not_needed(mount.item, "read: its keys are judged one by one")
+    else:
+        what = "the registry" if workload.role is Role.REGISTRY else "Portus"
+        findings.ask(
+            mount.item,
+            f"is the configuration of {what} in {mount.target}? It is not here, so nothing of it is taken. Then {AGAIN} {option} FILE",
+        )
 
 
 def _holds_blobs(target: str, blobs: str) -> bool:
@@ -169,7 +195,12 @@ def _deploy(workload: Workload, item: Item, findings: Findings) -> None:
 
 def _build(workload: Workload, item: Item, findings: Findings) -> None:
     if workload.role in {Role.PORTUS, Role.WORKER, Role.REGISTRY}:
-        findings.ask(item, f"an image built here: what does its Dockerfile add to {workload.role}? The stack runs the published image")
+        option = "--registry-config" if workload.role is Role.REGISTRY else "--portus-config"
+        findings.ask(
+            item,
+            f"an image built here: what does its Dockerfile add to {workload.role}? The stack runs the published image. "
+            f"If it adds a configuration, {AGAIN} {option} FILE",
+        )
     else:
         findings.not_needed(item, f"the stack has {workload.role} of its own")
 

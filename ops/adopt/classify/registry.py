@@ -39,6 +39,7 @@ SWITCHES: Final = {"storage.delete.enabled": keys.REGISTRY_DELETE, "storage.redi
 _OWN = "this program writes it, from the stack's names and certificates"
 _RULES: Final[tuple[tuple[str, str], ...]] = (
     (r"version", "form of the file"),
+    (r"configuration\.path", "names the configuration file, which is judged where it is mounted"),
     (r"http\.(addr|net|prefix|secret|host|relativeurls|tls|debug)(\..*)?", _OWN),
     (r"http\.headers\.X-Content-Type-Options", "the front proxy sends it"),
     (r"auth", "tokens, as here"),

@@ -43,6 +43,7 @@ def lay(folder: Path, files: Mapping[str, str]) -> Path:
     """Write ``files`` into ``folder``; return the compose file, or the first."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder / ("docker-compose.yml" if "docker-compose.yml" in files else next(iter(files)))
 
@@ -65,12 +66,12 @@ SHAPES = sorted(path.name for path in COMPOSE.iterdir())
 
 def read(project: Path | str) -> Source:
     """Return a shape by its name, or the compose file at a path."""
-    return _shape(project) if isinstance(project, str) else compose.read([project], [], [], ENVIRONMENT)
+    return _shape(project) if isinstance(project, str) else compose.read([project], [], {}, ENVIRONMENT)
 
 
 @cache
 def _shape(name: str) -> Source:
-    return compose.read([COMPOSE / name / "docker-compose.yml"], [], [], ENVIRONMENT)
+    return compose.read([COMPOSE / name / "docker-compose.yml"], [], {}, ENVIRONMENT)
 
 
 def adopted(project: Path | str, **answers: str) -> Findings:

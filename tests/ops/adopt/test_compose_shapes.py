@@ -161,3 +161,86 @@ def test_a_file_that_is_no_text_is_refused(command: tuple[str, str], tmp_path: P
     result = support.run(*command, file, "--stack", "prod", "--dir", support.program(tmp_path / "new"), env=support.ENVIRONMENT)
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit), result.exc_info
+
+
+BOTH = """\
+services:
+  web:
+    image: opensuse/portus:2.4
+    environment: {PORTUS_MACHINE_FQDN_VALUE: portus.team.test}
+    volumes: WEB
+  jobs:
+    image: opensuse/portus:2.4
+    environment: {PORTUS_BACKGROUND: 'true'}
+    volumes: JOBS
+  images:
+    image: registry:2.7
+    command: START
+    volumes: IMAGES
+volumes: {etc: {}}
+"""
+START = "serve /etc/docker/registry/config.yml"
+LEVEL = "version: 0.1\nlog: {level: warn}\n"
+SIGN_UP = "signup: {enabled: false}\n"
+
+
+def mounted(tmp_path: Path, files: dict[str, str], *, web: str = "[]", jobs: str = "[]", images: str = "[]", start: str = START) -> Path:
+    """Return a compose file with these mounts, beside ``files``."""
+    text = BOTH.replace("WEB", web).replace("JOBS", jobs).replace("IMAGES", images).replace("START", start)
+    return support.lay(tmp_path / "old", {"docker-compose.yml": text, **files})
+
+
+@pytest.mark.parametrize(
+    ("images", "start"),
+    [
+        ("['./conf/config.yml:/etc/docker/registry/config.yml']", START),
+        ("['./conf:/etc/docker/registry:ro']", START),
+        ("['./conf:/etc/docker']", "serve /etc/docker/config.yml"),
+        ("['./conf/config.yml:/own.yml']", "/own.yml"),
+    ],
+)
+def test_the_registrys_configuration_is_read_wherever_the_registry_reads_it(images: str, start: str, tmp_path: Path) -> None:
+    findings = support.adopted(mounted(tmp_path, {"conf/config.yml": LEVEL}, images=images, start=start))
+    assert findings.settings["registry.logLevel"] == "warn"
+    assert "read" in support.of(findings, "services.images.volumes[0]").text
+
+
+@pytest.mark.parametrize("mounts", ["['./all:/a', './own:/b']", "['./own:/b', './all:/a']"])
+def test_portus_own_configuration_wins_over_its_shipped_one_in_any_order_of_mounts(mounts: str, tmp_path: Path) -> None:
+    web = mounts.replace("/a'", "/srv/Portus/config/config.yml'").replace("/b'", "/srv/Portus/config/config-local.yml'")
+    findings = support.adopted(mounted(tmp_path, {"all": SIGN_UP.replace("false", "true"), "own": SIGN_UP}, web=web))
+    assert findings.settings["portus.config.signup.enabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("part", "mount", "option"),
+    [
+        ("images", "[etc:/etc/docker/registry]", "--registry-config"),
+        ("images", "['./conf:/etc/docker/registry']", "--registry-config"),
+        ("web", "['etc:/srv/Portus/config']", "--portus-config"),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_is_asked_with_the_option_that_gives_it(
+    part: str, mount: str, option: str, tmp_path: Path
+) -> None:
+    file = mounted(tmp_path, {"conf/other.yml": LEVEL}, **{part: mount})
+    verdict = support.of(support.adopted(file), f"services.{part}.volumes[0]")
+    assert option in verdict.text, verdict
+    given = support.lay(tmp_path / "given", {"config.yml": SIGN_UP if part == "web" else LEVEL})
+    written = support.results(tmp_path / "new", "compose", "--file", file, option, given)
+    assert ("enabled: false" if part == "web" else "logLevel: warn") in written["Pulumi.prod.yaml"]
+    assert f"the file of {option} is read in its place" in written["report.md"]
+
+
+def test_a_folder_of_the_registrys_configuration_that_is_not_here_is_refused(tmp_path: Path) -> None:
+    file = mounted(tmp_path, {}, images="['./conf:/etc/docker/registry']")
+    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path / "new"))
+    assert result.exit_code == 1
+    assert "the folder conf must exist" in result.output
+
+
+@pytest.mark.parametrize(("web", "asked"), [("['./own:/srv/Portus/config/config-local.yml']", False), ("[]", True)])
+def test_a_configuration_of_the_workers_own_is_asked(web: str, asked: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a case
+    jobs = "['./own:/srv/Portus/config/config-local.yml']"
+    findings = support.adopted(mounted(tmp_path, {"own": SIGN_UP}, web=web, jobs=jobs))
+    assert ("of its own" in support.of(findings, "services.jobs.volumes[0]").text) is asked

@@ -11,7 +11,7 @@ import yaml
 from ops.adopt import keys, kubernetes, objects
 from ops.adopt.classify import Answers, classify
 from ops.adopt.classify.overview import names
-from ops.adopt.model import Fate, Findings, Source
+from ops.adopt.model import AdoptError, Fate, Findings, Source
 from ops.errors import OpsError
 from tests.ops.adopt import support
 
@@ -218,6 +218,66 @@ def test_what_is_optional_or_cannot_be_a_configuration_may_be_missing(more: str,
         ).exit_code
         == 0
     )
+
+
+REGISTRY = """\
+---
+kind: Deployment
+metadata: {name: registry}
+spec:
+  template:
+    spec:
+      containers:
+        - name: registry
+          image: registry:2.7
+          volumeMounts: [{name: own, mountPath: /etc/docker/registry}]
+      volumes: [{name: own, VOLUME}]
+---
+kind: ConfigMap
+metadata: {name: conf}
+data: {main: "version: 0.1\\nlog: {level: warn}\\n"}
+---
+kind: Secret
+metadata: {name: conf}
+stringData: {main: "version: 0.1\\nlog: {level: warn}\\n"}
+"""
+ITEMS = "items: [{key: main, path: config.yml}]"
+
+
+def registry(volume: str, tmp_path: Path, more: str = "") -> Findings:
+    """Return what becomes of a registry whose configuration is in ``volume``."""
+    file = tmp_path / "objects.yaml"
+    file.write_text(WEB + REGISTRY.replace("VOLUME", volume) + more)
+    return classify(kubernetes.read(objects.load([file]), "portus", str(file)), Answers())
+
+
+@pytest.mark.parametrize(
+    "volume",
+    [
+        f"configMap: {{name: conf, {ITEMS}}}",
+        f"secret: {{secretName: conf, {ITEMS}}}",
+        f"projected: {{sources: [{{serviceAccountToken: {{path: token}}}}, {{configMap: {{name: conf, {ITEMS}}}}}]}}",
+        f"projected: {{sources: [{{secret: {{name: conf, {ITEMS}}}}}]}}",
+    ],
+)
+def test_a_configuration_is_read_from_every_volume_that_has_it(volume: str, tmp_path: Path) -> None:
+    findings = registry(volume, tmp_path)
+    assert findings.settings["registry.logLevel"] == "warn"
+    assert support.of(findings, "volumeMounts[0]").text == "read: its keys are judged one by one"
+
+
+def test_a_part_of_a_projected_volume_that_is_missing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AdoptError, match="the ConfigMap gone must be among the objects"):
+        registry("projected: {sources: [{configMap: {name: gone}}]}", tmp_path)
+
+
+@pytest.mark.parametrize("volume", ["hostPath: {path: /data/conf}", "emptyDir: {}", "persistentVolumeClaim: {claimName: conf}"])
+def test_a_configuration_that_no_object_holds_is_asked_with_the_option_that_gives_it(volume: str, tmp_path: Path) -> None:
+    assert "--registry-config FILE" in support.of(registry(volume, tmp_path), "volumeMounts[0]").text
+    given = support.lay(tmp_path / "given", {"config.yml": "version: 0.1\nlog: {level: warn}\n"})
+    file = tmp_path / "objects.yaml"
+    written = support.results(tmp_path / "new", "kubernetes", "--file", file, "--registry-config", given)
+    assert "logLevel: warn" in written["Pulumi.prod.yaml"]
 
 
 def test_references_to_variables_are_read_as_kubernetes_replaces_them(tmp_path: Path) -> None:
