@@ -109,11 +109,13 @@ def _mount(workload: Workload, mount: Mount, source: Source, findings: Findings)
         _configuration(workload, mount, source, findings)
     elif mount.kind == "secret":
         findings.not_needed(item, "judged at the variable that names it")
-    elif workload.role is Role.REGISTRY and _holds_blobs(mount.target, registry.blob_folder(source)):
-        findings.not_needed(item, "the images: the plan copies them into the stack's claim")
+    elif workload.role is Role.REGISTRY and mount == registry.blob_mount(source):
+        driver = registry.storage_driver(source)
+        copied = "the images: the plan copies them into the stack's claim"
+        findings.not_needed(item, copied if driver == "filesystem" else f"the registry keeps its images in {driver}")
     elif workload.role is Role.DATABASE:
         findings.not_needed(item, "the database comes by the dump, not by its files")
-    elif re.search(r"cert|secret|ssl|tls|pki|keys?$", mount.target, re.IGNORECASE):
+    elif registry.CERTIFICATES.search(mount.target):
         findings.not_needed(item, "certificate and key: see the questions")
     elif mount.target.startswith("/srv/Portus/public"):
         findings.not_needed(item, "Portus serves its own pages' files here")
@@ -151,12 +153,6 @@ def _configuration(workload: Workload, mount: Mount, source: Source, findings: F
             mount.item,
             f"is the configuration of {what} in {mount.target}? It is not here, so nothing of it is taken. Then {AGAIN} {option} FILE",
         )
-
-
-def _holds_blobs(target: str, blobs: str) -> bool:
-    if blobs:
-        return PurePosixPath(blobs).is_relative_to(target)
-    return target in {"/var/lib/registry", "/registry_data", "/storage", "/registry", "/tmp/registry"}  # noqa: S108 - a path of the source
 
 
 def _rest(workload: Workload, item: Item, findings: Findings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import yaml
@@ -11,7 +12,7 @@ import yaml
 from ops.adopt import keys
 from ops.adopt.classify import values
 from ops.adopt.classify.values import has_password, inner_names
-from ops.adopt.model import Findings, Item, Role, Source
+from ops.adopt.model import Findings, Item, Mount, Role, Source, Workload
 
 _PARAMETERS: Final = """
 s3 region bucket regionendpoint accesskey secretkey forcepathstyle accelerate usedualstack encrypt keyid secure skipverify v4auth
@@ -26,6 +27,14 @@ DRIVERS: Final[Mapping[str, frozenset[str]]] = {
     for driver in ("s3", "gcs", "azure", "swift", "oss")
 }
 """Parameters of each storage driver that this program's settings have, by the same name."""
+NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "s3": ("bucket", "region"),
+    "gcs": ("bucket",),
+    "azure": ("accountname", "container"),
+    "swift": ("authurl", "container", "username", "password"),
+    "oss": ("accesskeyid", "accesskeysecret", "bucket", "region"),
+}
+"""Parameters without which the stack file does not load."""
 SECRETS: Final = frozenset({"accesskey", "secretkey", "keyfile", "accountkey", "password", "accesskeyid", "accesskeysecret"})
 FILES: Final = frozenset({"keyfile"})
 ADDRESSES: Final = frozenset({"regionendpoint", "endpoint", "authurl"})
@@ -36,6 +45,8 @@ FLAGS: Final = frozenset({"forcepathstyle", "accelerate", "usedualstack", "encry
 
 SWITCHES: Final = {"storage.delete.enabled": keys.REGISTRY_DELETE, "storage.redirect.disable": keys.REGISTRY_REDIRECT}
 
+CERTIFICATES: Final = re.compile(r"cert|secret|ssl|tls|pki|keys?$", re.IGNORECASE)
+"""Of a path inside a container."""
 _OWN = "this program writes it, from the stack's names and certificates"
 _RULES: Final[tuple[tuple[str, str], ...]] = (
     (r"version", "form of the file"),
@@ -55,26 +66,71 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
 
 def classify(source: Source, findings: Findings) -> None:
     """Judge the registry's configuration: environment over file."""
-    entries = dict(source.registry_config)
+    entries, driver = dict(source.registry_config), storage_driver(source)
     for workload in source.workloads:
-        if workload.role is not Role.REGISTRY:
-            continue
-        _version(workload.image, findings)
-        for name, item in workload.environment.items():
-            if not name.startswith("REGISTRY_"):
-                _other(name, item, findings)
-            elif name == "REGISTRY_NOTIFICATIONS_ENDPOINTS":
-                _endpoints(item, item.value, findings)
-            elif name == "REGISTRY_STORAGE":
-                findings.not_needed(item, "names the driver; its parameters are taken")
-            else:
-                key = _dotted(name)
-                if key in entries:
-                    findings.not_needed(entries[key], f"{name} ({item.place}) overrides it")
-                entries[key] = item
+        if workload.role is Role.REGISTRY:
+            _version(workload.image, findings)
+            _environment(workload, driver, entries, findings)
     inner = inner_names(source)
     for key, item in entries.items():
-        _entry(key, item, inner, findings)
+        other = re.match(r"storage\.(filesystem|s3|gcs|azure|swift|oss)\b", key)
+        if other and other[1] != driver:
+            findings.not_needed(item, f"the registry keeps its images in {driver}")
+        else:
+            _entry(key, item, inner, findings)
+    if driver in DRIVERS:
+        _require(driver, findings)
+
+
+def _environment(workload: Workload, driver: str, entries: dict[str, Item], findings: Findings) -> None:
+    """Judge variables; those that set a key of config.yml become ``entries``."""
+    for name, item in workload.environment.items():
+        if not name.startswith("REGISTRY_"):
+            _other(name, item, driver, findings)
+        elif name == "REGISTRY_NOTIFICATIONS_ENDPOINTS":
+            _endpoints(item, item.value, findings)
+        elif name == "REGISTRY_STORAGE":
+            findings.not_needed(item, "names the driver; its parameters are taken")
+        else:
+            key = _dotted(name)
+            if key in entries:
+                findings.not_needed(entries[key], f"{name} ({item.place}) overrides it")
+            entries[key] = item
+
+
+def _require(driver: str, findings: Findings) -> None:
+    """Write the driver of a store, and name what the stack file still lacks for it."""
+    findings.settings[f"{keys.REGISTRY_STORAGE}.driver"] = driver
+    for parameter in NEEDED[driver]:
+        key = f"{keys.REGISTRY_STORAGE}.{parameter}"
+        if key not in findings.settings and key not in findings.secrets:
+            findings.missing[key] = f"{driver} needs it (the source does not have it)"
+
+
+def storage_driver(source: Source) -> str:
+    """Return where the registry keeps its images: REGISTRY_STORAGE names the driver, else the parameters do."""
+    registry = source.with_role(Role.REGISTRY)
+    variables = registry.environment if registry else {}
+    named = variables["REGISTRY_STORAGE"].text.strip() if "REGISTRY_STORAGE" in variables else ""
+    if named in {"filesystem", *DRIVERS}:
+        return named
+    written = [*dict(source.registry_config), *map(_dotted, variables)]
+    return next((driver for driver in DRIVERS for key in written if re.match(rf"storage\.{driver}\b", key)), "filesystem")
+
+
+def blob_mount(source: Source) -> Mount | None:
+    """Return what holds the images in the registry's container: by the folder that is set, else by its name, else the only one left."""
+    registry, folder = source.with_role(Role.REGISTRY), blob_folder(source)
+    data = [each for each in registry.mounts if not _is_small(each)] if registry else []
+    if folder:
+        return next((each for each in data if PurePosixPath(folder).is_relative_to(each.target)), None)
+    named = [each for each in data if PurePosixPath(each.target).name in {"registry", "registry_data", "storage"}]
+    return next(iter(named or data), None) if named or len(data) == 1 else None
+
+
+def _is_small(mount: Mount) -> bool:
+    """Whether a mount is a file of configuration, or certificates."""
+    return mount.kind in {"secret", "config", "configMap"} or mount.target.startswith("/etc/") or bool(CERTIFICATES.search(mount.target))
 
 
 def blob_folder(source: Source) -> str:
@@ -90,10 +146,10 @@ def _dotted(name: str) -> str:
     return name.removeprefix("REGISTRY_").lower().replace("_", ".")
 
 
-def _other(name: str, item: Item, findings: Findings) -> None:
+def _other(name: str, item: Item, driver: str, findings: Findings) -> None:
     if name.startswith(("VIRTUAL_", "LETSENCRYPT_", "ACME_")):
         findings.not_needed(item, "read by the old front proxy; the stack has its own")
-    elif name in {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}:
+    elif name in {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} and driver == "s3":
         key = f"{keys.REGISTRY_STORAGE}.{'accesskey' if name.endswith('ID') else 'secretkey'}"
         findings.take_secret(item, key, item.text)
     else:
@@ -119,7 +175,7 @@ def _entry(key: str, item: Item, inner: frozenset[str], findings: Findings) -> N
     if key.startswith("notifications.endpoints"):
         _endpoints(item, item.value, findings)
     elif key.startswith("storage.") and driver in DRIVERS:
-        if not _address(driver, parameter, item, inner, findings):
+        if not _address(parameter, item, inner, findings):
             _parameter(driver, parameter.replace(".", ""), item, findings)
     elif key in SWITCHES:
         _switch(SWITCHES[key], item, findings)
@@ -134,7 +190,7 @@ def _entry(key: str, item: Item, inner: frozenset[str], findings: Findings) -> N
         _by_rule(key, item, findings)
 
 
-def _address(driver: str, name: str, item: Item, inner: frozenset[str], findings: Findings) -> bool:
+def _address(name: str, item: Item, inner: frozenset[str], findings: Findings) -> bool:
     """Judge the address of a store that cannot be taken as it is; return whether it is one."""
     key = f"{keys.REGISTRY_STORAGE}.{name}"
     if name not in ADDRESSES or item.text == "":
@@ -142,10 +198,10 @@ def _address(driver: str, name: str, item: Item, inner: frozenset[str], findings
     if has_password(item.text):
         findings.ask(item, "has a password in it, which would be stored as plain text, so it is left out: write only the address")
     elif values.host_and_port(item.text)[0] in inner:
-        findings.settings |= {f"{keys.REGISTRY_STORAGE}.driver": driver, key: item.text}
+        findings.settings[key] = item.text
         findings.ask(item, "the store is a service of the old deployment: at which address does the cluster reach it?")
     elif name != "endpoint" and not item.text.startswith(("http://", "https://")):
-        findings.settings |= {f"{keys.REGISTRY_STORAGE}.driver": driver, key: f"https://{item.text}"}
+        findings.settings[key] = f"https://{item.text}"
         findings.ask(item, "must begin with http:// or https://: https:// is written. Is it that?")
     else:
         return False
@@ -176,7 +232,6 @@ def _switch(key: str, item: Item, findings: Findings) -> None:
 
 def _parameter(driver: str, name: str, item: Item, findings: Findings) -> None:
     key = f"{keys.REGISTRY_STORAGE}.{name}"
-    findings.settings[f"{keys.REGISTRY_STORAGE}.driver"] = driver
     number, flag = values.number(item.value), values.flag(item.value)
     if item.text == "":
         findings.not_needed(item, "empty: the driver's default")

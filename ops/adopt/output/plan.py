@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Final
 
 import yaml
 
 from ops.adopt import keys
 from ops.adopt.classify.overview import RECORD_QUERY, SCHEMA_QUERY, Names
-from ops.adopt.classify.registry import blob_folder
+from ops.adopt.classify.registry import blob_folder, blob_mount
 from ops.adopt.classify.values import host_and_port
-from ops.adopt.model import Findings, Mount, Role, Source, Workload
+from ops.adopt.model import Findings, Role, Source, Workload
 from ops.adopt.output import cluster, hosts, swarm
 from ops.adopt.output.cluster import READ_ONLY, shell
 
@@ -213,12 +213,8 @@ def _old_blobs(source: Source, findings: Findings) -> tuple[str, str] | None:
     registry = source.with_role(Role.REGISTRY)
     if registry is None:
         return "", "/PATH/OF/THE/REGISTRY"
-    mount = next((each for each in registry.mounts if _is_blobs(each)), None)
+    mount = blob_mount(source)
     return f"{_exec(source, registry)} ", folder or (mount.target if mount else BLOBS)
-
-
-def _is_blobs(mount: Mount) -> bool:
-    return PurePath(mount.target).name in {"registry", "registry_data", "storage"} and "etc" not in mount.target
 
 
 def _check(stack: str, names: Names) -> Iterator[str]:

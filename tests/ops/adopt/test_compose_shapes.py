@@ -1,4 +1,4 @@
-"""Every shape of compose project: each key has one fate, the stack file loads, no secret is written in clear."""
+"""Every shape of compose project: each key has one fate, the stack file loads, configuration and images are found where they are."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.adopt.model import Findings
 from tests.ops.adopt import support
 
 each_shape = pytest.mark.parametrize("shape", support.SHAPES)
@@ -244,3 +245,53 @@ def test_a_configuration_of_the_workers_own_is_asked(web: str, asked: bool, tmp_
     jobs = "['./own:/srv/Portus/config/config-local.yml']"
     findings = support.adopted(mounted(tmp_path, {"own": SIGN_UP}, web=web, jobs=jobs))
     assert ("of its own" in support.of(findings, "services.jobs.volumes[0]").text) is asked
+
+
+def store(tmp_path: Path, variables: str, volumes: str = "[]") -> Findings:
+    """Return what becomes of a registry with these variables and volumes."""
+    more = f"  images:\n    image: registry:2.7\n    environment: {{{variables}}}\n    volumes: {volumes}\nvolumes: {{a: {{}}}}\n"
+    head = BOTH[: BOTH.index("  images:")].replace("WEB", "[]").replace("JOBS", "[]")
+    return support.adopted(support.lay(tmp_path, {"docker-compose.yml": head + more}))
+
+
+S3 = ", ".join(f"REGISTRY_STORAGE_S3_{name}" for name in ("REGION: eu-central-1", "ACCESSKEY: zebra1", "SECRETKEY: zebra2"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "driver", "missing"),
+    [
+        (f"REGISTRY_STORAGE: filesystem, {S3}, AWS_ACCESS_KEY_ID: zebra", "filesystem", []),
+        (f"REGISTRY_STORAGE: s3, {S3}, REGISTRY_STORAGE_S3_BUCKET: b-1", "s3", []),
+        (f"{S3}, REGISTRY_STORAGE_S3_BUCKET: ''", "s3", ["registry.storage.bucket"]),
+        (
+            "REGISTRY_STORAGE: s3, REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: /x",
+            "s3",
+            ["registry.storage.bucket", "registry.storage.region"],
+        ),
+        ("REGISTRY_STORAGE: azure, REGISTRY_STORAGE_AZURE_ACCOUNTNAME: team", "azure", ["registry.storage.container"]),
+        ("REGISTRY_STORAGE: gcs", "gcs", ["registry.storage.bucket"]),
+    ],
+)
+def test_the_driver_that_is_named_decides_what_is_taken_and_what_is_missing(
+    variables: str, driver: str, missing: list[str], tmp_path: Path
+) -> None:
+    findings = store(tmp_path, variables, "[a:/var/lib/registry]")
+    assert findings.settings["registry.storage.driver"] == driver
+    assert sorted(findings.missing) == missing
+    assert [complaint.split(":")[0] for complaint in support.complaints(findings)] == missing
+    assert ("copies" in support.of(findings, "services.images.volumes[0]").text) is (driver == "filesystem")
+
+
+@pytest.mark.parametrize(
+    ("variables", "volumes", "holds"),
+    [
+        ("", "['./conf.yml:/etc/docker/registry/other.yml', './data:/var/lib/docker-registry', './tls:/certs']", 1),
+        ("", "['./auth:/auth', './data:/storage']", 1),
+        ("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: /x/y", "['./auth:/registry', './data:/x']", 1),
+        ("", "['./auth:/auth', './data:/mine']", None),
+    ],
+)
+def test_the_volume_of_the_images_is_found_and_copied_from(variables: str, volumes: str, holds: int | None, tmp_path: Path) -> None:
+    findings = store(tmp_path, variables, volumes)
+    found = [verdict.item.key for verdict in findings.verdicts if "copies them" in verdict.text]
+    assert found == ([] if holds is None else [f"services.images.volumes[{holds}]"])
