@@ -113,7 +113,10 @@ def kubernetes_command(
             found = objects.load(files)
             return kubernetes.read(found, namespace or objects.namespace_of(found), str(files[0]), configs)
         asked = namespace or objects.DEFAULT_NAMESPACE
-        return kubernetes.read(objects.live(kubeconfig_of(kubeconfig) or Path(), context, asked), asked, f"namespace {asked}", configs)
+        source = kubernetes.read(objects.live(kubeconfig_of(kubeconfig) or Path(), context, asked), asked, f"namespace {asked}", configs)
+        if context:  # the plan's other commands are for the stack's cluster
+            source.commands["kubectl"] = f"kubectl --context {shlex.quote(context)} -n {asked}"
+        return source
 
     _run(read, "kubernetes", given, files, **options)
 

@@ -192,15 +192,15 @@ def _mounts(project: compose_run.Compose, origins: _Origins, key: str, path: str
 
 def _top_level(project: compose_run.Compose) -> Iterator[Verdict]:
     """Yield the fates of what is beside the services."""
-    for key, value in project.document.items():
+    for key in project.document:
         if key in {"services", "name"}:
             continue
-        if key in {"volumes", "networks", "secrets", "configs"}:
-            for name in value or {}:
-                item = Item(project.place(key, name), f"{key}.{name}")
-                yield Verdict(item, Fate.NOT_NEEDED, _TOP_LEVEL[key])
-        else:
+        if key not in _TOP_LEVEL:
             yield Verdict(Item(project.place(key), key), Fate.NOT_NEEDED, "read where the services use it")
+    for key, why in _TOP_LEVEL.items():
+        written = [lines.content.get(key) or {} for lines in project.files if isinstance(lines.content, dict)]
+        for name in dict.fromkeys(name for names in (*written, project.document.get(key) or {}) for name in names):
+            yield Verdict(Item(project.place(key, name), f"{key}.{name}"), Fate.NOT_NEEDED, why)
     for lines in project.files:
         if lines.has(["version"]):
             yield Verdict(Item(lines.place(["version"]), "version"), Fate.NOT_NEEDED, "form of the file; Compose ignores it")
@@ -216,7 +216,7 @@ _TOP_LEVEL: Final = {
 
 def _variables(project: compose_run.Compose) -> Iterator[Verdict]:
     """Yield the fates of the lines of ``.env``: each is judged where the file uses it."""
-    used = {name for lines in project.files for name in lines.uses}
+    used = {name for lines in project.files for name in lines.uses} | _passed_through(project)
     for path in project.env_files:
         for name, line in variable_lines(path).items():
             item = Item(Place(str(path), line), name)

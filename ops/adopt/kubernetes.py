@@ -274,7 +274,9 @@ def _other_objects(each: Object, used: set[tuple[str, str, str]]) -> Iterator[Ve
 
 _OBJECTS: Final = {
     "Service": "the program's own Services; the exposure: see the questions",
-    "Ingress": "the stack's exposure: see the questions",
+    **dict.fromkeys(
+        ("Ingress", "IngressRoute", "HTTPRoute", "Gateway", "Route", "VirtualService"), "the stack's exposure: see the questions"
+    ),
     "PersistentVolumeClaim": "the stack's own claims; the plan copies the data",
     "PersistentVolume": "the stack's own claims; the plan copies the data",
     "NetworkPolicy": "the program's own network policies",

@@ -181,7 +181,8 @@ def _of_file(path: Path) -> Iterator[Object]:
         if content is None:
             continue
         if not isinstance(content, dict) or "kind" not in content:
-            raise AdoptError([Problem(Place(str(path), start - text.count("\n")), "must be Kubernetes objects", "leave other files out")])
+            fix = "give --file for each file of objects, and the ConfigMap or Secret that is made of this one"
+            raise AdoptError([Problem(Place(str(path), start - text.count("\n")), "must be Kubernetes objects", fix)])
         if isinstance(content.get("items"), list):
             yield from (Object(item, str(path), lines, ("items", number)) for number, item in enumerate(content["items"]))
         else:

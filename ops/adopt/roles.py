@@ -11,7 +11,8 @@ _BY_NAME = {
     "registry": Role.REGISTRY, "distribution": Role.REGISTRY, "docker-registry": Role.REGISTRY,
     "mariadb": Role.DATABASE, "mysql": Role.DATABASE, "percona": Role.DATABASE, "mysql-server": Role.DATABASE,
     "nginx": Role.PROXY, "haproxy": Role.PROXY, "traefik": Role.PROXY, "caddy": Role.PROXY, "httpd": Role.PROXY,
-    "nginx-proxy": Role.PROXY, "redis": Role.CACHE,
+    "nginx-proxy": Role.PROXY, "docker-gen": Role.PROXY, "acme-companion": Role.PROXY,
+    "letsencrypt-nginx-proxy-companion": Role.PROXY, "redis": Role.CACHE,
 }  # fmt: skip
 """Name of an image -> role; a team's own image often has it as its last word: ``portus-registry``."""
 
@@ -24,7 +25,7 @@ def image_name(reference: str) -> str:
 def role_of(workload: Workload) -> Role:
     """Return what ``workload`` does."""
     name = image_name(workload.image.text) if workload.image else ""
-    runs_portus = name == "portus" or any(variable in workload.environment for variable in _PORTUS_VARIABLES)
+    runs_portus = name == "portus" or _is_configured(workload)
     if runs_portus:
         return Role.WORKER if _is_worker(workload) else Role.PORTUS
     if role := _BY_NAME.get(name) or _BY_NAME.get(name.rpartition("-")[2]):
@@ -33,9 +34,8 @@ def role_of(workload: Workload) -> Role:
         return Role.REGISTRY
     if any(re.match(r"(MYSQL|MARIADB)_(ROOT_PASSWORD|DATABASE)$", variable) for variable in workload.environment):
         return Role.DATABASE
-    if not name and workload.name in {"portus", "registry", "db", "mariadb", "nginx"}:
-        return {"portus": Role.PORTUS, "registry": Role.REGISTRY, "nginx": Role.PROXY}.get(workload.name, Role.DATABASE)
-    return Role.OTHER
+    by_service = {"portus": Role.PORTUS, "db": Role.DATABASE, "proxy": Role.PROXY, **_BY_NAME}
+    return Role.OTHER if name else by_service.get(workload.name, Role.OTHER)
 
 
 def _is_worker(workload: Workload) -> bool:
@@ -43,6 +43,10 @@ def _is_worker(workload: Workload) -> bool:
     start = workload.environment.get("PORTUS_INIT_COMMAND")
     words = f"{start.text if start else ''} {workload.command}"
     return bool(background and background.text) or bool(re.search(r"crono|background\.rb", words))
+
+
+def _is_configured(workload: Workload) -> bool:
+    return any(variable in workload.environment for variable in _PORTUS_VARIABLES)
 
 
 def assign(workloads: list[Workload], file: str) -> None:
@@ -54,6 +58,11 @@ def assign(workloads: list[Workload], file: str) -> None:
     for workload in workloads:
         workload.role = role_of(workload)
     webs = [workload for workload in workloads if workload.role is Role.PORTUS]
+    if any(map(_is_configured, webs)):
+        for workload in webs:
+            if workload.command and not _is_configured(workload):
+                workload.role = Role.OTHER  # a tool of the same image
+        webs = [workload for workload in webs if workload.role is Role.PORTUS]
     if not webs:
         names = ", ".join(workload.name for workload in workloads) or "none"
         rule = f"one service must run Portus: an image called portus, or a variable like PORTUS_MACHINE_FQDN_VALUE (found: {names})"

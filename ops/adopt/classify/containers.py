@@ -48,6 +48,7 @@ _DOCKER: Final[Mapping[str, str]] = {
     "ulimits": "the node's own",
     "sysctls": "the node's own",
 }
+_FOREIGN: Final = "{} is no part of this program: run it on its own, or give it up?"
 _SIZES: Final = re.compile(r"(mem_|memswap_|cpu|shm_size|mem_limit|pids_)")
 _LIMITS = f"limits of the old machine: write {keys.PREFIX}*.resources only if the program's own do not fit"
 
@@ -55,17 +56,25 @@ _LIMITS = f"limits of the old machine: write {keys.PREFIX}*.resources only if th
 def classify(source: Source, findings: Findings) -> None:
     """Judge images, volumes and all other keys of every workload."""
     for workload in source.workloads:
-        judged = {Role.DATABASE: _database, Role.PROXY: _proxy, Role.CACHE: _cache, Role.OTHER: _other}.get(workload.role, _portus)
-        judged(workload, findings)
+        judged = {Role.DATABASE: _database, Role.PROXY: _proxy, Role.CACHE: _cache, Role.OTHER: _other}.get(workload.role)
+        if judged:
+            judged(workload, findings)
+        elif workload.role is Role.WORKER:
+            _worker(workload, source.with_role(Role.PORTUS), findings)
         for mount in workload.mounts:
             _mount(workload, mount, source, findings)
         for item in workload.rest:
             _rest(workload, item, findings)
 
 
-def _portus(workload: Workload, findings: Findings) -> None:
-    """The images of web and registry are judged elsewhere; the worker's is the web's."""
-    if workload.role is Role.WORKER and workload.image:
+def _worker(workload: Workload, web: Workload | None, findings: Findings) -> None:
+    """The images of web and registry are judged elsewhere; the worker's is the web's, or is asked."""
+    if workload.image is None:
+        return
+    if web and web.image and web.image.text != workload.image.text:
+        question = f"{web.name} runs {web.image.text}, and the stack's worker gets the same release. Which one made the database?"
+        findings.ask(workload.image, f"{question} The plan asks it")
+    else:
         findings.not_needed(workload.image, "the same image as Portus'")
 
 
@@ -98,7 +107,7 @@ def _cache(workload: Workload, findings: Findings) -> None:
 def _other(workload: Workload, findings: Findings) -> None:
     """What this program does not run keeps running where it is, or is dropped."""
     if workload.image:
-        findings.ask(workload.image, f"{workload.name} is no part of this program: run it on its own, or give it up?")
+        findings.ask(workload.image, _FOREIGN.format(workload.name))
     for item in workload.environment.values():
         findings.drop(item, f"belongs to {workload.name}")
 
@@ -157,7 +166,9 @@ def _configuration(workload: Workload, mount: Mount, source: Source, findings: F
 
 def _rest(workload: Workload, item: Item, findings: Findings) -> None:
     key = re.sub(r"\[\d+\]$", "", item.key).rpartition(".")[2]
-    if workload.role is Role.OTHER:
+    if workload.role is Role.OTHER and key == "build" and workload.image is None:
+        findings.ask(item, _FOREIGN.format(workload.name))
+    elif workload.role is Role.OTHER:
         findings.drop(item, f"belongs to {workload.name}")
     elif key == "build":
         _build(workload, item, findings)

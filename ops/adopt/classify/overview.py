@@ -17,7 +17,8 @@ from ops.adopt.roles import image_name
 
 RELEASES: Final = ("2.0", "2.1", "2.2", "2.3", "2.4", "2.5")
 SCHEMA_QUERY: Final = "SELECT MAX(version) FROM schema_migrations"
-RECORD_QUERY: Final = "SELECT name, hostname, external_hostname, use_ssl FROM registries"
+RECORD_QUERY: Final = "SELECT * FROM registries"
+"""By no column's name: ``external_hostname`` came with 2.1."""
 AGAIN: Final = "delete the stack file and the folder of this report, and run this again with"
 """How an answer that changes more than one key is given later."""
 NEVER_HTTPS: Final = ("80", "5001")
@@ -153,7 +154,7 @@ def names(source: Source, findings: Findings) -> Names:
     old = _registry_name(source).strip("'\"")
     host, port = values.host_and_port(old)
     new = str(findings.settings.get(keys.REGISTRY_HOST) or findings.settings.get(keys.HOST) or "")
-    if not old:
+    if not host:
         return Names("", new, survive=False, why="the source does not name the registry; the database does")
     if values.is_address(host):
         why = "no certificate and no stack has an IP address for a name"

@@ -88,8 +88,12 @@ def _environment(
             same_file = written.text == first.environment[name].text  # the worker may not mount it
             if same_file or resolved(name, first.environment[name], first).text == item.text:
                 findings.not_needed(item, f"as in {first.name}")
+            elif PROCESS.get(plain, _DATABASE) != _DATABASE:
+                findings.not_needed(item, PROCESS[plain])
             else:
                 findings.ask(item, f"{first.name} has another value, which is taken: is it right for both?")
+        elif item.text in {"''", '""'}:
+            findings.not_needed(item, "empty but for its quotes: Portus' own default")
         elif values.quoted(item.text) and (target := _target(plain)):
             findings.ask(item, f"the quotes are part of the value, so Portus ignores or misreads it: write it without quotes as {target}")
         elif plain in VARIABLES and plain not in PROCESS:

@@ -85,4 +85,6 @@ def inner_names(source: Source) -> frozenset[str]:
             if item.key.endswith(("links", ".container_name", ".hostname")):
                 texts = item.value if isinstance(item.value, list) else [item.value]
                 names |= {str(text).rpartition(":")[2] for text in texts}
+            elif item.key.endswith(".networks") and isinstance(item.value, dict):
+                names |= {str(alias) for network in item.value.values() for alias in (network or {}).get("aliases") or []}
     return frozenset(names)

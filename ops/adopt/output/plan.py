@@ -66,6 +66,8 @@ def _prepare(source: Source, findings: Findings, stack: str, namespace: str) -> 
     yield "Read report.md; answer its decisions in the stack file. Lower the TTL of the public names to 60 s."
     yield "For every step below: run the commands in the folder of this program, with its `.venv` activated, and set the cluster:"
     yield shell("export KUBECONFIG=~/.kube/config   # of the stack's cluster, which is its current context")
+    if kubectl := source.commands.get("kubectl"):
+        yield f"Commands with `{kubectl}` are for the old deployment. If it is in another cluster, add its `--kubeconfig` to each of them."
     if source.commands.get("swarm"):
         yield from swarm.nodes(source)
     elif names_of_shell := source.commands.get("shell"):
@@ -75,7 +77,8 @@ def _prepare(source: Source, findings: Findings, stack: str, namespace: str) -> 
         yield "Which release is the database of, and by which name do clients pull?"
         yield shell(command, _sql(source, RECORD_QUERY))
         yield "2.0: 20151215152138. 2.1, 2.2: 20160927141850. 2.3: 20180207145522. 2.4: 20181213101302. 2.5: 20190314173309."
-        yield f"If clients pull by another name than the stack file's, correct `{keys.PREFIX}{keys.REGISTRY_HOST}` before you deploy."
+        yield "Clients pull by `external_hostname` (2.1 and later), else by `hostname`."
+        yield f"If that is another name than the stack file's, correct `{keys.PREFIX}{keys.REGISTRY_HOST}` before you deploy."
     if old := _old_blobs(source, findings):
         run, path = old
         yield f"\nHow large are the images? `{keys.PREFIX}{keys.REGISTRY_CLAIM_SIZE}` must be larger: write it before you deploy."

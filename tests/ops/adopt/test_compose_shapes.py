@@ -164,6 +164,17 @@ def test_a_file_that_is_no_text_is_refused(command: tuple[str, str], tmp_path: P
     assert isinstance(result.exception, SystemExit), result.exc_info
 
 
+def test_each_name_beside_the_services_and_each_variable_has_a_fate_though_no_service_uses_it(tmp_path: Path) -> None:
+    text = "services:\n  web:\n    image: opensuse/portus:2.5\n    environment: [PORTUS_MACHINE_FQDN_VALUE]\n"
+    text += "volumes: {spare: {}}\nnetworks: {default: {external: true}}\n"
+    file = support.lay(tmp_path, {"docker-compose.yml": text, ".env": "PORTUS_MACHINE_FQDN_VALUE=portus.team.test\n"})
+    findings = support.adopted(file)
+    assert "its own claims" in support.of(findings, "volumes.spare").text
+    assert "network" in support.of(findings, "networks.default").text
+    named = [verdict.text for verdict in findings.verdicts if verdict.item.key == "PORTUS_MACHINE_FQDN_VALUE"]
+    assert named == ["its value is written in the keys that use it"]
+
+
 BOTH = """\
 services:
   web:

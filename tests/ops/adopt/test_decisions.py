@@ -233,6 +233,13 @@ def test_quotes_inside_a_value_are_asked_with_the_key_to_write(variable: str, ke
     assert f"write it without quotes as {key}" in verdict.text
 
 
+@pytest.mark.parametrize("quotes", ["''", '""'])
+def test_nothing_between_quotes_is_no_value(quotes: str, tmp_path: Path) -> None:
+    findings = web(tmp_path, f"PORTUS_EMAIL_FROM={quotes}", "PORTUS_EMAIL_SMTP_ENABLED=true")
+    assert support.of(findings, "PORTUS_EMAIL_FROM").fate is Fate.NOT_NEEDED
+    assert f"{CONFIG}.email.from" in findings.missing
+
+
 def test_quotes_inside_a_value_that_the_program_sets_are_not_asked() -> None:
     assert support.of(support.adopted("ldap-clear-misspelt"), "RAILS_SERVE_STATIC_FILES").fate is Fate.NOT_NEEDED
 
@@ -241,6 +248,22 @@ def test_a_service_of_the_old_deployment_is_asked_for_its_address() -> None:
     findings = support.adopted("ldap-inside")
     assert support.of(findings, "PORTUS_LDAP_HOSTNAME").fate is Fate.DECISION
     assert support.of(support.adopted("clair-redis-external"), "PORTUS_SECURITY_CLAIR_SERVER").fate is Fate.DECISION
+
+
+def test_an_alias_in_a_network_is_a_service_of_the_old_deployment(tmp_path: Path) -> None:
+    more = "  db:\n    image: mariadb:10.0.23\n    networks: {inner: {aliases: [store]}}\nnetworks: {inner: {}}\n"
+    assert support.of(web(tmp_path, "PORTUS_DB_HOST=store", more=more), "PORTUS_DB_HOST").fate is Fate.NOT_NEEDED
+
+
+def test_a_tool_of_the_same_image_is_no_second_portus(tmp_path: Path) -> None:
+    findings = web(tmp_path, more="  tool:\n    image: opensuse/portus:2.4.3\n    command: bash\n")
+    assert "is no part of this program" in support.of(findings, "services.tool.image").text
+
+
+def test_a_program_that_is_built_and_not_known_is_asked_and_a_proxy_by_its_name_is_not(tmp_path: Path) -> None:
+    findings = web(tmp_path, more="  scan:\n    build: ./scan\n  proxy:\n    build: ./proxy\n")
+    assert "is no part of this program" in support.of(findings, "services.scan.build").text
+    assert support.of(findings, "services.proxy.build").fate is Fate.NOT_NEEDED
 
 
 def test_a_database_elsewhere_is_asked() -> None:
@@ -273,6 +296,16 @@ def test_a_worker_with_another_value_than_the_web_server_is_asked(tmp_path: Path
     findings = web(tmp_path, "PORTUS_SIGNUP_ENABLED=false", more=more)
     assert support.of(findings, "services.jobs.environment.PORTUS_SIGNUP_ENABLED").fate is Fate.DECISION
     assert findings.settings[f"{CONFIG}.signup.enabled"] is False
+
+
+def test_a_worker_of_another_image_is_asked_and_its_keys_that_nothing_needs_are_not(tmp_path: Path) -> None:
+    more = "  jobs:\n    image: opensuse/portus:head\n    environment:\n      - PORTUS_BACKGROUND=true\n"
+    more += "      - PORTUS_CHECK_SSL_USAGE_ENABLED='false'\n"
+    findings = web(tmp_path, "PORTUS_CHECK_SSL_USAGE_ENABLED=false", more=more)
+    assert support.of(findings, "services.jobs.environment.PORTUS_CHECK_SSL_USAGE_ENABLED").fate is Fate.NOT_NEEDED
+    asked = support.of(findings, "services.jobs.image")
+    assert asked.fate is Fate.DECISION
+    assert "opensuse/portus:2.4.3" in asked.text
 
 
 def test_a_secrets_file_that_the_worker_does_not_mount_is_no_other_value(tmp_path: Path) -> None:

@@ -324,6 +324,25 @@ def test_a_namespace_is_read_where_no_file_is_given(tmp_path: Path, monkeypatch:
     assert (result.exit_code, asked) == (0, [("config", "prod", "old")])
 
 
+def test_the_plan_tells_the_two_clusters_apart_and_asks_the_record_of_every_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = "---\nkind: Deployment\nmetadata: {name: db}\nspec: {template: {spec: {containers: [{name: db, image: 'mysql:5.7'}]}}}\n"
+    file = support.lay(tmp_path / "old", {"objects.yaml": WEB + database})
+    monkeypatch.setattr(objects, "live", lambda *_: objects.load([file]))
+    plan = support.results(tmp_path / "new", "kubernetes", "--namespace", "team", "--context", "old cluster")["plan.md"]
+    assert plan.count("kubectl --context 'old cluster' -n team exec -i deployment/db") == 3
+    assert "If it is in another cluster" in plan
+    assert "SELECT * FROM registries" in plan, "2.0 has no external_hostname"
+
+
+def test_a_folder_with_a_file_that_is_no_object_is_refused_with_the_way_to_give_the_others(tmp_path: Path) -> None:
+    support.lay(tmp_path / "old", {"objects.yaml": WEB, "config.yml": "version: 0.1\n"})
+    result = support.run("kubernetes", "--file", tmp_path / "old", "--stack", "prod", "--dir", support.program(tmp_path / "new"))
+    assert result.exit_code == 1
+    assert "give --file for each file of objects" in result.output
+
+
 def test_a_cluster_that_refuses_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def live(*_: object) -> list[objects.Object]:
         raise OpsError("the cluster does not answer.", "Is it up?")
