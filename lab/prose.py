@@ -1,7 +1,7 @@
 """The prose check of ``make lint``: proselint's own checks, our word list, and the limits on sentences and lines.
 
-Reads every Markdown page that git knows, where code and link targets are no prose. In the folders `PYTHON` it reads the words of docstrings
-and comments. A hit in the settings' manual is fixed in the docstrings of ``components/settings``, of which it is made.
+Reads every Markdown page that git knows, where code and link targets are not prose. In the folders `PYTHON` it reads the words of
+docstrings and comments. A hit in the settings' manual is fixed in the docstrings of ``components/settings``, of which it is made.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LINE: Final = 120
 """Characters a line may have; a table's row and a link cannot be broken."""
 
 OFF: Final = ("typography", "annotations", "misc.but", "hedging", "restricted", "lexical_illusions")
-"""Typography of books, and what is no fault in a manual: a sentence that begins with But, "TODO" in an example."""
+"""Typography of books, and what is not a fault in a manual: a sentence that begins with But, "TODO" in an example."""
 
 WORDS: Final = {
     r"forget(?:s|ting)?|forgot(?:ten)?": "delete, revoke",
@@ -39,6 +39,9 @@ WORDS: Final = {
     r"nobody|no one|whoever|whomever": "the actor: Portus, the registry, you",
     r"he|him|his|she|her": "they, or the actor",
     r"of worth": "production",
+    r"all the same": "anyway, still",
+    r"come(?:s)? to pass": "occur, run",
+    r"(?:it|that|what|which) is no (?:YAML|JSON|certificate|key|mapping|name|number|object|part|secret|text)": "is not, is not a",
     r"(?:is|are|was) (?:said|told)": "the actor: `pulumi preview` reports",
     r"mend(?:s|ed|ing)?": "fix",
     r"former(?:ly)?": "previous",

@@ -38,7 +38,7 @@ def _command(*, rights: str = "") -> Callable[[Run], Run]:
 
 @_command()
 @click.option("--refresh", is_flag=True, help="Look at the cluster first, to undo changes by hand, too.")
-@click.option("--yes", is_flag=True, help="Do not ask. The preview is shown all the same.")
+@click.option("--yes", is_flag=True, help="Do not ask. The preview is still shown.")
 def up(stack: str, environment: Environment, *, refresh: bool = False, yes: bool = False) -> None:
     """Deploy a stack, and check it with a push and a pull."""
     from ops import lifecycle  # noqa: PLC0415 - heavy
@@ -56,7 +56,7 @@ def preview(stack: str, environment: Environment, *, refresh: bool = False) -> N
 
 
 @_command()
-@click.option("--yes", is_flag=True, help="Do not ask. The preview is shown all the same.")
+@click.option("--yes", is_flag=True, help="Do not ask. The preview is still shown.")
 def down(stack: str, environment: Environment, *, yes: bool = False) -> None:
     """Delete a stack. For a lab stack, delete the whole lab. A stack with protected resources is refused."""
     from ops import lifecycle  # noqa: PLC0415 - heavy

@@ -68,7 +68,7 @@ def up(name: str, environment: Environment, *, refresh: bool = False, yes: bool 
 
     Args:
         refresh: whether what was changed by hand is undone, too.
-        yes: deploy to a cluster that is not the lab's without asking; the preview is made and shown all the same.
+        yes: deploy to a cluster that is not the lab's without asking; the preview is still made and shown.
     """
     stack, deployment = deploy(name, environment, refresh=refresh, yes=yes)
     try:
@@ -124,7 +124,7 @@ def down(name: str, environment: Environment, *, yes: bool = False) -> None:
     """Delete stack ``name``. For a lab stack, delete the whole lab in whatever state it is: all of it can be created again.
 
     Args:
-        yes: remove a stack of a cluster that is not the lab's without asking; the preview is made and shown all the same.
+        yes: remove a stack of a cluster that is not the lab's without asking; the preview is still made and shown.
 
     Raises:
         OpsError: a step failed; the user declined, or cannot be asked; the stack holds protected resources, which Pulumi would report

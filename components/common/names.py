@@ -3,7 +3,7 @@
 A name that nothing addresses is left to Pulumi (auto-naming). The names here are a contract: a change moves data or breaks
 clients, needs an alias and a changelog line, and shows in ``tests/golden``. With service links on, Services called
 ``registry-storage``, ``registry-auth``, ``portus-db`` or ``portus-ldap`` would break the registry and Portus by the variables
-that Kubernetes injects; the links are off in every Pod, and ``tests/test_contracts.py`` refuses the names all the same.
+that Kubernetes injects; the links are off in every Pod, and ``tests/test_contracts.py`` still refuses the names.
 """
 
 from __future__ import annotations

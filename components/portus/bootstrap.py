@@ -37,7 +37,7 @@ GUEST: Final = replace(CLIENT, guest=True)
 """In a Pod of Portus' image, whose group owns the volumes, if any does."""
 FILE_MODE: Final = 0o440
 FILE_MODE_WITHOUT_GROUP: Final = 0o444
-"""Where the Pod's image stays root, as 2.3's, no group owns its volumes, and the guest has to read the files all the same."""
+"""Where the Pod's image stays root, as 2.3's, no group owns its volumes, and the guest must still read the files."""
 
 CLIENT_RESOURCES: Final = pods.Resources(
     requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},

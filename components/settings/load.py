@@ -78,7 +78,7 @@ def load() -> StackSettings:
 
 
 def _unreadable(error: SettingsError, raw: Mapping[str, Any]) -> SettingsError:
-    """Return the report with its own words for values that were not decrypted and are no secrets."""
+    """Return the report with its own words for values that were not decrypted and are not secrets."""
     rule = "must be readable without the passphrase: only secrets may be encrypted"
     problems = [replace(each, rule=rule, fix="write it as plain text") if _is_sealed_at(raw, each.key) else each for each in error.problems]
     return SettingsError(error.file, problems)

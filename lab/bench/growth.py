@@ -23,7 +23,7 @@ LINKED: Final = ("Pulumi.yaml", "__main__.py", "requirements.txt", ".venv", ".la
 
 
 def ratio(folder: Path, step: Step) -> float:
-    """Return the time per environment at `FILES` stack files by that at one; 1 is no growth.
+    """Return the time per environment at `FILES` stack files by that at one; 1 means no growth.
 
     Raises:
         OpsError: a render failed.

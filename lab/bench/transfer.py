@@ -1,7 +1,7 @@
 """How fast images move and are recorded: through edge, token and registry of a deployed stack, and to a bare registry beside it.
 
 Both registries are the same program with the same certificate, on the same disk; both clients are curl. The stack is asked on its node
-port, inside the cluster's network: the lab's forwarder on the host is no part of the product. They take turns, so that both meet the same
+port, inside the cluster's network: the lab's forwarder on the host is not part of the product. They take turns, so that both meet the same
 machine.
 """
 

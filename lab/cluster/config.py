@@ -179,7 +179,7 @@ def kubelet_document(cgroup: str) -> dict[str, Any]:
         "failSwapOn": False,
         "maxPods": 60,
         "localStorageCapacityIsolation": False,  # it looks for the root file system's device, which a box or container hides
-        # No registry can be asked for an image again, so none is ever collected; and a full disk of the host is no reason to evict.
+        # No registry can be asked for an image again, so none is ever collected; and a full disk of the host is not a reason to evict.
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "nodefs.inodesFree": "1%", "imagefs.available": "1%"},
     }

@@ -82,7 +82,7 @@ def main() -> int:
     sys.argv = [given.program, *given.arguments]
     if given.pwd:
         os.chdir(given.pwd)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # futures that a failed run leaves behind are no news
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # futures that a failed run leaves behind are not news
 
     def program() -> None:
         runpy.run_path(given.program, run_name="__main__")

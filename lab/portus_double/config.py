@@ -82,7 +82,7 @@ def pasted(text: str) -> Value:
     """Return what is left of a value that database.yml or secrets.yml pastes unquoted behind a key.
 
     Raises:
-        ApplicationError: the line is no YAML any more, so the application cannot start.
+        ApplicationError: the line is not YAML any more, so the application cannot start.
     """
     try:
         value = yaml.safe_load(f"key: {text}\n")["key"]
@@ -98,7 +98,7 @@ class Settings:
         environ: the process environment; its names are ``PORTUS_`` and the path in capitals.
 
     Raises:
-        ApplicationError: the local file is there and is no mapping.
+        ApplicationError: the local file is there and is not a mapping.
     """
 
     def __init__(self, release: Release, environ: Mapping[str, str]) -> None:

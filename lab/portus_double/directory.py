@@ -72,7 +72,7 @@ def login(core: Core, name: str, password: str, account: str | None) -> Row | No
 
 
 def encryption(release: Release, settings: Settings) -> Encryption | None:
-    """Return how a connection is encrypted, None for not at all; whatever is no known method is none.
+    """Return how a connection is encrypted, None for not at all; whatever is not a known method is none.
 
     ``options`` count together only, and only with ``ca_file``; before 2.3 there are none, and no server is verified.
     """

@@ -222,7 +222,7 @@ def receive(core: Core, body: bytes) -> None:
     """Keep (2.3+) or handle (2.0 to 2.2) every relevant event of a body; each is kept at once, so an error spares the earlier ones.
 
     Raises:
-        ApplicationError: the body is no JSON of the expected form, or an event lacks what is looked at.
+        ApplicationError: the body is not JSON of the expected form, or an event lacks what is looked at.
         pymysql.MySQLError: a row does not fit (64 KB).
     """
     try:
@@ -247,7 +247,7 @@ def relevant(release: Release, event: Any) -> bool:
     """Return whether an event is kept: a push (2.5: or pull) of a docker manifest, or any delete.
 
     Raises:
-        ApplicationError: the event is no object, or its media type no text.
+        ApplicationError: the event is not an object, or its media type no text.
     """
     target = _member(event, "target")
     if not isinstance(target, dict):

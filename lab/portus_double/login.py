@@ -43,7 +43,7 @@ def credentials(header: str) -> tuple[str, str | None] | None:
     scheme, _, encoded = header.strip().partition(" ")
     if scheme.lower() != "basic":
         return None
-    # As Ruby decodes: what is no base64 is skipped, and a half group at the end dropped.
+    # As Ruby decodes: what is not base64 is skipped, and a half group at the end dropped.
     kept = re.sub(r"[^A-Za-z0-9+/]", "", encoded)
     text = base64.b64decode(kept[: -1 if len(kept) % 4 == 1 else None] + "==").decode("utf-8", "replace")
     user, colon, password = text.partition(":")

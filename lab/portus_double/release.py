@@ -25,7 +25,7 @@ class Release:
         delete_enabled: whether deletion is on as shipped.
         lock_minutes: how long ten wrong passwords lock a user.
         rest_api: ``/api/v1`` exists.
-        malformed_json: status and message of ``/api/v1`` for a body that is no JSON.
+        malformed_json: status and message of ``/api/v1`` for a body that is not JSON.
         setup_task: the rake task by which the web's start sets up an empty database.
         portus_password_follows: the hidden user's password is set again at every start.
         gathers_its_log: the worker's log is written in blocks (config/environments/production.rb: a logger on a pipe without sync).

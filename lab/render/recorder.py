@@ -74,7 +74,7 @@ class Registered:
     seconds: str
     """How long it may take to get ready; empty for the provider's own ten minutes."""
     manifest: Manifest | None
-    """What a render shows of it; None if it is no object of the cluster."""
+    """What a render shows of it; None if it is not an object of the cluster."""
 
     @property
     def spec(self) -> dict[str, Any]:

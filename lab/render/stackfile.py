@@ -26,7 +26,7 @@ MOST_VALUES: Final = 100_000
 
 
 class _Loader(yaml.SafeLoader):
-    """Pulumi reads YAML by Go's yaml.v3: ``yes`` and ``on`` are texts, ``12:30`` is no number, a date is a text."""
+    """Pulumi reads YAML by Go's yaml.v3: ``yes`` and ``on`` are texts, ``12:30`` is not a number, a date is a text."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's way to say it
         first: [
@@ -67,7 +67,7 @@ def _loaded(text: str) -> Any:
 def _expanded(node: yaml.Node, known: dict[yaml.Node, int | None]) -> int:
     """Return the number of values with every alias written out; refuse what Go's yaml.v3 refuses.
 
-    That is a key that is set twice, one that is no text, and what is inside itself.
+    That is a key that is set twice, one that is not text, and what is inside itself.
     """
     if isinstance(node, yaml.ScalarNode):
         return 1
@@ -126,7 +126,7 @@ def read(file: Path) -> Configuration:
     """Return the configuration of a stack file; empty if it has none, which the program itself reports.
 
     Raises:
-        OpsError: there is no such file, it cannot be read, or it is no YAML.
+        OpsError: there is no such file, it cannot be read, or it is not YAML.
     """
     text = ""
     try:

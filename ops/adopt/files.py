@@ -39,7 +39,7 @@ class YamlLines:
         """Read ``text``; ``shift`` is added to each line.
 
         Raises:
-            AdoptError: the text is no YAML.
+            AdoptError: the text is not YAML.
         """
         self.name = name
         self.text = text

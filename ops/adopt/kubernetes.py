@@ -258,7 +258,7 @@ def _owner_keys(owner: Object) -> Iterator[Verdict]:
 
 
 def _other_objects(each: Object, used: set[tuple[str, str, str]]) -> Iterator[Verdict]:
-    """Yield the fates of what is no workload."""
+    """Yield the fates of what is not a workload."""
     if each.kind in {"ConfigMap", "Secret"}:
         for key in each.body.get("data") or each.body.get("stringData") or {}:
             item = Item(each.place("data", key), f"{each.key}.{key}")

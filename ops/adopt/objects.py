@@ -121,7 +121,7 @@ class Object:
         return self.lines.place((*self.above, *path)) if self.lines else Place(self.source)
 
     def data(self) -> dict[str, str]:
-        """Return the entries of a ConfigMap or Secret as text; what is no text is left out."""
+        """Return the entries of a ConfigMap or Secret as text; what is not text is left out."""
         found = {str(key): str(value) for key, value in (self.body.get("data") or {}).items() if value is not None}
         if self.kind == "Secret":
             found = {key: text for key, value in found.items() if (text := _decoded(value)) is not None}

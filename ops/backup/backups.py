@@ -82,7 +82,7 @@ def listing(jobs: Jobs, step: Step) -> Listing:
 
 
 def read(lines: list[str]) -> Listing:
-    """Return the listing that ``restore.sh`` printed; what is no JSON is a message to the reader."""
+    """Return the listing that ``restore.sh`` printed; what is not JSON is a message to the reader."""
     documents = [json.loads(line) for line in lines if line.startswith("{")]
     cut_off = [CutOff(**each) for each in documents if "restore" in each]
     return Listing(backups=tuple(Backup.of(each) for each in documents if "tables" in each), cut_off=cut_off[0] if cut_off else None)

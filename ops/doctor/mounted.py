@@ -12,7 +12,7 @@ Texts = Mapping[tuple[str, str], Mapping[str, str]]
 
 
 def texts(secrets: Sequence[Object], config_maps: Sequence[Object]) -> Texts:
-    """Return the content of Secrets and ConfigMaps; what is no text is left out."""
+    """Return the content of Secrets and ConfigMaps; what is not text is left out."""
     found: dict[tuple[str, str], Mapping[str, str]] = {}
     for each in config_maps:
         found["ConfigMap", each["metadata"]["name"]] = each.get("data") or {}

@@ -80,7 +80,7 @@ def is_key_of(private_key: str, certificate: Leaf) -> bool:
     """Whether ``certificate`` is of this RSA key.
 
     Raises:
-        ValueError: it is no key, or one with a passphrase.
+        ValueError: it is not a key, or one with a passphrase.
     """
     try:
         # The server that runs with it has checked that its numbers match.

@@ -124,7 +124,7 @@ def _summary(folder: Path, portus: Portus, inventory: Inventory, differences: Ma
         f" {len(inventory.images)} tags in {repositories} repositories."
     )
     meanings = {
-        "only_in_registry": "tags that Portus does not know; they move all the same",
+        "only_in_registry": "tags that Portus does not know; they still move",
         "only_in_portus": "tags that Portus lists and the registry does not have",
         "other_digest": "tags that are another image in the registry than Portus recorded",
         "not_readable": "repositories whose tags cannot be listed: they do NOT move",

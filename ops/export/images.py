@@ -24,7 +24,7 @@ LISTS: Final = ("application/vnd.docker.distribution.manifest.list.v2+json", "ap
 def drift(portus: Portus, inventory: Inventory) -> dict[str, Any]:
     """Return ``drift.json``.
 
-    The keys: ``only_in_registry`` (moves all the same), ``only_in_portus`` (nothing is left to move), ``other_digest`` (the
+    The keys: ``only_in_registry`` (still moves), ``only_in_portus`` (nothing is left to move), ``other_digest`` (the
     registry's moves), ``not_readable`` (does **not** move unless it is fixed first), ``without_tags`` and ``events_waiting``.
     """
     recorded = {(each.name, tag.name): tag for space in portus.namespaces for each in space.repositories for tag in each.tags}

@@ -11,7 +11,7 @@ from ops.export.model import Portus, Visibility
 from ops.export.registry_client import Inventory
 
 SYNC: Final = "skopeo sync --all --preserve-digests --keep-going --src yaml --dest docker"
-"""``--all``: every part of a manifest list; ``--preserve-digests``: fail rather than convert; ``--keep-going``: the others all the same."""
+"""``--all``: every part of a manifest list; ``--preserve-digests``: fail rather than convert; ``--keep-going``: copy the others anyway."""
 LOGINS: Final = "--src-authfile old.json --dest-authfile new.json"
 TARGET: Final = "NEW"
 

@@ -140,7 +140,7 @@ class Kube:
         return self._request("POST", self._path(kind, namespace), body=dict(body))
 
     def delete(self, kind: Kind, namespace: str, name: str, *, propagation: str = "Background") -> None:
-        """Delete an object; one that is gone already is no error. Raises as `get`."""
+        """Delete an object; one that is gone already is not an error. Raises as `get`."""
         self._found("DELETE", f"{self._path(kind, namespace)}/{quote(name)}", query={"propagationPolicy": propagation})
 
     @cached_property
@@ -262,7 +262,7 @@ def require_cluster(kubeconfig: Path, context: str | None) -> None:
         if error.status == HTTPStatus.NOT_FOUND:
             raise no_api_server(api.configuration.host) from error
         raise refusal(error) from error
-    except (ValueError, TypeError, AttributeError):  # what it says is no version
+    except (ValueError, TypeError, AttributeError):  # what it says is not a version
         found = None
     except HTTPError as error:
         raise no_answer(error, str(kubeconfig)) from error

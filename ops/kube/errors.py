@@ -118,7 +118,7 @@ OF_THE_API_SERVER: Final = f"write the address of the API server into the kubeco
 
 def no_api_server(server: str) -> OpsError:
     """Return the message about a server that answers as no Kubernetes does."""
-    return OpsError(f"{server} is no Kubernetes API server: it does not say its version.", OF_THE_API_SERVER)
+    return OpsError(f"{server} is not a Kubernetes API server: it does not say its version.", OF_THE_API_SERVER)
 
 
 DISTRUSTED: Final = {

@@ -91,7 +91,7 @@ def trusting(trust: str, *, system: bool) -> ssl.SSLContext | NoAnswer:
         if trust.strip():
             context.load_verify_locations(cadata=trust)
     except ssl.SSLError as error:
-        return NoAnswer(f"what it should trust is no certificate: {error}")
+        return NoAnswer(f"what it should trust is not a certificate: {error}")
     return context
 
 

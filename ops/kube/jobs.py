@@ -208,7 +208,7 @@ class Jobs:
         return str(text).splitlines()
 
     def _followed(self, pod: Object, container: str, step: Step) -> list[str] | None:
-        """Return what ``container`` says until its end; None where the connection was lost. The Job goes on all the same."""
+        """Return what ``container`` says until its end; None where the connection was lost. The Job goes on."""
         lines: list[str] = []
         try:
             stream: Any = self.kube.core().read_namespaced_pod_log(

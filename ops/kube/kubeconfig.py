@@ -160,7 +160,7 @@ def _read(file: Path) -> Mapping[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f" (line {mark.line + 1})" if mark else ""
-        raise unusable(file, f"it is no YAML{at}: {_line(getattr(error, 'problem', None) or error)}") from error
+        raise unusable(file, f"it is not YAML{at}: {_line(getattr(error, 'problem', None) or error)}") from error
     if content is None:
         raise unusable(file, "it is empty")
     if not isinstance(content, Mapping):

@@ -48,7 +48,7 @@ class Consent(Enum):
     """A stack of the lab: all of it can be created again."""
 
     BEFOREHAND = ("--yes",)
-    """The user said yes on the command line. The preview is made and shown all the same: one that fails ends the run before any change."""
+    """The user said yes on the command line. The preview is still made and shown: one that fails ends the run before any change."""
 
     AT_THE_PROMPT = ()
     """Pulumi shows the preview and asks on the terminal."""
@@ -345,7 +345,7 @@ def document_of(name: str) -> Mapping[str, Any]:
     """Return the stack's file as it is written; whether it says something sensible is the program's to tell.
 
     Raises:
-        OpsError: there is no such stack, or its file is no YAML.
+        OpsError: there is no such stack, or its file is not YAML.
     """
     path = STACKS / f"Pulumi.{name}.yaml"
     file_name = f"{STACKS.name}/{path.name}"

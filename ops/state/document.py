@@ -77,7 +77,7 @@ def judged(steps: Iterable[Mapping[str, Any]], *, expected: Iterable[str] = ()) 
     """Judge the steps of a preview.
 
     Args:
-        expected: logical names that may change all the same.
+        expected: logical names that may change anyway.
     """
     lost, made, changed = [], [], []
     for step in steps:

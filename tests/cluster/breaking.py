@@ -53,7 +53,7 @@ class Breaker:
 
     @contextmanager
     def template(self, name: str, change: Callable[[Template], None], *, settles: bool = True) -> Iterator[None]:
-        """Change the Pods of a Deployment; ``settles``: whether they get ready all the same."""
+        """Change the Pods of a Deployment; ``settles``: whether they get ready anyway."""
         found = self.plain(self.apps.read_namespaced_deployment(name, self.namespace))
         before, owners = found["spec"]["template"], found["metadata"]["managedFields"]
         after = copy.deepcopy(before)

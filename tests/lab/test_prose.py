@@ -23,6 +23,8 @@ def _messages(text: str) -> list[str]:
         ("One worker, for it takes no locks.", ", for it"),
         ("It waits, for the images' shell ignores the signal.", ", for the images' shell ignores"),
         ("It is encoded, for `stringData` has no order.", ", for XXXXXXXXXXXX has"),
+        ("The Pods restart all the same.", "all the same"),
+        ("The text must be one that is no YAML.", "that is no YAML"),
     ],
 )
 def test_a_word_of_the_list_is_found(text: str, found: str) -> None:

@@ -119,7 +119,7 @@ MISTAKES: Mapping[str, Mistake] = {
         "in use today",
         lambda: (leaf() + intermediate() + root(), None),
     ),
-    "root is no CA": Mistake(lambda: (leaf() + intermediate(), root(ca=False)), ROOT, "must be a CA's certificate", "CA:TRUE", GOOD),
+    "root is not a CA": Mistake(lambda: (leaf() + intermediate(), root(ca=False)), ROOT, "must be a CA's certificate", "CA:TRUE", GOOD),
     "root without basicConstraints": Mistake(
         lambda: (leaf() + intermediate(), root(ca=None)), ROOT, "must be a CA's certificate", "CA:TRUE", GOOD
     ),
@@ -130,7 +130,7 @@ MISTAKES: Mapping[str, Mistake] = {
         lambda: (leaf(), intermediate()), ROOT, "must be a root", "CN=Root here; move CN=Intermediate to tls.certificate", GOOD
     ),
     "intermediate in both places": Mistake(lambda: (leaf() + intermediate(), intermediate()), ROOT, "must be a root", "CN=Root here", GOOD),
-    "intermediate is no CA": Mistake(
+    "intermediate is not a CA": Mistake(
         lambda: (leaf() + intermediate(ca=False), root()), LEAF, "must be a CA's certificate", "CA:TRUE", GOOD
     ),
     "intermediate without basicConstraints": Mistake(

@@ -246,7 +246,7 @@ def test_no_proxy_leads_to_the_servers_inside_the_cluster_and_to_the_clouds_meta
 
 
 FOLLOWED = 80
-"""At least so many files are corrected by their own report alone; what the others need is no text that a test can make up."""
+"""At least so many files are corrected by their own report alone; what the others need is not text that a test can make up."""
 
 TWO_MISTAKES = {
     "choices_and_ranges/database_kind",

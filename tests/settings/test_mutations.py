@@ -1,6 +1,6 @@
 """Whatever one key of the complete sample is changed into, exactly that key is blamed, and no secret is shown.
 
-A mistake whose own report is looked at shares its parse with mistakes in other sections (``_apart``): each has to be told all the same.
+A mistake whose own report is looked at shares its parse with mistakes in other sections (``_apart``): each must still be reported.
 A mistake of which others may say something wrong has its parse to itself: there one mistake could hide what another one does.
 """
 

@@ -83,7 +83,7 @@ class Place:
 
     @property
     def key(self) -> str:
-        """The last key that is no index."""
+        """The last key that is not an index."""
         return next((step for step in reversed(self.path) if isinstance(step, str)), "")
 
     @property

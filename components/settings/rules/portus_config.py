@@ -120,7 +120,7 @@ def _lies_below(path: str, folders: tuple[str, ...]) -> bool:
 
 @rule(requires=("portus.version", "portus.config.delete"))
 def deletion_is_on_in_the_registry(stack: StackSettings) -> Iterator[Problem]:
-    """A registry without ``storage.delete.enabled`` answers 405, and Portus shows its buttons all the same."""
+    """A registry without ``storage.delete.enabled`` answers 405, and Portus still shows its buttons."""
     if stack.registry.delete_enabled:
         return
     delete, version = stack.portus.config.delete, stack.portus.version

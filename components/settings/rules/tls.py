@@ -51,7 +51,7 @@ def provided_certificate_serves_the_stack(stack: StackSettings) -> Iterator[Prob
 
 @rule()
 def authorities_are_certificates(stack: StackSettings) -> Iterator[Problem]:
-    """One that has ended, or that is no root, ends in an outage that looks like the server's fault."""
+    """One that has ended, or that is not a root, ends in an outage that looks like the server's fault."""
     tls = stack.tls
     authority = None if isinstance(tls, SelfSignedTls) else tls.ca_certificate
     yield from authority_problems("tls.extraCaCertificates", tls.extra_ca_certificates, () if authority is None else (authority,))

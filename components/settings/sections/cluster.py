@@ -115,7 +115,7 @@ class Autoscaling(Section):
     """A HorizontalPodAutoscaler; the cluster needs metrics-server or its like."""
 
     min_replicas: Annotated[int, Field(ge=1, le=20)] = 2
-    """The fewest copies: two, so that the loss of one is no outage."""
+    """The fewest copies: two, so that the loss of one is not an outage."""
     max_replicas: Annotated[int, Field(ge=2, le=20)]
     """The most copies."""
     target_cpu_utilization_percentage: Annotated[int, Field(ge=10, le=100, alias="targetCPUUtilizationPercentage")] = 75

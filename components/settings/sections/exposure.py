@@ -239,7 +239,7 @@ class GatewayExposure(_Exposure):
     tls_route_version: RouteVersion = "v1"
     """API version of TLSRoute: ``v1`` from Gateway API 1.5 on, before that ``v1alpha2`` of its experimental channel."""
     request_timeout: GatewayDuration | None = None
-    """HTTPRoute's ``timeouts.request``, if the Gateway's own is too short to push a large layer. "0s" is no timeout."""
+    """HTTPRoute's ``timeouts.request``, if the Gateway's own is too short to push a large layer. "0s" means no timeout."""
     public_port: PublicPort = 443
     """Port that clients use; 443 is in no URL."""
     annotations: AnnotationMap = Field(default_factory=dict)

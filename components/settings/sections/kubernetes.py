@@ -222,7 +222,7 @@ class TopologySpreadConstraint(KubernetesShape):
     topology_key: LabelName
     """Nodes with the same value of this label are one place."""
     when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"]
-    """What happens if no place fits: the Pod waits, or runs all the same."""
+    """What happens if no place fits: the Pod waits, or runs anyway."""
 
 
 class DnsOption(KubernetesShape):

@@ -147,7 +147,7 @@ class ExternalRedis(Section):
     username: Annotated[Text | None, ONLY_3_1] = None
     """User of Redis' access control list."""
     password: SecretSource | None = None
-    """A Secret's text is read as YAML: quote what is no plain word there."""
+    """A Secret's text is read as YAML: quote it unless it is a plain word."""
     tls: Annotated[RedisTls | None, ONLY_3_1] = None
     """TLS to Redis; 2.8 does not support it."""
 

@@ -151,7 +151,7 @@ def _schedule(text: str) -> str:
             _nearest(text),
         ) from error
     if len(schedule.minutes) > MOST_IN_AN_HOUR:
-        rule = f"must come to pass at most {MOST_IN_AN_HOUR} times an hour: it says {len(schedule.minutes)} of the 60 minutes"
+        rule = f"must run at most {MOST_IN_AN_HOUR} times an hour: it names {len(schedule.minutes)} of the 60 minutes"
         raise broken(rule, f"write a minute in its first field: '17 {' '.join(text.split()[1:])}'")
     if next(schedule.dates(), None) is None:
         raise broken("must be a schedule that can occur: none of its months has that day", "write a day that every month has, e.g. 1")

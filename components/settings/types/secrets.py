@@ -16,7 +16,7 @@ from components.settings.types.values import ObjectName, SafeSecret, UnquotedSec
 
 TEXT: Final = "<text>"
 EXISTING: Final = "<existing>"
-"""pydantic's names of the two forms; the text in angle brackets is no key of a stack file."""
+"""pydantic's names of the two forms; the text in angle brackets is not a key of a stack file."""
 
 
 class ExistingSecret(Section):

@@ -78,7 +78,7 @@ def load_key(pem: str) -> SigningKey:
     """Return the private key in ``pem``.
 
     Raises:
-        ProviderError: it is no unencrypted RSA, ECDSA or Ed25519 key.
+        ProviderError: it is not an unencrypted RSA, ECDSA or Ed25519 key.
     """
     try:
         key = serialization.load_pem_private_key(pem.encode(), password=None)

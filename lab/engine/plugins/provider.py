@@ -174,7 +174,7 @@ class Provider(ABC):
 
     @abstractmethod
     def delete(self, call: ChangeCall) -> None:
-        """Delete the resource; one that is gone already is no error."""
+        """Delete the resource; one that is gone already is not an error."""
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
         """Call a function.

@@ -49,7 +49,7 @@ def generate(inputs: Properties) -> str:
 
 
 class RandomString(Kind):
-    """A random string; its id is the string itself, so it is no secret."""
+    """A random string; its id is the string itself, so it is not a secret."""
 
     inputs: ClassVar = {
         "keepers": dict,
@@ -163,7 +163,7 @@ def _encodings(data: bytes) -> Properties:
 
 
 class RandomId(Kind):
-    """Random bytes that are no secret, in four spellings, each after ``prefix``."""
+    """Random bytes that are not secret, in four spellings, each after ``prefix``."""
 
     inputs: ClassVar = {"keepers": dict, "byteLength": int, "prefix": str}
     required: ClassVar = frozenset({"byteLength"})

@@ -66,7 +66,7 @@ def no_process_is_root(container: Container, workload: Workload) -> str | None:
 
 @container_rule("kubesec/runAsUser")
 def the_uid_is_no_user_of_the_node(container: Container, workload: Workload) -> str | None:
-    """A uid above 10000 is no account of the node, if a process escapes."""
+    """A uid above 10000 is not an account of the node, if a process escapes."""
     return None if (_effective(container, workload, "runAsUser") or 0) > HIGH_ID else "runs with a low uid, or the image's own"
 
 

@@ -36,7 +36,7 @@ def report(file: Path, version: str = "", *, core: bool = False) -> int:
 
     Args:
         version: which Portus answered; '' takes what the file shows.
-        core: count the core cases only. The others are played all the same, because the core needs them.
+        core: count the core cases only. The others are still played, because the core needs them.
 
     Raises:
         OpsError: the file cannot be read, or a server did not start.

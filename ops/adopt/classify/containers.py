@@ -48,7 +48,7 @@ _DOCKER: Final[Mapping[str, str]] = {
     "ulimits": "the node's own",
     "sysctls": "the node's own",
 }
-_FOREIGN: Final = "{} is no part of this program: run it on its own, or give it up?"
+_FOREIGN: Final = "{} is not part of this program: run it on its own, or give it up?"
 _SIZES: Final = re.compile(r"(mem_|memswap_|cpu|shm_size|mem_limit|pids_)")
 _LIMITS = f"limits of the old machine: write {keys.PREFIX}*.resources only if the program's own do not fit"
 

@@ -72,7 +72,7 @@ def _value(key: str, item: Item, findings: Findings) -> None:
     elif key in _JUDGED:
         _JUDGED[key](item, findings)
     elif key.startswith(("clair.", "postgresql.")):
-        findings.drop(item, "belongs to the scanner, which is no part of this program")
+        findings.drop(item, "belongs to the scanner, which is not part of this program")
     elif why:
         findings.not_needed(item, why)
     else:
@@ -146,7 +146,7 @@ def _scanner(item: Item, findings: Findings) -> None:
     if values.flag(item.value):
         findings.ask(
             item,
-            f"the scanner is no part of this program: run it on its own and set {keys.PREFIX}{keys.PORTUS_CONFIG}.security.clair.server?",
+            f"the scanner is not part of this program: run it on its own and set {keys.PREFIX}{keys.PORTUS_CONFIG}.security.clair.server?",
         )
     else:
         findings.not_needed(item, "no scanner, as here")

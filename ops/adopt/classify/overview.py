@@ -117,7 +117,7 @@ def _hosts(source: Source) -> Iterator[str]:
 
 
 def _token_host(source: Source) -> str:
-    """Return the host that the registry sends clients to for their tokens; "" where it is no public name."""
+    """Return the host that the registry sends clients to for their tokens; "" where it is not a public name."""
     found = [item.text for key, item in source.registry_config if key == "auth.token.realm"]
     if (registry := source.with_role(Role.REGISTRY)) and (item := registry.environment.get("REGISTRY_AUTH_TOKEN_REALM")):
         found.append(item.text)
@@ -159,7 +159,7 @@ def names(source: Source, findings: Findings) -> Names:
     if values.is_address(host):
         why = "no certificate and no stack has an IP address for a name"
     elif not values.is_public_name(host):
-        why = "it is no public DNS name; where clients use another one, the database's external_hostname says which"
+        why = "it is not a public DNS name; where clients use another one, the database's external_hostname says which"
     elif port in NEVER_HTTPS:
         why = f"no stack serves HTTPS on port {port}"
     elif (port or "443") != str(findings.settings.get(keys.EXPOSURE_NODE_PORT, 443)):

@@ -117,7 +117,7 @@ def _target(variable: str) -> str:
 
 
 def _process(name: str, plain: str, item: Item, findings: Findings) -> None:
-    """Judge a variable that is no key of Portus' config.yml."""
+    """Judge a variable that is not a key of Portus' config.yml."""
     if plain in {"PORTUS_PASSWORD", "PORTUS_PORTUS_PASSWORD"}:
         _hidden_user(item, findings)
     elif plain == "PORTUS_DB_ADAPTER":

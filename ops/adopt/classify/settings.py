@@ -125,7 +125,7 @@ def _setting(key: str, item: Item, inner: frozenset[str], findings: Findings) ->
     elif key in URLS and not item.text.startswith(("http://", "https://")):
         findings.ask(item, "must begin with http:// or https://, so it is left out: what was meant?")
     elif key in (*SERVERS, *URLS) and not values.names_a_server(host):
-        findings.ask(item, f"{host} is no name that the DNS can have, so it is left out: at which name does the cluster reach it?")
+        findings.ask(item, f"{host} is not a name that the DNS can have, so it is left out: at which name does the cluster reach it?")
     elif key in SERVERS and item.text.strip().lower() != host:
         findings.ask(item, "must be a host alone, without scheme and port, so it is left out: which host and port are meant?")
     elif key in (*SERVERS, *BASES, *MAIL_ADDRESSES):

@@ -63,7 +63,7 @@ class Configured:
 
     @classmethod
     def of(cls, pod: Pod, version: str, read: Callable[[str], str]) -> Self:
-        """Return the settings of Portus' Pod; a document that is no YAML counts as empty: Portus does not start with it."""
+        """Return the settings of Portus' Pod; a document that is not YAML counts as empty: Portus does not start with it."""
         text = next((text for path, text in pod.files.items() if path.endswith("/config-local.yml")), "")
         try:
             document = yaml.safe_load(text)
@@ -100,7 +100,7 @@ class Configured:
         """Return a client's context as Portus' images have it: public CAs, and those in /certificates.
 
         Raises:
-            RefusalError: one of them is no certificate.
+            RefusalError: one of them is not a certificate.
         """
         return context_of(portus_trust(self.pod), system=True)
 
@@ -109,7 +109,7 @@ def context_of(trust: str, *, system: bool) -> ssl.SSLContext:
     """Return a client's context that trusts ``trust``, and public CAs if ``system``.
 
     Raises:
-        RefusalError: ``trust`` holds what is no certificate.
+        RefusalError: ``trust`` holds what is not a certificate.
     """
     found = trusting(trust, system=system)
     if isinstance(found, NoAnswer):

@@ -23,7 +23,7 @@ PORT: Final = 389
 """Portus' own default."""
 START_TLS: Final = "1.3.6.1.4.1.1466.20037"
 METHODS: Final = {"starttls": "start_tls", "start_tls": "start_tls", "simple_tls": "simple_tls"}
-"""What Portus reads; anything else is no encryption."""
+"""What Portus reads; anything else means no encryption."""
 NEWEST: Final = ssl.TLSVersion.TLSv1_2
 """Of the images' OpenSSL: Portus cannot use a directory that speaks TLS 1.3 only."""
 ABSENT: Final = "portus-doctor"

@@ -81,7 +81,7 @@ def _names_itself(answer: Answer, issuer: str) -> str:
     try:
         found = json.loads(answer.body)["issuer"]
     except (ValueError, KeyError, TypeError) as error:
-        raise RefusalError("answer", f"what it answers for {DISCOVERY} is no discovery document") from error
+        raise RefusalError("answer", f"what it answers for {DISCOVERY} is not a discovery document") from error
     if found != issuer:
         raise RefusalError("answer", f"it calls itself '{found}', and the stack file '{issuer}'")
     return "its discovery document names it"

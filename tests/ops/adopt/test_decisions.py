@@ -80,8 +80,8 @@ def test_the_answer_decides_the_release(tmp_path: Path) -> None:
         ("portus.team.test:5000", False, "publicPort to 5000"),
         ("192.0.2.7:5000", False, "IP address"),
         ("[2001:db8::7]:5000", False, "IP address"),
-        ("localhost:5000", False, "no public DNS name"),
-        ("registry:5000", False, "no public DNS name"),
+        ("localhost:5000", False, "not a public DNS name"),
+        ("registry:5000", False, "not a public DNS name"),
         ("portus.team.test:80", False, "no stack serves HTTPS on port 80"),
     ],
 )
@@ -147,7 +147,7 @@ def test_the_public_name_is_read_from_a_secret(secret: str, host: str | None, tm
         ("registry.team.test/hub/portus-registry:3", "the tag names no release|newest of that series"),
         ("hub/portus-nginx", "front proxy of its own"),
         ("hub/portus-mariadb:1", "MariaDB of its own"),
-        ("hub/registry-browser", "no part of this program"),
+        ("hub/registry-browser", "not part of this program"),
     ],
 )
 def test_an_image_of_a_team_is_known_by_the_last_word_of_its_name(image: str, part: str, tmp_path: Path) -> None:
@@ -257,12 +257,12 @@ def test_an_alias_in_a_network_is_a_service_of_the_old_deployment(tmp_path: Path
 
 def test_a_tool_of_the_same_image_is_no_second_portus(tmp_path: Path) -> None:
     findings = web(tmp_path, more="  tool:\n    image: opensuse/portus:2.4.3\n    command: bash\n")
-    assert "is no part of this program" in support.of(findings, "services.tool.image").text
+    assert "is not part of this program" in support.of(findings, "services.tool.image").text
 
 
 def test_a_program_that_is_built_and_not_known_is_asked_and_a_proxy_by_its_name_is_not(tmp_path: Path) -> None:
     findings = web(tmp_path, more="  scan:\n    build: ./scan\n  proxy:\n    build: ./proxy\n")
-    assert "is no part of this program" in support.of(findings, "services.scan.build").text
+    assert "is not part of this program" in support.of(findings, "services.scan.build").text
     assert support.of(findings, "services.proxy.build").fate is Fate.NOT_NEEDED
 
 

@@ -162,7 +162,7 @@ def test_the_manual_names_every_check_in_order() -> None:
 
 
 def test_events_wait_for_a_worker_only_once_it_has_started() -> None:
-    """The genuine one boots for a minute and more, and what was pushed meanwhile is no finding."""
+    """The genuine one boots for a minute and more, and what was pushed meanwhile is not a finding."""
     old = database(fresh=backlog(3, 500))
     for since, found in ((10, set()), (200, {"events"})):
         workloads = stage.workloads()

@@ -178,7 +178,7 @@ class TestOAuth:
 
     @pytest.mark.parametrize(
         ("status", "body", "problem"),
-        [(404, "", "it answers 404 for"), (200, "<html>", "is no discovery document"), (503, "", "it answers 503")],
+        [(404, "", "it answers 404 for"), (200, "<html>", "is not a discovery document"), (503, "", "it answers 503")],
     )
     def test_what_is_no_issuer_is_reported(self, status: int, body: str, problem: str) -> None:
         with serving(site(status, body)) as port:

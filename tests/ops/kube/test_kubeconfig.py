@@ -49,8 +49,8 @@ NO_KUBECONFIG: list[tuple[str, str | dict[str, Any], str, str]] = [
     ("list", "- a\n", "it must have contexts, clusters and users, and is a list", AGAIN),
     ("other JSON", '{"auths": {}}', "it must have contexts, clusters and users, and has auths", AGAIN),
     ("other object", "kind: Secret\nmetadata: {}\n", "it must have contexts, clusters and users, and is a Secret", AGAIN),
-    ("broken YAML", "a: [", "it is no YAML (line 1): ", AGAIN),
-    ("tab", "\tx: 1\n", "it is no YAML (line 1): ", AGAIN),
+    ("broken YAML", "a: [", "it is not YAML (line 1): ", AGAIN),
+    ("tab", "\tx: 1\n", "it is not YAML (line 1): ", AGAIN),
     ("contexts as a number", "current-context: x\ncontexts: 3\n", "contexts must be a list of entries with 'name' and 'context'", AGAIN),
     ("no context", {**GOOD, "contexts": None}, "it lists no context", AGAIN),
     ("none current", {**GOOD, "current-context": ""}, "it has no current context", "name one of mine: kubectl config use-context NAME"),
@@ -257,7 +257,7 @@ def test_a_server_that_is_no_cluster_is_reported(tmp_path: Path) -> None:
     with answering(tmp_path, 200, {"hello": "world"}) as file, pytest.raises(OpsError) as raised:
         require_cluster(file, None)
     assert raised.value.problem.startswith("http://127.0.0.1:")
-    assert raised.value.problem.endswith(" is no Kubernetes API server: it does not say its version.")
+    assert raised.value.problem.endswith(" is not a Kubernetes API server: it does not say its version.")
 
 
 def test_a_page_that_is_not_found_is_no_cluster_either(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def _moved(key: str, fixed: dict[str, Any]) -> dict[str, Any]:
 
 
 def words() -> Iterator[Wrong]:
-    """Yield sections under another word: what is inside them is no problem of its own, because it may be right for what was meant."""
+    """Yield sections under another word: what is inside them is not a problem of its own, because it may be right for what was meant."""
     peer = {"ipBlock": {"cidr": "10.0.0.0/8"}}
     rows: list[tuple[str, Any, str, Any]] = [
         ("network.egress", [{"to": [peer], "ports": [{"port": 443}]}], "extraEgress", [{"workloads": ["web"], "ports": [{"port": 443}]}]),

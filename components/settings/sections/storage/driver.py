@@ -125,7 +125,7 @@ class StorageDriver(Section):
         return {}
 
     def variables(self) -> Mapping[str, str]:
-        """Return the variables that are no secret."""
+        """Return the variables that are not secret."""
         return {}
 
     @property

@@ -37,9 +37,9 @@ class OssStorage(StorageDriver):
     driver: Annotated[Literal["oss"], OTHER_STORE, ONLY_2_8]
     """The driver's name."""
     accesskeyid: SecretSource
-    """A Secret's text is read as YAML: quote what is no plain word there."""
+    """A Secret's text is read as YAML: quote it unless it is a plain word."""
     accesskeysecret: SecretSource
-    """A Secret's text is read as YAML: quote what is no plain word there."""
+    """A Secret's text is read as YAML: quote it unless it is a plain word."""
     region: Text
     """OSS' name for it, e.g. oss-cn-beijing."""
     bucket: Annotated[AlibabaBucket, OTHER_STORE]

@@ -35,7 +35,7 @@ class SwiftStorage(StorageDriver):
     username: Text
     """Name of the user."""
     password: SecretSource
-    """A Secret's text is read as YAML: quote what is no plain word there."""
+    """A Secret's text is read as YAML: quote it unless it is a plain word."""
     container: Annotated[SwiftContainer, OTHER_STORE]
     """Name of the container. The driver creates it if it is missing."""
     tenant: Text | None = None

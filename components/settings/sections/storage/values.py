@@ -46,7 +46,7 @@ def _within(value: str) -> tuple[str, str]:
 
 
 def nearest_bucket(value: str, pattern: str, shown_by: str) -> str:
-    """Return what to write for ``value``, which is no name by ``pattern``.
+    """Return what to write for ``value``, which is not a name by ``pattern``.
 
     Args:
         shown_by: what lists the names.

@@ -231,7 +231,7 @@ class KubernetesProvider(Provider):
             live = self._waiter.until_ready(call.urn, inputs, live, call.timeout)
         except NotReadyError as error:
             raise _partial(str(error), error, inputs, call.new, manager) from error
-        except ProviderError as error:  # the connection broke while waiting: the object is there all the same
+        except ProviderError as error:  # the connection broke while waiting: the object is there anyway
             raise _partial(str(error), NotReadyError(str(error), live, []), inputs, call.new, manager) from error
         return checkpoint(inputs, live, call.new, manager)
 

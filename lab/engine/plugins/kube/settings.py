@@ -132,7 +132,7 @@ def load_kubeconfig(path_or_content: str) -> dict[str, Any]:
     except (ValueError, yaml.YAMLError) as error:
         raise ProviderError(f"the kubeconfig is neither a file nor valid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(config, dict):
-        what = "holds no kubeconfig" if path else "does not exist, and is no kubeconfig itself"
+        what = "holds no kubeconfig" if path else "does not exist, and is not a kubeconfig itself"
         raise ProviderError(f"the kubeconfig '{path or path_or_content.strip()[:200]}' {what}.")
     if path is not None:
         _resolve_files(config, path.resolve().parent)
