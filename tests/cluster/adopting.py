@@ -72,8 +72,8 @@ class Old(ABC):
     layers: dict[str, list[str]] = field(default_factory=dict)
 
     @abstractmethod
-    def rake(self, task: str) -> bool:
-        """Run a task of Portus; return whether it ended well."""
+    def rake(self, task: str) -> subprocess.CompletedProcess[str]:
+        """Run a task of Portus."""
 
     @abstractmethod
     def sql(self, text: str) -> str:
@@ -91,9 +91,10 @@ class Old(ABC):
 
     def fill(self, record: str) -> None:
         """Make registry (the arguments of its task), users and a team, and push the images."""
-        until(lambda: self.rake(f"portus:create_registry[{record}]"), "the old Portus knows its registry")
+        until(lambda: self.rake(f"portus:create_registry[{record}]").returncode == 0, "the old Portus knows its registry")
         for user, password in PASSWORDS.items():
-            assert self.rake(f"portus:create_user[{user},{user}@adopted.test,{password},{str(user == 'alice').lower()}]")
+            done = self.rake(f"portus:create_user[{user},{user}@adopted.test,{password},{str(user == 'alice').lower()}]")
+            assert done.returncode == 0, done.stdout + done.stderr
         self.sql(TEAM)
         for image, user in IMAGES.items():
             pushed = self.push(user, image)

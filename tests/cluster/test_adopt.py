@@ -62,8 +62,8 @@ class OldMachine(Old):
         command = [str(self.machine.bin / "docker"), "compose", "-f", str(self.file), *words]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
 
-    def rake(self, task: str) -> bool:
-        return self.compose("exec", "-T", "portus", "portusctl", "exec", "rake", task).returncode == 0
+    def rake(self, task: str) -> subprocess.CompletedProcess[str]:
+        return self.compose("exec", "-T", "portus", "portusctl", "exec", "rake", task)
 
     def sql(self, text: str) -> str:
         client = 'MYSQL_PWD="$MYSQL_ROOT_PASSWORD" exec mariadb --batch --skip-column-names -uroot portus_production'

@@ -53,8 +53,8 @@ class OldRelease(Old):
         command += ["exec", "-i", f"deployment/{RELEASE}-{workload}", "--", *argv]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
 
-    def rake(self, task: str) -> bool:
-        return self.exec("portus", "portusctl", "exec", "rake", task).returncode == 0
+    def rake(self, task: str) -> subprocess.CompletedProcess[str]:
+        return self.exec("portus", "portusctl", "exec", "rake", task)
 
     def sql(self, text: str) -> str:
         client = 'MYSQL_PWD="$MARIADB_ROOT_PASSWORD" exec mariadb --batch --skip-column-names -uroot portus'
