@@ -58,11 +58,10 @@ def assign(workloads: list[Workload], file: str) -> None:
     for workload in workloads:
         workload.role = role_of(workload)
     webs = [workload for workload in workloads if workload.role is Role.PORTUS]
-    if any(map(_is_configured, webs)):
-        for workload in webs:
-            if workload.command and not _is_configured(workload):
-                workload.role = Role.OTHER  # a tool of the same image
-        webs = [workload for workload in webs if workload.role is Role.PORTUS]
+    servers = [workload for workload in webs if _is_configured(workload) or not workload.command]
+    for workload in webs if servers else []:
+        workload.role = Role.PORTUS if workload in servers else Role.OTHER  # a tool of the same image has a command of its own
+    webs = servers or webs
     if not webs:
         names = ", ".join(workload.name for workload in workloads) or "none"
         rule = f"one service must run Portus: an image called portus, or a variable like PORTUS_MACHINE_FQDN_VALUE (found: {names})"

@@ -156,6 +156,8 @@ def _configuration(workload: Workload, mount: Mount, source: Source, findings: F
         findings.ask(mount.item, f"{workload.name} has a configuration of its own, which is not read: which of its keys must both have?")
     elif texts:
         findings.not_needed(mount.item, "read: its keys are judged one by one")
+    elif workload.role is Role.WORKER and web and any(each.target == mount.target for each in web.mounts):
+        findings.not_needed(mount.item, f"as in {web.name}")
     else:
         what = "the registry" if workload.role is Role.REGISTRY else "Portus"
         findings.ask(

@@ -86,9 +86,9 @@ def choose_hosts(source: Source, answers: Answers, findings: Findings) -> None:
     if values.is_public_name(host):
         findings.settings[keys.HOST] = host
     else:
-        name = host or "nothing"
+        why = f"the source has {host}, which is none" if host else "the source has none"
         findings.missing[keys.HOST] = (
-            f"the public DNS name of Portus (the source has {name}, which is none): write {keys.PREFIX}{keys.HOST} into the stack file, "
+            f"the public DNS name of Portus ({why}): write {keys.PREFIX}{keys.HOST} into the stack file, "
             f"or {AGAIN} --host portus.example.com"
         )
     if values.is_public_name(registry) and registry != host:

@@ -19,7 +19,7 @@ def name(source: Source, workload: Workload) -> str:
 
 def execute(source: Source, workload: Workload) -> str:
     """Return the command that runs another one in the container of ``workload``."""
-    return f'docker exec -i "$(docker ps -q -f label=com.docker.swarm.service.name={shlex.quote(name(source, workload))})"'
+    return f'docker exec -i "$(docker ps -q -f label=com.docker.swarm.service.name={shlex.quote(name(source, workload))} | head -n 1)"'
 
 
 def _has_volume(registry: Workload) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.adopt.model import Findings
+from ops.adopt.model import Fate, Findings
 from tests.ops.adopt import support
 
 each_shape = pytest.mark.parametrize("shape", support.SHAPES)
@@ -235,9 +235,10 @@ def test_portus_own_configuration_wins_over_its_shipped_one_in_any_order_of_moun
 def test_a_configuration_that_cannot_be_read_is_asked_with_the_option_that_gives_it(
     part: str, mount: str, option: str, tmp_path: Path
 ) -> None:
-    file = mounted(tmp_path, {"conf/other.yml": LEVEL}, **{part: mount})
+    file = mounted(tmp_path, {"conf/other.yml": LEVEL}, **{part: mount, "jobs": mount if part == "web" else "[]"})
     verdict = support.of(support.adopted(file), f"services.{part}.volumes[0]")
     assert option in verdict.text, verdict
+    assert support.fates(support.adopted(file), Fate.DECISION).count("services.jobs.volumes[0]") == 0, "it is asked once"
     given = support.lay(tmp_path / "given", {"config.yml": SIGN_UP if part == "web" else LEVEL})
     written = support.results(tmp_path / "new", "compose", "--file", file, option, given)
     assert ("enabled: false" if part == "web" else "logLevel: warn") in written["Pulumi.prod.yaml"]

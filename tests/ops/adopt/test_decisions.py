@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ops.adopt import keys
 from ops.adopt.classify.overview import names
@@ -255,8 +256,12 @@ def test_an_alias_in_a_network_is_a_service_of_the_old_deployment(tmp_path: Path
     assert support.of(web(tmp_path, "PORTUS_DB_HOST=store", more=more), "PORTUS_DB_HOST").fate is Fate.NOT_NEEDED
 
 
-def test_a_tool_of_the_same_image_is_no_second_portus(tmp_path: Path) -> None:
-    findings = web(tmp_path, more="  tool:\n    image: opensuse/portus:2.4.3\n    command: bash\n")
+@pytest.mark.parametrize("variables", [{"PORTUS_DB_HOST": "db"}, {}])
+def test_a_tool_of_the_same_image_is_no_second_portus(variables: dict[str, str], tmp_path: Path) -> None:
+    tool = {"image": "opensuse/portus:2.4.3", "command": "bash"}
+    server = {"image": "opensuse/portus:2.4.3", "environment": variables}
+    text = yaml.safe_dump({"services": {"portus": server, "tool": tool}})
+    findings = support.adopted(support.lay(tmp_path, {"docker-compose.yml": text}))
     assert "is not part of this program" in support.of(findings, "services.tool.image").text
 
 

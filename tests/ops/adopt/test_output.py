@@ -251,7 +251,7 @@ def test_the_plan_for_a_swarm_has_commands_of_swarm_alone(tmp_path: Path) -> Non
     (tmp_path / "old" / "docker-compose.yml").open("a").write("volumes: {blobs: {}}\n")
     written = support.results(tmp_path / "new", "compose", "--file", file, "--swarm", "hub")
     plan = written["plan.md"]
-    container = 'docker exec -i "$(docker ps -q -f label=com.docker.swarm.service.name=hub_{})"'
+    container = 'docker exec -i "$(docker ps -q -f label=com.docker.swarm.service.name=hub_{} | head -n 1)"'
     for part in (
         f"{container.format('store')} sh -c",
         f"{container.format('images')} tar -C /var/lib/registry -cf -",
