@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from components.settings.report.locate import copied
 from components.settings.report.plaintext_secrets import Found, clear_secrets, exposed_secrets, found_in, in_one
 from components.settings.report.problems import UNSET, Problem, SettingsError
 from components.settings.rules import all_rules
@@ -82,7 +82,7 @@ def _broken_rules(stack: StackSettings, blamed: set[str]) -> Iterator[Problem]:
     for rule in all_rules():
         if not (blamed and any(map(rests_on_blamed, rule.requires))):
             found = [problem for problem in rule.check(stack) if not rests_on_blamed(problem.key)]
-            yield from (problem for problem in found if rule.voids or not _lies_below(problem.key, void))
+            yield from [problem for problem in found if rule.voids or not _lies_below(problem.key, void)]
             void |= {problem.key for problem in found} if rule.voids else set()
 
 
@@ -98,7 +98,7 @@ def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callabl
         return encrypted(reading.written(path))
 
     while remaining is not None and stack is None:
-        before = json.loads(json.dumps(reading.raw))
+        before = copied(reading.raw)
         renamed = reading.correct(remaining.errors(include_url=False))
         if not renamed:
             break
@@ -112,9 +112,10 @@ def _wrong(raw: Mapping[str, object], error: ValidationError, encrypted: Callabl
     blamed: set[str] = set()
     further: list[Problem] = []
     if remaining is not None:
-        further = explain(remaining.errors(include_url=False), reading.raw, is_encrypted)
-        stack, left_out = _salvage(json.dumps(reading.raw), remaining)
-        blamed = left_out | {problem.key for problem in further} | told_to_write(remaining.errors(include_url=False), reading.raw)
+        entries = remaining.errors(include_url=False)
+        further = explain(entries, reading.raw, is_encrypted)
+        stack, left_out = _salvage(reading.raw, remaining)
+        blamed = left_out | {problem.key for problem in further} | told_to_write(entries, reading.raw)
     if stack is not None:
         further += _broken_rules(stack, blamed)
     blamed |= {each.key for each in further}
@@ -162,15 +163,15 @@ def stray(key: str) -> Problem:
     )
 
 
-def _salvage(text: str, error: ValidationError) -> tuple[StackSettings | None, set[str]]:
+def _salvage(raw: Mapping[str, object], error: ValidationError) -> tuple[StackSettings | None, set[str]]:
     """Return the settings without what is wrong, None if the rest is wrong, too; and the keys that were left out."""
-    rest: dict[str, Any] = json.loads(text)
+    rest: dict[str, Any] = copied(raw)
     left_out: set[str] = set()
     for _ in range(10):
         left_out |= {_drop(rest, entry["loc"]) for entry in error.errors(include_url=False, include_context=False)} - {""}
         for key, value in PLACEHOLDERS.items():
             if key not in rest:
-                rest[key] = copy.deepcopy(value)
+                rest[key] = copied(value)
         if isinstance(rest.get("portus"), dict):
             rest["portus"].setdefault("version", "2.5")
         try:

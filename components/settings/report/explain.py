@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from components.settings.report import fixes
 from components.settings.report.discretion import shown, shown_at
 from components.settings.report.fixes import SECRET_NAME, allowed_value, as_entries, as_texts, below, close_to, fix_of, is_slip, plain
-from components.settings.report.locate import NAMED, TAGS, Path, Place, find, keys_of, setting_meant, tag_of, value_at
+from components.settings.report.locate import NAMED, TAGS, Path, Place, copied, find, keys_of, setting_meant, tag_of, value_at
 from components.settings.report.plaintext_secrets import swapped_keys
 from components.settings.report.problems import HIDDEN, UNSET, Problem
 from components.settings.report.redaction import assigns_a_secret
@@ -342,7 +342,7 @@ class Reading:
     """
 
     def __init__(self, raw: Mapping[str, object]) -> None:
-        self.raw: dict[str, Any] = json.loads(json.dumps(raw))
+        self.raw: dict[str, Any] = copied(raw)
         self._written: dict[Path, Path] = {}
 
     def correct(self, entries: list[ErrorDetails]) -> list[ErrorDetails]:

@@ -171,6 +171,13 @@ def _sections_by_key(model: type[Section]) -> Mapping[str, list[type[Section]]]:
     return {key: sections_of(field.annotation) for key, field in _fields_by_key(model).items()}
 
 
+def copied(value: Any) -> Any:
+    """Return ``value``, data of a stack file, with sections and lists that may be changed."""
+    if isinstance(value, dict):
+        return {key: copied(each) for key, each in value.items()}
+    return [copied(each) for each in value] if isinstance(value, list) else value
+
+
 def value_at(raw: object, path: Path, otherwise: object = None) -> Any:
     """Return what ``raw`` has at ``path``, ``otherwise`` where it has no such path."""
     node: Any = raw

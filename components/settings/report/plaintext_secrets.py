@@ -45,6 +45,9 @@ _VARIABLE: Final = re.compile(r"workloads\.\w+\.env\[\d+\]\.value")
 _FREE: Final = re.compile(rf"{_VARIABLE.pattern}|registry\.extraConfig\..+|.*(?:annotations|headers)\..+", re.IGNORECASE | re.DOTALL)
 """Settings that take any text, so that only the text itself tells that it holds a secret."""
 
+_HOLDING: Final = frozenset({"value", "annotations", "serviceAccountAnnotations"})
+"""Keys of a section whose own or whose entries' names may say that they hold a secret."""
+
 Found = tuple[Path, tuple[type[Section], ...], Mapping[str, Any]]
 """A section of the stack file: its path, the models that it may be of, and what it holds."""
 
@@ -99,7 +102,8 @@ def exposed_secrets(found: Sequence[Found]) -> Iterator[Problem]:
         for key, value in section.items():
             if _may_expose(value) and not _is_secret(meant, key):
                 yield from _exposed_at((*path, key), value)
-        yield from _named_secrets(path, meant, section)
+        if not _HOLDING.isdisjoint(section):
+            yield from _named_secrets(path, meant, section)
 
 
 def _may_expose(value: Any) -> bool:
@@ -107,14 +111,13 @@ def _may_expose(value: Any) -> bool:
 
 
 def _exposed_at(path: Path, value: Any) -> Iterator[Problem]:
-    """Yield a problem for each secret in the text, or the texts of the list, at ``path``."""
+    """Yield a problem for each secret in the text, or the texts of the list, at ``path``, if they may hold one."""
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _exposed_at((*path, index), item)
-    elif _may_expose(value):
-        place = Place(path, ())
-        if found := _exposed(place, value):
-            yield Problem(key=place.dotted, value=HIDDEN, rule=found[0], fix=found[1])
+            if _may_expose(item):
+                yield from _exposed_at((*path, index), item)
+    elif found := _exposed(place := Place(path, ()), value):
+        yield Problem(key=place.dotted, value=HIDDEN, rule=found[0], fix=found[1])
 
 
 def _exposed(place: Place, text: str) -> tuple[str, str] | None:

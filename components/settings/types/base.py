@@ -7,7 +7,7 @@ keep the names of their documentation: ``UpstreamSection``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -44,10 +44,10 @@ def names_and_keys(model: type[Section]) -> tuple[tuple[str, str], ...]:
     return tuple((name, field.alias or name) for name, field in model.model_fields.items())
 
 
-def names_and_keys_set(section: Section) -> tuple[tuple[str, str], ...]:
+def names_and_keys_set(section: Section) -> Sequence[tuple[str, str]]:
     """Return name and key of each setting of ``section`` that the stack file sets: most sections are whole defaults."""
     found = section.model_fields_set
-    return tuple(pair for pair in names_and_keys(type(section)) if pair[0] in found) if found else ()
+    return [pair for pair in names_and_keys(type(section)) if pair[0] in found] if found else ()
 
 
 @cache
