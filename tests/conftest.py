@@ -12,6 +12,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from pulumi import _types
 from xdist.scheduler import LoadScopeScheduling
 
 from components.settings.rules import certificates
@@ -118,6 +119,13 @@ def kubeconfig() -> Path:
 def _one_look_at_each_key() -> Iterator[None]:
     """OpenSSL takes 50 ms to look whether an RSA key is one; the tests' keys are few."""
     with mock.patch.object(certificates, "_load_key", cache(certificates._load_key)):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_look_at_each_type() -> Iterator[None]:
+    """For each object the SDK looks at its types anew, which is a tenth of a run of the program."""
+    with mock.patch.object(_types, "unwrap_type", cache(_types.unwrap_type)):
         yield
 
 

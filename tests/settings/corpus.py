@@ -49,16 +49,21 @@ WIDTH = 120
 _WRITTEN = tempfile.TemporaryDirectory()
 
 
+def _loaded(text: str) -> Any:
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
+
+
 def _samples() -> Iterator[Path]:
     """Yield the right stack files: ``samples/complete.yaml``, and one for each entry of the other files there."""
     for file in (HERE / "samples").glob("*.yaml"):
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = _loaded(file.read_text(encoding="utf-8"))
         if "config" in content:
             yield file
             continue
         for name, sample in content.items():
             path = Path(_WRITTEN.name, f"{name}.yaml")
-            path.write_text(yaml.safe_dump(sample, sort_keys=False), encoding="utf-8")
+            text = yaml.dump(sample, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False)
+            path.write_text(text, encoding="utf-8")
             yield path
 
 
@@ -184,7 +189,7 @@ class WrongFile(Stack):
     @cached_property
     def content(self) -> Any:
         """The whole file."""
-        return yaml.safe_load(self.row["file"])
+        return _loaded(self.row["file"])
 
     def parse(self) -> StackSettings:
         """Return the settings, or raise the report with its line numbers."""
@@ -280,10 +285,6 @@ def bases() -> dict[str, dict[str, Any]]:
     written = _loaded(BASES.read_text(encoding="utf-8"))
     minimal = written.pop("minimal")
     return {"minimal": minimal, **{name: changed(minimal, change) for name, change in written.items()}}
-
-
-def _loaded(text: str) -> Any:
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
 
 
 def _timeless(text: str) -> str:

@@ -24,7 +24,8 @@ from ops.adopt.output import stack_file
 HERE = Path(__file__).parent
 SECRETS = ("zebra", "ZEBRA", "Zebra")
 """Beginnings of all secrets of the sources."""
-ENVIRONMENT = {"PATH": os.environ["PATH"]}
+ENVIRONMENT = {"PATH": os.environ["PATH"], "GOGC": "off"}
+"""A run of Compose takes 0.05 s of processor time, a third of it to free memory just before it ends."""
 _UNPACKED = tempfile.TemporaryDirectory()
 
 
@@ -114,7 +115,7 @@ def run(*arguments: object, env: Mapping[str, str] | None = None) -> Result:
 
     A pulumi on PATH has no stacks.
     """
-    others = {**dict.fromkeys(os.environ.keys() - ENVIRONMENT.keys()), "PULUMI_BACKEND_URL": f"file://{_UNPACKED.name}"}
+    others = {**dict.fromkeys(os.environ), **ENVIRONMENT, "PULUMI_BACKEND_URL": f"file://{_UNPACKED.name}"}
     return CliRunner().invoke(adopt, [str(argument) for argument in arguments], env={**others, **(env or {})})
 
 

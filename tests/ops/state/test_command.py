@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from ops.errors import OpsError
 from ops.pulumi.stack import Stack
-from ops.state import command, engine
+from ops.state import certificates, command, engine, passwords
 from ops.state.document import planned
 from ops.state.objects import LiveObjects
 from ops.state.values import HIDDEN, UNKNOWN, name_of
 from tests.ops.state.stages import EMPTY, Cluster, steps
 from tests.recorder import Program, run_program, stack_configuration
 from tests.settings import chains
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _hashes_and_keys_that_take_no_time() -> Iterator[None]:
+    """A build makes eight hashes and a key, and reads a key: 0.5 s. ``test_secrets.py`` looks at those of the real cost."""
+    made, read = cache(generate_private_key), cache(certificates._private_key)
+    with (
+        mock.patch.object(certificates, "generate_private_key", made),
+        mock.patch.object(certificates, "_private_key", read),
+        mock.patch.object(passwords, "COST", 4),
+    ):
+        yield
 
 
 @pytest.fixture(scope="module")
