@@ -161,6 +161,16 @@ def test_the_old_name_of_a_certificate_is_written_as_the_new_one() -> None:
     assert "X509" not in settings.tls.extra_ca_certificates[0]
 
 
+def test_the_old_name_of_a_certificate_is_refused_in_a_secret_of_another_team() -> None:
+    """OpenSSL reads it, and Go's ``tls.X509KeyPair`` skips every block that is not called CERTIFICATE."""
+    old = CHAIN.replace("CERTIFICATE", "X509 CERTIFICATE")
+    assert read_by_openssl(old) == 2
+    (problem,) = problems_of(existing(provided(old, root())))
+    assert problem.key == "tls.certificate"
+    assert "reads only blocks that are called CERTIFICATE" in problem.rule
+    assert problems_of(existing(provided(CHAIN, root()))) == ()
+
+
 def _settings(tls: Mapping[str, Any]) -> StackSettings:
     return parse({**BASE, "tls": tls}, file="stack.yaml", encrypted=lambda _: True)
 

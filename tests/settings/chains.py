@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import ssl
 import tempfile
@@ -12,6 +13,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.settings.authority import HOSTS, NOW, certificate, key, private
@@ -127,3 +129,23 @@ def _usage(names: Sequence[str]) -> x509.KeyUsage:
 
 
 KEY: Final = private("server")
+
+_BODY: Final = "".join(KEY.splitlines()[1:-1])
+_JSON: Final = '{"kty": "RSA", "n": "0vx7agoebGcQSuuPiLJX", "d": "X4cTteJY0gn4FYPsXB8rd"}'
+
+OTHER_FORMS: Final = {
+    "without its frame": _BODY,
+    "without its frame and padding": _BODY.rstrip("="),
+    "on lines of 76 letters": "\n".join(_BODY[start : start + 76] for start in range(0, len(_BODY), 76)),
+    "small letters": KEY.replace("BEGIN PRIVATE KEY", "begin private key"),
+    "four dashes": KEY.replace("-----", "----"),
+    "dashes of a text processor": KEY.replace("-----", "\u2014"),
+    "URL-encoded": KEY.replace(" ", "%20").replace("\n", "%0A"),
+    "base64 after an empty line": base64.b64encode(f"\n{KEY}".encode()).decode(),
+    "base64 twice": base64.b64encode(base64.b64encode(KEY.encode())).decode(),
+    "base64 for URLs": base64.urlsafe_b64encode(f"\r\n{KEY}".encode()).decode(),
+    "PKCS #12": base64.b64encode(pkcs12.serialize_key_and_certificates(b"portus", key("server"), None, None, NoEncryption())).decode(),
+    "JSON Web Key": _JSON,
+    "JSON Web Key in base64": base64.b64encode(_JSON.encode()).decode(),
+}
+"""Private keys as no server reads them: they are exposed all the same."""

@@ -11,7 +11,7 @@ import pytest
 
 from tests.recorder import run_program, texts
 from tests.settings.authority import private
-from tests.settings.chains import KEY, intermediate, leaf, root
+from tests.settings.chains import KEY, OTHER_FORMS, intermediate, leaf, root
 from tests.settings.tables import BASE, merged, report, stack_with
 from tests.settings.test_certificate_paths import provided
 
@@ -306,6 +306,7 @@ KEYS = {
     "base64": base64.b64encode(KEY.encode()).decode(),
     "cut off": KEY[:300],
     "one line": KEY.replace("\n", "\\n"),
+    **OTHER_FORMS,
 }
 
 
@@ -331,7 +332,7 @@ def _with_a_key(key: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 def test_a_private_key_in_a_public_setting_is_refused_and_has_to_be_replaced(key: str) -> None:
-    secret = "".join(key.split("-----")[2].split())[:40] if "-----" in key else key[:40]
+    secret = "".join(key.split("-----")[2].split())[:40] if key.count("-----") > 1 else key[-40:]
     for setting, changes in _with_a_key(key):
         raw = merged(BASE, changes)
         for encrypted in (True, False):

@@ -38,7 +38,7 @@ _BY_REFERENCE: Final = "put the text into a Secret, write valueFrom: {secretKeyR
 _HELD_IN_A_SECRET: Final = re.compile(r"registry\.notifications\.extraEndpoints\[\d+\]\.url")
 """Settings whose query is none of a ConfigMap (``components.registry.configuration.holds_a_secret``)."""
 
-_MARKS: Final = re.compile(r"//|:/|\\\\|-----BEGIN|LS0t|eyJ|[=:@\s]")
+_MARKS: Final = re.compile(r"//|:/|\\\\|-----BEGIN|LS0t|eyJ|[=:@\s]|[A-Za-z0-9+/_-]{40}")
 """Every text that holds a secret has one of these; most texts of a stack file have none."""
 
 _VARIABLE: Final = re.compile(r"workloads\.\w+\.env\[\d+\]\.value")

@@ -77,7 +77,7 @@ def _unreadable(block: pem.Block) -> str | None:
 def _served_by_others(value: str) -> str:
     """Certificates that other programs read from a Secret as they are."""
     normal = _certificates(value)
-    if len(pem.readable_as_is(value)) != len(pem.blocks(normal)):
+    if pem.readable_as_is(value) != [pem.CERTIFICATE] * len(pem.blocks(normal)):
         raise broken(
             f"must be readable as it is, because this program cannot rewrite tls.crt of the Secret: {_unusual(value)}",
             "write it below 'certificate: |' with OpenSSL's line breaks, and write the same lines into tls.crt of the Secret",
@@ -93,6 +93,8 @@ def _unusual(value: str) -> str:
         return "it has \\n instead of line breaks"
     if "\n" not in value.strip():
         return "it is one line"
+    if any(block.label != pem.CERTIFICATE for block in pem.blocks(value)):
+        return "Go, of which the registry is made, reads only blocks that are called CERTIFICATE"
     return "every -----BEGIN and -----END must be a line of its own, with nothing before it"
 
 
