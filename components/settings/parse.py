@@ -80,7 +80,8 @@ def _broken_rules(stack: StackSettings, blamed: set[str]) -> Iterator[Problem]:
         return key in above or not blamed.isdisjoint(_within(key))
 
     for rule in all_rules():
-        if not (blamed and any(map(rests_on_blamed, rule.requires))):
+        is_void = void and any(_lies_below(key, void) for key in rule.requires)
+        if not is_void and not (blamed and any(map(rests_on_blamed, rule.requires))):
             found = [problem for problem in rule.check(stack) if not rests_on_blamed(problem.key)]
             yield from [problem for problem in found if rule.voids or not _lies_below(problem.key, void)]
             void |= {problem.key for problem in found} if rule.voids else set()

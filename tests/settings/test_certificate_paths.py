@@ -130,6 +130,15 @@ MISTAKES: Mapping[str, Mistake] = {
         lambda: (leaf(), intermediate()), ROOT, "must be a root", "CN=Root here; move CN=Intermediate to tls.certificate", GOOD
     ),
     "intermediate in both places": Mistake(lambda: (leaf() + intermediate(), intermediate()), ROOT, "must be a root", "CN=Root here", GOOD),
+    "second intermediate in place of the root": Mistake(
+        lambda: (_by_issuing() + _issuing() + intermediate(), _issuing()), ROOT, "must be a root", "CN=Root here", GOOD
+    ),
+    "server's certificate in place of the root": Mistake(
+        lambda: (leaf() + intermediate(), leaf()), ROOT, "this is a server's certificate", "CN=Root here", GOOD
+    ),
+    "intermediate of another CA in place of the root": Mistake(
+        lambda: (leaf() + intermediate(), made("Other", by="Another", of="other", signer="another")), ROOT, "must be a root", "here", GOOD
+    ),
     "intermediate is not a CA": Mistake(
         lambda: (leaf() + intermediate(ca=False), root()), LEAF, "must be a CA's certificate", "CA:TRUE", GOOD
     ),
@@ -195,7 +204,9 @@ MISTAKES: Mapping[str, Mistake] = {
         "serverAuth",
         lambda: (leaf(uses=[CLIENT, SERVER]) + intermediate(), root()),
     ),
-    "for any use": Mistake(lambda: (leaf(uses=[ANY]) + intermediate(), root()), LEAF, "without serverAuth", "serverAuth", GOOD),
+    "for any use": Mistake(
+        lambda: (leaf(uses=[ANY]) + intermediate(), root()), LEAF, "is anyExtendedKeyUsage, without serverAuth", "serverAuth", GOOD
+    ),
     "for signing lists alone": Mistake(
         lambda: (leaf(usage=["crl_sign"]) + intermediate(), root()),
         LEAF,

@@ -154,7 +154,9 @@ def _trust_problems(chain: Chain, authority: str | None, hosts: Sequence[str]) -
     of_root = list(_root_problems(key, walk.anchor)) if walk.anchor is not None and walk.anchor != chain.leaf else []
     if authority is None:  # else root_problems reports it
         yield from of_root
-    yield from path_problems(chain, walk, roots, hosts, root_key=key, sound=not flaws and not of_root)
+    no_root = authority is not None and walk.anchor is None and not any(map(facts.is_self_issued, roots))
+    found = path_problems(chain, walk, roots, hosts, root_key=key, sound=not flaws and not of_root)
+    yield from (problem for problem in found if not (no_root and problem.key == ROOT))  # root_problems says already that it is no root
 
 
 def _path_periods(steps: Sequence[x509.Certificate]) -> Iterator[Problem]:
@@ -180,18 +182,28 @@ def root_problems(key: str, authority: str, served: str | None = None) -> Iterat
     elif served is not None and found == facts.certificates(served):
         yield from bundle_problems(key, found)
     else:
-        yield from _root_problems(key, found[0])
+        yield from _root_problems(key, found[0], facts.certificates(served) if served else ())
 
 
-def _root_problems(key: str, root: x509.Certificate) -> Iterator[Problem]:
+def _no_root(key: str, given: x509.Certificate, beside: Sequence[x509.Certificate]) -> Problem:
+    """Return the problem of a certificate that another one signed; the fix follows the issuers as far as ``beside`` knows them."""
+    name, top = facts.name(given), given
+    for _ in beside:
+        top = next((one for one in beside if facts.has_signed(one, top) and not facts.is_self_issued(one)), top)
+    what = "OpenSSL does not trust this intermediate, which" if facts.is_ca(given) else "this is a server's certificate, which"
+    move = "" if given in beside else f"; move {name} to tls.certificate, after the server's"
+    return Problem(
+        key=key,
+        value=name,
+        rule=f"must be a root: {what} {facts.issuer(given)} signed",
+        fix=f"give the certificate of {facts.issuer(top)} here{move}",
+    )
+
+
+def _root_problems(key: str, root: x509.Certificate, beside: Sequence[x509.Certificate] = ()) -> Iterator[Problem]:
     name = facts.name(root)
     if not facts.is_self_issued(root):
-        yield Problem(
-            key=key,
-            value=name,
-            rule=f"must be a root: OpenSSL does not trust this intermediate, which {facts.issuer(root)} signed",
-            fix=f"give the certificate of {facts.issuer(root)} here; move {name} to tls.certificate, after the server's",
-        )
+        yield _no_root(key, root, beside)
     elif not facts.has_signed(root, root):
         yield Problem(
             key=key,

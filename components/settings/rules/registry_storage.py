@@ -284,7 +284,7 @@ def oss_is_found(stack: StackSettings) -> Iterator[Problem]:
     if not isinstance(storage, OssStorage):
         return
     if storage.endpoint is None and not re.fullmatch("oss-[a-z0-9-]+", storage.region):
-        near = re.sub(r"^.*://|\.aliyuncs\.com.*$", "", storage.region.lower())
+        near = re.sub(r"^.*://|\.aliyuncs\.com.*$", "", storage.region.lower().replace("_", "-"))
         near = near if near.startswith("oss-") else f"oss-{near}"
         yield Problem(
             key="registry.storage.region",
@@ -298,7 +298,7 @@ def oss_is_found(stack: StackSettings) -> Iterator[Problem]:
             key="registry.storage.endpoint",
             value=json.dumps(storage.endpoint),
             rule="must begin with the bucket's name: the driver adds nothing to it",
-            fix=f"write {storage.bucket.lower()}.{storage.endpoint}",
+            fix=f"write {storage.bucket.lower()}.{re.sub(r'^.*[.](?=oss-)', '', storage.endpoint)}",
         )
 
 
@@ -317,8 +317,19 @@ def swift_knows_its_identity_service(stack: StackSettings) -> Iterator[Problem]:
             key="registry.storage.authurl",
             value=json.dumps(storage.authurl),
             rule="must have the version of the identity service in it, or authversion must be set: otherwise the registry does not start",
-            fix=f"write {storage.authurl.rstrip('/')}/v3",
+            fix=f"write {re.sub(r'/v[0-9.]+$', '', storage.authurl.rstrip('/'))}/v3",
         )
+
+
+_DOMAINS: Final = {
+    "cn-": "amazonaws.com.cn",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
+    "eusc-": "amazonaws.eu",
+}
+"""How the regions of a partition of Amazon's begin -> domain of its endpoints (botocore, data/endpoints.json)."""
 
 
 @rule(requires=("registry.version", "registry.storage.region", "registry.storage.regionendpoint"))
@@ -333,7 +344,7 @@ def s3_region_is_known(stack: StackSettings) -> Iterator[Problem]:
     close = [each for each in sorted(REGIONS[version]) if re.fullmatch(rf"{re.escape(spelled)}-?[0-9]?", each)]
     close = close or difflib.get_close_matches(spelled, sorted(REGIONS[version]), n=1, cutoff=0.8)
     amazon = re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", region)
-    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    domain = next((domain for prefix, domain in _DOMAINS.items() if region.startswith(prefix)), "amazonaws.com")
     endpoint = f"set regionendpoint: https://s3.{region}.{domain}"
     if newer:
         fix = f'{endpoint}, or registry.version: "{newer}"'

@@ -23,7 +23,7 @@ class Rule:
         check: yields what is wrong.
         requires: keys; the rule is skipped if one of them is wrong. The rules see a placeholder for a wrong value, and a rule that reads it
             would report the placeholder.
-        voids: what is set at or below a key that this rule reports has no effect, so no other rule reports it.
+        voids: what is set at or below a key that this rule reports has no effect, so no other rule reports it or rests on it.
     """
 
     check: Check

@@ -116,7 +116,7 @@ def images_run_the_program_of_their_setting(stack: StackSettings) -> Iterator[Pr
 def portus_image_is_of_its_version(stack: StackSettings) -> Iterator[Problem]:
     """Variables, paths and the database's migrations follow from portus.version."""
     tag, version = image_tag(stack.images.portus or ""), stack.portus.version.value
-    named = re.match(r"v?(2\.[0-5])(?![0-9])", tag or "")
+    named = re.match(r"(?:(?:portus|release|branch|stable|opensuse|suse|leap)[._-])*v?(2\.[0-5])(?![0-9])", tag or "")
     if named and named[1] != version:
         yield Problem(
             key="images.portus",

@@ -146,9 +146,11 @@ def period_rules(certificate: x509.Certificate, *, ahead: dt.timedelta) -> Itera
 def purposes(certificate: x509.Certificate) -> tuple[str, ...] | None:
     """Return the extended key usages by name, None where every use is allowed."""
     from cryptography import x509  # noqa: PLC0415
+    from cryptography.x509.oid import ExtendedKeyUsageOID  # noqa: PLC0415
 
     usage = extension(certificate, x509.ExtendedKeyUsage)
-    return None if usage is None else tuple(str(getattr(oid, "_name", oid.dotted_string)) for oid in usage)
+    names = {ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "anyExtendedKeyUsage"}
+    return None if usage is None else tuple(names.get(oid) or str(getattr(oid, "_name", oid.dotted_string)) for oid in usage)
 
 
 def is_for_servers(certificate: x509.Certificate) -> bool:

@@ -33,7 +33,8 @@ def _azure_key(value: SecretStr) -> SecretStr:
 
 def _google_key(value: SecretStr) -> SecretStr:
     """The key file of a service account."""
-    text, rule = value.get_secret_value(), "must be the key file of a service account: JSON with type, client_email and private_key"
+    text = value.get_secret_value().removeprefix("\ufeff")  # of an editor: Go's JSON does not read it
+    rule = "must be the key file of a service account: JSON with type, client_email and private_key"
     if is_sealed(value):
         return value
     found = _json(text)
@@ -45,10 +46,10 @@ def _google_key(value: SecretStr) -> SecretStr:
     kind = found.get("type")
     if kind != "service_account":
         raise broken(rule, f"create a key of a service account; this one has type {json.dumps(kind)}, which the registry cannot use")
-    missing = [name for name in GOOGLE_FIELDS if not isinstance(found.get(name), str)]
+    missing = [name for name in GOOGLE_FIELDS if not isinstance(found.get(name), str) or not found[name]]
     if missing:
         raise broken(rule, f"give the whole file; {' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing")
-    return value
+    return SecretStr(text)
 
 
 def _json(text: str) -> dict[str, object] | None:

@@ -151,7 +151,8 @@ def has_port(text: str) -> bool:
 
 def _network_host(value: str) -> str:
     """A host name, a Service's name or an IP address."""
-    if is_address(value) and ":" in value:
+    bare = value.strip().partition("://")[2] or value.strip()
+    if is_address(_host_in(bare)) and ":" in _host_in(bare):
         raise broken("must be a host name, a Service's name or an IPv4 address", "write the server's name: IPv6 addresses are not tested")
     refuse_own_pod(value)
     if names_a_server(value):
@@ -160,7 +161,7 @@ def _network_host(value: str) -> str:
     near = _host_in(value)
     if "://" in value or "/" in value or ":" in value:
         fix = "the port has its own key"
-        if not near and value.startswith("/") and not value.startswith("//"):
+        if re.match(r"/(?!/)|[a-z+]+:///|(?:unix|ldapi|file):", value):
             raise broken(
                 "must be only a host, without scheme, port or path", "write the server's DNS name or address: a Pod cannot reach its socket"
             )

@@ -13,8 +13,8 @@ from components.settings.types.base import Checked, broken
 _ATTRIBUTE: Final = re.compile(r"[-A-Za-z0-9_:.]*[A-Za-z0-9_]")
 _OPERATOR: Final = re.compile(r"<=|>=|!=|:=|=")
 _VALUE: Final = re.compile(r"(?:[-\[\]{}A-Za-z0-9_*.+/:@=,#$%&!'^~\s]|[^\x00-\x7f]|\\[0-9A-Fa-f]{2})+")
-_UNREADABLE: Final = re.compile(r"[;\"<>?`]|\\(?![0-9A-Fa-f]{2})")
-"""What a value may hold by RFC 4515, or by habit, and net-ldap does not read."""
+_UNREADABLE: Final = re.compile(r"[;\"<>?`]|\\[*()]|\\(?![0-9A-Fa-f]{2})")
+"""What a value may hold by RFC 4515, or by habit, and net-ldap does not read; ``\\*`` is the star itself in other programs."""
 _BLANK: Final = re.compile(r"\s*")
 _VARIABLE: Final = re.compile(r"%[suUv]\b|%[{(]\w+[})]|\$\{\w+\}|\{(?:\d?|\w*(?:user|login|name|uid)\w*)\}", re.IGNORECASE)
 """By which other programs' filters ask for the name of the user who logs in: Apache, nginx, Grafana, GitLab, Harbor, Jenkins."""
@@ -98,8 +98,11 @@ class _FilterParser:
             raise self._error("must have a value after each comparison (* is any value)" if nothing else self._unreadable())
 
     def _unreadable(self) -> str:
-        sign = self._text[self._at]
-        return f"must write '{sign}' inside a value as \\{ord(sign):02x}, the only form that Portus reads"
+        if self._text[self._at] == '"' and self._text[: self._at].rstrip().endswith("="):
+            return "must have no quotes around a value: they would be a part of it"
+        match = _UNREADABLE.match(self._text, self._at)
+        sign = match[0] if match else self._text[self._at]
+        return f"must write '{sign}' inside a value as \\{ord(sign[-1]):02x}, the only form that Portus reads"
 
     def _scan(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self._text, self._at)
@@ -129,8 +132,12 @@ def _without_separators(text: str) -> str:
     return re.sub(r"\)[\s,;]+(?=[()])", ")", text)
 
 
+def _unquoted(text: str) -> str:
+    return re.sub(r'=\s*"([^"()]*)"(?=\s*(?:\)|$))', r"=\1", text)
+
+
 def _escaped(text: str) -> str:
-    return _UNREADABLE.sub(lambda sign: f"\\{ord(sign[0]):02x}", text)
+    return _UNREADABLE.sub(lambda sign: f"\\{ord(sign[0][-1]):02x}", text)
 
 
 def _bracketed_once(text: str) -> str:
@@ -163,6 +170,7 @@ def _operator_first(text: str) -> str:
 
 _REPAIRS: Final[tuple[Callable[[str], str], ...]] = (
     _without_separators,
+    _unquoted,
     _escaped,
     _not_closed_twice,
     _closed,

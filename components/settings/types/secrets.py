@@ -33,7 +33,10 @@ class ExistingSecret(Section):
     secret: ObjectName
     """Name of the Secret."""
     key: Annotated[
-        str, Matching(r"[-._a-zA-Z0-9]{1,253}", "must be a key of a Secret: letters, digits, '-', '_' and '.'", "write e.g. tls.key")
+        str,
+        Matching(
+            r"(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}", "must be a key of a Secret: letters, digits, '-', '_' and '.'", "write e.g. tls.key"
+        ),
     ]
     """Key inside it."""
 

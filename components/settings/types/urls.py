@@ -71,8 +71,18 @@ def _base_url(value: str) -> str:
     return value
 
 
+def _unqueried(value: str) -> str:
+    """A server's URL, to which a driver of the registry appends paths; they drop a '/' at its end."""
+    if "?" in value:
+        raise broken("must be a URL without a query: the driver appends paths to it", f"write {value.partition('?')[0]}")
+    return value
+
+
 Url = Annotated[str, AfterValidator(_url)]
 """An address on the web, with a query where it needs one."""
 
 BaseUrl = Annotated[Url, AfterValidator(_base_url)]
 """The part of addresses that all share."""
+
+DriverUrl = Annotated[Url, AfterValidator(_unqueried)]
+"""The server of a storage driver."""

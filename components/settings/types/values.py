@@ -119,9 +119,13 @@ def _label(value: str) -> str:
     return value
 
 
+_PART: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+"""Kubernetes limits the whole name, and no part of it to the 63 characters of the DNS."""
+
+
 def is_object_name(value: str) -> bool:
     """Whether ``value`` is a DNS subdomain (RFC 1123), which the names of most Kubernetes objects are."""
-    return len(value) <= DNS_NAME_LENGTH and all(DNS_LABEL.fullmatch(label) for label in value.split("."))
+    return len(value) <= DNS_NAME_LENGTH and all(_PART.fullmatch(part) for part in value.split("."))
 
 
 def _object_name(value: str) -> str:

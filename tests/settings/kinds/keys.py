@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.settings.kinds.messages import EXTERNAL, LIST, SECTION
-from tests.settings.tables import REMOVED, S3, Wrong, below, ldap, mail, merged, storage
+from tests.settings.tables import AZURE, OSS, REMOVED, S3, SWIFT, Wrong, below, ldap, mail, merged, storage
 
 
 def strangers() -> Iterator[Wrong]:
@@ -291,3 +291,91 @@ def unsaid() -> Iterator[Wrong]:
         fix="write keys below it: configMap, csi, emptyDir, name, persistentVolumeClaim, secret",
         fixed=below("workloads.web.volumes", [{"name": "ca", "configMap": {"name": "ca"}}]),
     )
+
+
+def servers_of_drivers() -> Iterator[Wrong]:
+    """Yield servers and buckets that are nearly what the driver needs."""
+    unqueried, versioned = (
+        "must be a URL without a query: the driver appends paths to it",
+        "must have the version of the identity service in it, or authversion must be set: otherwise the registry does not start",
+    )
+    point, named = (
+        "arn:aws:s3:eu-west-1:123456789012:accesspoint/images",
+        "must begin with the bucket's name: the driver adds nothing to it",
+    )
+    nearly: list[tuple[dict[str, Any], str, str, str, str, str]] = [
+        (SWIFT, "authurl", "https://id.example.com/v3?a=b", unqueried, "write https://id.example.com/v3", "https://id.example.com/v3"),
+        (SWIFT, "authurl", "https://id.example.com/v4", versioned, "write https://id.example.com/v3", "https://id.example.com/v3"),
+        (OSS, "endpoint", "other.oss-a.aliyuncs.com", named, "write images.oss-a.aliyuncs.com", "images.oss-a.aliyuncs.com"),
+        (
+            S3,
+            "bucket",
+            point,
+            "must be a bucket's name: letters, digits, '.', '-' and '_'",
+            "write the alias of the access point, which ends in -s3alias: aws s3control list-access-points shows it",
+            "images-s3alias",
+        ),
+    ]
+    for base, name, text, rule, fix, right in nearly:
+        yield Wrong(
+            name=f"{name} {text}",
+            change=storage(base, **{name: text}),
+            key=f"registry.storage.{name}",
+            rule=rule,
+            fix=fix,
+            fixed=below(f"registry.storage.{name}", right),
+        )
+
+
+def of_other_versions() -> Iterator[Wrong]:
+    """Yield keys of another version: what is missing or does not fit without them is no problem of its own."""
+    yield Wrong(
+        name="Azure's credentials on 2.8",
+        change=storage(AZURE, accountkey=REMOVED, credentials={"type": "default_credentials"}),
+        key="registry.storage.credentials",
+        rule="must not be used with registry 2.8; versions that support it: 3.1",
+        fix='set registry.version: "3.1", or remove it',
+        fixed={"registry": {"version": "3.1", "serviceAccount": {}}},
+    )
+    for method, port, right, fits in (("starttls", 636, "start_tls", 389), ("plain", 3269, "simple_tls", 3269)):
+        yield Wrong(
+            name=f"LDAP's method {method} with {port}",
+            change=ldap(method=method, port=port),
+            key="portus.config.ldap.method",
+            rule="must not be set for Portus 2.5; versions that know this setting: 2.0 to 2.2",
+            fix='remove it, or set portus.version: "2.2"',
+            fixed=below("portus.config.ldap", {"method": REMOVED, "port": fits, "encryption": {"method": right}}),
+        )
+    yield Wrong(
+        name="LDAP's encryption on 2.2",
+        change=merged(
+            {"portus": {"version": "2.2", "bootstrap": {"username": "svc"}}, "images": {"portus": "registry.example.com/portus:2.2"}},
+            ldap(port=636, encryption={"method": "simple_tls"}),
+        ),
+        key="portus.config.ldap.encryption",
+        rule="must not be set for Portus 2.2; versions that know this section: 2.3 to 2.5",
+        fix='remove it, or set portus.version: "2.3"',
+        fixed=below("portus.config.ldap", {"encryption": REMOVED, "method": "simple_tls"}),
+    )
+
+
+def addresses() -> Iterator[Wrong]:
+    """Yield servers by what is no host: an IPv6 address in brackets has no port to take away, and a socket has no host."""
+    key = "portus.config.ldap.hostname"
+    version_6 = "must be a host name, a Service's name or an IPv4 address", "write the server's name: IPv6 addresses are not tested"
+    socket = (
+        "must be only a host, without scheme, port or path",
+        "write the server's DNS name or address: a Pod cannot reach its socket",
+    )
+    for text, (rule, fix) in (
+        ("fd00::1", version_6),
+        ("[fd00::1]", version_6),
+        ("[fd00::1]:636", version_6),
+        ("ldap://[fd00::1]", version_6),
+        ("ldapi:///run/slapd/ldapi", socket),
+        ("ldapi://%2Frun%2Fldapi", socket),
+        ("unix:/run/slapd/ldapi", socket),
+    ):
+        yield Wrong(
+            name=f"directory at {text}", change=ldap(hostname=text), key=key, rule=rule, fix=fix, fixed=below(key, "dc1.example.com")
+        )

@@ -26,7 +26,10 @@ FILTERS = [
         "(&(objectClass=user)(memberOf=cn=c\\3bx,dc=b))",
     ),
     ("(cn=Doe\\, John)", f"must write '\\' {READS.format(0x5C)}", "(cn=Doe\\5c, John)"),
-    ('(cn="Doe")', f"must write '\"' {READS.format(0x22)}", "(cn=\\22Doe\\22)"),
+    ('(cn="Doe, J.")', "must have no quotes around a value: they would be a part of it", "(cn=Doe, J.)"),
+    ('(cn=6" pipe)', f"must write '\"' {READS.format(0x22)}", "(cn=6\\22 pipe)"),
+    (r"(cn=all\*)", rf"must write '\*' {READS.format(0x2A)}", r"(cn=all\2a)"),
+    (r"(cn=Doe \(HR\))", rf"must write '\(' {READS.format(0x28)}", r"(cn=Doe \28HR\29)"),
     ("(&(a=b)(c=d)", "must have a ')' for each '('", "(&(a=b)(c=d))"),
     ("(|(a=b)(c=d)))", "must have a '(' for each ')'", "(|(a=b)(c=d))"),
     ("&(a=b)(c=d)", "must begin each expression with an attribute, '&', '|' or '!'", "(&(a=b)(c=d))"),
@@ -300,7 +303,7 @@ def images() -> Iterator[Wrong]:
             fix="remove it: this program then chooses the image",
             fixed=below(f"images.{setting}", REMOVED),
         )
-    for tag in ("2.4", "2.4.3", "v2.4.3-1", "2.4-corp"):
+    for tag in ("2.4", "2.4.3", "v2.4.3-1", "2.4-corp", "portus-2.4", "release-v2.4-rc1"):
         yield Wrong(
             name=f"Portus' image of tag {tag}",
             change=below("images.portus", f"opensuse/portus:{tag}"),

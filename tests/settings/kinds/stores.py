@@ -19,6 +19,7 @@ def stores() -> Iterator[Wrong]:
     rows: list[tuple[str, str, str, dict[str, Any] | None]] = [
         ("eu-north-1", "2.8", f'set regionendpoint: {endpoint.format("eu-north-1")}, or registry.version: "3.1"', storage(S3, "3.1")),
         ("mx-central-1", "3.1", f"set regionendpoint: {endpoint.format('mx-central-1')}; or did you mean 'me-central-1'?", None),
+        ("us-iso-east-1", "2.8", 'set regionendpoint: https://s3.us-iso-east-1.c2s.ic.gov, or registry.version: "3.1"', storage(S3, "3.1")),
         ("eu-west1", "2.8", "did you mean 'eu-west-1'?", storage(S3, region="eu-west-1")),
         ("EU-WEST-1", "3.1", "did you mean 'eu-west-1'?", storage(S3, "3.1", region="eu-west-1")),
         (
@@ -37,7 +38,7 @@ def stores() -> Iterator[Wrong]:
             rule=unknown.format(version),
             fix=fix,
             fixed=merged(given, {"registry": {"version": "3.1"}})
-            if region == "eu-north-1"
+            if "registry.version" in fix
             else fixed or merged(given, storage(S3, version, region=region, regionendpoint=endpoint.format(region))),
         )
     yield Wrong(
@@ -106,6 +107,12 @@ def stores() -> Iterator[Wrong]:
         ("https://company.blob.core.windows.net", "remove it: that is the default", REMOVED),
         ("https://company.blob.core.chinacloudapi.cn/", "write core.chinacloudapi.cn", "core.chinacloudapi.cn"),
         ("blob.core.usgovcloudapi.net", "write core.usgovcloudapi.net", "core.usgovcloudapi.net"),
+        ("company.z6.web.core.windows.net", "remove it: that is the default", REMOVED),
+        (
+            "azurite:10000",
+            "remove it for Azure's public cloud, or write the domain of another cloud, e.g. core.usgovcloudapi.net",
+            "core.usgovcloudapi.net",
+        ),
     ]
     for realm, fix, fixed_realm in realms:
         yield Wrong(
@@ -126,6 +133,7 @@ def stores() -> Iterator[Wrong]:
         ),
         ("a word", "not json", whole),
         ("a list", "[]", whole),
+        ("without its key's text", json.dumps(GOOGLE | {"private_key": ""}), "give the whole file; private_key is missing"),
         ("cut off", json.dumps({"type": "service_account"}), "give the whole file; client_email and private_key are missing"),
         ("without its key", json.dumps(GOOGLE | {"private_key": None}), "give the whole file; private_key is missing"),
         (

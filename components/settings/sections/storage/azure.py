@@ -22,14 +22,16 @@ from components.settings.types.values import Duration, Text, is_object_name
 def _realm(value: str) -> str:
     """Domain of an Azure cloud."""
     name = re.sub(r"^[a-z]+://|/.*$", "", value.strip().lower())
-    domain = name.partition(".blob.")[2] or name.removeprefix("blob.")
+    domain = re.sub(r"^(?:.+\.)?(?:blob|dfs|file|queue|table|web)\.", "", name)
     if domain != value or not is_object_name(domain):
-        realm = domain if is_object_name(domain) else "core.windows.net"
-        fix = "remove it: that is the default" if realm == "core.windows.net" else f"write {realm}"
+        known = is_object_name(domain) and domain != DEFAULT_REALM
+        other = "remove it for Azure's public cloud, or write the domain of another cloud, e.g. core.usgovcloudapi.net"
+        fix = "remove it: that is the default" if domain == DEFAULT_REALM else f"write {domain}" if known else other
         raise broken("must be only the domain: the registry adds https://<accountname>.blob. before it", fix)
     return value
 
 
+DEFAULT_REALM: Final = "core.windows.net"
 _ACCOUNT: Final = "[a-z0-9]{3,24}"
 
 

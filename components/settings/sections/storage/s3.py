@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal, final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
 from components.common import names
 from components.common.versions import RegistryVersion
@@ -16,7 +16,7 @@ from components.settings.sections.storage.values import MIB, OTHER_STORE, Bucket
 from components.settings.types.base import Matching, broken
 from components.settings.types.known_by import ONLY_3_1
 from components.settings.types.secrets import ExistingSecret, SecretSource
-from components.settings.types.urls import Url
+from components.settings.types.urls import DriverUrl, Url
 from components.settings.types.values import Text
 
 METADATA: Final = "169.254.169.254/32"
@@ -25,14 +25,6 @@ METADATA: Final = "169.254.169.254/32"
 S3Region = Annotated[str, Matching(r"[^\s/]+", "must be a region's name, without spaces and '/'", "write e.g. eu-west-1")]
 
 
-def _endpoint(value: str) -> str:
-    """A server's URL: the driver appends the bucket and the object's key."""
-    if "?" in value:
-        raise broken("must be a URL without a query: the driver appends paths to it", f"write {value.partition('?')[0]}")
-    return value
-
-
-S3Endpoint = Annotated[Url, AfterValidator(_endpoint)]
 _AMAZON: Final = re.compile(
     r"(?:(?P<bucket>.+)\.)?s3[.-](?:fips[.-])?(?:dualstack\.)?(?:(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9])\.|external-1\.)?amazonaws\.com(?:\.cn)?"
 )
@@ -84,7 +76,7 @@ class S3Storage(StorageDriver):
     Most other servers want us-east-1."""
     bucket: Annotated[Bucket, OTHER_STORE]
     """Name of the bucket, which must exist. Without ``regionendpoint`` Amazon's rules for names apply."""
-    regionendpoint: Annotated[S3Endpoint | None, OTHER_STORE] = None
+    regionendpoint: Annotated[DriverUrl | None, OTHER_STORE] = None
     """A server other than Amazon's, with a path if it has one. Its private CA goes to ``tls.extraCaCertificates``."""
     accesskey: SecretSource | None = None
     """Reaches the registry as AWS_ACCESS_KEY_ID: a REGISTRY_STORAGE_... variable would be read as YAML, and some keys would change."""

@@ -13,7 +13,7 @@ from components.settings.sections.storage.values import OTHER_STORE, ChunkSize, 
 from components.settings.types.base import Matching
 from components.settings.types.known_by import ONLY_2_8
 from components.settings.types.secrets import ExistingSecret, SecretSource
-from components.settings.types.urls import Url
+from components.settings.types.urls import DriverUrl
 from components.settings.types.values import Text
 
 SwiftPrefix = Annotated[
@@ -30,7 +30,7 @@ class SwiftStorage(StorageDriver):
 
     driver: Annotated[Literal["swift"], OTHER_STORE, ONLY_2_8]
     """The driver's name."""
-    authurl: Url
+    authurl: DriverUrl
     """Keystone's URL, with its version."""
     username: Text
     """Name of the user."""

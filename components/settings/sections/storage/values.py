@@ -51,6 +51,8 @@ def nearest_bucket(value: str, pattern: str, shown_by: str) -> str:
     Args:
         shown_by: what lists the names.
     """
+    if re.match(r"arn:[a-z-]+:s3:[a-z0-9-]+:\d+:accesspoint", value.strip()):
+        return "write the alias of the access point, which ends in -s3alias: aws s3control list-access-points shows it"
     inner, path = _within(value)
     near = re.sub(r"[^a-z0-9]+", "-", inner.lower()).strip("-")
     if re.fullmatch(pattern, inner):
