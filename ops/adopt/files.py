@@ -224,7 +224,11 @@ def read_configs(source: Source, given: Mapping[Role, Sequence[Path]]) -> None:
     for role, files in given.items():
         source.given |= {role, Role.WORKER} if files and role is Role.PORTUS else {role} if files else set()
         for file in files:
-            entries[role].extend(config_entries(read_config(file)))
+            content, lines = read_config(file)
+            if ("version" in content) is not (role is Role.REGISTRY):  # the registry refuses a file without it, and Portus has no such key
+                other, option = ("Portus", "--portus-config") if role is Role.REGISTRY else ("the registry", "--registry-config")
+                raise AdoptError([Problem(Place(str(file)), f"looks like the configuration of {other}", f"give it with {option}")])
+            entries[role].extend(config_entries((content, lines)))
     for workload in source.workloads:
         found = [file for mount in workload.mounts for file in mount.files] if workload.role in entries.keys() - source.given else []
         for path in dict.fromkeys(config_paths(workload)):

@@ -245,6 +245,15 @@ def test_a_configuration_that_cannot_be_read_is_asked_with_the_option_that_gives
     assert f"the file of {option} is read in its place" in written["report.md"]
 
 
+@pytest.mark.parametrize(("option", "text", "right"), [("--registry-config", SIGN_UP, "portus"), ("--portus-config", LEVEL, "registry")])
+def test_the_configuration_of_the_other_program_is_refused(option: str, text: str, right: str, tmp_path: Path) -> None:
+    given = support.lay(tmp_path / "given", {"config.yml": text})
+    words = ("--file", mounted(tmp_path, {}), option, given, "--stack", "prod", "--dir", support.program(tmp_path / "new"))
+    result = support.run("compose", *words)
+    assert result.exit_code == 1
+    assert f"give it with --{right}-config" in result.output
+
+
 def test_a_folder_of_the_registrys_configuration_that_is_not_here_is_refused(tmp_path: Path) -> None:
     file = mounted(tmp_path, {}, images="['./conf:/etc/docker/registry']")
     result = support.run("compose", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path / "new"))
