@@ -28,13 +28,15 @@ DRIVERS: Final[Mapping[str, frozenset[str]]] = {
 }
 """Parameters of each storage driver that this program's settings have, by the same name."""
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
-    "s3": ("bucket", "region"),
-    "gcs": ("bucket",),
-    "azure": ("accountname", "container"),
+    "s3": ("bucket", "region", "accesskey"),
+    "gcs": ("bucket", "keyfile"),
+    "azure": ("accountname", "container", "accountkey"),
     "swift": ("authurl", "container", "username", "password"),
     "oss": ("accesskeyid", "accesskeysecret", "bucket", "region"),
 }
 """Parameters without which the stack file does not load."""
+IDENTITIES: Final = frozenset({"accesskey", "keyfile", "accountkey"})
+"""Those that another identity replaces, such as a role of the machine that runs the old registry."""
 SECRETS: Final = frozenset({"accesskey", "secretkey", "keyfile", "accountkey", "password", "accesskeyid", "accesskeysecret"})
 FILES: Final = frozenset({"keyfile"})
 ADDRESSES: Final = frozenset({"regionendpoint", "endpoint", "authurl"})
@@ -101,10 +103,12 @@ def _environment(workload: Workload, driver: str, entries: dict[str, Item], find
 def _require(driver: str, findings: Findings) -> None:
     """Write the driver of a store, and name what the stack file still lacks for it."""
     findings.settings[f"{keys.REGISTRY_STORAGE}.driver"] = driver
-    for parameter in NEEDED[driver]:
+    pair = ["secretkey"] if f"{keys.REGISTRY_STORAGE}.accesskey" in findings.secrets else []
+    for parameter in (*NEEDED[driver], *pair):
         key = f"{keys.REGISTRY_STORAGE}.{parameter}"
         if key not in findings.settings and key not in findings.secrets:
-            findings.missing[key] = f"{driver} needs it (the source does not have it)"
+            other = ", or another identity (docs/deploy/registry.md#storage)" if parameter in IDENTITIES else ""
+            findings.missing[key] = f"{driver} needs it{other}; the source does not have it"
 
 
 def storage_driver(source: Source) -> str:
