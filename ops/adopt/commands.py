@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 import shlex
@@ -179,8 +180,10 @@ def _print_secret(findings: Findings, key: str) -> None:
 def _refuse(error: AdoptError) -> NoReturn:
     count = len(error.problems)
     click.echo(f"{count} problem{'s' if count != 1 else ''}; nothing was written.\n", err=True)
-    for problem in error.problems:
-        click.echo(f"  {problem.place}\n    {problem.rule}\n    fix: {problem.fix}", err=True)
+    for fix, problems in itertools.groupby(error.problems, key=lambda problem: problem.fix):
+        for problem in problems:
+            click.echo(f"  {problem.place}\n    {problem.rule}", err=True)
+        click.echo(f"    fix: {fix}", err=True)
     raise SystemExit(1)
 
 

@@ -269,5 +269,7 @@ def _without_value(source: Source) -> Iterator[Problem]:
         for name, item in workload.environment.items():
             if item.value is None and workload.role in {Role.PORTUS, Role.WORKER, Role.REGISTRY, Role.DATABASE}:
                 yield Problem(
-                    item.place, f"the variable {name} of {workload.name} must have a value", f"export {name}, or write {name}=..."
+                    item.place,
+                    f"the variable {name} of {workload.name} must have a value",
+                    "export it, or write NAME=... into .env, beside the compose file",
                 )

@@ -116,7 +116,7 @@ def _refuse_unset(stderr: str, files: Sequence[YamlLines], env_files: Sequence[P
         names |= dict.fromkeys(name for lines in files for name in _MUST.findall(lines.text) if name not in known)
     where = str(env_files[-1]) if env_files else ".env, beside the compose file"
     problems = [
-        Problem(Place(lines.name, line), f"the variable {name} must have a value", f"write {name}=... into {where}, or give --env-file")
+        Problem(Place(lines.name, line), f"the variable {name} must have a value", f"write NAME=... into {where}, or give --env-file")
         for name in names
         for lines in files
         for line in lines.uses.get(name, [])[:1]

@@ -148,6 +148,15 @@ def test_bad_input_is_refused_with_place_and_fix_and_nothing_is_written(files: d
     assert result.exit_code == 1
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert [word for word in [*words, "fix:", "nothing was written"] if word not in result.output] == [], result.output
+
+
+def test_a_fix_that_many_problems_share_is_printed_once(tmp_path: Path) -> None:
+    variables = "".join(f"      PORTUS_LDAP_{name}: ${{{name}}}\n" for name in ("HOSTNAME", "PORT", "BASE"))
+    file = support.lay(tmp_path / "old", {"docker-compose.yml": GOOD + variables})
+    result = support.run("compose", "--file", file, "--stack", "prod", "--dir", support.program(tmp_path / "new"))
+    assert result.output.startswith("3 problems")
+    assert [line for line in (6, 7, 8) if f"docker-compose.yml:{line}\n" not in result.output] == []
+    assert result.output.count("fix: write NAME=... into .env") == 1
     assert support.is_unchanged(tmp_path / "new")
 
 
