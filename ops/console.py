@@ -16,8 +16,8 @@ from ops.errors import OpsError
 
 __all__ = ["Step", "console", "errors", "escape", "show_error", "step"]
 
-console: Final = Console(highlight=False, soft_wrap=True)
-errors: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+console: Final = Console(highlight=False, emoji=False, soft_wrap=True)
+errors: Final = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 HEARTBEAT_SECONDS: Final = 15.0
 """Without a terminal (CI) a running step prints a line this often."""

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+_NAMED: Final = re.compile(r"(alias|anchor|handle|for the tag) '(?!tag:yaml\.org).*'")
+"""Text of the file in a YAML reader's message: a password that begins with ``*``, ``&`` or ``!`` is read as one of these."""
+
 
 class OpsError(Exception):
     """A condition that the user can fix: shown as one line (and an optional excerpt), never as a traceback.
@@ -26,6 +32,16 @@ class OpsError(Exception):
         """Add ``clause`` to the problem as a sentence: it says what succeeded before the error."""
         self.problem = f"{self.problem.rstrip('.')}. {clause[:1].upper()}{clause[1:]}."
         self.args = (f"{self.problem} fix: {self.fix}",)
+
+
+def told_by_reader(error: Exception) -> list[tuple[str, int, int]]:
+    """Return what a YAML reader says, each with line and column (0: none), without the file's lines: a password may be in them."""
+    found = []
+    for kind in ("context", "problem"):
+        text, mark = getattr(error, kind, None), getattr(error, f"{kind}_mark", None)
+        if text or mark:
+            found.append((_NAMED.sub(r"\1 [hidden]", str(text or "here")), mark.line + 1 if mark else 0, mark.column + 1 if mark else 0))
+    return found or [(str(error).splitlines()[0], 0, 0)]
 
 
 class Terminated(KeyboardInterrupt):

@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from ops import paths
-from ops.errors import OpsError
+from ops.errors import OpsError, told_by_reader
 
 _BOOLEAN: Final = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 _NUMBER: Final = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")
@@ -137,7 +137,8 @@ def read(file: Path) -> Configuration:
     except OSError as error:
         raise OpsError(f"{file} must be a file that can be read: {error.strerror}.", "correct its kind or its permissions") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise OpsError(f"{file} must be YAML.", _how_to_correct(error, text), str(error)) from None
+        told = [f"{what}{f' (line {line}, column {column})' if line else ''}" for what, line, column in told_by_reader(error)]
+        raise OpsError(f"{file} must be YAML.", _how_to_correct(error, text), "\n".join(told)) from None
     except RecursionError:
         raise OpsError(f"{file} must be YAML of fewer levels.", "write no list or section hundreds of levels deep") from None
     config = content.get("config") if isinstance(content, Mapping) else None

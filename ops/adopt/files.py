@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from ops.adopt.model import AdoptError, Item, Place, Problem, Role, Source, Workload
+from ops.errors import told_by_reader
 
 _VARIABLE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*(?:=|:|$)")
 _LIST_VARIABLE = re.compile(r"^([A-Za-z_][A-Za-z0-9_.]*)(?:=|$)")
@@ -145,15 +146,15 @@ def _children(node: yaml.Node | None, step: Step) -> Iterator[tuple[yaml.Node, y
 
 
 def _unreadable(error: Exception, text: str, name: str) -> Problem:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line = mark.line + 1 if mark else 0
+    told = told_by_reader(error)
+    line = next((line for _, line, _ in reversed(told) if line), 0)
     fix = "correct the file at this line"
     if "{{" in text:
         line = next(number for number, each in enumerate(text.splitlines(), start=1) if "{{" in each)
         fix = "this is a template: render it first, and give the result"
     elif "\t" in text:
         fix = "use spaces, not tabs, before keys"
-    return Problem(Place(name, line), f"must be YAML: {getattr(error, 'problem', None) or 'cannot be parsed'}", fix)
+    return Problem(Place(name, line), f"must be YAML: {told[-1][0]}", fix)
 
 
 def variable_lines(path: Path) -> dict[str, int]:

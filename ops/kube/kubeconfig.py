@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from ops.errors import OpsError
+from ops.errors import OpsError, told_by_reader
 
 ANOTHER: Final = "or name another kubeconfig: KUBECONFIG=..."
 AGAIN: Final = f"write it again with the program that made it, {ANOTHER}"
@@ -158,9 +158,8 @@ def _read(file: Path) -> Mapping[str, Any]:
     except UnicodeDecodeError as error:
         raise unusable(file, "it is not text") from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        at = f" (line {mark.line + 1})" if mark else ""
-        raise unusable(file, f"it is not YAML{at}: {_line(getattr(error, 'problem', None) or error)}") from error
+        what, line, _ = told_by_reader(error)[-1]
+        raise unusable(file, f"it is not YAML{f' (line {line})' if line else ''}: {_line(what)}") from None
     if content is None:
         raise unusable(file, "it is empty")
     if not isinstance(content, Mapping):

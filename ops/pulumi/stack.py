@@ -20,7 +20,7 @@ import yaml
 
 from ops import paths
 from ops.environment import Engine, Environment, Operator
-from ops.errors import OpsError
+from ops.errors import OpsError, told_by_reader
 from ops.kube.client import Kube
 from ops.pulumi import backend
 
@@ -353,12 +353,9 @@ def document_of(name: str) -> Mapping[str, Any]:
         raise OpsError(f"there is no stack '{name}' (no {file_name}).", f"choose one of: {', '.join(stack_names())}.")
     try:
         return _mapping(_content(path.read_text(encoding="utf-8")))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise OpsError(f"{file_name}{place}: {error.problem or error.context}.", NO_YAML) from error
     except (yaml.YAMLError, ValueError) as error:
-        raise OpsError(f"{file_name}: {str(error).splitlines()[0]}.", NO_YAML) from error
+        what, line, column = told_by_reader(error)[-1]
+        raise OpsError(f"{file_name}{f', line {line}, column {column}' if line else ''}: {what}.", NO_YAML) from None
 
 
 @lru_cache(maxsize=16)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import yaml
 from lab import lab_stack
 from lab.engine import Engine
 from lab.engine.cli import prune
+from lab.render.stackfile import read
 from ops import paths
+from ops.console import show_error
 from ops.errors import OpsError
 from ops.pulumi import backend, stack
 from ops.pulumi.stack import Stack
@@ -45,6 +49,40 @@ def test_what_a_stack_file_leaves_empty_is_left_to_the_programs_own_report(
     assert not lab_stack.is_lab_stack("mine")
     assert not stack.is_read_only("mine")
     assert lab_stack.images_of("mine") == []
+
+
+PASSWORDS = [
+    '"geheim1',
+    "geheim1: x: y",
+    "@geheim1",
+    "%geheim1",
+    "*geheim1",
+    "!geheim1",
+    "!<geheim1> x",
+    "`geheim1",
+    "a\n  geheim1",
+    "[geheim1",
+    "&geheim1 &geheim1 x",
+]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_a_password_that_yaml_cannot_read_is_not_shown(password: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in the line that the reader shows, either: a pipeline keeps what is printed. Line and column find the place."""
+    file = tmp_path / "Pulumi.wrong.yaml"
+    file.write_text(f"config:\n  portus:database:\n    password: {password}\n")
+    monkeypatch.setattr(stack, "STACKS", tmp_path)
+    for reads in (lambda: read(file), lambda: stack.document_of("wrong")):
+        with pytest.raises(OpsError) as raised:
+            reads()
+        told = "".join(traceback.format_exception(raised.value))
+        assert "geheim1" not in told.replace(str(file), "")
+        assert re.search(r"line [345], column \d", told)
+
+
+def test_the_name_between_colons_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    show_error(OpsError("portus:x: must be a section.", "write portus:key: below it"))
+    assert "portus:x:" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
