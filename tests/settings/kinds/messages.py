@@ -342,7 +342,7 @@ def names() -> Iterator[Wrong]:
         )
     connect = {"enabled": True, "identifier": "portus", "secret": "aaaa-bbbb"}
     for issuer in ("https://sso.example.com/realms/corp", "https://login.example.com/tenant/v2.0"):
-        for end in ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"):
+        for end in ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known", "//.well-known/x"):
             yield Wrong(
                 name=f"issuer {issuer}{end}",
                 change=below("portus.config.oauth.openid_connect", {**connect, "issuer": issuer + end}),

@@ -235,7 +235,14 @@ def _hosts() -> Iterator[Wrong]:
             fixed=below("registry.redis.addr", "redis.example.com:6379"),
         )
     oidc = {"enabled": True, "issuer": "https://sso.example.com/realms/corp", "identifier": "portus", "secret": "s"}
-    for path in ("/protocol/openid-connect", "/protocol/openid-connect/auth", "/protocol/openid-connect/token/", "/oauth2/authorize"):
+    for path in (
+        "/protocol/openid-connect",
+        "/protocol/openid-connect/auth",
+        "/protocol/openid-connect/token/",
+        "/oauth2/authorize",
+        "/v1/token",
+        "/oauth/jwks.json",
+    ):
         yield Wrong(
             name=f"issuer with {path}",
             change=below("portus.config.oauth.openid_connect", {**oidc, "issuer": f"{oidc['issuer']}{path}"}),

@@ -55,18 +55,19 @@ class OpenId(Provider):
     """The provider. Unset: Portus asks each user for one, so any provider may identify any user."""
 
 
-_ENDPOINT: Final = re.compile(r"/protocol/openid-connect(/[a-z]+)?/?$|(/oauth2)?/(authorize|userinfo)/?$")
+_ENDPOINT: Final = re.compile(r"/protocol/openid-connect(/[a-z]+)?/?$|(/oauth2?)?(/v[0-9]+)?/(authorize|userinfo|token|jwks(\.json)?)/?$")
 """Paths of Keycloak's endpoints, and of those that others share; Portus would look below it for the discovery document."""
 
 
 def _issuer(value: str) -> str:
     """What the provider calls itself."""
     path = urlsplit(value).path
-    if "/.well-known/" in path:
-        raise broken("must be the issuer, without the path of its discovery document", f"write {value.partition('/.well-known/')[0]}")
+    if discovery := re.search("/+[.]well-known(/|$)", path):
+        raise broken("must be the issuer, without the path of its discovery document", f"write {value.partition(discovery[0])[0]}")
     if endpoint := _ENDPOINT.search(path):
         rule = "must be the issuer, without the path of one of its endpoints"
-        raise broken(rule, f"write {value.partition(endpoint[0])[0]}")
+        near = re.sub(r"/oauth2/v2[.]0$", "/v2.0", value.partition(endpoint[0])[0])  # as Entra ID has them
+        raise broken(rule, f"write {near}")
     if "?" in value:
         raise broken("must be a URL without a query", f"write {value.partition('?')[0]}")
     return value
