@@ -75,6 +75,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 PROGRAM = (
     "tests/components/",
     "tests/manifests/",
+    "tests/ops/gc/test_job.py",
     "tests/ops/state/",
     "tests/settings/test_samples.py",
     "tests/test_deployer_rights.py",
@@ -92,6 +93,11 @@ def pytest_configure() -> None:
     """Let what tests start be interrupted: a shell's background job ignores SIGINT, and so would each process that it starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no test of the cluster for a run without them: ``tests/test_tiers.py`` holds that each module there has the mark."""
+    return True if collection_path == Path(__file__).parent / "cluster" and "not cluster" in str(config.option.markexpr) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,15 +7,16 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import check_jsonschema
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from ops.commands import MODULES
 from ops.doctor.catalog import examine
@@ -65,8 +66,8 @@ SCRIPTS = list(_scripts())
 )
 def test_a_pipeline_has_the_form_of_its_service(words: list[str]) -> None:
     """The schemas are in the package of check-jsonschema: nothing is downloaded."""
-    done = subprocess.run([sys.executable, "-m", "check_jsonschema", *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = CliRunner().invoke(check_jsonschema.main, words)
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize(("job", "script"), SCRIPTS)

@@ -29,6 +29,13 @@ def test_every_module_of_the_cluster_is_in_exactly_one_of_e2e_and_the_shares() -
     assert Counter(tiers.modules("e2e") + shares) == Counter(on_cluster)
 
 
+def test_each_module_that_a_run_without_the_cluster_ignores_has_its_mark_as_a_whole() -> None:
+    """``conftest.pytest_ignore_collect`` does not import them."""
+    modules = {file.name: file.read_text() for file in (paths.ROOT / "tests" / "cluster").rglob("test_*.py")}
+    assert modules
+    assert [name for name, text in modules.items() if not re.search(rf"(?m)^pytestmark = .*{MARK}\b", text)] == []
+
+
 def test_every_module_of_a_tier_is_run_once() -> None:
     ran = [word for command in tiers.commands(tiers.modules("e2e-all")) for word in command if word.startswith("tests/")]
     assert Counter(ran) == Counter(tiers.modules("e2e-all"))

@@ -6,6 +6,7 @@ import copy
 import random
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,14 @@ def paths(tree: Any, above: STEPS = ()) -> Iterator[STEPS]:
         yield from paths(value, (*above, key))
 
 
+@cache
+def documents_of(text: str) -> list[Any]:
+    return list(yaml.safe_load_all(text))
+
+
 def broken(text: str, chance: random.Random) -> str:
     """Return ``text`` with one to three parts replaced or removed."""
-    documents = list(yaml.safe_load_all(text))
+    documents = copy.deepcopy(documents_of(text))
     for _ in range(chance.randint(1, 3)):
         tree = chance.choice(documents)
         places = list(paths(tree))

@@ -26,7 +26,7 @@ from tests.recorder import STACKS, run_program
 @pytest.fixture(scope="module", params=STACKS)
 def objects(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     """Every object of a stack of this project."""
-    return [each for each in yaml.safe_load_all(run_program(request.param, preview=True).render()) if each]
+    return [dict(each.document) for each in run_program(request.param, preview=True).manifests()]
 
 
 def _of_kind(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
