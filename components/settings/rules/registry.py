@@ -76,10 +76,12 @@ def extra_config_is_the_registrys_and_free(stack: StackSettings) -> Iterator[Pro
         yield Problem(key=f"registry.extraConfig.{found.path}", value=value, rule=found.rule, fix=found.fix)
 
 
-@rule(requires=("registry.redis",))
+@rule(requires=("registry.redis", "registry.version"))
 def redis_options_need_redis(stack: StackSettings) -> Iterator[Problem]:
     """Nothing reads them without a server."""
-    if "redis" in stack.registry.extra_config and stack.registry.redis is None:
+    found = wrong(stack.registry.extra_config, stack.registry.version)
+    free = not any(f"{each.path}.".startswith("redis.") for each in found)  # else that key has its own fix: to write it elsewhere
+    if "redis" in stack.registry.extra_config and stack.registry.redis is None and free:
         yield Problem(
             key="registry.extraConfig.redis",
             value="",
@@ -200,6 +202,7 @@ KNOWN: Final[Tree] = {
         "accesslog": {"disabled": Key(Kind.SWITCH)},
         "formatter": Key(Kind.TEXT),
         "fields": Key(Kind.MAPPING),
+        "hooks": Decided("remove it: it holds the password of a mail account, and config.yml is not a Secret; alert on the Pods' log"),
         "reportcaller": Key(Kind.SWITCH, _NEW),
     },
     "storage": {

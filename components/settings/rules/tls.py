@@ -33,12 +33,14 @@ def renewal_is_within_validity(stack: StackSettings) -> Iterator[Problem]:
             rule=f"must be less than tls.validityDays ({tls.validity_days})",
             fix="lower it",
         )
-    if isinstance(tls, CertManagerTls) and seconds(tls.certificate.renew_before) >= seconds(tls.certificate.duration):
+    if not isinstance(tls, CertManagerTls) or seconds(tls.certificate.duration) < SHORTEST["duration"]:
+        return
+    if seconds(tls.certificate.renew_before) >= seconds(tls.certificate.duration):
         yield Problem(
             key="tls.certificate.renewBefore",
             value=tls.certificate.renew_before,
             rule=f"must be less than tls.certificate.duration ({tls.certificate.duration})",
-            fix="lower it",
+            fix=f"write less, e.g. a third: {seconds(tls.certificate.duration) // 180}m",
         )
 
 

@@ -54,7 +54,7 @@ def ascii_name(value: str) -> str:
 
     As IDNA 2008 has it, hence not by Python's codec, which still writes another domain's name for one with ß or ς (RFC 5891, RFC 3492).
     """
-    labels = unicodedata.normalize("NFKC", value.lower()).split(".")
+    labels = unicodedata.normalize("NFKC", value.lower()).replace("\u3002", ".").split(".")  # the full stop of Chinese and Japanese
     return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
 
 

@@ -261,6 +261,13 @@ def names() -> Iterator[Wrong]:
         ),
         (
             "host",
+            "portus\u3002example\uff0ecom",
+            "must be written as in the DNS, in ASCII letters",
+            "write 'portus.example.com'",
+            "portus.example.com",
+        ),
+        (
+            "host",
             "portus.example.com/portus",
             "must be only a host name, without scheme or path",
             "write 'portus.example.com'",
