@@ -116,8 +116,8 @@ def _is_whole(folder: Path) -> bool:
         return True
     except (OSError, ValueError):
         return False
-    found = _sizes(folder)
-    return all(found.get(name) == size for name, size in noted.items())
+    sizes = _sizes(folder)
+    return all(sizes.get(name) == size for name, size in noted.items())
 
 
 @contextlib.contextmanager

@@ -117,9 +117,9 @@ def note_silent(site: str) -> None:
 
 def for_this_machine(name: str, version: str) -> Download | None:
     """Return the download of a program in this very version for this machine, if there is one."""
-    found = TABLE.get(name)
-    fits = found is not None and found.version == version and (platform.system(), platform.machine()) == ("Linux", "x86_64")
-    return found if fits else None
+    download = TABLE.get(name)
+    fits = download is not None and download.version == version and (platform.system(), platform.machine()) == ("Linux", "x86_64")
+    return download if fits else None
 
 
 def _save(download: Download, archive: Path, current: Step) -> None:

@@ -170,9 +170,9 @@ def wait_for_record(deployment: Deployment, tag: Tag, seconds: float = FRESH_SEC
 
 def _unrecorded(tag: Tag, seen: list[Tag], seconds: float) -> OpsError:
     same = [other for other in seen if (other.namespace, other.repository, other.tag) == (tag.namespace, tag.repository, tag.tag)]
-    found = f"it holds {same[0]}" if same else "it holds no such tag"
+    state = f"it holds {same[0]}" if same else "it holds no such tag"
     return OpsError(
-        f"Portus did not record the push of {tag.namespace}/{tag.repository}:{tag.tag} within {seconds:.0f} s; {found}.",
+        f"Portus did not record the push of {tag.namespace}/{tag.repository}:{tag.tag} within {seconds:.0f} s; {state}.",
         "look for the notification in the registry's log, and for its handling in the worker's log.",
     )
 

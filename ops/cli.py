@@ -115,8 +115,8 @@ class Commands(click.Group):
         del ctx
         name = self._old_names.get(cmd_name, cmd_name)
         module = self._modules.get(name)
-        found: click.Command | None = import_module(module).COMMANDS[name] if module else None
-        return found
+        command: click.Command | None = import_module(module).COMMANDS[name] if module else None
+        return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command, or name the one that is meant."""

@@ -128,8 +128,8 @@ def import_database(stack: str, environment: Environment, *, dump: Path) -> None
     from ops.imports import command  # noqa: PLC0415 - heavy
     from ops.lifecycle import reached  # noqa: PLC0415 - heavy
 
-    found = command.read_dump(dump)
-    command.import_database(reached(stack, environment), dump, found)
+    dump_file = command.read_dump(dump)
+    command.import_database(reached(stack, environment), dump, dump_file)
 
 
 @_command(rights=READ)
@@ -171,9 +171,9 @@ def replace_secrets(stack: str, environment: Environment) -> None:
     """Let the next up replace secrets that the state shows. Nothing else changes."""
     from ops.lifecycle import known, unprotect_readable_secrets  # noqa: PLC0415 - heavy
 
-    found = known(stack, environment)
-    found.require_known()
-    unprotect_readable_secrets(found)
+    deployed = known(stack, environment)
+    deployed.require_known()
+    unprotect_readable_secrets(deployed)
 
 
 @_command(rights=STATE)
@@ -185,10 +185,10 @@ def recover_state(stack: str, environment: Environment, *, new_ca: bool = False)
     from ops.state.command import recover  # noqa: PLC0415 - heavy
 
     with environment.alone(stack):
-        found = known(stack, environment)
-        require_cluster(found.kubeconfig, found.context)
-        found.select()
-        recover(found, new_ca=new_ca)
+        deployed = known(stack, environment)
+        require_cluster(deployed.kubeconfig, deployed.context)
+        deployed.select()
+        recover(deployed, new_ca=new_ca)
 
 
 @_command(rights=PASSWORD)

@@ -145,11 +145,11 @@ class Deployment:
 
     def is_ready(self, name: str) -> bool:
         """Return whether every copy of Deployment ``name`` is current and ready; true for one that the stack does not have."""
-        found = self.kube.get(DEPLOYMENT, self.namespace, name)
-        if found is None:
+        workload = self.kube.get(DEPLOYMENT, self.namespace, name)
+        if workload is None:
             return True
-        status, copies = found.get("status") or {}, found["spec"].get("replicas", 1)
-        seen = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
+        status, copies = workload.get("status") or {}, workload["spec"].get("replicas", 1)
+        seen = status.get("observedGeneration", 0) >= workload["metadata"]["generation"]
         return bool(seen and status.get("updatedReplicas", 0) == copies and status.get("readyReplicas", 0) == copies)
 
     def has_own_database(self) -> bool:

@@ -116,13 +116,13 @@ class Operator:
         """Return the pulumi on PATH, which must not be older than `MINIMUM`."""
         del stack
         oldest = ".".join(map(str, MINIMUM))
-        found = shutil.which("pulumi")
-        if found is None:
+        path = shutil.which("pulumi")
+        if path is None:
             raise OpsError("pulumi is not on PATH.", f"install Pulumi {oldest} or later.")
-        if not is_suitable(version := version_of(found)):
+        if not is_suitable(version := version_of(path)):
             text = ".".join(map(str, version)) if version else "of no known version"
-            raise OpsError(f"{found} is {text}; it must be {oldest} or later.", "install a newer Pulumi.")
-        return _OwnPulumi(Path(found))
+            raise OpsError(f"{path} is {text}; it must be {oldest} or later.", "install a newer Pulumi.")
+        return _OwnPulumi(Path(path))
 
     def backend(self, stack: str) -> Mapping[str, str] | None:
         """Leave that to the user."""

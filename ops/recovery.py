@@ -54,10 +54,10 @@ def recover_interrupted_update(stack: Stack) -> Mapping[str, Any]:
     if not pending:
         return state
     with step(f"taking in what an interrupted deployment left ({len(pending)} resources)"):
-        found = [taken for resource in pending if (taken := _existing(resource, stack))]
-        import_state(stack, state, _with(state, found))
-        if found:
-            stack.run("refresh", "--yes", "--skip-preview", *(f"--target={resource['urn']}" for resource in found))
+        existing = [taken for resource in pending if (taken := _existing(resource, stack))]
+        import_state(stack, state, _with(state, existing))
+        if existing:
+            stack.run("refresh", "--yes", "--skip-preview", *(f"--target={resource['urn']}" for resource in existing))
     return stack.export()
 
 

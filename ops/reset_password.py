@@ -80,29 +80,29 @@ def find(rows: Rows, name: str, *, with_ldap: bool, falls_back: bool) -> User:
         OpsError: there is no such user, or a password in the database is not what lets it in.
     """
     users = _users(rows)
-    found = next((user for user in users if user.name == name), None)
-    found = found or next((user for user in users if user.name.casefold() == name.casefold()), None)
-    if found is None:
+    match = next((user for user in users if user.name == name), None)
+    match = match or next((user for user in users if user.name.casefold() == name.casefold()), None)
+    if match is None:
         names = [user.name for user in users if user.name != HIDDEN_USER]
         near = get_close_matches(name, names, 1) or [user.name for user in users if user.admin and user.name in names][:1]
         hint = f"did you mean '{near[0]}'?" if near else "Portus has no user yet: open its page and create the first one."
         raise OpsError(f"--user must be a user of Portus, and '{name}' is none.", hint)
-    if found.name == HIDDEN_USER:
+    if match.name == HIDDEN_USER:
         raise OpsError(
             f"--user must not be '{HIDDEN_USER}': this is Portus' own account, and its password is one of the stack.",
             "rotate it with portus:credentials.rotation.portusPassword (docs/operate/credentials.md).",
         )
-    if with_ldap and found.ldap:
+    if with_ldap and match.ldap:
         raise OpsError(
-            f"--user must be a user with a password in Portus, and the LDAP directory has the one of '{found.name}'.",
+            f"--user must be a user with a password in Portus, and the LDAP directory has the one of '{match.name}'.",
             "reset it in the directory.",
         )
-    if with_ldap and not falls_back and not found.bot:
+    if with_ldap and not falls_back and not match.bot:
         raise OpsError(
-            f"--user must be a user with a password in Portus: with LDAP, Portus up to 2.4 asks the directory alone for '{found.name}'.",
+            f"--user must be a user with a password in Portus: with LDAP, Portus up to 2.4 asks the directory alone for '{match.name}'.",
             "reset the password in the directory, or set portus:portus.config.ldap.enabled to false and deploy.",
         )
-    return found
+    return match
 
 
 def _users(rows: Rows) -> list[User]:
@@ -126,10 +126,10 @@ def _users(rows: Rows) -> list[User]:
 
 
 def _columns(rows: Rows) -> set[str]:
-    found = {str(row[0]) for row in rows("SHOW COLUMNS FROM users")}
-    if not {"id", "username", "encrypted_password"} <= found:
+    columns = {str(row[0]) for row in rows("SHOW COLUMNS FROM users")}
+    if not {"id", "username", "encrypted_password"} <= columns:
         raise OpsError("the database must be one of Portus, and its table users is not.", "look at it with make doctor.")
-    return found
+    return columns
 
 
 def change(rows: Rows, user: User, password: str) -> None:
@@ -187,10 +187,10 @@ def has_ldap(web: Pod) -> bool:
 
 def _section(text: str) -> Mapping[str, Any]:
     try:
-        found = yaml.safe_load(text)
+        document = yaml.safe_load(text)
     except yaml.YAMLError:  # Portus does not start with it
         return {}
-    section = found.get("ldap") if isinstance(found, dict) else None
+    section = document.get("ldap") if isinstance(document, dict) else None
     return section if isinstance(section, dict) else {}
 
 

@@ -106,13 +106,13 @@ class Watched:
 def groups(watched: Watched) -> list[Group]:
     """Return every group but the certificate's."""
     registry = _registry(watched) if watched.registry is not None else []
-    found = {
+    groups = {
         "portus-registry": registry,
         "portus-workloads": _workloads(watched),
         "portus-claims": _claims(watched),
         "portus-backups": _backups(watched),
     }
-    return [{"name": name, "rules": [rule.rendered(watched.runbook_base) for rule in rules]} for name, rules in found.items() if rules]
+    return [{"name": name, "rules": [rule.rendered(watched.runbook_base) for rule in rules]} for name, rules in groups.items() if rules]
 
 
 def _registry(watched: Watched) -> list[Alert]:

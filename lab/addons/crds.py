@@ -119,16 +119,16 @@ def _module(definitions: Definitions) -> Path:
     environment = {**os.environ, "GOWORK": "off", "GOFLAGS": "-mod=mod"}
     with tempfile.TemporaryDirectory(prefix="lab-definitions-") as nowhere:  # outside any module, whose go.mod would have a say
         done = subprocess.run(command, cwd=nowhere, env=environment, capture_output=True, text=True, check=False)
-    found = json.loads(done.stdout or "{}")
-    if done.returncode != 0 or "Dir" not in found:
+    module = json.loads(done.stdout or "{}")
+    if done.returncode != 0 or "Dir" not in module:
         raise OpsError(
             f"{definitions.module} {definitions.version} cannot be fetched.",
             "correct what go reports:",
-            found.get("Error", "") + done.stderr[-2000:],
+            module.get("Error", "") + done.stderr[-2000:],
         )
-    if found["Sum"] != definitions.digest:
+    if module["Sum"] != definitions.digest:
         raise OpsError(
-            f"{definitions.module} {definitions.version} is {found['Sum']}, not {definitions.digest}.",
+            f"{definitions.module} {definitions.version} is {module['Sum']}, not {definitions.digest}.",
             "correct lab/versions.py if the new content is right.",
         )
-    return Path(found["Dir"])
+    return Path(module["Dir"])

@@ -101,21 +101,21 @@ def cli_of_its_publisher() -> Path | None:
 
 def find_own_cli() -> Path | None:
     """Return the user's ``pulumi`` when it is recent enough and has its own Python language host, else None."""
-    found = shutil.which("pulumi")
-    if found is None or Path(found).parent == BIN:
+    pulumi = shutil.which("pulumi")
+    if pulumi is None or Path(pulumi).parent == BIN:
         return None
-    host = _language_host(Path(found))
-    if host is None or is_launcher(host) or not is_suitable(version_of(found)):
+    host = _language_host(Path(pulumi))
+    if host is None or is_launcher(host) or not is_suitable(version_of(pulumi)):
         return None
-    return Path(found)
+    return Path(pulumi)
 
 
 def _language_host(pulumi: Path) -> Path | None:
     beside = pulumi.resolve().parent / LANGUAGE_HOST
     if beside.is_file():
         return beside
-    found = shutil.which(LANGUAGE_HOST)
-    return Path(found) if found else None
+    language_host = shutil.which(LANGUAGE_HOST)
+    return Path(language_host) if language_host else None
 
 
 def _linked_into_checkout(built: Path) -> Path:

@@ -67,27 +67,28 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def GetRequiredPlugins(
         self, request: language_pb2.GetRequiredPluginsRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetRequiredPluginsResponse:
-        found = _interpreter(request.info, context).required_plugins()
+        required = _interpreter(request.info, context).required_plugins()
         plugins = [
-            plugin_pb2.PluginDependency(name=plugin.name, version=plugin.version, kind="resource", server=plugin.server) for plugin in found
+            plugin_pb2.PluginDependency(name=plugin.name, version=plugin.version, kind="resource", server=plugin.server)
+            for plugin in required
         ]
         return language_pb2.GetRequiredPluginsResponse(plugins=plugins)
 
     def GetRequiredPackages(
         self, request: language_pb2.GetRequiredPackagesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetRequiredPackagesResponse:
-        found = _interpreter(request.info, context).required_plugins()
+        required = _interpreter(request.info, context).required_plugins()
         packages = [
             plugin_pb2.PackageDependency(name=plugin.name, version=plugin.version, kind="resource", server=plugin.server)
-            for plugin in found
+            for plugin in required
         ]
         return language_pb2.GetRequiredPackagesResponse(packages=packages)
 
     def GetProgramDependencies(
         self, request: language_pb2.GetProgramDependenciesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetProgramDependenciesResponse:
-        found = packages_in(_interpreter(request.info, context).site_packages())
-        dependencies = [language_pb2.DependencyInfo(name=name, version=version) for name, version in found]
+        packages = packages_in(_interpreter(request.info, context).site_packages())
+        dependencies = [language_pb2.DependencyInfo(name=name, version=version) for name, version in packages]
         return language_pb2.GetProgramDependenciesResponse(dependencies=dependencies)
 
     def InstallDependencies(

@@ -37,8 +37,8 @@ class Workload:
     @property
     def spec(self) -> Mapping[str, Any]:
         """The object's own spec."""
-        found: Mapping[str, Any] = self.manifest.document["spec"]
-        return found
+        spec: Mapping[str, Any] = self.manifest.document["spec"]
+        return spec
 
     @property
     def replicas(self) -> int:
@@ -48,28 +48,28 @@ class Workload:
     @cached_property
     def template(self) -> Mapping[str, Any]:
         """The Pod template."""
-        found: Mapping[str, Any] = self.manifest.document
+        value: Mapping[str, Any] = self.manifest.document
         for key in _TEMPLATES[self.kind]:
-            found = found[key]
-        return found
+            value = value[key]
+        return value
 
     @property
     def labels(self) -> Mapping[str, str]:
         """The Pods' labels."""
-        found: Mapping[str, str] = self.template.get("metadata", {}).get("labels", {})
-        return found
+        labels: Mapping[str, str] = self.template.get("metadata", {}).get("labels", {})
+        return labels
 
     @property
     def pod(self) -> Mapping[str, Any]:
         """The Pods' spec."""
-        found: Mapping[str, Any] = self.template["spec"]
-        return found
+        pod: Mapping[str, Any] = self.template["spec"]
+        return pod
 
     @property
     def security(self) -> Mapping[str, Any]:
         """The Pods' security context."""
-        found: Mapping[str, Any] = self.pod.get("securityContext", {})
-        return found
+        context: Mapping[str, Any] = self.pod.get("securityContext", {})
+        return context
 
     @property
     def containers(self) -> Sequence[Mapping[str, Any]]:

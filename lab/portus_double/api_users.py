@@ -82,10 +82,10 @@ def _create(call: Call) -> Response:
 @ENDPOINTS.add("GET", "/v1/users/:id", "admins")
 def _show(call: Call) -> Response:
     db = call.core.db
-    found = db.row("SELECT * FROM users WHERE id = %s", number(call.ids[0])) or db.row("SELECT * FROM users WHERE email = %s", call.ids[0])
-    if found is None:
+    user = db.row("SELECT * FROM users WHERE id = %s", number(call.ids[0])) or db.row("SELECT * FROM users WHERE email = %s", call.ids[0])
+    if user is None:
         raise RecordNotFoundError
-    return reply(shown(found))
+    return reply(shown(user))
 
 
 _CHANGES: Final = tuple(Param(f"user.{name}", required=False) for name in ("username", "email", "password", "display_name"))

@@ -121,11 +121,11 @@ def _bind_as(core: Core, base: str, search_filter: str, password: str) -> _Bound
         connection.bind(read_server_info=False)
         connection.search(base, search_filter, attributes=ldap3.ALL_ATTRIBUTES)
         code = int(connection.result["result"])
-        found = [entry for entry in connection.response or () if entry["type"] == "searchResEntry"]
-        if code not in SUCCESS or not found:
+        entries = [entry for entry in connection.response or () if entry["type"] == "searchResEntry"]
+        if code not in SUCCESS or not entries:
             return _Bound(None, code)
-        is_right = connection.rebind(user=found[0]["dn"], password=password, read_server_info=False)
-        return _Bound(found[0] if is_right else None, int(connection.result["result"]))
+        is_right = connection.rebind(user=entries[0]["dn"], password=password, read_server_info=False)
+        return _Bound(entries[0] if is_right else None, int(connection.result["result"]))
 
 
 def _make(core: Core, name: str, bound: _Bound) -> Row:

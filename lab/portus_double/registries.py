@@ -35,15 +35,15 @@ def validate(core: Core, values: dict[str, Any], only: list[str] | None) -> tupl
     Raises:
         ApplicationError: the hostname makes no address.
     """
-    found = problems(core, values)
-    valid = not found
+    errors = problems(core, values)
+    valid = not errors
     asked = only is None or "hostname" in only
     if asked and (message := core.client({"hostname": None, "use_ssl": None, **values}).problem()):
-        found.setdefault("hostname", []).append(message)
+        errors.setdefault("hostname", []).append(message)
         valid = False
     if only is None:
-        return valid, found
-    return not any(found.get(field) for field in only), {field: messages for field, messages in found.items() if field in only}
+        return valid, errors
+    return not any(errors.get(field) for field in only), {field: messages for field, messages in errors.items() if field in only}
 
 
 def create(core: Core, values: dict[str, Any]) -> Row:
@@ -53,13 +53,13 @@ def create(core: Core, values: dict[str, Any]) -> Row:
         InvalidRecordError: with the reasons by field; an unreachable registry is one.
         ApplicationError: the hostname makes no address.
     """
-    found = problems(core, values)
-    if not found and core.registry() is not None:
-        found = {"uniqueness": ["You can only create one registry"]}
-    if not found:
-        found = _unreachable(core, values)
-    if found:
-        raise InvalidRecordError(found)
+    errors = problems(core, values)
+    if not errors and core.registry() is not None:
+        errors = {"uniqueness": ["You can only create one registry"]}
+    if not errors:
+        errors = _unreachable(core, values)
+    if errors:
+        raise InvalidRecordError(errors)
     return insert(core, values)
 
 
@@ -95,13 +95,13 @@ def change(core: Core, registry_id: int, values: dict[str, Any]) -> Row:
         InvalidRecordError: with the reasons by field.
     """
     record = {**by_id(core, registry_id), **values}
-    found = problems(core, record, registry_id)
-    if not found and values.get("hostname") and core.db.row("SELECT id FROM repositories LIMIT 1"):
-        found = {"hostname": ["Registry is not empty, cannot change hostname"]}
-    if not found:
-        found = _unreachable(core, record)
-    if found:
-        raise InvalidRecordError(found)
+    errors = problems(core, record, registry_id)
+    if not errors and values.get("hostname") and core.db.row("SELECT id FROM repositories LIMIT 1"):
+        errors = {"hostname": ["Registry is not empty, cannot change hostname"]}
+    if not errors:
+        errors = _unreachable(core, record)
+    if errors:
+        raise InvalidRecordError(errors)
     if values:
         core.db.update("registries", registry_id, **values, updated_at=now())
     return by_id(core, registry_id)

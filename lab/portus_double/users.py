@@ -95,10 +95,10 @@ def by_id(db: Database, user_id: int) -> Row:
     Raises:
         RecordNotFoundError: there is none.
     """
-    found = db.row("SELECT * FROM users WHERE id = %s", user_id)
-    if found is None:
+    user = db.row("SELECT * FROM users WHERE id = %s", user_id)
+    if user is None:
         raise RecordNotFoundError
-    return found
+    return user
 
 
 def any_but_hidden(db: Database) -> bool:

@@ -111,9 +111,9 @@ class Program:
 
     def one(self, kind: str, name: str) -> Registered:
         """Return the resource of a kind with a logical name; an `AssertionError` if there is none."""
-        found = [r for r in self.all(kind) if r.name == name]
-        assert len(found) == 1, f"{len(found)} resources {kind} {name} in {self.stack}"
-        return found[0]
+        resources = [r for r in self.all(kind) if r.name == name]
+        assert len(resources) == 1, f"{len(resources)} resources {kind} {name} in {self.stack}"
+        return resources[0]
 
     def manifests(self) -> list[Manifest]:
         """Return the stack's objects in the order of their files."""

@@ -299,10 +299,10 @@ def _commands(source: Source, objects: Sequence[Object], namespace: str) -> dict
 
 def _port_of_names(source: Source) -> str:
     """Return the port in the images' names, as the registry's tokens have it; "" for none."""
-    found = [item.text for key, item in source.registry_config if key == "auth.token.service"]
+    services = [item.text for key, item in source.registry_config if key == "auth.token.service"]
     if (registry := source.with_role(Role.REGISTRY)) and (item := registry.environment.get("REGISTRY_AUTH_TOKEN_SERVICE")):
-        found.append(item.text)
-    return host_and_port(found[-1])[1] if found else ""
+        services.append(item.text)
+    return host_and_port(services[-1])[1] if services else ""
 
 
 def _exposure(objects: Sequence[Object], port_of_names: str) -> dict[str, str]:

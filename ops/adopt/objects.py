@@ -122,11 +122,11 @@ class Object:
 
     def data(self) -> dict[str, str]:
         """Return the entries of a ConfigMap or Secret as text; what is not text is left out."""
-        found = {str(key): str(value) for key, value in (self.body.get("data") or {}).items() if value is not None}
+        content = {str(key): str(value) for key, value in (self.body.get("data") or {}).items() if value is not None}
         if self.kind == "Secret":
-            found = {key: text for key, value in found.items() if (text := _decoded(value)) is not None}
-            found |= {str(key): str(value) for key, value in (self.body.get("stringData") or {}).items()}
-        return found
+            content = {key: text for key, value in content.items() if (text := _decoded(value)) is not None}
+            content |= {str(key): str(value) for key, value in (self.body.get("stringData") or {}).items()}
+        return content
 
 
 def _decoded(value: str) -> str | None:

@@ -78,8 +78,8 @@ class Writers:
 
     def stopped(self) -> dict[str, int]:
         """Return those that a restore has stopped, with the number of copies before."""
-        found = {name: self._read(name) for name in (PORTUS, PORTUS_WORKER)}
-        kept = {name: (each.metadata.annotations or {}).get(COPIES) for name, each in found.items() if each is not None}
+        workloads = {name: self._read(name) for name in (PORTUS, PORTUS_WORKER)}
+        kept = {name: (each.metadata.annotations or {}).get(COPIES) for name, each in workloads.items() if each is not None}
         return {name: int(copies) for name, copies in kept.items() if copies is not None}
 
     def _read(self, name: str) -> Any:

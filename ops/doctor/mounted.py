@@ -60,6 +60,6 @@ def _files(volume: Object, content: Texts) -> Iterator[tuple[str, str]]:
     for source in (volume, *(volume.get("projected") or {}).get("sources", ())):
         for kind, reference, name in (("Secret", "secret", "secretName"), ("ConfigMap", "configMap", "name")):
             if origin := source.get(reference):
-                found = content.get((kind, origin.get(name) or origin.get("name", "")), {})
-                paths = {item["key"]: item["path"] for item in origin.get("items") or ()} or {key: key for key in found}
-                yield from ((path, found[key]) for key, path in paths.items() if key in found)
+                files = content.get((kind, origin.get(name) or origin.get("name", "")), {})
+                paths = {item["key"]: item["path"] for item in origin.get("items") or ()} or {key: key for key in files}
+                yield from ((path, files[key]) for key, path in paths.items() if key in files)

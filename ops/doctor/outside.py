@@ -33,10 +33,10 @@ def questions(expected: Expected) -> Mapping[str, Request]:
 def addresses(name: str, port: int) -> tuple[str, ...] | NoAnswer:
     """Return the addresses that ``name`` has on this machine."""
     try:
-        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except OSError as error:
         return NoAnswer(error.strerror or str(error))
-    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in addresses))
 
 
 def ask(expected: Expected, request: Request) -> Reply:

@@ -50,8 +50,8 @@ class Tables:
         chosen |= {name: sql for name, (needs, sql) in (computed or {}).items() if needs in there}
         if not chosen:
             return []
-        found = self._query(f"SELECT {', '.join(chosen.values())} FROM `{table}` ORDER BY `{order}`")  # noqa: S608 - names are this module's
-        return [dict.fromkeys((*columns, *(computed or {}))) | dict(zip(chosen, row, strict=True)) for row in found]
+        rows = self._query(f"SELECT {', '.join(chosen.values())} FROM `{table}` ORDER BY `{order}`")  # noqa: S608 - names are this module's
+        return [dict.fromkeys((*columns, *(computed or {}))) | dict(zip(chosen, row, strict=True)) for row in rows]
 
     def count(self, table: str, column: str, condition: str) -> int:
         """Return how many rows of ``table`` satisfy ``condition`` on ``column``; none where there is no such column."""

@@ -98,21 +98,21 @@ class _Collection:
     def _sweep(self) -> Findings:
         registry = self._look()
         with self._flushed(registry), step("deleting it") as current:
-            found = self._read(self._runner.run(self._job(registry, dry_run=False), current))
+            findings = self._read(self._runner.run(self._job(registry, dry_run=False), current))
         after = registry_of(self._pods.kube, self._pods.namespace, self._stack)
         if after.deployment["spec"]["template"] != registry.deployment["spec"]["template"]:
             raise OpsError(
                 "the registry changed during the collection: a push at that time may have lost layers.",
                 f"make it read-only and check: make gc STACK={self._stack}; then repeat the pushes of that time.",
             )
-        freed = "" if found.freed is None else f", {readable(found.freed)}"
-        console.print(f"\nDeleted: {len(found.blobs)} blobs{freed}. Every word of the registry is in {_shown(self._log)}.")
+        freed = "" if findings.freed is None else f", {readable(findings.freed)}"
+        console.print(f"\nDeleted: {len(findings.blobs)} blobs{freed}. Every word of the registry is in {_shown(self._log)}.")
         console.print(f"Take pushes again: remove 'readonly' from stacks/Pulumi.{self._stack}.yaml, then make up STACK={self._stack}")
         if registry.has_foreign_redis:
             console.print(
                 f"[bold]Before that[/bold], flush the descriptors in Redis {registry.redis_address}, or pushes will leave out layers."
             )
-        return found
+        return findings
 
     def _job(self, registry: Registry, *, dry_run: bool) -> dict[str, object]:
         return job(

@@ -70,9 +70,9 @@ def require_no_sweep(stack: str, namespace: str, kube: Kube) -> None:
 
 def _sweep(jobs: Jobs) -> dict[str, Any] | None:
     """Return the Job of a collection that deletes or has deleted; a Job that is on its way out counts until its Pod has ended."""
-    found = jobs.find(NAME)
-    if found is not None:
-        return found if _deletes(found["spec"]["template"]) else None
+    job = jobs.find(NAME)
+    if job is not None:
+        return job if _deletes(job["spec"]["template"]) else None
     return next((pod for pod in jobs.pods(NAME) if _deletes(pod) and _runs(pod)), None)
 
 

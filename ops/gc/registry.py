@@ -112,10 +112,10 @@ def registry_of(kube: Kube, namespace: str, stack: str) -> Registry:
         OpsError: there is none, or its config.yml cannot be read.
     """
     labels = f"app.kubernetes.io/instance={stack},app.kubernetes.io/component="
-    found = kube.list(DEPLOYMENT, namespace, labels=f"{labels}registry")
-    if len(found) != 1:
-        raise OpsError(f"namespace {namespace} has {len(found)} registries of stack {stack}.", f"deploy it: make up STACK={stack}")
-    deployment = found[0]
+    deployments = kube.list(DEPLOYMENT, namespace, labels=f"{labels}registry")
+    if len(deployments) != 1:
+        raise OpsError(f"namespace {namespace} has {len(deployments)} registries of stack {stack}.", f"deploy it: make up STACK={stack}")
+    deployment = deployments[0]
     template = deployment["spec"]["template"]
     path = str((template["spec"]["containers"][0].get("args") or [""])[-1])
     text = mounted.files(template, dict(_texts(kube, namespace, template))).get(path)

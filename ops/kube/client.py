@@ -115,10 +115,10 @@ class Kube:
 
     def version(self) -> str:
         """Return the server's version."""
-        found = self._request("GET", "/version").get("gitVersion")
-        if found is None:
+        version = self._request("GET", "/version").get("gitVersion")
+        if version is None:
             raise no_api_server(self.api.configuration.host)
-        return str(found)
+        return str(version)
 
     def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
         """Return an object; None where there is none.
@@ -257,16 +257,16 @@ def require_cluster(kubeconfig: Path, context: str | None) -> None:
 
     api = connection(kubeconfig, context)
     try:
-        found = client.VersionApi(api).get_code(_request_timeout=ANSWER_SECONDS)
+        version = client.VersionApi(api).get_code(_request_timeout=ANSWER_SECONDS)
     except client.ApiException as error:
         if error.status == HTTPStatus.NOT_FOUND:
             raise no_api_server(api.configuration.host) from error
         raise refusal(error) from error
     except (ValueError, TypeError, AttributeError):  # what it says is not a version
-        found = None
+        version = None
     except HTTPError as error:
         raise no_answer(error, str(kubeconfig)) from error
-    if getattr(found, "git_version", None) is None:
+    if getattr(version, "git_version", None) is None:
         raise no_api_server(api.configuration.host)
 
 

@@ -200,8 +200,8 @@ class Jobs:
         job = self.find(run.name)
         if job is None:
             raise OpsError(f"Job {run.name} was removed before its end.", "repeat this command: the Job may have stopped at any step.")
-        found = self.kube.list(POD, self.namespace, labels=f"batch.kubernetes.io/controller-uid={run.uid}")
-        return job, max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+        pods = self.kube.list(POD, self.namespace, labels=f"batch.kubernetes.io/controller-uid={run.uid}")
+        return job, max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 
     def _log(self, pod: Object, container: str) -> list[str]:
         text = self.kube.core().read_namespaced_pod_log(pod["metadata"]["name"], self.namespace, container=container)

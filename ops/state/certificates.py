@@ -166,8 +166,8 @@ class Certificates:
         if leaf.public_key() != key.key.public_key():
             raise _unfit(CHAIN, f"must be of the key in {KEYS['tls-key'][1]} beside it")
         texts = {"caCertPem": _text_of(authority), "certRequestPem": _text_of(_signed_request(key.key, leaf))}
-        found = inputs | texts | {"caPrivateKeyPem": Secret(self._keys[CA_KEY].text)}
-        return _issued(found, {**SHARED, **found}, leaf)
+        properties = inputs | texts | {"caPrivateKeyPem": Secret(self._keys[CA_KEY].text)}
+        return _issued(properties, {**SHARED, **properties}, leaf)
 
     def _signer(self, inputs: Mapping[str, Any], key: RSAPrivateKey) -> x509.Certificate:
         """Return the certificate around the signing key: the registry's, or where it keeps the key alone a new one."""
@@ -203,7 +203,7 @@ def private_key(inputs: dict[str, Any], key: Key) -> dict[str, Any]:
     resource_id = hashlib.sha1(der, usedforsecurity=False).hexdigest()
     line = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
     blob = base64.b64decode(line.split()[1])
-    found = inputs | ({"rsaBits": key.key.key_size} if "rsaBits" in inputs else {})
+    properties = inputs | ({"rsaBits": key.key.key_size} if "rsaBits" in inputs else {})
     private = {
         "privateKeyPem": key.text,
         "privateKeyPemPkcs8": _text_of_key(key.key, serialization.PrivateFormat.PKCS8),
@@ -213,7 +213,7 @@ def private_key(inputs: dict[str, Any], key: Key) -> dict[str, Any]:
     outputs = {
         "rsaBits": key.key.key_size,
         "ecdsaCurve": "P224",
-        **found,
+        **properties,
         **{name: Secret(text) for name, text in private.items()},
         "publicKeyPem": public.public_bytes(_PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode(),
         "publicKeyOpenssh": f"{line}\n",
@@ -222,7 +222,7 @@ def private_key(inputs: dict[str, Any], key: Key) -> dict[str, Any]:
         "id": resource_id,
         "__meta": META,
     }
-    return {"id": resource_id, "inputs": found, "outputs": outputs}
+    return {"id": resource_id, "inputs": properties, "outputs": outputs}
 
 
 def request(inputs: dict[str, Any], key: Key, leaf: x509.Certificate) -> dict[str, Any]:
@@ -230,17 +230,17 @@ def request(inputs: dict[str, Any], key: Key, leaf: x509.Certificate) -> dict[st
     signed = _signed_request(key.key, leaf)
     resource_id = hashlib.sha1(signed.public_bytes(serialization.Encoding.DER), usedforsecurity=False).hexdigest()
     hosts = _names(leaf).get_values_for_type(x509.DNSName)
-    found = inputs | {"privateKeyPem": Secret(key.text)}
-    found |= {"dnsNames": hosts} if sorted(hosts) != sorted(inputs.get("dnsNames") or hosts) else {}
-    outputs = {**found, "certRequestPem": _text_of(signed), "keyAlgorithm": "RSA", "id": resource_id}
-    return {"id": resource_id, "inputs": found, "outputs": outputs}
+    properties = inputs | {"privateKeyPem": Secret(key.text)}
+    properties |= {"dnsNames": hosts} if sorted(hosts) != sorted(inputs.get("dnsNames") or hosts) else {}
+    outputs = {**properties, "certRequestPem": _text_of(signed), "keyAlgorithm": "RSA", "id": resource_id}
+    return {"id": resource_id, "inputs": properties, "outputs": outputs}
 
 
 def self_signed(inputs: dict[str, Any], key: Key, certificate: x509.Certificate) -> dict[str, Any]:
     """Return a self-signed certificate as the state notes it, with ``key`` as the one that the program would sign it with again."""
-    found = inputs | {"privateKeyPem": Secret(key.text)}
-    meant = {**SHARED, "setAuthorityKeyId": False, **found, "keyAlgorithm": "RSA"}
-    return _issued(found, meant, certificate)
+    properties = inputs | {"privateKeyPem": Secret(key.text)}
+    meant = {**SHARED, "setAuthorityKeyId": False, **properties, "keyAlgorithm": "RSA"}
+    return _issued(properties, meant, certificate)
 
 
 def _issued(inputs: dict[str, Any], meant: Mapping[str, Any], certificate: x509.Certificate) -> dict[str, Any]:

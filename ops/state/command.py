@@ -80,23 +80,23 @@ def recover(stack: Stack, *, new_ca: bool = False) -> None:
                 made = replace(made, state=document(empty, resources, objects), known=objects)
                 engine.write(stack, made.state)
                 steps = engine.preview(stack)
-            found = judged(steps, expected=OF_CA | WITH_CA if new_ca else ())
-            _require_nothing_lost(found.lost)
+            judgement = judged(steps, expected=OF_CA | WITH_CA if new_ca else ())
+            _require_nothing_lost(judgement.lost)
     except BaseException:
         engine.write(stack, empty)
         raise
-    _report(stack, made, found.made, found.changed)
+    _report(stack, made, judgement.made, judgement.changed)
 
 
 def _with_inputs(resources: Sequence[Resource], made: Made, live: LiveObjects) -> dict[str, Mapping[str, Any]] | None:
     """Return what is known of each resource, with the inputs of its object; None if no input differs."""
-    found = dict(made.known)
+    known = dict(made.known)
     for each in resources:
         urn = str(each["urn"])
-        if provider_of(each) == "kubernetes" and urn in found and (there := live.find(each)) is not None:
+        if provider_of(each) == "kubernetes" and urn in known and (there := live.find(each)) is not None:
             inputs = as_deployed(each, there)["inputs"]
-            found[urn] = {**found[urn], "inputs": inputs, "outputs": {**found[urn]["outputs"], "__inputs": inputs}}
-    return found if any(found[urn]["inputs"] != made.known[urn]["inputs"] for urn in found) else None
+            known[urn] = {**known[urn], "inputs": inputs, "outputs": {**known[urn]["outputs"], "__inputs": inputs}}
+    return known if any(known[urn]["inputs"] != made.known[urn]["inputs"] for urn in known) else None
 
 
 def _require_nothing_lost(names: Sequence[str]) -> None:

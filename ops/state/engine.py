@@ -27,12 +27,12 @@ SERVER_SIDE_APPLY: Final = ("PULUMI_K8S_ENABLE_SERVER_SIDE_APPLY", "enableServer
 def program(stack: Stack) -> list[Resource]:
     """Return the resources that the program makes on an empty stack, in their order; raises as `preview`."""
     variable, name = SERVER_SIDE_APPLY
-    found = planned(preview(stack, {variable: "false"}))
-    for each in found:
+    resources = planned(preview(stack, {variable: "false"}))
+    for each in resources:
         if each["type"] == "pulumi:providers:kubernetes":  # the SDK takes the variable for an input
             each["inputs"].pop(name, None)
             each["inputs"].update({name: os.environ[variable]} if variable in os.environ else {})
-    return found
+    return resources
 
 
 def preview(stack: Stack, variables: Mapping[str, str] | None = None) -> Sequence[Mapping[str, Any]]:

@@ -54,12 +54,12 @@ class LiveObjects:
         namespace, name = str(metadata.get("namespace") or ""), str(metadata.get("name"))
         try:
             if (metadata.get("annotations") or {}).get(AUTONAMED) != "true":
-                found = self._cluster.get(kind, namespace, name)
+                live = self._cluster.get(kind, namespace, name)
             else:
-                found = self._named_by_pulumi(kind, namespace, name)
+                live = self._named_by_pulumi(kind, namespace, name)
         except UnknownKindError:
             return None
-        return None if found is None else {"apiVersion": kind.api_version, "kind": kind.kind, **found}
+        return None if live is None else {"apiVersion": kind.api_version, "kind": kind.kind, **live}
 
     def _named_by_pulumi(self, kind: Kind, namespace: str, proposed: str) -> dict[str, Any] | None:
         """Return the object whose name differs from the ``proposed`` one in its random end: the one in use, else the newest.

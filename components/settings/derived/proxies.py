@@ -31,8 +31,8 @@ def variables(stack: StackSettings) -> Mapping[str, str]:
     """Return the variables of ``network.proxy``, none where it is not set."""
     proxy = stack.network.proxy
     urls = {"HTTP_PROXY": proxy.http, "HTTPS_PROXY": proxy.https}
-    found = {name: value for name, value in urls.items() if value is not None}
-    return {**found, "NO_PROXY": completed("", stack, proxy.no_proxy)} if found else {}
+    proxies = {name: value for name, value in urls.items() if value is not None}
+    return {**proxies, "NO_PROXY": completed("", stack, proxy.no_proxy)} if proxies else {}
 
 
 def is_proxy_variable(name: str) -> bool:

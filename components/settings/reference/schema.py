@@ -58,11 +58,11 @@ def schema() -> dict[str, Any]:
 
 
 def _models(model: type[Section]) -> set[type[Section]]:
-    found = {model}
+    models = {model}
     for field in model.model_fields.values():
         for inner in sections_of(field.annotation):
-            found |= {inner} if inner in found else _models(inner)
-    return found
+            models |= {inner} if inner in models else _models(inner)
+    return models
 
 
 def _tidy(node: Any) -> Any:

@@ -301,9 +301,9 @@ def _under(place: Place) -> str:
     """Return how to write the key of ``place`` below the few beside it that know it, "" where there are none, or many."""
     beside = [Place((*place.path[:-1], key), place.models) for key in keys_of(place.models)]
     for key in () if place.key in GENERIC else dict.fromkeys((place.key, camel_case(place.key))):
-        found = [other.key for other in beside if key in keys_of(tuple(each for each in other.inner if each is not ExistingSecret))]
-        if 0 < len(found) <= MOST_OWNERS:
-            return f"{'it' if key == place.key else key} under {' or '.join(map(repr, found))}"
+        sections = [other.key for other in beside if key in keys_of(tuple(each for each in other.inner if each is not ExistingSecret))]
+        if 0 < len(sections) <= MOST_OWNERS:
+            return f"{'it' if key == place.key else key} under {' or '.join(map(repr, sections))}"
     return ""
 
 

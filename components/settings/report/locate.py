@@ -303,11 +303,11 @@ _VARIABLES: Final[Mapping[str, str]] = {
 @cache
 def settings_by_variable() -> Mapping[str, str]:
     """Return the variables of the images, each with the setting that decides it: cconfig's, the registry's, and `_VARIABLES`."""
-    found = {f"PORTUS_{'_'.join(path).upper()}": f"portus.config.{'.'.join(path)}" for path in _leaves(PortusConfig)}
+    variables = {f"PORTUS_{'_'.join(path).upper()}": f"portus.config.{'.'.join(path)}" for path in _leaves(PortusConfig)}
     for driver, model in DRIVERS.items():
         for path in _leaves(model):
-            found[f"REGISTRY_STORAGE_{driver}_{'_'.join(path)}".upper()] = f"registry.storage.{'.'.join(path)}"
-    return {**found, **_VARIABLES}
+            variables[f"REGISTRY_STORAGE_{driver}_{'_'.join(path)}".upper()] = f"registry.storage.{'.'.join(path)}"
+    return {**variables, **_VARIABLES}
 
 
 def _leaves(model: type[Section], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -335,7 +335,7 @@ def setting_meant(place: Place) -> str | None:
         names = ["_".join(["PORTUS", *above[2:], key]), f"PORTUS_{key}"]
     else:
         return None
-    found = next(filter(None, map(setting_of_variable, names)), None)
-    if found is None and key.startswith("PORTUS_"):
-        found = next((settings_by_variable()[each] for each in difflib.get_close_matches(key, settings_by_variable(), 1, 0.9)), None)
-    return found
+    setting = next(filter(None, map(setting_of_variable, names)), None)
+    if setting is None and key.startswith("PORTUS_"):
+        setting = next((settings_by_variable()[each] for each in difflib.get_close_matches(key, settings_by_variable(), 1, 0.9)), None)
+    return setting

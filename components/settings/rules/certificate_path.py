@@ -86,12 +86,12 @@ def path_problems(
         root_key: the setting that holds ``roots``.
         sound: whether nothing is wrong with the root and with any validity; else the verifier would only repeat it.
     """
-    found = [*_order_problems(chain, walk), *_leaf_problems(chain.leaf), *_authority_problems(walk)]
-    found += _constraint_problems(walk, root_key)
+    problems = [*_order_problems(chain, walk), *_leaf_problems(chain.leaf), *_authority_problems(walk)]
+    problems += _constraint_problems(walk, root_key)
     if walk.anchor is None:
-        found.append(_broken_off(walk, roots, root_key))
-    yield from found
-    if sound and not found:
+        problems.append(_broken_off(walk, roots, root_key))
+    yield from problems
+    if sound and not problems:
         yield from _verified(walk, chain, roots, hosts)
 
 

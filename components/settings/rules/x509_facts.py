@@ -155,8 +155,8 @@ def purposes(certificate: x509.Certificate) -> tuple[str, ...] | None:
 
 def is_for_servers(certificate: x509.Certificate) -> bool:
     """Whether extended key usage, where there is one, says serverAuth; anyExtendedKeyUsage is not enough for OpenSSL."""
-    found = purposes(certificate)
-    return found is None or "serverAuth" in found
+    usages = purposes(certificate)
+    return usages is None or "serverAuth" in usages
 
 
 def may_sign_certificates(certificate: x509.Certificate) -> bool:

@@ -33,21 +33,21 @@ _CERTIFICATE_LABELS: Final = frozenset({pem.CERTIFICATE, "X509 CERTIFICATE"})
 
 def _certificates(value: str) -> str:
     """Certificates in PEM form, and nothing else."""
-    found = pem.blocks(value)
+    blocks = pem.blocks(value)
     if pem.holds_a_private_key(value):
         raise broken("must have only certificates: it has a private key, and this setting is stored as plain text", EXPOSED_KEY)
-    if not found:
+    if not blocks:
         raise broken(_CERTIFICATES, _armour(value))
-    if other := next((block.label for block in found if block.label not in _CERTIFICATE_LABELS), None):
+    if other := next((block.label for block in blocks if block.label not in _CERTIFICATE_LABELS), None):
         raise broken(
             f"must have only CERTIFICATE blocks; it has a block {other}",
             _OTHER_BLOCKS.get(other, f"remove the lines from -----BEGIN {other}----- to -----END {other}-----"),
         )
-    for number, block in enumerate(found, start=1):
+    for number, block in enumerate(blocks, start=1):
         if reason := _unreadable(block):
-            which = f"; number {number} of {len(found)} is {reason}" if len(found) > 1 else f"; this one is {reason}"
+            which = f"; number {number} of {len(blocks)} is {reason}" if len(blocks) > 1 else f"; this one is {reason}"
             raise broken(f"{_CERTIFICATES}{which}", WHOLE)
-    return "".join(pem.Block(pem.CERTIFICATE, block.der).text for block in found)
+    return "".join(pem.Block(pem.CERTIFICATE, block.der).text for block in blocks)
 
 
 def _armour(value: str) -> str:

@@ -100,12 +100,12 @@ def load_certificate(pem: str) -> x509.Certificate:
 def load_request(pem: str) -> x509.CertificateSigningRequest:
     """Return the request in ``pem``; ProviderError when there is none or its signature is wrong."""
     try:
-        found = x509.load_pem_x509_csr(pem.encode())
+        request = x509.load_pem_x509_csr(pem.encode())
     except ValueError as error:
         raise ProviderError("certRequestPem is not a PEM certificate request.") from error
-    if not found.is_signature_valid:
+    if not request.is_signature_valid:
         raise ProviderError("certRequestPem is not signed by its own key.")
-    return found
+    return request
 
 
 def algorithm_of(key: SigningKey) -> str:

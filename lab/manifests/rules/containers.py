@@ -23,8 +23,8 @@ SSH_PORT: Final = 22
 
 
 def _security(container: Container) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = container.get("securityContext", {})
-    return found
+    context: Mapping[str, Any] = container.get("securityContext", {})
+    return context
 
 
 def _effective(container: Container, workload: Workload, field: str) -> Any:
@@ -223,6 +223,6 @@ def no_secret_is_in_a_manifest(container: Container, _: Workload) -> str | None:
 @container_rule("kube-linter/read-secret-from-env-var", "kubesec/secret-env")
 def a_secret_is_read_from_a_file(container: Container, _: Workload) -> str | None:
     """The environment is inherited by every child process and ends in crash reports."""
-    found = [each["name"] for each in container.get("env", []) if "secretKeyRef" in each.get("valueFrom", {})]
-    found += ["envFrom" for each in container.get("envFrom", []) if "secretRef" in each]
-    return f"{', '.join(found)} from a Secret" if found else None
+    variables = [each["name"] for each in container.get("env", []) if "secretKeyRef" in each.get("valueFrom", {})]
+    variables += ["envFrom" for each in container.get("envFrom", []) if "secretRef" in each]
+    return f"{', '.join(variables)} from a Secret" if variables else None

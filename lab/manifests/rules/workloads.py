@@ -226,5 +226,5 @@ def a_monitor_selects_a_target(objects: Objects) -> Iterator[Verdict]:
 
 
 def _pods(policy: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = policy["spec"].get("podSelector", {})
-    return found
+    selector: Mapping[str, Any] = policy["spec"].get("podSelector", {})
+    return selector

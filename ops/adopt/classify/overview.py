@@ -118,10 +118,10 @@ def _hosts(source: Source) -> Iterator[str]:
 
 def _token_host(source: Source) -> str:
     """Return the host that the registry sends clients to for their tokens; "" where it is not a public name."""
-    found = [item.text for key, item in source.registry_config if key == "auth.token.realm"]
+    realms = [item.text for key, item in source.registry_config if key == "auth.token.realm"]
     if (registry := source.with_role(Role.REGISTRY)) and (item := registry.environment.get("REGISTRY_AUTH_TOKEN_REALM")):
-        found.append(item.text)
-    host = values.host_and_port(found[-1])[0] if found else ""
+        realms.append(item.text)
+    host = values.host_and_port(realms[-1])[0] if realms else ""
     return host if values.is_public_name(host) else ""
 
 

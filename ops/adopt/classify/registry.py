@@ -139,11 +139,11 @@ def _is_small(mount: Mount) -> bool:
 
 def blob_folder(source: Source) -> str:
     """Return the folder of the images in the registry's container, "" where no line sets it: variable over file."""
-    found = dict(source.registry_config).get("storage.filesystem.rootdirectory")
+    rootdirectory = dict(source.registry_config).get("storage.filesystem.rootdirectory")
     for workload in source.workloads:
         if workload.role is Role.REGISTRY:
-            found = workload.environment.get("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", found)
-    return found.text if found else ""
+            rootdirectory = workload.environment.get("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", rootdirectory)
+    return rootdirectory.text if rootdirectory else ""
 
 
 def _dotted(name: str) -> str:

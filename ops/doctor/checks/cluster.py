@@ -102,15 +102,15 @@ def pods(role: str) -> Judge:
     def judge(snapshot: Snapshot) -> Verdict:
         if isinstance(snapshot.workloads, NotChecked):
             return snapshot.workloads
-        found = snapshot.workload(role)
-        if found is None:
+        workload = snapshot.workload(role)
+        if workload is None:
             return Skipped("the stack has none")
-        name = f"{found.kind}/{found.name}"
-        if found.replicas == 0:
-            return _stopped(snapshot, found)
-        if len(found.ready) >= found.replicas and len(found.ready) == len(found.pods):
-            return Ok(", ".join(pod.name for pod in found.pods))
-        seen = "\n".join([f"{len(found.ready)} of {found.replicas} Pods of {name} are ready", *found.problems])
+        name = f"{workload.kind}/{workload.name}"
+        if workload.replicas == 0:
+            return _stopped(snapshot, workload)
+        if len(workload.ready) >= workload.replicas and len(workload.ready) == len(workload.pods):
+            return Ok(", ".join(pod.name for pod in workload.pods))
+        seen = "\n".join([f"{len(workload.ready)} of {workload.replicas} Pods of {name} are ready", *workload.problems])
         return Failed(seen, fix(snapshot, name, seen))
 
     return judge

@@ -29,17 +29,17 @@ STUCK_SECONDS: Final = 600
 
 def database(snapshot: Snapshot) -> Verdict:
     """It accepts Portus' account."""
-    found = snapshot.database
-    if isinstance(found, Denied):
-        return _denied(snapshot, found)
-    if isinstance(found, NoAnswer):
+    database = snapshot.database
+    if isinstance(database, Denied):
+        return _denied(snapshot, database)
+    if isinstance(database, NoAnswer):
         where = (
             "the log: " + kubectl(snapshot, "logs statefulset/mariadb")
             if snapshot.pod(DATABASE_SERVER)
             else "database.host of the stack file"
         )
-        return Failed(f"it does not answer: {found.reason}", f"look at {where}")
-    return found if isinstance(found, NotChecked) else Ok(f"MariaDB {found.version} lets Portus' account in")
+        return Failed(f"it does not answer: {database.reason}", f"look at {where}")
+    return database if isinstance(database, NotChecked) else Ok(f"MariaDB {database.version} lets Portus' account in")
 
 
 def _denied(snapshot: Snapshot, found: Denied) -> Failed:
@@ -80,14 +80,14 @@ def _another_password(snapshot: Snapshot) -> str:
 
 def charset(snapshot: Snapshot) -> Verdict:
     """Its character set is one that Portus' worker supports."""
-    found = snapshot.database
-    if not isinstance(found, Database):
-        return NotChecked(found.reason)
-    seen = f"character set {found.charset}, collation {found.collation}"
-    if not found.charset.startswith("utf8"):
+    database = snapshot.database
+    if not isinstance(database, Database):
+        return NotChecked(database.reason)
+    seen = f"character set {database.charset}, collation {database.collation}"
+    if not database.charset.startswith("utf8"):
         alter = sql(snapshot, "ALTER DATABASE <name> CHARACTER SET utf8 COLLATE utf8_unicode_ci")
         return Failed(seen, f"{alter}, and the same for each table: ALTER TABLE <table> CONVERT TO CHARACTER SET utf8 ...")
-    return Ok(seen if found.collation in GOOD else f"{seen}: not {GOOD[0]}, but one that works")
+    return Ok(seen if database.collation in GOOD else f"{seen}: not {GOOD[0]}, but one that works")
 
 
 def schema(snapshot: Snapshot) -> Verdict:
@@ -169,12 +169,12 @@ def stuck_events(snapshot: Snapshot) -> Verdict:
 
 
 def _backlog(snapshot: Snapshot, kind: str, seconds: float, words: str, fix: str) -> Verdict:
-    found = snapshot.database
+    database = snapshot.database
     if not snapshot.expected.is_puma:
         return Skipped("before 2.3 the web server handles events inside the request")
-    if not isinstance(found, Database):
-        return NotChecked(found.reason)
-    backlog: Backlog = getattr(found, kind)
+    if not isinstance(database, Database):
+        return NotChecked(database.reason)
+    backlog: Backlog = getattr(database, kind)
     if backlog.count and backlog.oldest > seconds:
         return Failed(words.format(backlog.count, backlog.oldest), fix)
     return Ok("none" if not backlog.count else f"{backlog.count}, the oldest for {backlog.oldest:.0f} s")

@@ -41,16 +41,16 @@ def service(kind: str) -> Judge:
     """Return the judge of the servers of one kind: each answers Portus' Pod as Portus needs it."""
 
     def judge(snapshot: Snapshot) -> Verdict:
-        found = snapshot.services.get(kind, ())
-        if not found:
+        results = snapshot.services.get(kind, ())
+        if not results:
             return Skipped("the settings do not turn it on")
-        contacts = [each for each in found if isinstance(each, Contact)]
+        contacts = [each for each in results if isinstance(each, Contact)]
         wrong = [each for each in contacts if each.problem]
         if wrong:
             seen = "\n".join(f"{each.server}: {STEPS[each.step]}: {each.problem}" for each in wrong)
             return Failed(seen, f"{'; '.join(dict.fromkeys(REMEDIES[kind][each.step] for each in wrong))}; then pulumi up")
-        if len(contacts) < len(found):
-            return next(each for each in found if isinstance(each, NotChecked))
+        if len(contacts) < len(results):
+            return next(each for each in results if isinstance(each, NotChecked))
         return Ok("; ".join(f"{each.server}: {each.seen}" for each in contacts))
 
     return judge

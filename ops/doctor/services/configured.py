@@ -80,17 +80,17 @@ class Configured:
         """Return a setting as text; ``default``, which is Portus' own, if it is not set or empty."""
         if given := self.pod.setting("PORTUS_" + path.replace(".", "_").upper()):
             return given
-        found: Any = self.document
+        value: Any = self.document
         for step in path.split("."):
-            found = found.get(step) if isinstance(found, dict) else None
-        if found is None or found == "":
+            value = value.get(step) if isinstance(value, dict) else None
+        if value is None or value == "":
             return default
-        return str(found).lower() if isinstance(found, bool) else str(found)
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
     def number(self, path: str, default: int) -> int:
         """Return a setting as a number; ``default`` if it is none."""
-        found = self.text(path)
-        return int(found) if found.isdecimal() else default
+        text = self.text(path)
+        return int(text) if text.isdecimal() else default
 
     def is_on(self, path: str) -> bool:
         """Return whether a switch is on."""
@@ -111,7 +111,7 @@ def context_of(trust: str, *, system: bool) -> ssl.SSLContext:
     Raises:
         RefusalError: ``trust`` holds what is not a certificate.
     """
-    found = trusting(trust, system=system)
-    if isinstance(found, NoAnswer):
-        raise RefusalError("tls", found.reason)
-    return found
+    context = trusting(trust, system=system)
+    if isinstance(context, NoAnswer):
+        raise RefusalError("tls", context.reason)
+    return context

@@ -79,11 +79,11 @@ def _names_itself(answer: Answer, issuer: str) -> str:
     if answer.status != HTTPStatus.OK:
         raise RefusalError("answer", f"it answers {answer.status} for {DISCOVERY}, not 200")
     try:
-        found = json.loads(answer.body)["issuer"]
+        named = json.loads(answer.body)["issuer"]
     except (ValueError, KeyError, TypeError) as error:
         raise RefusalError("answer", f"what it answers for {DISCOVERY} is not a discovery document") from error
-    if found != issuer:
-        raise RefusalError("answer", f"it calls itself '{found}', and the stack file '{issuer}'")
+    if named != issuer:
+        raise RefusalError("answer", f"it calls itself '{named}', and the stack file '{issuer}'")
     return "its discovery document names it"
 
 

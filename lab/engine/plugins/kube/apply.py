@@ -215,12 +215,12 @@ def _with_ignored(obj: Properties, live: Mapping[str, Any], ignored: Sequence[st
     result = copy.deepcopy(obj)
     for path in ignored:
         keys = path.split(".")
-        found: Any = live
+        value: Any = live
         for key in keys:
-            found = found.get(key) if isinstance(found, dict) else None
-        if found is not None and _SIMPLE_PATH.match(path):
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None and _SIMPLE_PATH.match(path):
             target = result
             for key in keys[:-1]:
                 target = target.setdefault(key, {})
-            target[keys[-1]] = found
+            target[keys[-1]] = value
     return result

@@ -179,9 +179,9 @@ def _endpoints(cluster: Cluster, namespace: str, service: str) -> list[bool]:
 
 def _matching_pods(look: Look, selector: Mapping[str, str]) -> bool:
     """Tell whether living Pods match a Service's selector."""
-    found = look.cluster.list(POD, namespace_of(look.obj), labels=status.label_selector({"matchLabels": selector}))
+    pods = look.cluster.list(POD, namespace_of(look.obj), labels=status.label_selector({"matchLabels": selector}))
     return any(
-        (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed") and "deletionTimestamp" not in metadata(pod) for pod in found
+        (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed") and "deletionTimestamp" not in metadata(pod) for pod in pods
     )
 
 

@@ -181,10 +181,10 @@ class Waiter:
             if progress.failed:
                 raise self._failure(progress.message, live, progress)
             last_message = self._tell(urn, last_message, progress)
-            found = self._cluster.get(kind_of(live), namespace_of(live), name_of(live))
-            if found is None:
+            current = self._cluster.get(kind_of(live), namespace_of(live), name_of(live))
+            if current is None:
                 raise NotReadyError(f"'{id_of(live)}' was deleted while it was waited for", live, [])
-            live = found
+            live = current
         if self._cancelled.is_set():
             raise NotReadyError(f"the wait for '{id_of(live)}' was cancelled: {progress.message}", live, list(progress.problems))
         raise self._failure(f"'{id_of(live)}' timed out after {limit:.0f} s: {progress.message}", live, progress)
@@ -212,12 +212,12 @@ class Waiter:
         uid, last_message, holders = metadata(obj).get("uid"), "", ""
         began = time.monotonic()
         for seconds in self._ticks(began, limit):
-            found = self._cluster.get(kind_of(obj), namespace_of(obj), name_of(obj))
-            if found is None or (uid and metadata(found).get("uid") != uid):
+            current = self._cluster.get(kind_of(obj), namespace_of(obj), name_of(obj))
+            if current is None or (uid and metadata(current).get("uid") != uid):
                 if last_message:
                     self._engine.status("", urn)
                 return
-            holders = self._holders(found)
+            holders = self._holders(current)
             message = "waiting until it is gone" + (f", held by {holders}" if holders else "")
             if seconds > 1.0 and last_message != message:
                 self._engine.status(message, urn)
