@@ -27,6 +27,7 @@ ELSEWHERE = {"docs/configuration.md", "docs/content/reference/dynamic-configurat
 
 
 NO_SETTINGS = {
+    "database.json",
     "database.yml",
     "portus.dev.test",
     "portus.schema.json",

@@ -1,4 +1,4 @@
-"""Comparing an answer with the recorded one: everything recorded must fit, but for what the recordings' README calls untrustworthy."""
+"""Comparing an answer with the recorded one: all of it must fit, but for the limits in tests/lab/portus_double/recordings/README.md."""
 
 from __future__ import annotations
 

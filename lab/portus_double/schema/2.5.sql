@@ -1,4 +1,4 @@
--- Tables of Portus 2.5 that a deployment can see, as information_schema showed them (tests/lab/portus_double/recordings/schema.json).
+-- Tables of Portus 2.5 that a deployment can see, as information_schema showed them (tests/lab/portus_double/recordings/database.json).
 
 CREATE TABLE `activities` (
   `id` int(11) NOT NULL AUTO_INCREMENT,

@@ -37,7 +37,7 @@ def empty(request: pytest.FixtureRequest) -> Any:
 
 @pytest.mark.images
 def test_tables_and_first_rows_are_the_recorded_ones(empty: Stage) -> None:
-    recorded = json.loads((RECORDINGS / "schema.json").read_text(encoding="utf-8"))[empty.version]
+    recorded = json.loads((RECORDINGS / "database.json").read_text(encoding="utf-8"))[empty.version]["schema"]
     for table, form in recorded["tables"].items():
         assert [column(entry) for entry in columns(empty, table)] == [column(entry) for entry in form["columns"]], table
         assert indexes(empty, table) == {(index["name"], tuple(index["columns"]), index["unique"]) for index in form["indexes"]}, table

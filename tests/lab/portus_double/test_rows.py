@@ -99,7 +99,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 
 def test_every_recorded_client_command_leaves_the_recorded_rows_and_every_posted_event_its_own(world: World) -> None:
-    content = json.loads((RECORDINGS / "rows-after-push.json").read_text(encoding="utf-8"))[world.place.version]
+    content = json.loads((RECORDINGS / "database.json").read_text(encoding="utf-8"))[world.place.version]["pushes"]
     problems: list[str] = []
     for step in content["steps"]:
         problems += [f"{step['step']}: {line}" for line in play_step(world, step)]
