@@ -57,6 +57,14 @@ def test_what_may_be_the_password_is_hidden_where_the_password_is_missing_or_wro
         assert re.sub("[^a-z]", "", password.casefold()) not in re.sub("[^a-z]", "", text.casefold())
 
 
+@pytest.mark.parametrize("text", ["password: geheim123", '{"api_key": "geheim123"}', "db password=geheim123 x"])
+def test_a_secret_behind_its_name_is_not_shown_in_any_setting(text: str) -> None:
+    for path in ("portus.bootstrap.username", "images.pullSecrets", "backup.schedule", "registry.logLevel"):
+        shown, problems = report(stack_with(path, [text] if path.endswith("s") else text), encrypted=False)
+        assert problems, path
+        assert "geheim123" not in shown
+
+
 def test_a_host_with_a_dot_at_its_end_is_shown_in_the_fix_although_the_password_beside_it_is_missing() -> None:
     smtp = {"enabled": True, "address": "smtp.example.com."}
     _, (problem,) = report(stack_with("portus.config.email", {"from": "a@example.com", "smtp": smtp}))

@@ -44,7 +44,7 @@ _CREDENTIALS: Final = re.compile(
 """As in the header Authorization; a word behind the scheme, as in "Basic authentication", is none."""
 _GIVEN: Final = re.compile(
     r"(?:(?:pass(?:word|wd|phrase)?|pwd|(?:api|access|account|private|secret)[_-]?key)(?:=|[\"']?\s*:\s*[\"']?(?=[^\s,;]*\d))|(?:secret|token)=)"
-    r"(?!true\b|false\b|\d{1,6}(?!\w))[^\s\"'\[{<$%/,;&]{4,}",
+    r"(?P<value>(?!true\b|false\b|\d{1,6}(?!\w))[^\s\"'\[{<$%/,;&]{4,})",
     re.IGNORECASE,
 )
 """A secret behind its name, as in ``host=db password=...`` and in JSON; no variable, path or number and, behind a colon, no mere word."""
@@ -76,7 +76,8 @@ def redacted(text: str) -> str:
         return HIDDEN if pem.holds_a_private_key(text) else PEM
     for pattern in (_USERINFO, _BARE_USERINFO, _JWT):
         text = pattern.sub(HIDDEN, text)
-    text = _HEADER_INSIDE.sub(lambda match: match[0].replace(match["value"], HIDDEN), text)
+    for pattern in (_HEADER_INSIDE, _GIVEN):
+        text = pattern.sub(lambda match: match[0].replace(match["value"], HIDDEN), text)
     for pattern in (_SECRET_PARAMETER, _ASSIGNED):
         text = pattern.sub(lambda match: f"{match['name']}={HIDDEN}", text)
     return _CREDENTIALS.sub(lambda match: f"{match['scheme']} {HIDDEN}", text)
@@ -85,7 +86,11 @@ def redacted(text: str) -> str:
 def secrets_in(text: str) -> list[str]:
     """Return the secrets that their form shows in ``text``, without the users and names before them."""
     accounts = [match[0] for pattern in (_USERINFO, _BARE_USERINFO, _JWT) for match in pattern.finditer(text)]
-    named = [match["value"] for pattern in (_HEADER_INSIDE, _SECRET_PARAMETER, _ASSIGNED, _CREDENTIALS) for match in pattern.finditer(text)]
+    named = [
+        match["value"]
+        for pattern in (_HEADER_INSIDE, _GIVEN, _SECRET_PARAMETER, _ASSIGNED, _CREDENTIALS)
+        for match in pattern.finditer(text)
+    ]
     return [re.split(":|%3[Aa]", account, maxsplit=1)[-1] for account in accounts] + named
 
 
