@@ -90,7 +90,11 @@ BETWEEN_COLLECTIONS = 50_000
 
 
 def pytest_configure() -> None:
-    """Let what tests start be interrupted: a shell's background job ignores SIGINT, and so would each process that it starts."""
+    """Look for garbage rarely, from the first import on. Let what tests start be interrupted.
+
+    A shell's background job ignores SIGINT, and so would each process that it starts.
+    """
+    gc.set_threshold(BETWEEN_COLLECTIONS)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -108,7 +112,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Spare what lives until the end, modules and tests, each look for garbage."""
     gc.freeze()
-    gc.set_threshold(BETWEEN_COLLECTIONS)
 
 
 @pytest.fixture(scope="session")
