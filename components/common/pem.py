@@ -26,8 +26,11 @@ _READABLE: Final = re.compile(
 )
 _DASH: Final = r"[-\u2010-\u2015\u2212]"
 """As a text processor writes it, too."""
-_PRIVATE: Final = re.compile(rf"{_DASH}\s*BEGIN[A-Z0-9 +_%]*[ +_0]PRIVATE(?:[ +_]|%20)KEY", re.IGNORECASE)
-"""The frame of a private key, also with its signs exchanged or encoded: nothing reads the key then, but it is exposed."""
+_PRIVATE: Final = re.compile(
+    rf"{_DASH}\s*BEGIN[A-Z0-9 +_%]*[ +_0]PRIVATE(?:[ +_]|%20)KEY|PuTTY-User-Key-File-|AGE-SECRET-KEY-1", re.IGNORECASE
+)
+"""The frame of a private key, also with its signs exchanged or encoded: nothing reads the key then, but it is exposed. PuTTY's and age's
+keys have no frame."""
 _JSON_KEY: Final = re.compile(
     r"[\"']kty[\"']\s*:.*[\"']d[\"']\s*:\s*[\"'][\w-]{16}|[\"']d[\"']\s*:\s*[\"'][\w-]{16}.*[\"']kty[\"']\s*:", re.DOTALL
 )

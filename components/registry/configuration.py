@@ -6,6 +6,7 @@ Rendered as a file: the variables ``REGISTRY_NOTIFICATIONS_ENDPOINTS_*`` are ign
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,6 +49,9 @@ CIPHER_SUITES: Final = (
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
 )
 """Of TLS 1.2, by Go's names: the front proxy's own list. Those of TLS 1.3 cannot be chosen."""
+
+_TOKEN: Final = re.compile(r"\?|(?<!/)/(?=[^/]*\d)[^/]{16,}")
+"""A query, or a part of the path that is as long as a token and has a digit, as in Slack's webhooks and those with a UUID."""
 
 REDIS_TIMEOUT: Final = "1s"
 """A cache that does not answer must not hold up a pull; 2.8 would wait without end."""
@@ -202,8 +206,8 @@ def _lists(headers: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
 
 
 def holds_a_secret(settings: RegistrySettings) -> bool:
-    """Whether config.yml must be in a Secret: the query of a URL often has a token."""
-    return any(extra.authorization is not None or "?" in extra.url for extra in settings.notifications.extra_endpoints)
+    """Whether config.yml must be in a Secret: a receiver often knows its senders by a token in the URL's query or path."""
+    return any(extra.authorization is not None or _TOKEN.search(extra.url) for extra in settings.notifications.extra_endpoints)
 
 
 def as_yaml(document: Configuration, extra: Mapping[str, Any]) -> str:

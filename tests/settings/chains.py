@@ -145,6 +145,8 @@ OTHER_FORMS: Final = {
     "base64 twice": base64.b64encode(base64.b64encode(KEY.encode())).decode(),
     "base64 for URLs": base64.urlsafe_b64encode(f"\r\n{KEY}".encode()).decode(),
     "PKCS #12": base64.b64encode(pkcs12.serialize_key_and_certificates(b"portus", key("server"), None, None, NoEncryption())).decode(),
+    "PuTTY": f"PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nComment: portus\nPrivate-Lines: 2\n{_BODY[:128]}\n",
+    "age": "AGE-SECRET-KEY-1QQPQ4WPC2TTY0R5RL3WJ3G6SFZX8Z9HJLQ0PK4E7CVN4C9Z8XYQSJW5PQ",
     "JSON Web Key": _JSON,
     "JSON Web Key in base64": base64.b64encode(_JSON.encode()).decode(),
 }

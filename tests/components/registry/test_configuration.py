@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from components.common.versions import RegistryVersion
-from components.registry.configuration import merged
+from components.registry.configuration import holds_a_secret, merged
 from components.settings.rules.registry import KNOWN, Decided, Key, Tree
 from components.settings.types.values import seconds
 from tests.components import rendered
@@ -126,6 +126,23 @@ def test_a_configuration_with_a_secret_in_it_lives_in_a_secret(programs: Program
     assert config(program)["notifications"]["endpoints"][1]["headers"]["Authorization"] == ["Bearer audit-token-of-the-registry"]
     volume = next(v for v in program.one("Deployment", "registry-deployment").pod["volumes"] if v["name"] == "config")
     assert "secret" in volume
+
+
+@pytest.mark.parametrize(
+    ("url", "in_secret"),
+    [
+        ("ci.example.com/events", False),
+        ("ci.example.com/receivers/registry-notifications", False),
+        ("ci2.registries.example.com/v2.0/events", False),
+        ("ci.example.com/events?token=a1b2", True),
+        ("ci.example.com/services/T0A1B2C3D/B0A1B2C3D/x7Kp2mQ9vR4tY8wZ1nL5sD3f", True),
+        ("ci.example.com/webhook/0b0a36f5-5f0e-4a54-9d4f-2f1b7b0a8a11", True),
+        ("ci.example.com/webhook/0b0a36f55f0e4a549d4f2f1b7b0a8a11/events", True),
+    ],
+)
+def test_a_receivers_token_in_its_url_puts_the_configuration_into_a_secret(url: str, *, in_secret: bool) -> None:
+    receiver = {"name": "ci", "url": f"https://{url}"}
+    assert holds_a_secret(settings(version="2.8", notifications={"extraEndpoints": [receiver]})) is in_secret
 
 
 def test_the_service_account_is_made_or_taken(programs: Programs) -> None:
