@@ -68,6 +68,13 @@ def rendered(name: str, file: Path | None = None) -> list[Manifest]:
     if file is None and name not in stack_names():
         raise OpsError(f"there is no stack '{name}'.", f"choose one of: {', '.join(stack_names())}.")
     stack_file = stackfile.read(file or STACKS / f"Pulumi.{name}.yaml")
+    if stack_file.plain_secrets:
+        commands = "\n".join(f"pulumi config set --secret --path '{path}'" for path in stack_file.plain_secrets)
+        raise OpsError(
+            f"stack {name}: a text under 'secure:' must be one that Pulumi encrypted.",
+            "replace each secret: the file exposes it:",
+            commands,
+        )
     program = Program(name)
     try:
         run_program(paths.ROOT, name, stack_file.values, secret_keys=stack_file.secret_keys, preview=True, into=program)

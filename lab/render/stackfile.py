@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,8 @@ from ops.errors import OpsError, told_by_reader
 _BOOLEAN: Final = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 _NUMBER: Final = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")
 _TAG: Final = "tag:yaml.org,2002:"
+_CIPHERTEXT: Final = re.compile(r"(?:v1:[A-Za-z0-9+/=]+:)?[A-Za-z0-9+/]{22,}={0,2}")
+"""As Pulumi writes it: with a passphrase or a cloud's key (v1, nonce, text) or with Pulumi Cloud; in base64, 16 bytes at least."""
 _PLAIN: Final = frozenset(f"{_TAG}{kind}" for kind in ("null", "bool", "int", "float", "merge"))
 """What Go's yaml.v3 makes of a value without quotes, beside a text."""
 _TAGS: Final = _PLAIN | {f"{_TAG}{kind}" for kind in ("str", "seq", "map")}
@@ -116,10 +118,12 @@ class Configuration:
     Attributes:
         values: full key -> text; sections as JSON, in which an encrypted text is still ``{"secure": ...}``.
         secret_keys: the full keys that hold something encrypted.
+        plain_secrets: where ``secure`` holds a text that Pulumi did not encrypt, as paths: the file exposes those.
     """
 
     values: Mapping[str, str]
     secret_keys: tuple[str, ...]
+    plain_secrets: tuple[str, ...]
 
 
 def read(file: Path) -> Configuration:
@@ -146,6 +150,7 @@ def read(file: Path) -> Configuration:
     return Configuration(
         {key: _text(value) for key, value in written.items()},
         tuple(key for key, value in written.items() if _holds_ciphertext(value)),
+        tuple(path for key, value in written.items() for path in _plain_secrets(key, value)),
     )
 
 
@@ -157,6 +162,21 @@ def _text(value: Any) -> str:
 
 def _holds_ciphertext(value: Any) -> bool:
     if isinstance(value, Mapping):
-        is_one = set(value) == {"secure"} and isinstance(value["secure"], str)
-        return is_one or any(map(_holds_ciphertext, value.values()))
+        return _is_secure(value) or any(map(_holds_ciphertext, value.values()))
     return isinstance(value, list) and any(map(_holds_ciphertext, value))
+
+
+def _plain_secrets(path: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if not _is_secure(value):
+            for key, inner in value.items():
+                yield from _plain_secrets(f"{path}.{key}", inner)
+        elif not _CIPHERTEXT.fullmatch(value["secure"]):
+            yield path
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _plain_secrets(f"{path}[{index}]", inner)
+
+
+def _is_secure(value: Mapping[Any, Any]) -> bool:
+    return set(value) == {"secure"} and isinstance(value["secure"], str)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -177,6 +178,17 @@ def test_only_an_encrypted_text_is_taken_for_a_secret(sealed: object, tmp_path: 
     assert "portus:database.password.secure" in raised.value.excerpt
 
 
+@pytest.mark.parametrize(
+    "text", ["hunter2", "a long password with spaces", "v1:hunter2", "v1:bm9uY2U=:hunter2", "p@ss-word-of-24-letters!!"]
+)
+def test_a_secret_that_was_written_under_secure_by_hand_is_exposed(text: str, tmp_path: Path) -> None:
+    database = {"kind": "external", "host": "db.example.com", "user": "portus", "password": {"secure": text}}
+    with pytest.raises(OpsError, match="must be one that Pulumi encrypted") as raised:
+        rendered("exposed", _file(tmp_path, "exposed", database=database))
+    assert raised.value.excerpt == "pulumi config set --secret --path 'portus:database.password'"
+    assert text not in str(raised.value)
+
+
 def test_a_folder_in_the_place_of_a_stack_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="must be a file that can be read"):
         rendered("folder", tmp_path)
@@ -350,7 +362,7 @@ def _encrypted(sample: Path) -> dict[str, Any]:
         node: Any = config
         for step in (f"portus:{path[0]}", *path[1:-1]):
             node = node[step]
-        node[path[-1]] = {"secure": f"v1:{'/'.join(map(str, path))}"}
+        node[path[-1]] = {"secure": f"v1:AAAA:{base64.b64encode(repr(path).encode() + bytes(16)).decode()}"}
     return config
 
 
