@@ -45,7 +45,11 @@ SERVER = {
                     {"name": "MARIADB_PASSWORD", "value": PASSWORD},
                 ],
                 "resources": {"requests": {"cpu": "1m"}},
-                "readinessProbe": {"exec": {"command": ["healthcheck.sh", "--connect", "--innodb_initialized"]}, "periodSeconds": 2},
+                "readinessProbe": {
+                    "exec": {"command": ["healthcheck.sh", "--connect", "--innodb_initialized"]},
+                    "periodSeconds": 2,
+                    "timeoutSeconds": 10,
+                },
                 "volumeMounts": [{"name": "data", "mountPath": "/var/lib/mysql"}],
             }
         ],
