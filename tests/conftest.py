@@ -133,7 +133,7 @@ def _one_look_at_each_key() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_look_at_each_type() -> Iterator[None]:
-    """For each object the SDK looks at its types anew, which is a tenth of a run of the program."""
+    """For each object the SDK looks up its types again, which takes a tenth of a run of the program."""
     with mock.patch.object(_types, "unwrap_type", cache(_types.unwrap_type)):
         yield
 
