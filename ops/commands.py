@@ -217,14 +217,14 @@ def outputs(stack: str, environment: Environment, *, name: str = "") -> None:
     from ops.console import console  # noqa: PLC0415 - heavy
     from ops.lifecycle import known  # noqa: PLC0415 - heavy
 
-    outputs = {key: value for key, value in known(stack, environment).outputs().items() if "password" not in key}
+    printable = {key: value for key, value in known(stack, environment).outputs().items() if "password" not in key}
     if not name:
-        console.print_json(json.dumps(outputs))
+        console.print_json(json.dumps(printable))
         return
-    if name not in outputs:
-        fix = f"make password STACK={stack} prints the password" if "password" in name else f"use one of {', '.join(sorted(outputs))}"
+    if name not in printable:
+        fix = f"make password STACK={stack} prints the password" if "password" in name else f"use one of {', '.join(sorted(printable))}"
         raise OpsError(f"stack {stack} has no output '{name}' to print.", fix)
-    value = outputs[name]
+    value = printable[name]
     lines = value if isinstance(value, list) else [value if isinstance(value, str) else json.dumps(value)]
     sys.stdout.write("".join(f"{str(line).rstrip()}\n" for line in lines))
 
